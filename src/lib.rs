@@ -1,1 +1,3 @@
-//! x
+//! Ringbook: the rulebook behind a business's phone. Modules in the order a message meets them.
+
+pub mod rulebook;
