@@ -1,1 +1,81 @@
-//! x
+//! Ringbook's schema, for SQLite and PostgreSQL: SQL files in which `{uuid}`, `{time}`, `{json}` and `{bytes}` stand for
+//! the type that each database has for it.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DatabaseBackend;
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(FileMigration {
+            name: "m0001_begin",
+            up: include_str!("sql/m0001_begin_up.sql"),
+            up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
+            down: include_str!("sql/m0001_begin_down.sql"),
+        })]
+    }
+}
+
+/// A migration written as SQL files.
+struct FileMigration {
+    name: &'static str,
+    up: &'static str,
+    up_postgres: &'static str,
+    down: &'static str,
+}
+
+impl MigrationName for FileMigration {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for FileMigration {
+    /// SQLite's migrations are not in a transaction unless asked.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let backend = manager.get_database_backend();
+        manager
+            .get_connection()
+            .execute_unprepared(&in_dialect(self.up, backend))
+            .await?;
+        if backend == DatabaseBackend::Postgres {
+            manager.get_connection().execute_unprepared(self.up_postgres).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(self.down).await?;
+        Ok(())
+    }
+}
+
+fn in_dialect(sql: &str, backend: DatabaseBackend) -> String {
+    let types: &[(&str, &str)] = match backend {
+        DatabaseBackend::Postgres => &[
+            ("{uuid}", "uuid"),
+            ("{time}", "timestamptz"),
+            ("{json}", "jsonb"),
+            ("{bytes}", "bytea"),
+            ("{false}", "false"),
+        ],
+        _ => &[
+            ("{uuid}", "blob"),
+            ("{time}", "text"),
+            ("{json}", "text"),
+            ("{bytes}", "blob"),
+            ("{false}", "0"),
+        ],
+    };
+    types
+        .iter()
+        .fold(sql.to_owned(), |sql, (from, to)| sql.replace(from, to))
+}
