@@ -1,0 +1,16 @@
+//! What is kept: one file per table with its entity and its queries. What writes takes a `&DatabaseTransaction`.
+
+pub mod api_keys;
+pub mod audit_log;
+pub mod call_transcripts;
+pub mod calls;
+pub mod decisions;
+pub mod leads;
+pub mod notices;
+pub mod revisions;
+pub mod rulebooks;
+pub mod secrets;
+pub mod sms_attempts;
+pub mod sms_messages;
+pub mod tool_calls;
+pub mod webhook_events;

@@ -1,0 +1,26 @@
+//! Published states of a rulebook, numbered.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `revisions`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "revisions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub rulebook_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i64,
+    #[sea_orm(column_type = "Text")]
+    pub kind: String,
+    pub equals: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub author: String,
+    #[sea_orm(column_type = "Text")]
+    pub comment: String,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
