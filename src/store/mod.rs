@@ -9,6 +9,7 @@ pub mod leads;
 pub mod notices;
 pub mod revisions;
 pub mod rulebooks;
+pub mod rules;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;
