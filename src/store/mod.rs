@@ -5,6 +5,7 @@ pub mod audit_log;
 pub mod call_transcripts;
 pub mod calls;
 pub mod decisions;
+pub mod intake;
 pub mod leads;
 pub mod notices;
 pub mod revisions;
