@@ -39,12 +39,18 @@ impl Clock {
     }
 
     fn from_source(source: Source) -> Self {
-        Self { source, sequence: Arc::new(Mutex::new(ContextV7::new())) }
+        Self {
+            source,
+            sequence: Arc::new(Mutex::new(ContextV7::new())),
+        }
     }
 
     /// The present instant, to the microsecond.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system for the time"
+    )]
     pub fn now(&self) -> DateTime<Utc> {
         let now = match &self.source {
             Source::System => Utc::now(),
@@ -60,7 +66,11 @@ impl Clock {
         // Before 1970 only a fixed clock can stand; ids then start at the epoch.
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
-        Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))
+        Uuid::new_v7(Timestamp::from_unix(
+            &*sequence,
+            seconds,
+            now.timestamp_subsec_nanos(),
+        ))
     }
 
     /// Moves a fixed clock by `by`; the system's clock does not move.

@@ -5,11 +5,7 @@
 
 use std::time::Duration;
 
-use poem::{
-    Body, Endpoint, Middleware, Request,
-    error::ReadBodyError,
-    http::header,
-};
+use poem::{Body, Endpoint, Middleware, Request, error::ReadBodyError, http::header};
 
 use crate::problem::{Code, Problem};
 
@@ -27,7 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// 413 when it is longer (by what it declares or by what comes), 408 when it takes too long, 400 when it breaks off.
 pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    let declared = request
+        .header(header::CONTENT_LENGTH)
+        .and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > limit as u64) {
         return Err(too_large(limit));
     }
@@ -38,13 +36,22 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
     match tokio::time::timeout(PATIENCE, body.into_bytes_limit(limit)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large(limit)),
-        Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "The body broke off before its end.")),
-        Err(_) => Err(Problem::new(Code::RequestTimeout, "The body did not arrive within 10 seconds.")),
+        Ok(Err(_)) => Err(Problem::new(
+            Code::BadRequest,
+            "The body broke off before its end.",
+        )),
+        Err(_) => Err(Problem::new(
+            Code::RequestTimeout,
+            "The body did not arrive within 10 seconds.",
+        )),
     }
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(Code::PayloadTooLarge, format!("The body is larger than the {limit} bytes that this address takes."))
+    Problem::new(
+        Code::PayloadTooLarge,
+        format!("The body is larger than the {limit} bytes that this address takes."),
+    )
 }
 
 /// Bounds the bodies of what it wraps: poem-openapi's own readers take any length.
@@ -54,7 +61,10 @@ impl<E: Endpoint> Middleware<E> for BodyLimit {
     type Output = BodyLimitEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        BodyLimitEndpoint { inner, limit: self.0 }
+        BodyLimitEndpoint {
+            inner,
+            limit: self.0,
+        }
     }
 }
 

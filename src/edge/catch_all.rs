@@ -26,10 +26,17 @@ impl AllowedMethods {
     #[must_use]
     pub fn with_document(mut self, prefix: &str, document: &serde_json::Value) -> Self {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
-            let methods = item.as_object().into_iter().flatten().map(|(method, _)| method.to_ascii_uppercase());
+            let methods = item
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(method, _)| method.to_ascii_uppercase());
             let mut methods: Vec<_> = methods.filter(|method| is_method(method)).collect();
             methods.sort();
-            self.0.insert(without_names(&format!("{prefix}{path}")), methods.join(", "));
+            self.0.insert(
+                without_names(&format!("{prefix}{path}")),
+                methods.join(", "),
+            );
         }
         self
     }
@@ -40,13 +47,24 @@ impl AllowedMethods {
 }
 
 fn is_method(word: &str) -> bool {
-    matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
+    matches!(
+        word,
+        "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH"
+    )
 }
 
 /// `/a/:b` and `/a/{c}` are the same route.
 fn without_names(pattern: &str) -> String {
     let segments = pattern.trim_end_matches('/').split('/');
-    let segments: Vec<_> = segments.map(|part| if part.starts_with([':', '{']) { "*" } else { part }).collect();
+    let segments: Vec<_> = segments
+        .map(|part| {
+            if part.starts_with([':', '{']) {
+                "*"
+            } else {
+                part
+            }
+        })
+        .collect();
     segments.join("/")
 }
 
@@ -65,7 +83,10 @@ impl<E: Endpoint> Middleware<E> for CatchAll {
     type Output = CatchAllEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        CatchAllEndpoint { inner, allowed: self.0.clone() }
+        CatchAllEndpoint {
+            inner,
+            allowed: self.0.clone(),
+        }
     }
 }
 
@@ -79,7 +100,10 @@ impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+        match AssertUnwindSafe(self.inner.call(request))
+            .catch_unwind()
+            .await
+        {
             Ok(Ok(output)) => Ok(output.into_response()),
             Ok(Err(error)) => Ok(self.answer(error)),
             // The panic hook has logged where; what it said may hold a caller's words.
@@ -96,7 +120,9 @@ impl<E> CatchAllEndpoint<E> {
         let pattern = error.data::<PathPattern>().cloned();
         let mut problem = Problem::from_poem(&error);
         if error.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(methods) = pattern.as_ref().and_then(|pattern| self.allowed.of(&pattern.0))
+            && let Some(methods) = pattern
+                .as_ref()
+                .and_then(|pattern| self.allowed.of(&pattern.0))
         {
             problem = problem.with_allow(methods);
         }

@@ -17,7 +17,10 @@ impl ClientAddress {
     /// The address of the client that sent `request`; unknown ones count as one client.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        request.data().copied().unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+        request
+            .data()
+            .copied()
+            .unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     }
 }
 
@@ -36,7 +39,10 @@ impl<E: Endpoint> Middleware<E> for FindClientAddress {
     type Output = FindClientAddressEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        FindClientAddressEndpoint { inner, trusted: self.0.clone() }
+        FindClientAddressEndpoint {
+            inner,
+            trusted: self.0.clone(),
+        }
     }
 }
 
@@ -70,7 +76,9 @@ fn client_behind(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAd
             break;
         }
         // What a proxy of ours did not write as an address is not worth following further.
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Ok(address) = hop.trim().parse::<IpAddr>() else {
+            break;
+        };
         client = address.to_canonical();
     }
     client
@@ -85,20 +93,40 @@ mod tests {
         for line in forwarded {
             headers.append("x-forwarded-for", line.parse().unwrap());
         }
-        client_behind(socket.parse().unwrap(), &headers, &[trusted.parse().unwrap()]).to_string()
+        client_behind(
+            socket.parse().unwrap(),
+            &headers,
+            &[trusted.parse().unwrap()],
+        )
+        .to_string()
     }
 
     #[test]
     fn a_stranger_cannot_choose_its_address() {
-        assert_eq!(client("203.0.113.9", &["1.1.1.1"], "10.0.0.0/8"), "203.0.113.9");
-        assert_eq!(client("10.0.0.1", &["1.1.1.1, 203.0.113.9"], "10.0.0.0/8"), "203.0.113.9");
+        assert_eq!(
+            client("203.0.113.9", &["1.1.1.1"], "10.0.0.0/8"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("10.0.0.1", &["1.1.1.1, 203.0.113.9"], "10.0.0.0/8"),
+            "203.0.113.9"
+        );
     }
 
     #[test]
     fn several_trusted_proxies_and_header_lines_are_followed() {
-        assert_eq!(client("10.0.0.1", &["203.0.113.9, 10.0.0.2"], "10.0.0.0/8"), "203.0.113.9");
-        assert_eq!(client("10.0.0.1", &["203.0.113.9", "10.0.0.2"], "10.0.0.0/8"), "203.0.113.9");
-        assert_eq!(client("::ffff:10.0.0.1", &["2001:db8::7"], "10.0.0.0/8"), "2001:db8::7");
+        assert_eq!(
+            client("10.0.0.1", &["203.0.113.9, 10.0.0.2"], "10.0.0.0/8"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("10.0.0.1", &["203.0.113.9", "10.0.0.2"], "10.0.0.0/8"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("::ffff:10.0.0.1", &["2001:db8::7"], "10.0.0.0/8"),
+            "2001:db8::7"
+        );
     }
 
     #[test]

@@ -14,7 +14,10 @@ const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
 ];
 
 /// Adds the security headers.
@@ -40,7 +43,10 @@ impl<E: Endpoint> Endpoint for SecurityHeadersEndpoint<E> {
             Err(error) => error.into_response(),
         };
         for (name, value) in DEFAULTS {
-            response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
         }
         Ok(response)
     }

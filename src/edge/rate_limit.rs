@@ -34,7 +34,11 @@ impl Default for Allowance {
     fn default() -> Self {
         const PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("500 is not zero");
         const BURST: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
-        Self { per_second: PER_SECOND, burst: BURST, addresses: 20_000 }
+        Self {
+            per_second: PER_SECOND,
+            burst: BURST,
+            addresses: 20_000,
+        }
     }
 }
 
@@ -70,11 +74,15 @@ impl RateLimiter {
     /// # Errors
     /// The time to wait.
     pub fn check(&self, address: ClientAddress) -> Result<(), Duration> {
-        let Some(buckets) = &self.buckets else { return Ok(()) };
+        let Some(buckets) = &self.buckets else {
+            return Ok(());
+        };
         if self.checks.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
             self.tidy();
         }
-        buckets.check_key(&bucket_of(address.0)).map_err(|full| full.wait_time_from(self.clock.now()))
+        buckets
+            .check_key(&bucket_of(address.0))
+            .map_err(|full| full.wait_time_from(self.clock.now()))
     }
 
     /// The same as a problem with Retry-After, counted in the metrics.
@@ -84,7 +92,11 @@ impl RateLimiter {
     pub fn admit(&self, address: ClientAddress) -> Result<(), Problem> {
         self.check(address).map_err(|wait| {
             metrics::rate_limited();
-            Problem::rate_limited(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
+            Problem::rate_limited(
+                u32::try_from(wait.as_secs())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1),
+            )
         })
     }
 
@@ -102,7 +114,9 @@ impl RateLimiter {
                     None => break,
                 },
             }
-            let Some(rest) = NonZeroU32::new(left) else { break };
+            let Some(rest) = NonZeroU32::new(left) else {
+                break;
+            };
             step = step.min(rest);
         }
     }
@@ -120,7 +134,9 @@ impl RateLimiter {
     /// How many addresses are remembered.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        self.buckets.as_ref().map_or(0, |buckets| buckets.len())
+        self.buckets
+            .as_ref()
+            .map_or(0, DefaultKeyedRateLimiter::len)
     }
 }
 
@@ -145,8 +161,11 @@ mod tests {
 
     /// One request an hour would be too slow to refill during a test; one a second is slow enough.
     fn small() -> RateLimiter {
-        let allowance =
-            Allowance { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(100).unwrap(), addresses: 10 };
+        let allowance = Allowance {
+            per_second: NonZeroU32::MIN,
+            burst: NonZeroU32::new(100).unwrap(),
+            addresses: 10,
+        };
         RateLimiter::new(true, allowance)
     }
 
@@ -159,7 +178,10 @@ mod tests {
         let wait = limiter.check(address("203.0.113.1")).unwrap_err();
         assert!(wait <= Duration::from_secs(1), "{wait:?}");
         limiter.check(address("203.0.113.2")).unwrap();
-        assert_eq!(limiter.admit(address("203.0.113.1")).unwrap_err().code(), crate::problem::Code::RateLimited);
+        assert_eq!(
+            limiter.admit(address("203.0.113.1")).unwrap_err().code(),
+            crate::problem::Code::RateLimited
+        );
     }
 
     #[test]
@@ -176,7 +198,9 @@ mod tests {
     fn one_household_of_ipv6_shares_a_bucket() {
         let limiter = small();
         for host in 0..100 {
-            limiter.check(address(&format!("2001:db8:1:2::{host}"))).unwrap();
+            limiter
+                .check(address(&format!("2001:db8:1:2::{host}")))
+                .unwrap();
         }
         limiter.check(address("2001:db8:1:2:ffff::1")).unwrap_err();
         limiter.check(address("2001:db8:1:3::1")).unwrap();

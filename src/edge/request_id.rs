@@ -66,7 +66,10 @@ impl<E: Endpoint> Middleware<E> for WithRequestId {
     type Output = WithRequestIdEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        WithRequestIdEndpoint { inner, clock: self.0.clone() }
+        WithRequestIdEndpoint {
+            inner,
+            clock: self.0.clone(),
+        }
     }
 }
 
@@ -84,7 +87,10 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
         let id = given.unwrap_or_else(|| RequestId(self.clock.new_id().to_string().into()));
         request.set_data(id.clone());
         let span = tracing::info_span!("request", request_id = id.as_str());
-        let answer = CURRENT.scope(id.clone(), self.inner.call(request)).instrument(span).await;
+        let answer = CURRENT
+            .scope(id.clone(), self.inner.call(request))
+            .instrument(span)
+            .await;
         // Errors become answers here, so that they carry the header as well.
         let mut response = match answer {
             Ok(output) => output.into_response(),

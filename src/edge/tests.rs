@@ -17,7 +17,6 @@ fn hello() -> &'static str {
 }
 
 #[handler]
-#[expect(clippy::panic, reason = "what a bug would do")]
 fn bug() {
     panic!("+15145550101 said something");
 }
@@ -40,9 +39,18 @@ async fn echo(request: &Request, body: Body) -> Response {
 }
 
 fn app() -> impl Endpoint<Output = Response> {
-    let routes = Route::new().at("/hello/:name", get(hello)).at("/bug", get(bug)).at("/teapot", get(teapot)).at("/echo", post(echo));
+    let routes = Route::new()
+        .at("/hello/:name", get(hello))
+        .at("/bug", get(bug))
+        .at("/teapot", get(teapot))
+        .at("/echo", post(echo));
     let allowed = AllowedMethods::default().with("/hello/{who}", "GET");
-    around(routes.map_to_response(), Clock::system(), Vec::new(), allowed)
+    around(
+        routes.map_to_response(),
+        Clock::system(),
+        Vec::new(),
+        allowed,
+    )
 }
 
 async fn call(request: Request) -> (Response, Value) {
@@ -60,31 +68,73 @@ async fn every_answer_carries_a_request_id_and_security_headers() {
     for path in ["/hello/you", "/nowhere", "/bug", "/teapot"] {
         let (response, _) = call(request(Method::GET, path).finish()).await;
         let id = response.header("x-request-id").unwrap();
-        assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 7, "{path}");
-        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(
+            uuid::Uuid::parse_str(id).unwrap().get_version_num(),
+            7,
+            "{path}"
+        );
+        assert_eq!(
+            response.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_sane_request_id_is_kept_and_repeated_in_the_error() {
-    let (response, body) = call(request(Method::GET, "/nowhere").header("x-request-id", "call-7").finish()).await;
+    let (response, body) = call(
+        request(Method::GET, "/nowhere")
+            .header("x-request-id", "call-7")
+            .finish(),
+    )
+    .await;
     assert_eq!(response.header("x-request-id"), Some("call-7"));
     assert_eq!(body["request_id"], "call-7");
-    let (response, _) = call(request(Method::GET, "/nowhere").header("x-request-id", "a b").finish()).await;
+    let (response, _) = call(
+        request(Method::GET, "/nowhere")
+            .header("x-request-id", "a b")
+            .finish(),
+    )
+    .await;
     assert_ne!(response.header("x-request-id"), Some("a b"));
 }
 
 #[tokio::test]
 async fn errors_of_the_server_are_problems_too() {
     for (method, path, status, code) in [
-        (Method::GET, "/nowhere", StatusCode::NOT_FOUND, Code::NotFound),
-        (Method::POST, "/hello/you", StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed),
-        (Method::GET, "/bug", StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
-        (Method::GET, "/teapot", StatusCode::NOT_FOUND, Code::NotFound),
+        (
+            Method::GET,
+            "/nowhere",
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+        ),
+        (
+            Method::POST,
+            "/hello/you",
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::MethodNotAllowed,
+        ),
+        (
+            Method::GET,
+            "/bug",
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Code::Internal,
+        ),
+        (
+            Method::GET,
+            "/teapot",
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+        ),
     ] {
         let (response, body) = call(request(method, path).finish()).await;
         assert_eq!(response.status(), status, "{path}");
-        assert_eq!(response.content_type(), Some("application/problem+json"), "{path}");
+        assert_eq!(
+            response.content_type(),
+            Some("application/problem+json"),
+            "{path}"
+        );
         assert_eq!(body["code"], code.name(), "{path}");
         assert!(!body.to_string().contains("5550101"), "{body}");
     }
@@ -98,8 +148,13 @@ async fn a_405_names_the_methods_that_are_taken() {
 
 #[tokio::test]
 async fn a_body_is_cut_off_at_its_limit_declared_or_not() {
-    let declared = request(Method::POST, "/echo").header("content-length", "1001").body(vec![b'x'; 1_001]);
-    assert_eq!(call(declared).await.0.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let declared = request(Method::POST, "/echo")
+        .header("content-length", "1001")
+        .body(vec![b'x'; 1_001]);
+    assert_eq!(
+        call(declared).await.0.status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
     let chunks = stream::iter((0..11).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 100])));
     let chunked = request(Method::POST, "/echo").body(Body::from_bytes_stream(chunks));
     let (response, body) = call(chunked).await;
@@ -114,5 +169,8 @@ fn methods_are_read_from_the_document() {
     let document = serde_json::json!({"paths": {"/rulebooks/{rulebook}": {"get": {}, "put": {}, "parameters": []}}});
     let allowed = AllowedMethods::default().with_document("/admin/v1", &document);
     let text = format!("{allowed:?}");
-    assert!(text.contains("/admin/v1/rulebooks/*") && text.contains("GET, PUT"), "{text}");
+    assert!(
+        text.contains("/admin/v1/rulebooks/*") && text.contains("GET, PUT"),
+        "{text}"
+    );
 }

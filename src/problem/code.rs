@@ -112,11 +112,14 @@ impl Code {
     /// The code for an error of which only the status is known.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
-        Self::ALL.into_iter().find(|code| code.status() == status).unwrap_or(if status.is_client_error() {
-            Self::BadRequest
-        } else {
-            Self::Internal
-        })
+        Self::ALL
+            .into_iter()
+            .find(|code| code.status() == status)
+            .unwrap_or(if status.is_client_error() {
+                Self::BadRequest
+            } else {
+                Self::Internal
+            })
     }
 }
 
@@ -131,7 +134,10 @@ mod tests {
         let names: HashSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
         assert_eq!(names.len(), Code::ALL.len());
         for code in Code::ALL {
-            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
+            assert!(
+                code.status().is_client_error() || code.status().is_server_error(),
+                "{code:?}"
+            );
         }
     }
 

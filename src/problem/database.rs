@@ -13,7 +13,11 @@ const RETRY_AFTER_S: u32 = 5;
 
 impl From<DbErr> for Problem {
     fn from(error: DbErr) -> Self {
-        if is_transient(&error) { Self::unavailable(&error, RETRY_AFTER_S) } else { Self::internal(&error) }
+        if is_transient(&error) {
+            Self::unavailable(&error, RETRY_AFTER_S)
+        } else {
+            Self::internal(&error)
+        }
     }
 }
 
@@ -22,7 +26,9 @@ impl From<DbErr> for Problem {
 pub fn is_transient(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => is_transient_sqlx(error),
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            is_transient_sqlx(error)
+        }
         _ => false,
     }
 }
@@ -50,7 +56,8 @@ fn is_transient_code(code: &str) -> bool {
             || matches!(code, "55P03" | "25006" | "25P03" | "25P04")
     } else {
         // The low byte is the primary code: busy, locked, I/O error, full, cannot open.
-        code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+        code.parse::<u32>()
+            .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
     }
 }
 
@@ -60,14 +67,19 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_worth_another_try() {
-        for code in ["40001", "40P01", "57014", "57P01", "53100", "53300", "08006", "55P03", "5", "6", "13", "517", "261"] {
+        for code in [
+            "40001", "40P01", "57014", "57P01", "53100", "53300", "08006", "55P03", "5", "6", "13",
+            "517", "261",
+        ] {
             assert!(is_transient_code(code), "{code}");
         }
     }
 
     #[test]
     fn a_mistake_of_ours_is_not() {
-        for code in ["23505", "42P01", "22P02", "42601", "1", "19", "2067", "787", "é1234"] {
+        for code in [
+            "23505", "42P01", "22P02", "42601", "1", "19", "2067", "787", "é1234",
+        ] {
             assert!(!is_transient_code(code), "{code}");
         }
         assert!(!is_transient(&DbErr::Custom("x".into())));

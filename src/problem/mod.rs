@@ -41,8 +41,18 @@ impl Problem {
     /// [`Problem::internal`] and [`Problem::unavailable`] keep the detail fixed.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        let detail = if code.status().is_server_error() { fixed_detail(code).to_owned() } else { detail.into() };
-        Self { code, detail, retry_after_s: None, allow: None, errors: Vec::new() }
+        let detail = if code.status().is_server_error() {
+            fixed_detail(code).to_owned()
+        } else {
+            detail.into()
+        };
+        Self {
+            code,
+            detail,
+            retry_after_s: None,
+            allow: None,
+            errors: Vec::new(),
+        }
     }
 
     /// 404: `what` is what was looked for ("the service `camera`").
@@ -54,7 +64,10 @@ impl Problem {
     /// 401 that says nothing to a stranger.
     #[must_use]
     pub fn unauthorized() -> Self {
-        Self::new(Code::Unauthorized, "The request carries no valid credentials.")
+        Self::new(
+            Code::Unauthorized,
+            "The request carries no valid credentials.",
+        )
     }
 
     /// 400 with every fault found and its place.
@@ -63,7 +76,10 @@ impl Problem {
         let detail = match errors.as_slice() {
             [] => "The body cannot be read.".to_owned(),
             [one] => one.detail.clone(),
-            many => format!("The body has {} faults; `errors` lists each with its place.", many.len()),
+            many => format!(
+                "The body has {} faults; `errors` lists each with its place.",
+                many.len()
+            ),
         };
         Self::new(Code::InvalidBody, detail).with_errors(errors)
     }
@@ -71,8 +87,11 @@ impl Problem {
     /// 429 with the seconds to wait.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {
-        Self::new(Code::RateLimited, "This address sends more than is allowed; wait and send again.")
-            .with_retry_after(retry_after_s)
+        Self::new(
+            Code::RateLimited,
+            "This address sends more than is allowed; wait and send again.",
+        )
+        .with_retry_after(retry_after_s)
     }
 
     /// 500: `cause` goes to the log, never to the client.
@@ -136,7 +155,9 @@ impl Problem {
             Code::BadRequest | Code::InvalidBody | Code::InvalidParameter => {
                 if error.is::<poem_openapi::error::ParseRequestPayloadError>() {
                     Code::InvalidBody
-                } else if error.is::<poem_openapi::error::ParseParamError>() || error.is::<poem_openapi::error::ParsePathError>() {
+                } else if error.is::<poem_openapi::error::ParseParamError>()
+                    || error.is::<poem_openapi::error::ParsePathError>()
+                {
                     Code::InvalidParameter
                 } else {
                     Code::BadRequest
@@ -150,7 +171,10 @@ impl Problem {
         match code {
             Code::NotFound => Self::new(code, "There is nothing at this address."),
             Code::Unauthorized => Self::unauthorized(),
-            Code::MethodNotAllowed => Self::new(code, "This address exists but does not take this method; see Allow."),
+            Code::MethodNotAllowed => Self::new(
+                code,
+                "This address exists but does not take this method; see Allow.",
+            ),
             Code::PayloadTooLarge => Self::new(code, "The body is larger than this address takes."),
             _ => Self::new(code, error.to_string()),
         }
@@ -160,8 +184,12 @@ impl Problem {
 /// What a client is told about an error that is ours to mend.
 const fn fixed_detail(code: Code) -> &'static str {
     match code {
-        Code::Unavailable => "Ringbook cannot take this right now; send it again after the time in Retry-After.",
-        _ => "Ringbook failed to answer. The operator finds the cause in the log under this request id.",
+        Code::Unavailable => {
+            "Ringbook cannot take this right now; send it again after the time in Retry-After."
+        }
+        _ => {
+            "Ringbook failed to answer. The operator finds the cause in the log under this request id."
+        }
     }
 }
 
@@ -187,7 +215,11 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        if let Some(allow) = self
+            .allow
+            .as_deref()
+            .and_then(|allow| HeaderValue::from_str(allow).ok())
+        {
             headers.insert(header::ALLOW, allow);
         }
         if self.code == Code::Unauthorized {
@@ -225,15 +257,29 @@ mod tests {
     async fn a_server_error_never_repeats_its_cause() {
         let cause = std::io::Error::other("password of the database");
         for problem in [Problem::internal(&cause), Problem::unavailable(&cause, 1)] {
-            let body = problem.into_response().take_body().into_string().await.unwrap();
+            let body = problem
+                .into_response()
+                .take_body()
+                .into_string()
+                .await
+                .unwrap();
             assert!(!body.contains("password"), "{body}");
         }
     }
 
     #[tokio::test]
     async fn faults_keep_their_place() {
-        let fault = FieldFault::new("/price/from", "not_a_number", "`price.from` must be an amount such as \"350.00\".");
-        let body = Problem::invalid_body(vec![fault]).into_response().take_body().into_string().await.unwrap();
+        let fault = FieldFault::new(
+            "/price/from",
+            "not_a_number",
+            "`price.from` must be an amount such as \"350.00\".",
+        );
+        let body = Problem::invalid_body(vec![fault])
+            .into_response()
+            .take_body()
+            .into_string()
+            .await
+            .unwrap();
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["errors"][0]["pointer"], "/price/from");
         assert_eq!(body["code"], "invalid_body");

@@ -32,8 +32,16 @@ pub struct FieldFault {
 
 impl FieldFault {
     /// A fault at `pointer`.
-    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+    pub fn new(
+        pointer: impl Into<String>,
+        code: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -98,7 +106,10 @@ impl Payload for ProblemJson {
     const CONTENT_TYPE: &'static str = MEDIA_TYPE;
 
     fn check_content_type(content_type: &str) -> bool {
-        content_type.split(';').next().is_some_and(|essence| essence.trim() == MEDIA_TYPE)
+        content_type
+            .split(';')
+            .next()
+            .is_some_and(|essence| essence.trim() == MEDIA_TYPE)
     }
 
     fn schema_ref() -> MetaSchemaRef {
@@ -124,7 +135,10 @@ impl ApiResponse for ProblemJson {
                 description: "The request failed",
                 status: None,
                 status_range: None,
-                content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Self::schema_ref() }],
+                content: vec![MetaMediaType {
+                    content_type: MEDIA_TYPE,
+                    schema: Self::schema_ref(),
+                }],
                 headers: vec![],
             }],
         }

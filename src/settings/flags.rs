@@ -3,7 +3,7 @@
 //! In: the table of settings. Out: clap's options (with the environment's name and the default in their help),
 //! and what was given of them.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
@@ -56,17 +56,23 @@ impl Args for Flags {
             .help_heading("Settings")
             .value_parser(value_parser!(PathBuf))
             .help("Settings file [default: ringbook.toml in this folder, where there is one]");
-        SETTINGS.iter().filter(|setting| setting.flag.is_some()).fold(command.arg(config), |command, setting| {
-            let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
-            command.arg(
-                Arg::new(setting.key)
-                    .long(setting.flag.unwrap_or(setting.key))
-                    .value_name("VALUE")
-                    .global(true)
-                    .help_heading("Settings")
-                    .help(format!("{} [env: {}]{default}", setting.help, setting.env)),
-            )
-        })
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.flag.is_some())
+            .fold(command.arg(config), |command, setting| {
+                let default = setting
+                    .default
+                    .map(|default| format!(" [default: {default}]"))
+                    .unwrap_or_default();
+                command.arg(
+                    Arg::new(setting.key)
+                        .long(setting.flag.unwrap_or(setting.key))
+                        .value_name("VALUE")
+                        .global(true)
+                        .help_heading("Settings")
+                        .help(format!("{} [env: {}]{default}", setting.help, setting.env)),
+                )
+            })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -77,9 +83,10 @@ impl Args for Flags {
 /// What `--help` says about the settings that are not flags.
 #[must_use]
 pub fn help_on_secrets() -> String {
-    let mut help = String::from("Settings that are no flags, because a process list shows flags:\n");
+    let mut help =
+        String::from("Settings that are no flags, because a process list shows flags:\n");
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {
-        help.push_str(&format!("  {}\n          {}\n", setting.env, setting.help));
+        let _ = writeln!(help, "  {}\n          {}", setting.env, setting.help);
     }
     help.push_str("\nA flag comes before the environment, the environment before ringbook.toml, and that before the default.\nIn ringbook.toml a setting is named as its flag, with underscores: database_url = \"…\", vapi_secret = \"…\".");
     help

@@ -58,7 +58,10 @@ impl Database {
     /// A database address, if it is one that we know.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
-        if url.strip_prefix("sqlite:").is_some_and(|file| !file.trim_start_matches('/').is_empty()) {
+        if url
+            .strip_prefix("sqlite:")
+            .is_some_and(|file| !file.trim_start_matches('/').is_empty())
+        {
             Some(Self::Sqlite(Secret::new(url.to_owned())))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Some(Self::Postgres(Secret::new(url.to_owned())))
@@ -168,33 +171,58 @@ impl Settings {
     ///
     /// # Errors
     /// When a value cannot be used; the text names the setting and what was expected.
-    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only reader of the environment"
+    )]
     pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
-        Self::load_from(flags, |name| std::env::var(name).ok())
+        Self::load_from(
+            flags,
+            |name| std::env::var(name).ok(),
+            Path::new("ringbook.toml"),
+        )
     }
 
-    /// The same with an environment of the caller's choice.
+    /// The same with an environment and a usual file of the caller's choice.
     ///
     /// # Errors
     /// As [`Settings::load`].
-    pub fn load_from(flags: &Flags, env: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let defaults = SETTINGS.iter().filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
+    pub fn load_from(
+        flags: &Flags,
+        env: impl Fn(&str) -> Option<String>,
+        file: &Path,
+    ) -> Result<Self, SettingsError> {
+        let defaults = SETTINGS
+            .iter()
+            .filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
         // An empty variable is an unset one: that is how compose files leave a setting out.
         let environment = SETTINGS.iter().filter_map(|setting| {
-            env(setting.env).filter(|value| !value.trim().is_empty()).map(|value| (setting.key, value))
+            env(setting.env)
+                .filter(|value| !value.trim().is_empty())
+                .map(|value| (setting.key, value))
         });
         let file = match &flags.config {
             Some(path) if !path.is_file() => {
-                return Err(SettingsError::File(format!("the file {} named by --config does not exist", path.display())));
+                return Err(SettingsError::File(format!(
+                    "the file {} named by --config does not exist",
+                    path.display()
+                )));
             }
-            Some(path) => Toml::file_exact(path),
-            None => Toml::file_exact("ringbook.toml"),
+            Some(path) => Figment::from(Toml::file_exact(path)),
+            None if file.is_file() => Figment::from(Toml::file_exact(file)),
+            None => Figment::new(),
         };
         Raw(Figment::new()
             .merge(layer("the defaults", defaults))
             .merge(file)
             .merge(layer("the environment", environment))
-            .merge(layer("the command line", flags.values.iter().map(|(key, value)| (*key, value.clone())))))
+            .merge(layer(
+                "the command line",
+                flags
+                    .values
+                    .iter()
+                    .map(|(key, value)| (*key, value.clone())),
+            )))
         .into_settings()
     }
 }
@@ -202,7 +230,10 @@ impl Settings {
 /// A layer of texts. Figment's own reader of the environment would turn `+15145550100` into a number.
 fn layer<'a>(name: &'static str, values: impl Iterator<Item = (&'a str, String)>) -> Figment {
     let values: BTreeMap<&str, String> = values.collect();
-    Figment::from(Named { name, inner: Serialized::defaults(values) })
+    Figment::from(Named {
+        name,
+        inner: Serialized::defaults(values),
+    })
 }
 
 /// A provider with a name that a person recognises.
@@ -239,8 +270,12 @@ impl Raw {
             vapi_api_key: self.optional("vapi_api_key", values::secret::<8>)?,
             twilio_base_url: self.required("twilio_base_url", values::url)?,
             vapi_base_url: self.required("vapi_base_url", values::url)?,
-            trusted_proxies: self.optional("trusted_proxies", values::networks)?.unwrap_or_default(),
-            cors_origins: self.optional("cors_origins", values::origins)?.unwrap_or_default(),
+            trusted_proxies: self
+                .optional("trusted_proxies", values::networks)?
+                .unwrap_or_default(),
+            cors_origins: self
+                .optional("cors_origins", values::origins)?
+                .unwrap_or_default(),
             workers: self.required("workers", values::workers)?,
             log_level: self.required("log_level", values::log_level)?,
             log_format: self.optional("log_format", values::log_format)?,
@@ -253,7 +288,10 @@ impl Raw {
         let account_sid = self.optional("twilio_account_sid", values::account_sid)?;
         let auth_token = self.optional("twilio_auth_token", values::secret::<8>)?;
         let number = self.optional("twilio_from", values::phone)?;
-        let service = self.optional("twilio_messaging_service_sid", values::messaging_service_sid)?;
+        let service = self.optional(
+            "twilio_messaging_service_sid",
+            values::messaging_service_sid,
+        )?;
         let from = match (number, service) {
             // A messaging service knows its numbers: it is the more precise of the two.
             (_, Some(service)) => Some(TwilioFrom::MessagingService(service)),
@@ -262,27 +300,46 @@ impl Raw {
         };
         match (account_sid, auth_token, from) {
             (None, None, _) => Ok(None),
-            (Some(account_sid), Some(auth_token), Some(from)) => Ok(Some(TwilioAccount { account_sid, auth_token, from })),
+            (Some(account_sid), Some(auth_token), Some(from)) => Ok(Some(TwilioAccount {
+                account_sid,
+                auth_token,
+                from,
+            })),
             (Some(_), Some(_), None) => Err(SettingsError::Incomplete(
                 "TWILIO_ACCOUNT_SID is set, but neither TWILIO_FROM nor TWILIO_MESSAGING_SERVICE_SID says what texts come from",
             )),
-            _ => Err(SettingsError::Incomplete("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN belong together: set both or neither")),
+            _ => Err(SettingsError::Incomplete(
+                "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN belong together: set both or neither",
+            )),
         }
     }
 
     fn refuse_unknown_keys(&self) -> Result<(), SettingsError> {
-        let all: BTreeMap<String, Value> = self.0.extract().map_err(|error| SettingsError::File(error.to_string()))?;
+        let all: BTreeMap<String, Value> = self
+            .0
+            .extract()
+            .map_err(|error| SettingsError::File(error.to_string()))?;
         match all.into_keys().find(|key| table::find(key).is_none()) {
             Some(key) => {
                 let (source_name, nearest) = (self.source_of(&key), table::nearest(&key));
-                Err(SettingsError::Unknown { key, source_name, nearest })
+                Err(SettingsError::Unknown {
+                    key,
+                    source_name,
+                    nearest,
+                })
             }
             None => Ok(()),
         }
     }
 
-    fn optional<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<Option<T>, SettingsError> {
-        let Some(text) = self.0.find_value(key).ok().map(to_text) else { return Ok(None) };
+    fn optional<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, Expected>,
+    ) -> Result<Option<T>, SettingsError> {
+        let Some(text) = self.0.find_value(key).ok().map(to_text) else {
+            return Ok(None);
+        };
         let parsed = text.and_then(|text| parse(text.trim()));
         parsed.map(Some).map_err(|expected| SettingsError::Value {
             env: table::find(key).map_or("a setting", |setting| setting.env),
@@ -291,8 +348,13 @@ impl Raw {
         })
     }
 
-    fn required<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<T, SettingsError> {
-        self.optional(key, parse)?.ok_or(SettingsError::Incomplete("a setting lost its default"))
+    fn required<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, Expected>,
+    ) -> Result<T, SettingsError> {
+        self.optional(key, parse)?
+            .ok_or(SettingsError::Incomplete("a setting lost its default"))
     }
 
     fn source_of(&self, key: &str) -> String {
@@ -313,9 +375,10 @@ fn to_text(value: Value) -> Result<String, Expected> {
             let items: Result<Vec<_>, _> = items.into_iter().map(to_text).collect();
             Ok(items?.join(","))
         }
-        Value::Num(_, number) => {
-            number.to_i128().map(|number| number.to_string()).ok_or_else(|| "text in quotes".to_owned())
-        }
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .ok_or_else(|| "text in quotes".to_owned()),
         _ => Err("text in quotes".into()),
     }
 }

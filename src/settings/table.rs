@@ -18,8 +18,20 @@ pub struct Setting {
     pub help: &'static str,
 }
 
-const fn setting(key: &'static str, env: &'static str, default: Option<&'static str>, flag: Option<&'static str>, help: &'static str) -> Setting {
-    Setting { key, env, default, flag, help }
+const fn setting(
+    key: &'static str,
+    env: &'static str,
+    default: Option<&'static str>,
+    flag: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        env,
+        default,
+        flag,
+        help,
+    }
 }
 
 /// The settings, in the order a reader meets them.
@@ -58,5 +70,8 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 #[must_use]
 pub fn nearest(key: &str) -> &'static str {
     let distance = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
-    SETTINGS.iter().min_by_key(distance).map_or("", |setting| setting.key)
+    SETTINGS
+        .iter()
+        .min_by_key(distance)
+        .map_or("", |setting| setting.key)
 }

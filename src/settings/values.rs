@@ -3,7 +3,10 @@
 //! In: the text, trimmed and not empty. Out: the value, or what was expected instead (a clause that completes
 //! "must be …"). The text itself is never repeated: it may be a secret.
 
-use std::{net::{IpAddr, SocketAddr}, str::FromStr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use base64::Engine as _;
 use ipnet::IpNet;
@@ -13,12 +16,6 @@ use super::{Database, LogFormat, Secret, Worker};
 
 /// What was expected, as a clause.
 pub type Expected = String;
-
-/// Any text.
-#[expect(clippy::unnecessary_wraps, reason = "the same shape as the other parsers")]
-pub fn text(value: &str) -> Result<String, Expected> {
-    Ok(value.to_owned())
-}
 
 /// Yes or no.
 pub fn boolean(value: &str) -> Result<bool, Expected> {
@@ -31,19 +28,24 @@ pub fn boolean(value: &str) -> Result<bool, Expected> {
 
 /// An address and a port.
 pub fn address(value: &str) -> Result<SocketAddr, Expected> {
-    SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
+    SocketAddr::from_str(value)
+        .map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
 }
 
 /// A database.
 pub fn database(value: &str) -> Result<Database, Expected> {
-    Database::parse(value).ok_or_else(|| "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into())
+    Database::parse(value)
+        .ok_or_else(|| "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into())
 }
 
 /// An address of a web server, without the slash at its end.
 pub fn url(value: &str) -> Result<String, Expected> {
     let expected = "an address such as https://ringbook.example.com";
     let uri = Uri::from_str(value).map_err(|_| expected)?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+    if !matches!(uri.scheme_str(), Some("http" | "https"))
+        || uri.host().is_none_or(str::is_empty)
+        || uri.query().is_some()
+    {
         return Err(expected.into());
     }
     Ok(value.trim_end_matches('/').to_owned())
@@ -52,7 +54,9 @@ pub fn url(value: &str) -> Result<String, Expected> {
 /// A secret of at least `N` characters that a header can carry.
 pub fn secret<const N: usize>(value: &str) -> Result<Secret, Expected> {
     if value.len() < N || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("{N} or more visible ASCII characters, without spaces"));
+        return Err(format!(
+            "{N} or more visible ASCII characters, without spaces"
+        ));
     }
     Ok(Secret::new(value.to_owned()))
 }
@@ -62,12 +66,16 @@ pub fn key(value: &str) -> Result<Secret<[u8; 32]>, Expected> {
     let hex = hex::decode(value).ok();
     let bytes = hex.or_else(|| base64::engine::general_purpose::STANDARD.decode(value).ok());
     let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    key.map(Secret::new).ok_or_else(|| "32 bytes, as 64 hex digits or as base64".into())
+    key.map(Secret::new)
+        .ok_or_else(|| "32 bytes, as 64 hex digits or as base64".into())
 }
 
 /// A Twilio identifier that starts with `prefix`.
 fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
-    if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if value.starts_with(prefix)
+        && value.len() > 2
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    {
         Ok(value.to_owned())
     } else {
         Err(format!("Twilio's identifier that begins with {prefix}"))
@@ -96,8 +104,15 @@ pub fn phone(value: &str) -> Result<String, Expected> {
 
 /// Networks, with commas; a bare address is a network of one.
 pub fn networks(value: &str) -> Result<Vec<IpNet>, Expected> {
-    let network = |item: &str| IpNet::from_str(item).or_else(|_| item.parse::<IpAddr>().map(IpNet::from)).ok();
-    items(value).map(network).collect::<Option<_>>().ok_or_else(|| "addresses or networks with commas, such as 10.0.0.0/8,127.0.0.1".into())
+    let network = |item: &str| {
+        IpNet::from_str(item)
+            .or_else(|_| item.parse::<IpAddr>().map(IpNet::from))
+            .ok()
+    };
+    items(value)
+        .map(network)
+        .collect::<Option<_>>()
+        .ok_or_else(|| "addresses or networks with commas, such as 10.0.0.0/8,127.0.0.1".into())
 }
 
 /// Web origins, with commas.
@@ -112,7 +127,12 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
         "all" => Ok(Worker::ALL.to_vec()),
         "none" => Ok(Vec::new()),
         list => items(list)
-            .map(|name| Worker::ALL.iter().copied().find(|worker| worker.name() == name))
+            .map(|name| {
+                Worker::ALL
+                    .iter()
+                    .copied()
+                    .find(|worker| worker.name() == name)
+            })
             .collect::<Option<_>>()
             .ok_or_else(|| "all, none, or a list of: outbox".into()),
     }
@@ -122,9 +142,14 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
 pub fn log_level(value: &str) -> Result<String, Expected> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     // A bare word that is no level would be taken for the name of a module, and nothing would be logged.
-    let typo = items(value).any(|item| !item.contains(['=', '[']) && !levels.contains(&item.to_ascii_lowercase().as_str()));
+    let typo = items(value).any(|item| {
+        !item.contains(['=', '[']) && !levels.contains(&item.to_ascii_lowercase().as_str())
+    });
     if typo || tracing_subscriber::EnvFilter::try_new(value).is_err() {
-        return Err("error, warn, info, debug or trace, or levels per module such as info,ringbook=debug".into());
+        return Err(
+            "error, warn, info, debug or trace, or levels per module such as info,ringbook=debug"
+                .into(),
+        );
     }
     Ok(value.to_owned())
 }
@@ -139,5 +164,8 @@ pub fn log_format(value: &str) -> Result<LogFormat, Expected> {
 }
 
 fn items(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').map(str::trim).filter(|item| !item.is_empty())
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }

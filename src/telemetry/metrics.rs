@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
@@ -58,7 +60,8 @@ const TABLE: &[(&str, Kind, &str)] = &[
 
 /// Upper bounds in seconds: a decision takes microseconds, a text to a slow provider many seconds.
 const BUCKETS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0,
 ];
 
 /// One recorder a process: several servers in one test process share it.
@@ -67,8 +70,12 @@ static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 /// Installs the recorder and describes every metric; later calls change nothing.
 pub fn install() {
     RECORDER.get_or_init(|| {
-        let installed = PrometheusBuilder::new().set_buckets(BUCKETS).and_then(PrometheusBuilder::install_recorder);
-        let handle = installed.inspect_err(|error| tracing::warn!(%error, "metrics are off")).ok()?;
+        let installed = PrometheusBuilder::new()
+            .set_buckets(BUCKETS)
+            .and_then(PrometheusBuilder::install_recorder);
+        let handle = installed
+            .inspect_err(|error| tracing::warn!(%error, "metrics are off"))
+            .ok()?;
         for &(name, kind, text) in TABLE {
             match kind {
                 Kind::Counter => describe_counter!(name, text),
@@ -83,7 +90,11 @@ pub fn install() {
 /// The Prometheus text.
 #[must_use]
 pub fn render() -> String {
-    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+    RECORDER
+        .get()
+        .and_then(Option::as_ref)
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
 }
 
 /// Moves what was recorded into the histograms, so that an unread `/metrics` does not grow; called now and then.
@@ -144,7 +155,10 @@ pub fn cache(hit: bool) {
 
 /// How many SMS messages wait, and how long the oldest that is due has waited.
 pub fn outbox(waiting: u64, oldest: Duration) {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; a backlog above 2^52 is none")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; a backlog above 2^52 is none"
+    )]
     gauge!(OUTBOX_WAITING).set(waiting as f64);
     gauge!(OUTBOX_AGE).set(oldest.as_secs_f64());
 }
@@ -165,8 +179,17 @@ mod tests {
         decision("P1", false, Duration::from_micros(30));
         pool("write", 3, 1);
         let text = render();
-        assert!(text.contains("# HELP ringbook_decisions_total Decisions"), "{text}");
-        assert!(text.contains("ringbook_decide_seconds_bucket{le=\"0.00005\"}"), "{text}");
-        assert!(text.contains("ringbook_pool_connections{pool=\"write\"} 3"), "{text}");
+        assert!(
+            text.contains("# HELP ringbook_decisions_total Decisions"),
+            "{text}"
+        );
+        assert!(
+            text.contains("ringbook_decide_seconds_bucket{le=\"0.00005\"}"),
+            "{text}"
+        );
+        assert!(
+            text.contains("ringbook_pool_connections{pool=\"write\"} 3"),
+            "{text}"
+        );
     }
 }

@@ -29,15 +29,30 @@ pub fn start(settings: &Settings) {
     STACK_TRACES.store(settings.include_stack_trace, Ordering::Relaxed);
     metrics::install();
     let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let format = settings.log_format.unwrap_or(if stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json });
+    let format = settings.log_format.unwrap_or(if stderr().is_terminal() {
+        LogFormat::Pretty
+    } else {
+        LogFormat::Json
+    });
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LogFormat::Json => registry
-            .with(fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(true).with_writer(stderr))
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(true)
+                    .with_writer(stderr),
+            )
             .try_init(),
-        LogFormat::Pretty => {
-            registry.with(fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr)).try_init()
-        }
+        LogFormat::Pretty => registry
+            .with(
+                fmt::layer()
+                    .with_ansi(stderr().is_terminal())
+                    .with_writer(stderr),
+            )
+            .try_init(),
     };
     if started.is_ok() {
         log_panics();
@@ -53,7 +68,10 @@ fn log_panics() {
             let message = info.payload_as_str().map(scrub).unwrap_or_default();
             tracing::error!(place, message, stack = %Backtrace::force_capture(), "a task panicked");
         } else {
-            tracing::error!(place, "a task panicked; INCLUDE_STACK_TRACE=true shows more");
+            tracing::error!(
+                place,
+                "a task panicked; INCLUDE_STACK_TRACE=true shows more"
+            );
         }
     }));
 }
