@@ -66,11 +66,7 @@ impl Clock {
         // Before 1970 only a fixed clock can stand; ids then start at the epoch.
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
-        Uuid::new_v7(Timestamp::from_unix(
-            &*sequence,
-            seconds,
-            now.timestamp_subsec_nanos(),
-        ))
+        Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))
     }
 
     /// Moves a fixed clock by `by`; the system's clock does not move.

@@ -33,9 +33,7 @@ impl<E: Endpoint> Endpoint for AccessLogEndpoint<E> {
             Ok(output) => output.into_response(),
             Err(error) => error.into_response(),
         };
-        let route = response
-            .data::<PathPattern>()
-            .map_or("none", |pattern| &pattern.0);
+        let route = response.data::<PathPattern>().map_or("none", |pattern| &pattern.0);
         record(method, route, response.status(), started.elapsed());
         Ok(response)
     }
@@ -46,29 +44,14 @@ fn record(method: &'static str, route: &str, status: StatusCode, took: Duration)
     let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1000.0);
     // Health checks and scrapes come every few seconds: they are for those who look for them.
     if route.starts_with("/health") || route == "/metrics" {
-        tracing::debug!(
-            method,
-            route,
-            status,
-            ms,
-            "answered {method} {route} {status}"
-        );
+        tracing::debug!(method, route, status, ms, "answered {method} {route} {status}");
     } else {
-        tracing::info!(
-            method,
-            route,
-            status,
-            ms,
-            "answered {method} {route} {status}"
-        );
+        tracing::info!(method, route, status, ms, "answered {method} {route} {status}");
     }
 }
 
 /// A method may be any word; a label may not.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method)
-        .unwrap_or("other")
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }

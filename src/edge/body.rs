@@ -36,10 +36,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
     match tokio::time::timeout(PATIENCE, body.into_bytes_limit(limit)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(too_large(limit)),
-        Ok(Err(_)) => Err(Problem::new(
-            Code::BadRequest,
-            "The body broke off before its end.",
-        )),
+        Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "The body broke off before its end.")),
         Err(_) => Err(Problem::new(
             Code::RequestTimeout,
             "The body did not arrive within 10 seconds.",
@@ -61,10 +58,7 @@ impl<E: Endpoint> Middleware<E> for BodyLimit {
     type Output = BodyLimitEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        BodyLimitEndpoint {
-            inner,
-            limit: self.0,
-        }
+        BodyLimitEndpoint { inner, limit: self.0 }
     }
 }
 

@@ -33,10 +33,8 @@ impl AllowedMethods {
                 .map(|(method, _)| method.to_ascii_uppercase());
             let mut methods: Vec<_> = methods.filter(|method| is_method(method)).collect();
             methods.sort();
-            self.0.insert(
-                without_names(&format!("{prefix}{path}")),
-                methods.join(", "),
-            );
+            self.0
+                .insert(without_names(&format!("{prefix}{path}")), methods.join(", "));
         }
         self
     }
@@ -47,23 +45,14 @@ impl AllowedMethods {
 }
 
 fn is_method(word: &str) -> bool {
-    matches!(
-        word,
-        "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH"
-    )
+    matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
 }
 
 /// `/a/:b` and `/a/{c}` are the same route.
 fn without_names(pattern: &str) -> String {
     let segments = pattern.trim_end_matches('/').split('/');
     let segments: Vec<_> = segments
-        .map(|part| {
-            if part.starts_with([':', '{']) {
-                "*"
-            } else {
-                part
-            }
-        })
+        .map(|part| if part.starts_with([':', '{']) { "*" } else { part })
         .collect();
     segments.join("/")
 }
@@ -100,10 +89,7 @@ impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        match AssertUnwindSafe(self.inner.call(request))
-            .catch_unwind()
-            .await
-        {
+        match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
             Ok(Ok(output)) => Ok(output.into_response()),
             Ok(Err(error)) => Ok(self.answer(error)),
             // The panic hook has logged where; what it said may hold a caller's words.
@@ -120,9 +106,7 @@ impl<E> CatchAllEndpoint<E> {
         let pattern = error.data::<PathPattern>().cloned();
         let mut problem = Problem::from_poem(&error);
         if error.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(methods) = pattern
-                .as_ref()
-                .and_then(|pattern| self.allowed.of(&pattern.0))
+            && let Some(methods) = pattern.as_ref().and_then(|pattern| self.allowed.of(&pattern.0))
         {
             problem = problem.with_allow(methods);
         }

@@ -93,20 +93,12 @@ mod tests {
         for line in forwarded {
             headers.append("x-forwarded-for", line.parse().unwrap());
         }
-        client_behind(
-            socket.parse().unwrap(),
-            &headers,
-            &[trusted.parse().unwrap()],
-        )
-        .to_string()
+        client_behind(socket.parse().unwrap(), &headers, &[trusted.parse().unwrap()]).to_string()
     }
 
     #[test]
     fn a_stranger_cannot_choose_its_address() {
-        assert_eq!(
-            client("203.0.113.9", &["1.1.1.1"], "10.0.0.0/8"),
-            "203.0.113.9"
-        );
+        assert_eq!(client("203.0.113.9", &["1.1.1.1"], "10.0.0.0/8"), "203.0.113.9");
         assert_eq!(
             client("10.0.0.1", &["1.1.1.1, 203.0.113.9"], "10.0.0.0/8"),
             "203.0.113.9"
@@ -123,10 +115,7 @@ mod tests {
             client("10.0.0.1", &["203.0.113.9", "10.0.0.2"], "10.0.0.0/8"),
             "203.0.113.9"
         );
-        assert_eq!(
-            client("::ffff:10.0.0.1", &["2001:db8::7"], "10.0.0.0/8"),
-            "2001:db8::7"
-        );
+        assert_eq!(client("::ffff:10.0.0.1", &["2001:db8::7"], "10.0.0.0/8"), "2001:db8::7");
     }
 
     #[test]

@@ -17,8 +17,7 @@ use ipnet::IpNet;
 use poem::{Endpoint, EndpointExt, Response};
 
 pub use self::{
-    catch_all::AllowedMethods, client_address::ClientAddress, rate_limit::RateLimiter,
-    request_id::RequestId,
+    catch_all::AllowedMethods, client_address::ClientAddress, rate_limit::RateLimiter, request_id::RequestId,
 };
 use crate::clock::Clock;
 

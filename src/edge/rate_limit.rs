@@ -92,11 +92,7 @@ impl RateLimiter {
     pub fn admit(&self, address: ClientAddress) -> Result<(), Problem> {
         self.check(address).map_err(|wait| {
             metrics::rate_limited();
-            Problem::rate_limited(
-                u32::try_from(wait.as_secs())
-                    .unwrap_or(u32::MAX)
-                    .saturating_add(1),
-            )
+            Problem::rate_limited(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
         })
     }
 
@@ -134,9 +130,7 @@ impl RateLimiter {
     /// How many addresses are remembered.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        self.buckets
-            .as_ref()
-            .map_or(0, DefaultKeyedRateLimiter::len)
+        self.buckets.as_ref().map_or(0, DefaultKeyedRateLimiter::len)
     }
 }
 
@@ -198,9 +192,7 @@ mod tests {
     fn one_household_of_ipv6_shares_a_bucket() {
         let limiter = small();
         for host in 0..100 {
-            limiter
-                .check(address(&format!("2001:db8:1:2::{host}")))
-                .unwrap();
+            limiter.check(address(&format!("2001:db8:1:2::{host}"))).unwrap();
         }
         limiter.check(address("2001:db8:1:2:ffff::1")).unwrap_err();
         limiter.check(address("2001:db8:1:3::1")).unwrap();

@@ -45,12 +45,7 @@ fn app() -> impl Endpoint<Output = Response> {
         .at("/teapot", get(teapot))
         .at("/echo", post(echo));
     let allowed = AllowedMethods::default().with("/hello/{who}", "GET");
-    around(
-        routes.map_to_response(),
-        Clock::system(),
-        Vec::new(),
-        allowed,
-    )
+    around(routes.map_to_response(), Clock::system(), Vec::new(), allowed)
 }
 
 async fn call(request: Request) -> (Response, Value) {
@@ -68,16 +63,8 @@ async fn every_answer_carries_a_request_id_and_security_headers() {
     for path in ["/hello/you", "/nowhere", "/bug", "/teapot"] {
         let (response, _) = call(request(Method::GET, path).finish()).await;
         let id = response.header("x-request-id").unwrap();
-        assert_eq!(
-            uuid::Uuid::parse_str(id).unwrap().get_version_num(),
-            7,
-            "{path}"
-        );
-        assert_eq!(
-            response.header("x-content-type-options"),
-            Some("nosniff"),
-            "{path}"
-        );
+        assert_eq!(uuid::Uuid::parse_str(id).unwrap().get_version_num(), 7, "{path}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
 }
 
@@ -91,50 +78,26 @@ async fn a_sane_request_id_is_kept_and_repeated_in_the_error() {
     .await;
     assert_eq!(response.header("x-request-id"), Some("call-7"));
     assert_eq!(body["request_id"], "call-7");
-    let (response, _) = call(
-        request(Method::GET, "/nowhere")
-            .header("x-request-id", "a b")
-            .finish(),
-    )
-    .await;
+    let (response, _) = call(request(Method::GET, "/nowhere").header("x-request-id", "a b").finish()).await;
     assert_ne!(response.header("x-request-id"), Some("a b"));
 }
 
 #[tokio::test]
 async fn errors_of_the_server_are_problems_too() {
     for (method, path, status, code) in [
-        (
-            Method::GET,
-            "/nowhere",
-            StatusCode::NOT_FOUND,
-            Code::NotFound,
-        ),
+        (Method::GET, "/nowhere", StatusCode::NOT_FOUND, Code::NotFound),
         (
             Method::POST,
             "/hello/you",
             StatusCode::METHOD_NOT_ALLOWED,
             Code::MethodNotAllowed,
         ),
-        (
-            Method::GET,
-            "/bug",
-            StatusCode::INTERNAL_SERVER_ERROR,
-            Code::Internal,
-        ),
-        (
-            Method::GET,
-            "/teapot",
-            StatusCode::NOT_FOUND,
-            Code::NotFound,
-        ),
+        (Method::GET, "/bug", StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
+        (Method::GET, "/teapot", StatusCode::NOT_FOUND, Code::NotFound),
     ] {
         let (response, body) = call(request(method, path).finish()).await;
         assert_eq!(response.status(), status, "{path}");
-        assert_eq!(
-            response.content_type(),
-            Some("application/problem+json"),
-            "{path}"
-        );
+        assert_eq!(response.content_type(), Some("application/problem+json"), "{path}");
         assert_eq!(body["code"], code.name(), "{path}");
         assert!(!body.to_string().contains("5550101"), "{body}");
     }
@@ -151,10 +114,7 @@ async fn a_body_is_cut_off_at_its_limit_declared_or_not() {
     let declared = request(Method::POST, "/echo")
         .header("content-length", "1001")
         .body(vec![b'x'; 1_001]);
-    assert_eq!(
-        call(declared).await.0.status(),
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
+    assert_eq!(call(declared).await.0.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let chunks = stream::iter((0..11).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 100])));
     let chunked = request(Method::POST, "/echo").body(Body::from_bytes_stream(chunks));
     let (response, body) = call(chunked).await;

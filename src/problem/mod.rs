@@ -64,10 +64,7 @@ impl Problem {
     /// 401 that says nothing to a stranger.
     #[must_use]
     pub fn unauthorized() -> Self {
-        Self::new(
-            Code::Unauthorized,
-            "The request carries no valid credentials.",
-        )
+        Self::new(Code::Unauthorized, "The request carries no valid credentials.")
     }
 
     /// 400 with every fault found and its place.
@@ -171,10 +168,7 @@ impl Problem {
         match code {
             Code::NotFound => Self::new(code, "There is nothing at this address."),
             Code::Unauthorized => Self::unauthorized(),
-            Code::MethodNotAllowed => Self::new(
-                code,
-                "This address exists but does not take this method; see Allow.",
-            ),
+            Code::MethodNotAllowed => Self::new(code, "This address exists but does not take this method; see Allow."),
             Code::PayloadTooLarge => Self::new(code, "The body is larger than this address takes."),
             _ => Self::new(code, error.to_string()),
         }
@@ -184,12 +178,8 @@ impl Problem {
 /// What a client is told about an error that is ours to mend.
 const fn fixed_detail(code: Code) -> &'static str {
     match code {
-        Code::Unavailable => {
-            "Ringbook cannot take this right now; send it again after the time in Retry-After."
-        }
-        _ => {
-            "Ringbook failed to answer. The operator finds the cause in the log under this request id."
-        }
+        Code::Unavailable => "Ringbook cannot take this right now; send it again after the time in Retry-After.",
+        _ => "Ringbook failed to answer. The operator finds the cause in the log under this request id.",
     }
 }
 
@@ -257,12 +247,7 @@ mod tests {
     async fn a_server_error_never_repeats_its_cause() {
         let cause = std::io::Error::other("password of the database");
         for problem in [Problem::internal(&cause), Problem::unavailable(&cause, 1)] {
-            let body = problem
-                .into_response()
-                .take_body()
-                .into_string()
-                .await
-                .unwrap();
+            let body = problem.into_response().take_body().into_string().await.unwrap();
             assert!(!body.contains("password"), "{body}");
         }
     }

@@ -32,11 +32,7 @@ pub struct FieldFault {
 
 impl FieldFault {
     /// A fault at `pointer`.
-    pub fn new(
-        pointer: impl Into<String>,
-        code: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
             code: code.into(),

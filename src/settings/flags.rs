@@ -83,8 +83,7 @@ impl Args for Flags {
 /// What `--help` says about the settings that are not flags.
 #[must_use]
 pub fn help_on_secrets() -> String {
-    let mut help =
-        String::from("Settings that are no flags, because a process list shows flags:\n");
+    let mut help = String::from("Settings that are no flags, because a process list shows flags:\n");
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {
         let _ = writeln!(help, "  {}\n          {}", setting.env, setting.help);
     }

@@ -171,27 +171,16 @@ impl Settings {
     ///
     /// # Errors
     /// When a value cannot be used; the text names the setting and what was expected.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the only reader of the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
-        Self::load_from(
-            flags,
-            |name| std::env::var(name).ok(),
-            Path::new("ringbook.toml"),
-        )
+        Self::load_from(flags, |name| std::env::var(name).ok(), Path::new("ringbook.toml"))
     }
 
     /// The same with an environment and a usual file of the caller's choice.
     ///
     /// # Errors
     /// As [`Settings::load`].
-    pub fn load_from(
-        flags: &Flags,
-        env: impl Fn(&str) -> Option<String>,
-        file: &Path,
-    ) -> Result<Self, SettingsError> {
+    pub fn load_from(flags: &Flags, env: impl Fn(&str) -> Option<String>, file: &Path) -> Result<Self, SettingsError> {
         let defaults = SETTINGS
             .iter()
             .filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
@@ -218,10 +207,7 @@ impl Settings {
             .merge(layer("the environment", environment))
             .merge(layer(
                 "the command line",
-                flags
-                    .values
-                    .iter()
-                    .map(|(key, value)| (*key, value.clone())),
+                flags.values.iter().map(|(key, value)| (*key, value.clone())),
             )))
         .into_settings()
     }
@@ -270,12 +256,8 @@ impl Raw {
             vapi_api_key: self.optional("vapi_api_key", values::secret::<8>)?,
             twilio_base_url: self.required("twilio_base_url", values::url)?,
             vapi_base_url: self.required("vapi_base_url", values::url)?,
-            trusted_proxies: self
-                .optional("trusted_proxies", values::networks)?
-                .unwrap_or_default(),
-            cors_origins: self
-                .optional("cors_origins", values::origins)?
-                .unwrap_or_default(),
+            trusted_proxies: self.optional("trusted_proxies", values::networks)?.unwrap_or_default(),
+            cors_origins: self.optional("cors_origins", values::origins)?.unwrap_or_default(),
             workers: self.required("workers", values::workers)?,
             log_level: self.required("log_level", values::log_level)?,
             log_format: self.optional("log_format", values::log_format)?,
@@ -288,10 +270,7 @@ impl Raw {
         let account_sid = self.optional("twilio_account_sid", values::account_sid)?;
         let auth_token = self.optional("twilio_auth_token", values::secret::<8>)?;
         let number = self.optional("twilio_from", values::phone)?;
-        let service = self.optional(
-            "twilio_messaging_service_sid",
-            values::messaging_service_sid,
-        )?;
+        let service = self.optional("twilio_messaging_service_sid", values::messaging_service_sid)?;
         let from = match (number, service) {
             // A messaging service knows its numbers: it is the more precise of the two.
             (_, Some(service)) => Some(TwilioFrom::MessagingService(service)),
@@ -332,11 +311,7 @@ impl Raw {
         }
     }
 
-    fn optional<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, Expected>,
-    ) -> Result<Option<T>, SettingsError> {
+    fn optional<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<Option<T>, SettingsError> {
         let Some(text) = self.0.find_value(key).ok().map(to_text) else {
             return Ok(None);
         };
@@ -348,11 +323,7 @@ impl Raw {
         })
     }
 
-    fn required<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, Expected>,
-    ) -> Result<T, SettingsError> {
+    fn required<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<T, SettingsError> {
         self.optional(key, parse)?
             .ok_or(SettingsError::Incomplete("a setting lost its default"))
     }

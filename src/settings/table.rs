@@ -70,8 +70,5 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 #[must_use]
 pub fn nearest(key: &str) -> &'static str {
     let distance = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
-    SETTINGS
-        .iter()
-        .min_by_key(distance)
-        .map_or("", |setting| setting.key)
+    SETTINGS.iter().min_by_key(distance).map_or("", |setting| setting.key)
 }

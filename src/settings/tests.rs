@@ -33,22 +33,16 @@ fn without_anything_set_the_defaults_hold() {
     let settings = load(&[]).unwrap();
     assert_eq!(settings.database.file(), Some(Path::new("ringbook.db")));
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
-    assert!(
-        settings.twilio.is_none() && settings.rate_limit_enabled && !settings.include_stack_trace
-    );
+    assert!(settings.twilio.is_none() && settings.rate_limit_enabled && !settings.include_stack_trace);
     assert_eq!(settings.workers, [Worker::Outbox]);
 }
 
 #[test]
 fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
-    let (_folder, flags) =
-        file("listen = '127.0.0.1:1'\nlog_level = 'warn'\nrate_limit_enabled = false");
+    let (_folder, flags) = file("listen = '127.0.0.1:1'\nlog_level = 'warn'\nrate_limit_enabled = false");
     let env = [("RINGBOOK_LISTEN", "127.0.0.1:2"), ("LOG_FORMAT", "json")];
     let settings = load_with(&flags, &env).unwrap();
-    assert_eq!(
-        (settings.listen.port(), settings.log_level.as_str()),
-        (2, "warn")
-    );
+    assert_eq!((settings.listen.port(), settings.log_level.as_str()), (2, "warn"));
     assert_eq!(settings.log_format, Some(LogFormat::Json));
     assert!(!settings.rate_limit_enabled);
     assert_eq!(
@@ -77,9 +71,7 @@ fn a_phone_number_and_a_secret_of_digits_stay_as_they_are() {
 
 #[test]
 fn a_bad_value_names_the_setting_its_source_and_what_was_expected() {
-    let error = load(&[("RINGBOOK_LISTEN", "8080")])
-        .unwrap_err()
-        .to_string();
+    let error = load(&[("RINGBOOK_LISTEN", "8080")]).unwrap_err().to_string();
     assert_eq!(
         error,
         "RINGBOOK_LISTEN (from the environment) must be an address and a port such as 127.0.0.1:8080 or [::1]:8080"
@@ -96,10 +88,7 @@ fn a_bad_value_names_the_setting_its_source_and_what_was_expected() {
         ("TWILIO_FROM", "514-555-0100"),
     ] {
         let error = load(&[(name, value)]).unwrap_err().to_string();
-        assert!(
-            error.starts_with(name) && error.contains("must be"),
-            "{error}"
-        );
+        assert!(error.starts_with(name) && error.contains("must be"), "{error}");
         assert!(
             !error.contains(value) || value.len() < 6,
             "the value is repeated: {error}"

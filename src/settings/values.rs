@@ -28,14 +28,12 @@ pub fn boolean(value: &str) -> Result<bool, Expected> {
 
 /// An address and a port.
 pub fn address(value: &str) -> Result<SocketAddr, Expected> {
-    SocketAddr::from_str(value)
-        .map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
+    SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
 }
 
 /// A database.
 pub fn database(value: &str) -> Result<Database, Expected> {
-    Database::parse(value)
-        .ok_or_else(|| "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into())
+    Database::parse(value).ok_or_else(|| "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into())
 }
 
 /// An address of a web server, without the slash at its end.
@@ -54,9 +52,7 @@ pub fn url(value: &str) -> Result<String, Expected> {
 /// A secret of at least `N` characters that a header can carry.
 pub fn secret<const N: usize>(value: &str) -> Result<Secret, Expected> {
     if value.len() < N || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "{N} or more visible ASCII characters, without spaces"
-        ));
+        return Err(format!("{N} or more visible ASCII characters, without spaces"));
     }
     Ok(Secret::new(value.to_owned()))
 }
@@ -72,10 +68,7 @@ pub fn key(value: &str) -> Result<Secret<[u8; 32]>, Expected> {
 
 /// A Twilio identifier that starts with `prefix`.
 fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
-    if value.starts_with(prefix)
-        && value.len() > 2
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    {
+    if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(value.to_owned())
     } else {
         Err(format!("Twilio's identifier that begins with {prefix}"))
@@ -127,12 +120,7 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
         "all" => Ok(Worker::ALL.to_vec()),
         "none" => Ok(Vec::new()),
         list => items(list)
-            .map(|name| {
-                Worker::ALL
-                    .iter()
-                    .copied()
-                    .find(|worker| worker.name() == name)
-            })
+            .map(|name| Worker::ALL.iter().copied().find(|worker| worker.name() == name))
             .collect::<Option<_>>()
             .ok_or_else(|| "all, none, or a list of: outbox".into()),
     }
@@ -142,14 +130,10 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
 pub fn log_level(value: &str) -> Result<String, Expected> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     // A bare word that is no level would be taken for the name of a module, and nothing would be logged.
-    let typo = items(value).any(|item| {
-        !item.contains(['=', '[']) && !levels.contains(&item.to_ascii_lowercase().as_str())
-    });
+    let typo =
+        items(value).any(|item| !item.contains(['=', '[']) && !levels.contains(&item.to_ascii_lowercase().as_str()));
     if typo || tracing_subscriber::EnvFilter::try_new(value).is_err() {
-        return Err(
-            "error, warn, info, debug or trace, or levels per module such as info,ringbook=debug"
-                .into(),
-        );
+        return Err("error, warn, info, debug or trace, or levels per module such as info,ringbook=debug".into());
     }
     Ok(value.to_owned())
 }
@@ -164,8 +148,5 @@ pub fn log_format(value: &str) -> Result<LogFormat, Expected> {
 }
 
 fn items(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+    value.split(',').map(str::trim).filter(|item| !item.is_empty())
 }

@@ -10,11 +10,7 @@ pub fn mask_phone(number: &str) -> String {
     if digits.len() < 9 {
         return "***".to_owned();
     }
-    let plus = if number.trim_start().starts_with('+') {
-        "+"
-    } else {
-        ""
-    };
+    let plus = if number.trim_start().starts_with('+') { "+" } else { "" };
     // As many leading digits as leave at least three hidden before the last four.
     let head: String = digits.iter().take(4.min(digits.len() - 7)).collect();
     let tail: String = digits.iter().skip(digits.len() - 4).collect();
@@ -71,10 +67,7 @@ mod tests {
             scrub("sent to +1 (514) 555-0101, code 21211."),
             "sent to +1514***0101, code 21211."
         );
-        assert_eq!(
-            scrub("invalid input \"5145550101\""),
-            "invalid input \"514***0101\""
-        );
+        assert_eq!(scrub("invalid input \"5145550101\""), "invalid input \"514***0101\"");
         assert_eq!(scrub("line 12, column 7"), "line 12, column 7");
     }
 }

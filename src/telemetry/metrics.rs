@@ -8,9 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
@@ -60,8 +58,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
 
 /// Upper bounds in seconds: a decision takes microseconds, a text to a slow provider many seconds.
 const BUCKETS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5, 5.0, 10.0,
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
 /// One recorder a process: several servers in one test process share it.
@@ -179,17 +176,11 @@ mod tests {
         decision("P1", false, Duration::from_micros(30));
         pool("write", 3, 1);
         let text = render();
-        assert!(
-            text.contains("# HELP ringbook_decisions_total Decisions"),
-            "{text}"
-        );
+        assert!(text.contains("# HELP ringbook_decisions_total Decisions"), "{text}");
         assert!(
             text.contains("ringbook_decide_seconds_bucket{le=\"0.00005\"}"),
             "{text}"
         );
-        assert!(
-            text.contains("ringbook_pool_connections{pool=\"write\"} 3"),
-            "{text}"
-        );
+        assert!(text.contains("ringbook_pool_connections{pool=\"write\"} 3"), "{text}");
     }
 }

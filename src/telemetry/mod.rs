@@ -47,11 +47,7 @@ pub fn start(settings: &Settings) {
             )
             .try_init(),
         LogFormat::Pretty => registry
-            .with(
-                fmt::layer()
-                    .with_ansi(stderr().is_terminal())
-                    .with_writer(stderr),
-            )
+            .with(fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr))
             .try_init(),
     };
     if started.is_ok() {
@@ -68,10 +64,7 @@ fn log_panics() {
             let message = info.payload_as_str().map(scrub).unwrap_or_default();
             tracing::error!(place, message, stack = %Backtrace::force_capture(), "a task panicked");
         } else {
-            tracing::error!(
-                place,
-                "a task panicked; INCLUDE_STACK_TRACE=true shows more"
-            );
+            tracing::error!(place, "a task panicked; INCLUDE_STACK_TRACE=true shows more");
         }
     }));
 }
