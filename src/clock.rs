@@ -39,12 +39,18 @@ impl Clock {
     }
 
     fn from_source(source: Source) -> Self {
-        Self { source, sequence: Arc::new(Mutex::new(ContextV7::new())) }
+        Self {
+            source,
+            sequence: Arc::new(Mutex::new(ContextV7::new())),
+        }
     }
 
     /// The present instant, to the microsecond.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system for the time"
+    )]
     pub fn now(&self) -> DateTime<Utc> {
         let now = match &self.source {
             Source::System => Utc::now(),

@@ -1,4 +1,9 @@
 //! Ringbook: the rulebook behind a business's phone. Modules in the order a message meets them.
 
+pub mod clock;
+pub mod edge;
+pub mod problem;
 pub mod rulebook;
+pub mod settings;
 pub mod store;
+pub mod telemetry;
