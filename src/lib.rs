@@ -2,3 +2,4 @@
 
 pub mod rulebook;
 pub mod store;
+pub mod webhook;
