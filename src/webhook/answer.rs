@@ -134,9 +134,9 @@ pub struct Document {
 pub fn neutral(kind: Kind) -> Answer {
     match kind {
         Kind::ToolCalls => Answer::ToolResults(Vec::new()),
-        Kind::AssistantRequest => {
-            Answer::Spoken("We cannot take this call right now. Please call again later.".to_owned())
-        }
+        Kind::AssistantRequest => Answer::Spoken(
+            "We cannot take this call right now. Please call again later.".to_owned(),
+        ),
         Kind::TransferDestinationRequest => {
             Answer::Spoken("There is nobody to transfer this call to.".to_owned())
         }

@@ -12,7 +12,7 @@ pub use super::event::{CallPart, Event, Kind, Payload, Report, ToolRequest, stat
 pub use super::turns::Turn;
 use super::{tool_requests, turns};
 
-/// How deep a message may nest. Vapi's own reach about ten; `serde_json` and PostgreSQL stop a little later.
+/// How deep a message may nest. Vapi's own reach about ten; `serde_json` and the database stop a little later.
 pub const DEPTH_LIMIT: usize = 100;
 /// The longest id that is one: longer than any that Vapi makes, short enough for every index.
 pub const ID_LIMIT: usize = 255;
@@ -252,7 +252,7 @@ fn after_string(mut rest: &[u8]) -> &[u8] {
     &[]
 }
 
-/// Replaces, in JSON text, every `\u0000` and every lone surrogate by U+FFFD: PostgreSQL refuses the one and
+/// Replaces, in JSON text, every `\u0000` and every lone surrogate by U+FFFD: `PostgreSQL` refuses the one and
 /// `serde_json` the other. Done once, before anything is read, so that nothing read can hold either.
 pub(super) fn without_nul(text: String) -> String {
     let bytes = text.as_bytes();

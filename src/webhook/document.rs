@@ -16,6 +16,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+/// Where instants end, in microseconds: beyond it databases disagree.
+const YEAR_10000: i64 = 253_402_300_800_000_000;
+
 /// A JSON text that has been checked once, with the places of the parts that were looked into.
 #[derive(Debug)]
 pub struct Document {
@@ -104,6 +107,7 @@ impl<'a> Part<'a> {
     }
 
     /// The members of an object or the elements of an array, as they stand; none otherwise.
+    #[must_use]
     pub fn children(self) -> impl DoubleEndedIterator<Item = Part<'a>> {
         let text = self.text;
         self.nodes().iter().map(move |node| Part { text, node })
@@ -188,9 +192,7 @@ impl<'a> Part<'a> {
             },
             None => self.epoch_micros()?,
         };
-        /// The first instant of the year 10000: beyond it databases disagree.
-        const END: i64 = 253_402_300_800_000_000;
-        if (0..END).contains(&micros) {
+        if (0..YEAR_10000).contains(&micros) {
             DateTime::from_timestamp_micros(micros)
         } else {
             None

@@ -76,7 +76,7 @@ kinds! {
     VoiceRequest = "voice-request",
 }
 
-/// One message, read. No text in it holds a NUL, which PostgreSQL would refuse.
+/// One message, read. No text in it holds a NUL, which `PostgreSQL` would refuse.
 #[derive(Debug)]
 pub struct Event {
     /// Its type.

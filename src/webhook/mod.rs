@@ -5,19 +5,25 @@
 //! [`answer`] says it back. All of these are pure.
 
 pub mod answer;
+#[cfg(test)]
+mod answer_tests;
 pub mod decode;
+#[cfg(test)]
+mod decode_tests;
 pub mod document;
 pub mod event;
+#[cfg(test)]
+mod hostile_tests;
 pub mod keys;
+#[cfg(test)]
+mod keys_tests;
+#[cfg(test)]
+mod refusal_tests;
 pub mod scheme;
 pub mod secret;
 pub mod sign;
 pub mod tool_requests;
 pub mod turns;
 pub mod verify;
-#[cfg(test)]
-mod answer_tests;
-#[cfg(test)]
-mod decode_tests;
 #[cfg(test)]
 mod verify_tests;

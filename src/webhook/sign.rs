@@ -60,7 +60,8 @@ pub fn sign(
         }
         Scheme::XVapiSecret {} => Ok(vec![("x-vapi-secret".to_owned(), plain()?)]),
         Scheme::XVapiSignature {} => {
-            let mac = mac(Algorithm::Sha256, secret.bytes(), &[payload.body]).ok_or(UnusableSecret)?;
+            let mac =
+                mac(Algorithm::Sha256, secret.bytes(), &[payload.body]).ok_or(UnusableSecret)?;
             Ok(vec![("x-vapi-signature".to_owned(), hex::encode(mac))])
         }
         Scheme::Hmac(settings) => sign_hmac(settings, secret, payload, at),
@@ -104,7 +105,11 @@ fn sign_hmac(
 }
 
 /// The HMAC of the configured payload; `None` when the secret is no key under these settings.
-pub(super) fn hmac(settings: &HmacSettings, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
+pub(super) fn hmac(
+    settings: &HmacSettings,
+    secret: &Secret,
+    payload: Payload<'_>,
+) -> Option<Vec<u8>> {
     let parts = parts(settings.effective_format(), payload);
     if settings.secret_is_base64 {
         let key = BASE64.decode(secret.bytes()).ok()?;

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::document::Part;
 use super::decode::{ID_LIMIT, bounded, without_nul};
+use super::document::Part;
 use super::event::ToolRequest;
 
 /// The union of all lists by id; the first of the same id wins.

@@ -43,7 +43,11 @@ pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
     }
     let transcript = message
         .at(&["artifact", "transcript"])
-        .or_else(|| message.get("transcript").filter(|_| message.get("role").is_none()))
+        .or_else(|| {
+            message
+                .get("transcript")
+                .filter(|_| message.get("role").is_none())
+        })
         .and_then(Part::text);
     transcript.map_or_else(Vec::new, |text| {
         text.lines().filter_map(transcript_line).collect()

@@ -228,13 +228,13 @@ fn timestamp<'a>(
         number.saturating_mul(1000)
     };
     let age_ms = now.timestamp_millis().saturating_sub(sent_ms);
-    let window_ms = i64::from(window_s).saturating_mul(1000);
-    if age_ms > window_ms {
+    let reach_ms = i64::from(window_s).saturating_mul(1000);
+    if age_ms > reach_ms {
         return Err(Refusal::Stale {
             by_s: age_ms / 1000,
         });
     }
-    if age_ms < window_ms.saturating_neg() {
+    if age_ms < reach_ms.saturating_neg() {
         return Err(Refusal::Future {
             by_s: age_ms.saturating_neg() / 1000,
         });
@@ -262,7 +262,10 @@ fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
     let given = Sha256::digest(token.as_bytes());
     find(secrets, |secret| {
         let usable = Choice::from(u8::from(!secret.bytes().is_empty()));
-        usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(given.as_slice())
+        usable
+            & Sha256::digest(secret.bytes())
+                .as_slice()
+                .ct_eq(given.as_slice())
     })
 }
 
