@@ -134,12 +134,10 @@ pub struct Document {
 pub fn neutral(kind: Kind) -> Answer {
     match kind {
         Kind::ToolCalls => Answer::ToolResults(Vec::new()),
-        Kind::AssistantRequest => Answer::Spoken(
-            "We cannot take this call right now. Please call again later.".to_owned(),
-        ),
-        Kind::TransferDestinationRequest => {
-            Answer::Spoken("There is nobody to transfer this call to.".to_owned())
+        Kind::AssistantRequest => {
+            Answer::Spoken("We cannot take this call right now. Please call again later.".to_owned())
         }
+        Kind::TransferDestinationRequest => Answer::Spoken("There is nobody to transfer this call to.".to_owned()),
         Kind::HandoffDestinationRequest => Answer::Handoff(HandoffDestination::Nobody {
             error: "There is nobody to hand this call over to.".to_owned(),
         }),
@@ -147,9 +145,9 @@ pub fn neutral(kind: Kind) -> Answer {
         // Half a second is about what Vapi waits by itself.
         Kind::CallEndpointingRequest => Answer::Endpointing { timeout_tenths: 5 },
         Kind::CampaignPredial => Answer::Predial { eligible: true },
-        Kind::VoiceRequest => Answer::NotOurs(
-            "Ringbook makes no speech: point the voice's server URL at a voice provider",
-        ),
+        Kind::VoiceRequest => {
+            Answer::NotOurs("Ringbook makes no speech: point the voice's server URL at a voice provider")
+        }
         _ => Answer::Neutral,
     }
 }

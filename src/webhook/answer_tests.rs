@@ -21,10 +21,7 @@ fn assert_valid(definition: &str, answer: &Answer) {
     let body: Value = serde_json::from_slice(&bytes).expect("JSON");
     let mut one = schema();
     one["$ref"] = json!(format!("#/$defs/{definition}"));
-    for (schema, instance) in [
-        (one, body.clone()),
-        (schema(), json!({"messageResponse": body})),
-    ] {
+    for (schema, instance) in [(one, body.clone()), (schema(), json!({"messageResponse": body}))] {
         let validator = jsonschema::validator_for(&schema).expect("a schema");
         let faults: Vec<String> = validator
             .iter_errors(&instance)
@@ -48,11 +45,7 @@ fn destination() -> Destination {
 #[test]
 fn tool_results_are_bare_and_on_one_line() {
     let answer = Answer::ToolResults(vec![
-        ToolResult::ok(
-            "call_1",
-            "calculateQuote",
-            &json!({"price": "350", "note": "a\nb"}),
-        ),
+        ToolResult::ok("call_1", "calculateQuote", &json!({"price": "350", "note": "a\nb"})),
         ToolResult::ok("call_2", "say", &json!("one\r\n two\u{2028}three\n")),
         ToolResult::failed("call_3", "bookAppointment", "no such\nday"),
     ]);
@@ -139,10 +132,7 @@ fn the_other_requests_get_what_they_ask_for() {
         assert_valid("ServerMessageResponseCallEndpointingRequest", &answer);
     }
     for eligible in [true, false] {
-        assert_valid(
-            "ServerMessageResponseCampaignPredial",
-            &Answer::Predial { eligible },
-        );
+        assert_valid("ServerMessageResponseCampaignPredial", &Answer::Predial { eligible });
     }
 }
 
@@ -163,9 +153,5 @@ fn a_type_that_nobody_has_rules_for_gets_a_valid_neutral_answer() {
     assert_eq!(neutral(Kind::Hang).to_bytes(), b"{}");
     assert_eq!(neutral(Kind::Unknown), Answer::Neutral);
     let voice = neutral(Kind::VoiceRequest).to_json();
-    assert!(
-        voice["error"]
-            .as_str()
-            .is_some_and(|text| text.contains("no speech"))
-    );
+    assert!(voice["error"].as_str().is_some_and(|text| text.contains("no speech")));
 }

@@ -109,17 +109,14 @@ fn payload(kind: Kind, type_name: &str, message: Part<'_>, call: Option<&CallPar
     match kind {
         Kind::EndOfCallReport => Payload::Report(Box::new(report(message, call))),
         Kind::StatusUpdate => Payload::StatusUpdate {
-            status: text("status")
-                .or_else(|| call?.status.clone())
-                .unwrap_or_default(),
+            status: text("status").or_else(|| call?.status.clone()).unwrap_or_default(),
             ended_reason: text("endedReason"),
         },
         Kind::ToolCalls => Payload::ToolCalls(tool_requests::read(message)),
         Kind::Transcript => Payload::Transcript {
             role: turns::role(text("role").unwrap_or_default()),
             text: text("transcript").unwrap_or_default(),
-            is_final: type_name.contains("\"final\"")
-                || text("transcriptType").as_deref() == Some("final"),
+            is_final: type_name.contains("\"final\"") || text("transcriptType").as_deref() == Some("final"),
         },
         Kind::CallDeleted => Payload::CallDeleted,
         Kind::AssistantRequest => Payload::AssistantRequest,
@@ -136,9 +133,7 @@ fn payload(kind: Kind, type_name: &str, message: Part<'_>, call: Option<&CallPar
             }
         }
         Kind::KnowledgeBaseRequest => Payload::KnowledgeBase {
-            query: turns::last_said(&turns::read(message))
-                .unwrap_or_default()
-                .to_owned(),
+            query: turns::last_said(&turns::read(message)).unwrap_or_default().to_owned(),
         },
         Kind::CallEndpointingRequest => Payload::Endpointing,
         Kind::CampaignPredial => {
@@ -191,9 +186,7 @@ fn report(message: Part<'_>, call: Option<&CallPart>) -> Report {
             .or_else(|| message.at(&["costBreakdown", "total"]))
             .and_then(|cost| cost.scaled(1_000_000)),
         analysis: analysis.and_then(Part::object),
-        structured_outputs: message
-            .at(&["artifact", "structuredOutputs"])
-            .and_then(Part::object),
+        structured_outputs: message.at(&["artifact", "structuredOutputs"]).and_then(Part::object),
         turns: turns::read(message),
     }
 }
@@ -207,16 +200,12 @@ fn recording_url(message: Part<'_>) -> Option<String> {
         &["artifact", "recording", "stereoUrl"],
         &["artifact", "stereoRecordingUrl"],
     ];
-    PLACES
-        .iter()
-        .find_map(|place| message.at(place).and_then(Part::text))
+    PLACES.iter().find_map(|place| message.at(place).and_then(Part::text))
 }
 
 /// A text of 1 to `limit` bytes.
 pub(super) fn bounded(part: Option<Part<'_>>, limit: usize) -> Option<String> {
-    part?
-        .text()
-        .filter(|text| !text.is_empty() && text.len() <= limit)
+    part?.text().filter(|text| !text.is_empty() && text.len() <= limit)
 }
 
 /// Whether arrays and objects nest deeper than [`DEPTH_LIMIT`]. Strings, which are most of a body, are leapt over.
@@ -261,9 +250,7 @@ pub(super) fn without_nul(text: String) -> String {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
         at += found;
         match escaped_unit(bytes, at) {
-            Some(0xD800..=0xDBFF)
-                if matches!(escaped_unit(bytes, at + 6), Some(0xDC00..=0xDFFF)) =>
-            {
+            Some(0xD800..=0xDBFF) if matches!(escaped_unit(bytes, at + 6), Some(0xDC00..=0xDFFF)) => {
                 at += 12;
             }
             Some(0 | 0xD800..=0xDFFF) => {

@@ -134,19 +134,16 @@ impl<'a> Part<'a> {
         if pointer.is_empty() {
             return Some(self);
         }
-        pointer
-            .strip_prefix('/')?
-            .split('/')
-            .try_fold(self, |part, token| {
-                let token = token.replace("~1", "/").replace("~0", "~");
-                if part.is_array() {
-                    let plain = token == "0" || !token.starts_with(['0', '+']);
-                    let index: usize = token.parse().ok().filter(|_| plain)?;
-                    part.children().nth(index)
-                } else {
-                    part.get(&token)
-                }
-            })
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |part, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            if part.is_array() {
+                let plain = token == "0" || !token.starts_with(['0', '+']);
+                let index: usize = token.parse().ok().filter(|_| plain)?;
+                part.children().nth(index)
+            } else {
+                part.get(&token)
+            }
+        })
     }
 
     /// A string.
@@ -168,18 +165,13 @@ impl<'a> Part<'a> {
         if text.len() > 64 {
             return None;
         }
-        text.parse()
-            .ok()
-            .or_else(|| Decimal::from_scientific(text).ok())
+        text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
     }
 
     /// A number times `factor`, rounded to a whole one.
     #[must_use]
     pub fn scaled(self, factor: i64) -> Option<i64> {
-        self.decimal()?
-            .checked_mul(Decimal::from(factor))?
-            .round()
-            .to_i64()
+        self.decimal()?.checked_mul(Decimal::from(factor))?.round().to_i64()
     }
 
     /// An instant: milliseconds (or seconds) since 1970, or RFC 3339 text. Whole microseconds, years 1970 to 9999.
@@ -236,10 +228,7 @@ impl<'a> Part<'a> {
         self.node
             .children
             .get_or_init(|| match split(self.raw()) {
-                Some(parts) => parts
-                    .iter()
-                    .map(|(name, raw)| Node::at(self.text, name, raw))
-                    .collect(),
+                Some(parts) => parts.iter().map(|(name, raw)| Node::at(self.text, name, raw)).collect(),
                 None => Vec::new(),
             })
             .as_slice()
@@ -257,9 +246,7 @@ type Named<'a> = (Cow<'a, str>, &'a RawValue);
 
 fn split(raw: &str) -> Option<Vec<Named<'_>>> {
     match raw.as_bytes().first()? {
-        b'{' => serde_json::from_str::<Members<'_>>(raw)
-            .ok()
-            .map(|members| members.0),
+        b'{' => serde_json::from_str::<Members<'_>>(raw).ok().map(|members| members.0),
         b'[' => serde_json::from_str::<Elements<'_>>(raw)
             .ok()
             .map(|elements| elements.0),

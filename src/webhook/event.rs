@@ -229,9 +229,7 @@ impl Event {
         if let Payload::Report(report) = &self.payload {
             return &report.turns;
         }
-        self.turns
-            .get_or_init(|| turns::read(self.document.root()))
-            .as_slice()
+        self.turns.get_or_init(|| turns::read(self.document.root())).as_slice()
     }
 
     /// What the caller said, and nobody else: the agent's "is it flooding?" is no flood.
@@ -252,14 +250,16 @@ impl Event {
     }
 
     /// What lies at an RFC 6901 pointer into the message (without `/message`), or under `/arguments/` in the
-    /// given tool arguments. `None` when nothing is there or the pointer is none.
+    /// given tool arguments. `None` when nothing is there, or null is, or the pointer is none.
     #[must_use]
     pub fn lookup(&self, pointer: &str, arguments: Option<&Value>) -> Option<Value> {
         if pointer == "/arguments" || pointer.starts_with("/arguments/") {
             let rest = pointer.get("/arguments".len()..).unwrap_or("");
-            return arguments?.pointer(rest).cloned();
+            let found = arguments?.pointer(rest).cloned();
+            return found.filter(|value| !value.is_null());
         }
-        self.message().pointer(pointer).map(Part::value)
+        let found = self.message().pointer(pointer).map(Part::value);
+        found.filter(|value| !value.is_null())
     }
 
     /// The whole message, to look into.

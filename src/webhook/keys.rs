@@ -102,11 +102,7 @@ impl Event {
 /// The business key of one tool call.
 #[must_use]
 pub fn tool_call_key(call_id: &str, tool_call_id: &str) -> String {
-    format!(
-        "{}/tool-call/{}",
-        component(call_id),
-        component(tool_call_id)
-    )
+    format!("{}/tool-call/{}", component(call_id), component(tool_call_id))
 }
 
 /// With its length in front, so that no two lists of texts run together into the same bytes.

@@ -30,10 +30,7 @@ fn the_keys_follow_the_table() {
     assert_eq!(two.business_keys(), ["c1/tool-call/t2", "c1/tool-call/t1"]);
     assert_eq!(two.event_key(), "c1/tool-calls/t1+t2");
     let other = call(json!({"type": "speech-update", "status": "started"})).business_keys();
-    assert!(
-        other[0].starts_with("c1/speech-update/1790000000000/"),
-        "{other:?}"
-    );
+    assert!(other[0].starts_with("c1/speech-update/1790000000000/"), "{other:?}");
     assert_eq!(other.len(), 1);
     let without_call = event(&json!({"type": "end-of-call-report"})).business_keys();
     assert!(
@@ -51,10 +48,7 @@ fn presigned_addresses_and_the_artifact_do_not_change_a_key_and_words_do() {
         }))
         .event_key()
     };
-    assert_eq!(
-        with("a", "https://x/1?sig=1"),
-        with("a", "https://x/1?sig=2")
-    );
+    assert_eq!(with("a", "https://x/1?sig=1"), with("a", "https://x/1?sig=2"));
     assert_ne!(with("a", "https://x/1"), with("b", "https://x/1"));
 }
 
@@ -66,10 +60,7 @@ fn a_final_transcript_has_the_same_key_under_both_type_names() {
             "transcript": "Bonjour", "call": {"id": "c1"}}),
         )
     };
-    let (plain, marked) = (
-        with("transcript"),
-        with("transcript[transcriptType=\"final\"]"),
-    );
+    let (plain, marked) = (with("transcript"), with("transcript[transcriptType=\"final\"]"));
     assert_eq!(plain.event_key(), marked.event_key());
     let said = Payload::Transcript {
         role: "user".to_owned(),
@@ -87,8 +78,7 @@ fn no_id_reaches_into_anothers_key_or_outgrows_an_index() {
     };
     assert_ne!(with("a/status-update", "b"), with("a", "status-update/b"));
     assert!(with("a", &"x".repeat(100_000)).len() < 300);
-    let long =
-        event(&json!({"type": "status-update", "status": "x", "call": {"id": "y".repeat(300)}}));
+    let long = event(&json!({"type": "status-update", "status": "x", "call": {"id": "y".repeat(300)}}));
     assert_eq!(long.call_id(), None);
     assert!(long.event_key().starts_with("-/"));
 }

@@ -4,9 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
 use super::verify::*;
-use super::verify_tests::{
-    BODY, check, every_scheme, headers, hmac_of, now, only, payload, secret, signed,
-};
+use super::verify_tests::{BODY, check, every_scheme, headers, hmac_of, now, only, payload, secret, signed};
 
 #[test]
 fn a_timestamp_is_fresh_for_300_seconds_both_ways_in_seconds_or_milliseconds() {
@@ -42,10 +40,7 @@ fn a_timestamp_is_fresh_for_300_seconds_both_ways_in_seconds_or_milliseconds() {
         let refused = at(unreadable).expect_err(unreadable);
         assert_eq!(refused.code(), "malformed_header", "{unreadable}");
     }
-    assert!(matches!(
-        at("9223372036854775807"),
-        Err(Refusal::Future { .. })
-    ));
+    assert!(matches!(at("9223372036854775807"), Err(Refusal::Future { .. })));
 }
 
 #[test]
@@ -111,11 +106,7 @@ fn headers_that_are_not_ascii_or_there_twice_are_refused() {
             twice.append(name, HeaderValue::from_static("00"));
             for (headers, code) in [(strange, "not_ascii"), (twice, "repeated_header")] {
                 let refused = check(&headers, BODY, &only(scheme.clone()), &[secret()], now());
-                assert_eq!(
-                    refused.expect_err("refused").code(),
-                    code,
-                    "{scheme:?} {name}"
-                );
+                assert_eq!(refused.expect_err("refused").code(), code, "{scheme:?} {name}");
             }
         }
     }

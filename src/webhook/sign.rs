@@ -53,15 +53,11 @@ pub fn sign(
     match scheme {
         Scheme::Bearer(settings) => {
             let prefix = if settings.prefix { "Bearer " } else { "" };
-            Ok(vec![(
-                settings.header.clone(),
-                format!("{prefix}{}", plain()?),
-            )])
+            Ok(vec![(settings.header.clone(), format!("{prefix}{}", plain()?))])
         }
         Scheme::XVapiSecret {} => Ok(vec![("x-vapi-secret".to_owned(), plain()?)]),
         Scheme::XVapiSignature {} => {
-            let mac =
-                mac(Algorithm::Sha256, secret.bytes(), &[payload.body]).ok_or(UnusableSecret)?;
+            let mac = mac(Algorithm::Sha256, secret.bytes(), &[payload.body]).ok_or(UnusableSecret)?;
             Ok(vec![("x-vapi-signature".to_owned(), hex::encode(mac))])
         }
         Scheme::Hmac(settings) => sign_hmac(settings, secret, payload, at),
@@ -96,20 +92,13 @@ fn sign_hmac(
         headers.push((settings.timestamp_header.clone(), timestamp.clone()));
     }
     if !payload.message_id.is_empty() {
-        headers.push((
-            settings.id_header().to_owned(),
-            payload.message_id.to_owned(),
-        ));
+        headers.push((settings.id_header().to_owned(), payload.message_id.to_owned()));
     }
     Ok(headers)
 }
 
 /// The HMAC of the configured payload; `None` when the secret is no key under these settings.
-pub(super) fn hmac(
-    settings: &HmacSettings,
-    secret: &Secret,
-    payload: Payload<'_>,
-) -> Option<Vec<u8>> {
+pub(super) fn hmac(settings: &HmacSettings, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
     let parts = parts(settings.effective_format(), payload);
     if settings.secret_is_base64 {
         let key = BASE64.decode(secret.bytes()).ok()?;

@@ -48,11 +48,7 @@ fn one(call: Part<'_>) -> Option<ToolRequest> {
         .flatten()
         .find_map(arguments)
         .unwrap_or_else(|| Value::Object(Map::new()));
-    Some(ToolRequest {
-        id,
-        name,
-        arguments,
-    })
+    Some(ToolRequest { id, name, arguments })
 }
 
 fn arguments(part: Part<'_>) -> Option<Value> {

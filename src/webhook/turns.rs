@@ -16,11 +16,7 @@ pub struct Turn {
 /// Vapi's `bot` is everyone else's `assistant`.
 #[must_use]
 pub fn role(role: String) -> String {
-    if role == "bot" {
-        "assistant".to_owned()
-    } else {
-        role
-    }
+    if role == "bot" { "assistant".to_owned() } else { role }
 }
 
 /// The turns from the best place that has any: the artifact's messages, the message's own, those in the form of
@@ -43,15 +39,9 @@ pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
     }
     let transcript = message
         .at(&["artifact", "transcript"])
-        .or_else(|| {
-            message
-                .get("transcript")
-                .filter(|_| message.get("role").is_none())
-        })
+        .or_else(|| message.get("transcript").filter(|_| message.get("role").is_none()))
         .and_then(Part::text);
-    transcript.map_or_else(Vec::new, |text| {
-        text.lines().filter_map(transcript_line).collect()
-    })
+    transcript.map_or_else(Vec::new, |text| text.lines().filter_map(transcript_line).collect())
 }
 
 /// The last words of the caller.
@@ -81,9 +71,7 @@ fn turn(part: Part<'_>) -> Option<Turn> {
     Some(Turn {
         role,
         text: words.or_else(calls)?,
-        offset_ms: part
-            .get("secondsFromStart")
-            .and_then(|seconds| seconds.scaled(1000)),
+        offset_ms: part.get("secondsFromStart").and_then(|seconds| seconds.scaled(1000)),
     })
 }
 

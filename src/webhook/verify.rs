@@ -152,13 +152,10 @@ fn try_scheme(
     secrets: &[Secret],
     now: DateTime<Utc>,
 ) -> Result<String, Refusal> {
-    let mismatch = Refusal::Mismatch {
-        scheme: scheme.name(),
-    };
+    let mismatch = Refusal::Mismatch { scheme: scheme.name() };
     let matched = match scheme {
         Scheme::Hmac(settings) => {
-            let text = header(incoming.headers, &settings.signature_header)?
-                .ok_or(Refusal::NoCredentials)?;
+            let text = header(incoming.headers, &settings.signature_header)?.ok_or(Refusal::NoCredentials)?;
             let timestamp = timestamp(settings, incoming.headers, window_s, now)?;
             let message_id = header(incoming.headers, settings.id_header())?.unwrap_or("");
             let given = text
@@ -214,9 +211,7 @@ fn timestamp<'a>(
         return Ok("");
     }
     let name = &settings.timestamp_header;
-    let text = header(headers, name)?.ok_or_else(|| Refusal::NoTimestamp {
-        header: name.clone(),
-    })?;
+    let text = header(headers, name)?.ok_or_else(|| Refusal::NoTimestamp { header: name.clone() })?;
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(malformed(name));
     }
@@ -230,9 +225,7 @@ fn timestamp<'a>(
     let age_ms = now.timestamp_millis().saturating_sub(sent_ms);
     let reach_ms = i64::from(window_s).saturating_mul(1000);
     if age_ms > reach_ms {
-        return Err(Refusal::Stale {
-            by_s: age_ms / 1000,
-        });
+        return Err(Refusal::Stale { by_s: age_ms / 1000 });
     }
     if age_ms < reach_ms.saturating_neg() {
         return Err(Refusal::Future {
@@ -262,10 +255,7 @@ fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
     let given = Sha256::digest(token.as_bytes());
     find(secrets, |secret| {
         let usable = Choice::from(u8::from(!secret.bytes().is_empty()));
-        usable
-            & Sha256::digest(secret.bytes())
-                .as_slice()
-                .ct_eq(given.as_slice())
+        usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(given.as_slice())
     })
 }
 

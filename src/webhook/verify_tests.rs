@@ -133,9 +133,7 @@ fn every_scheme_lets_its_own_signature_in_and_no_other() {
         let wrong = Secret::new("current", "another secret");
         assert_eq!(
             check(&good, BODY, &auth, &[wrong], now()),
-            Err(Refusal::Mismatch {
-                scheme: scheme.name()
-            }),
+            Err(Refusal::Mismatch { scheme: scheme.name() }),
             "{scheme:?}"
         );
         // No header at all.
@@ -180,11 +178,7 @@ fn known_answers_hold_against_an_independent_computation() {
     let key = Secret::new("k", "key");
     let auth = only(Scheme::XVapiSignature {});
     let known = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
-    for text in [
-        known.to_owned(),
-        format!("sha256={known}"),
-        known.to_uppercase(),
-    ] {
+    for text in [known.to_owned(), format!("sha256={known}"), known.to_uppercase()] {
         let headers = headers(&[("x-vapi-signature".to_owned(), text)]);
         let body = b"The quick brown fox jumps over the lazy dog";
         assert!(check(&headers, body, &auth, std::slice::from_ref(&key), now()).is_ok());
@@ -225,13 +219,7 @@ fn the_old_and_the_new_secret_both_count_while_both_are_active() {
             let verified = check(&headers, BODY, &auth, &both, now()).expect("both are active");
             assert_eq!(verified.secret_id, id);
         }
-        let retired = check(
-            &signed(&scheme, &old),
-            BODY,
-            &auth,
-            std::slice::from_ref(&new),
-            now(),
-        );
+        let retired = check(&signed(&scheme, &old), BODY, &auth, std::slice::from_ref(&new), now());
         assert!(retired.is_err(), "{scheme:?}");
     }
 }
@@ -270,11 +258,7 @@ fn a_bearer_word_may_have_either_case_and_must_be_there() {
         ("Bearer ", false),
     ] {
         let headers = headers(&[("authorization".to_owned(), text.to_owned())]);
-        assert_eq!(
-            check(&headers, BODY, &auth, &[secret()], now()).is_ok(),
-            ok,
-            "{text}"
-        );
+        assert_eq!(check(&headers, BODY, &auth, &[secret()], now()).is_ok(), ok, "{text}");
     }
 }
 
@@ -307,8 +291,5 @@ fn a_secret_never_prints_itself_nor_does_a_refusal() {
     let headers = headers(&[("x-vapi-secret".to_owned(), "guessed-secret".to_owned())]);
     let refused = check(&headers, BODY, &WebhookAuth::default(), &[secret()], now());
     let said = format!("{0} {0:?}", refused.expect_err("wrong"));
-    assert!(
-        !said.contains("guessed") && !said.contains("staple"),
-        "{said}"
-    );
+    assert!(!said.contains("guessed") && !said.contains("staple"), "{said}");
 }
