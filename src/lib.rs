@@ -7,3 +7,4 @@ pub mod rulebook;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;

@@ -55,7 +55,11 @@ pub async fn head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&
         LEFT JOIN decisions q ON q.rulebook_id = r.id AND q.id = c.quote_decision_id \
         WHERE r.id = $1";
     let row = tx
-        .query_one_raw(statement(tx, SQL, [rulebook_id.into(), call_id.map(ToOwned::to_owned).into()]))
+        .query_one_raw(statement(
+            tx,
+            SQL,
+            [rulebook_id.into(), call_id.map(ToOwned::to_owned).into()],
+        ))
         .await?
         .ok_or_else(|| DbErr::RecordNotFound("the rulebook".to_owned()))?;
     let call = match row.try_get::<Option<String>>("", "call_id")? {
@@ -77,7 +81,11 @@ pub async fn head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&
             })
         }
     };
-    Ok(Head { revision: row.try_get("", "head_revision")?, auth_version: row.try_get("", "auth_version")?, call })
+    Ok(Head {
+        revision: row.try_get("", "head_revision")?,
+        auth_version: row.try_get("", "auth_version")?,
+        call,
+    })
 }
 
 /// A message for the inbox.
@@ -154,8 +162,7 @@ pub struct StoredEvent {
 /// # Errors
 /// When the database does not answer, or there is none.
 pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> Result<StoredEvent, DbErr> {
-    const SQL: &str =
-        "SELECT id, body_hash, answer FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
+    const SQL: &str = "SELECT id, body_hash, answer FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
     let row = tx
         .query_one_raw(statement(tx, SQL, [rulebook_id.into(), key.into()]))
         .await?
@@ -344,11 +351,17 @@ pub async fn replace_turns(
         SELECT $1, $2, 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', t.value ->> 'offset_ms' \
         FROM json_each($3) AS t";
     if had_turns {
-        tx.execute_raw(statement(tx, DELETE, [rulebook_id.into(), call_id.into()])).await?;
+        tx.execute_raw(statement(tx, DELETE, [rulebook_id.into(), call_id.into()]))
+            .await?;
     }
     if turns.as_array().is_some_and(|turns| !turns.is_empty()) {
-        let sql = if tx.get_database_backend() == DatabaseBackend::Postgres { POSTGRES } else { SQLITE };
-        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), turns.into()])).await?;
+        let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
+            POSTGRES
+        } else {
+            SQLITE
+        };
+        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), turns.into()]))
+            .await?;
     }
     Ok(())
 }
@@ -370,8 +383,14 @@ pub async fn add_live_turn(
         SELECT c.rulebook_id, c.id, 'live', $3, $4, $5, $6 FROM calls c \
         WHERE c.rulebook_id = $1 AND c.id = $2 AND c.report_at IS NULL AND c.erased_at IS NULL \
         ON CONFLICT (rulebook_id, call_id, origin, seq) DO NOTHING";
-    let values: [Bind; 6] =
-        [rulebook_id.into(), call_id.into(), seq.into(), role.into(), text.into(), offset_ms.into()];
+    let values: [Bind; 6] = [
+        rulebook_id.into(),
+        call_id.into(),
+        seq.into(),
+        role.into(),
+        text.into(),
+        offset_ms.into(),
+    ];
     tx.execute_raw(statement(tx, SQL, values)).await?;
     Ok(())
 }
@@ -447,10 +466,20 @@ pub async fn insert_decision(tx: &DatabaseTransaction, decision: NewDecision<'_>
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn pin_quote(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str, decision_id: Uuid) -> Result<(), DbErr> {
+pub async fn pin_quote(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    decision_id: Uuid,
+) -> Result<(), DbErr> {
     const SQL: &str =
         "UPDATE calls SET quote_decision_id = $3 WHERE rulebook_id = $1 AND id = $2 AND erased_at IS NULL";
-    tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), call_id.into(), decision_id.into()])).await?;
+    tx.execute_raw(statement(
+        tx,
+        SQL,
+        [rulebook_id.into(), call_id.into(), decision_id.into()],
+    ))
+    .await?;
     Ok(())
 }
 
@@ -628,8 +657,14 @@ pub async fn stored_tool_result(
 ) -> Result<Option<Result<String, String>>, DbErr> {
     const SQL: &str = "SELECT result, error FROM tool_calls \
         WHERE rulebook_id = $1 AND coalesce(call_id, '') = $2 AND tool_call_id = $3";
-    let values: [Bind; 3] = [rulebook_id.into(), call_id.unwrap_or_default().into(), tool_call_id.into()];
-    let Some(row) = tx.query_one_raw(statement(tx, SQL, values)).await? else { return Ok(None) };
+    let values: [Bind; 3] = [
+        rulebook_id.into(),
+        call_id.unwrap_or_default().into(),
+        tool_call_id.into(),
+    ];
+    let Some(row) = tx.query_one_raw(statement(tx, SQL, values)).await? else {
+        return Ok(None);
+    };
     let result: Option<String> = row.try_get("", "result")?;
     let error: Option<String> = row.try_get("", "error")?;
     Ok(Some(result.ok_or_else(|| error.unwrap_or_default())))
@@ -640,7 +675,12 @@ pub async fn stored_tool_result(
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn erase_call(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn erase_call(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     const STATEMENTS: &[&str] = &[
         "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at, erased_at) \
          VALUES ($1, $2, 'ended', 6, $3, $3, $3) \
@@ -658,10 +698,12 @@ pub async fn erase_call(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &s
          WHERE rulebook_id = $1 AND call_id = $2",
     ];
     for sql in STATEMENTS {
-        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), now.into()])).await?;
+        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), now.into()]))
+            .await?;
     }
     let turns = "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2";
-    tx.execute_raw(statement(tx, turns, [rulebook_id.into(), call_id.into()])).await?;
+    tx.execute_raw(statement(tx, turns, [rulebook_id.into(), call_id.into()]))
+        .await?;
     Ok(())
 }
 
