@@ -1,7 +1,11 @@
 //! Ringbook: the rulebook behind a business's phone. Modules in the order a message meets them.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod edge;
+pub mod first_start;
+pub mod health;
 pub mod problem;
 pub mod rulebook;
 pub mod settings;
