@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit_log;
+pub mod begin;
 pub mod call_transcripts;
 pub mod calls;
 pub mod decisions;
@@ -14,3 +15,5 @@ pub mod sms_attempts;
 pub mod sms_messages;
 pub mod tool_calls;
 pub mod webhook_events;
+
+pub use begin::begin;
