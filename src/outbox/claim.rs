@@ -25,7 +25,7 @@ pub(super) enum Errand {
     Send(TwilioAccount),
     /// It may have been sent: look for it.
     Look(TwilioAccount),
-    /// There is no account: say what would have been sent. One that may have been sent before is not sent again.
+    /// There is no account: record that it would have been sent.
     Simulate,
 }
 
@@ -72,6 +72,13 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
         };
         let held = row.fence;
         row.fence += 1;
+        if account.is_none() && row.state == AMBIGUOUS {
+            // Its account is gone, so nobody can look any more.
+            row.state = DEAD.to_owned();
+            row.updated_at = now;
+            write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
+            continue;
+        }
         row.lease_until = Some(now + shared.settings.lease);
         row.next_attempt_at = now + shared.settings.lease;
         row.updated_at = now;

@@ -10,7 +10,7 @@ use super::accounts::TwilioAccount;
 use super::breaker::Turn;
 use super::classify::classify;
 use super::notice;
-use super::settle::{report, resumed, tell, write_off};
+use super::settle::{count_state, report, resumed, tell, write_off};
 use super::transition::{GivenUp, accept, may_resend, requeue};
 use super::twilio::Listed;
 use super::{OutboxError, Shared};
@@ -92,7 +92,9 @@ async fn conclude(
     }
     tx.commit().await?;
     if written {
-        metrics::counter!("ringbook_sms_total", "state" => after.state.clone()).increment(1);
+        if given_up.is_none() {
+            count_state(&after);
+        }
         tracing::info!(sms = %row.id, state = after.state, "text {} was looked for at the provider", row.id);
     }
     Ok(())

@@ -126,7 +126,9 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     tx.commit().await?;
     if written {
         metrics::counter!("ringbook_sms_attempts_total", "outcome" => verdict.outcome.word()).increment(1);
-        metrics::counter!("ringbook_sms_total", "state" => after.state.clone()).increment(1);
+        if given_up.is_none() {
+            count_state(&after);
+        }
         let Model {
             id, attempts, state, ..
         } = &after;
@@ -134,6 +136,11 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
             "text {id}: {}", verdict.detail);
     }
     Ok(written)
+}
+
+/// Counts a text that came to a state.
+pub(super) fn count_state(row: &Model) {
+    metrics::counter!("ringbook_sms_total", "state" => row.state.clone()).increment(1);
 }
 
 /// The account works: what was said of its standing still is over.
@@ -152,11 +159,14 @@ pub(super) async fn write_off(
     why: GivenUp,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    if row.error.is_none() || why != GivenUp::Refused {
-        row.error = Some(why.reason().to_owned());
-    }
+    row.error = Some(match row.error.take() {
+        Some(last) if why == GivenUp::Refused => last,
+        Some(last) => format!("{}; at last: {last}", why.reason()),
+        None => why.reason().to_owned(),
+    });
     let written = sms_messages::save(tx, held, row).await?;
     if written {
+        count_state(row);
         tell(shared, tx, notice::given_up(row, why), now).await?;
         tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
     }

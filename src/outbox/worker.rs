@@ -160,6 +160,11 @@ impl Outbox {
         Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
     }
 
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     fn poll(&self) -> Duration {
         self.shared.settings.poll
     }

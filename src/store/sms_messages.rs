@@ -84,19 +84,6 @@ pub async fn insert_once(tx: &DatabaseTransaction, row: Model) -> Result<bool, D
     Ok(inserted > 0)
 }
 
-/// The text that holds a dedupe key.
-pub async fn with_dedupe_key<C: ConnectionTrait>(
-    db: &C,
-    rulebook_id: Uuid,
-    dedupe_key: &str,
-) -> Result<Option<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::RulebookId.eq(rulebook_id))
-        .filter(Column::DedupeKey.eq(dedupe_key))
-        .one(db)
-        .await
-}
-
 /// The rulebooks that have something due: queued, or to be looked for.
 pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()

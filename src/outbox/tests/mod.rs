@@ -1,1 +1,8 @@
-//! Tests of the whole way of a text.
+//! The whole way of a text, against a stand-in for Twilio on loopback and on real databases. Time is the test's.
+
+mod delivery;
+mod stand_in;
+mod trouble;
+mod unclear;
+mod workers;
+mod world;
