@@ -1,4 +1,7 @@
-//! Ringbook: the rulebook behind a business's phone. Modules in the order a message meets them.
+//! Ringbook: the rulebook behind a business's phone.
+//!
+//! A message meets `edge`, then `webhook`, which asks `rulebook` and leaves a text in `outbox`; people meet `admin`.
+//! `app` puts it all together.
 
 pub mod app;
 pub mod cli;
@@ -6,6 +9,8 @@ pub mod clock;
 pub mod edge;
 pub mod first_start;
 pub mod health;
+pub mod keys;
+pub mod outbox;
 pub mod problem;
 pub mod rulebook;
 pub mod settings;
