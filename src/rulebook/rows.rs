@@ -74,7 +74,6 @@ macro_rules! resources {
 
         /// Calls a generic function of one row type for the resource that is only known at run time:
         /// `with_row!(resource, R => do_it::<R>(…))`.
-        #[macro_export]
         macro_rules! with_row {
             ($resource:expr, $R:ident => $body:expr) => {
                 match $resource {
@@ -115,6 +114,8 @@ resources! {
     /// Facts and the decision expected of them.
     Cases cases Case "cases" "cases";
 }
+
+pub(crate) use with_row;
 
 /// What holds for the whole rulebook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
