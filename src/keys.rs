@@ -54,7 +54,10 @@ impl SecretKey {
 
     /// From the file, which is made with a random key when it is not there.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.to_owned(), source };
+        let failed = |source| KeyError::File {
+            path: path.to_owned(),
+            source,
+        };
         let text = match std::fs::File::open(path) {
             Ok(mut file) => {
                 let mut text = String::new();
@@ -68,13 +71,19 @@ impl SecretKey {
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
                 let mut file = options.open(path).map_err(failed)?;
-                file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(failed)?;
                 text
             }
             Err(error) => return Err(failed(error)),
         };
-        let bytes = hex::decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        bytes.map(|bytes| Self::new(&bytes)).ok_or_else(|| KeyError::Malformed(path.to_owned()))
+        let bytes = hex::decode(text.trim())
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes
+            .map(|bytes| Self::new(&bytes))
+            .ok_or_else(|| KeyError::Malformed(path.to_owned()))
     }
 
     /// Seals a secret for the row `id` of a rulebook.
@@ -83,7 +92,13 @@ impl SecretKey {
         let place = place(rulebook_id, id);
         let sealed = self
             .0
-            .encrypt(Nonce::from_slice(&nonce), Payload { msg: secret, aad: &place })
+            .encrypt(
+                Nonce::from_slice(&nonce),
+                Payload {
+                    msg: secret,
+                    aad: &place,
+                },
+            )
             .map_err(|_| KeyError::DoesNotOpen)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
@@ -93,7 +108,13 @@ impl SecretKey {
         let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or(KeyError::DoesNotOpen)?;
         let place = place(rulebook_id, id);
         self.0
-            .decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: &place })
+            .decrypt(
+                Nonce::from_slice(nonce),
+                Payload {
+                    msg: sealed,
+                    aad: &place,
+                },
+            )
             .map_err(|_| KeyError::DoesNotOpen)
     }
 }
@@ -130,8 +151,17 @@ mod tests {
     fn the_key_file_is_made_once_and_is_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ringbook.key");
-        let sealed = SecretKey::from_file(&path).unwrap().seal(Uuid::nil(), Uuid::nil(), b"x").unwrap();
-        assert_eq!(SecretKey::from_file(&path).unwrap().open(Uuid::nil(), Uuid::nil(), &sealed).unwrap(), b"x");
+        let sealed = SecretKey::from_file(&path)
+            .unwrap()
+            .seal(Uuid::nil(), Uuid::nil(), b"x")
+            .unwrap();
+        assert_eq!(
+            SecretKey::from_file(&path)
+                .unwrap()
+                .open(Uuid::nil(), Uuid::nil(), &sealed)
+                .unwrap(),
+            b"x"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

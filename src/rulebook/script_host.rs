@@ -48,7 +48,9 @@ pub(super) fn register(engine: &mut Engine) {
         engine.register_fn(name, by_decimal).register_fn(name, by_integer);
     }
 
-    engine.register_fn("set", |_: &mut PriorityHandle, level: &str, sla: INT| set_priority(level, sla));
+    engine.register_fn("set", |_: &mut PriorityHandle, level: &str, sla: INT| {
+        set_priority(level, sla)
+    });
     engine.register_get("level", |_: &mut PriorityHandle| {
         with_run(|run| current_priority(run).map(|(level, _)| format!("{level:?}")))
     });
@@ -92,7 +94,12 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("max", |a: Decimal, b: Decimal| a.max(b));
     engine.register_fn("min", |a: INT, b: INT| a.min(b));
     engine.register_fn("max", |a: INT, b: INT| a.max(b));
-    engine.register_fn("number", |text: &str| text.trim().replace(',', ".").parse::<Decimal>().map_or(Dynamic::UNIT, Dynamic::from));
+    engine.register_fn("number", |text: &str| {
+        text.trim()
+            .replace(',', ".")
+            .parse::<Decimal>()
+            .map_or(Dynamic::UNIT, Dynamic::from)
+    });
     engine.register_fn("text", |value: Dynamic| -> Outcome<String> {
         Ok(match to_json(&value)? {
             Value::String(text) => text,
@@ -126,7 +133,11 @@ fn change(kind: AdjustmentKind, amount: Decimal, label: &str) -> Outcome<()> {
         let (from_after, to_after) = after.ok_or_else(|| "the amount is too large".to_owned())?;
         run.range = Some((from_after, to_after));
         let label: String = label.chars().take(120).collect();
-        note(run, label, Some(super::price::money_step(Some(kind), (from, to), (from_after, to_after))))
+        note(
+            run,
+            label,
+            Some(super::price::money_step(Some(kind), (from, to), (from_after, to_after))),
+        )
     })
 }
 
@@ -162,7 +173,10 @@ fn from_json(value: &Value, depth: usize) -> Dynamic {
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => whole.into(),
-            None => number.to_string().parse::<Decimal>().map_or(Dynamic::UNIT, Dynamic::from),
+            None => number
+                .to_string()
+                .parse::<Decimal>()
+                .map_or(Dynamic::UNIT, Dynamic::from),
         },
         Value::String(text) => text.chars().take(4096).collect::<String>().into(),
         Value::Array(items) if depth < 4 => {

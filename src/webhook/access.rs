@@ -60,7 +60,12 @@ impl Accesses {
     /// Over the primary database: a replica could still show a secret that was retired.
     #[must_use]
     pub fn new(db: DatabaseConnection, key: SecretKey, default_secret: Option<Secret>) -> Self {
-        Self { db, key, default_secret: default_secret.map(Arc::new), known: Cache::new(10_000) }
+        Self {
+            db,
+            key,
+            default_secret: default_secret.map(Arc::new),
+            known: Cache::new(10_000),
+        }
     }
 
     /// The settings of a rulebook, from memory when they are there; `None` when there is no such rulebook.
@@ -73,11 +78,17 @@ impl Accesses {
 
     /// The settings of a rulebook as they stand now.
     pub async fn reload(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
-        let found = rulebooks::Entity::find().filter(rulebooks::Column::Code.eq(code)).one(&self.db).await?;
+        let found = rulebooks::Entity::find()
+            .filter(rulebooks::Column::Code.eq(code))
+            .one(&self.db)
+            .await?;
         let Some(found) = found else { return Ok(None) };
         let mut known = Vec::new();
         for row in secrets::active(&self.db, found.id, &["webhook"]).await? {
-            known.push(Secret::new(row.id.to_string(), self.key.open(found.id, row.id, &row.sealed)?));
+            known.push(Secret::new(
+                row.id.to_string(),
+                self.key.open(found.id, row.id, &row.sealed)?,
+            ));
         }
         if code == DEFAULT_RULEBOOK
             && let Some(secret) = &self.default_secret

@@ -29,7 +29,9 @@ pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) ->
     if let Payload::Report(report) = &event.payload
         && let Some(duration) = report.duration_ms
     {
-        extracted.facts.insert("call_seconds".to_owned(), Fact::Number(Decimal::from(duration / 1000)));
+        extracted
+            .facts
+            .insert("call_seconds".to_owned(), Fact::Number(Decimal::from(duration / 1000)));
     }
     extracted
 }

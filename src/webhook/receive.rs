@@ -70,7 +70,11 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let address = ClientAddress::of(request);
     webhook.limiter.admit(address)?;
     let bytes = Bytes::from(body::read_body(request, body, WEBHOOK_LIMIT).await?);
-    let access = webhook.accesses.get(code).await.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+    let access = webhook
+        .accesses
+        .get(code)
+        .await
+        .map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
     let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
     verified(request, &bytes, webhook, &access, address)?;
     let received_at = webhook.intake.clock.now();
@@ -85,9 +89,20 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         }
     };
     let kind = event.kind;
-    let span = tracing::info_span!("message", rulebook = code, kind = kind.as_str(), call_id = event.call_id());
+    let span = tracing::info_span!(
+        "message",
+        rulebook = code,
+        kind = kind.as_str(),
+        call_id = event.call_id()
+    );
     let delivery_key = delivery_key(request, &access, &event.body_hash);
-    let message = Message { access, event, body: bytes, delivery_key, received_at };
+    let message = Message {
+        access,
+        event,
+        body: bytes,
+        delivery_key,
+        received_at,
+    };
     let outcome = taken(webhook, request, message, address).instrument(span.clone()).await;
     let _entered = span.enter();
     match outcome {
@@ -109,15 +124,23 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
 }
 
 /// Transacts in a task of its own; once more when the webhook's secrets changed on the way.
-async fn taken(webhook: &Webhook, request: &Request, message: Message, address: ClientAddress) -> Result<Outcome, Problem> {
+async fn taken(
+    webhook: &Webhook,
+    request: &Request,
+    message: Message,
+    address: ClientAddress,
+) -> Result<Outcome, Problem> {
     let mut message = Arc::new(message);
     for _ in 0..2 {
         let (intake, asked) = (webhook.intake.clone(), Arc::clone(&message));
         match run(webhook, async move { transact::transact(&intake, &asked).await }).await {
             Err(TransactError::AccessChanged) => {
                 let code = message.access.code.clone();
-                let access =
-                    webhook.accesses.reload(&code).await.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+                let access = webhook
+                    .accesses
+                    .reload(&code)
+                    .await
+                    .map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
                 let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
                 verified(request, &message.body, webhook, &access, address)?;
                 let Some(known) = Arc::into_inner(message) else { break };
@@ -142,11 +165,25 @@ async fn run<T: Send + 'static>(
     }
 }
 
-fn verified(request: &Request, bytes: &Bytes, webhook: &Webhook, access: &Access, address: ClientAddress) -> Result<(), Problem> {
-    let path = request.original_uri().path_and_query().map_or("/", |path| path.as_str());
+fn verified(
+    request: &Request,
+    bytes: &Bytes,
+    webhook: &Webhook,
+    access: &Access,
+    address: ClientAddress,
+) -> Result<(), Problem> {
+    let path = request
+        .original_uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
     let base = webhook.public_url.as_deref().unwrap_or_default();
     let url = format!("{}{path}", base.trim_end_matches('/'));
-    let incoming = Incoming { method: request.method().as_str(), url: &url, headers: request.headers(), body: bytes };
+    let incoming = Incoming {
+        method: request.method().as_str(),
+        url: &url,
+        headers: request.headers(),
+        body: bytes,
+    };
     match verify::verify(&incoming, &access.auth, &access.secrets, webhook.intake.clock.now()) {
         Ok(verified) => {
             tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
@@ -175,7 +212,9 @@ fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> Str
         Scheme::Hmac(settings) => settings.message_id_header.as_deref(),
         _ => None,
     });
-    let given = header.and_then(|header| request.header(header)).filter(|id| !id.is_empty() && id.len() <= 200);
+    let given = header
+        .and_then(|header| request.header(header))
+        .filter(|id| !id.is_empty() && id.len() <= 200);
     given.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
 }
 

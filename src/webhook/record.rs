@@ -24,16 +24,24 @@ impl Recording<'_, '_> {
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         let Some(call_id) = step.message.event.call_id() else {
             // Without a call there is nothing to hang turns and a lead on; the decision and the texts still count.
-            return self.decided.save(tx, rulebook_id, None, step.event_id, "report", now).await;
+            return self
+                .decided
+                .save(tx, rulebook_id, None, step.event_id, "report", now)
+                .await;
         };
         self.record_call(tx, call_id).await?;
-        self.decided.save(tx, rulebook_id, Some(call_id), step.event_id, "report", now).await?;
+        self.decided
+            .save(tx, rulebook_id, Some(call_id), step.event_id, "report", now)
+            .await?;
         let decision = &self.decided.decision;
         let quote = step.head.call.as_ref().and_then(|call| call.quote.as_ref());
         let price = decision.price.as_ref();
         let (price_from, price_to) = match quote {
             Some(quote) => (quote.price_from, quote.price_to),
-            None => (price.map(|price| price.from.minor()), price.map(|price| price.to.minor())),
+            None => (
+                price.map(|price| price.from.minor()),
+                price.map(|price| price.to.minor()),
+            ),
         };
         let lead = LeadPart {
             service: decision.service.as_deref(),
@@ -55,7 +63,9 @@ impl Recording<'_, '_> {
     /// Another body under the same key: the record follows the later one; decision and texts stay with the first.
     pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         let step = self.step;
-        let Some(call_id) = step.message.event.call_id() else { return Ok(()) };
+        let Some(call_id) = step.message.event.call_id() else {
+            return Ok(());
+        };
         if self.record_call(tx, call_id).await? {
             let now = step.message.received_at;
             let id = step.intake.clock.new_id();
@@ -97,9 +107,9 @@ impl Recording<'_, '_> {
         };
         let stands = intake::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
         if stands {
-            let turns = report.turns.iter().enumerate().map(|(seq, turn)| {
-                json!({"seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms})
-            });
+            let turns = report.turns.iter().enumerate().map(
+                |(seq, turn)| json!({"seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms}),
+            );
             let turns: Value = turns.collect();
             // A call nobody has heard of has no turns to take away.
             let had_turns = step.head.call.is_some();
@@ -150,8 +160,13 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
         }
         Payload::Transcript { role, text, is_final } => {
             intake::touch_call(tx, rulebook_id, &touch(&part, call_id), now).await?;
-            let Some(at) = event.at.filter(|_| *is_final && !text.is_empty()) else { return Ok(()) };
-            let offset_ms = part.started_at.or(part.created_at).map(|start| (at - start).num_milliseconds().max(0));
+            let Some(at) = event.at.filter(|_| *is_final && !text.is_empty()) else {
+                return Ok(());
+            };
+            let offset_ms = part
+                .started_at
+                .or(part.created_at)
+                .map(|start| (at - start).num_milliseconds().max(0));
             // Two may be made in one millisecond; the role tells the caller's from the assistant's.
             let seq = at.timestamp_millis() * 2 + i64::from(role == "user");
             intake::add_live_turn(tx, rulebook_id, call_id, seq, role, text, offset_ms).await

@@ -19,10 +19,10 @@ const MOST_DOCUMENTS: usize = 20;
 pub fn answer(rulebook: &Rulebook, event: &Event, received_at: DateTime<Utc>) -> Option<Answer> {
     match &event.payload {
         Payload::AssistantRequest => assistant(rulebook, event, received_at),
-        Payload::TransferDestination => {
-            Some(Answer::Destination(destination(rulebook, event, None, received_at)?))
-        }
-        Payload::Handoff { destination: wanted, .. } => {
+        Payload::TransferDestination => Some(Answer::Destination(destination(rulebook, event, None, received_at)?)),
+        Payload::Handoff {
+            destination: wanted, ..
+        } => {
             let destination = destination(rulebook, event, wanted.as_deref(), received_at)?;
             Some(Answer::Handoff(HandoffDestination::Number(destination)))
         }
@@ -46,7 +46,11 @@ fn assistant(rulebook: &Rulebook, event: &Event, received_at: DateTime<Utc>) -> 
         }),
         rows::AssistantAnswer::Transfer => {
             let contact = rulebook.contact(rule.contact.as_deref()?)?;
-            Answer::Destination(Destination { number: contact.phone.clone(), message, ..Destination::default() })
+            Answer::Destination(Destination {
+                number: contact.phone.clone(),
+                message,
+                ..Destination::default()
+            })
         }
         rows::AssistantAnswer::Refuse => Answer::Spoken(message?),
     })
@@ -68,7 +72,14 @@ fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String>
     values.insert("currency".to_owned(), currency.clone());
     values.insert("revision".to_owned(), rulebook.revision().to_string());
     if let Some((hours, open)) = rulebook.hours(at) {
-        values.insert("hours_today".to_owned(), if hours.is_empty() { "closed".to_owned() } else { hours.join(", ") });
+        values.insert(
+            "hours_today".to_owned(),
+            if hours.is_empty() {
+                "closed".to_owned()
+            } else {
+                hours.join(", ")
+            },
+        );
         values.insert("open_now".to_owned(), open.to_string());
     }
     values
@@ -95,7 +106,11 @@ fn destination(
         "fr" => format!("Je vous transfère à {}.", contact.name),
         _ => format!("I am transferring you to {}.", contact.name),
     };
-    Some(Destination { number: contact.phone.clone(), message: Some(message), ..Destination::default() })
+    Some(Destination {
+        number: contact.phone.clone(),
+        message: Some(message),
+        ..Destination::default()
+    })
 }
 
 /// Services and prices; those whose words are in the question first.
@@ -107,7 +122,12 @@ fn documents(rulebook: &Rulebook, query: &str) -> Vec<Document> {
         .values()
         .map(|stored| &stored.row)
         .map(|service| Document {
-            content: settings.languages.iter().filter_map(|language| about(service, language, &settings.currency)).collect::<Vec<_>>().join(" "),
+            content: settings
+                .languages
+                .iter()
+                .filter_map(|language| about(service, language, &settings.currency))
+                .collect::<Vec<_>>()
+                .join(" "),
             similarity_thousandths: if rulebook.mentions(service, query) { 1000 } else { 500 },
             uuid: None,
         })
@@ -120,7 +140,11 @@ fn documents(rulebook: &Rulebook, query: &str) -> Vec<Document> {
 
 fn about(service: &Service, language: &str, currency: &str) -> Option<String> {
     let name = service.names.get(language)?;
-    let reason = service.reason.get(language).map(|reason| format!(" {reason}")).unwrap_or_default();
+    let reason = service
+        .reason
+        .get(language)
+        .map(|reason| format!(" {reason}"))
+        .unwrap_or_default();
     Some(match (service.offer, range(service)) {
         (Offer::Refused, _) | (_, None) => format!("{name}.{reason}"),
         (_, Some(price)) => format!("{name}: {price} {currency}.{reason}"),
@@ -134,7 +158,11 @@ fn offered(rulebook: &Rulebook) -> impl Iterator<Item = &Service> {
 
 fn range(service: &Service) -> Option<String> {
     let (from, to) = (service.price_from?, service.price_to?);
-    Some(if from == to { from.to_string() } else { format!("{from} - {to}") })
+    Some(if from == to {
+        from.to_string()
+    } else {
+        format!("{from} - {to}")
+    })
 }
 
 fn first_language(rulebook: &Rulebook) -> &str {

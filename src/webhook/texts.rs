@@ -56,7 +56,12 @@ fn filled(template: &str, rulebook: &Rulebook, decided: &Decided, contact: &Cont
         let Some(close) = rest[open..].find('}') else { break };
         let name = &rest[open + 1..open + close];
         match placeholder(name, rulebook, decided, contact, reference) {
-            Some(value) => text.extend(value.chars().take(MOST_OF_A_FACT).map(|c| if c.is_control() { ' ' } else { c })),
+            Some(value) => text.extend(
+                value
+                    .chars()
+                    .take(MOST_OF_A_FACT)
+                    .map(|c| if c.is_control() { ' ' } else { c }),
+            ),
             None => text.push('-'),
         }
         rest = &rest[open + close + 1..];
@@ -65,22 +70,37 @@ fn filled(template: &str, rulebook: &Rulebook, decided: &Decided, contact: &Cont
     text
 }
 
-fn placeholder(name: &str, rulebook: &Rulebook, decided: &Decided, contact: &Contact, reference: &str) -> Option<String> {
+fn placeholder(
+    name: &str,
+    rulebook: &Rulebook,
+    decided: &Decided,
+    contact: &Contact,
+    reference: &str,
+) -> Option<String> {
     let decision = &decided.decision;
     let fact = |name| facts::text(&decided.extracted, name).map(ToOwned::to_owned);
-    let label = |names: &crate::rulebook::rows::Labels| names.get(&contact.language).or_else(|| names.values().next()).cloned();
+    let label =
+        |names: &crate::rulebook::rows::Labels| names.get(&contact.language).or_else(|| names.values().next()).cloned();
     match name {
         "priority" => Some(level(decision.priority).to_owned()),
         "service" => {
             let code = decision.service.as_ref()?;
-            rulebook.rows().services.get(code).and_then(|service| label(&service.row.names))
+            rulebook
+                .rows()
+                .services
+                .get(code)
+                .and_then(|service| label(&service.row.names))
         }
         "area" => {
             let code = decision.area.as_ref()?;
             rulebook.rows().areas.get(code).and_then(|area| label(&area.row.names))
         }
         "price" => decision.price.as_ref().map(|price| {
-            if price.from == price.to { price.from.to_string() } else { format!("{}-{}", price.from, price.to) }
+            if price.from == price.to {
+                price.from.to_string()
+            } else {
+                format!("{}-{}", price.from, price.to)
+            }
         }),
         "customer" => fact("customer_name"),
         "phone" => fact("customer_phone").or_else(|| fact("caller")),

@@ -42,7 +42,11 @@ pub(super) async fn answered(
     for request in requests {
         let stored = intake::stored_tool_result(tx, rulebook_id, call_id, &request.id).await?;
         let result = match stored {
-            Some(result) => ToolResult { tool_call_id: request.id.clone(), name: request.name.clone(), result },
+            Some(result) => ToolResult {
+                tool_call_id: request.id.clone(),
+                name: request.name.clone(),
+                result,
+            },
             None => {
                 let ran = run(step, request);
                 let result = match &ran.result {
@@ -92,8 +96,12 @@ async fn save(
     if !intake::insert_tool_call(tx, &row).await? {
         return Ok(false);
     }
-    let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else { return Ok(false) };
-    decided.save(tx, rulebook_id, call_id, step.event_id, purpose(tool.runs), now).await?;
+    let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else {
+        return Ok(false);
+    };
+    decided
+        .save(tx, rulebook_id, call_id, step.event_id, purpose(tool.runs), now)
+        .await?;
     if let Some(call_id) = call_id {
         if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
             intake::pin_quote(tx, rulebook_id, call_id, decided.id).await?;
@@ -138,14 +146,22 @@ fn run(step: &Step<'_>, request: &ToolRequest) -> Ran {
     let (rulebook, message) = (step.rulebook, step.message);
     let Some(tool) = rulebook.tool(&request.name).cloned() else {
         return Ran {
-            result: Err(format!("There is no tool named {}. Tell the caller that somebody will call back.", short(&request.name))),
+            result: Err(format!(
+                "There is no tool named {}. Tell the caller that somebody will call back.",
+                short(&request.name)
+            )),
             decided: None,
             tool: None,
             duration_us: 0,
         };
     };
-    let decided =
-        decided::decide(rulebook, &message.event, Some(&request.arguments), message.received_at, &step.intake.clock);
+    let decided = decided::decide(
+        rulebook,
+        &message.event,
+        Some(&request.arguments),
+        message.received_at,
+        &step.intake.clock,
+    );
     let result = match tool.runs {
         ToolKind::Quote => Ok(quote(&decided.decision)),
         ToolKind::Priority => Ok(priority(&decided.decision)),
@@ -156,7 +172,12 @@ fn run(step: &Step<'_>, request: &ToolRequest) -> Ran {
         ToolKind::Script => script(step, &tool, request, &decided),
     };
     let duration_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-    Ran { result, decided: Some(decided), tool: Some(tool), duration_us }
+    Ran {
+        result,
+        decided: Some(decided),
+        tool: Some(tool),
+        duration_us,
+    }
 }
 
 fn quote(decision: &Decision) -> Value {
@@ -230,11 +251,13 @@ fn booking(decided: &Decided) -> Value {
 
 fn script(step: &Step<'_>, tool: &Tool, request: &ToolRequest, decided: &Decided) -> Result<Value, String> {
     let code = tool.script.as_deref().unwrap_or_default();
-    step.rulebook.run_tool_script(code, &request.arguments, &decided.extracted, decided.at).map_err(|fault| {
-        crate::telemetry::metrics::script_fault();
-        tracing::warn!(script = code, line = fault.line, "tool script failed: {}", fault.text);
-        "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
-    })
+    step.rulebook
+        .run_tool_script(code, &request.arguments, &decided.extracted, decided.at)
+        .map_err(|fault| {
+            crate::telemetry::metrics::script_fault();
+            tracing::warn!(script = code, line = fault.line, "tool script failed: {}", fault.text);
+            "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
+        })
 }
 
 fn short(name: &str) -> String {

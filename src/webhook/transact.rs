@@ -118,13 +118,23 @@ pub async fn transact(intake: &Intake, message: &Message) -> Result<Outcome, Tra
         return Err(TransactError::AccessChanged);
     }
     let rulebook = intake.current.at(rulebook_id, head.revision).await?;
-    let step = Step { intake, message, rulebook: &rulebook, head: &head, event_id: intake.clock.new_id() };
+    let step = Step {
+        intake,
+        message,
+        rulebook: &rulebook,
+        head: &head,
+        event_id: intake.clock.new_id(),
+    };
     let (taken, answer, texted) = step.run(&tx).await?;
     tx.commit().await?;
     if texted {
         intake.outbox.wake();
     }
-    Ok(Outcome { answer, taken, revision: head.revision })
+    Ok(Outcome {
+        answer,
+        taken,
+        revision: head.revision,
+    })
 }
 
 /// One message on its way through the transaction.
@@ -143,10 +153,13 @@ impl Step<'_> {
         match &event.payload {
             _ if erased => self.keep_only(tx, &answer::neutral(event.kind)).await,
             Payload::Report(report) => {
-                let decided =
-                    decided::decide(self.rulebook, event, None, self.message.received_at, &intake.clock);
+                let decided = decided::decide(self.rulebook, event, None, self.message.received_at, &intake.clock);
                 let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
-                let recording = Recording { step: self, report, decided: &decided };
+                let recording = Recording {
+                    step: self,
+                    report,
+                    decided: &decided,
+                };
                 let Some(amended) = taken else {
                     recording.first(tx).await?;
                     let template = decided.decision.template.as_deref();
@@ -164,7 +177,9 @@ impl Step<'_> {
                 let taken = self.keep(tx, &answer).await?;
                 // These move the record to where any order of arrival would bring it, so a repeat does no harm.
                 record::told(self, tx).await?;
-                Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| (taken, answer, false)))
+                Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
+                    (taken, answer, false)
+                }))
             }
             _ => {
                 let answer = requests::answer(self.rulebook, event, self.message.received_at);
@@ -178,10 +193,16 @@ impl Step<'_> {
         }
     }
 
-    async fn keep_only(&self, tx: &DatabaseTransaction, answer: &answer::Answer) -> Result<(Taken, Value, bool), DbErr> {
+    async fn keep_only(
+        &self,
+        tx: &DatabaseTransaction,
+        answer: &answer::Answer,
+    ) -> Result<(Taken, Value, bool), DbErr> {
         let answer = answer.to_json();
         let taken = self.keep(tx, &answer).await?;
-        Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| (taken, answer, false)))
+        Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
+            (taken, answer, false)
+        }))
     }
 
     /// Keeps the event; `None` when it is new, else how it repeats and what was answered the first time.
@@ -220,7 +241,10 @@ impl Step<'_> {
             ..new
         };
         let first_time = intake::insert_event(tx, &amendment).await?;
-        Ok(Some((if first_time { Taken::Amendment } else { Taken::Duplicate }, stored.answer)))
+        Ok(Some((
+            if first_time { Taken::Amendment } else { Taken::Duplicate },
+            stored.answer,
+        )))
     }
 
     /// Puts a decision's texts into the outbox; whether there are any.
