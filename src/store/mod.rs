@@ -7,6 +7,7 @@ pub mod calls;
 pub mod decisions;
 pub mod leads;
 pub mod notices;
+pub mod page;
 pub mod revisions;
 pub mod rulebooks;
 pub mod secrets;
