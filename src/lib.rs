@@ -1,10 +1,10 @@
 //! Ringbook: the rulebook behind a business's phone. Modules in the order a message meets them.
 
-pub mod settings;
-pub mod telemetry;
-pub mod clock;
-pub mod problem;
-pub mod edge;
-pub mod rulebook;
 pub mod admin;
+pub mod clock;
+pub mod edge;
+pub mod problem;
+pub mod rulebook;
+pub mod settings;
 pub mod store;
+pub mod telemetry;

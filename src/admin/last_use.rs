@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DatabaseConnection;
 use uuid::Uuid;
 
-use crate::store::{api_keys, page};
+use crate::store::{self, api_keys};
 
 /// How old the written time may become.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
@@ -36,7 +36,7 @@ impl LastUse {
 }
 
 async fn write(db: &DatabaseConnection, id: Uuid, at: DateTime<Utc>) -> Result<(), sea_orm::DbErr> {
-    let tx = page::begin(db).await?;
+    let tx = store::begin(db).await?;
     api_keys::touch(&tx, id, at).await?;
     tx.commit().await
 }

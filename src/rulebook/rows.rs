@@ -74,7 +74,6 @@ macro_rules! resources {
 
         /// Calls a generic function of one row type for the resource that is only known at run time:
         /// `with_row!(resource, R => do_it::<R>(…))`.
-        #[macro_export]
         macro_rules! with_row {
             ($resource:expr, $R:ident => $body:expr) => {
                 match $resource {
@@ -82,6 +81,7 @@ macro_rules! resources {
                 }
             };
         }
+        pub(crate) use with_row;
     };
 }
 

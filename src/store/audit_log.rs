@@ -35,58 +35,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What is written of one change.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// A new, time-ordered id.
-    pub id: Uuid,
-    /// When.
-    pub at: chrono::DateTime<chrono::Utc>,
-    /// Who, by name.
-    pub actor: String,
-    /// With which key.
-    pub actor_key_id: Option<Uuid>,
-    /// From where.
-    pub address: Option<String>,
-    /// In which request.
-    pub request_id: Option<String>,
-    /// In which rulebook; none for what belongs to no rulebook.
-    pub rulebook_id: Option<Uuid>,
-    /// What was done, as `create`.
-    pub action: &'static str,
-    /// To what kind of thing, as `api-keys`.
-    pub resource: &'static str,
-    /// To which one.
-    pub code: String,
-    /// The revision that came of it.
-    pub revision: Option<i64>,
-    /// What it was.
-    pub before: Option<Json>,
-    /// What it became.
-    pub after: Option<Json>,
-}
-
 /// Writes an entry.
-///
-/// # Errors
-/// When the database fails.
-pub async fn append(tx: &sea_orm::DatabaseTransaction, entry: Entry) -> Result<(), DbErr> {
-    use sea_orm::Set;
-    let row = ActiveModel {
-        id: Set(entry.id),
-        at: Set(entry.at),
-        actor: Set(entry.actor),
-        actor_key_id: Set(entry.actor_key_id),
-        address: Set(entry.address),
-        request_id: Set(entry.request_id),
-        rulebook_id: Set(entry.rulebook_id),
-        action: Set(entry.action.to_owned()),
-        resource: Set(entry.resource.to_owned()),
-        code: Set(entry.code),
-        revision: Set(entry.revision),
-        before: Set(entry.before),
-        after: Set(entry.after),
-    };
-    Entity::insert(row).exec_without_returning(tx).await?;
+pub async fn append(tx: &sea_orm::DatabaseTransaction, entry: Model) -> Result<(), DbErr> {
+    use sea_orm::IntoActiveModel as _;
+    Entity::insert(entry.into_active_model().reset_all()).exec_without_returning(tx).await?;
     Ok(())
 }

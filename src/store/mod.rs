@@ -2,16 +2,22 @@
 
 pub mod api_keys;
 pub mod audit_log;
+pub mod begin;
 pub mod call_transcripts;
 pub mod calls;
+pub mod connect;
 pub mod decisions;
 pub mod leads;
+pub mod migrate;
 pub mod notices;
 pub mod page;
 pub mod revisions;
 pub mod rulebooks;
+pub mod rules;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;
 pub mod tool_calls;
 pub mod webhook_events;
+
+pub use begin::begin;

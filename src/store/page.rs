@@ -1,26 +1,14 @@
-//! Lists in pieces that stay in place while others write, and how a writing transaction begins.
+//! Lists in pieces that stay in place while others write.
 //!
 //! In: a query, the column it is sorted by, and the last row seen. Out: the rows after that one. A place in a list
 //! is named by values that never change (a time and an id), not by a count, so nothing is skipped or seen twice.
 
 use sea_orm::sea_query::{Condition, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, Order,
-    QueryFilter, QueryOrder, QuerySelect, Select, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order,
+    QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 
-/// Begins a transaction that will write: on SQLite it takes the write lock at once, so that it cannot fail halfway.
-/// To be called in a spawned task, where nobody hanging up can cancel it.
-///
-/// # Errors
-/// When the database is away or stays locked.
-pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    db.begin_with_options(options).await
-}
 
 /// How a list is sorted: by a column whose values never change, then by id.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@ pub struct Model {
     pub head_revision: i64,
     #[sea_orm(column_type = "JsonBinary")]
     pub webhook_auth: Json,
+    pub auth_version: i64,
     pub created_at: DateTimeUtc,
 }
 

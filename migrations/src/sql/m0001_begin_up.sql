@@ -7,6 +7,8 @@ CREATE TABLE rulebooks (
   head_revision bigint NOT NULL DEFAULT 0 CHECK (head_revision >= 0),
   -- which of Vapi's schemes are accepted, and the replay window
   webhook_auth {json} NOT NULL,
+  -- rises with every change of webhook_auth or of a webhook secret: what was verified under an older one is verified again
+  auth_version bigint NOT NULL DEFAULT 1,
   created_at {time} NOT NULL
 );
 

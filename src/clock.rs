@@ -1,0 +1,122 @@
+//! The time and new identifiers.
+//!
+//! In: nothing (the real clock) or an instant chosen by a test (a fixed one). Out: instants truncated to
+//! microseconds, which is what both databases keep, and time-ordered identifiers (UUID version 7).
+//!
+//! This is the only file that may ask the system for the time of day: whatever depends on time takes a
+//! [`Clock`] or an instant, so that a test can choose it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+/// Where the time comes from. Cloning is cheap, and clones of a fixed clock step together.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    source: Source,
+    /// Keeps ids of the same millisecond rising.
+    sequence: Arc<Mutex<ContextV7>>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Fixed(Arc<Mutex<DateTime<Utc>>>),
+}
+
+impl Clock {
+    /// The clock of the machine.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::from_source(Source::System)
+    }
+
+    /// A clock that stands at `at` until a test moves it.
+    #[must_use]
+    pub fn fixed(at: DateTime<Utc>) -> Self {
+        Self::from_source(Source::Fixed(Arc::new(Mutex::new(at))))
+    }
+
+    fn from_source(source: Source) -> Self {
+        Self {
+            source,
+            sequence: Arc::new(Mutex::new(ContextV7::new())),
+        }
+    }
+
+    /// The present instant, to the microsecond.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system for the time"
+    )]
+    pub fn now(&self) -> DateTime<Utc> {
+        let now = match &self.source {
+            Source::System => Utc::now(),
+            Source::Fixed(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        to_micros(now)
+    }
+
+    /// A new identifier that sorts after those made before it.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        let now = self.now();
+        // Before 1970 only a fixed clock can stand; ids then start at the epoch.
+        let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+        let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))
+    }
+
+    /// Moves a fixed clock by `by`; the system's clock does not move.
+    pub fn step(&self, by: TimeDelta) {
+        if let Source::Fixed(at) = &self.source {
+            let mut at = at.lock().unwrap_or_else(PoisonError::into_inner);
+            *at += by;
+        }
+    }
+
+    /// Puts a fixed clock at `to`; the system's clock does not move.
+    pub fn set(&self, to: DateTime<Utc>) {
+        if let Source::Fixed(at) = &self.source {
+            *at.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        }
+    }
+}
+
+/// The same instant with what no database keeps cut off.
+#[must_use]
+pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_carry_no_nanoseconds() {
+        let at = DateTime::from_timestamp_nanos(1_700_000_000_123_456_789);
+        assert_eq!(Clock::fixed(at).now().timestamp_subsec_nanos(), 123_456_000);
+        assert_eq!(Clock::system().now().timestamp_subsec_nanos() % 1000, 0);
+    }
+
+    #[test]
+    fn a_fixed_clock_moves_only_when_told_and_its_clones_with_it() {
+        let start = DateTime::from_timestamp_nanos(1_700_000_000_000_000_000);
+        let clock = Clock::fixed(start);
+        let clone = clock.clone();
+        assert_eq!(clone.now(), start);
+        clock.step(TimeDelta::seconds(5));
+        assert_eq!(clone.now(), start + TimeDelta::seconds(5));
+    }
+
+    #[test]
+    fn ids_rise_within_one_instant() {
+        let clock = Clock::fixed(DateTime::from_timestamp_nanos(1_700_000_000_000_000_000));
+        let ids: Vec<_> = (0..1000).map(|_| clock.new_id()).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        assert_eq!(ids[0].get_version_num(), 7);
+    }
+}

@@ -1,0 +1,119 @@
+//! Whatever fails becomes problem+json.
+//!
+//! In: an error of the server, of poem-openapi or of a handler, or a panic. Out: an answer. What already is an
+//! answer passes as it is. A 405 names the methods that the route does take.
+
+use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt as _;
+use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, http::StatusCode};
+
+use crate::problem::{Code, Problem};
+
+/// The methods that each route takes.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedMethods(BTreeMap<String, String>);
+
+impl AllowedMethods {
+    /// The same with a route: its pattern as poem or OpenAPI writes it, its methods with commas.
+    #[must_use]
+    pub fn with(mut self, pattern: &str, methods: &str) -> Self {
+        self.0.insert(without_names(pattern), methods.to_owned());
+        self
+    }
+
+    /// The same with every path of an OpenAPI document whose server is mounted at `prefix`.
+    #[must_use]
+    pub fn with_document(mut self, prefix: &str, document: &serde_json::Value) -> Self {
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            let methods = item
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(method, _)| method.to_ascii_uppercase());
+            let mut methods: Vec<_> = methods.filter(|method| is_method(method)).collect();
+            methods.sort();
+            self.0
+                .insert(without_names(&format!("{prefix}{path}")), methods.join(", "));
+        }
+        self
+    }
+
+    fn of(&self, pattern: &str) -> Option<&str> {
+        self.0.get(&without_names(pattern)).map(String::as_str)
+    }
+}
+
+fn is_method(word: &str) -> bool {
+    matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
+}
+
+/// `/a/:b` and `/a/{c}` are the same route.
+fn without_names(pattern: &str) -> String {
+    let segments = pattern.trim_end_matches('/').split('/');
+    let segments: Vec<_> = segments
+        .map(|part| if part.starts_with([':', '{']) { "*" } else { part })
+        .collect();
+    segments.join("/")
+}
+
+/// Turns errors and panics into problems.
+pub struct CatchAll(AllowedMethods);
+
+impl CatchAll {
+    /// With what is known about the routes.
+    #[must_use]
+    pub fn new(allowed: AllowedMethods) -> Self {
+        Self(allowed)
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for CatchAll {
+    type Output = CatchAllEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        CatchAllEndpoint {
+            inner,
+            allowed: self.0.clone(),
+        }
+    }
+}
+
+/// The endpoint made by [`CatchAll`].
+pub struct CatchAllEndpoint<E> {
+    inner: E,
+    allowed: AllowedMethods,
+}
+
+impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+            Ok(Ok(output)) => Ok(output.into_response()),
+            Ok(Err(error)) => Ok(self.answer(error)),
+            // The panic hook has logged where; what it said may hold a caller's words.
+            Err(_panic) => Ok(Problem::new(Code::Internal, "").into_response()),
+        }
+    }
+}
+
+impl<E> CatchAllEndpoint<E> {
+    fn answer(&self, error: poem::Error) -> Response {
+        if error.is_from_response() || error.is::<Problem>() {
+            return error.into_response();
+        }
+        let pattern = error.data::<PathPattern>().cloned();
+        let mut problem = Problem::from_poem(&error);
+        if error.status() == StatusCode::METHOD_NOT_ALLOWED
+            && let Some(methods) = pattern.as_ref().and_then(|pattern| self.allowed.of(&pattern.0))
+        {
+            problem = problem.with_allow(methods);
+        }
+        let mut response = problem.into_response();
+        if let Some(pattern) = pattern {
+            response.set_data(pattern);
+        }
+        response
+    }
+}

@@ -1,0 +1,150 @@
+//! The one table from a kind of error to its status and title.
+//!
+//! In: a [`Code`]. Out: the status, the title and whether the same request may be sent again. Clients branch
+//! on the code; nothing else in the program picks a status for an error.
+
+use poem::http::StatusCode;
+
+/// What went wrong, as a closed list. The name in the answer is [`Code::name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the table below says what each one means")]
+pub enum Code {
+    BadRequest,
+    InvalidBody,
+    InvalidParameter,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    Conflict,
+    StaleVersion,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    RuleFault,
+    VersionRequired,
+    RateLimited,
+    Internal,
+    Unavailable,
+}
+
+/// A line of the table.
+struct Line {
+    name: &'static str,
+    status: StatusCode,
+    title: &'static str,
+    retryable: bool,
+}
+
+impl Code {
+    /// Every code, in the order of statuses.
+    pub const ALL: [Self; 17] = [
+        Self::BadRequest,
+        Self::InvalidBody,
+        Self::InvalidParameter,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::Conflict,
+        Self::StaleVersion,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::RuleFault,
+        Self::VersionRequired,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    #[rustfmt::skip] // a table reads better as one
+    const fn line(self) -> Line {
+        const fn line(name: &'static str, status: StatusCode, title: &'static str, retryable: bool) -> Line {
+            Line { name, status, title, retryable }
+        }
+        use StatusCode as S;
+        match self {
+            Self::BadRequest           => line("bad_request", S::BAD_REQUEST, "The request cannot be understood", false),
+            Self::InvalidBody          => line("invalid_body", S::BAD_REQUEST, "The body is not what this operation takes", false),
+            Self::InvalidParameter     => line("invalid_parameter", S::BAD_REQUEST, "A parameter is not what this operation takes", false),
+            Self::Unauthorized         => line("unauthorized", S::UNAUTHORIZED, "Not authorized", false),
+            Self::Forbidden            => line("forbidden", S::FORBIDDEN, "This key may not do that", false),
+            Self::NotFound             => line("not_found", S::NOT_FOUND, "Not found", false),
+            Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This address does not take that method", false),
+            Self::RequestTimeout       => line("request_timeout", S::REQUEST_TIMEOUT, "The request took too long to arrive", true),
+            Self::Conflict             => line("conflict", S::CONFLICT, "This conflicts with what is stored", false),
+            Self::StaleVersion         => line("stale_version", S::PRECONDITION_FAILED, "The row has changed since it was read", false),
+            Self::PayloadTooLarge      => line("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large", false),
+            Self::UnsupportedMediaType => line("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "This media type is not taken here", false),
+            Self::RuleFault            => line("rule_fault", S::UNPROCESSABLE_ENTITY, "The rulebook would not work with this change", false),
+            Self::VersionRequired      => line("version_required", S::PRECONDITION_REQUIRED, "The version that was read is missing", false),
+            Self::RateLimited          => line("rate_limited", S::TOO_MANY_REQUESTS, "Too many requests", true),
+            Self::Internal             => line("internal", S::INTERNAL_SERVER_ERROR, "Something went wrong on our side", false),
+            Self::Unavailable          => line("unavailable", S::SERVICE_UNAVAILABLE, "Temporarily unavailable", true),
+        }
+    }
+
+    /// The name that clients branch on.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.line().name
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.line().status
+    }
+
+    /// The short text that is the same every time.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.line().title
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        self.line().retryable
+    }
+
+    /// The code for an error of which only the status is known.
+    #[must_use]
+    pub fn from_status(status: StatusCode) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|code| code.status() == status)
+            .unwrap_or(if status.is_client_error() {
+                Self::BadRequest
+            } else {
+                Self::Internal
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_of_its_own_and_an_error_status() {
+        let names: HashSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(
+                code.status().is_client_error() || code.status().is_server_error(),
+                "{code:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_client_error_stays_a_client_error() {
+        assert_eq!(Code::from_status(StatusCode::IM_A_TEAPOT), Code::BadRequest);
+        assert_eq!(Code::from_status(StatusCode::BAD_GATEWAY), Code::Internal);
+        assert_eq!(Code::from_status(StatusCode::NOT_FOUND), Code::NotFound);
+    }
+}

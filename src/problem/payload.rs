@@ -1,0 +1,152 @@
+//! The body of a problem, and how the OpenAPI document describes it.
+//!
+//! In: a [`Problem`]. Out: the JSON that RFC 9457 calls a problem, and a payload type for poem-openapi whose
+//! media type is `application/problem+json`, so that a response enum can hold it:
+//! `#[oai(status = 404)] NotFound(ProblemJson)`.
+
+use poem::{IntoResponse, Response, error::ResponseError};
+use poem_openapi::{
+    ApiResponse, Object,
+    payload::Payload,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    types::{ToJSON, Type},
+};
+
+use super::Problem;
+use crate::edge::request_id;
+
+/// The media type of every error.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// One thing that is wrong with a request, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct FieldFault {
+    /// JSON pointer into the body, or the parameter's name.
+    #[oai(validator(max_length = 512))]
+    pub pointer: String,
+    /// What is wrong, for programs.
+    pub code: String,
+    /// What is wrong and what was expected, for people.
+    pub detail: String,
+}
+
+impl FieldFault {
+    /// A fault at `pointer`.
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A problem as it travels (RFC 9457).
+#[derive(Clone, Debug, Object)]
+#[oai(rename = "Problem", skip_serializing_if_is_none)]
+pub struct ProblemBody {
+    /// A name for this kind of problem that never changes.
+    pub r#type: String,
+    /// What happened, the same text every time.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, for programs.
+    pub code: String,
+    /// What happened this time, and what to do about it.
+    pub detail: String,
+    /// Under which the operator finds this request in the log.
+    pub request_id: Option<String>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Each fault of the request with its place.
+    #[oai(skip_serializing_if_is_empty, default)]
+    pub errors: Vec<FieldFault>,
+}
+
+impl ProblemBody {
+    /// The body of `problem`, under the id of the request being answered.
+    #[must_use]
+    pub fn of(problem: &Problem) -> Self {
+        let code = problem.code();
+        Self {
+            r#type: format!("urn:ringbook:problem:{}", code.name()),
+            title: code.title().to_owned(),
+            status: code.status().as_u16(),
+            code: code.name().to_owned(),
+            detail: problem.detail().to_owned(),
+            request_id: request_id::current().map(|id| id.to_string()),
+            retryable: code.retryable(),
+            errors: problem.errors().to_vec(),
+        }
+    }
+
+    /// The body as bytes.
+    #[must_use]
+    pub fn to_json_bytes(&self) -> Vec<u8> {
+        self.to_json_string().into_bytes()
+    }
+}
+
+/// A problem as a payload of a poem-openapi response.
+#[derive(Debug)]
+pub struct ProblemJson(pub Problem);
+
+impl From<Problem> for ProblemJson {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl Payload for ProblemJson {
+    const CONTENT_TYPE: &'static str = MEDIA_TYPE;
+
+    fn check_content_type(content_type: &str) -> bool {
+        content_type
+            .split(';')
+            .next()
+            .is_some_and(|essence| essence.trim() == MEDIA_TYPE)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        ProblemBody::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemBody::register(registry);
+    }
+}
+
+impl IntoResponse for ProblemJson {
+    fn into_response(self) -> Response {
+        self.0.as_response()
+    }
+}
+
+/// Alone as an operation's error it documents no status of its own: list the statuses in a response enum.
+impl ApiResponse for ProblemJson {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "The request failed",
+                status: None,
+                status_range: None,
+                content: vec![MetaMediaType {
+                    content_type: MEDIA_TYPE,
+                    schema: Self::schema_ref(),
+                }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
+    }
+}
+
+impl From<ProblemJson> for poem::Error {
+    fn from(problem: ProblemJson) -> Self {
+        problem.0.into()
+    }
+}

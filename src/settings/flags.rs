@@ -1,0 +1,92 @@
+//! The settings as flags of the command line.
+//!
+//! In: the table of settings. Out: clap's options (with the environment's name and the default in their help),
+//! and what was given of them.
+
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
+
+use super::table::SETTINGS;
+
+/// The settings given on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// Another file than `ringbook.toml`.
+    pub config: Option<PathBuf>,
+    /// Values by key.
+    pub values: BTreeMap<&'static str, String>,
+}
+
+impl Flags {
+    /// The same with one more value, as tests and tools set them.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.values.insert(key, value.into());
+        self
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        if let Some(path) = matches.get_one::<PathBuf>("config") {
+            self.config = Some(path.clone());
+        }
+        for setting in SETTINGS.iter().filter(|setting| setting.flag.is_some()) {
+            if let Some(value) = matches.get_one::<String>(setting.key) {
+                self.values.insert(setting.key, value.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .global(true)
+            .help_heading("Settings")
+            .value_parser(value_parser!(PathBuf))
+            .help("Settings file [default: ringbook.toml in this folder, where there is one]");
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.flag.is_some())
+            .fold(command.arg(config), |command, setting| {
+                let default = setting
+                    .default
+                    .map(|default| format!(" [default: {default}]"))
+                    .unwrap_or_default();
+                command.arg(
+                    Arg::new(setting.key)
+                        .long(setting.flag.unwrap_or(setting.key))
+                        .value_name("VALUE")
+                        .global(true)
+                        .help_heading("Settings")
+                        .help(format!("{} [env: {}]{default}", setting.help, setting.env)),
+                )
+            })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// What `--help` says about the settings that are not flags.
+#[must_use]
+pub fn help_on_secrets() -> String {
+    let mut help = String::from("Settings that are no flags, because a process list shows flags:\n");
+    for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {
+        let _ = writeln!(help, "  {}\n          {}", setting.env, setting.help);
+    }
+    help.push_str("\nA flag comes before the environment, the environment before ringbook.toml, and that before the default.\nIn ringbook.toml a setting is named as its flag, with underscores: database_url = \"…\", vapi_secret = \"…\".");
+    help
+}

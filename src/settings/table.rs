@@ -1,0 +1,74 @@
+//! Every setting in one table: its names, its default and what it is for.
+//!
+//! In: nothing. Out: the table from which `--help`, the environment's names, the keys of `ringbook.toml` and the
+//! flags are made, so that they cannot disagree.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The key in `ringbook.toml`.
+    pub key: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// The default as one would write it, where there is one.
+    pub default: Option<&'static str>,
+    /// Its flag. Secrets have none: the process list shows flags.
+    pub flag: Option<&'static str>,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+const fn setting(
+    key: &'static str,
+    env: &'static str,
+    default: Option<&'static str>,
+    flag: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        env,
+        default,
+        flag,
+        help,
+    }
+}
+
+/// The settings, in the order a reader meets them.
+#[rustfmt::skip] // a table reads better as one
+pub const SETTINGS: &[Setting] = &[
+    setting("database_url", "DATABASE_URL", Some("sqlite://ringbook.db"), Some("database-url"), "Where everything is kept: sqlite://FILE (created when missing) or postgres://USER@HOST/NAME"),
+    setting("database_read_url", "DATABASE_READ_URL", None, Some("database-read-url"), "A replica for the reads of the admin API; default: the database itself"),
+    setting("listen", "RINGBOOK_LISTEN", Some("127.0.0.1:8080"), Some("listen"), "Address and port to listen on"),
+    setting("public_url", "RINGBOOK_PUBLIC_URL", None, Some("public-url"), "The https address under which Vapi and Twilio reach this server; Twilio's callbacks need it"),
+    setting("secret_key", "RINGBOOK_SECRET_KEY", None, None, "32 bytes as 64 hex digits or base64 that seal the stored secrets; default: a 0600 file beside the database, made at first start"),
+    setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "The first admin key, 16 characters or more; default: made and printed once at first start"),
+    setting("vapi_secret", "RINGBOOK_VAPI_SECRET", None, None, "The default rulebook's webhook secret, 8 characters or more; default: made and printed once at first start"),
+    setting("twilio_account_sid", "TWILIO_ACCOUNT_SID", None, Some("twilio-account-sid"), "The Twilio account that sends the texts; without it they are recorded as `simulated`"),
+    setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),
+    setting("twilio_from", "TWILIO_FROM", None, Some("twilio-from"), "The number that texts come from, as +15145550100"),
+    setting("twilio_messaging_service_sid", "TWILIO_MESSAGING_SERVICE_SID", None, Some("twilio-messaging-service-sid"), "The messaging service that texts come from, instead of a number"),
+    setting("vapi_api_key", "VAPI_API_KEY", None, None, "The key to ask Vapi for calls"),
+    setting("twilio_base_url", "TWILIO_BASE_URL", Some("https://api.twilio.com"), Some("twilio-base-url"), "Twilio's API, or a stand-in for it"),
+    setting("vapi_base_url", "VAPI_BASE_URL", Some("https://api.vapi.ai"), Some("vapi-base-url"), "Vapi's API, or a stand-in for it"),
+    setting("trusted_proxies", "RINGBOOK_TRUSTED_PROXIES", None, Some("trusted-proxies"), "Networks whose X-Forwarded-For is believed, with commas: 10.0.0.0/8,127.0.0.1"),
+    setting("cors_origins", "RINGBOOK_CORS_ORIGINS", None, Some("cors-origins"), "Web origins that may call the admin API from a browser, with commas"),
+    setting("workers", "RINGBOOK_WORKERS", Some("all"), Some("workers"), "Background work that runs here: all, none, or a list with commas (outbox)"),
+    setting("log_level", "LOG_LEVEL", Some("info"), Some("log-level"), "error, warn, info, debug or trace; also per module: info,ringbook=debug"),
+    setting("log_format", "LOG_FORMAT", None, Some("log-format"), "json (one object a line) or pretty; default: pretty on a terminal, else json"),
+    setting("include_stack_trace", "INCLUDE_STACK_TRACE", Some("false"), Some("include-stack-trace"), "Log stack traces of errors and panics"),
+    setting("rate_limit_enabled", "RATE_LIMIT_ENABLED", Some("true"), Some("rate-limit-enabled"), "Limit webhook requests per address: 500 a second, 1,000 at once"),
+];
+
+/// The setting with this key.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// The key nearest to a misspelt one.
+#[must_use]
+pub fn nearest(key: &str) -> &'static str {
+    let distance = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);
+    SETTINGS.iter().min_by_key(distance).map_or("", |setting| setting.key)
+}

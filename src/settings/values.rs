@@ -1,0 +1,152 @@
+//! From the text of a setting to its type.
+//!
+//! In: the text, trimmed and not empty. Out: the value, or what was expected instead (a clause that completes
+//! "must be …"). The text itself is never repeated: it may be a secret.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
+
+use base64::Engine as _;
+use ipnet::IpNet;
+use poem::http::Uri;
+
+use super::{Database, LogFormat, Secret, Worker};
+
+/// What was expected, as a clause.
+pub type Expected = String;
+
+/// Yes or no.
+pub fn boolean(value: &str) -> Result<bool, Expected> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("true or false".into()),
+    }
+}
+
+/// An address and a port.
+pub fn address(value: &str) -> Result<SocketAddr, Expected> {
+    SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
+}
+
+/// A database.
+pub fn database(value: &str) -> Result<Database, Expected> {
+    Database::parse(value).ok_or_else(|| "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into())
+}
+
+/// An address of a web server, without the slash at its end.
+pub fn url(value: &str) -> Result<String, Expected> {
+    let expected = "an address such as https://ringbook.example.com";
+    let uri = Uri::from_str(value).map_err(|_| expected)?;
+    if !matches!(uri.scheme_str(), Some("http" | "https"))
+        || uri.host().is_none_or(str::is_empty)
+        || uri.query().is_some()
+    {
+        return Err(expected.into());
+    }
+    Ok(value.trim_end_matches('/').to_owned())
+}
+
+/// A secret of at least `N` characters that a header can carry.
+pub fn secret<const N: usize>(value: &str) -> Result<Secret, Expected> {
+    if value.len() < N || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("{N} or more visible ASCII characters, without spaces"));
+    }
+    Ok(Secret::new(value.to_owned()))
+}
+
+/// A key of 32 bytes.
+pub fn key(value: &str) -> Result<Secret<[u8; 32]>, Expected> {
+    let hex = hex::decode(value).ok();
+    let bytes = hex.or_else(|| base64::engine::general_purpose::STANDARD.decode(value).ok());
+    let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    key.map(Secret::new)
+        .ok_or_else(|| "32 bytes, as 64 hex digits or as base64".into())
+}
+
+/// A Twilio identifier that starts with `prefix`.
+fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
+    if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        Ok(value.to_owned())
+    } else {
+        Err(format!("Twilio's identifier that begins with {prefix}"))
+    }
+}
+
+/// A Twilio account.
+pub fn account_sid(value: &str) -> Result<String, Expected> {
+    sid(value, "AC")
+}
+
+/// A Twilio messaging service.
+pub fn messaging_service_sid(value: &str) -> Result<String, Expected> {
+    sid(value, "MG")
+}
+
+/// A phone number with its country code.
+pub fn phone(value: &str) -> Result<String, Expected> {
+    let digits = value.strip_prefix('+').unwrap_or_default();
+    if (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(value.to_owned())
+    } else {
+        Err("a number with its country code and nothing else, such as +15145550100".into())
+    }
+}
+
+/// Networks, with commas; a bare address is a network of one.
+pub fn networks(value: &str) -> Result<Vec<IpNet>, Expected> {
+    let network = |item: &str| {
+        IpNet::from_str(item)
+            .or_else(|_| item.parse::<IpAddr>().map(IpNet::from))
+            .ok()
+    };
+    items(value)
+        .map(network)
+        .collect::<Option<_>>()
+        .ok_or_else(|| "addresses or networks with commas, such as 10.0.0.0/8,127.0.0.1".into())
+}
+
+/// Web origins, with commas.
+pub fn origins(value: &str) -> Result<Vec<String>, Expected> {
+    let parsed: Result<Vec<_>, _> = items(value).map(url).collect();
+    parsed.map_err(|_| "origins with commas, such as https://admin.example.com".into())
+}
+
+/// Which background work runs here.
+pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
+    match value {
+        "all" => Ok(Worker::ALL.to_vec()),
+        "none" => Ok(Vec::new()),
+        list => items(list)
+            .map(|name| Worker::ALL.iter().copied().find(|worker| worker.name() == name))
+            .collect::<Option<_>>()
+            .ok_or_else(|| "all, none, or a list of: outbox".into()),
+    }
+}
+
+/// A level, or levels per module.
+pub fn log_level(value: &str) -> Result<String, Expected> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    // A bare word that is no level would be taken for the name of a module, and nothing would be logged.
+    let typo =
+        items(value).any(|item| !item.contains(['=', '[']) && !levels.contains(&item.to_ascii_lowercase().as_str()));
+    if typo || tracing_subscriber::EnvFilter::try_new(value).is_err() {
+        return Err("error, warn, info, debug or trace, or levels per module such as info,ringbook=debug".into());
+    }
+    Ok(value.to_owned())
+}
+
+/// How log lines look.
+pub fn log_format(value: &str) -> Result<LogFormat, Expected> {
+    match value {
+        "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        _ => Err("json or pretty".into()),
+    }
+}
+
+fn items(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|item| !item.is_empty())
+}

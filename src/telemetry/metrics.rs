@@ -1,0 +1,186 @@
+//! Every metric, in one table, and the functions that record them.
+//!
+//! In: facts from the rest of the program. Out: the Prometheus text of `/metrics`. Labels come from closed sets
+//! only: no path, no caller, no identifier.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
+const MESSAGES: &str = "ringbook_messages_total";
+const MESSAGE_SECONDS: &str = "ringbook_message_seconds";
+const SIGNATURE_FAILURES: &str = "ringbook_signature_failures_total";
+const RATE_LIMITED: &str = "ringbook_rate_limited_total";
+const DECISIONS: &str = "ringbook_decisions_total";
+const DECIDE_SECONDS: &str = "ringbook_decide_seconds";
+const SCRIPT_FAULTS: &str = "ringbook_script_faults_total";
+const SMS: &str = "ringbook_sms_messages_total";
+const SMS_SECONDS: &str = "ringbook_sms_attempt_seconds";
+const CACHE: &str = "ringbook_rulebook_cache_total";
+const OUTBOX_WAITING: &str = "ringbook_outbox_waiting";
+const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
+const POOL_OPEN: &str = "ringbook_pool_connections";
+const POOL_IDLE: &str = "ringbook_pool_idle_connections";
+
+/// What a metric is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+    /// A histogram of seconds.
+    Seconds,
+}
+
+/// Name, kind and what it counts.
+#[rustfmt::skip] // a table reads better as one
+const TABLE: &[(&str, Kind, &str)] = &[
+    (HTTP_SECONDS,       Kind::Seconds, "Time to answer a request, by route, method and status"),
+    (MESSAGES,           Kind::Counter, "Vapi messages, by type and outcome"),
+    (MESSAGE_SECONDS,    Kind::Seconds, "Time from a message's bytes to its answer, by type"),
+    (SIGNATURE_FAILURES, Kind::Counter, "Webhook requests refused for their signature"),
+    (RATE_LIMITED,       Kind::Counter, "Webhook requests refused because their address sends too many"),
+    (DECISIONS,          Kind::Counter, "Decisions, by priority, and whether degraded"),
+    (DECIDE_SECONDS,     Kind::Seconds, "Time to decide a price and a priority"),
+    (SCRIPT_FAULTS,      Kind::Counter, "Scripts that failed and were left out of a decision or an answer"),
+    (SMS,                Kind::Counter, "SMS messages, by the state they reached"),
+    (SMS_SECONDS,        Kind::Seconds, "Time of one attempt at the provider"),
+    (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
+    (OUTBOX_WAITING,     Kind::Gauge,   "SMS messages that wait to be sent"),
+    (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
+    (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
+    (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
+];
+
+/// Upper bounds in seconds: a decision takes microseconds, a text to a slow provider many seconds.
+const BUCKETS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// One recorder a process: several servers in one test process share it.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Installs the recorder and describes every metric; later calls change nothing.
+pub fn install() {
+    RECORDER.get_or_init(|| {
+        let installed = PrometheusBuilder::new()
+            .set_buckets(BUCKETS)
+            .and_then(PrometheusBuilder::install_recorder);
+        let handle = installed
+            .inspect_err(|error| tracing::warn!(%error, "metrics are off"))
+            .ok()?;
+        for &(name, kind, text) in TABLE {
+            match kind {
+                Kind::Counter => describe_counter!(name, text),
+                Kind::Gauge => describe_gauge!(name, text),
+                Kind::Seconds => describe_histogram!(name, Unit::Seconds, text),
+            }
+        }
+        Some(handle)
+    });
+}
+
+/// The Prometheus text.
+#[must_use]
+pub fn render() -> String {
+    RECORDER
+        .get()
+        .and_then(Option::as_ref)
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
+}
+
+/// Moves what was recorded into the histograms, so that an unread `/metrics` does not grow; called now and then.
+pub fn upkeep() {
+    if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
+        handle.run_upkeep();
+    }
+}
+
+/// A request was answered. `route` is the pattern of the route, never the path.
+pub fn http_request(route: &str, method: &str, status: u16, took: Duration) {
+    histogram!(HTTP_SECONDS, "route" => route.to_owned(), "method" => method.to_owned(), "status" => status.to_string())
+        .record(took);
+}
+
+/// A Vapi message was answered: `kind` one of the known types or `unknown`, `outcome` a word such as `recorded`,
+/// `duplicate`, `amended`, `refused` or `failed`.
+pub fn message(kind: &'static str, outcome: &'static str, since: Instant) {
+    counter!(MESSAGES, "type" => kind, "outcome" => outcome).increment(1);
+    histogram!(MESSAGE_SECONDS, "type" => kind).record(since.elapsed());
+}
+
+/// A webhook request was refused for its signature.
+pub fn signature_failed() {
+    counter!(SIGNATURE_FAILURES).increment(1);
+}
+
+/// A webhook request was refused because its address sends too many.
+pub fn rate_limited() {
+    counter!(RATE_LIMITED).increment(1);
+}
+
+/// A decision was made: `priority` is `P1` to `P4`.
+pub fn decision(priority: &'static str, degraded: bool, took: Duration) {
+    counter!(DECISIONS, "priority" => priority, "degraded" => if degraded { "true" } else { "false" }).increment(1);
+    histogram!(DECIDE_SECONDS).record(took);
+}
+
+/// A script failed and its result was left out.
+pub fn script_fault() {
+    counter!(SCRIPT_FAULTS).increment(1);
+}
+
+/// An SMS message reached `state`.
+pub fn sms(state: &'static str) {
+    counter!(SMS, "state" => state).increment(1);
+}
+
+/// One attempt at the SMS provider took this long.
+pub fn sms_attempt(took: Duration) {
+    histogram!(SMS_SECONDS).record(took);
+}
+
+/// A compiled rulebook was asked for.
+pub fn cache(hit: bool) {
+    counter!(CACHE, "result" => if hit { "hit" } else { "miss" }).increment(1);
+}
+
+/// How many SMS messages wait, and how long the oldest that is due has waited.
+pub fn outbox(waiting: u64, oldest: Duration) {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; a backlog above 2^52 is none"
+    )]
+    gauge!(OUTBOX_WAITING).set(waiting as f64);
+    gauge!(OUTBOX_AGE).set(oldest.as_secs_f64());
+}
+
+/// The connections of the pool `name`.
+pub fn pool(name: &'static str, open: u32, idle: u32) {
+    gauge!(POOL_OPEN, "pool" => name).set(open);
+    gauge!(POOL_IDLE, "pool" => name).set(idle);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_in_the_text_with_its_description() {
+        install();
+        decision("P1", false, Duration::from_micros(30));
+        pool("write", 3, 1);
+        let text = render();
+        assert!(text.contains("# HELP ringbook_decisions_total Decisions"), "{text}");
+        assert!(
+            text.contains("ringbook_decide_seconds_bucket{le=\"0.00005\"}"),
+            "{text}"
+        );
+        assert!(text.contains("ringbook_pool_connections{pool=\"write\"} 3"), "{text}");
+    }
+}

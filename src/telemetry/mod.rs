@@ -1,0 +1,91 @@
+//! What the operator sees: logs and metrics.
+//!
+//! In: the settings. Out: one JSON object a line, or readable lines on a terminal, on standard error; metrics
+//! (see [`metrics`]). Personal data stays out: phone numbers go through [`mask_phone`], causes of errors through
+//! [`scrub`], and statements are never logged with their values.
+
+pub mod mask;
+pub mod metrics;
+
+use std::{
+    backtrace::Backtrace,
+    error::Error as StdError,
+    fmt::Write as _,
+    io::{IsTerminal as _, stderr},
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+pub use self::mask::{mask_phone, scrub};
+use crate::settings::{LogFormat, Settings};
+
+/// Whether errors are logged with a stack trace (INCLUDE_STACK_TRACE).
+static STACK_TRACES: AtomicBool = AtomicBool::new(false);
+
+/// Starts logging and metrics; a second call in one process (tests) changes nothing.
+pub fn start(settings: &Settings) {
+    STACK_TRACES.store(settings.include_stack_trace, Ordering::Relaxed);
+    metrics::install();
+    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let format = settings.log_format.unwrap_or(if stderr().is_terminal() {
+        LogFormat::Pretty
+    } else {
+        LogFormat::Json
+    });
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match format {
+        LogFormat::Json => registry
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(true)
+                    .with_writer(stderr),
+            )
+            .try_init(),
+        LogFormat::Pretty => registry
+            .with(fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr))
+            .try_init(),
+    };
+    if started.is_ok() {
+        log_panics();
+    }
+}
+
+/// Logs where a panic happened. Its message may hold a piece of a caller's words, so it is left out unless
+/// stack traces were asked for.
+fn log_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        if STACK_TRACES.load(Ordering::Relaxed) {
+            let message = info.payload_as_str().map(scrub).unwrap_or_default();
+            tracing::error!(place, message, stack = %Backtrace::force_capture(), "a task panicked");
+        } else {
+            tracing::error!(place, "a task panicked; INCLUDE_STACK_TRACE=true shows more");
+        }
+    }));
+}
+
+/// Logs an error and its sources under the current span, once, where it becomes an answer.
+pub fn log_cause(code: &'static str, cause: &dyn StdError) {
+    let mut text = cause.to_string();
+    let mut source = cause.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    log_text(code, &text);
+}
+
+/// Logs an error of which only the text is known.
+pub fn log_text(code: &'static str, cause: &str) {
+    let cause = scrub(cause);
+    if STACK_TRACES.load(Ordering::Relaxed) {
+        tracing::error!(code, cause, stack = %Backtrace::force_capture(), "answering {code}");
+    } else {
+        tracing::error!(code, cause, "answering {code}");
+    }
+}
