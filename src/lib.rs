@@ -8,3 +8,4 @@ pub mod rulebook;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;

@@ -7,6 +7,7 @@ pub mod call_transcripts;
 pub mod calls;
 pub mod connect;
 pub mod decisions;
+pub mod intake;
 pub mod leads;
 pub mod migrate;
 pub mod notices;

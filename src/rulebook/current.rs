@@ -1,0 +1,143 @@
+//! (rulebook, revision) to the compiled rulebook, kept in memory.
+//!
+//! A published revision never changes, so an entry is never stale and nothing has to be invalidated: whoever reads the
+//! head inside its own transaction and asks for that revision decides with exactly that state. A miss is loaded once,
+//! however many wait for it, and never through the pool that messages use.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect, TransactionTrait};
+use uuid::Uuid;
+
+use super::compile::{self, Fault, Rulebook};
+use crate::store::{revisions, rulebooks, rules};
+
+/// How many compiled rulebooks stay in memory, weighed in rows.
+const MOST_ROWS: u64 = 200_000;
+
+/// A rulebook at its head.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Which rulebook.
+    pub rulebook_id: Uuid,
+    /// Compiled.
+    pub rulebook: Arc<Rulebook>,
+}
+
+/// Why a revision cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LoadError {
+    /// There is no such revision.
+    #[error("revision {0} does not exist")]
+    Unknown(i64),
+    /// Its rows do not compile: an older program published them, or somebody wrote to the tables by hand.
+    #[error("revision {revision} does not compile: {} faults", faults.len())]
+    Faults {
+        /// The revision.
+        revision: i64,
+        /// Everything wrong with it.
+        faults: Vec<Fault>,
+    },
+    /// The database did not answer.
+    #[error("the rules could not be read")]
+    Database(#[source] Arc<DbErr>),
+}
+
+impl From<DbErr> for LoadError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// Compiled rulebooks by revision.
+#[derive(Clone)]
+pub struct Current {
+    read: DatabaseConnection,
+    primary: DatabaseConnection,
+    compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
+}
+
+impl Current {
+    /// Over the read pool, and the primary for what a replica has not received yet.
+    #[must_use]
+    pub fn new(read: DatabaseConnection, primary: DatabaseConnection) -> Self {
+        let compiled = Cache::builder()
+            .max_capacity(MOST_ROWS)
+            .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
+            .build();
+        Self { read, primary, compiled }
+    }
+
+    /// The rulebook of this code at its head; `None` when there is none.
+    ///
+    /// # Errors
+    /// When its rows cannot be read or compiled.
+    pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
+        let found = rulebooks::Entity::find().filter(rulebooks::Column::Code.eq(code)).one(&self.read).await?;
+        let Some(found) = found else { return Ok(None) };
+        let rulebook = self.at(found.id, found.head_revision).await?;
+        Ok(Some(Loaded { rulebook_id: found.id, rulebook }))
+    }
+
+    /// The rulebook at a revision.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read or compiled.
+    pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+        let key = (rulebook_id, revision);
+        if let Some(hit) = self.compiled.get(&key).await {
+            metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "hit").increment(1);
+            return Ok(hit);
+        }
+        metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "miss").increment(1);
+        self.compiled.try_get_with(key, self.load(rulebook_id, revision)).await.map_err(|error| (*error).clone())
+    }
+
+    /// Keeps what was just published, so that the next message need not load it.
+    pub async fn keep(&self, rulebook_id: Uuid, rulebook: Arc<Rulebook>) {
+        self.compiled.insert((rulebook_id, rulebook.revision()), rulebook).await;
+    }
+
+    /// How many compiled rulebooks are kept.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.compiled.entry_count()
+    }
+
+    async fn load(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+        let rows = match self.rows(&self.read, rulebook_id, revision).await? {
+            Some(rows) => rows,
+            // A replica may lag behind the head that a message read on the primary.
+            None => {
+                self.rows(&self.primary, rulebook_id, revision).await?.ok_or(LoadError::Unknown(revision))?
+            }
+        };
+        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows))
+            .await
+            .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
+        compiled.map(Arc::new).map_err(|faults| LoadError::Faults { revision, faults })
+    }
+
+    async fn rows(
+        &self,
+        db: &DatabaseConnection,
+        rulebook_id: Uuid,
+        revision: i64,
+    ) -> Result<Option<super::rows::RowSet>, DbErr> {
+        let exists = revisions::Entity::find_by_id((rulebook_id, revision))
+            .select_only()
+            .column(revisions::Column::Number)
+            .into_tuple::<i64>()
+            .one(db)
+            .await?;
+        if exists.is_none() {
+            return Ok(None);
+        }
+        // Rows of a revision never change once it is there, so several statements see one state.
+        let snapshot = db.begin().await?;
+        let rows = rules::load(&snapshot, rulebook_id, revision).await?;
+        snapshot.commit().await?;
+        Ok(Some(rows))
+    }
+}

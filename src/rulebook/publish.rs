@@ -1,0 +1,456 @@
+//! A change set becomes a revision: apply, compile, check, run the cases, all outside any transaction; then one short
+//! transaction compares the head and writes rows, revision, audit entries and the new head.
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter, QuerySelect,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::compile::{self, CaseResult, Fault, Rulebook};
+use super::current::{Current, LoadError};
+use super::rows::{Resource, Row, RowSet, Stored, with_row};
+use crate::clock::Clock;
+use crate::store::{self, audit_log, revisions, rulebooks, rules};
+
+/// How often a publish starts anew because somebody else published meanwhile.
+const MOST_TRIES: u32 = 20;
+
+/// One edit of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// The row as it shall be.
+    Put {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// The whole row.
+        row: Value,
+        /// What the writer believes to be there.
+        expected: Expected,
+    },
+    /// The row shall be gone.
+    Delete {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// What the writer believes to be there.
+        expected: Expected,
+    },
+}
+
+/// What the writer of an edit believes to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// The row of this version.
+    Version(i64),
+    /// Whatever there is: an import.
+    Any,
+}
+
+/// Edits not yet published, and why they are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeSet {
+    /// The edits, in order.
+    pub edits: Vec<Edit>,
+    /// For those who read the history.
+    pub comment: String,
+}
+
+/// Who publishes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Author {
+    /// The name of the key, or of the command.
+    pub name: String,
+    /// The API key.
+    pub key_id: Option<Uuid>,
+    /// The client's address.
+    pub address: Option<String>,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+}
+
+/// A new revision, or the present one when nothing changed.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its number.
+    pub revision: i64,
+    /// Compiled.
+    pub rulebook: Arc<Rulebook>,
+}
+
+/// Why nothing was published; the rulebook stands as it stood.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// There is no such rulebook.
+    #[error("no such rulebook")]
+    UnknownRulebook,
+    /// There is no such revision to go back to.
+    #[error("revision {0} does not exist")]
+    UnknownRevision(i64),
+    /// A rulebook of this code exists.
+    #[error("a rulebook of this code exists")]
+    RulebookExists,
+    /// Somebody changed the row since it was read.
+    #[error("{} {code} is at version {current:?}", resource.path())]
+    Stale {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// The version that stands; none when the row is gone.
+        current: Option<i64>,
+    },
+    /// The row to change is not there.
+    #[error("no {} {code}", resource.path())]
+    Missing {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+    },
+    /// A row of this code is there already.
+    #[error("{} {code} exists", resource.path())]
+    Exists {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// The version that stands.
+        version: i64,
+    },
+    /// The rows do not compile.
+    #[error("{} faults", .0.len())]
+    Faults(Vec<Fault>),
+    /// Cases expect something else.
+    #[error("{} cases fail", .0.len())]
+    CasesFailed(Vec<CaseResult>),
+    /// Too many others publish at once.
+    #[error("too many publish at once")]
+    Contended,
+    /// The state to start from cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The database did not take it.
+    #[error("the database did not take the change")]
+    Database(#[from] DbErr),
+}
+
+/// Makes revisions.
+#[derive(Clone)]
+pub struct Publisher {
+    db: DatabaseConnection,
+    current: Current,
+    clock: Clock,
+}
+
+impl Publisher {
+    /// Over the primary database.
+    #[must_use]
+    pub fn new(db: DatabaseConnection, current: Current, clock: Clock) -> Self {
+        Self { db, current, clock }
+    }
+
+    /// Publishes edits; a plain write is a change set of one.
+    ///
+    /// # Errors
+    /// When an edit is stale, the result does not compile, a case fails, or the database does not take it.
+    pub async fn publish(
+        &self,
+        rulebook_id: Uuid,
+        change: ChangeSet,
+        author: &Author,
+    ) -> Result<Published, PublishError> {
+        let change = Arc::new(change);
+        let plan = |head: Arc<Rulebook>| {
+            let change = Arc::clone(&change);
+            async move { apply(head.rows(), head.revision() + 1, &change.edits) }
+        };
+        self.advance(rulebook_id, "publish", None, &change.comment, author, plan).await
+    }
+
+    /// Publishes a new revision equal to an older one.
+    ///
+    /// # Errors
+    /// When there is no such revision, or as for [`Publisher::publish`].
+    pub async fn roll_back(
+        &self,
+        rulebook_id: Uuid,
+        to: i64,
+        comment: &str,
+        author: &Author,
+    ) -> Result<Published, PublishError> {
+        let old = match self.current.at(rulebook_id, to).await {
+            Err(LoadError::Unknown(_)) => return Err(PublishError::UnknownRevision(to)),
+            other => other?,
+        };
+        let plan = |head: Arc<Rulebook>| {
+            let old = Arc::clone(&old);
+            async move { Ok(brought_back(head.rows(), old.rows(), head.revision() + 1)) }
+        };
+        self.advance(rulebook_id, "roll_back", Some(to), comment, author, plan).await
+    }
+
+    /// Makes the rulebook be exactly these rows.
+    ///
+    /// # Errors
+    /// As for [`Publisher::publish`].
+    pub async fn import(
+        &self,
+        rulebook_id: Uuid,
+        rows: RowSet,
+        comment: &str,
+        author: &Author,
+    ) -> Result<Published, PublishError> {
+        let rows = Arc::new(rows);
+        let plan = |head: Arc<Rulebook>| {
+            let rows = Arc::clone(&rows);
+            async move { Ok(brought_back(head.rows(), &rows, head.revision() + 1)) }
+        };
+        self.advance(rulebook_id, "import", None, comment, author, plan).await
+    }
+
+    /// A new rulebook with these rows as its first revision.
+    ///
+    /// # Errors
+    /// When one of this code exists, or as for [`Publisher::publish`].
+    pub async fn create(
+        &self,
+        code: &str,
+        rows: RowSet,
+        webhook_auth: Value,
+        author: &Author,
+    ) -> Result<(Uuid, Published), PublishError> {
+        let next = brought_back(&RowSet::default(), &rows, 1);
+        let rulebook = checked(next, 1).await?;
+        let id = self.clock.new_id();
+        let now = self.clock.now();
+        let tx = store::begin(&self.db).await?;
+        let row = rulebooks::ActiveModel {
+            id: Set(id),
+            code: Set(code.to_owned()),
+            head_revision: Set(0),
+            webhook_auth: Set(webhook_auth),
+            auth_version: Set(1),
+            created_at: Set(now),
+        };
+        let inserted = rulebooks::Entity::insert(row)
+            .on_conflict(
+                sea_orm::sea_query::OnConflict::column(rulebooks::Column::Code).do_nothing().to_owned(),
+            )
+            .exec_without_returning(&tx)
+            .await?;
+        if inserted == 0 {
+            return Err(PublishError::RulebookExists);
+        }
+        let changes = rules::changes(&RowSet::default(), rulebook.rows());
+        self.write(&tx, id, "import", None, "first revision", author, &changes, 1).await?;
+        tx.commit().await?;
+        self.current.keep(id, Arc::clone(&rulebook)).await;
+        Ok((id, Published { revision: 1, rulebook }))
+    }
+
+    /// From the head to the next revision, again when somebody else was first.
+    async fn advance<F, P>(
+        &self,
+        rulebook_id: Uuid,
+        kind: &str,
+        equals: Option<i64>,
+        comment: &str,
+        author: &Author,
+        plan: F,
+    ) -> Result<Published, PublishError>
+    where
+        F: Fn(Arc<Rulebook>) -> P,
+        P: Future<Output = Result<RowSet, PublishError>>,
+    {
+        for _ in 0..MOST_TRIES {
+            let head = head(&self.db, rulebook_id).await?.ok_or(PublishError::UnknownRulebook)?;
+            let base = self.current.at(rulebook_id, head).await?;
+            let rows = plan(Arc::clone(&base)).await?;
+            let changes = rules::changes(base.rows(), &rows);
+            if changes.is_empty() {
+                return Ok(Published { revision: head, rulebook: base });
+            }
+            let rulebook = checked(rows, head + 1).await?;
+            let tx = store::begin(&self.db).await?;
+            if locked_head(&tx, rulebook_id).await? != Some(head) {
+                tx.rollback().await?;
+                continue;
+            }
+            self.write(&tx, rulebook_id, kind, equals, comment, author, &changes, head + 1).await?;
+            tx.commit().await?;
+            self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
+            return Ok(Published { revision: head + 1, rulebook });
+        }
+        Err(PublishError::Contended)
+    }
+
+    /// The writes of one revision; the caller holds the head.
+    #[expect(clippy::too_many_arguments, reason = "the columns of a revision, each named once")]
+    async fn write(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        kind: &str,
+        equals: Option<i64>,
+        comment: &str,
+        author: &Author,
+        changes: &[rules::RowChange],
+        number: i64,
+    ) -> Result<(), DbErr> {
+        let now = self.clock.now();
+        let revision = revisions::ActiveModel {
+            rulebook_id: Set(rulebook_id),
+            number: Set(number),
+            kind: Set(kind.to_owned()),
+            equals: Set(equals),
+            author: Set(author.name.clone()),
+            comment: Set(comment.to_owned()),
+            created_at: Set(now),
+        };
+        revisions::Entity::insert(revision).exec_without_returning(tx).await?;
+        rules::write(tx, rulebook_id, number, changes).await?;
+        for change in changes {
+            let action = match (&change.before, &change.after) {
+                (None, _) => "create",
+                (_, None) => "delete",
+                _ => "update",
+            };
+            let entry = audit_log::Model {
+                id: self.clock.new_id(),
+                at: now,
+                actor: author.name.clone(),
+                actor_key_id: author.key_id,
+                address: author.address.clone(),
+                request_id: author.request_id.clone(),
+                rulebook_id: Some(rulebook_id),
+                action: action.to_owned(),
+                resource: change.resource.path().to_owned(),
+                code: change.code.clone(),
+                revision: Some(number),
+                before: change.before.clone(),
+                after: change.after.clone(),
+            };
+            audit_log::append(tx, entry).await?;
+        }
+        rulebooks::Entity::update_many()
+            .col_expr(rulebooks::Column::HeadRevision, number.into())
+            .filter(rulebooks::Column::Id.eq(rulebook_id))
+            .exec(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
+    rulebooks::Entity::find_by_id(rulebook_id)
+        .select_only()
+        .column(rulebooks::Column::HeadRevision)
+        .into_tuple::<i64>()
+        .one(db)
+        .await
+}
+
+/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
+async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
+    use sea_orm::ConnectionTrait;
+    let mut query = rulebooks::Entity::find_by_id(rulebook_id).select_only().column(rulebooks::Column::HeadRevision);
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        query = query.lock(LockType::Update);
+    }
+    query.into_tuple::<i64>().one(tx).await
+}
+
+/// Compiled, and every case green.
+async fn checked(rows: RowSet, revision: i64) -> Result<Arc<Rulebook>, PublishError> {
+    tokio::task::spawn_blocking(move || {
+        let rulebook = compile::compile(revision, &rows).map_err(PublishError::Faults)?;
+        let failed: Vec<CaseResult> = rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
+        if failed.is_empty() { Ok(Arc::new(rulebook)) } else { Err(PublishError::CasesFailed(failed)) }
+    })
+    .await
+    .map_err(|error| DbErr::Custom(error.to_string()))?
+}
+
+/// The rows after the edits; rows that the edits leave alone are shared, not copied.
+fn apply(rows: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowSet, PublishError> {
+    let mut next = rows.clone();
+    let mut malformed = Vec::new();
+    for edit in edits {
+        match edit {
+            Edit::Put { resource, code, row, expected } => {
+                with_row!(*resource, R => put::<R>(&mut next, revision, code, row, *expected, &mut malformed)?);
+            }
+            Edit::Delete { resource, code, expected } => {
+                with_row!(*resource, R => delete::<R>(&mut next, code, *expected)?);
+            }
+        }
+    }
+    if malformed.is_empty() { Ok(next) } else { Err(PublishError::Faults(malformed)) }
+}
+
+fn expect<R: Row>(rows: &RowSet, code: &str, expected: Expected) -> Result<(), PublishError> {
+    let resource = R::RESOURCE;
+    let code = code.to_owned();
+    let current = R::table(rows).get(&code).map(|stored| stored.version);
+    match (expected, current) {
+        (Expected::Any, _) | (Expected::Absent, None) => Ok(()),
+        (Expected::Absent, Some(version)) => Err(PublishError::Exists { resource, code, version }),
+        (Expected::Version(version), Some(current)) if version == current => Ok(()),
+        (Expected::Version(_), current) => Err(PublishError::Stale { resource, code, current }),
+    }
+}
+
+fn put<R: Row>(
+    rows: &mut RowSet,
+    revision: i64,
+    code: &str,
+    row: &Value,
+    expected: Expected,
+    malformed: &mut Vec<Fault>,
+) -> Result<(), PublishError> {
+    expect::<R>(rows, code, expected)?;
+    match serde_json::from_value::<R>(row.clone()) {
+        Ok(row) if row.code() == code => {
+            let same = R::table(rows).get(code).is_some_and(|stored| stored.row == row);
+            if !same {
+                R::table_mut(rows).insert(code.to_owned(), Arc::new(Stored { version: revision, row }));
+            }
+        }
+        Ok(_) => malformed.push(Fault::of_row(R::RESOURCE, code, "code", "the code in the row is not the one it is written under")),
+        Err(error) => malformed.push(Fault::of_row(R::RESOURCE, code, "", &error.to_string())),
+    }
+    Ok(())
+}
+
+fn delete<R: Row>(rows: &mut RowSet, code: &str, expected: Expected) -> Result<(), PublishError> {
+    expect::<R>(rows, code, expected)?;
+    match R::table_mut(rows).remove(code) {
+        Some(_) => Ok(()),
+        None => Err(PublishError::Missing { resource: R::RESOURCE, code: code.to_owned() }),
+    }
+}
+
+/// The wanted rows, keeping the version of those that stand already as wanted.
+fn brought_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
+    let mut next = RowSet::default();
+    for &resource in Resource::ALL {
+        with_row!(resource, R => {
+            for (code, stored) in R::table(wanted) {
+                let kept = R::table(now).get(code).filter(|standing| standing.row == stored.row).cloned();
+                let row = kept.unwrap_or_else(|| Arc::new(Stored { version: revision, row: stored.row.clone() }));
+                R::table_mut(&mut next).insert(code.clone(), row);
+            }
+        });
+    }
+    next
+}

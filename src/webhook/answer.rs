@@ -1,0 +1,315 @@
+//! What we say back. In: an [`Answer`]. Out: the JSON that Vapi expects for it, always with status 200.
+//!
+//! Vapi ignores the body of any other status, and speaks a failed assistant request to the caller; so a tool that
+//! failed and a call that is refused are answers like any other.
+//!
+//! | message | answer |
+//! |---|---|
+//! | tool-calls | [`Answer::ToolResults`] |
+//! | assistant-request | [`Answer::Assistant`], [`Answer::Destination`] or [`Answer::Spoken`] |
+//! | transfer-destination-request | [`Answer::Destination`] or [`Answer::Spoken`] |
+//! | handoff-destination-request | [`Answer::Handoff`] |
+//! | knowledge-base-request | [`Answer::Documents`] |
+//! | call.endpointing.request | [`Answer::Endpointing`] |
+//! | campaign.predial | [`Answer::Predial`] |
+//! | voice-request | [`Answer::NotOurs`]: speech is made by a voice provider, not by a rulebook |
+//! | every other | [`Answer::Neutral`], an empty object |
+//!
+//! Where a request has no rule, [`neutral`] says what leaves the call as it would be without us.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::event::Kind;
+
+/// How long Vapi lets a sentence in a transfer's message be.
+const SENTENCE_LIMIT: usize = 1000;
+
+/// What Vapi is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Nothing to say: `{}`.
+    Neutral,
+    /// A request that no rulebook can fulfil, with the reason for whoever reads Vapi's log.
+    NotOurs(&'static str),
+    /// What the tools returned, one for each call.
+    ToolResults(Vec<ToolResult>),
+    /// Which assistant takes the call, and what it should know.
+    Assistant(AssistantAnswer),
+    /// Where the call goes.
+    Destination(Destination),
+    /// A sentence that is spoken to the caller instead: a refusal or an apology.
+    Spoken(String),
+    /// Who takes over.
+    Handoff(HandoffDestination),
+    /// What we know.
+    Documents(Vec<Document>),
+    /// How long to wait before speaking, in tenths of a second, so that no float is needed; at most 150.
+    Endpointing {
+        /// Tenths of a second.
+        timeout_tenths: u8,
+    },
+    /// Whether a contact may be dialled.
+    Predial {
+        /// True lets Vapi dial.
+        eligible: bool,
+    },
+}
+
+/// What one tool returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolResult {
+    /// The id of the request, exactly.
+    pub tool_call_id: String,
+    /// The tool's name, which Vapi's schema requires.
+    pub name: String,
+    /// The result, or what the assistant should know of the failure.
+    pub result: Result<String, String>,
+}
+
+/// Which assistant takes a call. Exactly one of the ids is used, the assistant's first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssistantAnswer {
+    /// A saved assistant.
+    pub assistant_id: Option<String>,
+    /// A saved squad.
+    pub squad_id: Option<String>,
+    /// Values for the assistant's `{{variables}}`: the current prices and hours.
+    pub variable_values: BTreeMap<String, String>,
+    /// What the assistant says first, when not its own.
+    pub first_message: Option<String>,
+}
+
+/// A number that a call is transferred to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Destination {
+    /// The number, E.164.
+    pub number: String,
+    /// What is said to the caller before the transfer.
+    pub message: Option<String>,
+    /// What the one who is called sees as the caller.
+    pub caller_id: Option<String>,
+    /// Dialled after the number.
+    pub extension: Option<String>,
+    /// Why this destination, for the log.
+    pub description: Option<String>,
+}
+
+/// Who takes over in a handoff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandoffDestination {
+    /// A saved assistant.
+    Assistant {
+        /// Its id.
+        assistant_id: String,
+    },
+    /// A member of the running squad, by name.
+    AssistantName {
+        /// Its name.
+        assistant_name: String,
+    },
+    /// A person.
+    Number(Destination),
+    /// Nobody, and why. Vapi's schema requires a destination even then: it is empty.
+    Nobody {
+        /// The reason.
+        error: String,
+    },
+}
+
+/// One thing we know, for the assistant to read from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// The text.
+    pub content: String,
+    /// How near it is to the question, in thousandths.
+    pub similarity_thousandths: u16,
+    /// Its id.
+    pub uuid: Option<String>,
+}
+
+/// What leaves a call as it would be without us, for a type that nobody has rules for.
+#[must_use]
+pub fn neutral(kind: Kind) -> Answer {
+    match kind {
+        Kind::ToolCalls => Answer::ToolResults(Vec::new()),
+        Kind::AssistantRequest => {
+            Answer::Spoken("We cannot take this call right now. Please call again later.".to_owned())
+        }
+        Kind::TransferDestinationRequest => Answer::Spoken("There is nobody to transfer this call to.".to_owned()),
+        Kind::HandoffDestinationRequest => Answer::Handoff(HandoffDestination::Nobody {
+            error: "There is nobody to hand this call over to.".to_owned(),
+        }),
+        Kind::KnowledgeBaseRequest => Answer::Documents(Vec::new()),
+        // Half a second is about what Vapi waits by itself.
+        Kind::CallEndpointingRequest => Answer::Endpointing { timeout_tenths: 5 },
+        Kind::CampaignPredial => Answer::Predial { eligible: true },
+        Kind::VoiceRequest => {
+            Answer::NotOurs("Ringbook makes no speech: point the voice's server URL at a voice provider")
+        }
+        _ => Answer::Neutral,
+    }
+}
+
+impl ToolResult {
+    /// A result that is a tree: a string as it is, anything else as JSON on one line.
+    #[must_use]
+    pub fn ok(tool_call_id: &str, name: &str, result: &Value) -> Self {
+        let text = match result {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Self {
+            tool_call_id: tool_call_id.to_owned(),
+            name: name.to_owned(),
+            result: Ok(text),
+        }
+    }
+
+    /// A failure, in words the assistant can use.
+    #[must_use]
+    pub fn failed(tool_call_id: &str, name: &str, error: impl Into<String>) -> Self {
+        Self {
+            tool_call_id: tool_call_id.to_owned(),
+            name: name.to_owned(),
+            result: Err(error.into()),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let (key, text) = match &self.result {
+            Ok(text) => ("result", text),
+            Err(text) => ("error", text),
+        };
+        json!({"toolCallId": self.tool_call_id, "name": self.name, key: one_line(text)})
+    }
+}
+
+impl Answer {
+    /// The body as a tree.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Neutral => json!({}),
+            Self::NotOurs(why) => json!({"error": why}),
+            Self::ToolResults(results) => {
+                json!({"results": results.iter().map(ToolResult::to_json).collect::<Vec<_>>()})
+            }
+            Self::Assistant(assistant) => assistant.to_json(),
+            Self::Destination(destination) => json!({"destination": destination.to_json()}),
+            Self::Spoken(sentence) => json!({"error": one_line(sentence)}),
+            Self::Handoff(handoff) => handoff.to_json(),
+            Self::Documents(documents) => {
+                json!({"documents": documents.iter().map(Document::to_json).collect::<Vec<_>>()})
+            }
+            Self::Endpointing { timeout_tenths } => {
+                json!({"timeoutSeconds": f64::from((*timeout_tenths).min(150)) / 10.0})
+            }
+            Self::Predial { eligible } => json!({"eligible": eligible}),
+        }
+    }
+
+    /// The body as it is sent and stored.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_json().to_string().into_bytes()
+    }
+}
+
+impl AssistantAnswer {
+    fn to_json(&self) -> Value {
+        let mut overrides = Map::new();
+        if !self.variable_values.is_empty() {
+            overrides.insert("variableValues".to_owned(), json!(self.variable_values));
+        }
+        if let Some(first) = &self.first_message {
+            overrides.insert("firstMessage".to_owned(), json!(first));
+        }
+        let (id, overridden) = match (&self.assistant_id, &self.squad_id) {
+            (None, Some(squad)) => (json!({"squadId": squad}), "squadOverrides"),
+            (assistant, _) => (json!({"assistantId": assistant}), "assistantOverrides"),
+        };
+        let mut body = id;
+        if let Some(body) = body.as_object_mut() {
+            body.retain(|_, id| !id.is_null());
+            if !overrides.is_empty() {
+                body.insert(overridden.to_owned(), Value::Object(overrides));
+            }
+        }
+        body
+    }
+}
+
+impl Destination {
+    fn to_json(&self) -> Value {
+        let mut body = Map::new();
+        body.insert("type".to_owned(), json!("number"));
+        body.insert("number".to_owned(), json!(self.number));
+        let optional = [
+            ("message", self.message.as_deref().map(sentence)),
+            ("callerId", self.caller_id.clone()),
+            ("extension", self.extension.clone()),
+            ("description", self.description.clone()),
+        ];
+        for (name, text) in optional {
+            if let Some(text) = text {
+                body.insert(name.to_owned(), json!(text));
+            }
+        }
+        Value::Object(body)
+    }
+}
+
+impl HandoffDestination {
+    fn to_json(&self) -> Value {
+        let destination = match self {
+            Self::Assistant { assistant_id } => {
+                json!({"type": "assistant", "assistantId": assistant_id})
+            }
+            Self::AssistantName { assistant_name } => {
+                json!({"type": "assistant", "assistantName": assistant_name})
+            }
+            Self::Number(destination) => destination.to_json(),
+            Self::Nobody { error } => {
+                return json!({"error": one_line(error), "destination": {}});
+            }
+        };
+        json!({"destination": destination})
+    }
+}
+
+impl Document {
+    fn to_json(&self) -> Value {
+        let mut body = json!({
+            "content": self.content,
+            "similarity": f64::from(self.similarity_thousandths.min(1000)) / 1000.0,
+        });
+        if let (Some(uuid), Some(body)) = (&self.uuid, body.as_object_mut()) {
+            body.insert("uuid".to_owned(), json!(uuid));
+        }
+        body
+    }
+}
+
+/// Vapi drops a result with a line break in it.
+fn one_line(text: &str) -> String {
+    let breaks = |character: char| {
+        matches!(
+            character,
+            '\n' | '\r' | '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
+    if !text.contains(breaks) {
+        return text.to_owned();
+    }
+    text.split(breaks)
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn sentence(text: &str) -> String {
+    one_line(text).chars().take(SENTENCE_LIMIT).collect()
+}

@@ -1,0 +1,320 @@
+//! A JSON text read lazily. In: the text of a message. Out: its parts, by name, each split once and only when asked.
+//!
+//! Messages run to 100 kB, of which a decision reads a few hundred bytes. So nothing is built for what nobody
+//! reads: a [`Document`] keeps the text and, per object or array that was looked into, where its children lie.
+//! Readers are tolerant: what is absent, mistyped or out of range reads as `None`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Where instants end, in microseconds: beyond it databases disagree.
+const YEAR_10000: i64 = 253_402_300_800_000_000;
+
+/// A JSON text that has been checked once, with the places of the parts that were looked into.
+#[derive(Debug)]
+pub struct Document {
+    text: Box<str>,
+    root: Node,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: Box<str>,
+    span: Range<usize>,
+    children: OnceLock<Vec<Node>>,
+}
+
+/// One value within a [`Document`].
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    text: &'a str,
+    node: &'a Node,
+}
+
+impl Document {
+    /// Takes a text that is one JSON object and makes its member `name` (the last one of that name) the root.
+    ///
+    /// # Errors
+    /// When the text is not JSON, or (`is_data`) no object. `Ok(None)` when the member is missing.
+    pub fn member(text: String, name: &str) -> Result<Option<Self>, serde_json::Error> {
+        let members: Members<'_> = serde_json::from_str(&text)?;
+        let root = members
+            .0
+            .iter()
+            .rfind(|(known, _)| known == name)
+            .map(|(known, raw)| Node::at(&text, known, raw));
+        Ok(root.map(|root| Self {
+            text: text.into_boxed_str(),
+            root,
+        }))
+    }
+
+    /// The value that was asked for.
+    #[must_use]
+    pub fn root(&self) -> Part<'_> {
+        Part {
+            text: &self.text,
+            node: &self.root,
+        }
+    }
+}
+
+impl Node {
+    /// `raw` is borrowed from `text`, so its place is the distance between the two.
+    fn at(text: &str, name: &str, raw: &RawValue) -> Self {
+        let raw = raw.get();
+        let start = raw.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+        Self {
+            name: name.into(),
+            span: start..start.saturating_add(raw.len()),
+            children: OnceLock::new(),
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    /// The value's own text.
+    #[must_use]
+    pub fn raw(self) -> &'a str {
+        self.text.get(self.node.span.clone()).unwrap_or("null")
+    }
+
+    /// The name under which the value stands in its object; empty in an array.
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        &self.node.name
+    }
+
+    /// Whether this is an object.
+    #[must_use]
+    pub fn is_object(self) -> bool {
+        self.raw().starts_with('{')
+    }
+
+    /// Whether this is an array.
+    #[must_use]
+    pub fn is_array(self) -> bool {
+        self.raw().starts_with('[')
+    }
+
+    /// The members of an object or the elements of an array, as they stand; none otherwise.
+    #[must_use]
+    pub fn children(self) -> impl DoubleEndedIterator<Item = Part<'a>> {
+        let text = self.text;
+        self.nodes().iter().map(move |node| Part { text, node })
+    }
+
+    /// The member `name` of an object; the last one where it is there twice.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Part<'a>> {
+        if !self.is_object() {
+            return None;
+        }
+        self.children().rfind(|child| child.name() == name)
+    }
+
+    /// Follows names down.
+    #[must_use]
+    pub fn at(self, path: &[&str]) -> Option<Part<'a>> {
+        path.iter().try_fold(self, |part, name| part.get(name))
+    }
+
+    /// Follows an RFC 6901 pointer down.
+    #[must_use]
+    pub fn pointer(self, pointer: &str) -> Option<Part<'a>> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |part, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            if part.is_array() {
+                let plain = token == "0" || !token.starts_with(['0', '+']);
+                let index: usize = token.parse().ok().filter(|_| plain)?;
+                part.children().nth(index)
+            } else {
+                part.get(&token)
+            }
+        })
+    }
+
+    /// A string.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        if self.raw().starts_with('"') {
+            serde_json::from_str(self.raw()).ok()
+        } else {
+            None
+        }
+    }
+
+    /// A number, or a string that holds one, exactly as written.
+    #[must_use]
+    pub fn decimal(self) -> Option<Decimal> {
+        let quoted = self.text();
+        let text = quoted.as_deref().unwrap_or(self.raw()).trim();
+        // Longer than any number that we store; a decimal of a megabyte is not worth a look.
+        if text.len() > 64 {
+            return None;
+        }
+        text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
+    }
+
+    /// A number times `factor`, rounded to a whole one.
+    #[must_use]
+    pub fn scaled(self, factor: i64) -> Option<i64> {
+        self.decimal()?.checked_mul(Decimal::from(factor))?.round().to_i64()
+    }
+
+    /// An instant: milliseconds (or seconds) since 1970, or RFC 3339 text. Whole microseconds, years 1970 to 9999.
+    #[must_use]
+    pub fn instant(self) -> Option<DateTime<Utc>> {
+        let micros = match self.text() {
+            Some(text) => match DateTime::parse_from_rfc3339(text.trim()) {
+                Ok(at) => at.timestamp_micros(),
+                Err(_) => self.epoch_micros()?,
+            },
+            None => self.epoch_micros()?,
+        };
+        if (0..YEAR_10000).contains(&micros) {
+            DateTime::from_timestamp_micros(micros)
+        } else {
+            None
+        }
+    }
+
+    fn epoch_micros(self) -> Option<i64> {
+        let number = self.decimal()?;
+        let unit = if number < Decimal::from(100_000_000_000_i64) {
+            1_000_000
+        } else {
+            1000
+        };
+        number.checked_mul(Decimal::from(unit))?.trunc().to_i64()
+    }
+
+    /// The value as a tree. A leaf that cannot be held (a number out of range) becomes null, not the whole.
+    #[must_use]
+    pub fn value(self) -> Value {
+        if let Ok(value) = serde_json::from_str(self.raw()) {
+            return value;
+        }
+        if self.is_object() {
+            self.children()
+                .map(|child| (child.name().to_owned(), child.value()))
+                .collect()
+        } else if self.is_array() {
+            self.children().map(Part::value).collect()
+        } else {
+            Value::Null
+        }
+    }
+
+    /// The value as a tree if it is an object.
+    #[must_use]
+    pub fn object(self) -> Option<Value> {
+        self.is_object().then(|| self.value())
+    }
+
+    fn nodes(self) -> &'a [Node] {
+        self.node
+            .children
+            .get_or_init(|| match split(self.raw()) {
+                Some(parts) => parts.iter().map(|(name, raw)| Node::at(self.text, name, raw)).collect(),
+                None => Vec::new(),
+            })
+            .as_slice()
+    }
+}
+
+impl fmt::Debug for Part<'_> {
+    /// Only the place: the text is the caller's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Part({:?})", self.node.span)
+    }
+}
+
+type Named<'a> = (Cow<'a, str>, &'a RawValue);
+
+fn split(raw: &str) -> Option<Vec<Named<'_>>> {
+    match raw.as_bytes().first()? {
+        b'{' => serde_json::from_str::<Members<'_>>(raw).ok().map(|members| members.0),
+        b'[' => serde_json::from_str::<Elements<'_>>(raw)
+            .ok()
+            .map(|elements| elements.0),
+        _ => None,
+    }
+}
+
+struct Members<'a>(Vec<Named<'a>>);
+struct Elements<'a>(Vec<Named<'a>>);
+
+/// A member's name, borrowed unless it has escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(16);
+                while let Some(Name(name)) = map.next_key()? {
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ElementsVisitor;
+        impl<'de> Visitor<'de> for ElementsVisitor {
+            type Value = Elements<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::with_capacity(16);
+                while let Some(raw) = seq.next_element()? {
+                    elements.push((Cow::Borrowed(""), raw));
+                }
+                Ok(Elements(elements))
+            }
+        }
+        deserializer.deserialize_seq(ElementsVisitor)
+    }
+}

@@ -1,0 +1,166 @@
+//! How Vapi may prove who it is. In: a rulebook's `webhook_auth` settings as JSON. Out: the schemes to try.
+//!
+//! The names and the defaults are those of Vapi's own server credentials, in `snake_case`.
+
+use serde::{Deserialize, Serialize};
+
+/// The payload that Vapi signs when nothing else is configured.
+pub const DEFAULT_PAYLOAD_FORMAT: &str = "{timestamp}.{body}";
+
+/// Which schemes a rulebook accepts and how old a signed message may be.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookAuth {
+    /// Any one of these lets a message in.
+    pub schemes: Vec<Scheme>,
+    /// How far a signed timestamp may lie from now, in the past or in the future.
+    pub replay_window_s: u32,
+}
+
+/// One way in.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Scheme {
+    /// A keyed hash over a configurable payload.
+    Hmac(HmacSettings),
+    /// The secret itself in a header; also how an `OAuth2` token arrives.
+    Bearer(BearerSettings),
+    /// The legacy header `X-Vapi-Secret`, the secret without a prefix.
+    XVapiSecret {},
+    /// The header `x-vapi-signature`: hex HMAC-SHA256 of the body, with or without `sha256=`.
+    XVapiSignature {},
+}
+
+/// Vapi's HMAC settings, each with Vapi's own default.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct HmacSettings {
+    /// The hash under the HMAC.
+    pub algorithm: Algorithm,
+    /// The header that carries the signature.
+    pub signature_header: String,
+    /// The header that carries the timestamp.
+    pub timestamp_header: String,
+    /// Whether a timestamp is sent and signed; without one there is no protection against a replay.
+    pub include_timestamp: bool,
+    /// Tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; anything else stands for itself.
+    pub payload_format: String,
+    /// The header that fills `{svix-id}`; `svix-id` when not given.
+    pub message_id_header: Option<String>,
+    /// What stands before the signature in its header, as `sha256=`.
+    pub signature_prefix: String,
+    /// How the signature is written.
+    pub signature_encoding: Encoding,
+    /// Whether the secret is base64 text for the key's bytes.
+    pub secret_is_base64: bool,
+}
+
+/// Vapi's bearer settings.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct BearerSettings {
+    /// The header that carries the secret.
+    pub header: String,
+    /// Whether the word `Bearer` stands before it.
+    pub prefix: bool,
+}
+
+/// The hash under an HMAC.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Vapi's default.
+    #[default]
+    Sha256,
+    /// The longer one.
+    Sha512,
+    /// Only for receivers that know nothing better.
+    Sha1,
+}
+
+/// How a signature is written in its header.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// Hexadecimal digits, of either case.
+    #[default]
+    Hex,
+    /// Standard base64, padded or not.
+    Base64,
+}
+
+impl Scheme {
+    /// The scheme's name in settings, logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hmac(_) => "hmac",
+            Self::Bearer(_) => "bearer",
+            Self::XVapiSecret {} => "x_vapi_secret",
+            Self::XVapiSignature {} => "x_vapi_signature",
+        }
+    }
+}
+
+impl HmacSettings {
+    /// The format in force. Without a timestamp Vapi's default format is taken as the body alone.
+    #[must_use]
+    pub fn effective_format(&self) -> &str {
+        if !self.include_timestamp && self.payload_format == DEFAULT_PAYLOAD_FORMAT {
+            "{body}"
+        } else {
+            &self.payload_format
+        }
+    }
+
+    /// Whether a message must bring a timestamp: it is promised, or the payload names it.
+    #[must_use]
+    pub fn needs_timestamp(&self) -> bool {
+        self.include_timestamp || self.effective_format().contains("{timestamp}")
+    }
+
+    /// The header that fills `{svix-id}`.
+    #[must_use]
+    pub fn id_header(&self) -> &str {
+        self.message_id_header.as_deref().unwrap_or("svix-id")
+    }
+}
+
+impl Default for WebhookAuth {
+    fn default() -> Self {
+        Self {
+            schemes: vec![
+                Scheme::Hmac(HmacSettings::default()),
+                Scheme::Bearer(BearerSettings::default()),
+                Scheme::XVapiSecret {},
+                Scheme::XVapiSignature {},
+            ],
+            replay_window_s: 300,
+        }
+    }
+}
+
+impl Default for HmacSettings {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Sha256,
+            signature_header: "x-signature".to_owned(),
+            timestamp_header: "x-timestamp".to_owned(),
+            include_timestamp: true,
+            payload_format: DEFAULT_PAYLOAD_FORMAT.to_owned(),
+            message_id_header: None,
+            signature_prefix: String::new(),
+            signature_encoding: Encoding::Hex,
+            secret_is_base64: false,
+        }
+    }
+}
+
+impl Default for BearerSettings {
+    fn default() -> Self {
+        Self {
+            header: "authorization".to_owned(),
+            prefix: true,
+        }
+    }
+}

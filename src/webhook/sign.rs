@@ -1,0 +1,163 @@
+//! What is signed and how. In: a request's parts, HMAC settings, a secret. Out: a signature.
+//!
+//! The one place that builds the signed payload: `verify` checks with it, tests and `simulate` sign with it.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+
+use super::scheme::{Algorithm, Encoding, HmacSettings, Scheme};
+use super::secret::Secret;
+
+/// Base64 that takes padded and unpadded text: senders differ.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The parts of a request that a payload format may name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Payload<'a> {
+    /// The method, as `POST`.
+    pub method: &'a str,
+    /// The whole address that was called.
+    pub url: &'a str,
+    /// The timestamp header's text.
+    pub timestamp: &'a str,
+    /// The message-id header's text.
+    pub message_id: &'a str,
+    /// The raw body.
+    pub body: &'a [u8],
+}
+
+/// Why a message could not be signed: the secret is no key under these settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is empty, or is not base64 although the settings say so")]
+pub struct UnusableSecret;
+
+/// The headers that prove a message under `scheme`, as Vapi would send them at `at`.
+///
+/// # Errors
+/// When the secret cannot serve as a key under the scheme's settings.
+pub fn sign(
+    scheme: &Scheme,
+    secret: &Secret,
+    payload: Payload<'_>,
+    at: DateTime<Utc>,
+) -> Result<Vec<(String, String)>, UnusableSecret> {
+    let plain = || String::from_utf8(secret.bytes().to_vec()).map_err(|_| UnusableSecret);
+    match scheme {
+        Scheme::Bearer(settings) => {
+            let prefix = if settings.prefix { "Bearer " } else { "" };
+            Ok(vec![(settings.header.clone(), format!("{prefix}{}", plain()?))])
+        }
+        Scheme::XVapiSecret {} => Ok(vec![("x-vapi-secret".to_owned(), plain()?)]),
+        Scheme::XVapiSignature {} => {
+            let mac = mac(Algorithm::Sha256, secret.bytes(), &[payload.body]).ok_or(UnusableSecret)?;
+            Ok(vec![("x-vapi-signature".to_owned(), hex::encode(mac))])
+        }
+        Scheme::Hmac(settings) => sign_hmac(settings, secret, payload, at),
+    }
+}
+
+fn sign_hmac(
+    settings: &HmacSettings,
+    secret: &Secret,
+    payload: Payload<'_>,
+    at: DateTime<Utc>,
+) -> Result<Vec<(String, String)>, UnusableSecret> {
+    let timestamp = if payload.timestamp.is_empty() {
+        at.timestamp().to_string()
+    } else {
+        payload.timestamp.to_owned()
+    };
+    let payload = Payload {
+        timestamp: &timestamp,
+        ..payload
+    };
+    let mac = hmac(settings, secret, payload).ok_or(UnusableSecret)?;
+    let text = match settings.signature_encoding {
+        Encoding::Hex => hex::encode(mac),
+        Encoding::Base64 => BASE64.encode(mac),
+    };
+    let mut headers = vec![(
+        settings.signature_header.clone(),
+        format!("{}{text}", settings.signature_prefix),
+    )];
+    if settings.needs_timestamp() {
+        headers.push((settings.timestamp_header.clone(), timestamp.clone()));
+    }
+    if !payload.message_id.is_empty() {
+        headers.push((settings.id_header().to_owned(), payload.message_id.to_owned()));
+    }
+    Ok(headers)
+}
+
+/// The HMAC of the configured payload; `None` when the secret is no key under these settings.
+pub(super) fn hmac(settings: &HmacSettings, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
+    let parts = parts(settings.effective_format(), payload);
+    if settings.secret_is_base64 {
+        let key = BASE64.decode(secret.bytes()).ok()?;
+        mac(settings.algorithm, &key, &parts)
+    } else {
+        mac(settings.algorithm, secret.bytes(), &parts)
+    }
+}
+
+/// A signature's bytes out of its header text.
+pub(super) fn decode_signature(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Hex => hex::decode(text).ok(),
+        Encoding::Base64 => BASE64.decode(text).ok(),
+    }
+}
+
+/// The keyed hash over `parts` in order. An empty key signs nothing: anyone could have it.
+pub(super) fn mac(algorithm: Algorithm, key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
+    if key.is_empty() {
+        return None;
+    }
+    match algorithm {
+        Algorithm::Sha256 => run::<Hmac<Sha256>>(key, parts),
+        Algorithm::Sha512 => run::<Hmac<Sha512>>(key, parts),
+        Algorithm::Sha1 => run::<Hmac<Sha1>>(key, parts),
+    }
+}
+
+fn run<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
+    for part in parts {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().to_vec())
+}
+
+/// Splits the format at its tokens, so that a body of any size is hashed where it lies.
+fn parts<'a>(format: &'a str, payload: Payload<'a>) -> Vec<&'a [u8]> {
+    let tokens: [(&str, &'a [u8]); 5] = [
+        ("{body}", payload.body),
+        ("{timestamp}", payload.timestamp.as_bytes()),
+        ("{method}", payload.method.as_bytes()),
+        ("{url}", payload.url.as_bytes()),
+        ("{svix-id}", payload.message_id.as_bytes()),
+    ];
+    let mut parts = Vec::new();
+    let mut rest = format;
+    while let Some(open) = rest.find('{') {
+        let (literal, from) = rest.split_at(open);
+        parts.push(literal.as_bytes());
+        if let Some((token, value)) = tokens.iter().find(|(token, _)| from.starts_with(token)) {
+            parts.push(value);
+            rest = from.get(token.len()..).unwrap_or("");
+        } else {
+            parts.push(b"{".as_slice());
+            rest = from.get(1..).unwrap_or("");
+        }
+    }
+    parts.push(rest.as_bytes());
+    parts
+}

@@ -1,0 +1,291 @@
+//! Who is calling. In: a request's raw parts, a rulebook's schemes and active secrets, the time. Out: which
+//! secret and scheme let it in, or why it was refused.
+//!
+//! Pure: no clock, no network, no database. Several secrets may be active while one replaces another; each
+//! comparison takes the same time whatever matches. A [`Refusal`] is for the log; the client learns nothing.
+
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+pub use super::scheme::{Algorithm, BearerSettings, Encoding, HmacSettings, Scheme, WebhookAuth};
+pub use super::secret::Secret;
+pub use super::sign::{Payload, UnusableSecret, sign};
+use super::sign::{decode_signature, hmac, mac};
+
+/// A request as it came, before anything is read out of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// The method, as `POST`.
+    pub method: &'a str,
+    /// The whole address as the sender wrote it: the public URL with path and query.
+    pub url: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// A message that may come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The id of the secret that matched.
+    pub secret_id: String,
+    /// The name of the scheme that matched.
+    pub scheme: &'static str,
+}
+
+/// Why a message may not come in. For the log and the metrics; it holds no secret and nothing of the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The rulebook has no usable secret, so nobody can prove anything.
+    #[error("no webhook secret is configured")]
+    NoSecretConfigured,
+    /// The rulebook accepts no scheme at all.
+    #[error("no webhook scheme is configured")]
+    NoSchemeConfigured,
+    /// No header of any accepted scheme is there.
+    #[error("the message carries no signature and no secret")]
+    NoCredentials,
+    /// A signature without the timestamp that it must cover.
+    #[error("header {header} with the timestamp is missing")]
+    NoTimestamp {
+        /// The configured header.
+        header: String,
+    },
+    /// A header with bytes outside ASCII.
+    #[error("header {header} is not ASCII")]
+    NotAscii {
+        /// The configured header.
+        header: String,
+    },
+    /// A header twice: it is not said which one counts.
+    #[error("header {header} is there more than once")]
+    Repeated {
+        /// The configured header.
+        header: String,
+    },
+    /// A timestamp or a signature that cannot be read.
+    #[error("header {header} cannot be read")]
+    Malformed {
+        /// The configured header.
+        header: String,
+    },
+    /// A timestamp before the replay window.
+    #[error("the timestamp is {by_s} s in the past")]
+    Stale {
+        /// How far, in seconds.
+        by_s: i64,
+    },
+    /// A timestamp after the replay window.
+    #[error("the timestamp is {by_s} s in the future")]
+    Future {
+        /// How far, in seconds.
+        by_s: i64,
+    },
+    /// Everything is there and no active secret matches.
+    #[error("no active secret matches under scheme {scheme}")]
+    Mismatch {
+        /// The scheme that came closest.
+        scheme: &'static str,
+    },
+}
+
+impl Refusal {
+    /// A short fixed word for metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSecretConfigured => "no_secret_configured",
+            Self::NoSchemeConfigured => "no_scheme_configured",
+            Self::NoCredentials => "no_credentials",
+            Self::NoTimestamp { .. } => "no_timestamp",
+            Self::NotAscii { .. } => "not_ascii",
+            Self::Repeated { .. } => "repeated_header",
+            Self::Malformed { .. } => "malformed_header",
+            Self::Stale { .. } => "stale",
+            Self::Future { .. } => "future",
+            Self::Mismatch { .. } => "mismatch",
+        }
+    }
+}
+
+/// Lets a message in when any accepted scheme matches any active secret.
+///
+/// # Errors
+/// The refusal of the scheme whose header was there, else that there was none.
+pub fn verify(
+    incoming: &Incoming<'_>,
+    auth: &WebhookAuth,
+    secrets: &[Secret],
+    now: DateTime<Utc>,
+) -> Result<Verified, Refusal> {
+    if secrets.iter().all(|secret| secret.bytes().is_empty()) {
+        return Err(Refusal::NoSecretConfigured);
+    }
+    let mut refusal = if auth.schemes.is_empty() {
+        Refusal::NoSchemeConfigured
+    } else {
+        Refusal::NoCredentials
+    };
+    for scheme in &auth.schemes {
+        match try_scheme(scheme, incoming, auth.replay_window_s, secrets, now) {
+            Ok(secret_id) => {
+                return Ok(Verified {
+                    secret_id,
+                    scheme: scheme.name(),
+                });
+            }
+            // A scheme that was tried says more than one whose header is absent.
+            Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
+            Err(_) => {}
+        }
+    }
+    Err(refusal)
+}
+
+fn try_scheme(
+    scheme: &Scheme,
+    incoming: &Incoming<'_>,
+    window_s: u32,
+    secrets: &[Secret],
+    now: DateTime<Utc>,
+) -> Result<String, Refusal> {
+    let mismatch = Refusal::Mismatch { scheme: scheme.name() };
+    let matched = match scheme {
+        Scheme::Hmac(settings) => {
+            let text = header(incoming.headers, &settings.signature_header)?.ok_or(Refusal::NoCredentials)?;
+            let timestamp = timestamp(settings, incoming.headers, window_s, now)?;
+            let message_id = header(incoming.headers, settings.id_header())?.unwrap_or("");
+            let given = text
+                .strip_prefix(&settings.signature_prefix)
+                .and_then(|text| decode_signature(settings.signature_encoding, text))
+                .ok_or_else(|| malformed(&settings.signature_header))?;
+            let payload = Payload {
+                method: incoming.method,
+                url: incoming.url,
+                timestamp,
+                message_id,
+                body: incoming.body,
+            };
+            find(secrets, |secret| {
+                hmac(settings, secret, payload).map_or(Choice::from(0), |mac| mac.ct_eq(&given))
+            })
+        }
+        Scheme::Bearer(settings) => {
+            let text = header(incoming.headers, &settings.header)?.ok_or(Refusal::NoCredentials)?;
+            let token = if settings.prefix {
+                after_bearer(text).ok_or(Refusal::NoCredentials)?
+            } else {
+                text
+            };
+            find_plain(secrets, token)
+        }
+        Scheme::XVapiSecret {} => {
+            let token = header(incoming.headers, "x-vapi-secret")?.ok_or(Refusal::NoCredentials)?;
+            find_plain(secrets, token)
+        }
+        Scheme::XVapiSignature {} => {
+            const HEADER: &str = "x-vapi-signature";
+            let text = header(incoming.headers, HEADER)?.ok_or(Refusal::NoCredentials)?;
+            let text = text.strip_prefix("sha256=").unwrap_or(text);
+            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(HEADER))?;
+            find(secrets, |secret| {
+                mac(Algorithm::Sha256, secret.bytes(), &[incoming.body])
+                    .map_or(Choice::from(0), |mac| mac.ct_eq(&given))
+            })
+        }
+    };
+    matched.ok_or(mismatch)
+}
+
+/// The timestamp's text, fresh; empty when the settings sign none.
+fn timestamp<'a>(
+    settings: &HmacSettings,
+    headers: &'a HeaderMap,
+    window_s: u32,
+    now: DateTime<Utc>,
+) -> Result<&'a str, Refusal> {
+    if !settings.needs_timestamp() {
+        return Ok("");
+    }
+    let name = &settings.timestamp_header;
+    let text = header(headers, name)?.ok_or_else(|| Refusal::NoTimestamp { header: name.clone() })?;
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(malformed(name));
+    }
+    let number: i64 = text.parse().map_err(|_| malformed(name))?;
+    // Vapi does not say which unit it sends. 10^11 seconds is the year 5138, 10^11 milliseconds is 1973.
+    let sent_ms = if number >= 100_000_000_000 {
+        number
+    } else {
+        number.saturating_mul(1000)
+    };
+    let age_ms = now.timestamp_millis().saturating_sub(sent_ms);
+    let reach_ms = i64::from(window_s).saturating_mul(1000);
+    if age_ms > reach_ms {
+        return Err(Refusal::Stale { by_s: age_ms / 1000 });
+    }
+    if age_ms < reach_ms.saturating_neg() {
+        return Err(Refusal::Future {
+            by_s: age_ms.saturating_neg() / 1000,
+        });
+    }
+    Ok(text)
+}
+
+/// Compares every secret, match or not, so that the time says nothing about which one it was.
+fn find(secrets: &[Secret], matches: impl Fn(&Secret) -> Choice) -> Option<String> {
+    let mut found = Choice::from(0);
+    let mut index = 0_u64;
+    for (position, secret) in (0_u64..).zip(secrets) {
+        let here = matches(secret) & !found;
+        index.conditional_assign(&position, here);
+        found |= here;
+    }
+    let index = usize::try_from(index).ok()?;
+    bool::from(found)
+        .then(|| secrets.get(index).map(|secret| secret.id().to_owned()))
+        .flatten()
+}
+
+/// Compares digests, so that not even the secret's length shows.
+fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
+    let given = Sha256::digest(token.as_bytes());
+    find(secrets, |secret| {
+        let usable = Choice::from(u8::from(!secret.bytes().is_empty()));
+        usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(given.as_slice())
+    })
+}
+
+/// What follows the word `Bearer`, of either case.
+fn after_bearer(text: &str) -> Option<&str> {
+    let (word, token) = text.split_once(' ')?;
+    word.eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start_matches(' '))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Refusal::Repeated {
+            header: name.to_owned(),
+        });
+    }
+    value
+        .to_str()
+        .map(|text| Some(text.trim()))
+        .map_err(|_| Refusal::NotAscii {
+            header: name.to_owned(),
+        })
+}
+
+fn malformed(header: &str) -> Refusal {
+    Refusal::Malformed {
+        header: header.to_owned(),
+    }
+}
