@@ -3,6 +3,7 @@
 //! A message meets `edge`, then `webhook`, which asks `rulebook` and leaves a text in `outbox`; people meet `admin`.
 //! `app` puts it all together.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod clock;

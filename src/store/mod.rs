@@ -11,6 +11,7 @@ pub mod intake;
 pub mod leads;
 pub mod migrate;
 pub mod notices;
+pub mod page;
 pub mod revisions;
 pub mod rulebooks;
 pub mod rules;
