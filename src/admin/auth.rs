@@ -45,7 +45,9 @@ impl Role {
     /// By its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Viewer, Self::Editor, Self::Admin].into_iter().find(|role| role.name() == name)
+        [Self::Viewer, Self::Editor, Self::Admin]
+            .into_iter()
+            .find(|role| role.name() == name)
     }
 }
 

@@ -40,7 +40,10 @@ impl NewKey {
         getrandom::fill(&mut bytes).map_err(NoRandomness)?;
         let (prefix, secret) = bytes.split_at(PREFIX_BYTES);
         let prefix = hex::encode(prefix);
-        Ok(Self::from_text(format!("{MARK}_{prefix}_{}", hex::encode(secret)), prefix))
+        Ok(Self::from_text(
+            format!("{MARK}_{prefix}_{}", hex::encode(secret)),
+            prefix,
+        ))
     }
 
     /// A key that somebody chose, as the first one of an installation; `None` when it has not the form of a key.
@@ -94,7 +97,14 @@ mod tests {
 
     #[test]
     fn what_has_not_the_form_of_a_key_is_not_looked_for() {
-        for text in ["", "rb", "rb__", "rb_a_b", "xx_abcdef_0123456789abcdef0123456789abcdef", "rb_a b_0123456789abcdef0123456789abcdef"] {
+        for text in [
+            "",
+            "rb",
+            "rb__",
+            "rb_a_b",
+            "xx_abcdef_0123456789abcdef0123456789abcdef",
+            "rb_a b_0123456789abcdef0123456789abcdef",
+        ] {
             assert_eq!(prefix_of(text), None, "{text}");
         }
     }

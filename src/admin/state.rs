@@ -10,6 +10,7 @@ use sea_orm::{DatabaseConnection, DbBackend};
 
 use super::auth::Caller;
 use super::last_use::LastUse;
+use super::publishing;
 use crate::clock::Clock;
 use crate::problem::{Code, Problem};
 use crate::rulebook::current::{Current, Loaded};
@@ -44,7 +45,15 @@ impl AdminState {
         clock: Clock,
         public_url: Option<String>,
     ) -> Self {
-        Self { db, read, publisher, current, clock, public_url, last_use: LastUse::default() }
+        Self {
+            db,
+            read,
+            publisher,
+            current,
+            clock,
+            public_url,
+            last_use: LastUse::default(),
+        }
     }
 
     /// Where what was just written is already seen: not a replica. SQLite's readers see every commit, and its one
@@ -61,10 +70,11 @@ impl AdminState {
     ///
     /// # Errors
     /// 404 when there is none for this caller, 5xx when the database fails.
-    pub async fn open(&self, caller: &Caller, code: &str) -> Result<Arc<Loaded>, Problem> {
+    pub async fn open(&self, caller: &Caller, code: &str) -> Result<Loaded, Problem> {
         self.current
             .head(code)
-            .await?
+            .await
+            .map_err(|error| publishing::loading(&error))?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
             .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
     }
@@ -95,7 +105,10 @@ impl<'a> ApiExtractor<'a> for InRulebook {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(String::schema_ref().merge(MetaSchema { example: Some("default".into()), ..MetaSchema::ANY }))
+        Some(String::schema_ref().merge(MetaSchema {
+            example: Some("default".into()),
+            ..MetaSchema::ANY
+        }))
     }
 
     fn param_raw_type(&self) -> Option<&String> {

@@ -10,8 +10,10 @@ use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect, TransactionTrait};
 use uuid::Uuid;
 
-use super::compile::{self, Fault, Rulebook};
+use super::compile::{self, Rulebook};
+use super::fault::Fault;
 use crate::store::{revisions, rulebooks, rules};
+use crate::telemetry::metrics;
 
 /// How many compiled rulebooks stay in memory, weighed in rows.
 const MOST_ROWS: u64 = 200_000;
@@ -97,10 +99,10 @@ impl Current {
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         let key = (rulebook_id, revision);
         if let Some(hit) = self.compiled.get(&key).await {
-            metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "hit").increment(1);
+            metrics::cache(true);
             return Ok(hit);
         }
-        metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "miss").increment(1);
+        metrics::cache(false);
         self.compiled
             .try_get_with(key, self.load(rulebook_id, revision))
             .await
@@ -127,7 +129,7 @@ impl Current {
                 .await?
                 .ok_or(LoadError::Unknown(revision))?,
         };
-        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows))
+        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None))
             .await
             .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
         compiled

@@ -18,6 +18,7 @@ pub mod extract;
 pub mod facts;
 pub mod fault;
 pub mod index;
+mod lookups;
 pub mod money;
 pub mod price;
 pub mod publish;

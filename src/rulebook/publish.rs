@@ -11,8 +11,10 @@ use sea_orm::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::compile::{self, CaseResult, Fault, Rulebook};
+use super::cases::CaseResult;
+use super::compile::{self, Rulebook};
 use super::current::{Current, LoadError};
+use super::fault::Fault;
 use super::rows::{Resource, Row, RowSet, Stored, with_row};
 use crate::clock::Clock;
 use crate::store::{self, audit_log, revisions, rulebooks, rules};
@@ -232,7 +234,7 @@ impl Publisher {
         author: &Author,
     ) -> Result<(Uuid, Published), PublishError> {
         let next = brought_back(&RowSet::default(), &rows, 1);
-        let rulebook = checked(next, 1).await?;
+        let rulebook = checked(next, 1, None).await?;
         let id = self.clock.new_id();
         let now = self.clock.now();
         let tx = store::begin(&self.db).await?;
@@ -290,7 +292,7 @@ impl Publisher {
                     rulebook: base,
                 });
             }
-            let rulebook = checked(rows, head + 1).await?;
+            let rulebook = checked(rows, head + 1, Some(Arc::clone(&base))).await?;
             let tx = store::begin(&self.db).await?;
             if locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
@@ -387,9 +389,9 @@ async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Opti
 }
 
 /// Compiled, and every case green.
-async fn checked(rows: RowSet, revision: i64) -> Result<Arc<Rulebook>, PublishError> {
+async fn checked(rows: RowSet, revision: i64, base: Option<Arc<Rulebook>>) -> Result<Arc<Rulebook>, PublishError> {
     tokio::task::spawn_blocking(move || {
-        let rulebook = compile::compile(revision, &rows).map_err(PublishError::Faults)?;
+        let rulebook = compile::compile(revision, &rows, base.as_deref()).map_err(PublishError::Faults)?;
         let failed: Vec<CaseResult> = rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
         if failed.is_empty() {
             Ok(Arc::new(rulebook))
@@ -467,15 +469,26 @@ fn put<R: Row>(
                 R::table_mut(rows).insert(code.to_owned(), Arc::new(Stored { version: revision, row }));
             }
         }
-        Ok(_) => malformed.push(Fault::of_row(
-            R::RESOURCE,
-            code,
-            "code",
-            "the code in the row is not the one it is written under",
-        )),
-        Err(error) => malformed.push(Fault::of_row(R::RESOURCE, code, "", &error.to_string())),
+        Ok(_) => {
+            let text = "the code in the row is not the one it is written under".to_owned();
+            malformed.push(malformed_row(R::RESOURCE, code, "code", text));
+        }
+        Err(error) => malformed.push(malformed_row(R::RESOURCE, code, "", error.to_string())),
     }
     Ok(())
+}
+
+fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> Fault {
+    let (code, column) = (code.to_owned(), column.to_owned());
+    Fault {
+        resource,
+        code,
+        column,
+        line: None,
+        position: None,
+        problem: "malformed",
+        text,
+    }
 }
 
 fn delete<R: Row>(rows: &mut RowSet, code: &str, expected: Expected) -> Result<(), PublishError> {

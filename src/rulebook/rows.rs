@@ -81,7 +81,6 @@ macro_rules! resources {
                 }
             };
         }
-        pub(crate) use with_row;
     };
 }
 

@@ -8,10 +8,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
+use tokio_util::bytes::Bytes;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 

@@ -38,7 +38,7 @@ pub fn about(
                 decision_id: Some(decided.id),
                 contact: contact.code().to_owned(),
                 template: template.to_owned(),
-                priority: decided.decision.priority,
+                priority: level(decided.decision.priority).to_owned(),
                 to_number: contact.phone.clone(),
                 body: filled(text, rulebook, decided, contact, &outbox::reference_of(id)),
                 now,

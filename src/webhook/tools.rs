@@ -204,7 +204,8 @@ fn service_check(decision: &Decision) -> Value {
 
 fn scheduling(step: &Step<'_>, decided: &Decided) -> Value {
     let decision = &decided.decision;
-    let window = step.rulebook.window(decision.service.as_deref(), decided.at);
+    let service = decision.service.as_deref().and_then(|code| step.rulebook.service(code));
+    let window = service.and_then(|service| step.rulebook.lead_window(service, decided.at));
     let (earliest, latest) = window.map_or((None, None), |(from, to)| (Some(from), Some(to)));
     let say = match (earliest, latest, decision.language.as_str()) {
         (Some(from), Some(to), "fr") if from == to => format!("Nous pouvons passer le {from}."),

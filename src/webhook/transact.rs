@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::Value;
+use tokio_util::bytes::Bytes;
 use uuid::Uuid;
 
 use super::access::Access;

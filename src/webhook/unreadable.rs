@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use tokio_util::bytes::Bytes;
 
 use super::access::Access;
 use super::answer::Answer;
