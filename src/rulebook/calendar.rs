@@ -10,7 +10,15 @@ use super::fault::Fault;
 use super::rows::{self, Resource};
 
 /// The days as rows name them, Monday first.
-pub const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+pub const DAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
 
 /// Minutes since midnight, from and until (not included).
 type Span = (u32, u32);
@@ -46,7 +54,10 @@ impl Calendar {
                 continue;
             };
             for span in spans {
-                match span.split_once('-').map(|(from, until)| (minutes(from), minutes(until))) {
+                match span
+                    .split_once('-')
+                    .map(|(from, until)| (minutes(from), minutes(until)))
+                {
                     Some((Some(from), Some(until))) if from < until => open[place].push((from, until)),
                     _ => report(column.clone(), format!("\"{span}\" is not like \"08:00-17:00\"")),
                 }
@@ -62,7 +73,10 @@ impl Calendar {
                 0
             })
         };
-        let evening = (time("evening_from", &row.evening_from), time("evening_until", &row.evening_until));
+        let evening = (
+            time("evening_from", &row.evening_from),
+            time("evening_until", &row.evening_until),
+        );
         let mut weekend = [false; 7];
         for day in &row.weekend {
             match day_number(day) {
@@ -106,7 +120,9 @@ impl Calendar {
     #[must_use]
     pub fn open(&self, local: NaiveDateTime) -> bool {
         let now = minute(local);
-        self.hours(local.date()).iter().any(|(from, until)| (*from..*until).contains(&now))
+        self.hours(local.date())
+            .iter()
+            .any(|(from, until)| (*from..*until).contains(&now))
     }
 
     /// The opening hours of a day, none on a holiday.
@@ -122,7 +138,9 @@ impl Calendar {
     pub fn hours_text(&self, date: NaiveDate) -> Vec<String> {
         let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
         let spans = self.hours(date).iter();
-        spans.map(|(from, until)| format!("{}-{}", clock(*from), clock(*until))).collect()
+        spans
+            .map(|(from, until)| format!("{}-{}", clock(*from), clock(*until)))
+            .collect()
     }
 
     /// The day that is a number of days later, counting only days on which we are open when `working`.
@@ -197,8 +215,13 @@ mod tests {
     #[test]
     fn the_evening_begins_and_ends_on_the_minute() {
         let calendar = calendar();
-        let evenings = ["2026-11-23T17:59:59", "2026-11-23T18:00:00", "2026-11-23T21:59:59", "2026-11-23T22:00:00"]
-            .map(|at| calendar.evening(local(at)));
+        let evenings = [
+            "2026-11-23T17:59:59",
+            "2026-11-23T18:00:00",
+            "2026-11-23T21:59:59",
+            "2026-11-23T22:00:00",
+        ]
+        .map(|at| calendar.evening(local(at)));
         assert_eq!(evenings, [false, true, true, false]);
     }
 

@@ -35,7 +35,11 @@ impl Rulebook {
     /// Runs every case.
     #[must_use]
     pub fn run_cases(&self) -> Vec<CaseResult> {
-        self.rows().cases.values().map(|stored| self.run_case(&stored.row)).collect()
+        self.rows()
+            .cases
+            .values()
+            .map(|stored| self.run_case(&stored.row))
+            .collect()
     }
 
     /// Runs one case. Facts that are not of this rulebook are left out: compiling refuses them beforehand.

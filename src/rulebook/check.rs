@@ -8,20 +8,21 @@ use super::compile::SETTINGS;
 use super::extract;
 use super::fault::Fault;
 use super::rows::{
-    Adjustment, AdjustmentKind, AssistantAnswer, Case, FactMapping, Hook, Labels, Offer, Resource, Row, RowSet, Service,
-    Settings, Table, Template, Tool, ToolKind, with_row,
+    Adjustment, AdjustmentKind, AssistantAnswer, Case, FactMapping, Hook, Labels, Offer, Resource, Row, RowSet,
+    Service, Settings, Table, Template, Tool, ToolKind, with_row,
 };
 use super::vocabulary::{DERIVED, GIVEN, HINTS, did_you_mean};
 use super::words;
 
 /// What a template may name in braces.
-pub const PLACEHOLDERS: &[&str] =
-    &["priority", "service", "area", "price", "customer", "phone", "ref", "problem", "address", "sla", "slot"];
+pub const PLACEHOLDERS: &[&str] = &[
+    "priority", "service", "area", "price", "customer", "phone", "ref", "problem", "address", "sla", "slot",
+];
 
 /// Currencies whose minor unit is not a hundredth.
 const OTHER_DECIMALS: &[&str] = &[
-    "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG", "RWF",
-    "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
+    "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG",
+    "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
 ];
 
 /// Every fault of every row.
@@ -30,7 +31,11 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
     let mut check = Check {
         rows,
         faults: Vec::new(),
-        languages: rows.settings.get(SETTINGS).map(|s| s.row.languages.clone()).unwrap_or_default(),
+        languages: rows
+            .settings
+            .get(SETTINGS)
+            .map(|s| s.row.languages.clone())
+            .unwrap_or_default(),
     };
     for resource in Resource::ALL {
         with_row!(*resource, R => check.codes::<R>());
@@ -56,7 +61,8 @@ struct Check<'a> {
 /// Whether a code may name a row: a lower-case letter, then at most 63 letters, digits and underscores.
 #[must_use]
 pub fn is_code(code: &str, mixed_case: bool) -> bool {
-    let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (mixed_case && c.is_ascii_uppercase());
+    let sound =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (mixed_case && c.is_ascii_uppercase());
     code.len() <= 64
         && code.starts_with(|c: char| c.is_ascii_lowercase() || (mixed_case && c.is_ascii_uppercase()))
         && code.chars().all(sound)
@@ -85,7 +91,8 @@ impl<'a> Check<'a> {
         let mixed_case = R::RESOURCE == Resource::Tools;
         for (key, stored) in R::table(self.rows) {
             if key != stored.row.code() || !is_code(key, mixed_case) {
-                let text = "a code is a lower-case letter followed by at most 63 lower-case letters, digits and underscores";
+                let text =
+                    "a code is a lower-case letter followed by at most 63 lower-case letters, digits and underscores";
                 self.add(&stored.row, "code", "bad_code", text);
             }
         }
@@ -97,19 +104,39 @@ impl<'a> Check<'a> {
         }
         let iso = row.currency.len() == 3 && row.currency.chars().all(|c| c.is_ascii_uppercase());
         if !iso || OTHER_DECIMALS.contains(&row.currency.as_str()) {
-            self.add(row, "currency", "bad_currency", "expected the ISO 4217 code of a currency with two decimals, as CAD");
+            self.add(
+                row,
+                "currency",
+                "bad_currency",
+                "expected the ISO 4217 code of a currency with two decimals, as CAD",
+            );
         }
         if row.time_zone.parse::<chrono_tz::Tz>().is_err() {
             let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
             let hint = did_you_mean(&row.time_zone, names);
-            self.add(row, "time_zone", "bad_time_zone", format!("`{}` is no IANA time zone{hint}", row.time_zone));
+            self.add(
+                row,
+                "time_zone",
+                "bad_time_zone",
+                format!("`{}` is no IANA time zone{hint}", row.time_zone),
+            );
         }
         let sound = |code: &String| (2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_lowercase());
         if row.languages.is_empty() || !row.languages.iter().all(sound) {
-            self.add(row, "languages", "bad_language", "expected language codes like \"fr\", the default first");
+            self.add(
+                row,
+                "languages",
+                "bad_language",
+                "expected language codes like \"fr\", the default first",
+            );
         }
         if row.rounding_step.minor() <= 0 {
-            self.add(row, "rounding_step", "out_of_range", "the rounding step must be more than zero");
+            self.add(
+                row,
+                "rounding_step",
+                "out_of_range",
+                "the rounding step must be more than zero",
+            );
         }
         self.seconds(row, "default_sla_seconds", row.default_sla_seconds);
         if let Some(code) = &row.calendar {
@@ -146,20 +173,41 @@ impl<'a> Check<'a> {
     fn mapping(&mut self, row: &'a FactMapping) {
         let taken = DERIVED.iter().any(|(name, _)| *name == row.code) && !HINTS.contains(&row.code.as_str());
         if taken {
-            let text = format!("`{}` is derived by Ringbook; give what the message says another name (the wanted service is `service_text`)", row.code);
+            let text = format!(
+                "`{}` is derived by Ringbook; give what the message says another name (the wanted service is `service_text`)",
+                row.code
+            );
             self.add(row, "code", "reserved", text);
         }
-        let clash = DERIVED.iter().chain(GIVEN).find(|(name, kind)| *name == row.code && *kind != row.kind);
+        let clash = DERIVED
+            .iter()
+            .chain(GIVEN)
+            .find(|(name, kind)| *name == row.code && *kind != row.kind);
         if !taken && clash.is_some() {
-            self.add(row, "kind", "wrong_type", format!("the fact `{}` has another type", row.code));
+            self.add(
+                row,
+                "kind",
+                "wrong_type",
+                format!("the fact `{}` has another type", row.code),
+            );
         }
         for pointer in &row.pointers {
             if !is_pointer(pointer) {
-                self.add(row, "pointers", "bad_pointer", format!("\"{pointer}\" is no JSON pointer: expected \"/a/b\""));
+                self.add(
+                    row,
+                    "pointers",
+                    "bad_pointer",
+                    format!("\"{pointer}\" is no JSON pointer: expected \"/a/b\""),
+                );
             }
         }
         if row.default_value.is_some() && extract::default(row).is_none() {
-            self.add(row, "default_value", "wrong_type", "the default is not of the fact's type or not among its values");
+            self.add(
+                row,
+                "default_value",
+                "wrong_type",
+                "the default is not of the fact's type or not among its values",
+            );
         }
         if !row.values.is_empty() && row.kind != super::rows::FactKind::Text {
             self.add(row, "values", "wrong_type", "only text facts have values");
@@ -187,7 +235,12 @@ impl<'a> Check<'a> {
             (Offer::Refused, None, None) => {}
             (Offer::Refused, ..) => self.add(row, "price_from", "not_for_its_kind", "what is refused has no price"),
             (_, Some(from), Some(to)) if from > to => {
-                self.add(row, "price_from", "out_of_range", "the lowest price is above the highest");
+                self.add(
+                    row,
+                    "price_from",
+                    "out_of_range",
+                    "the lowest price is above the highest",
+                );
             }
             (_, Some(from), Some(_)) if from.minor() < 0 => {
                 self.add(row, "price_from", "out_of_range", "a price is not negative");
@@ -203,12 +256,24 @@ impl<'a> Check<'a> {
             match mapping {
                 None => self.exists(row, "quantity_fact", name, &self.rows.fact_mappings),
                 Some(super::rows::FactKind::Number) => {}
-                Some(_) => self.add(row, "quantity_fact", "wrong_type", format!("the fact `{name}` is no number")),
+                Some(_) => self.add(
+                    row,
+                    "quantity_fact",
+                    "wrong_type",
+                    format!("the fact `{name}` is no number"),
+                ),
             }
         }
         let days = [row.lead_days_min, row.lead_days_max];
-        if days.iter().flatten().any(|days| !(0..=730).contains(days)) || days[0].zip(days[1]).is_some_and(|(a, b)| a > b) {
-            self.add(row, "lead_days_min", "out_of_range", "expected days from 0 to 730, the earliest first");
+        if days.iter().flatten().any(|days| !(0..=730).contains(days))
+            || days[0].zip(days[1]).is_some_and(|(a, b)| a > b)
+        {
+            self.add(
+                row,
+                "lead_days_min",
+                "out_of_range",
+                "expected days from 0 to 730, the earliest first",
+            );
         }
         for code in &row.notify {
             self.exists(row, "notify", code, &self.rows.contacts);
@@ -224,10 +289,20 @@ impl<'a> Check<'a> {
             ("amount", "rate", row.amount.is_some(), row.rate.is_some())
         };
         if !has_wanted {
-            self.add(row, wanted, "missing", format!("this kind of adjustment needs `{wanted}`"));
+            self.add(
+                row,
+                wanted,
+                "missing",
+                format!("this kind of adjustment needs `{wanted}`"),
+            );
         }
         if has_other {
-            self.add(row, other, "not_for_its_kind", format!("this kind of adjustment has no `{other}`"));
+            self.add(
+                row,
+                other,
+                "not_for_its_kind",
+                format!("this kind of adjustment has no `{other}`"),
+            );
         }
         if row.kind == AdjustmentKind::Multiply && row.rate.is_some_and(|rate| rate.decimal().is_sign_negative()) {
             self.add(row, "rate", "out_of_range", "a factor is not negative");
@@ -235,7 +310,11 @@ impl<'a> Check<'a> {
         for code in &row.services {
             self.exists(row, "services", code, &self.rows.services);
         }
-        if row.valid_from.zip(row.valid_until).is_some_and(|(from, until)| from >= until) {
+        if row
+            .valid_from
+            .zip(row.valid_until)
+            .is_some_and(|(from, until)| from >= until)
+        {
             self.add(row, "valid_until", "out_of_range", "it ends before it begins");
         }
     }
@@ -249,7 +328,12 @@ impl<'a> Check<'a> {
                     Some((name, _)) if PLACEHOLDERS.contains(&name) => {}
                     Some((name, _)) => {
                         let hint = did_you_mean(name, PLACEHOLDERS.iter().copied());
-                        self.add(row, &column, "unknown_placeholder", format!("there is no {{{name}}}{hint}"));
+                        self.add(
+                            row,
+                            &column,
+                            "unknown_placeholder",
+                            format!("there is no {{{name}}}{hint}"),
+                        );
                     }
                     None => self.add(row, &column, "bad_placeholder", "a brace is opened and not closed"),
                 }
@@ -265,8 +349,18 @@ impl<'a> Check<'a> {
             (ToolKind::Script, None) => self.add(row, "script", "missing", "this tool needs the code of a script"),
             (ToolKind::Script, Some(code)) => {
                 self.exists(row, "script", code, &self.rows.scripts);
-                if self.rows.scripts.get(code).is_some_and(|script| script.row.hook != Hook::Tool) {
-                    self.add(row, "script", "not_for_its_kind", format!("the script `{code}` is not for tools"));
+                if self
+                    .rows
+                    .scripts
+                    .get(code)
+                    .is_some_and(|script| script.row.hook != Hook::Tool)
+                {
+                    self.add(
+                        row,
+                        "script",
+                        "not_for_its_kind",
+                        format!("the script `{code}` is not for tools"),
+                    );
                 }
             }
             (_, Some(_)) => self.add(row, "script", "not_for_its_kind", "only a script tool has a script"),
@@ -289,7 +383,12 @@ impl<'a> Check<'a> {
             self.add(row, "expect", "missing", "a case expects something");
         }
         for pointer in row.expect.keys().filter(|pointer| !is_pointer(pointer)) {
-            self.add(row, "expect", "bad_pointer", format!("\"{pointer}\" is no JSON pointer: expected \"/price/from\""));
+            self.add(
+                row,
+                "expect",
+                "bad_pointer",
+                format!("\"{pointer}\" is no JSON pointer: expected \"/price/from\""),
+            );
         }
     }
 
@@ -349,9 +448,15 @@ impl<'a> Check<'a> {
         }
         for row in rows.areas.values().map(|stored| &stored.row) {
             self.labels(row, "names", &row.names, true);
-            let sound = |prefix: &String| (1..=16).contains(&prefix.len()) && prefix.chars().all(|c| c.is_ascii_alphanumeric());
+            let sound =
+                |prefix: &String| (1..=16).contains(&prefix.len()) && prefix.chars().all(|c| c.is_ascii_alphanumeric());
             if !row.postal_prefixes.iter().all(sound) {
-                self.add(row, "postal_prefixes", "bad_prefix", "expected letters and digits only, as J4");
+                self.add(
+                    row,
+                    "postal_prefixes",
+                    "bad_prefix",
+                    "expected letters and digits only, as J4",
+                );
             }
         }
     }

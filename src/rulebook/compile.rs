@@ -88,7 +88,9 @@ pub fn compile(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result
     std::thread::scope(|scope| {
         let work = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
         match work.spawn_scoped(scope, || compile_here(revision, rows, reuse)) {
-            Ok(thread) => thread.join().unwrap_or_else(|_| Err(vec![internal("compiling was interrupted")])),
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Err(vec![internal("compiling was interrupted")])),
             Err(_) => Err(vec![internal("no thread could be started to compile on")]),
         }
     })
@@ -115,7 +117,10 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
 
     let closed = |slot: Slot| closed_values(rows, vocabulary.name(slot));
     let conditions = Conditions::new(&vocabulary, &closed);
-    let prices: Vec<Slot> = ["price_from", "price_to"].into_iter().filter_map(vocabulary::derived_slot).collect();
+    let prices: Vec<Slot> = ["price_from", "price_to"]
+        .into_iter()
+        .filter_map(vocabulary::derived_slot)
+        .collect();
     let mut compiler = RuleCompiler {
         rows,
         conditions: &conditions,
@@ -132,8 +137,12 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
         calendars.insert(code, Calendar::new(&stored.row, &mut faults));
     }
     let settings = rows.settings.get(SETTINGS).map(|stored| stored.row.clone());
-    let zone = settings.as_ref().and_then(|settings| settings.time_zone.parse::<Tz>().ok());
-    let built = words.build().map_err(|text| internal(&format!("too many words: {text}")));
+    let zone = settings
+        .as_ref()
+        .and_then(|settings| settings.time_zone.parse::<Tz>().ok());
+    let built = words
+        .build()
+        .map_err(|text| internal(&format!("too many words: {text}")));
 
     faults.sort_by(|a, b| (a.resource, &a.code, &a.column).cmp(&(b.resource, &b.code, &b.column)));
     let (Some(settings), Some(zone), Ok(words), true) = (settings, zone, built, faults.is_empty()) else {
@@ -212,7 +221,10 @@ impl RuleCompiler<'_, '_> {
             }
         }
         rules.sort_by_key(|(rank, ..)| *rank);
-        rules.into_iter().map(|(_, stored, test)| (Arc::clone(stored), test)).collect()
+        rules
+            .into_iter()
+            .map(|(_, stored, test)| (Arc::clone(stored), test))
+            .collect()
     }
 }
 
@@ -333,7 +345,9 @@ impl Rulebook {
     pub fn name_of<'a>(&'a self, code: &'a str, language: &str) -> &'a str {
         let service = self.rows.services.get(code).map(|stored| &stored.row.names);
         let names = service.or_else(|| self.rows.areas.get(code).map(|stored| &stored.row.names));
-        names.and_then(|names| super::say::label(names, language, &self.settings)).unwrap_or(code)
+        names
+            .and_then(|names| super::say::label(names, language, &self.settings))
+            .unwrap_or(code)
     }
 
     /// The first and the last day on which a service could be done; none when the service does not say.
@@ -353,6 +367,9 @@ impl Rulebook {
     }
 
     pub(super) fn scripts(&self, hook: Hook) -> impl Iterator<Item = &Compiled> {
-        self.scripts.iter().map(Arc::as_ref).filter(move |script| script.row.hook == hook)
+        self.scripts
+            .iter()
+            .map(Arc::as_ref)
+            .filter(move |script| script.row.hook == hook)
     }
 }

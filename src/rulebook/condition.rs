@@ -13,8 +13,8 @@
 use rhai::{AST, Dynamic, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
 use rust_decimal::Decimal;
 
-use super::fault::TextFault;
 use super::facts::Fact;
+use super::fault::TextFault;
 use super::rows::FactKind;
 use super::vocabulary::{Env, Slot, Vocabulary, did_you_mean};
 use super::words::{WordId, WordList};
@@ -152,7 +152,11 @@ impl<'a> Conditions<'a> {
             return Ok(Test::Always(true));
         }
         if source.len() > MAX_SOURCE {
-            return Err(fault(Position::NONE, "too_long", format!("a condition has at most {MAX_SOURCE} bytes")));
+            return Err(fault(
+                Position::NONE,
+                "too_long",
+                format!("a condition has at most {MAX_SOURCE} bytes"),
+            ));
         }
         let ast = self.engine.compile_expression(source).map_err(|error| {
             let text = format!("this is not a condition: {}", error.err_type());
@@ -213,7 +217,10 @@ impl Compiler<'_, '_> {
                     Ok(Test::Truth(slot))
                 } else {
                     let name = self.conditions.vocabulary.name(slot);
-                    let text = format!("`{name}` is {}, not true or false: compare it with something", a_kind(kind));
+                    let text = format!(
+                        "`{name}` is {}, not true or false: compare it with something",
+                        a_kind(kind)
+                    );
                     Err(fault(expr.position(), "wrong_type", text))
                 }
             }
@@ -258,10 +265,15 @@ impl Compiler<'_, '_> {
         let mut ids = Vec::with_capacity(words.len());
         for word in words {
             let Expr::StringConstant(text, at) = word else {
-                return Err(fault(word.position(), "wrong_type", "says(…) takes words in quotes".to_owned()));
+                return Err(fault(
+                    word.position(),
+                    "wrong_type",
+                    "says(…) takes words in quotes".to_owned(),
+                ));
             };
             let id = self.words.id(text).ok_or_else(|| {
-                let text = format!("\"{text}\" is no word: it must begin with a letter or digit, and `*` may only end it");
+                let text =
+                    format!("\"{text}\" is no word: it must begin with a letter or digit, and `*` may only end it");
                 fault(*at, "bad_word", text)
             })?;
             ids.push(id);
@@ -273,7 +285,11 @@ impl Compiler<'_, '_> {
 
     fn membership(&mut self, list: &Expr, item: &Expr) -> Result<Test, TextFault> {
         let Side::Fact(slot, kind) = self.side(item)? else {
-            return Err(fault(item.position(), "wrong_type", "the left of `in` must be a fact".to_owned()));
+            return Err(fault(
+                item.position(),
+                "wrong_type",
+                "the left of `in` must be a fact".to_owned(),
+            ));
         };
         let items: Vec<(Fact, Position)> = match list {
             Expr::Array(items, _) => items.iter().map(literal).collect::<Result<_, _>>()?,
@@ -281,7 +297,11 @@ impl Compiler<'_, '_> {
             other => return Err(too_rich(other.position(), "anything but a list in [..] after `in`")),
         };
         if items.is_empty() {
-            return Err(fault(list.position(), "wrong_type", "the right of `in` must be a list of literals".to_owned()));
+            return Err(fault(
+                list.position(),
+                "wrong_type",
+                "the right of `in` must be a list of literals".to_owned(),
+            ));
         }
         let literals = items
             .into_iter()
@@ -343,7 +363,11 @@ impl Compiler<'_, '_> {
                     && !known.contains(&text)
                 {
                     let hint = did_you_mean(&text, known.iter().map(String::as_str));
-                    return Err(fault(at, "unknown_value", format!("`{name}` is never \"{text}\"{hint}")));
+                    return Err(fault(
+                        at,
+                        "unknown_value",
+                        format!("`{name}` is never \"{text}\"{hint}"),
+                    ));
                 }
                 Ok(Fact::Text(text))
             }
@@ -362,8 +386,9 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// Rhai turns `x in list` into `contains(list, x)`, which cannot be told from the same call written out.
 fn is_in(call: &FnCallExpr) -> bool {
-    call.name == "contains" && matches!(call.op_token, Some(rhai::Token::In | rhai::Token::NotIn))
+    call.name == "contains" && call.args.len() == 2
 }
 
 fn ordered(op: Op, kind: FactKind, at: Position) -> Result<(), TextFault> {

@@ -186,7 +186,8 @@ impl<'a> Deciding<'a> {
                 && !groups.insert(group)
             {
                 let did = format!("left out: another of the group {group} came first");
-                self.trace.push(Step::plain(Resource::Adjustments, &adjustment.code, did));
+                self.trace
+                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
                 continue;
             }
             range = self.adjust(adjustment, range)?;
@@ -198,7 +199,10 @@ impl<'a> Deciding<'a> {
     /// The base price, times the quantity where there is one; else what one is.
     fn base(&mut self, service: &'a Service) -> Option<(Range, Option<String>)> {
         let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
-        let quantity = service.quantity_fact.as_ref().map(|name| (name, self.extracted.facts.get(name)));
+        let quantity = service
+            .quantity_fact
+            .as_ref()
+            .map(|name| (name, self.extracted.facts.get(name)));
         let (factor, did, per) = match quantity {
             None => (Decimal::ONE, "base price".to_owned(), None),
             Some((name, Some(Fact::Number(number)))) if *number > Decimal::ZERO => {
@@ -206,7 +210,11 @@ impl<'a> Deciding<'a> {
             }
             Some((name, _)) => {
                 let unit = say::label(&service.unit, &self.language, self.book.settings());
-                (Decimal::ONE, format!("base price for one: {name} is not known"), unit.map(str::to_owned))
+                (
+                    Decimal::ONE,
+                    format!("base price for one: {name} is not known"),
+                    unit.map(str::to_owned),
+                )
             }
         };
         let Some(base) = price::both(super::rows::AdjustmentKind::Multiply, factor, (from, to)) else {
@@ -218,7 +226,10 @@ impl<'a> Deciding<'a> {
     }
 
     fn adjust(&mut self, adjustment: &'a Adjustment, before: Range) -> Option<Range> {
-        let amount = adjustment.amount.map(|money| money.decimal()).or(adjustment.rate.map(|rate| rate.decimal()));
+        let amount = adjustment
+            .amount
+            .map(|money| money.decimal())
+            .or(adjustment.rate.map(|rate| rate.decimal()));
         let after = amount.and_then(|amount| price::both(adjustment.kind, amount, before));
         let Some(after) = after else {
             return self.too_large(Resource::Adjustments, &adjustment.code);
@@ -340,7 +351,8 @@ impl<'a> Deciding<'a> {
     }
 
     fn too_large<T>(&mut self, resource: Resource, code: &str) -> Option<T> {
-        self.trace.push(Step::plain(resource, code, "too large: there is no price"));
+        self.trace
+            .push(Step::plain(resource, code, "too large: there is no price"));
         None
     }
 }

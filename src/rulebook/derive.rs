@@ -137,8 +137,8 @@ const FRENCH: &[&str] = &[
     "avec", "pas", "besoin", "chez", "nous", "vous", "mes", "du", "merci", "eau", "allo", "combien", "sous", "ville",
 ];
 const ENGLISH: &[&str] = &[
-    "hello", "hi", "yes", "i", "i'm", "it's", "the", "my", "is", "are", "and", "for", "in", "with", "not", "need", "we",
-    "you", "please", "thanks", "water", "of", "how", "much", "have", "to", "there", "just", "has", "can",
+    "hello", "hi", "yes", "i", "i'm", "it's", "the", "my", "is", "are", "and", "for", "in", "with", "not", "need",
+    "we", "you", "please", "thanks", "water", "of", "how", "much", "have", "to", "there", "just", "has", "can",
 ];
 
 /// The language in which to answer, one of `languages`.
@@ -162,7 +162,11 @@ pub fn language(languages: &[String], facts: &Facts, folded: &str) -> String {
         std::cmp::Ordering::Less => "en",
         std::cmp::Ordering::Equal => return first,
     };
-    languages.iter().find(|known| *known == better).cloned().unwrap_or(first)
+    languages
+        .iter()
+        .find(|known| *known == better)
+        .cloned()
+        .unwrap_or(first)
 }
 
 /// An instant in the rulebook's time zone.

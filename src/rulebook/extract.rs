@@ -32,7 +32,9 @@ impl Mappings {
         let mut facts = Facts::new();
         for mapping in &self.0 {
             let mut found = mapping.pointers.iter().filter_map(|pointer| lookup.lookup(pointer));
-            let fact = found.find_map(|value| coerce(mapping, &value)).or_else(|| default(mapping));
+            let fact = found
+                .find_map(|value| coerce(mapping, &value))
+                .or_else(|| default(mapping));
             if let Some(fact) = fact {
                 facts.insert(mapping.code.clone(), fact);
             }
@@ -52,7 +54,10 @@ impl Mappings {
     ) -> Result<Extracted, Vec<(String, String)>> {
         let (mut facts, mut faults) = (Facts::new(), Vec::new());
         for (name, value) in named.iter().filter(|(_, value)| !value.is_null()) {
-            let fact = match (self.0.iter().find(|m| m.code == *name), given.iter().find(|g| g.0 == name)) {
+            let fact = match (
+                self.0.iter().find(|m| m.code == *name),
+                given.iter().find(|g| g.0 == name),
+            ) {
                 (Some(mapping), _) => coerce(mapping, value),
                 (None, Some((_, kind))) => typed(*kind, value),
                 (None, None) => {

@@ -80,10 +80,14 @@ impl Index {
     }
 
     fn table(&mut self, slot: Slot) -> &mut HashMap<Fact, Vec<u32>> {
-        let place = self.values.iter().position(|(known, _)| *known == slot).unwrap_or_else(|| {
-            self.values.push((slot, HashMap::new()));
-            self.values.len() - 1
-        });
+        let place = self
+            .values
+            .iter()
+            .position(|(known, _)| *known == slot)
+            .unwrap_or_else(|| {
+                self.values.push((slot, HashMap::new()));
+                self.values.len() - 1
+            });
         &mut self.values[place].1
     }
 

@@ -57,7 +57,10 @@ pub fn rounded(settings: &Settings, price: Decimal) -> Option<Decimal> {
         Rounding::Up => RoundingStrategy::ToPositiveInfinity,
         Rounding::Down => RoundingStrategy::ToNegativeInfinity,
     };
-    price.checked_div(step)?.round_dp_with_strategy(0, strategy).checked_mul(step)
+    price
+        .checked_div(step)?
+        .round_dp_with_strategy(0, strategy)
+        .checked_mul(step)
 }
 
 /// The price with its tax lines and totals; `None` when something is too large or not whole cents.
@@ -93,7 +96,10 @@ fn sum(a: Money, b: Money) -> Option<Money> {
 
 /// A tax on the price before tax, half up to the cent.
 fn taxed(tax: &Tax, price: Money) -> Option<Money> {
-    let exact = price.decimal().checked_mul(tax.rate.decimal())?.checked_div(Decimal::ONE_HUNDRED)?;
+    let exact = price
+        .decimal()
+        .checked_mul(tax.rate.decimal())?
+        .checked_div(Decimal::ONE_HUNDRED)?;
     Money::from_decimal(exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
 }
 

@@ -12,7 +12,10 @@ use super::rows::{Labels, Offer, Service, Settings};
 pub fn label<'a>(labels: &'a Labels, language: &str, settings: &Settings) -> Option<&'a str> {
     let wanted = labels.get(language);
     let first = || settings.languages.first().and_then(|first| labels.get(first));
-    wanted.or_else(first).or_else(|| labels.values().next()).map(String::as_str)
+    wanted
+        .or_else(first)
+        .or_else(|| labels.values().next())
+        .map(String::as_str)
 }
 
 /// The sentence for a decision.
@@ -68,8 +71,16 @@ fn priced(price: &Price, service: &Service, french: bool) -> String {
     let unit = unit(&price.currency, french);
     let mut text = match (price.from == price.to, french) {
         (true, _) => format!("{} {unit}", amount(price.from, french)),
-        (false, true) => format!("Entre {} et {} {unit}", amount(price.from, true), amount(price.to, true)),
-        (false, false) => format!("Between {} and {} {unit}", amount(price.from, false), amount(price.to, false)),
+        (false, true) => format!(
+            "Entre {} et {} {unit}",
+            amount(price.from, true),
+            amount(price.to, true)
+        ),
+        (false, false) => format!(
+            "Between {} and {} {unit}",
+            amount(price.from, false),
+            amount(price.to, false)
+        ),
     };
     if let Some(per) = &price.per {
         text.push(' ');

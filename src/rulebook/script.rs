@@ -102,7 +102,19 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     // Object maps (`#{`) are off, because their keys escape the size limits; the feature `no_object` would also take
     // away `quote.add(…)`.
-    for symbol in ["eval", "import", "export", "print", "debug", "Fn", "call", "curry", "sleep", "timestamp", "#{"] {
+    for symbol in [
+        "eval",
+        "import",
+        "export",
+        "print",
+        "debug",
+        "Fn",
+        "call",
+        "curry",
+        "sleep",
+        "timestamp",
+        "#{",
+    ] {
         engine.disable_symbol(symbol);
     }
     engine.on_print(|_| {});
@@ -251,10 +263,7 @@ mod tests {
         ))
         .unwrap();
         let done = run(&script, priced()).unwrap();
-        assert_eq!(
-            done.range,
-            Some((Decimal::new(11_005, 2), Decimal::new(22_005, 2)))
-        );
+        assert_eq!(done.range, Some((Decimal::new(11_005, 2), Decimal::new(22_005, 2))));
         assert_eq!(done.steps.len(), 2);
     }
 
@@ -281,7 +290,11 @@ mod tests {
                 panic!("{source} should compile");
             };
             assert!(run(&script, priced()).is_err(), "{source}");
-            assert!(start.elapsed() < Duration::from_millis(400), "{source} took {:?}", start.elapsed());
+            assert!(
+                start.elapsed() < Duration::from_millis(400),
+                "{source} took {:?}",
+                start.elapsed()
+            );
         }
     }
 

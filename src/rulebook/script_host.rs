@@ -27,8 +27,33 @@ pub(super) struct ResultHandle;
 
 /// Every function and method that a script may call.
 pub(super) const FUNCTIONS: &[&str] = &[
-    "add", "percent", "multiply", "floor", "cap", "set", "say", "fact", "has", "says", "arg", "round", "min", "max", "number",
-    "text", "len", "contains", "abs", "sign", "is_zero", "is_odd", "is_even", "to_string", "range", "type_of", "is_def_var",
+    "add",
+    "percent",
+    "multiply",
+    "floor",
+    "cap",
+    "set",
+    "say",
+    "fact",
+    "has",
+    "says",
+    "arg",
+    "round",
+    "min",
+    "max",
+    "number",
+    "text",
+    "len",
+    "contains",
+    "abs",
+    "sign",
+    "is_zero",
+    "is_odd",
+    "is_even",
+    "to_string",
+    "range",
+    "type_of",
+    "is_def_var",
 ];
 
 const MAX_STEPS: usize = 64;
@@ -54,7 +79,9 @@ pub(super) fn register(engine: &mut Engine) {
         engine.register_fn(name, by_decimal).register_fn(name, by_integer);
     }
 
-    engine.register_fn("set", |_: &mut PriorityHandle, level: &str, sla: INT| set_priority(level, sla));
+    engine.register_fn("set", |_: &mut PriorityHandle, level: &str, sla: INT| {
+        set_priority(level, sla)
+    });
     engine.register_get("level", |_: &mut PriorityHandle| {
         with_run(|run| current_priority(run).map(|(level, _)| format!("{level:?}")))
     });
@@ -94,17 +121,29 @@ pub(super) fn register(engine: &mut Engine) {
         let places = places.ok_or("round(…) takes 0 to 12 places")?;
         Ok(value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero))
     });
-    engine.register_fn("len", |text: &str| INT::try_from(text.chars().count()).unwrap_or(INT::MAX));
-    engine.register_fn("len", |items: &mut rhai::Array| INT::try_from(items.len()).unwrap_or(INT::MAX));
-    engine.register_fn("contains", |items: &mut rhai::Array, wanted: Dynamic| -> Outcome<bool> {
-        let wanted = to_json(&wanted)?;
-        Ok(items.iter().any(|item| to_json(item).is_ok_and(|item| item == wanted)))
+    engine.register_fn("len", |text: &str| {
+        INT::try_from(text.chars().count()).unwrap_or(INT::MAX)
     });
+    engine.register_fn("len", |items: &mut rhai::Array| {
+        INT::try_from(items.len()).unwrap_or(INT::MAX)
+    });
+    engine.register_fn(
+        "contains",
+        |items: &mut rhai::Array, wanted: Dynamic| -> Outcome<bool> {
+            let wanted = to_json(&wanted)?;
+            Ok(items.iter().any(|item| to_json(item).is_ok_and(|item| item == wanted)))
+        },
+    );
     engine.register_fn("min", |a: Decimal, b: Decimal| a.min(b));
     engine.register_fn("max", |a: Decimal, b: Decimal| a.max(b));
     engine.register_fn("min", |a: INT, b: INT| a.min(b));
     engine.register_fn("max", |a: INT, b: INT| a.max(b));
-    engine.register_fn("number", |text: &str| text.trim().replace(',', ".").parse::<Decimal>().map_or(Dynamic::UNIT, Dynamic::from));
+    engine.register_fn("number", |text: &str| {
+        text.trim()
+            .replace(',', ".")
+            .parse::<Decimal>()
+            .map_or(Dynamic::UNIT, Dynamic::from)
+    });
     engine.register_fn("text", |value: Dynamic| -> Outcome<String> {
         Ok(match to_json(&value)? {
             Value::String(text) => text,
@@ -138,7 +177,11 @@ fn change(kind: AdjustmentKind, amount: Decimal, label: &str) -> Outcome<()> {
         let (from_after, to_after) = after.ok_or_else(|| "the amount is too large".to_owned())?;
         run.range = Some((from_after, to_after));
         let label: String = label.chars().take(120).collect();
-        note(run, label, Some(super::price::money_step(Some(kind), (from, to), (from_after, to_after))))
+        note(
+            run,
+            label,
+            Some(super::price::money_step(Some(kind), (from, to), (from_after, to_after))),
+        )
     })
 }
 
@@ -174,7 +217,10 @@ fn from_json(value: &Value, depth: usize) -> Dynamic {
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => whole.into(),
-            None => number.to_string().parse::<Decimal>().map_or(Dynamic::UNIT, Dynamic::from),
+            None => number
+                .to_string()
+                .parse::<Decimal>()
+                .map_or(Dynamic::UNIT, Dynamic::from),
         },
         Value::String(text) => text.chars().take(4096).collect::<String>().into(),
         Value::Array(items) if depth < 4 => {

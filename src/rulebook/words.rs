@@ -132,7 +132,9 @@ impl Words {
     #[must_use]
     pub fn name(&self, id: WordId) -> String {
         let found = usize::try_from(id).ok().and_then(|id| self.patterns.get(id));
-        found.map_or_else(String::new, |(text, prefix)| format!("{text}{}", if *prefix { "*" } else { "" }))
+        found.map_or_else(String::new, |(text, prefix)| {
+            format!("{text}{}", if *prefix { "*" } else { "" })
+        })
     }
 
     /// The ids of the words in a folded text, ascending, once each.
@@ -199,7 +201,10 @@ mod tests {
     #[test]
     fn overlapping_words_are_all_found() {
         let mut list = WordList::default();
-        let ids: Vec<_> = ["drain", "french drain", "drain*"].iter().map(|w| list.id(w).unwrap()).collect();
+        let ids: Vec<_> = ["drain", "french drain", "drain*"]
+            .iter()
+            .map(|w| list.id(w).unwrap())
+            .collect();
         assert_eq!(list.build().unwrap().find(&fold("a French drain")), ids);
     }
 }
