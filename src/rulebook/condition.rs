@@ -386,8 +386,9 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// Rhai turns `x in list` into `contains(list, x)`, which cannot be told from the same call written out.
 fn is_in(call: &FnCallExpr) -> bool {
-    call.name == "contains" && matches!(call.op_token, Some(rhai::Token::In | rhai::Token::NotIn))
+    call.name == "contains" && call.args.len() == 2
 }
 
 fn ordered(op: Op, kind: FactKind, at: Position) -> Result<(), TextFault> {

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use rhai::packages::{ArithmeticPackage, BasicIteratorPackage, BasicStringPackage, LogicPackage, Package};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, OptimizationLevel, Position, Scope};
+use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Position, Scope, Stmt};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ use super::facts::Facts;
 use super::fault::TextFault;
 use super::rows::{Priority, Script};
 use super::script_host::{self, PriorityHandle, Quote, ResultHandle};
+use super::vocabulary::did_you_mean;
 
 /// The longest source, in bytes.
 pub const MAX_SOURCE: usize = 32 * 1024;
@@ -150,10 +151,44 @@ pub fn compile(row: &Script) -> Result<Compiled, TextFault> {
             problem: "syntax",
             text: format!("this script does not compile: {}", error.err_type()),
         })?;
+    if let Some(fault) = unknown_function(&ast) {
+        return Err(fault);
+    }
     Ok(Compiled {
         row: row.clone(),
         ast: Arc::new(ast),
     })
+}
+
+/// Rhai looks functions up when it calls them; a script with a misspelt one is refused before it runs.
+fn unknown_function(ast: &AST) -> Option<TextFault> {
+    let own: Vec<&str> = ast.iter_functions().map(|function| function.name).collect();
+    let mut fault = None;
+    ast.walk(&mut |path| {
+        let called = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))) => Some((call, *at)),
+            Some(ASTNode::Stmt(Stmt::FnCall(call, at))) => Some((call, *at)),
+            _ => None,
+        };
+        if let Some((call, at)) = called {
+            let name = call.name.as_str();
+            let known = call.op_token.is_some()
+                || !name.starts_with(char::is_alphabetic)
+                || script_host::FUNCTIONS.contains(&name)
+                || own.contains(&name);
+            if !known && fault.is_none() {
+                let names = script_host::FUNCTIONS.iter().copied().chain(own.iter().copied());
+                fault = Some(TextFault {
+                    line: at.line(),
+                    position: at.position(),
+                    problem: "unknown_function",
+                    text: format!("there is no function `{name}`{}", did_you_mean(name, names)),
+                });
+            }
+        }
+        fault.is_none()
+    });
+    fault
 }
 
 fn scope() -> Scope<'static> {
@@ -247,7 +282,6 @@ mod tests {
             "quote.from / 0",
             "throw 1",
             "quote.add(79228162514264337593543950335.0, \"big\"); quote.multiply(1000000.0, \"big\");",
-            "quote.nothing()",
             "fact(1)",
             r#"let x = fact("missing"); x + 1"#,
         ] {
@@ -277,6 +311,8 @@ mod tests {
             "let x = ;",
             "sleep(30)",
             "timestamp()",
+            "quote.nothing()",
+            "if true { quote.ad(1, \"x\") }",
         ] {
             assert!(
                 compile(&script(source)).is_err_and(|fault| fault.line.is_some()),

@@ -25,6 +25,37 @@ pub(super) struct PriorityHandle;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResultHandle;
 
+/// Every function and method that a script may call.
+pub(super) const FUNCTIONS: &[&str] = &[
+    "add",
+    "percent",
+    "multiply",
+    "floor",
+    "cap",
+    "set",
+    "say",
+    "fact",
+    "has",
+    "says",
+    "arg",
+    "round",
+    "min",
+    "max",
+    "number",
+    "text",
+    "len",
+    "contains",
+    "abs",
+    "sign",
+    "is_zero",
+    "is_odd",
+    "is_even",
+    "to_string",
+    "range",
+    "type_of",
+    "is_def_var",
+];
+
 const MAX_STEPS: usize = 64;
 
 /// Offers everything to scripts.
@@ -90,6 +121,19 @@ pub(super) fn register(engine: &mut Engine) {
         let places = places.ok_or("round(…) takes 0 to 12 places")?;
         Ok(value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero))
     });
+    engine.register_fn("len", |text: &str| {
+        INT::try_from(text.chars().count()).unwrap_or(INT::MAX)
+    });
+    engine.register_fn("len", |items: &mut rhai::Array| {
+        INT::try_from(items.len()).unwrap_or(INT::MAX)
+    });
+    engine.register_fn(
+        "contains",
+        |items: &mut rhai::Array, wanted: Dynamic| -> Outcome<bool> {
+            let wanted = to_json(&wanted)?;
+            Ok(items.iter().any(|item| to_json(item).is_ok_and(|item| item == wanted)))
+        },
+    );
     engine.register_fn("min", |a: Decimal, b: Decimal| a.min(b));
     engine.register_fn("max", |a: Decimal, b: Decimal| a.max(b));
     engine.register_fn("min", |a: INT, b: INT| a.min(b));
