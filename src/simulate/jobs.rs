@@ -1,0 +1,275 @@
+//! What callers of a drain contractor in Montréal want, in French and English. In: dice. Out: a [`Wish`].
+//!
+//! The names and numbers are made up: +1 514 555 01xx belongs to nobody.
+
+use super::dice::Dice;
+
+/// One kind of work, as callers put it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Job {
+    /// The rulebook's code for it.
+    pub code: &'static str,
+    /// What an assistant may write instead.
+    pub words: &'static [&'static str],
+    /// The caller's sentences; `{m}` stands for metres.
+    pub french: &'static [&'static str],
+    /// The same in English.
+    pub english: &'static [&'static str],
+    /// How often, among the sum of all.
+    pub weight: u32,
+    /// Whether water is in the house.
+    pub flood: bool,
+}
+
+/// What the business does, what it refuses, and the night the sewer comes up.
+pub const JOBS: &[Job] = &[
+    Job {
+        code: "drain_unblocking_camera",
+        words: &["débouchage", "drain bouché"],
+        french: &[
+            "Mon drain de cuisine est bouché depuis hier.",
+            "L'évier s'écoule très lentement, il faut un débouchage.",
+        ],
+        english: &[
+            "My kitchen drain is clogged since yesterday.",
+            "The tub drains very slowly, I think it is blocked.",
+        ],
+        weight: 28,
+        flood: false,
+    },
+    Job {
+        code: "camera_inspection",
+        words: &["inspection", "caméra"],
+        french: &["J'achète un duplex et la banque veut une inspection par caméra."],
+        english: &["I am buying a duplex and the bank wants a camera inspection."],
+        weight: 14,
+        flood: false,
+    },
+    Job {
+        code: "root_removal",
+        words: &["racines", "alésage"],
+        french: &["Des racines bouchent l'égout tous les printemps."],
+        english: &["Tree roots get into the sewer every spring."],
+        weight: 10,
+        flood: false,
+    },
+    Job {
+        code: "pipe_lining",
+        words: &["gainage"],
+        french: &["La conduite est fissurée, on m'a parlé de gainage."],
+        english: &["The pipe is cracked, someone mentioned relining."],
+        weight: 7,
+        flood: false,
+    },
+    Job {
+        code: "french_drain",
+        words: &["drain français"],
+        french: &["Il faut refaire {m} mètres de drain français."],
+        english: &["I need about {m} metres of French drain."],
+        weight: 9,
+        flood: false,
+    },
+    Job {
+        code: "cleanout_installation",
+        words: &["cheminée", "cleanout"],
+        french: &["Je voudrais faire installer une cheminée de nettoyage."],
+        english: &["I would like a cleanout installed."],
+        weight: 5,
+        flood: false,
+    },
+    Job {
+        code: "under_slab",
+        words: &["sous-dalle"],
+        french: &["La conduite sous-dalle est percée, le plombier l'a vue."],
+        english: &["There is a broken pipe under slab, the plumber saw it."],
+        weight: 4,
+        flood: false,
+    },
+    Job {
+        code: "septic_tank",
+        words: &["fosse septique", "septic tank"],
+        french: &["Ma fosse septique est pleine, pouvez-vous la vider?"],
+        english: &["My septic tank is full, can you empty it?"],
+        weight: 5,
+        flood: false,
+    },
+    Job {
+        code: "gutters",
+        words: &["gouttières", "gutters"],
+        french: &["Mes gouttières sont pleines de feuilles."],
+        english: &["My gutters are full of leaves."],
+        weight: 3,
+        flood: false,
+    },
+    Job {
+        code: "drain_unblocking_camera",
+        words: &["débouchage"],
+        french: &[
+            "C'est une urgence, j'ai une inondation, l'eau monte dans le sous-sol!",
+            "J'ai un refoulement d'égout, il y a de l'eau dans le sous-sol.",
+        ],
+        english: &[
+            "It is an emergency, my basement is in a flood and the water rises!",
+            "I have a sewer backup in the basement.",
+        ],
+        weight: 15,
+        flood: true,
+    },
+];
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    city: &'static str,
+    postal_code: &'static str,
+    street: &'static str,
+}
+
+/// Montréal, its north and its South Shore.
+const PLACES: &[Place] = &[
+    Place {
+        city: "Montréal",
+        postal_code: "H2X 1Y4",
+        street: "rue Saint-Denis",
+    },
+    Place {
+        city: "Montréal",
+        postal_code: "H4G 2B7",
+        street: "rue de Verdun",
+    },
+    Place {
+        city: "Westmount",
+        postal_code: "H3Z 1Y5",
+        street: "Sherbrooke Street West",
+    },
+    Place {
+        city: "Laval",
+        postal_code: "H7N 5Y5",
+        street: "boul. des Laurentides",
+    },
+    Place {
+        city: "Repentigny",
+        postal_code: "J5Y 2M6",
+        street: "rang Saint-François",
+    },
+    Place {
+        city: "Longueuil",
+        postal_code: "J4L 5K1",
+        street: "chemin de Chambly",
+    },
+    Place {
+        city: "Brossard",
+        postal_code: "J4W 3T8",
+        street: "boul. Taschereau",
+    },
+    Place {
+        city: "Saint-Lambert",
+        postal_code: "J4P 2K3",
+        street: "avenue Victoria",
+    },
+];
+
+const NAMES: &[&str] = &[
+    "Marie-Ève Tremblay",
+    "Jean-François Gagnon-Roy",
+    "Zoé Bélanger",
+    "Guylaine O'Neill",
+    "D'Arcy Singh",
+    "Thị Hồng Nguyễn",
+    "Étienne Côté",
+    "Rosa Di Marco",
+];
+
+const TOWNS: &[&str] = &[
+    "Ville de Brossard",
+    "Ville de Longueuil",
+    "Municipalité de Sainte-Julie",
+    "City of Westmount",
+];
+
+/// Everything a caller brings to a call.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The work.
+    pub job: Job,
+    /// How the assistant names the work to a tool.
+    pub service_type: &'static str,
+    /// French, else English.
+    pub french: bool,
+    /// The caller's own words for it.
+    pub problem: String,
+    /// Metres of French drain, when they are known.
+    pub metres: Option<u32>,
+    /// The caller's name; a town's for a municipal caller.
+    pub name: &'static str,
+    /// The caller's number.
+    pub number: String,
+    /// Where.
+    pub address: String,
+    /// Where.
+    pub city: &'static str,
+    /// Where.
+    pub postal_code: &'static str,
+    /// `immediate`, `within_24h`, `this_week` or `flexible`.
+    pub urgency: &'static str,
+    /// `simple`, `complex` or `very_complex`.
+    pub complexity: &'static str,
+    /// The wanted hours, some in the evening.
+    pub slot: &'static str,
+    /// Whether a town calls.
+    pub municipal: bool,
+}
+
+impl Wish {
+    /// Throws a caller.
+    pub fn draw(dice: &mut Dice) -> Self {
+        let job = draw_job(dice);
+        let place = dice.pick(PLACES);
+        let french = dice.chance(65);
+        let metres = (job.code == "french_drain").then(|| dice.between(6, 40));
+        let municipal = dice.chance(8);
+        let sentence = dice.pick(if french { job.french } else { job.english });
+        let said_metres = metres.map_or_else(String::new, |metres| metres.to_string());
+        let name = dice.pick(if municipal { TOWNS } else { NAMES });
+        let introduction = match (municipal, french) {
+            (true, true) => format!("Ici la {name}. "),
+            (true, false) => format!("This is the {name}. "),
+            _ => String::new(),
+        };
+        Self {
+            job,
+            service_type: if dice.chance(60) {
+                job.code
+            } else {
+                dice.pick(job.words)
+            },
+            french,
+            problem: format!("{introduction}{}", sentence.replace("{m}", &said_metres)),
+            metres,
+            name,
+            number: format!("+151455501{:02}", dice.between(0, 99)),
+            address: format!("{} {}", dice.between(10, 9999), place.street),
+            city: place.city,
+            postal_code: place.postal_code,
+            urgency: if job.flood {
+                "immediate"
+            } else {
+                dice.pick(&["within_24h", "this_week", "this_week", "flexible", "flexible"])
+            },
+            complexity: dice.pick(&["simple", "simple", "simple", "complex", "very_complex"]),
+            slot: dice.pick(&["08:00-12:00", "13:00-16:00", "18:00-21:00"]),
+            municipal,
+        }
+    }
+}
+
+fn draw_job(dice: &mut Dice) -> Job {
+    let total: u32 = JOBS.iter().map(|job| job.weight).sum();
+    let mut left = dice.between(1, total);
+    for job in JOBS {
+        if left <= job.weight {
+            return *job;
+        }
+        left -= job.weight;
+    }
+    Job::default()
+}

@@ -1,0 +1,205 @@
+//! What came back. In: each answer as it arrives. Out: a [`Summary`] to print or to serialise.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Counts while a simulation runs.
+#[derive(Debug, Default)]
+pub struct Tally {
+    calls: u64,
+    latencies_us: BTreeMap<&'static str, Vec<u64>>,
+    priorities: BTreeMap<String, u64>,
+    prices: BTreeMap<String, u64>,
+    tool_errors: BTreeMap<String, u64>,
+    failures: BTreeMap<String, u64>,
+}
+
+/// What a simulation saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The seed that plays the same calls again.
+    pub seed: u64,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
+    /// Calls played to their end.
+    pub calls: u64,
+    /// Messages answered or failed.
+    pub messages: u64,
+    /// Wall time, in milliseconds.
+    pub took_ms: u64,
+    /// Latencies by message type.
+    pub latency: BTreeMap<String, Latency>,
+    /// Priorities in tool answers.
+    pub priorities: BTreeMap<String, u64>,
+    /// Price ranges in tool answers.
+    pub prices: BTreeMap<String, u64>,
+    /// Errors in tool answers.
+    pub tool_errors: BTreeMap<String, u64>,
+    /// Messages that were not answered 2xx, by status or by what went wrong.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// How long the answers to one type of message took, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// How many.
+    pub count: u64,
+    /// The median.
+    pub p50_us: u64,
+    /// 95 of a hundred were faster.
+    pub p95_us: u64,
+    /// 99 of a hundred were faster.
+    pub p99_us: u64,
+    /// The slowest.
+    pub max_us: u64,
+}
+
+impl Tally {
+    /// A call was played to its end.
+    pub fn call(&mut self) {
+        self.calls += 1;
+    }
+
+    /// A message was answered 2xx.
+    pub fn answered(&mut self, type_name: &'static str, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.latencies_us.entry(type_name).or_default().push(micros);
+    }
+
+    /// A message was not answered 2xx.
+    pub fn failed(&mut self, why: String) {
+        *self.failures.entry(why).or_default() += 1;
+    }
+
+    /// A tool returned `result`, text or JSON text.
+    pub fn tool(&mut self, result: &Result<String, String>) {
+        match result {
+            Ok(text) => {
+                let value: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+                if let Some(priority) = find(&value, &priority_of) {
+                    *self.priorities.entry(priority).or_default() += 1;
+                }
+                if let Some(price) = find(&value, &price_of) {
+                    *self.prices.entry(price).or_default() += 1;
+                }
+            }
+            Err(text) => *self.tool_errors.entry(text.chars().take(80).collect()).or_default() += 1,
+        }
+    }
+
+    /// The figures so far.
+    pub fn summary(&mut self, seed: u64, took: Duration, interrupted: bool) -> Summary {
+        let latency: BTreeMap<String, Latency> = self
+            .latencies_us
+            .iter_mut()
+            .map(|(name, sample)| ((*name).to_owned(), Latency::of(sample)))
+            .collect();
+        let failed: u64 = self.failures.values().sum();
+        Summary {
+            seed,
+            interrupted,
+            calls: self.calls,
+            messages: failed + latency.values().map(|latency| latency.count).sum::<u64>(),
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            latency,
+            priorities: self.priorities.clone(),
+            prices: self.prices.clone(),
+            tool_errors: self.tool_errors.clone(),
+            failures: self.failures.clone(),
+        }
+    }
+}
+
+impl Latency {
+    /// Sorts the sample and reads it off; the nearest rank, so each figure is one that was measured.
+    fn of(sample: &mut [u64]) -> Self {
+        sample.sort_unstable();
+        let at = |percent: usize| {
+            let rank = (sample.len() * percent).div_ceil(100).saturating_sub(1);
+            sample.get(rank).copied().unwrap_or(0)
+        };
+        Self {
+            count: u64::try_from(sample.len()).unwrap_or(u64::MAX),
+            p50_us: at(50),
+            p95_us: at(95),
+            p99_us: at(99),
+            max_us: at(100),
+        }
+    }
+}
+
+/// The first hit in a tree, outermost first; the trace and the taxes tell how, not what.
+fn find(value: &Value, hit: &impl Fn(&Value) -> Option<String>) -> Option<String> {
+    if let Some(found) = hit(value) {
+        return Some(found);
+    }
+    let members = value.as_object()?;
+    members
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "trace" | "taxes"))
+        .find_map(|(_, member)| find(member, hit))
+}
+
+fn priority_of(value: &Value) -> Option<String> {
+    let text = value.get("priority")?.as_str()?;
+    Some(text.to_owned()).filter(|text| text.len() == 2 && text.starts_with('P'))
+}
+
+/// `from` and `to`, whatever stands before them.
+fn price_of(value: &Value) -> Option<String> {
+    let plain = |name: &str| match value.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let (from, to) = [("from", "to"), ("price_from", "price_to"), ("min", "max")]
+        .into_iter()
+        .find_map(|(from, to)| Some((plain(from)?, plain(to)?)))?;
+    Some(if from == to { from } else { format!("{from} to {to}") })
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.interrupted { " (interrupted)" } else { "" };
+        let (seconds, tenths) = (self.took_ms / 1000, self.took_ms % 1000 / 100);
+        writeln!(
+            f,
+            "{} calls, {} messages in {seconds}.{tenths} s{end}; seed {}",
+            self.calls, self.messages, self.seed
+        )?;
+        writeln!(
+            f,
+            "{:<28} {:>8} {:>10} {:>10} {:>10} {:>10}",
+            "message", "count", "p50 ms", "p95 ms", "p99 ms", "max ms"
+        )?;
+        for (name, latency) in &self.latency {
+            let ms = |us: u64| format!("{}.{:02}", us / 1000, us % 1000 / 10);
+            writeln!(
+                f,
+                "{name:<28} {:>8} {:>10} {:>10} {:>10} {:>10}",
+                latency.count,
+                ms(latency.p50_us),
+                ms(latency.p95_us),
+                ms(latency.p99_us),
+                ms(latency.max_us)
+            )?;
+        }
+        let lists = [
+            ("priorities", &self.priorities),
+            ("prices", &self.prices),
+            ("tool errors", &self.tool_errors),
+            ("not answered 2xx", &self.failures),
+        ];
+        for (title, counts) in lists {
+            if !counts.is_empty() {
+                let list: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+                writeln!(f, "{title}: {}", list.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
