@@ -31,7 +31,6 @@ pub struct VersionedWrite;
 
 impl Particular for VersionedWrite {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "The row is still used by others, or was made by somebody else at the same time."),
         (Code::StaleVersion, "The row has changed since it was read; read it again."),
         (Code::RuleFault, "The rulebook would not work with this change; every fault is listed with its place."),
         (Code::VersionRequired, "A write to an existing row must bring the version that was read."),

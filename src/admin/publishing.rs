@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::state::AdminState;
+use super::state::{AdminState, unloadable};
 use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::compile::{CaseResult, Fault};
@@ -44,7 +44,7 @@ pub async fn roll_back(
     author: Author,
 ) -> Result<Published, Problem> {
     let publisher = Arc::clone(&state.publisher);
-    let task = tokio::spawn(async move { publisher.roll_back(rulebook_id, to, comment, &author).await });
+    let task = tokio::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author).await });
     finished(task.await, &About::default())
 }
 
@@ -97,10 +97,6 @@ fn problem(error: PublishError, about: &About) -> Problem {
             Code::StaleVersion,
             format!("The {} was made by somebody else in the meantime, at version {version}.", named(resource, &code)),
         ),
-        PublishError::InUse { resource, code, users } => Problem::new(
-            Code::Conflict,
-            format!("The {} is used by {}; change those first.", named(resource, &code), users.join(", ")),
-        ),
         PublishError::Faults(faults) => {
             let errors: Vec<_> = faults.into_iter().map(|fault| field_fault(fault, about)).collect();
             let detail = match errors.as_slice() {
@@ -115,6 +111,9 @@ fn problem(error: PublishError, about: &About) -> Problem {
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
         error @ PublishError::Contended => Problem::unavailable(&error, 1),
+        PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
+        PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
+        PublishError::Load(error) => unloadable(error),
         PublishError::Database(error) => error.into(),
     }
 }

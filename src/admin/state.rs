@@ -11,8 +11,9 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::current::{Current, Loaded};
+use crate::rulebook::current::{Current, LoadError, Loaded};
 use crate::rulebook::publish::Publisher;
 
 /// Everything the operations need; cloning is cheap.
@@ -61,12 +62,22 @@ impl AdminState {
     ///
     /// # Errors
     /// 404 when there is none for this caller, 5xx when the database fails.
-    pub async fn open(&self, caller: &Caller, code: &str) -> Result<Arc<Loaded>, Problem> {
+    pub async fn open(&self, caller: &Caller, code: &str) -> Result<Loaded, Problem> {
         self.current
             .head(code)
-            .await?
+            .await
+            .map_err(unloadable)?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
             .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+    }
+}
+
+/// A rulebook that cannot be loaded is ours to mend, unless only the database is away.
+#[must_use]
+pub fn unloadable(error: LoadError) -> Problem {
+    match error {
+        LoadError::Database(error) if is_transient(&error) => Problem::unavailable(&*error, 5),
+        error => Problem::internal(&error),
     }
 }
 

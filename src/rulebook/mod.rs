@@ -2,12 +2,7 @@
 //!
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
 
-#[macro_use]
-pub mod rows;
-pub mod compile;
-pub mod current;
 pub mod decision;
 pub mod facts;
-pub mod fault;
 pub mod money;
-pub mod publish;
+pub mod rows;
