@@ -66,7 +66,11 @@ impl Current {
             .max_capacity(MOST_ROWS)
             .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
             .build();
-        Self { read, primary, compiled }
+        Self {
+            read,
+            primary,
+            compiled,
+        }
     }
 
     /// The rulebook of this code at its head; `None` when there is none.
@@ -74,10 +78,16 @@ impl Current {
     /// # Errors
     /// When its rows cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
-        let found = rulebooks::Entity::find().filter(rulebooks::Column::Code.eq(code)).one(&self.read).await?;
+        let found = rulebooks::Entity::find()
+            .filter(rulebooks::Column::Code.eq(code))
+            .one(&self.read)
+            .await?;
         let Some(found) = found else { return Ok(None) };
         let rulebook = self.at(found.id, found.head_revision).await?;
-        Ok(Some(Loaded { rulebook_id: found.id, rulebook }))
+        Ok(Some(Loaded {
+            rulebook_id: found.id,
+            rulebook,
+        }))
     }
 
     /// The rulebook at a revision.
@@ -91,7 +101,10 @@ impl Current {
             return Ok(hit);
         }
         metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "miss").increment(1);
-        self.compiled.try_get_with(key, self.load(rulebook_id, revision)).await.map_err(|error| (*error).clone())
+        self.compiled
+            .try_get_with(key, self.load(rulebook_id, revision))
+            .await
+            .map_err(|error| (*error).clone())
     }
 
     /// Keeps what was just published, so that the next message need not load it.
@@ -109,14 +122,17 @@ impl Current {
         let rows = match self.rows(&self.read, rulebook_id, revision).await? {
             Some(rows) => rows,
             // A replica may lag behind the head that a message read on the primary.
-            None => {
-                self.rows(&self.primary, rulebook_id, revision).await?.ok_or(LoadError::Unknown(revision))?
-            }
+            None => self
+                .rows(&self.primary, rulebook_id, revision)
+                .await?
+                .ok_or(LoadError::Unknown(revision))?,
         };
         let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows))
             .await
             .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
-        compiled.map(Arc::new).map_err(|faults| LoadError::Faults { revision, faults })
+        compiled
+            .map(Arc::new)
+            .map_err(|faults| LoadError::Faults { revision, faults })
     }
 
     async fn rows(

@@ -116,6 +116,8 @@ resources! {
     Cases cases Case "cases" "cases";
 }
 
+pub(crate) use with_row;
+
 /// What holds for the whole rulebook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]

@@ -21,3 +21,20 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The secrets of one purpose that are not retired, oldest first.
+pub async fn active(
+    db: &impl sea_orm::ConnectionTrait,
+    rulebook_id: Uuid,
+    purposes: &[&str],
+) -> Result<Vec<Model>, DbErr> {
+    use sea_orm::QueryOrder as _;
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Purpose.is_in(purposes.iter().copied()))
+        .filter(Column::RetiredAt.is_null())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
