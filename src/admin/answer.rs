@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
-use poem_openapi::ApiResponse;
 use serde_json::Value;
 
 use crate::rulebook::rows::{Row, Stored};
@@ -29,7 +29,9 @@ impl<T: Type> Payload for Json<T> {
 
 impl<T: ToJSON> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        Response::builder().content_type("application/json").body(self.0.to_json_string())
+        Response::builder()
+            .content_type("application/json")
+            .body(self.0.to_json_string())
     }
 }
 
@@ -197,7 +199,10 @@ impl<T: Type> Type for Page<T> {
 impl<T: ToJSON> ToJSON for Page<T> {
     fn to_json(&self) -> Option<Value> {
         let mut page = serde_json::Map::new();
-        page.insert("items".to_owned(), self.items.iter().filter_map(ToJSON::to_json).collect());
+        page.insert(
+            "items".to_owned(),
+            self.items.iter().filter_map(ToJSON::to_json).collect(),
+        );
         if let Some(cursor) = &self.next_cursor {
             page.insert("next_cursor".to_owned(), cursor.clone().into());
         }

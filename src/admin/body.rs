@@ -46,17 +46,26 @@ fn is_json(content_type: &str) -> bool {
 
 async fn value(body: &mut RequestBody) -> Result<Value> {
     use poem::error::ReadBodyError;
-    let bytes = body.take()?.into_bytes_limit(LIMIT).await.map_err(|error| match error {
-        ReadBodyError::PayloadTooLarge => {
-            Problem::new(Code::PayloadTooLarge, format!("The body is larger than the {LIMIT} bytes taken here."))
-        }
-        _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
-    })?;
+    let bytes = body
+        .take()?
+        .into_bytes_limit(LIMIT)
+        .await
+        .map_err(|error| match error {
+            ReadBodyError::PayloadTooLarge => Problem::new(
+                Code::PayloadTooLarge,
+                format!("The body is larger than the {LIMIT} bytes taken here."),
+            ),
+            _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
+        })?;
     if bytes.is_empty() {
         return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
     }
     serde_json::from_slice(&bytes).map_err(|error| {
-        let detail = format!("The body is not JSON: line {}, column {}.", error.line(), error.column());
+        let detail = format!(
+            "The body is not JSON: line {}, column {}.",
+            error.line(),
+            error.column()
+        );
         fault("", "not_json", detail).into()
     })
 }
@@ -86,7 +95,14 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
         let (code, pointer) = match named {
             Some(field) if text.starts_with("unknown field") => {
                 // The path may or may not already end in it.
-                ("unknown_field", if pointer.ends_with(&format!("/{field}")) { pointer } else { format!("{pointer}/{field}") })
+                (
+                    "unknown_field",
+                    if pointer.ends_with(&format!("/{field}")) {
+                        pointer
+                    } else {
+                        format!("{pointer}/{field}")
+                    },
+                )
             }
             Some(field) if text.starts_with("missing field") => ("missing_field", format!("{pointer}/{field}")),
             _ => ("invalid_value", pointer),
@@ -174,7 +190,11 @@ impl<R: Row + Type> ParsePayload for RowBody<R> {
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
         let mut row = object(value(body).await?)?;
         let version = take_version(&mut row)?;
-        Ok(Self { row: Value::Object(row), version, kind: std::marker::PhantomData })
+        Ok(Self {
+            row: Value::Object(row),
+            version,
+            kind: std::marker::PhantomData,
+        })
     }
 }
 
@@ -205,7 +225,11 @@ impl<R: Row + Type> ParsePayload for RowPatch<R> {
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
         let mut patch = object(value(body).await?)?;
         let version = take_version(&mut patch)?;
-        Ok(Self { patch, version, kind: std::marker::PhantomData })
+        Ok(Self {
+            patch,
+            version,
+            kind: std::marker::PhantomData,
+        })
     }
 }
 
@@ -248,14 +272,32 @@ mod tests {
             merge(&mut row, extra);
             read::<Service>(row).map(|_| ()).unwrap_err()
         };
-        assert_eq!(first(&service(json!({"prize_from": "1"}))), ("/prize_from".into(), "unknown_field".into()));
-        assert_eq!(first(&service(json!({"price_from": 1.5}))), ("/price_from".into(), "invalid_value".into()));
-        assert_eq!(first(&service(json!({"keywords": ["a", 2]}))), ("/keywords/1".into(), "invalid_value".into()));
-        assert_eq!(first(&service(json!({"names": {"f/r": 2}}))), ("/names/f~1r".into(), "invalid_value".into()));
-        assert_eq!(first(&service(json!({"rank": null}))), ("/rank".into(), "missing_field".into()));
+        assert_eq!(
+            first(&service(json!({"prize_from": "1"}))),
+            ("/prize_from".into(), "unknown_field".into())
+        );
+        assert_eq!(
+            first(&service(json!({"price_from": 1.5}))),
+            ("/price_from".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"keywords": ["a", 2]}))),
+            ("/keywords/1".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"names": {"f/r": 2}}))),
+            ("/names/f~1r".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"rank": null}))),
+            ("/rank".into(), "missing_field".into())
+        );
         let calendar = json!({"code": "c", "open": {}, "evening_from": "18:00", "evening_until": "22:00", "weekend": [],
             "holidays": [{"date": "2026-01-01", "name": "x", "nom": "y"}]});
-        assert_eq!(first(&read::<Calendar>(calendar).unwrap_err()), ("/holidays/0/nom".into(), "unknown_field".into()));
+        assert_eq!(
+            first(&read::<Calendar>(calendar).unwrap_err()),
+            ("/holidays/0/nom".into(), "unknown_field".into())
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 use std::marker::PhantomData;
 
+use poem_openapi::ApiResponse;
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
-use poem_openapi::ApiResponse;
 use sea_orm::DbErr;
 
 use crate::problem::{Code, Problem, ProblemJson};
@@ -31,9 +31,18 @@ pub struct VersionedWrite;
 
 impl Particular for VersionedWrite {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::StaleVersion, "The row has changed since it was read; read it again."),
-        (Code::RuleFault, "The rulebook would not work with this change; every fault is listed with its place."),
-        (Code::VersionRequired, "A write to an existing row must bring the version that was read."),
+        (
+            Code::StaleVersion,
+            "The row has changed since it was read; read it again.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work with this change; every fault is listed with its place.",
+        ),
+        (
+            Code::VersionRequired,
+            "A write to an existing row must bring the version that was read.",
+        ),
     ];
 }
 
@@ -42,8 +51,14 @@ pub struct RulebookWrite;
 
 impl Particular for RulebookWrite {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "There already is one with this code, or somebody else wrote at the same time."),
-        (Code::RuleFault, "The rulebook would not work like this; every fault is listed with its place."),
+        (
+            Code::Conflict,
+            "There already is one with this code, or somebody else wrote at the same time.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place.",
+        ),
     ];
 }
 
@@ -88,7 +103,9 @@ impl<P: Particular> ApiResponse for Fails<P> {
             }],
             headers: vec![],
         };
-        MetaResponses { responses: P::CODES.iter().map(response).collect() }
+        MetaResponses {
+            responses: P::CODES.iter().map(response).collect(),
+        }
     }
 
     fn register(registry: &mut Registry) {

@@ -91,9 +91,9 @@ pub struct ListQuery(Vec<(String, String)>);
 
 impl<'a> FromRequest<'a> for ListQuery {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let pairs = request.params().map_err(|_| {
-            Problem::new(Code::InvalidParameter, "The query string cannot be read.")
-        })?;
+        let pairs = request
+            .params()
+            .map_err(|_| Problem::new(Code::InvalidParameter, "The query string cannot be read."))?;
         Ok(Self(pairs))
     }
 }
@@ -120,7 +120,11 @@ impl ListQuery {
         let mut seen = Vec::new();
         for (name, value) in &self.0 {
             if seen.contains(&name) {
-                return Err(wrong(&shortened(name), "repeated", format!("`{}` is given twice.", shortened(name))));
+                return Err(wrong(
+                    &shortened(name),
+                    "repeated",
+                    format!("`{}` is given twice.", shortened(name)),
+                ));
             }
             seen.push(name);
             match name.as_str() {
@@ -128,7 +132,11 @@ impl ListQuery {
                 "cursor" => cursor = Some(value),
                 "sort" => {
                     let sort = spec.sorts.iter().find(|sort| *sort == value).ok_or_else(|| {
-                        wrong("sort", "invalid_value", format!("`sort` must be one of: {}.", spec.sorts.join(", ")))
+                        wrong(
+                            "sort",
+                            "invalid_value",
+                            format!("`sort` must be one of: {}.", spec.sorts.join(", ")),
+                        )
                     })?;
                     listing.sort = sort.trim_start_matches('-');
                     listing.descending = sort.starts_with('-');
@@ -155,13 +163,27 @@ impl ListQuery {
 }
 
 fn limit(value: &str) -> Result<u64, Problem> {
-    value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-        wrong("limit", "invalid_value", format!("`limit` must be a whole number from 1 to {MAX_LIMIT}."))
-    })
+    value
+        .parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| {
+            wrong(
+                "limit",
+                "invalid_value",
+                format!("`limit` must be a whole number from 1 to {MAX_LIMIT}."),
+            )
+        })
 }
 
 fn wanted(filter: &Filter, value: &str) -> Result<Wanted, Problem> {
-    let is = |what: &str| wrong(filter.name, "invalid_value", format!("`{}` must be {what}.", filter.name));
+    let is = |what: &str| {
+        wrong(
+            filter.name,
+            "invalid_value",
+            format!("`{}` must be {what}.", filter.name),
+        )
+    };
     match filter.kind {
         // PostgreSQL knows no NUL in texts: nothing stored could match.
         Kind::Text if value.contains('\0') => Err(is("a text without NUL characters")),
@@ -255,7 +277,12 @@ impl Listing {
 
     /// The page made of the rows found, of which there is one more than wanted when there is a next page;
     /// `place` names a row's place.
-    pub fn page<M, T>(&self, mut rows: Vec<M>, place: impl Fn(&M) -> (Value, String), view: impl FnMut(M) -> T) -> Page<T> {
+    pub fn page<M, T>(
+        &self,
+        mut rows: Vec<M>,
+        place: impl Fn(&M) -> (Value, String),
+        view: impl FnMut(M) -> T,
+    ) -> Page<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -263,7 +290,10 @@ impl Listing {
             let (by, id) = place(row);
             BASE64.encode(serde_json::json!([self.sort, self.descending, by, id]).to_string())
         });
-        Page { items: rows.into_iter().map(view).collect(), next_cursor }
+        Page {
+            items: rows.into_iter().map(view).collect(),
+            next_cursor,
+        }
     }
 
     /// The same for rows that are all in memory, each with its sort value and its code.
@@ -325,8 +355,16 @@ mod tests {
     const SPEC: ListSpec = ListSpec {
         sorts: &["code", "-rank"],
         filters: &[
-            Filter { name: "offer", kind: Kind::Choice(&["offered", "refused"]), doc: "" },
-            Filter { name: "since", kind: Kind::Time, doc: "" },
+            Filter {
+                name: "offer",
+                kind: Kind::Choice(&["offered", "refused"]),
+                doc: "",
+            },
+            Filter {
+                name: "since",
+                kind: Kind::Time,
+                doc: "",
+            },
         ],
     };
 
@@ -336,9 +374,15 @@ mod tests {
 
     #[test]
     fn what_a_list_does_not_know_is_refused_with_the_parameter() {
-        for (name, value) in [("limit", "0"), ("limit", "201"), ("sort", "rank"), ("cursor", "x"), ("colour", "red"),
-            ("offer", "maybe"), ("since", "yesterday")]
-        {
+        for (name, value) in [
+            ("limit", "0"),
+            ("limit", "201"),
+            ("sort", "rank"),
+            ("cursor", "x"),
+            ("colour", "red"),
+            ("offer", "maybe"),
+            ("since", "yesterday"),
+        ] {
             let problem = ask(&[(name, value)]).unwrap_err();
             assert_eq!(problem.errors()[0].pointer, name, "{value}");
         }
@@ -347,11 +391,18 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_while_rows_come_and_go() {
-        let rows = |codes: &[&str]| codes.iter().map(|c| (Value::from(*c), (*c).to_owned(), (*c).to_owned())).collect();
+        let rows = |codes: &[&str]| {
+            codes
+                .iter()
+                .map(|c| (Value::from(*c), (*c).to_owned(), (*c).to_owned()))
+                .collect()
+        };
         let first = ask(&[("limit", "2")]).unwrap().page_of(rows(&["b", "d", "f"]));
         assert_eq!(first.items, ["b", "d"]);
         let cursor = first.next_cursor.unwrap();
-        let second = ask(&[("limit", "2"), ("cursor", &cursor)]).unwrap().page_of(rows(&["a", "c", "e", "f"]));
+        let second = ask(&[("limit", "2"), ("cursor", &cursor)])
+            .unwrap()
+            .page_of(rows(&["a", "c", "e", "f"]));
         assert_eq!(second.items, ["e", "f"]);
         assert_eq!(second.next_cursor, None);
         assert!(ask(&[("sort", "-rank"), ("cursor", &cursor)]).is_err());

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::state::{AdminState, unloadable};
 use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
-use crate::rulebook::compile::{CaseResult, Fault};
+use crate::rulebook::Fault;
+use crate::rulebook::cases::{CaseResult, Mismatch};
 use crate::rulebook::publish::{Author, ChangeSet, Edit, Expected, PublishError, Published};
 use crate::rulebook::rows::Resource;
 
@@ -27,7 +27,10 @@ pub async fn publish(
 ) -> Result<Published, Problem> {
     let about = About::of(&edit);
     let publisher = Arc::clone(&state.publisher);
-    let change = ChangeSet { edits: vec![edit], comment };
+    let change = ChangeSet {
+        edits: vec![edit],
+        comment,
+    };
     let task = tokio::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
     finished(task.await, &about)
 }
@@ -57,12 +60,25 @@ pub struct About {
 
 impl About {
     fn of(edit: &Edit) -> Self {
-        let (Edit::Put { resource, code, expected, .. } | Edit::Delete { resource, code, expected }) = edit;
+        let (Edit::Put {
+            resource,
+            code,
+            expected,
+            ..
+        }
+        | Edit::Delete {
+            resource,
+            code,
+            expected,
+        }) = edit;
         let expected = match expected {
             Expected::Version(version) => Some(*version),
             Expected::Absent | Expected::Any => None,
         };
-        Self { row: Some((*resource, code.clone())), expected }
+        Self {
+            row: Some((*resource, code.clone())),
+            expected,
+        }
     }
 }
 
@@ -74,7 +90,9 @@ pub fn finished(
     outcome: Result<Result<Published, PublishError>, tokio::task::JoinError>,
     about: &About,
 ) -> Result<Published, Problem> {
-    outcome.map_err(|error| Problem::internal(&error))?.map_err(|error| problem(error, about))
+    outcome
+        .map_err(|error| Problem::internal(&error))?
+        .map_err(|error| problem(error, about))
 }
 
 /// A row, in words.
@@ -86,28 +104,41 @@ pub fn named(resource: Resource, code: &str) -> String {
 fn problem(error: PublishError, about: &About) -> Problem {
     match error {
         PublishError::UnknownRulebook => Problem::not_found("such rulebook"),
-        PublishError::Stale { resource, code, current } => {
-            versions::stale(&named(resource, &code), about.expected.unwrap_or_default(), current)
-        }
+        PublishError::Stale {
+            resource,
+            code,
+            current,
+        } => versions::stale(&named(resource, &code), about.expected.unwrap_or_default(), current),
         PublishError::Missing { resource, code } => match about.expected {
             Some(version) => versions::stale(&named(resource, &code), version, None),
             None => Problem::not_found(named(resource, &code)),
         },
-        PublishError::Exists { resource, code, version } => Problem::new(
+        PublishError::Exists {
+            resource,
+            code,
+            version,
+        } => Problem::new(
             Code::StaleVersion,
-            format!("The {} was made by somebody else in the meantime, at version {version}.", named(resource, &code)),
+            format!(
+                "The {} was made by somebody else in the meantime, at version {version}.",
+                named(resource, &code)
+            ),
         ),
         PublishError::Faults(faults) => {
             let errors: Vec<_> = faults.into_iter().map(|fault| field_fault(fault, about)).collect();
             let detail = match errors.as_slice() {
                 [one] => one.detail.clone(),
-                many => format!("The change has {} faults; `errors` lists each with its place.", many.len()),
+                many => format!(
+                    "The change has {} faults; `errors` lists each with its place.",
+                    many.len()
+                ),
             };
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
         PublishError::CasesFailed(cases) => {
             let errors: Vec<_> = cases.iter().flat_map(case_faults).collect();
-            let detail = "With this change the rulebook no longer decides as its cases expect; change the case or the rule.";
+            let detail =
+                "With this change the rulebook no longer decides as its cases expect; change the case or the rule.";
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
         error @ PublishError::Contended => Problem::unavailable(&error, 1),
@@ -120,9 +151,15 @@ fn problem(error: PublishError, about: &About) -> Problem {
 
 /// In the row being written, the place is a field of the body; elsewhere it is the other row's.
 fn field_fault(fault: Fault, about: &About) -> FieldFault {
-    let own = about.row.as_ref().is_some_and(|(resource, code)| *resource == fault.resource && *code == fault.code);
-    let pointer =
-        if own { format!("/{}", fault.column) } else { format!("{}/{}/{}", fault.resource.path(), fault.code, fault.column) };
+    let own = about
+        .row
+        .as_ref()
+        .is_some_and(|(resource, code)| *resource == fault.resource && *code == fault.code);
+    let pointer = if own {
+        format!("/{}", fault.column)
+    } else {
+        format!("{}/{}/{}", fault.resource.path(), fault.code, fault.column)
+    };
     let place = match (fault.line, fault.position) {
         (Some(line), Some(position)) => format!("line {line}, column {position}: "),
         (Some(line), None) => format!("line {line}: "),
@@ -132,16 +169,20 @@ fn field_fault(fault: Fault, about: &About) -> FieldFault {
 }
 
 fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
-    let told = |value: &Value| value.to_string();
-    case.failures
-        .iter()
-        .map(|(place, expected, got)| {
-            let got = got.as_ref().map_or_else(|| "nothing".to_owned(), told);
-            FieldFault::new(
-                format!("cases/{}/expect/{}", case.code, place.replace('~', "~0").replace('/', "~1")),
-                "case_failed",
-                format!("The case `{}` expects {} at `{place}` and got {got}.", case.code, told(expected)),
-            )
-        })
-        .collect()
+    let told = |mismatch: &Mismatch| {
+        let place = &mismatch.place;
+        FieldFault::new(
+            format!(
+                "cases/{}/expect/{}",
+                case.code,
+                place.replace('~', "~0").replace('/', "~1")
+            ),
+            "case_failed",
+            format!(
+                "The case `{}` expects {} at `{place}` and got {}.",
+                case.code, mismatch.expected, mismatch.got
+            ),
+        )
+    };
+    case.mismatches.iter().map(told).collect()
 }

@@ -6,8 +6,8 @@ use super::list::{Filter, Kind, ListSpec};
 use super::rule_rows::{AdminRow, RowsApi};
 use super::state::AdminState;
 use crate::rulebook::rows::{
-    Adjustment, Area, AssistantRule, Calendar, Case, Contact, FactMapping, PriorityRule, Script, Service, Tax, Template,
-    Tool,
+    Adjustment, Area, AssistantRule, Calendar, Case, Contact, FactMapping, PriorityRule, Script, Service, Tax,
+    Template, Tool,
 };
 
 /// What the document says of a kind of row.
@@ -28,11 +28,19 @@ pub struct Told {
 }
 
 const fn text(name: &'static str, doc: &'static str) -> Filter {
-    Filter { name, kind: Kind::Text, doc }
+    Filter {
+        name,
+        kind: Kind::Text,
+        doc,
+    }
 }
 
 const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'static str) -> Filter {
-    Filter { name, kind: Kind::Choice(choices), doc }
+    Filter {
+        name,
+        kind: Kind::Choice(choices),
+        doc,
+    }
 }
 
 const BY_CODE: &[&str] = &["code", "-code"];

@@ -41,7 +41,10 @@ impl<R> RowsApi<R> {
     /// The operations, working with `state`.
     #[must_use]
     pub const fn new(state: AdminState) -> Self {
-        Self { state, kind: PhantomData }
+        Self {
+            state,
+            kind: PhantomData,
+        }
     }
 }
 
@@ -55,10 +58,17 @@ enum Group {
 impl<R: AdminRow> RowsApi<R> {
     /// List
     #[oai(path = "/", method = "get")]
-    async fn list(&self, key: Key<Viewer>, rulebook: InRulebook, query: ListQuery) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
+    async fn list(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
         let listing = query.read(&R::LIST)?;
         let loaded = self.state.open(&key, &rulebook.0).await?;
-        let rows = R::table(loaded.rulebook.rows()).values().map(|stored| Versioned::of(stored.as_ref()));
+        let rows = R::table(loaded.rulebook.rows())
+            .values()
+            .map(|stored| Versioned::of(stored.as_ref()));
         let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
             let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
             (row.value()[listing.sort].clone(), code, row)
@@ -77,7 +87,10 @@ impl<R: AdminRow> RowsApi<R> {
     ) -> Result<FoundRow<Versioned<R>>, Fails<Usual>> {
         let loaded = self.state.open(&key, &rulebook.0).await?;
         let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        Ok(FoundRow::Found(super::answer::Json(Versioned::of(stored)), etag(stored.version)))
+        Ok(FoundRow::Found(
+            super::answer::Json(Versioned::of(stored)),
+            etag(stored.version),
+        ))
     }
 
     /// Put
@@ -102,14 +115,21 @@ impl<R: AdminRow> RowsApi<R> {
         let loaded = self.state.open(&key, &rulebook.0).await?;
         let row = with_code(body.row, &code.0)?;
         let row = canonical::<R>(row)?;
-        let said = Precondition { body: body.version, if_match: if_match.0, if_none_match: if_none_match.0 };
+        let said = Precondition {
+            body: body.version,
+            if_match: if_match.0,
+            if_none_match: if_none_match.0,
+        };
         let comment = checked_comment(comment.0)?;
         let current = find::<R>(&loaded, &code.0).map(|stored| stored.version);
         if current.is_none() {
             check_code(&code.0)?;
         }
         let stored = self.write(&key, &loaded, &code.0, row, &said, current, comment).await?;
-        let answer = (super::answer::Json(Versioned::of(stored.as_ref())), etag(stored.version));
+        let answer = (
+            super::answer::Json(Versioned::of(stored.as_ref())),
+            etag(stored.version),
+        );
         Ok(match current {
             Some(_) => PutRow::Replaced(answer.0, answer.1),
             None => PutRow::Created(answer.0, answer.1),
@@ -136,10 +156,19 @@ impl<R: AdminRow> RowsApi<R> {
         let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
         body::merge(&mut row, Value::Object(body.patch));
         let row = canonical::<R>(with_code(row, &code.0)?)?;
-        let said = Precondition { body: body.version, if_match: if_match.0, if_none_match: None };
+        let said = Precondition {
+            body: body.version,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
         let comment = checked_comment(comment.0)?;
-        let stored = self.write(&key, &loaded, &code.0, row, &said, Some(stored.version), comment).await?;
-        Ok(FoundRow::Found(super::answer::Json(Versioned::of(stored.as_ref())), etag(stored.version)))
+        let stored = self
+            .write(&key, &loaded, &code.0, row, &said, Some(stored.version), comment)
+            .await?;
+        Ok(FoundRow::Found(
+            super::answer::Json(Versioned::of(stored.as_ref())),
+            etag(stored.version),
+        ))
     }
 
     /// Delete
@@ -160,9 +189,17 @@ impl<R: AdminRow> RowsApi<R> {
     ) -> Result<Gone, Fails<VersionedWrite>> {
         let loaded = self.state.open(&key, &rulebook.0).await?;
         let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        let said = Precondition { body: version.0, if_match: if_match.0, if_none_match: None };
+        let said = Precondition {
+            body: version.0,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
         let expected = expected(&said, Some(stored.version), &named(R::RESOURCE, &code.0))?;
-        let edit = Edit::Delete { resource: R::RESOURCE, code: code.0, expected };
+        let edit = Edit::Delete {
+            resource: R::RESOURCE,
+            code: code.0,
+            expected,
+        };
         let comment = checked_comment(comment.0)?;
         publishing::publish(&self.state, loaded.rulebook_id, edit, comment, key.author()).await?;
         Ok(Gone::Gone)
@@ -201,9 +238,17 @@ pub async fn write<R: Row>(
     comment: String,
 ) -> Result<Arc<Stored<R>>, Problem> {
     let expected = expected(said, current, &named(R::RESOURCE, code))?;
-    let edit = Edit::Put { resource: R::RESOURCE, code: code.to_owned(), row, expected };
+    let edit = Edit::Put {
+        resource: R::RESOURCE,
+        code: code.to_owned(),
+        row,
+        expected,
+    };
     let published: Published = publishing::publish(state, loaded.rulebook_id, edit, comment, caller.author()).await?;
-    R::table(published.rulebook.rows()).get(code).cloned().ok_or_else(|| missing::<R>(code))
+    R::table(published.rulebook.rows())
+        .get(code)
+        .cloned()
+        .ok_or_else(|| missing::<R>(code))
 }
 
 fn find<'a, R: Row>(loaded: &'a Loaded, code: &str) -> Option<&'a Stored<R>> {
@@ -223,8 +268,15 @@ fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
             }
             Some(own) if own == code => {}
             Some(_) => {
-                let detail = format!("`code` must be `{}`, as in the path; a row cannot be renamed.", shortened(code));
-                return Err(Problem::invalid_body(vec![FieldFault::new("/code", "contradiction", detail)]));
+                let detail = format!(
+                    "`code` must be `{}`, as in the path; a row cannot be renamed.",
+                    shortened(code)
+                );
+                return Err(Problem::invalid_body(vec![FieldFault::new(
+                    "/code",
+                    "contradiction",
+                    detail,
+                )]));
             }
         }
     }
@@ -238,7 +290,11 @@ fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
 pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
     if has_nul(&row) {
         let detail = "Texts cannot hold NUL characters.";
-        return Err(Problem::invalid_body(vec![FieldFault::new("", "invalid_value", detail)]));
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "",
+            "invalid_value",
+            detail,
+        )]));
     }
     let row: R = body::read(row)?;
     serde_json::to_value(row).map_err(|error| Problem::internal(&error))
@@ -256,12 +312,18 @@ fn has_nul(value: &Value) -> bool {
 /// A new code is one that can stand in paths, conditions and file names.
 fn check_code(code: &str) -> Result<(), Problem> {
     let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if (1..=64).contains(&code.len()) && code.chars().all(fit) && code.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+    if (1..=64).contains(&code.len()) && code.chars().all(fit) && code.starts_with(|c: char| c.is_ascii_alphanumeric())
+    {
         return Ok(());
     }
     let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";
-    Err(Problem::new(Code::InvalidParameter, detail)
-        .with_errors(vec![FieldFault::new("code", "invalid_value", detail)]))
+    Err(
+        Problem::new(Code::InvalidParameter, detail).with_errors(vec![FieldFault::new(
+            "code",
+            "invalid_value",
+            detail,
+        )]),
+    )
 }
 
 /// What was done, for the list of revisions.
@@ -274,6 +336,11 @@ pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
         return Ok(comment);
     }
     let detail = "`comment` has at most 500 characters.";
-    Err(Problem::new(Code::InvalidParameter, detail)
-        .with_errors(vec![FieldFault::new("comment", "invalid_value", detail)]))
+    Err(
+        Problem::new(Code::InvalidParameter, detail).with_errors(vec![FieldFault::new(
+            "comment",
+            "invalid_value",
+            detail,
+        )]),
+    )
 }

@@ -20,7 +20,9 @@ pub fn service(state: AdminState) -> impl IntoEndpoint {
     Route::new()
         .at(
             "/openapi.json",
-            poem::get(make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()))),
+            poem::get(make_sync(move |_| {
+                Response::builder().content_type("application/json").body(text.clone())
+            })),
         )
         .nest("/", api)
         .data(state)

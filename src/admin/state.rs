@@ -45,7 +45,15 @@ impl AdminState {
         clock: Clock,
         public_url: Option<String>,
     ) -> Self {
-        Self { db, read, publisher, current, clock, public_url, last_use: LastUse::default() }
+        Self {
+            db,
+            read,
+            publisher,
+            current,
+            clock,
+            public_url,
+            last_use: LastUse::default(),
+        }
     }
 
     /// Where what was just written is already seen: not a replica. SQLite's readers see every commit, and its one
@@ -106,7 +114,10 @@ impl<'a> ApiExtractor<'a> for InRulebook {
     }
 
     fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(String::schema_ref().merge(MetaSchema { example: Some("default".into()), ..MetaSchema::ANY }))
+        Some(String::schema_ref().merge(MetaSchema {
+            example: Some("default".into()),
+            ..MetaSchema::ANY
+        }))
     }
 
     fn param_raw_type(&self) -> Option<&String> {

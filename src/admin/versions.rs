@@ -25,7 +25,10 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
     let brought = brought(said)?;
     if let Some(value) = &said.if_none_match {
         if value.trim() != "*" {
-            return Err(Problem::new(Code::InvalidParameter, "`If-None-Match` on a write can only be `*`."));
+            return Err(Problem::new(
+                Code::InvalidParameter,
+                "`If-None-Match` on a write can only be `*`.",
+            ));
         }
         return match current {
             None if brought.is_none() => Ok(Expected::Absent),
@@ -73,10 +76,20 @@ fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
 fn parse(header: &str) -> Result<i64, Problem> {
     let text = header.trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
-    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let text = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
     text.parse().ok().filter(|version| *version >= 0).ok_or_else(|| {
-        Problem::new(Code::InvalidParameter, "`If-Match` must be the ETag of the row that was read, as `\"7\"`.")
-            .with_errors(vec![FieldFault::new("If-Match", "invalid_value", "Expected one ETag, as `\"7\"`.")])
+        Problem::new(
+            Code::InvalidParameter,
+            "`If-Match` must be the ETag of the row that was read, as `\"7\"`.",
+        )
+        .with_errors(vec![FieldFault::new(
+            "If-Match",
+            "invalid_value",
+            "Expected one ETag, as `\"7\"`.",
+        )])
     })
 }
 
@@ -85,7 +98,11 @@ mod tests {
     use super::*;
 
     fn said(body: Option<i64>, if_match: Option<&str>, if_none_match: Option<&str>) -> Precondition {
-        Precondition { body, if_match: if_match.map(Into::into), if_none_match: if_none_match.map(Into::into) }
+        Precondition {
+            body,
+            if_match: if_match.map(Into::into),
+            if_none_match: if_none_match.map(Into::into),
+        }
     }
 
     fn code(said: &Precondition, current: Option<i64>) -> Result<Expected, Code> {
@@ -103,7 +120,11 @@ mod tests {
 
     #[test]
     fn the_version_may_come_in_the_body_or_in_the_header_but_not_two_different_ones() {
-        for good in [said(Some(3), None, None), said(None, Some("\"3\""), None), said(Some(3), Some("W/\"3\""), None)] {
+        for good in [
+            said(Some(3), None, None),
+            said(None, Some("\"3\""), None),
+            said(Some(3), Some("W/\"3\""), None),
+        ] {
             assert_eq!(code(&good, Some(3)), Ok(Expected::Version(3)));
             assert_eq!(code(&good, Some(4)), Err(Code::StaleVersion));
             assert_eq!(code(&good, None), Err(Code::StaleVersion));

@@ -66,7 +66,9 @@ pub async fn any<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
-    Entity::insert(key.into_active_model().reset_all()).exec_without_returning(tx).await?;
+    Entity::insert(key.into_active_model().reset_all())
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
@@ -75,7 +77,10 @@ pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
 /// # Errors
 /// When the database fails.
 pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Result<bool, DbErr> {
-    let change = ActiveModel { revoked_at: Set(Some(at)), ..Default::default() };
+    let change = ActiveModel {
+        revoked_at: Set(Some(at)),
+        ..Default::default()
+    };
     let done = Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(id))
@@ -90,7 +95,14 @@ pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Re
 /// # Errors
 /// When the database fails.
 pub async fn touch(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Result<(), DbErr> {
-    let change = ActiveModel { last_used_at: Set(Some(at)), ..Default::default() };
-    Entity::update_many().set(change).filter(Column::Id.eq(id)).exec(tx).await?;
+    let change = ActiveModel {
+        last_used_at: Set(Some(at)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id))
+        .exec(tx)
+        .await?;
     Ok(())
 }

@@ -5,10 +5,8 @@
 
 use sea_orm::sea_query::{Condition, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order,
-    QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
-
 
 /// How a list is sorted: by a column whose values never change, then by id.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +37,24 @@ where
 {
     let order = if sorting.descending { Order::Desc } else { Order::Asc };
     let beyond = |column: E::Column, value: Value| -> SimpleExpr {
-        if sorting.descending { column.lt(value) } else { column.gt(value) }
+        if sorting.descending {
+            column.lt(value)
+        } else {
+            column.gt(value)
+        }
     };
     let query = match after {
         None => query,
         Some((by, id)) => query.filter(
-            Condition::any().add(beyond(sorting.by, by.clone())).add(
-                Condition::all().add(sorting.by.eq(by)).add(beyond(sorting.id, id)),
-            ),
+            Condition::any()
+                .add(beyond(sorting.by, by.clone()))
+                .add(Condition::all().add(sorting.by.eq(by)).add(beyond(sorting.id, id))),
         ),
     };
-    query.order_by(sorting.by, order.clone()).order_by(sorting.id, order).limit(limit + 1).all(db).await
+    query
+        .order_by(sorting.by, order.clone())
+        .order_by(sorting.id, order)
+        .limit(limit + 1)
+        .all(db)
+        .await
 }
