@@ -177,7 +177,7 @@ async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Prob
     let text = bearer(request).ok_or_else(Problem::unauthorized)?;
     let prefix = keys::prefix_of(text).ok_or_else(Problem::unauthorized)?;
     let now = state.clock.now();
-    let found = api_keys::by_prefix(state.latest(), prefix).await?;
+    let found = api_keys::by_prefix(state.latest(), &prefix).await?;
     let key = found
         .into_iter()
         .find(|key| keys::matches(&key.hash, text))

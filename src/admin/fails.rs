@@ -32,10 +32,6 @@ pub struct VersionedWrite;
 impl Particular for VersionedWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
-            Code::Conflict,
-            "The row is still used by others, or was made by somebody else at the same time.",
-        ),
-        (
             Code::StaleVersion,
             "The row has changed since it was read; read it again.",
         ),

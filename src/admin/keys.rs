@@ -46,10 +46,11 @@ impl NewKey {
         ))
     }
 
-    /// A key that somebody chose, as the first one of an installation; `None` when it has not the form of a key.
+    /// A key that somebody chose, as the first one of an installation; none when it is shorter than 16 characters,
+    /// longer than 256, or has others than printable ASCII.
     #[must_use]
     pub fn given(text: &str) -> Option<Self> {
-        let prefix = prefix_of(text)?.to_owned();
+        let prefix = prefix_of(text)?;
         Some(Self::from_text(text.to_owned(), prefix))
     }
 
@@ -59,15 +60,19 @@ impl NewKey {
     }
 }
 
-/// The part by which a key is found, when the text has the form of a key.
+/// The part by which a key is found; none for what cannot be a key. A key that somebody chose may have another form:
+/// it is found by the beginning of its hash.
 #[must_use]
-pub fn prefix_of(text: &str) -> Option<&str> {
-    let mut parts = text.split('_');
-    let (mark, prefix, secret) = (parts.next()?, parts.next()?, parts.next()?);
-    let plain = |part: &str, bytes: std::ops::RangeInclusive<usize>| {
-        bytes.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+pub fn prefix_of(text: &str) -> Option<String> {
+    if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let ours = || {
+        let (prefix, secret) = text.strip_prefix(MARK)?.strip_prefix('_')?.split_once('_')?;
+        let hexadecimal = |part: &str, bytes: usize| part.len() == 2 * bytes && hex::decode(part).is_ok();
+        (hexadecimal(prefix, PREFIX_BYTES) && hexadecimal(secret, SECRET_BYTES)).then(|| prefix.to_owned())
     };
-    (mark == MARK && plain(prefix, 1..=32) && plain(secret, 32..=128) && parts.next().is_none()).then_some(prefix)
+    Some(ours().unwrap_or_else(|| hex::encode(hash(text).get(..PREFIX_BYTES).unwrap_or_default())))
 }
 
 /// What is stored of a key.
@@ -89,22 +94,22 @@ mod tests {
     #[test]
     fn a_new_key_is_found_by_its_prefix_and_known_by_its_hash() {
         let key = NewKey::random().unwrap();
-        assert_eq!(prefix_of(&key.text), Some(key.prefix.as_str()));
+        assert_eq!(prefix_of(&key.text), Some(key.prefix.clone()));
         assert!(matches(&key.hash, &key.text));
         assert!(!matches(&key.hash, &NewKey::random().unwrap().text));
         assert_eq!(key.text.len(), "rb_".len() + 12 + 1 + 64);
     }
 
     #[test]
-    fn what_has_not_the_form_of_a_key_is_not_looked_for() {
-        for text in [
-            "",
-            "rb",
-            "rb__",
-            "rb_a_b",
-            "xx_abcdef_0123456789abcdef0123456789abcdef",
-            "rb_a b_0123456789abcdef0123456789abcdef",
-        ] {
+    fn a_chosen_key_is_found_as_well() {
+        let key = NewKey::given("test-admin-key-0123456789").unwrap();
+        assert_eq!(prefix_of(&key.text), Some(key.prefix.clone()));
+        assert!(matches(&key.hash, &key.text));
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_not_looked_for() {
+        for text in ["", "rb__", "too short", "with a space in the middle", &"x".repeat(257), "clé-clé-clé-clé-clé"] {
             assert_eq!(prefix_of(text), None, "{text}");
         }
     }

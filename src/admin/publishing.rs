@@ -4,15 +4,13 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::state::AdminState;
+use super::state::{AdminState, unloadable};
 use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::Fault;
 use crate::rulebook::cases::{CaseResult, Mismatch};
-use crate::rulebook::current::LoadError;
-use crate::rulebook::fault::Fault;
 use crate::rulebook::publish::{Author, ChangeSet, Edit, Expected, PublishError, Published};
 use crate::rulebook::rows::Resource;
 
@@ -126,9 +124,6 @@ fn problem(error: PublishError, about: &About) -> Problem {
                 named(resource, &code)
             ),
         ),
-        PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
-        PublishError::RulebookExists => Problem::new(Code::Conflict, "A rulebook of this code exists."),
-        PublishError::Load(error) => loading(&error),
         PublishError::Faults(faults) => {
             let errors: Vec<_> = faults.into_iter().map(|fault| field_fault(fault, about)).collect();
             let detail = match errors.as_slice() {
@@ -147,6 +142,9 @@ fn problem(error: PublishError, about: &About) -> Problem {
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
         error @ PublishError::Contended => Problem::unavailable(&error, 1),
+        PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
+        PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
+        PublishError::Load(error) => unloadable(error),
         PublishError::Database(error) => error.into(),
     }
 }
@@ -171,34 +169,20 @@ fn field_fault(fault: Fault, about: &About) -> FieldFault {
 }
 
 fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
-    let told = |value: &Value| value.to_string();
-    case.mismatches
-        .iter()
-        .map(|Mismatch { place, expected, got }| {
-            FieldFault::new(
-                format!(
-                    "cases/{}/expect/{}",
-                    case.code,
-                    place.replace('~', "~0").replace('/', "~1")
-                ),
-                "case_failed",
-                format!(
-                    "The case `{}` expects {} at `{place}` and got {}.",
-                    case.code,
-                    told(expected),
-                    told(got)
-                ),
-            )
-        })
-        .collect()
-}
-
-/// A revision that cannot be loaded, as a problem.
-#[must_use]
-pub fn loading(error: &LoadError) -> Problem {
-    match error {
-        LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
-        LoadError::Faults { .. } => Problem::internal(error),
-        LoadError::Database(_) => Problem::unavailable(error, 1),
-    }
+    let told = |mismatch: &Mismatch| {
+        let place = &mismatch.place;
+        FieldFault::new(
+            format!(
+                "cases/{}/expect/{}",
+                case.code,
+                place.replace('~', "~0").replace('/', "~1")
+            ),
+            "case_failed",
+            format!(
+                "The case `{}` expects {} at `{place}` and got {}.",
+                case.code, mismatch.expected, mismatch.got
+            ),
+        )
+    };
+    case.mismatches.iter().map(told).collect()
 }

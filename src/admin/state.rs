@@ -10,10 +10,10 @@ use sea_orm::{DatabaseConnection, DbBackend};
 
 use super::auth::Caller;
 use super::last_use::LastUse;
-use super::publishing;
 use crate::clock::Clock;
+use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::current::{Current, Loaded};
+use crate::rulebook::current::{Current, LoadError, Loaded};
 use crate::rulebook::publish::Publisher;
 
 /// Everything the operations need; cloning is cheap.
@@ -74,9 +74,18 @@ impl AdminState {
         self.current
             .head(code)
             .await
-            .map_err(|error| publishing::loading(&error))?
+            .map_err(unloadable)?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
             .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+    }
+}
+
+/// A rulebook that cannot be loaded is ours to mend, unless only the database is away.
+#[must_use]
+pub fn unloadable(error: LoadError) -> Problem {
+    match error {
+        LoadError::Database(error) if is_transient(&error) => Problem::unavailable(&*error, 5),
+        error => Problem::internal(&error),
     }
 }
 
