@@ -5,21 +5,34 @@
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{Endpoint, EndpointExt as _, Response, Route, Server, listener::TcpAcceptor};
+use poem::{Endpoint, EndpointExt as _, Response, Route, Server, listener::TcpAcceptor, post};
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    accounts::accounts,
+    admin::{self, AdminState},
+    bootstrap::{self, BootstrapError},
     clock::Clock,
     edge::{self, AllowedMethods, RateLimiter, rate_limit::Allowance},
+    first_start::NewSecrets,
     health::{self, Checks, Pools},
-    settings::Settings,
+    keys::KeyError,
+    outbox::{Outbox, OutboxError, OutboxSettings},
+    rulebook::{current::Current, publish::Publisher},
+    settings::{Settings, Worker},
     store::{
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
     },
     telemetry::metrics,
+    webhook::{
+        access::Accesses,
+        receive::{Webhook, receive_default, receive_for},
+        secret::Secret,
+        transact::Intake,
+    },
 };
 
 /// How long requests and tasks may take to end once the server is told to stop.
@@ -36,6 +49,15 @@ pub enum AppError {
     /// The schema cannot be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The key that seals secrets cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What a first start makes could not be made.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// The outbox cannot work.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The address is taken or not ours.
     #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
     Listen {
@@ -61,6 +83,16 @@ pub struct App {
     pub db: DatabaseConnection,
     /// For what only reads.
     pub read: DatabaseConnection,
+    /// Compiled rulebooks.
+    pub current: Current,
+    /// Makes revisions.
+    pub publisher: Publisher,
+    /// Texts on their way.
+    pub outbox: Outbox,
+    /// Who may speak for which rulebook.
+    pub accesses: Accesses,
+    /// Secrets that this start made, to be shown this once.
+    pub new_secrets: Arc<NewSecrets>,
     /// What one address may send to the webhooks.
     pub limiter: Arc<RateLimiter>,
     /// What must hold before traffic is welcome.
@@ -84,7 +116,32 @@ impl App {
         let (db, read) = (connections.write, connections.read);
         let checks = Checks::of_database(&db, &read).with_migrations(&read);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
+        let key = bootstrap::secret_key(&settings)?;
+        let current = Current::new(read.clone(), db.clone());
+        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone());
+        let new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
+        let set = settings
+            .vapi_secret
+            .as_ref()
+            .map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()));
+        let accesses = Accesses::new(db.clone(), key.clone(), set);
+        let outbox_settings = OutboxSettings {
+            twilio_base_url: settings.twilio_base_url.clone(),
+            public_url: settings.public_url.clone(),
+            ..OutboxSettings::default()
+        };
+        let outbox = Outbox::new(
+            db.clone(),
+            clock.clone(),
+            accounts(&settings, read.clone(), key),
+            outbox_settings,
+        )?;
         Ok(Self {
+            current,
+            publisher,
+            outbox,
+            accesses,
+            new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
             clock,
             db,
@@ -141,14 +198,37 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         write: app.db.clone(),
         read: app.read.clone(),
     };
-    // Vapi's server URL goes here:      .nest("/webhooks/vapi", webhook::routes(app))
-    // Twilio's callbacks go here:       .nest("/webhooks/twilio", outbox::callbacks(app))
-    // The admin API goes here:          .nest("/admin/v1", admin::service(app)), its pages at /docs and /openapi.json
+    let webhook = Webhook {
+        accesses: app.accesses.clone(),
+        intake: Intake {
+            db: app.db.clone(),
+            current: app.current.clone(),
+            outbox: app.outbox.clone(),
+            clock: app.clock.clone(),
+        },
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        tasks: app.tasks.clone(),
+    };
+    let state = AdminState::new(
+        app.db.clone(),
+        app.read.clone(),
+        Arc::new(app.publisher.clone()),
+        Arc::new(app.current.clone()),
+        app.clock.clone(),
+        app.settings.public_url.clone(),
+    );
     let routes = Route::new()
+        .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
+        .nest("/", admin::service(state))
         .nest("/health", health::routes(app.checks.clone()))
         .at("/metrics", health::metrics_route(pools))
         .map_to_response();
     let allowed = AllowedMethods::default()
+        .with("/webhooks/vapi", "POST")
+        .with("/webhooks/vapi/:rulebook", "POST")
+        .with_document("", &admin::document())
         .with("/health/live", "GET, HEAD")
         .with("/health/ready", "GET, HEAD")
         .with("/metrics", "GET, HEAD");
@@ -157,7 +237,10 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
 
 /// Background work, each in a task that ends when the server stops.
 fn start_workers(app: &App) {
-    // The outbox goes here, when app.settings.workers has Worker::Outbox.
+    if app.settings.workers.contains(&Worker::Outbox) {
+        let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
+        app.tasks.spawn(async move { outbox.run(stop).await });
+    }
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

@@ -12,7 +12,7 @@ use tokio::signal;
 use crate::{
     app::App,
     clock::Clock,
-    first_start::{self, NewSecrets},
+    first_start,
     settings::{Flags, Settings, flags},
     store::migrate,
     telemetry,
@@ -79,8 +79,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let app = App::start(settings, Clock::system()).await?;
     let listener = app.listen().await?;
     let listening = listener.local_addr().context("the listener has no address")?;
-    // What the first start makes comes here.
-    print(&first_start::welcome(&app.settings, listening, &NewSecrets::default()))?;
+    print(&first_start::welcome(&app.settings, listening, &app.new_secrets))?;
     app.serve(listener, stop).await?;
     Ok(())
 }

@@ -3,8 +3,10 @@
 //! A message meets `edge`, then `webhook`, which asks `rulebook` and leaves a text in `outbox`; people meet `admin`.
 //! `app` puts it all together.
 
+pub mod accounts;
 pub mod admin;
 pub mod app;
+pub mod bootstrap;
 pub mod cli;
 pub mod clock;
 pub mod edge;
