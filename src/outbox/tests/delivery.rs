@@ -29,13 +29,24 @@ async fn after_429_twice_one_text_is_accepted_and_three_attempts_are_on_record()
         world.after(TimeDelta::seconds(1), &outbox).await;
 
         let (state, outcomes) = world.story(id).await;
-        assert_eq!((state.as_str(), outcomes.join(" ")), ("accepted", "retry retry accepted".to_owned()));
+        assert_eq!(
+            (state.as_str(), outcomes.join(" ")),
+            ("accepted", "retry retry accepted".to_owned())
+        );
         let row = world.row(id).await;
         assert_eq!(row.provider_id.as_deref(), Some("SM00000000000000000000000000000001"));
-        assert_eq!((row.provider_status.as_deref(), row.error, row.attempts), (Some("queued"), None, 3));
+        assert_eq!(
+            (row.provider_status.as_deref(), row.error, row.attempts),
+            (Some("queued"), None, 3)
+        );
         assert_eq!(world.notices().await, []);
-        let attempts = sms_attempts::of_message(&world.db, world.rulebook_id, id).await.unwrap();
-        assert_eq!((attempts[0].http_status, attempts[0].error_code), (Some(429), Some(20429)));
+        let attempts = sms_attempts::of_message(&world.db, world.rulebook_id, id)
+            .await
+            .unwrap();
+        assert_eq!(
+            (attempts[0].http_status, attempts[0].error_code),
+            (Some(429), Some(20429))
+        );
         assert!(attempts.iter().all(|attempt| attempt.finished_at.is_some()));
     }
 }
@@ -56,7 +67,10 @@ async fn a_text_is_posted_as_twilio_wants_it() {
         let callback = format!("https://ringbook.example.invalid/webhooks/twilio/status/{id}");
         assert_eq!(posted.field("StatusCallback"), Some(callback.as_str()));
         let reference = world.row(id).await.reference;
-        assert_eq!(posted.field("Body"), Some(format!("Water in the basement {reference}").as_str()));
+        assert_eq!(
+            posted.field("Body"),
+            Some(format!("Water in the basement {reference}").as_str())
+        );
     }
 }
 
@@ -71,11 +85,21 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
         assert_eq!(world.twilio.posted().len(), 1);
         assert_eq!(world.story(id).await, ("dead".to_owned(), vec!["permanent".to_owned()]));
         let row = world.row(id).await;
-        assert_eq!((row.error_code, row.error.as_deref()), (Some(21211), Some("the number is not a valid phone number")));
+        assert_eq!(
+            (row.error_code, row.error.as_deref()),
+            (Some(21211), Some("the number is not a valid phone number"))
+        );
         assert_eq!(world.notices().await, [("sms_refused".to_owned(), 1, true)]);
         let notice = notices::Entity::find().one(&world.db).await.unwrap().unwrap();
-        assert_eq!((notice.severity.as_str(), notice.subject.as_str()), ("urgent", "contact on_call"));
-        assert!(notice.what_to_do.contains("Correct the contact's phone number"), "{}", notice.what_to_do);
+        assert_eq!(
+            (notice.severity.as_str(), notice.subject.as_str()),
+            ("urgent", "contact on_call")
+        );
+        assert!(
+            notice.what_to_do.contains("Correct the contact's phone number"),
+            "{}",
+            notice.what_to_do
+        );
         // The same again is told once and counted.
         world.queue("on_call", "P3").await;
         outbox.drain_once().await.unwrap();
@@ -88,8 +112,18 @@ async fn without_credentials_a_text_is_simulated() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
-        assert_eq!(world.outbox_with(Accounts::none(), world.settings()).drain_once().await.unwrap(), 1);
-        assert_eq!(world.story(id).await, ("simulated".to_owned(), vec!["simulated".to_owned()]));
+        assert_eq!(
+            world
+                .outbox_with(Accounts::none(), world.settings())
+                .drain_once()
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            world.story(id).await,
+            ("simulated".to_owned(), vec!["simulated".to_owned()])
+        );
         assert_eq!(world.twilio.posted().len(), 0);
     }
 }
@@ -108,7 +142,10 @@ async fn a_call_s_contact_gets_a_template_once_and_a_rolled_back_promise_is_none
             updated_at: sea_orm::Set(now),
             ..Default::default()
         };
-        crate::store::calls::Entity::insert(call).exec_without_returning(&world.db).await.unwrap();
+        crate::store::calls::Entity::insert(call)
+            .exec_without_returning(&world.db)
+            .await
+            .unwrap();
         let text = |contact: &str, template: &str| {
             let mut text = world.text(contact, "P2");
             text.call_id = Some("call-1".to_owned());
@@ -138,10 +175,25 @@ async fn the_most_urgent_text_goes_first() {
         }
         let mut settings = world.settings();
         settings.concurrency = 1;
-        world.outbox_with(world.accounts(), settings).drain_once().await.unwrap();
+        world
+            .outbox_with(world.accounts(), settings)
+            .drain_once()
+            .await
+            .unwrap();
         let rows = sms_messages::Entity::find().all(&world.db).await.unwrap();
-        let priority_of = |reference: &str| rows.iter().find(|row| reference.contains(&row.reference)).unwrap().priority.clone();
-        let order: Vec<_> = world.twilio.posted().iter().map(|posted| priority_of(posted.field("Body").unwrap())).collect();
+        let priority_of = |reference: &str| {
+            rows.iter()
+                .find(|row| reference.contains(&row.reference))
+                .unwrap()
+                .priority
+                .clone()
+        };
+        let order: Vec<_> = world
+            .twilio
+            .posted()
+            .iter()
+            .map(|posted| priority_of(posted.field("Body").unwrap()))
+            .collect();
         assert_eq!(order, ["P1", "P2", "P3"]);
     }
 }

@@ -40,7 +40,10 @@ pub(super) struct Posted {
 
 impl Posted {
     pub(super) fn field(&self, name: &str) -> Option<&str> {
-        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -68,8 +71,11 @@ impl StandIn {
     pub(super) async fn start(steps: impl IntoIterator<Item = Step>, afterwards: Step) -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
-        let state =
-            State { steps: steps.into_iter().collect(), afterwards: Some(afterwards), ..State::default() };
+        let state = State {
+            steps: steps.into_iter().collect(),
+            afterwards: Some(afterwards),
+            ..State::default()
+        };
         let stand_in = Self {
             url: format!("http://{address}"),
             state: Arc::new(Mutex::new(state)),
@@ -98,7 +104,11 @@ impl StandIn {
         let form = pairs(&body);
         let step = {
             let mut state = self.state.lock().unwrap();
-            state.posted.push(Posted { path, authorization, form: form.clone() });
+            state.posted.push(Posted {
+                path,
+                authorization,
+                form: form.clone(),
+            });
             state.steps.pop_front().or_else(|| state.afterwards.clone()).unwrap()
         };
         self.arrived.add_permits(1);
@@ -119,7 +129,7 @@ impl StandIn {
                 response
             }
             Step::Hang => {
-                tokio::time::sleep(Duration::from_secs(600)).await;
+                tokio::time::sleep(Duration::from_mins(10)).await;
                 error(500, 20500)
             }
             Step::Raw(status, header, body) => {
@@ -140,7 +150,9 @@ impl StandIn {
             "num_segments": "1", "error_code": null,
         });
         state.taken.push(message.clone());
-        Response::builder().status(StatusCode::CREATED).body(Body::from_json(message).unwrap())
+        Response::builder()
+            .status(StatusCode::CREATED)
+            .body(Body::from_json(message).unwrap())
     }
 
     fn list(&self, query: &str) -> Response {
@@ -150,9 +162,16 @@ impl StandIn {
             return error(503, 20500);
         }
         let query = pairs(query);
-        let to = query.iter().find(|(key, _)| key == "To").map(|(_, value)| value.as_str());
+        let to = query
+            .iter()
+            .find(|(key, _)| key == "To")
+            .map(|(_, value)| value.as_str());
         assert!(query.iter().any(|(key, _)| key == "DateSent>"), "{query:?}");
-        let messages: Vec<_> = state.taken.iter().filter(|message| message["to"].as_str() == to).collect();
+        let messages: Vec<_> = state
+            .taken
+            .iter()
+            .filter(|message| message["to"].as_str() == to)
+            .collect();
         Response::builder().body(Body::from_json(json!({"messages": messages, "page": 0})).unwrap())
     }
 
@@ -167,7 +186,7 @@ impl StandIn {
     }
 
     /// What it does from now on.
-    pub(super) fn from_now_on(&self, step: Step) {
+    pub(super) fn always(&self, step: Step) {
         let mut state = self.state.lock().unwrap();
         state.steps.clear();
         state.afterwards = Some(step);
@@ -197,10 +216,16 @@ fn error(status: u16, code: i64) -> Response {
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> String {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn pairs(encoded: &str) -> Vec<(String, String)> {
     let url = reqwest::Url::parse(&format!("http://x/?{encoded}")).unwrap();
-    url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+    url.query_pairs()
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect()
 }

@@ -20,7 +20,10 @@ async fn a_refused_connection_is_tried_again() {
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.story(id).await, ("queued".to_owned(), vec!["retry".to_owned()]));
-        assert_eq!(world.row(id).await.next_attempt_at, world.clock.now() + TimeDelta::seconds(2));
+        assert_eq!(
+            world.row(id).await.next_attempt_at,
+            world.clock.now() + TimeDelta::seconds(2)
+        );
         // Another process reaches it.
         world.after(TimeDelta::seconds(2), &world.outbox()).await;
         assert_eq!(world.story(id).await.1.join(" "), "retry accepted");
@@ -45,7 +48,7 @@ async fn a_redirect_is_not_followed_and_means_not_sent() {
 async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Error(401, 20003)).await).await;
-        let account = Arc::new(Mutex::new(world.account()));
+        let account = Arc::new(Mutex::new(World::account()));
         let current = Arc::clone(&account);
         let accounts = Accounts::new(move |_| {
             let account = current.lock().unwrap().clone();
@@ -54,20 +57,34 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
         let mut settings = world.settings();
         settings.concurrency = 1;
         let outbox = world.outbox_with(accounts, settings);
-        let ids = [world.queue("a", "P1").await, world.queue("b", "P2").await, world.queue("c", "P3").await];
+        let ids = [
+            world.queue("a", "P1").await,
+            world.queue("b", "P2").await,
+            world.queue("c", "P3").await,
+        ];
         outbox.drain_once().await.unwrap();
         world.after(TimeDelta::minutes(5), &outbox).await;
-        assert_eq!(world.twilio.posted().len(), 1, "the account's other texts are not even tried");
-        assert_eq!(world.story(ids[0]).await, ("queued".to_owned(), vec!["credentials".to_owned()]));
+        assert_eq!(
+            world.twilio.posted().len(),
+            1,
+            "the account's other texts are not even tried"
+        );
+        assert_eq!(
+            world.story(ids[0]).await,
+            ("queued".to_owned(), vec!["credentials".to_owned()])
+        );
         assert_eq!(world.notices().await, [("sms_credentials_refused".to_owned(), 1, true)]);
 
-        world.twilio.from_now_on(Step::Accept);
+        world.twilio.always(Step::Accept);
         account.lock().unwrap().token = "corrected".to_owned();
         outbox.drain_once().await.unwrap();
         for id in ids {
             assert_eq!(world.row(id).await.state, "accepted");
         }
-        assert_eq!(world.notices().await, [("sms_credentials_refused".to_owned(), 1, false)]);
+        assert_eq!(
+            world.notices().await,
+            [("sms_credentials_refused".to_owned(), 1, false)]
+        );
     }
 }
 
@@ -87,18 +104,25 @@ async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
         assert_eq!(world.twilio.posted().len(), 5);
         assert_eq!(world.notices().await, [("sms_provider_down".to_owned(), 1, true)]);
         for id in &ids[5..] {
-            assert_eq!(world.story(*id).await, ("queued".to_owned(), vec![]), "what waits is not counted as tried");
+            assert_eq!(
+                world.story(*id).await,
+                ("queued".to_owned(), vec![]),
+                "what waits is not counted as tried"
+            );
         }
         world.after(pause - TimeDelta::seconds(1), &outbox).await;
         assert_eq!(world.twilio.posted().len() + world.twilio.lists(), 5);
 
-        world.twilio.from_now_on(Step::Accept);
+        world.twilio.always(Step::Accept);
         world.after(TimeDelta::seconds(1), &outbox).await;
         for id in &ids[5..] {
             assert_eq!(world.row(*id).await.state, "accepted");
         }
         let notices = world.notices().await;
-        assert!(notices.contains(&("sms_provider_down".to_owned(), 1, false)), "{notices:?}");
+        assert!(
+            notices.contains(&("sms_provider_down".to_owned(), 1, false)),
+            "{notices:?}"
+        );
     }
 }
 
@@ -127,7 +151,14 @@ async fn an_account_that_cannot_be_read_leaves_its_texts_queued() {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
         let unreadable = Accounts::new(|_| async { Err(OutboxError::Account("sealed with another key".to_owned())) });
         let id = world.queue("on_call", "P1").await;
-        assert_eq!(world.outbox_with(unreadable, world.settings()).drain_once().await.unwrap(), 0);
+        assert_eq!(
+            world
+                .outbox_with(unreadable, world.settings())
+                .drain_once()
+                .await
+                .unwrap(),
+            0
+        );
         assert_eq!(world.story(id).await, ("queued".to_owned(), vec![]));
     }
 }
@@ -139,10 +170,16 @@ async fn a_text_that_is_too_old_is_given_up_and_told() {
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
-        assert_eq!(world.row(id).await.next_attempt_at, world.clock.now() + patience().capacity_wait);
+        assert_eq!(
+            world.row(id).await.next_attempt_at,
+            world.clock.now() + patience().capacity_wait
+        );
         world.after(patience().max_age, &outbox).await;
         let (state, outcomes) = world.story(id).await;
-        assert_eq!((state.as_str(), outcomes.len(), world.twilio.posted().len()), ("dead", 1, 1));
+        assert_eq!(
+            (state.as_str(), outcomes.len(), world.twilio.posted().len()),
+            ("dead", 1, 1)
+        );
         assert_eq!(world.notices().await, [("sms_given_up".to_owned(), 1, true)]);
         assert!(world.row(id).await.error.unwrap().contains("daily cap"));
     }

@@ -16,12 +16,18 @@ async fn an_alert_that_is_not_found_is_sent_again() {
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
-        assert_eq!(world.story(id).await, ("ambiguous".to_owned(), vec!["ambiguous".to_owned()]));
+        assert_eq!(
+            world.story(id).await,
+            ("ambiguous".to_owned(), vec!["ambiguous".to_owned()])
+        );
         assert_eq!(world.twilio.lists(), 0, "the list may lag: not asked at once");
         world.after(patience().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.lists(), 1);
         let (state, outcomes) = world.story(id).await;
-        assert_eq!((state.as_str(), outcomes.join(" ")), ("accepted", "ambiguous accepted".to_owned()));
+        assert_eq!(
+            (state.as_str(), outcomes.join(" ")),
+            ("accepted", "ambiguous accepted".to_owned())
+        );
         assert_eq!(world.notices().await, []);
     }
 }
@@ -37,7 +43,10 @@ async fn an_alert_is_posted_three_times_at_most() {
         }
         assert_eq!(world.twilio.posted().len(), 3);
         let (state, outcomes) = world.story(id).await;
-        assert_eq!((state.as_str(), outcomes.join(" ")), ("dead", "ambiguous ambiguous ambiguous".to_owned()));
+        assert_eq!(
+            (state.as_str(), outcomes.join(" ")),
+            ("dead", "ambiguous ambiguous ambiguous".to_owned())
+        );
         assert_eq!(world.notices().await, [("sms_unknown".to_owned(), 1, true)]);
     }
 }
@@ -114,7 +123,10 @@ async fn silence_a_cut_an_unreadable_and_an_endless_answer_are_all_unclear() {
         }
         outbox.drain_once().await.unwrap();
         for id in ids {
-            assert_eq!(world.story(id).await, ("ambiguous".to_owned(), vec!["ambiguous".to_owned()]));
+            assert_eq!(
+                world.story(id).await,
+                ("ambiguous".to_owned(), vec!["ambiguous".to_owned()])
+            );
         }
     }
 }
@@ -137,8 +149,13 @@ async fn a_connection_reset_after_the_request_is_unclear() {
         let outbox = world.outbox_with(world.accounts(), settings);
         let id = world.queue("a", "P1").await;
         outbox.drain_once().await.unwrap();
-        assert_eq!(world.story(id).await, ("ambiguous".to_owned(), vec!["ambiguous".to_owned()]));
-        let attempts = sms_attempts::of_message(&world.db, world.rulebook_id, id).await.unwrap();
+        assert_eq!(
+            world.story(id).await,
+            ("ambiguous".to_owned(), vec!["ambiguous".to_owned()])
+        );
+        let attempts = sms_attempts::of_message(&world.db, world.rulebook_id, id)
+            .await
+            .unwrap();
         assert_eq!(attempts[0].http_status, None);
     }
 }

@@ -26,10 +26,16 @@ async fn two_workers_at_once_send_no_text_twice() {
         let second = tokio::spawn(async move { two.drain_once().await.unwrap() });
         assert_eq!(first.await.unwrap() + second.await.unwrap(), 60);
         let posted = world.twilio.posted();
-        let texts: std::collections::HashSet<_> = posted.iter().map(|posted| posted.field("StatusCallback").unwrap()).collect();
+        let texts: std::collections::HashSet<_> = posted
+            .iter()
+            .map(|posted| posted.field("StatusCallback").unwrap())
+            .collect();
         assert_eq!((posted.len(), texts.len()), (60, 60));
         for id in ids {
-            assert_eq!(world.story(id).await, ("accepted".to_owned(), vec!["accepted".to_owned()]));
+            assert_eq!(
+                world.story(id).await,
+                ("accepted".to_owned(), vec!["accepted".to_owned()])
+            );
         }
     }
 }
@@ -44,10 +50,17 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         assert_eq!(world.story(id).await, ("sending".to_owned(), vec!["open".to_owned()]));
 
         world.after(world.settings().lease, &other).await;
-        assert_eq!(world.story(id).await, ("ambiguous".to_owned(), vec!["ambiguous".to_owned()]));
+        assert_eq!(
+            world.story(id).await,
+            ("ambiguous".to_owned(), vec!["ambiguous".to_owned()])
+        );
         let before = world.row(id).await;
-        let refused = Answer::Http(HttpAnswer { status: 400, code: Some(21211), ..HttpAnswer::default() });
-        let verdict = judge(paused.shared(), &world.account(), &refused);
+        let refused = Answer::Http(HttpAnswer {
+            status: 400,
+            code: Some(21211),
+            ..HttpAnswer::default()
+        });
+        let verdict = judge(paused.shared(), &World::account(), &refused);
         assert!(!settle(paused.shared(), &claimed.row, &verdict).await.unwrap());
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
@@ -67,7 +80,9 @@ async fn a_worker_within_its_lease_is_left_alone() {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
         let claimed = claim(world.outbox().shared(), 8).await.unwrap();
-        world.after(world.settings().lease - TimeDelta::seconds(1), &world.outbox()).await;
+        world
+            .after(world.settings().lease - TimeDelta::seconds(1), &world.outbox())
+            .await;
         assert_eq!((claimed.len(), world.row(id).await.state.as_str()), (1, "sending"));
         assert_eq!(world.twilio.posted().len(), 0);
     }
@@ -78,7 +93,7 @@ async fn a_hint_wakes_the_worker_and_a_stop_finishes_what_is_on_its_way() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::AcceptWhenLetGo).await).await;
         let mut settings = world.settings();
-        settings.poll = Duration::from_secs(3_600);
+        settings.poll = Duration::from_hours(1);
         let outbox = world.outbox_with(world.accounts(), settings);
         let stop = CancellationToken::new();
         let running = tokio::spawn({
@@ -110,7 +125,10 @@ async fn an_idle_worker_stops_at_once() {
             async move { outbox.run(stop).await }
         });
         stop.cancel();
-        tokio::time::timeout(Duration::from_secs(1), running).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(1), running)
+            .await
+            .unwrap()
+            .unwrap();
     }
 }
 
@@ -119,7 +137,11 @@ async fn a_database_that_fails_for_a_while_does_not_end_the_worker() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
-        world.db.execute_unprepared("ALTER TABLE sms_messages RENAME TO sms_away").await.unwrap();
+        world
+            .db
+            .execute_unprepared("ALTER TABLE sms_messages RENAME TO sms_away")
+            .await
+            .unwrap();
         let mut settings = world.settings();
         settings.poll = Duration::from_millis(5);
         let outbox = world.outbox_with(world.accounts(), settings);
@@ -131,7 +153,11 @@ async fn a_database_that_fails_for_a_while_does_not_end_the_worker() {
         });
         outbox.wake();
         tokio::task::yield_now().await;
-        world.db.execute_unprepared("ALTER TABLE sms_away RENAME TO sms_messages").await.unwrap();
+        world
+            .db
+            .execute_unprepared("ALTER TABLE sms_away RENAME TO sms_messages")
+            .await
+            .unwrap();
         world.twilio.wait_for_arrivals(1).await;
         stop.cancel();
         running.await.unwrap();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use migrations::Migrator;
 use sea_orm::{
-    ActiveModelTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, IntoActiveModel, QueryOrder,
+    ActiveModelTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, IntoActiveModel,
+    QueryOrder,
 };
 use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
@@ -33,16 +34,21 @@ pub(super) struct World {
 pub(super) async fn databases() -> Vec<(DatabaseConnection, tempfile::TempDir)> {
     let mut all = Vec::new();
     let folder = tempfile::tempdir().unwrap();
-    let mut options =
-        ConnectOptions::new(format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display()));
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display()));
     options.max_connections(4).sqlx_logging(false);
     all.push((Database::connect(options).await.unwrap(), folder));
     if let Ok(url) = test_postgres_url() {
         let schema = format!("outbox_{}", Clock::system().new_id().simple());
         let admin = Database::connect(url.clone()).await.unwrap();
-        admin.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+        admin
+            .execute_unprepared(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .unwrap();
         let mut options = ConnectOptions::new(url);
-        options.max_connections(8).sqlx_logging(false).set_schema_search_path(schema);
+        options
+            .max_connections(8)
+            .sqlx_logging(false)
+            .set_schema_search_path(schema);
         all.push((Database::connect(options).await.unwrap(), tempfile::tempdir().unwrap()));
     }
     for (db, _) in &all {
@@ -51,7 +57,10 @@ pub(super) async fn databases() -> Vec<(DatabaseConnection, tempfile::TempDir)> 
     all
 }
 
-#[expect(clippy::disallowed_methods, reason = "which database a test uses is no setting of the program")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which database a test uses is no setting of the program"
+)]
 fn test_postgres_url() -> Result<String, std::env::VarError> {
     std::env::var("TEST_POSTGRES_URL")
 }
@@ -69,10 +78,16 @@ impl World {
             created_at: clock.now(),
         };
         rulebook.into_active_model().reset_all().insert(&db).await.unwrap();
-        Self { db, clock, rulebook_id, twilio, _folder: folder }
+        Self {
+            db,
+            clock,
+            rulebook_id,
+            twilio,
+            _folder: folder,
+        }
     }
 
-    pub(super) fn account(&self) -> TwilioAccount {
+    pub(super) fn account() -> TwilioAccount {
         TwilioAccount {
             sid: "AC0".to_owned(),
             token: "token-that-shows-nowhere".to_owned(),
@@ -81,7 +96,7 @@ impl World {
     }
 
     pub(super) fn accounts(&self) -> Accounts {
-        Accounts::fixed(HashMap::from([(self.rulebook_id, self.account())]))
+        Accounts::fixed(HashMap::from([(self.rulebook_id, Self::account())]))
     }
 
     pub(super) fn settings(&self) -> OutboxSettings {
@@ -128,24 +143,36 @@ impl World {
     }
 
     pub(super) async fn row(&self, id: Uuid) -> sms_messages::Model {
-        sms_messages::Entity::find_by_id((self.rulebook_id, id)).one(&self.db).await.unwrap().unwrap()
+        sms_messages::Entity::find_by_id((self.rulebook_id, id))
+            .one(&self.db)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// A text's state and the outcomes of its attempts.
     pub(super) async fn story(&self, id: Uuid) -> (String, Vec<String>) {
         let attempts = sms_attempts::of_message(&self.db, self.rulebook_id, id).await.unwrap();
-        let outcomes = attempts.into_iter().map(|attempt| attempt.outcome.unwrap_or_else(|| "open".to_owned()));
+        let outcomes = attempts
+            .into_iter()
+            .map(|attempt| attempt.outcome.unwrap_or_else(|| "open".to_owned()));
         (self.row(id).await.state, outcomes.collect())
     }
 
     /// The notices: code, how often, whether open.
     pub(super) async fn notices(&self) -> Vec<(String, i64, bool)> {
-        let rows = notices::Entity::find().order_by_asc(notices::Column::Id).all(&self.db).await.unwrap();
+        let rows = notices::Entity::find()
+            .order_by_asc(notices::Column::Id)
+            .all(&self.db)
+            .await
+            .unwrap();
         for row in &rows {
             let told = format!("{} {} {}", row.subject, row.text, row.what_to_do);
             assert!(!told.contains("5550111") && !told.contains("basement"), "{told}");
         }
-        rows.into_iter().map(|row| (row.code, row.count, row.resolved_at.is_none())).collect()
+        rows.into_iter()
+            .map(|row| (row.code, row.count, row.resolved_at.is_none()))
+            .collect()
     }
 
     /// Moves the clock on and sends what is due.
