@@ -53,7 +53,7 @@ impl Patience {
             .num_milliseconds()
             .saturating_mul(1_i64 << doublings)
             .clamp(0, self.cap.num_milliseconds());
-        let drawn = (i128::from(bound) + 1) * i128::from(random) >> 64;
+        let drawn = ((i128::from(bound) + 1) * i128::from(random)) >> 64;
         let drawn = TimeDelta::milliseconds(i64::try_from(drawn).unwrap_or(bound));
         asked.map_or(drawn, |asked| drawn.max(asked.min(self.longest_asked)))
     }

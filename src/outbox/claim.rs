@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::accounts::TwilioAccount;
 use super::breaker::Gate;
 use super::classify::Outcome;
-use super::settle::write_off;
+use super::settle::{count_state, write_off};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
 use crate::store::sms_attempts::Finish;
@@ -74,7 +74,7 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
         row.fence += 1;
         if account.is_none() && row.state == AMBIGUOUS {
             // Its account is gone, so nobody can look any more.
-            row.state = DEAD.to_owned();
+            row.state = DEAD.into();
             row.updated_at = now;
             write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
             continue;
@@ -89,7 +89,7 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
         };
         // Looking is no attempt: the text stays ambiguous, and whoever comes after a crash looks again.
         if !matches!(errand, Errand::Look(_)) {
-            row.state = SENDING.to_owned();
+            row.state = SENDING.into();
             row.attempts += 1;
             sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
         }
@@ -149,13 +149,16 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
             // Its worker may only be slow: the new number keeps it from settling.
             row.fence += 1;
             row.error = Some(how.detail.to_owned());
-            sms_messages::save(&tx, held, &row).await?;
+            if sms_messages::save(&tx, held, &row).await? {
+                metrics::counter!("ringbook_sms_attempts_total", "outcome" => how.outcome).increment(1);
+                count_state(&row);
+            }
             tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
         }
         for mut row in stale {
             let held = row.fence;
             row.fence += 1;
-            row.state = DEAD.to_owned();
+            row.state = DEAD.into();
             row.updated_at = now;
             write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
         }

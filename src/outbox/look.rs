@@ -70,14 +70,14 @@ async fn conclude(
     if let Listed::Found { sid, status } = listed {
         accept(&mut after, sid, status.as_deref());
     } else if unreadable && now - known_since < patience.ambiguous_limit {
-        after.state = AMBIGUOUS.to_owned();
+        after.state = AMBIGUOUS.into();
         after.next_attempt_at = now + patience.ambiguous_wait;
     } else {
         let ambiguous = sms_attempts::count_ambiguous(&tx, row.rulebook_id, row.id).await?;
         if may_resend(&row.priority, ambiguous, patience) {
             (after, given_up) = requeue(after, now, patience);
         } else {
-            after.state = DEAD.to_owned();
+            after.state = DEAD.into();
             given_up = Some(GivenUp::Unknown);
         }
     }

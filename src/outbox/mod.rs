@@ -2,18 +2,20 @@
 //! those that did not go.
 //!
 //! A text's way: [`enqueue`] puts it into the caller's transaction · `claim` takes what is due and commits `sending`
-//! before anything leaves the machine · [`twilio`] posts it outside any transaction · [`classify`] says what the answer
-//! means · `transition` says what the text becomes and when it is tried again ([`backoff`]) · `settle` writes that,
-//! with the attempt and the notice, if the worker still holds the fencing number · `look` searches Twilio's list for a
-//! text whose fate is unknown. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] turns the
-//! wheel. [`segments`] counts what a text costs. Status callbacks, replies and escalation come in from outside and are
-//! not here yet: until then the list is the only way to learn what became of an ambiguous text.
+//! before anything leaves the machine · [`twilio`] posts it outside any transaction · [`classify`] says, with the table
+//! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
+//! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
+//! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
+//! or refuses it. [`worker`] turns the wheel. [`segments`] counts what a text costs. Status callbacks, replies and
+//! escalation come in from outside and are not here yet: until then the list is the only way to learn what became of an
+//! ambiguous text.
 
 pub mod accounts;
 pub mod backoff;
 pub mod breaker;
 mod claim;
 pub mod classify;
+pub mod codes;
 pub mod enqueue;
 mod look;
 mod notice;

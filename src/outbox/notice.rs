@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::classify::code_rule;
+use super::codes::code_rule;
 use super::transition::GivenUp;
 use crate::store::notices::{Notice, Severity};
 use crate::store::sms_messages::Model;

@@ -31,13 +31,11 @@ const EXTENDED: &str = "^{}\\[~]|€\u{c}";
 #[must_use]
 pub fn segments(body: &str) -> Segments {
     let gsm: Option<Vec<usize>> = body.chars().map(gsm_cost).collect();
-    match gsm {
-        Some(costs) => pack(Encoding::Gsm7, &costs, 160, 153),
-        None => {
-            let costs: Vec<usize> = body.chars().map(char::len_utf16).collect();
-            pack(Encoding::Ucs2, &costs, 70, 67)
-        }
+    if let Some(costs) = gsm {
+        return pack(Encoding::Gsm7, &costs, 160, 153);
     }
+    let costs: Vec<usize> = body.chars().map(char::len_utf16).collect();
+    pack(Encoding::Ucs2, &costs, 70, 67)
 }
 
 /// The characters that alone turn a text to UCS-2, in order, each once: what a template's author is warned about.

@@ -76,7 +76,7 @@ pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> R
         match settle_once(shared, row, verdict).await {
             Ok(written) => return Ok(written),
             Err(error) => {
-                tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id)
+                tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id);
             }
         }
         tokio::time::sleep(pause).await;

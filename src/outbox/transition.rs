@@ -48,16 +48,16 @@ pub(super) fn after_attempt(
             return (row, None);
         }
         Outcome::Simulated => {
-            row.state = SIMULATED.to_owned();
+            row.state = SIMULATED.into();
             return (row, None);
         }
         Outcome::Ambiguous => {
-            row.state = AMBIGUOUS.to_owned();
+            row.state = AMBIGUOUS.into();
             row.next_attempt_at = now + patience.ambiguous_wait;
             return (row, None);
         }
         Outcome::Permanent => {
-            row.state = DEAD.to_owned();
+            row.state = DEAD.into();
             return (row, Some(GivenUp::Refused));
         }
         // The breaker holds the account's texts back; this one is first when it lets go.
@@ -79,9 +79,9 @@ pub(super) fn requeue(mut row: Model, again_at: DateTime<Utc>, patience: &Patien
         None
     };
     if given_up.is_some() {
-        row.state = DEAD.to_owned();
+        row.state = DEAD.into();
     } else {
-        row.state = QUEUED.to_owned();
+        row.state = QUEUED.into();
         row.next_attempt_at = again_at;
     }
     (row, given_up)
@@ -89,7 +89,7 @@ pub(super) fn requeue(mut row: Model, again_at: DateTime<Utc>, patience: &Patien
 
 /// The provider has it.
 pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
-    row.state = ACCEPTED.to_owned();
+    row.state = ACCEPTED.into();
     row.lease_until = None;
     row.provider_id = Some(sid.to_owned());
     row.provider_status = status.map(str::to_owned);

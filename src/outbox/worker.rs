@@ -78,6 +78,7 @@ impl Outbox {
     }
 
     /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
+    /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
     pub async fn run(&self, stop: CancellationToken) {
         let mut sends = JoinSet::new();
         let mut failures: u32 = 0;

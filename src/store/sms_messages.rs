@@ -122,7 +122,8 @@ pub async fn lock_due(
 /// Locks texts whose sender let its lease run out.
 pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Expr::cust("state = 'sending'"))
+        .filter(Expr::cust(UNSETTLED))
+        .filter(Column::State.eq(SENDING))
         .filter(Column::LeaseUntil.lte(now))
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -133,7 +134,8 @@ pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64)
 /// Locks queued texts made before an instant, due or not.
 pub async fn lock_stale(tx: &DatabaseTransaction, made_before: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Expr::cust("state = 'queued'"))
+        .filter(Expr::cust(UNSETTLED))
+        .filter(Column::State.eq(QUEUED))
         .filter(Column::CreatedAt.lte(made_before))
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -149,10 +151,10 @@ pub async fn any_overdue<C: ConnectionTrait>(
     made_before: DateTimeUtc,
 ) -> Result<bool, DbErr> {
     let lapsed = Condition::all()
-        .add(Expr::cust("state = 'sending'"))
+        .add(Column::State.eq(SENDING))
         .add(Column::LeaseUntil.lte(now));
     let stale = Condition::all()
-        .add(Expr::cust("state = 'queued'"))
+        .add(Column::State.eq(QUEUED))
         .add(Column::CreatedAt.lte(made_before));
     let either = Condition::any().add(lapsed).add(stale);
     let found = Entity::find()

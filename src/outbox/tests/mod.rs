@@ -1,6 +1,7 @@
 //! The whole way of a text, against a stand-in for Twilio on loopback and on real databases. Time is the test's.
 
 mod delivery;
+mod discretion;
 mod stand_in;
 mod trouble;
 mod unclear;

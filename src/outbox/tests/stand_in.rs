@@ -129,7 +129,7 @@ impl StandIn {
                 response
             }
             Step::Hang => {
-                tokio::time::sleep(Duration::from_secs(600)).await;
+                tokio::time::sleep(Duration::from_mins(10)).await;
                 error(500, 20500)
             }
             Step::Raw(status, header, body) => {
@@ -186,7 +186,7 @@ impl StandIn {
     }
 
     /// What it does from now on.
-    pub(super) fn from_now_on(&self, step: Step) {
+    pub(super) fn always(&self, step: Step) {
         let mut state = self.state.lock().unwrap();
         state.steps.clear();
         state.afterwards = Some(step);

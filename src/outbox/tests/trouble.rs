@@ -48,7 +48,7 @@ async fn a_redirect_is_not_followed_and_means_not_sent() {
 async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Error(401, 20003)).await).await;
-        let account = Arc::new(Mutex::new(world.account()));
+        let account = Arc::new(Mutex::new(World::account()));
         let current = Arc::clone(&account);
         let accounts = Accounts::new(move |_| {
             let account = current.lock().unwrap().clone();
@@ -75,7 +75,7 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
         );
         assert_eq!(world.notices().await, [("sms_credentials_refused".to_owned(), 1, true)]);
 
-        world.twilio.from_now_on(Step::Accept);
+        world.twilio.always(Step::Accept);
         account.lock().unwrap().token = "corrected".to_owned();
         outbox.drain_once().await.unwrap();
         for id in ids {
@@ -113,7 +113,7 @@ async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
         world.after(pause - TimeDelta::seconds(1), &outbox).await;
         assert_eq!(world.twilio.posted().len() + world.twilio.lists(), 5);
 
-        world.twilio.from_now_on(Step::Accept);
+        world.twilio.always(Step::Accept);
         world.after(TimeDelta::seconds(1), &outbox).await;
         for id in &ids[5..] {
             assert_eq!(world.row(*id).await.state, "accepted");

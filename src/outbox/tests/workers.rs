@@ -60,7 +60,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
             code: Some(21211),
             ..HttpAnswer::default()
         });
-        let verdict = judge(paused.shared(), &world.account(), &refused);
+        let verdict = judge(paused.shared(), &World::account(), &refused);
         assert!(!settle(paused.shared(), &claimed.row, &verdict).await.unwrap());
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
@@ -93,7 +93,7 @@ async fn a_hint_wakes_the_worker_and_a_stop_finishes_what_is_on_its_way() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::AcceptWhenLetGo).await).await;
         let mut settings = world.settings();
-        settings.poll = Duration::from_secs(3_600);
+        settings.poll = Duration::from_hours(1);
         let outbox = world.outbox_with(world.accounts(), settings);
         let stop = CancellationToken::new();
         let running = tokio::spawn({

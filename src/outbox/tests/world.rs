@@ -7,8 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use migrations::Migrator;
 use sea_orm::{
-    ActiveModelTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, IntoActiveModel,
-    QueryOrder,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, IntoActiveModel, QueryOrder, Set,
 };
 use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
@@ -70,14 +69,18 @@ impl World {
         let (db, folder) = database;
         let clock = Clock::fixed("2026-11-22T12:00:00Z".parse::<DateTime<Utc>>().unwrap());
         let rulebook_id = clock.new_id();
-        let rulebook = rulebooks::Model {
-            id: rulebook_id,
-            code: "default".to_owned(),
-            head_revision: 0,
-            webhook_auth: serde_json::json!({}),
-            created_at: clock.now(),
+        let rulebook = rulebooks::ActiveModel {
+            id: Set(rulebook_id),
+            code: Set("default".to_owned()),
+            head_revision: Set(0),
+            webhook_auth: Set(serde_json::json!({})),
+            created_at: Set(clock.now()),
+            ..Default::default()
         };
-        rulebook.into_active_model().reset_all().insert(&db).await.unwrap();
+        rulebooks::Entity::insert(rulebook)
+            .exec_without_returning(&db)
+            .await
+            .unwrap();
         Self {
             db,
             clock,
@@ -87,7 +90,7 @@ impl World {
         }
     }
 
-    pub(super) fn account(&self) -> TwilioAccount {
+    pub(super) fn account() -> TwilioAccount {
         TwilioAccount {
             sid: "AC0".to_owned(),
             token: "token-that-shows-nowhere".to_owned(),
@@ -96,7 +99,7 @@ impl World {
     }
 
     pub(super) fn accounts(&self) -> Accounts {
-        Accounts::fixed(HashMap::from([(self.rulebook_id, self.account())]))
+        Accounts::fixed(HashMap::from([(self.rulebook_id, Self::account())]))
     }
 
     pub(super) fn settings(&self) -> OutboxSettings {
