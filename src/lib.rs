@@ -1,8 +1,20 @@
-//! Ringbook: the rulebook behind a business's phone. Modules in the order a message meets them.
+//! Ringbook: the rulebook behind a business's phone.
+//!
+//! A message meets `edge`, then `webhook`, which asks `rulebook` and leaves a text in `outbox`; people meet `admin`.
+//! `app` puts it all together.
 
+pub mod accounts;
+pub mod admin;
+pub mod app;
+pub mod bootstrap;
+pub mod cli;
 pub mod clock;
 pub mod edge;
+pub mod first_start;
+pub mod health;
 pub mod http_client;
+pub mod keys;
+pub mod outbox;
 pub mod problem;
 pub mod rulebook;
 pub mod settings;

@@ -23,13 +23,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// 413 when it is longer (by what it declares or by what comes), 408 when it takes too long, 400 when it breaks off.
 pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let body = request.take_body();
+    read_body(request, body, limit).await
+}
+
+/// Reads a body that was taken out of `request` already.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     let declared = request
         .header(header::CONTENT_LENGTH)
         .and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > limit as u64) {
         return Err(too_large(limit));
     }
-    let body = request.take_body();
     if body.is_empty() {
         return Ok(Vec::new());
     }

@@ -10,8 +10,10 @@ use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect, TransactionTrait};
 use uuid::Uuid;
 
-use super::compile::{self, Fault, Rulebook};
+use super::compile::{self, Rulebook};
+use super::fault::Fault;
 use crate::store::{revisions, rulebooks, rules};
+use crate::telemetry::metrics;
 
 /// How many compiled rulebooks stay in memory, weighed in rows.
 const MOST_ROWS: u64 = 200_000;
@@ -66,7 +68,11 @@ impl Current {
             .max_capacity(MOST_ROWS)
             .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
             .build();
-        Self { read, primary, compiled }
+        Self {
+            read,
+            primary,
+            compiled,
+        }
     }
 
     /// The rulebook of this code at its head; `None` when there is none.
@@ -74,10 +80,16 @@ impl Current {
     /// # Errors
     /// When its rows cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
-        let found = rulebooks::Entity::find().filter(rulebooks::Column::Code.eq(code)).one(&self.read).await?;
+        let found = rulebooks::Entity::find()
+            .filter(rulebooks::Column::Code.eq(code))
+            .one(&self.read)
+            .await?;
         let Some(found) = found else { return Ok(None) };
         let rulebook = self.at(found.id, found.head_revision).await?;
-        Ok(Some(Loaded { rulebook_id: found.id, rulebook }))
+        Ok(Some(Loaded {
+            rulebook_id: found.id,
+            rulebook,
+        }))
     }
 
     /// The rulebook at a revision.
@@ -87,11 +99,14 @@ impl Current {
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         let key = (rulebook_id, revision);
         if let Some(hit) = self.compiled.get(&key).await {
-            metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "hit").increment(1);
+            metrics::cache(true);
             return Ok(hit);
         }
-        metrics::counter!("ringbook_rulebook_cache_total", "outcome" => "miss").increment(1);
-        self.compiled.try_get_with(key, self.load(rulebook_id, revision)).await.map_err(|error| (*error).clone())
+        metrics::cache(false);
+        self.compiled
+            .try_get_with(key, self.load(rulebook_id, revision))
+            .await
+            .map_err(|error| (*error).clone())
     }
 
     /// Keeps what was just published, so that the next message need not load it.
@@ -109,14 +124,17 @@ impl Current {
         let rows = match self.rows(&self.read, rulebook_id, revision).await? {
             Some(rows) => rows,
             // A replica may lag behind the head that a message read on the primary.
-            None => {
-                self.rows(&self.primary, rulebook_id, revision).await?.ok_or(LoadError::Unknown(revision))?
-            }
+            None => self
+                .rows(&self.primary, rulebook_id, revision)
+                .await?
+                .ok_or(LoadError::Unknown(revision))?,
         };
-        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows))
+        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None))
             .await
             .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
-        compiled.map(Arc::new).map_err(|faults| LoadError::Faults { revision, faults })
+        compiled
+            .map(Arc::new)
+            .map_err(|faults| LoadError::Faults { revision, faults })
     }
 
     async fn rows(

@@ -1,8 +1,36 @@
-//! What we charge and who goes first: rows and scripts compiled into a [`rows::RowSet`] that decides.
+//! What we charge and who goes first: rows and scripts compiled into a [`compile::Rulebook`] that decides.
 //!
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
+//! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`condition`],
+//! [`words`], [`script`] and [`calendar`] are compiled by [`compile`]; [`extract`] and [`derive`] make facts; [`decide`]
+//! decides with [`price`] and [`say`]; [`cases`] hold it all to what people expect.
 
+pub mod calendar;
+pub mod cases;
+pub mod check;
+pub mod compile;
+pub mod condition;
+pub mod current;
+pub mod decide;
 pub mod decision;
+pub mod derive;
+pub mod extract;
 pub mod facts;
+pub mod fault;
+pub mod files;
+pub mod index;
+mod lookups;
 pub mod money;
+pub mod price;
+pub mod publish;
 pub mod rows;
+pub mod sample;
+pub mod say;
+pub mod script;
+mod script_host;
+pub mod vocabulary;
+pub mod words;
+
+pub use compile::{Rulebook, compile};
+pub use fault::Fault;
+pub use script::ScriptFault;

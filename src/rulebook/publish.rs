@@ -11,8 +11,10 @@ use sea_orm::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::compile::{self, CaseResult, Fault, Rulebook};
+use super::cases::CaseResult;
+use super::compile::{self, Rulebook};
 use super::current::{Current, LoadError};
+use super::fault::Fault;
 use super::rows::{Resource, Row, RowSet, Stored, with_row};
 use crate::clock::Clock;
 use crate::store::{self, audit_log, revisions, rulebooks, rules};
@@ -174,7 +176,8 @@ impl Publisher {
             let change = Arc::clone(&change);
             async move { apply(head.rows(), head.revision() + 1, &change.edits) }
         };
-        self.advance(rulebook_id, "publish", None, &change.comment, author, plan).await
+        self.advance(rulebook_id, "publish", None, &change.comment, author, plan)
+            .await
     }
 
     /// Publishes a new revision equal to an older one.
@@ -196,7 +199,8 @@ impl Publisher {
             let old = Arc::clone(&old);
             async move { Ok(brought_back(head.rows(), old.rows(), head.revision() + 1)) }
         };
-        self.advance(rulebook_id, "roll_back", Some(to), comment, author, plan).await
+        self.advance(rulebook_id, "roll_back", Some(to), comment, author, plan)
+            .await
     }
 
     /// Makes the rulebook be exactly these rows.
@@ -230,7 +234,7 @@ impl Publisher {
         author: &Author,
     ) -> Result<(Uuid, Published), PublishError> {
         let next = brought_back(&RowSet::default(), &rows, 1);
-        let rulebook = checked(next, 1).await?;
+        let rulebook = checked(next, 1, None).await?;
         let id = self.clock.new_id();
         let now = self.clock.now();
         let tx = store::begin(&self.db).await?;
@@ -244,7 +248,9 @@ impl Publisher {
         };
         let inserted = rulebooks::Entity::insert(row)
             .on_conflict(
-                sea_orm::sea_query::OnConflict::column(rulebooks::Column::Code).do_nothing().to_owned(),
+                sea_orm::sea_query::OnConflict::column(rulebooks::Column::Code)
+                    .do_nothing()
+                    .to_owned(),
             )
             .exec_without_returning(&tx)
             .await?;
@@ -252,7 +258,8 @@ impl Publisher {
             return Err(PublishError::RulebookExists);
         }
         let changes = rules::changes(&RowSet::default(), rulebook.rows());
-        self.write(&tx, id, "import", None, "first revision", author, &changes, 1).await?;
+        self.write(&tx, id, "import", None, "first revision", author, &changes, 1)
+            .await?;
         tx.commit().await?;
         self.current.keep(id, Arc::clone(&rulebook)).await;
         Ok((id, Published { revision: 1, rulebook }))
@@ -273,23 +280,32 @@ impl Publisher {
         P: Future<Output = Result<RowSet, PublishError>>,
     {
         for _ in 0..MOST_TRIES {
-            let head = head(&self.db, rulebook_id).await?.ok_or(PublishError::UnknownRulebook)?;
+            let head = head(&self.db, rulebook_id)
+                .await?
+                .ok_or(PublishError::UnknownRulebook)?;
             let base = self.current.at(rulebook_id, head).await?;
             let rows = plan(Arc::clone(&base)).await?;
             let changes = rules::changes(base.rows(), &rows);
             if changes.is_empty() {
-                return Ok(Published { revision: head, rulebook: base });
+                return Ok(Published {
+                    revision: head,
+                    rulebook: base,
+                });
             }
-            let rulebook = checked(rows, head + 1).await?;
+            let rulebook = checked(rows, head + 1, Some(Arc::clone(&base))).await?;
             let tx = store::begin(&self.db).await?;
             if locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
                 continue;
             }
-            self.write(&tx, rulebook_id, kind, equals, comment, author, &changes, head + 1).await?;
+            self.write(&tx, rulebook_id, kind, equals, comment, author, &changes, head + 1)
+                .await?;
             tx.commit().await?;
             self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
-            return Ok(Published { revision: head + 1, rulebook });
+            return Ok(Published {
+                revision: head + 1,
+                rulebook,
+            });
         }
         Err(PublishError::Contended)
     }
@@ -363,7 +379,9 @@ async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>,
 /// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
 async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     use sea_orm::ConnectionTrait;
-    let mut query = rulebooks::Entity::find_by_id(rulebook_id).select_only().column(rulebooks::Column::HeadRevision);
+    let mut query = rulebooks::Entity::find_by_id(rulebook_id)
+        .select_only()
+        .column(rulebooks::Column::HeadRevision);
     if tx.get_database_backend() == DatabaseBackend::Postgres {
         query = query.lock(LockType::Update);
     }
@@ -371,11 +389,15 @@ async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Opti
 }
 
 /// Compiled, and every case green.
-async fn checked(rows: RowSet, revision: i64) -> Result<Arc<Rulebook>, PublishError> {
+async fn checked(rows: RowSet, revision: i64, base: Option<Arc<Rulebook>>) -> Result<Arc<Rulebook>, PublishError> {
     tokio::task::spawn_blocking(move || {
-        let rulebook = compile::compile(revision, &rows).map_err(PublishError::Faults)?;
+        let rulebook = compile::compile(revision, &rows, base.as_deref()).map_err(PublishError::Faults)?;
         let failed: Vec<CaseResult> = rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
-        if failed.is_empty() { Ok(Arc::new(rulebook)) } else { Err(PublishError::CasesFailed(failed)) }
+        if failed.is_empty() {
+            Ok(Arc::new(rulebook))
+        } else {
+            Err(PublishError::CasesFailed(failed))
+        }
     })
     .await
     .map_err(|error| DbErr::Custom(error.to_string()))?
@@ -387,15 +409,28 @@ fn apply(rows: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowSet, Publish
     let mut malformed = Vec::new();
     for edit in edits {
         match edit {
-            Edit::Put { resource, code, row, expected } => {
+            Edit::Put {
+                resource,
+                code,
+                row,
+                expected,
+            } => {
                 with_row!(*resource, R => put::<R>(&mut next, revision, code, row, *expected, &mut malformed)?);
             }
-            Edit::Delete { resource, code, expected } => {
+            Edit::Delete {
+                resource,
+                code,
+                expected,
+            } => {
                 with_row!(*resource, R => delete::<R>(&mut next, code, *expected)?);
             }
         }
     }
-    if malformed.is_empty() { Ok(next) } else { Err(PublishError::Faults(malformed)) }
+    if malformed.is_empty() {
+        Ok(next)
+    } else {
+        Err(PublishError::Faults(malformed))
+    }
 }
 
 fn expect<R: Row>(rows: &RowSet, code: &str, expected: Expected) -> Result<(), PublishError> {
@@ -404,9 +439,17 @@ fn expect<R: Row>(rows: &RowSet, code: &str, expected: Expected) -> Result<(), P
     let current = R::table(rows).get(&code).map(|stored| stored.version);
     match (expected, current) {
         (Expected::Any, _) | (Expected::Absent, None) => Ok(()),
-        (Expected::Absent, Some(version)) => Err(PublishError::Exists { resource, code, version }),
+        (Expected::Absent, Some(version)) => Err(PublishError::Exists {
+            resource,
+            code,
+            version,
+        }),
         (Expected::Version(version), Some(current)) if version == current => Ok(()),
-        (Expected::Version(_), current) => Err(PublishError::Stale { resource, code, current }),
+        (Expected::Version(_), current) => Err(PublishError::Stale {
+            resource,
+            code,
+            current,
+        }),
     }
 }
 
@@ -426,17 +469,36 @@ fn put<R: Row>(
                 R::table_mut(rows).insert(code.to_owned(), Arc::new(Stored { version: revision, row }));
             }
         }
-        Ok(_) => malformed.push(Fault::of_row(R::RESOURCE, code, "code", "the code in the row is not the one it is written under")),
-        Err(error) => malformed.push(Fault::of_row(R::RESOURCE, code, "", &error.to_string())),
+        Ok(_) => {
+            let text = "the code in the row is not the one it is written under".to_owned();
+            malformed.push(malformed_row(R::RESOURCE, code, "code", text));
+        }
+        Err(error) => malformed.push(malformed_row(R::RESOURCE, code, "", error.to_string())),
     }
     Ok(())
+}
+
+fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> Fault {
+    let (code, column) = (code.to_owned(), column.to_owned());
+    Fault {
+        resource,
+        code,
+        column,
+        line: None,
+        position: None,
+        problem: "malformed",
+        text,
+    }
 }
 
 fn delete<R: Row>(rows: &mut RowSet, code: &str, expected: Expected) -> Result<(), PublishError> {
     expect::<R>(rows, code, expected)?;
     match R::table_mut(rows).remove(code) {
         Some(_) => Ok(()),
-        None => Err(PublishError::Missing { resource: R::RESOURCE, code: code.to_owned() }),
+        None => Err(PublishError::Missing {
+            resource: R::RESOURCE,
+            code: code.to_owned(),
+        }),
     }
 }
 

@@ -81,7 +81,6 @@ macro_rules! resources {
                 }
             };
         }
-        pub(crate) use with_row;
     };
 }
 
@@ -115,6 +114,8 @@ resources! {
     /// Facts and the decision expected of them.
     Cases cases Case "cases" "cases";
 }
+
+pub(crate) use with_row;
 
 /// What holds for the whole rulebook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]

@@ -55,12 +55,12 @@ pub enum Database {
 }
 
 impl Database {
-    /// A database address, if it is one that we know.
+    /// A database address, if it is one that we can use: two pools could not share a database in memory.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         if url
             .strip_prefix("sqlite:")
-            .is_some_and(|file| !file.trim_start_matches('/').is_empty())
+            .is_some_and(|file| !file.trim_start_matches('/').is_empty() && !file.contains(":memory:"))
         {
             Some(Self::Sqlite(Secret::new(url.to_owned())))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -77,14 +77,13 @@ impl Database {
         url.expose()
     }
 
-    /// The file of a SQLite database; nothing for one in memory or on a server.
+    /// The file of a SQLite database; nothing for one on a server.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         let Self::Sqlite(url) = self else { return None };
         let file = url.expose().strip_prefix("sqlite:")?;
         let file = file.strip_prefix("//").unwrap_or(file);
-        let file = file.split('?').next().unwrap_or(file);
-        (file != ":memory:").then(|| Path::new(file))
+        Some(Path::new(file.split('?').next().unwrap_or(file)))
     }
 }
 

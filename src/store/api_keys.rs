@@ -1,6 +1,8 @@
 //! Keys of the admin API: only their hashes.
 
+use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, IntoActiveModel, Set};
 
 /// A row of `api_keys`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -26,3 +28,81 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether the key opens anything at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
+    }
+}
+
+/// The keys with a prefix: one, short of a coincidence.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_prefix<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Prefix.eq(prefix)).all(db).await
+}
+
+/// The key with an id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(id).one(db).await
+}
+
+/// Whether there is any key at all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
+    Ok(Entity::find().one(db).await?.is_some())
+}
+
+/// Writes a new key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
+    Entity::insert(key.into_active_model().reset_all())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Revokes a key for good; false when there is none or it was revoked before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Result<bool, DbErr> {
+    let change = ActiveModel {
+        revoked_at: Set(Some(at)),
+        ..Default::default()
+    };
+    let done = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id))
+        .filter(Column::RevokedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Writes when a key was last used.
+///
+/// # Errors
+/// When the database fails.
+pub async fn touch(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Result<(), DbErr> {
+    let change = ActiveModel {
+        last_used_at: Set(Some(at)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}

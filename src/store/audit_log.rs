@@ -34,3 +34,12 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Writes an entry.
+pub async fn append(tx: &sea_orm::DatabaseTransaction, entry: Model) -> Result<(), DbErr> {
+    use sea_orm::IntoActiveModel as _;
+    Entity::insert(entry.into_active_model().reset_all())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}

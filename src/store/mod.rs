@@ -2,12 +2,16 @@
 
 pub mod api_keys;
 pub mod audit_log;
+pub mod begin;
 pub mod call_transcripts;
 pub mod calls;
+pub mod connect;
 pub mod decisions;
 pub mod intake;
 pub mod leads;
+pub mod migrate;
 pub mod notices;
+pub mod page;
 pub mod revisions;
 pub mod rulebooks;
 pub mod rules;
@@ -16,3 +20,5 @@ pub mod sms_attempts;
 pub mod sms_messages;
 pub mod tool_calls;
 pub mod webhook_events;
+
+pub use begin::begin;

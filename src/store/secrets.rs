@@ -1,5 +1,6 @@
 //! Secrets of a rulebook, sealed.
 
+use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
 
 /// A row of `secrets`.
@@ -21,3 +22,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The secrets of one purpose that are not retired, oldest first.
+pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&str]) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Purpose.is_in(purposes.iter().copied()))
+        .filter(Column::RetiredAt.is_null())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}

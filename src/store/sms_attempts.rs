@@ -1,6 +1,8 @@
-//! Every try to send a text.
+//! Every try to send a text. In: which text, and how the try went. Out: rows and counts.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder};
 
 /// A row of `sms_attempts`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -26,3 +28,93 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// How a try went.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish {
+    /// One of the words that the table's CHECK lists.
+    pub outcome: &'static str,
+    /// The HTTP status, if there was an answer.
+    pub http_status: Option<i64>,
+    /// Twilio's code, if the answer had one.
+    pub error_code: Option<i64>,
+    /// What happened, in our words.
+    pub detail: &'static str,
+    /// When it was known.
+    pub at: DateTimeUtc,
+}
+
+/// Records that try `number` begins.
+pub async fn start(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    sms_message_id: Uuid,
+    number: i64,
+    at: DateTimeUtc,
+) -> Result<(), DbErr> {
+    let row = Model {
+        rulebook_id,
+        sms_message_id,
+        number,
+        started_at: at,
+        finished_at: None,
+        outcome: None,
+        http_status: None,
+        error_code: None,
+        detail: None,
+    };
+    let row: ActiveModel = row.into();
+    Entity::insert(row.reset_all()).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Records how try `number` went, once.
+pub async fn finish(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    sms_message_id: Uuid,
+    number: i64,
+    how: Finish,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::FinishedAt, Expr::value(how.at))
+        .col_expr(Column::Outcome, Expr::value(how.outcome))
+        .col_expr(Column::HttpStatus, Expr::value(how.http_status))
+        .col_expr(Column::ErrorCode, Expr::value(how.error_code))
+        .col_expr(Column::Detail, Expr::value(how.detail))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::SmsMessageId.eq(sms_message_id))
+        .filter(Column::Number.eq(number))
+        .filter(Column::FinishedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// All tries of a text, the first first.
+pub async fn of_message<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    sms_message_id: Uuid,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::SmsMessageId.eq(sms_message_id))
+        .order_by_asc(Column::Number)
+        .all(db)
+        .await
+}
+
+/// How many tries of a text ended without anyone knowing whether it was sent.
+pub async fn count_ambiguous<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    sms_message_id: Uuid,
+) -> Result<u64, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::SmsMessageId.eq(sms_message_id))
+        .filter(Column::Outcome.eq("ambiguous"))
+        .count(db)
+        .await
+}

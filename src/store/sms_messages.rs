@@ -1,6 +1,11 @@
-//! Texts to people: the outbox.
+//! Texts to people: the outbox. In: rows and instants. Out: rows, and whether a write took place.
+//!
+//! A row is changed only by [`save`], which asks for the fencing number that the writer holds and never leaves a state
+//! that is final.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
+use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
 
 /// A row of `sms_messages`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -48,3 +53,156 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Waiting for its turn.
+pub const QUEUED: &str = "queued";
+/// A worker is sending it; whose lease runs out died on the way.
+pub const SENDING: &str = "sending";
+/// The provider has it.
+pub const ACCEPTED: &str = "accepted";
+/// It may have been sent: to be looked for before anything else.
+pub const AMBIGUOUS: &str = "ambiguous";
+/// Given up: a person decides.
+pub const DEAD: &str = "dead";
+/// There are no credentials: it would have been sent.
+pub const SIMULATED: &str = "simulated";
+
+/// The states that the worker still has something to do with, as literals: a bound parameter would hide from the
+/// planner that the index `sms_messages_due` covers them.
+const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
+
+/// Inserts a text unless one with its dedupe key is there. Out: whether it was inserted.
+pub async fn insert_once(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
+    let row: ActiveModel = row.into();
+    let once = OnConflict::columns([Column::RulebookId, Column::DedupeKey])
+        .do_nothing()
+        .to_owned();
+    let inserted = Entity::insert(row.reset_all())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// The rulebooks that have something due: queued, or to be looked for.
+pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<Uuid>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::RulebookId)
+        .distinct()
+        .filter(Expr::cust(UNSETTLED))
+        .filter(Column::State.ne(SENDING))
+        .filter(Column::NextAttemptAt.lte(now))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Locks up to `limit` texts of `rulebooks` that are due, the most urgent first, skipping what another worker has locked.
+pub async fn lock_due(
+    tx: &DatabaseTransaction,
+    now: DateTimeUtc,
+    rulebooks: &[Uuid],
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Expr::cust(UNSETTLED))
+        .filter(Column::State.ne(SENDING))
+        .filter(Column::NextAttemptAt.lte(now))
+        .filter(Column::RulebookId.is_in(rulebooks.iter().copied()))
+        .order_by_asc(Column::Priority)
+        .order_by_asc(Column::NextAttemptAt)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx)
+        .await
+}
+
+/// Locks texts whose sender let its lease run out.
+pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Expr::cust("state = 'sending'"))
+        .filter(Column::LeaseUntil.lte(now))
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx)
+        .await
+}
+
+/// Locks queued texts made before an instant, due or not.
+pub async fn lock_stale(tx: &DatabaseTransaction, made_before: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Expr::cust("state = 'queued'"))
+        .filter(Column::CreatedAt.lte(made_before))
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(tx)
+        .await
+}
+
+/// Whether [`lock_lapsed`] or [`lock_stale`] would find anything: asked outside a transaction, so that an idle worker
+/// never takes SQLite's write lock.
+pub async fn any_overdue<C: ConnectionTrait>(
+    db: &C,
+    now: DateTimeUtc,
+    made_before: DateTimeUtc,
+) -> Result<bool, DbErr> {
+    let lapsed = Condition::all()
+        .add(Expr::cust("state = 'sending'"))
+        .add(Column::LeaseUntil.lte(now));
+    let stale = Condition::all()
+        .add(Expr::cust("state = 'queued'"))
+        .add(Column::CreatedAt.lte(made_before));
+    let either = Condition::any().add(lapsed).add(stale);
+    let found = Entity::find()
+        .filter(Expr::cust(UNSETTLED))
+        .filter(either)
+        .limit(1)
+        .one(db)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// When the oldest text that should have gone by `now` was due, and when the next one after `now` is.
+pub async fn due_times<C: ConnectionTrait>(
+    db: &C,
+    now: DateTimeUtc,
+) -> Result<(Option<DateTimeUtc>, Option<DateTimeUtc>), DbErr> {
+    let first = |when| {
+        Entity::find()
+            .select_only()
+            .column(Column::NextAttemptAt)
+            .filter(Expr::cust(UNSETTLED))
+            .filter(when)
+            .order_by_asc(Column::NextAttemptAt)
+            .limit(1)
+            .into_tuple::<DateTimeUtc>()
+    };
+    let oldest = first(Column::NextAttemptAt.lte(now)).one(db).await?;
+    let next = first(Column::NextAttemptAt.gt(now)).one(db).await?;
+    Ok((oldest, next))
+}
+
+/// Writes what the worker may change, if the row still has the fencing number that the writer holds and is not settled.
+/// Out: whether it was written; a stale writer changes nothing.
+pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Result<bool, DbErr> {
+    let written = Entity::update_many()
+        .col_expr(Column::State, Expr::value(row.state.clone()))
+        .col_expr(Column::Attempts, Expr::value(row.attempts))
+        .col_expr(Column::NextAttemptAt, Expr::value(row.next_attempt_at))
+        .col_expr(Column::LeaseUntil, Expr::value(row.lease_until))
+        .col_expr(Column::Fence, Expr::value(row.fence))
+        .col_expr(Column::ProviderId, Expr::value(row.provider_id.clone()))
+        .col_expr(Column::ProviderStatus, Expr::value(row.provider_status.clone()))
+        .col_expr(Column::ErrorCode, Expr::value(row.error_code))
+        .col_expr(Column::Error, Expr::value(row.error.clone()))
+        .col_expr(Column::UpdatedAt, Expr::value(row.updated_at))
+        .filter(Column::RulebookId.eq(row.rulebook_id))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::Fence.eq(held_fence))
+        .filter(Expr::cust(UNSETTLED))
+        .exec(tx)
+        .await?;
+    Ok(written.rows_affected > 0)
+}

@@ -4,26 +4,36 @@
 //! [`decode`] (with [`document`], [`event`], [`keys`], [`turns`] and [`tool_requests`]) says what it is, and
 //! [`answer`] says it back. All of these are pure.
 
+pub mod access;
 pub mod answer;
 #[cfg(test)]
 mod answer_tests;
+pub mod decided;
 pub mod decode;
 #[cfg(test)]
 mod decode_tests;
 pub mod document;
 pub mod event;
+pub mod facts;
 #[cfg(test)]
 mod hostile_tests;
 pub mod keys;
 #[cfg(test)]
 mod keys_tests;
+pub mod receive;
+mod record;
 #[cfg(test)]
 mod refusal_tests;
+pub mod requests;
 pub mod scheme;
 pub mod secret;
 pub mod sign;
+mod texts;
 pub mod tool_requests;
+mod tools;
+pub mod transact;
 pub mod turns;
+mod unreadable;
 pub mod verify;
 #[cfg(test)]
 mod verify_tests;

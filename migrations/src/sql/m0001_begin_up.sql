@@ -220,7 +220,7 @@ CREATE TABLE sms_messages (
   UNIQUE (rulebook_id, dedupe_key),
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
 );
-CREATE INDEX sms_messages_due ON sms_messages (next_attempt_at) WHERE state IN ('queued', 'sending');
+CREATE INDEX sms_messages_due ON sms_messages (next_attempt_at) WHERE state IN ('queued', 'sending', 'ambiguous');
 
 CREATE TABLE sms_attempts (
   rulebook_id {uuid} NOT NULL, sms_message_id {uuid} NOT NULL, number bigint NOT NULL,

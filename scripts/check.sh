@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is merged. Every step runs even when one before it failed; the end says
+# which did. Meant to run beside a PostgreSQL: see scripts/with-postgres.sh.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failed=() skipped=()
+step() {
+    local name=$1
+    shift
+    printf '\n== %s\n' "$name"
+    local began=$SECONDS
+    if "$@"; then printf '== %s: ok (%s s)\n' "$name" $((SECONDS - began)); else failed+=("$name"); fi
+}
+
+if ! command -v cargo >/dev/null; then
+    echo "cargo is not here: install Rust 1.95 or newer (https://rustup.rs)" >&2
+    exit 1
+fi
+
+if cargo fmt --version >/dev/null 2>&1; then
+    step "formatting" cargo fmt --all --check
+else
+    skipped+=("formatting: rustfmt is not installed")
+fi
+step "tests" cargo test --workspace --locked --quiet
+if cargo clippy --version >/dev/null 2>&1; then
+    step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+else
+    skipped+=("lints: clippy is not installed")
+fi
+[ -z "${RINGBOOK_TEST_SQLITE_ONLY:-}" ] || skipped+=("every test on PostgreSQL: there is none (see above)")
+
+echo
+for what in ${skipped[@]+"${skipped[@]}"}; do echo "NOT RUN  $what"; done
+if [ ${#failed[@]} -gt 0 ]; then
+    for what in "${failed[@]}"; do echo "FAILED   $what"; done
+    exit 1
+fi
+echo "All that was run passed."

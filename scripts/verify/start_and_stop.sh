@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Proves: on an empty folder the server is ready within a second of its start, refuses what it should, and leaves
+# within a second of SIGTERM with status 0, on SQLite and (where TEST_POSTGRES_URL says) on PostgreSQL.
+set -euo pipefail
+
+ms() { echo $(($(date +%s%N) / 1000000)); }
+
+try() {
+    local name=$1 folder server began port=$((20000 + RANDOM % 20000))
+    folder=$(mktemp -d)
+    began=$(ms)
+    (cd "$folder" && exec "$RINGBOOK" --listen "127.0.0.1:$port" >out 2>err) &
+    server=$!
+    until curl -sf "http://127.0.0.1:$port/health/ready" >/dev/null 2>&1; do
+        if ! kill -0 "$server" 2>/dev/null || [ $(($(ms) - began)) -gt 10000 ]; then
+            echo "$name: it does not get ready:"
+            cat "$folder/err"
+            return 1
+        fi
+        sleep 0.01
+    done
+    echo "$name: ready after $(($(ms) - began)) ms"
+    [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
+    began=$(ms)
+    kill -TERM "$server"
+    wait "$server" || { echo "$name: it did not leave in peace"; return 1; }
+    echo "$name: gone after $(($(ms) - began)) ms"
+    [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
+    rm -rf "$folder"
+}
+
+try SQLite
+if [ -n "${TEST_POSTGRES_URL:-}" ]; then
+    DATABASE_URL=$TEST_POSTGRES_URL try PostgreSQL
+else
+    echo "NOT RUN on PostgreSQL: there is none"
+fi

@@ -1,0 +1,309 @@
+//! Bodies of requests: bounded, strict, and with the place of what is wrong.
+//!
+//! In: the bytes of a request. Out: a typed body, or 400, 408, 413 or 415. Unknown fields are refused, so that a
+//! misspelt one is not lost in silence. The schema comes from the type, as for poem-openapi's own payloads.
+
+use poem::{Request, RequestBody, Result};
+use poem_openapi::impl_apirequest_for_payload;
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Segment;
+
+use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::rows::Row;
+
+/// The most that a body may hold.
+pub const LIMIT: usize = 1024 * 1024;
+
+/// A JSON body of a type.
+pub struct Body<T>(pub T);
+
+/// A rule row and, when the client brought it, the version that it read.
+pub struct RowBody<R> {
+    /// The row as given; its code is still to be compared with the path.
+    pub row: Value,
+    /// The version, from the body.
+    pub version: Option<i64>,
+    kind: std::marker::PhantomData<fn() -> R>,
+}
+
+/// A JSON merge patch (RFC 7396) of a rule row.
+pub struct RowPatch<R> {
+    /// The fields to change; null takes one away.
+    pub patch: serde_json::Map<String, Value>,
+    /// The version, from the body.
+    pub version: Option<i64>,
+    kind: std::marker::PhantomData<fn() -> R>,
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json") || essence.eq_ignore_ascii_case("application/merge-patch+json")
+}
+
+async fn value(body: &mut RequestBody) -> Result<Value> {
+    use poem::error::ReadBodyError;
+    let bytes = body
+        .take()?
+        .into_bytes_limit(LIMIT)
+        .await
+        .map_err(|error| match error {
+            ReadBodyError::PayloadTooLarge => Problem::new(
+                Code::PayloadTooLarge,
+                format!("The body is larger than the {LIMIT} bytes taken here."),
+            ),
+            _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
+        })?;
+    if bytes.is_empty() {
+        return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let detail = format!(
+            "The body is not JSON: line {}, column {}.",
+            error.line(),
+            error.column()
+        );
+        fault("", "not_json", detail).into()
+    })
+}
+
+fn fault(pointer: &str, code: &str, detail: String) -> Problem {
+    Problem::invalid_body(vec![FieldFault::new(pointer, code, detail)])
+}
+
+/// Reads a value as a type, or says where it does not fit.
+///
+/// # Errors
+/// The fault with its JSON pointer.
+pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let mut pointer = String::new();
+        for segment in error.path() {
+            match segment {
+                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+                Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
+                Segment::Enum { variant } => pointer.push_str(&format!("/{}", escaped(variant))),
+                Segment::Unknown => {}
+            }
+        }
+        let text = error.inner().to_string();
+        // serde names the field of these two in its text; the place is that field.
+        let named = text.split('`').nth(1).map(escaped);
+        let (code, pointer) = match named {
+            Some(field) if text.starts_with("unknown field") => {
+                // The path may or may not already end in it.
+                (
+                    "unknown_field",
+                    if pointer.ends_with(&format!("/{field}")) {
+                        pointer
+                    } else {
+                        format!("{pointer}/{field}")
+                    },
+                )
+            }
+            Some(field) if text.starts_with("missing field") => ("missing_field", format!("{pointer}/{field}")),
+            _ => ("invalid_value", pointer),
+        };
+        fault(&pointer, code, format!("{}.", shortened(&text)))
+    })
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// A text of serde's may repeat what was sent; a little of it helps, all of it does not.
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(300).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn object(value: Value) -> Result<serde_json::Map<String, Value>, Problem> {
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(fault("", "invalid_value", "The body must be a JSON object.".to_owned())),
+    }
+}
+
+fn take_version(object: &mut serde_json::Map<String, Value>) -> Result<Option<i64>, Problem> {
+    match object.remove("version") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) if number.as_i64().is_some_and(|version| version >= 0) => Ok(number.as_i64()),
+        Some(_) => {
+            let detail = "`version` must be the number that came with the row when it was read.".to_owned();
+            Err(fault("/version", "invalid_value", detail))
+        }
+    }
+}
+
+impl<T: Type> Payload for Body<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: DeserializeOwned + Type> ParsePayload for Body<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
+        Ok(Self(read(value(body).await?)?))
+    }
+}
+
+impl_apirequest_for_payload!(Body<T>, T: DeserializeOwned + Type);
+
+impl<R: Row + Type> Payload for RowBody<R> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        R::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
+}
+
+impl<R: Row + Type> ParsePayload for RowBody<R> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut row = object(value(body).await?)?;
+        let version = take_version(&mut row)?;
+        Ok(Self {
+            row: Value::Object(row),
+            version,
+            kind: std::marker::PhantomData,
+        })
+    }
+}
+
+impl_apirequest_for_payload!(RowBody<R>, R: Row + Type);
+
+impl<R: Row + Type> Payload for RowPatch<R> {
+    const CONTENT_TYPE: &'static str = "application/merge-patch+json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema {
+            description: Some("The fields to change; null takes an optional one away."),
+            ..MetaSchema::new("object")
+        }))
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
+}
+
+impl<R: Row + Type> ParsePayload for RowPatch<R> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut patch = object(value(body).await?)?;
+        let version = take_version(&mut patch)?;
+        Ok(Self {
+            patch,
+            version,
+            kind: std::marker::PhantomData,
+        })
+    }
+}
+
+impl_apirequest_for_payload!(RowPatch<R>, R: Row + Type);
+
+/// Applies a merge patch.
+pub fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (key, change) in patch {
+        if change.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::rulebook::rows::{Calendar, Service};
+
+    fn first(problem: &Problem) -> (String, String) {
+        (problem.errors()[0].pointer.clone(), problem.errors()[0].code.clone())
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_place() {
+        let service = |extra: Value| {
+            let mut row = json!({"code": "a", "names": {}, "keywords": [], "rank": 1, "offer": "offered"});
+            merge(&mut row, extra);
+            read::<Service>(row).map(|_| ()).unwrap_err()
+        };
+        assert_eq!(
+            first(&service(json!({"prize_from": "1"}))),
+            ("/prize_from".into(), "unknown_field".into())
+        );
+        assert_eq!(
+            first(&service(json!({"price_from": 1.5}))),
+            ("/price_from".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"keywords": ["a", 2]}))),
+            ("/keywords/1".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"names": {"f/r": 2}}))),
+            ("/names/f~1r".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"rank": null}))),
+            ("/rank".into(), "missing_field".into())
+        );
+        let calendar = json!({"code": "c", "open": {}, "evening_from": "18:00", "evening_until": "22:00", "weekend": [],
+            "holidays": [{"date": "2026-01-01", "name": "x", "nom": "y"}]});
+        assert_eq!(
+            first(&read::<Calendar>(calendar).unwrap_err()),
+            ("/holidays/0/nom".into(), "unknown_field".into())
+        );
+    }
+
+    #[test]
+    fn a_merge_patch_changes_what_it_names_and_takes_away_what_is_null() {
+        let mut row = json!({"a": {"b": 1, "c": 2}, "d": 3});
+        merge(&mut row, json!({"a": {"b": null, "e": {"f": null, "g": 1}}, "d": [1]}));
+        assert_eq!(row, json!({"a": {"c": 2, "e": {"g": 1}}, "d": [1]}));
+    }
+}

@@ -1,0 +1,114 @@
+//! The errors an operation answers with, as the document tells them.
+//!
+//! In: a [`Problem`]. Out: the same, under a type that lists the statuses particular to the operation. Those that
+//! follow from its shape (a key, a role, a body, a path, a list) are added to the document in one place,
+//! `document::operations`.
+
+use std::marker::PhantomData;
+
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use sea_orm::DbErr;
+
+use crate::problem::{Code, Problem, ProblemJson};
+
+/// The statuses particular to an operation.
+pub trait Particular: Send + Sync + 'static {
+    /// Each with when it is answered.
+    const CODES: &'static [(Code, &'static str)];
+}
+
+/// Nothing particular.
+pub struct Usual;
+
+impl Particular for Usual {
+    const CODES: &'static [(Code, &'static str)] = &[];
+}
+
+/// A write to a row that has a version.
+pub struct VersionedWrite;
+
+impl Particular for VersionedWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "The row has changed since it was read; read it again.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work with this change; every fault is listed with its place.",
+        ),
+        (
+            Code::VersionRequired,
+            "A write to an existing row must bring the version that was read.",
+        ),
+    ];
+}
+
+/// A write of a whole rulebook.
+pub struct RulebookWrite;
+
+impl Particular for RulebookWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "There already is one with this code, or somebody else wrote at the same time.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place.",
+        ),
+    ];
+}
+
+/// A write that may collide with what is stored.
+pub struct PlainWrite;
+
+impl Particular for PlainWrite {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "This conflicts with what is stored.")];
+}
+
+/// A problem of an operation whose particular errors are `P`.
+#[derive(Debug)]
+pub struct Fails<P>(Problem, PhantomData<fn() -> P>);
+
+impl<P> From<Problem> for Fails<P> {
+    fn from(problem: Problem) -> Self {
+        Self(problem, PhantomData)
+    }
+}
+
+impl<P> From<DbErr> for Fails<P> {
+    fn from(error: DbErr) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl<P> From<Fails<P>> for poem::Error {
+    fn from(fails: Fails<P>) -> Self {
+        fails.0.into()
+    }
+}
+
+impl<P: Particular> ApiResponse for Fails<P> {
+    fn meta() -> MetaResponses {
+        let response = |(code, description): &(Code, &'static str)| MetaResponse {
+            description,
+            status: Some(code.status().as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: <ProblemJson as Payload>::CONTENT_TYPE,
+                schema: <ProblemJson as Payload>::schema_ref(),
+            }],
+            headers: vec![],
+        };
+        MetaResponses {
+            responses: P::CODES.iter().map(response).collect(),
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        <ProblemJson as Payload>::register(registry);
+    }
+}

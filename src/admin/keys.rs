@@ -1,0 +1,123 @@
+//! What an admin key looks like and how it is recognised, without touching the database.
+//!
+//! In: random bytes, or the text that a client sent. Out: `rb_<prefix>_<secret>`, the prefix by which a key is
+//! found, and the SHA-256 by which it is recognised. The secret has 256 random bits, so a plain hash is enough:
+//! nobody can try them all.
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// The beginning of every key, by which leak scanners find it.
+const MARK: &str = "rb";
+/// Bytes of the prefix.
+const PREFIX_BYTES: usize = 6;
+/// Bytes of the secret.
+const SECRET_BYTES: usize = 32;
+
+/// A key, seen once by whoever made it.
+#[derive(Clone)]
+pub struct NewKey {
+    /// What the client sends.
+    pub text: String,
+    /// The part by which the key is found; no secret.
+    pub prefix: String,
+    /// What is stored of the whole.
+    pub hash: Vec<u8>,
+}
+
+/// Why no key could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes: {0}")]
+pub struct NoRandomness(getrandom::Error);
+
+impl NewKey {
+    /// A new key from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the operating system gives none.
+    pub fn random() -> Result<Self, NoRandomness> {
+        let mut bytes = [0u8; PREFIX_BYTES + SECRET_BYTES];
+        getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+        let (prefix, secret) = bytes.split_at(PREFIX_BYTES);
+        let prefix = hex::encode(prefix);
+        Ok(Self::from_text(
+            format!("{MARK}_{prefix}_{}", hex::encode(secret)),
+            prefix,
+        ))
+    }
+
+    /// A key that somebody chose, as the first one of an installation; none when it is shorter than 16 characters,
+    /// longer than 256, or has others than printable ASCII.
+    #[must_use]
+    pub fn given(text: &str) -> Option<Self> {
+        let prefix = prefix_of(text)?;
+        Some(Self::from_text(text.to_owned(), prefix))
+    }
+
+    fn from_text(text: String, prefix: String) -> Self {
+        let hash = hash(&text);
+        Self { text, prefix, hash }
+    }
+}
+
+/// The part by which a key is found; none for what cannot be a key. A key that somebody chose may have another form:
+/// it is found by the beginning of its hash.
+#[must_use]
+pub fn prefix_of(text: &str) -> Option<String> {
+    if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let ours = || {
+        let (prefix, secret) = text.strip_prefix(MARK)?.strip_prefix('_')?.split_once('_')?;
+        let hexadecimal = |part: &str, bytes: usize| part.len() == 2 * bytes && hex::decode(part).is_ok();
+        (hexadecimal(prefix, PREFIX_BYTES) && hexadecimal(secret, SECRET_BYTES)).then(|| prefix.to_owned())
+    };
+    Some(ours().unwrap_or_else(|| hex::encode(hash(text).get(..PREFIX_BYTES).unwrap_or_default())))
+}
+
+/// What is stored of a key.
+#[must_use]
+pub fn hash(text: &str) -> Vec<u8> {
+    Sha256::digest(text.as_bytes()).to_vec()
+}
+
+/// Whether a stored hash is that of the text, in a time that does not tell how much of it is.
+#[must_use]
+pub fn matches(stored: &[u8], text: &str) -> bool {
+    hash(text).as_slice().ct_eq(stored).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_key_is_found_by_its_prefix_and_known_by_its_hash() {
+        let key = NewKey::random().unwrap();
+        assert_eq!(prefix_of(&key.text), Some(key.prefix.clone()));
+        assert!(matches(&key.hash, &key.text));
+        assert!(!matches(&key.hash, &NewKey::random().unwrap().text));
+        assert_eq!(key.text.len(), "rb_".len() + 12 + 1 + 64);
+    }
+
+    #[test]
+    fn a_chosen_key_is_found_as_well() {
+        let key = NewKey::given("test-admin-key-0123456789").unwrap();
+        assert_eq!(prefix_of(&key.text), Some(key.prefix.clone()));
+        assert!(matches(&key.hash, &key.text));
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_not_looked_for() {
+        for text in [
+            "",
+            "rb__",
+            "too short",
+            "with a space in the middle",
+            &"x".repeat(257),
+            "clé-clé-clé-clé-clé",
+        ] {
+            assert_eq!(prefix_of(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Lists: how many, from where, in which order, which ones.
+//!
+//! In: the query string of a request and the list's [`ListSpec`]. Out: a [`Listing`], or 400 with the parameter that
+//! is wrong; parameters nobody knows are refused. The same spec documents the parameters.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chrono::{DateTime, Utc};
+use poem::{FromRequest, Request, RequestBody, Result};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::answer::Page;
+use super::state::shortened;
+use crate::problem::{Code, FieldFault, Problem};
+
+/// How many rows a page has when the client does not say.
+pub const DEFAULT_LIMIT: u64 = 50;
+/// How many it has at most.
+pub const MAX_LIMIT: u64 = 200;
+
+/// What a list can be asked.
+#[derive(Debug, Clone, Copy)]
+pub struct ListSpec {
+    /// What it can be sorted by; the first is the default. A leading `-` is greatest first.
+    pub sorts: &'static [&'static str],
+    /// What it can be filtered by.
+    pub filters: &'static [Filter],
+}
+
+/// One filter of a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// The parameter's name.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// What it keeps.
+    pub doc: &'static str,
+}
+
+/// What a filter's value is.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// One of a few.
+    Choice(&'static [&'static str]),
+    /// A UUID.
+    Id,
+    /// An instant, RFC 3339.
+    Time,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Number,
+    /// A JSON object.
+    Object,
+}
+
+/// A filter's value, read as its kind says.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each holds what its kind says")]
+pub enum Wanted {
+    Text(String),
+    Id(Uuid),
+    Time(DateTime<Utc>),
+    Boolean(bool),
+    Number(i64),
+    Object(Value),
+}
+
+/// What a request asks of a list.
+#[derive(Debug)]
+pub struct Listing {
+    /// How many rows at most.
+    pub limit: u64,
+    /// The column to sort by.
+    pub sort: &'static str,
+    /// Greatest first.
+    pub descending: bool,
+    /// The sort column's value and the id of the last row seen.
+    pub after: Option<(Value, String)>,
+    filters: BTreeMap<&'static str, Wanted>,
+}
+
+/// The query string of a request for a list, not yet read.
+pub struct ListQuery(Vec<(String, String)>);
+
+impl<'a> FromRequest<'a> for ListQuery {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        let pairs = request
+            .params()
+            .map_err(|_| Problem::new(Code::InvalidParameter, "The query string cannot be read."))?;
+        Ok(Self(pairs))
+    }
+}
+
+fn wrong(name: &str, code: &str, detail: String) -> Problem {
+    Problem::new(Code::InvalidParameter, detail.clone()).with_errors(vec![FieldFault::new(name, code, detail)])
+}
+
+impl ListQuery {
+    /// Reads it as the list's spec says.
+    ///
+    /// # Errors
+    /// 400 with the parameter that is wrong.
+    pub fn read(&self, spec: &ListSpec) -> Result<Listing, Problem> {
+        let default = spec.sorts.first().copied().unwrap_or_default();
+        let mut listing = Listing {
+            limit: DEFAULT_LIMIT,
+            sort: default.trim_start_matches('-'),
+            descending: default.starts_with('-'),
+            after: None,
+            filters: BTreeMap::new(),
+        };
+        let mut cursor = None;
+        let mut seen = Vec::new();
+        for (name, value) in &self.0 {
+            if seen.contains(&name) {
+                return Err(wrong(
+                    &shortened(name),
+                    "repeated",
+                    format!("`{}` is given twice.", shortened(name)),
+                ));
+            }
+            seen.push(name);
+            match name.as_str() {
+                "limit" => listing.limit = limit(value)?,
+                "cursor" => cursor = Some(value),
+                "sort" => {
+                    let sort = spec.sorts.iter().find(|sort| *sort == value).ok_or_else(|| {
+                        wrong(
+                            "sort",
+                            "invalid_value",
+                            format!("`sort` must be one of: {}.", spec.sorts.join(", ")),
+                        )
+                    })?;
+                    listing.sort = sort.trim_start_matches('-');
+                    listing.descending = sort.starts_with('-');
+                }
+                other => {
+                    let filter = spec.filters.iter().find(|filter| filter.name == other).ok_or_else(|| {
+                        let known: Vec<_> = ["limit", "cursor", "sort"]
+                            .into_iter()
+                            .chain(spec.filters.iter().map(|filter| filter.name))
+                            .collect();
+                        let other = shortened(other);
+                        let detail = format!("This list knows no `{other}`; it knows: {}.", known.join(", "));
+                        wrong(&other, "unknown_parameter", detail)
+                    })?;
+                    listing.filters.insert(filter.name, wanted(filter, value)?);
+                }
+            }
+        }
+        if let Some(cursor) = cursor {
+            listing.after = Some(place(cursor, &listing)?);
+        }
+        Ok(listing)
+    }
+}
+
+fn limit(value: &str) -> Result<u64, Problem> {
+    value
+        .parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| {
+            wrong(
+                "limit",
+                "invalid_value",
+                format!("`limit` must be a whole number from 1 to {MAX_LIMIT}."),
+            )
+        })
+}
+
+fn wanted(filter: &Filter, value: &str) -> Result<Wanted, Problem> {
+    let is = |what: &str| {
+        wrong(
+            filter.name,
+            "invalid_value",
+            format!("`{}` must be {what}.", filter.name),
+        )
+    };
+    match filter.kind {
+        // PostgreSQL knows no NUL in texts: nothing stored could match.
+        Kind::Text if value.contains('\0') => Err(is("a text without NUL characters")),
+        Kind::Text => Ok(Wanted::Text(value.to_owned())),
+        Kind::Choice(choices) if choices.contains(&value) => Ok(Wanted::Text(value.to_owned())),
+        Kind::Choice(choices) => Err(is(&format!("one of: {}", choices.join(", ")))),
+        Kind::Id => value.parse().map(Wanted::Id).map_err(|_| is("a UUID")),
+        Kind::Time => value
+            .parse::<DateTime<Utc>>()
+            .ok()
+            .filter(|at| (0..=9999).contains(&chrono::Datelike::year(at)))
+            .map(|at| Wanted::Time(crate::clock::to_micros(at)))
+            .ok_or_else(|| is("an instant, as `2026-05-01T12:00:00Z`")),
+        Kind::Boolean => value.parse().map(Wanted::Boolean).map_err(|_| is("`true` or `false`")),
+        Kind::Number => value.parse().map(Wanted::Number).map_err(|_| is("a whole number")),
+        Kind::Object => serde_json::from_str(value)
+            .ok()
+            .filter(Value::is_object)
+            .filter(|_| !value.contains("\\u0000"))
+            .map(Wanted::Object)
+            .ok_or_else(|| is("a JSON object, as `{\"successEvaluation\":\"true\"}`")),
+    }
+}
+
+fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), Problem> {
+    let read = || {
+        let bytes = BASE64.decode(cursor).ok()?;
+        let (sort, descending, by, id): (String, bool, Value, String) = serde_json::from_slice(&bytes).ok()?;
+        (sort == listing.sort && descending == listing.descending).then_some((by, id))
+    };
+    read().ok_or_else(|| {
+        let detail = "`cursor` must be the `next_cursor` of a page of this list with the same `sort`.";
+        wrong("cursor", "invalid_value", detail.to_owned())
+    })
+}
+
+impl Listing {
+    /// The text wanted by a filter.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.filters.get(name) {
+            Some(Wanted::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The id wanted by a filter.
+    #[must_use]
+    pub fn id(&self, name: &str) -> Option<Uuid> {
+        match self.filters.get(name) {
+            Some(Wanted::Id(id)) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The instant wanted by a filter.
+    #[must_use]
+    pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
+        match self.filters.get(name) {
+            Some(Wanted::Time(at)) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The truth wanted by a filter.
+    #[must_use]
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        match self.filters.get(name) {
+            Some(Wanted::Boolean(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number wanted by a filter.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match self.filters.get(name) {
+            Some(Wanted::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The object wanted by a filter.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<&Value> {
+        match self.filters.get(name) {
+            Some(Wanted::Object(object)) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The page made of the rows found, of which there is one more than wanted when there is a next page;
+    /// `place` names a row's place.
+    pub fn page<M, T>(
+        &self,
+        mut rows: Vec<M>,
+        place: impl Fn(&M) -> (Value, String),
+        view: impl FnMut(M) -> T,
+    ) -> Page<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| {
+            let (by, id) = place(row);
+            BASE64.encode(serde_json::json!([self.sort, self.descending, by, id]).to_string())
+        });
+        Page {
+            items: rows.into_iter().map(view).collect(),
+            next_cursor,
+        }
+    }
+
+    /// The same for rows that are all in memory, each with its sort value and its code.
+    pub fn page_of<T>(&self, mut rows: Vec<(Value, String, T)>) -> Page<T> {
+        let order = |a: (&Value, &str), b: (&Value, &str)| {
+            let order = compare(a.0, b.0).then_with(|| a.1.cmp(b.1));
+            if self.descending { order.reverse() } else { order }
+        };
+        rows.sort_by(|a, b| order((&a.0, &a.1), (&b.0, &b.1)));
+        if let Some((by, id)) = &self.after {
+            rows.retain(|row| order((&row.0, &row.1), (by, id)).is_gt());
+        }
+        self.page(rows, |row| (row.0.clone(), row.1.clone()), |row| row.2)
+    }
+
+    /// Whether a row as JSON has what every filter wants: a field that equals it, or a list that holds it.
+    #[must_use]
+    pub fn keeps(&self, row: &Value) -> bool {
+        let equals = |value: &Value, wanted: &Wanted| match (value, wanted) {
+            (Value::String(value), Wanted::Text(wanted)) => value == wanted,
+            (Value::Bool(value), Wanted::Boolean(wanted)) => value == wanted,
+            (Value::Number(value), Wanted::Number(wanted)) => value.as_i64() == Some(*wanted),
+            _ => false,
+        };
+        self.filters.iter().all(|(name, wanted)| match &row[*name] {
+            Value::Array(values) => values.iter().any(|value| equals(value, wanted)),
+            value => equals(value, wanted),
+        })
+    }
+}
+
+fn compare(a: &Value, b: &Value) -> std::cmp::Ordering {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => a.cmp(b),
+        (a, b) => a.as_i64().cmp(&b.as_i64()),
+    }
+}
+
+/// A part of a path with its `%xx` resolved; none when that is not UTF-8.
+#[must_use]
+pub fn percent_decoded(raw: &str) -> Option<String> {
+    let mut bytes = raw.bytes();
+    let mut out = Vec::with_capacity(raw.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            out.push(hex::decode(digits).ok()?.first().copied()?);
+        } else {
+            out.push(byte);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: ListSpec = ListSpec {
+        sorts: &["code", "-rank"],
+        filters: &[
+            Filter {
+                name: "offer",
+                kind: Kind::Choice(&["offered", "refused"]),
+                doc: "",
+            },
+            Filter {
+                name: "since",
+                kind: Kind::Time,
+                doc: "",
+            },
+        ],
+    };
+
+    fn ask(pairs: &[(&str, &str)]) -> Result<Listing, Problem> {
+        ListQuery(pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()).read(&SPEC)
+    }
+
+    #[test]
+    fn what_a_list_does_not_know_is_refused_with_the_parameter() {
+        for (name, value) in [
+            ("limit", "0"),
+            ("limit", "201"),
+            ("sort", "rank"),
+            ("cursor", "x"),
+            ("colour", "red"),
+            ("offer", "maybe"),
+            ("since", "yesterday"),
+        ] {
+            let problem = ask(&[(name, value)]).unwrap_err();
+            assert_eq!(problem.errors()[0].pointer, name, "{value}");
+        }
+        assert!(ask(&[("limit", "1"), ("limit", "2")]).is_err());
+    }
+
+    #[test]
+    fn pages_follow_each_other_while_rows_come_and_go() {
+        let rows = |codes: &[&str]| {
+            codes
+                .iter()
+                .map(|c| (Value::from(*c), (*c).to_owned(), (*c).to_owned()))
+                .collect()
+        };
+        let first = ask(&[("limit", "2")]).unwrap().page_of(rows(&["b", "d", "f"]));
+        assert_eq!(first.items, ["b", "d"]);
+        let cursor = first.next_cursor.unwrap();
+        let second = ask(&[("limit", "2"), ("cursor", &cursor)])
+            .unwrap()
+            .page_of(rows(&["a", "c", "e", "f"]));
+        assert_eq!(second.items, ["e", "f"]);
+        assert_eq!(second.next_cursor, None);
+        assert!(ask(&[("sort", "-rank"), ("cursor", &cursor)]).is_err());
+    }
+
+    #[test]
+    fn paths_are_decoded_strictly() {
+        assert_eq!(percent_decoded("a%20b").as_deref(), Some("a b"));
+        assert_eq!(percent_decoded("a%2"), None);
+        assert_eq!(percent_decoded("%ff"), None);
+    }
+}

@@ -1,0 +1,346 @@
+//! The operations that all kinds of rule rows share: list, read, put, patch, delete.
+//!
+//! In: a request about rows of the kind `R`. Out: rows with their version; a write is live when its answer leaves.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::types::Type;
+use poem_openapi::{OpenApi, Tags};
+use serde_json::Value;
+
+use super::answer::{Found, FoundRow, Gone, Page, PutRow, Versioned, etag};
+use super::auth::{Editor, Key, Viewer};
+use super::body::{self, RowBody, RowPatch};
+use super::fails::{Fails, Usual, VersionedWrite};
+use super::list::{ListQuery, ListSpec};
+use super::publishing::{self, named};
+use super::state::{AdminState, InRulebook, shortened};
+use super::versions::{Precondition, expected};
+use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::current::Loaded;
+use crate::rulebook::publish::{Edit, Published};
+use crate::rulebook::rows::{Row, Stored};
+
+/// A kind of row with operations of its own.
+pub trait AdminRow: Row + Type {
+    /// The path of the list, with `:rulebook`.
+    const PATH: &'static str;
+    /// What its list can be asked.
+    const LIST: ListSpec;
+}
+
+/// The operations on rows of one kind.
+pub struct RowsApi<R> {
+    state: AdminState,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> RowsApi<R> {
+    /// The operations, working with `state`.
+    #[must_use]
+    pub const fn new(state: AdminState) -> Self {
+        Self {
+            state,
+            kind: PhantomData,
+        }
+    }
+}
+
+#[derive(Tags)]
+enum Group {
+    /// What a decision is made of.
+    Rules,
+}
+
+#[OpenApi(prefix_path = R::PATH, tag = "Group::Rules")]
+impl<R: AdminRow> RowsApi<R> {
+    /// List
+    #[oai(path = "/", method = "get")]
+    async fn list(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
+        let listing = query.read(&R::LIST)?;
+        let loaded = self.state.open(&key, &rulebook.0).await?;
+        let rows = R::table(loaded.rulebook.rows())
+            .values()
+            .map(|stored| Versioned::of(stored.as_ref()));
+        let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
+            let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
+            (row.value()[listing.sort].clone(), code, row)
+        });
+        Ok(Found::new(listing.page_of(rows.collect())))
+    }
+
+    /// Read
+    #[oai(path = "/{code}", method = "get")]
+    async fn get(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+    ) -> Result<FoundRow<Versioned<R>>, Fails<Usual>> {
+        let loaded = self.state.open(&key, &rulebook.0).await?;
+        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        Ok(FoundRow::Found(
+            super::answer::Json(Versioned::of(stored)),
+            etag(stored.version),
+        ))
+    }
+
+    /// Put
+    #[oai(path = "/{code}", method = "put")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn put(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// The ETag of the row that was read, when its version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// `*` refuses to replace a row that exists.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// Why, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowBody<R>,
+    ) -> Result<PutRow<Versioned<R>>, Fails<VersionedWrite>> {
+        let loaded = self.state.open(&key, &rulebook.0).await?;
+        let row = with_code(body.row, &code.0)?;
+        let row = canonical::<R>(row)?;
+        let said = Precondition {
+            body: body.version,
+            if_match: if_match.0,
+            if_none_match: if_none_match.0,
+        };
+        let comment = checked_comment(comment.0)?;
+        let current = find::<R>(&loaded, &code.0).map(|stored| stored.version);
+        if current.is_none() {
+            check_code(&code.0)?;
+        }
+        let stored = self.write(&key, &loaded, &code.0, row, &said, current, comment).await?;
+        let answer = (
+            super::answer::Json(Versioned::of(stored.as_ref())),
+            etag(stored.version),
+        );
+        Ok(match current {
+            Some(_) => PutRow::Replaced(answer.0, answer.1),
+            None => PutRow::Created(answer.0, answer.1),
+        })
+    }
+
+    /// Patch
+    #[oai(path = "/{code}", method = "patch")]
+    async fn patch(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// The ETag of the row that was read, when its version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// Why, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowPatch<R>,
+    ) -> Result<FoundRow<Versioned<R>>, Fails<VersionedWrite>> {
+        let loaded = self.state.open(&key, &rulebook.0).await?;
+        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
+        body::merge(&mut row, Value::Object(body.patch));
+        let row = canonical::<R>(with_code(row, &code.0)?)?;
+        let said = Precondition {
+            body: body.version,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
+        let comment = checked_comment(comment.0)?;
+        let stored = self
+            .write(&key, &loaded, &code.0, row, &said, Some(stored.version), comment)
+            .await?;
+        Ok(FoundRow::Found(
+            super::answer::Json(Versioned::of(stored.as_ref())),
+            etag(stored.version),
+        ))
+    }
+
+    /// Delete
+    #[oai(path = "/{code}", method = "delete")]
+    async fn delete(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// The ETag of the row that was read, when its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version that was read, when there is no `If-Match`.
+        version: Query<Option<i64>>,
+        /// Why, for the list of revisions.
+        comment: Query<Option<String>>,
+    ) -> Result<Gone, Fails<VersionedWrite>> {
+        let loaded = self.state.open(&key, &rulebook.0).await?;
+        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let said = Precondition {
+            body: version.0,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
+        let expected = expected(&said, Some(stored.version), &named(R::RESOURCE, &code.0))?;
+        let edit = Edit::Delete {
+            resource: R::RESOURCE,
+            code: code.0,
+            expected,
+        };
+        let comment = checked_comment(comment.0)?;
+        publishing::publish(&self.state, loaded.rulebook_id, edit, comment, key.author()).await?;
+        Ok(Gone::Gone)
+    }
+}
+
+impl<R: AdminRow> RowsApi<R> {
+    #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+    async fn write(
+        &self,
+        caller: &super::auth::Caller,
+        loaded: &Loaded,
+        code: &str,
+        row: Value,
+        said: &Precondition,
+        current: Option<i64>,
+        comment: String,
+    ) -> Result<Arc<Stored<R>>, Problem> {
+        write(&self.state, caller, loaded, code, row, said, current, comment).await
+    }
+}
+
+/// Publishes a row and gives it back as it now stands.
+///
+/// # Errors
+/// 412, 422, 428 and whatever else the publisher refuses.
+#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+pub async fn write<R: Row>(
+    state: &AdminState,
+    caller: &super::auth::Caller,
+    loaded: &Loaded,
+    code: &str,
+    row: Value,
+    said: &Precondition,
+    current: Option<i64>,
+    comment: String,
+) -> Result<Arc<Stored<R>>, Problem> {
+    let expected = expected(said, current, &named(R::RESOURCE, code))?;
+    let edit = Edit::Put {
+        resource: R::RESOURCE,
+        code: code.to_owned(),
+        row,
+        expected,
+    };
+    let published: Published = publishing::publish(state, loaded.rulebook_id, edit, comment, caller.author()).await?;
+    R::table(published.rulebook.rows())
+        .get(code)
+        .cloned()
+        .ok_or_else(|| missing::<R>(code))
+}
+
+fn find<'a, R: Row>(loaded: &'a Loaded, code: &str) -> Option<&'a Stored<R>> {
+    R::table(loaded.rulebook.rows()).get(code).map(Arc::as_ref)
+}
+
+fn missing<R: Row>(code: &str) -> Problem {
+    Problem::not_found(named(R::RESOURCE, &shortened(code)))
+}
+
+/// The row with the code of the path, which the body may leave out but not contradict.
+fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
+    if let Value::Object(object) = &mut row {
+        match object.get("code") {
+            None => {
+                object.insert("code".to_owned(), code.into());
+            }
+            Some(own) if own == code => {}
+            Some(_) => {
+                let detail = format!(
+                    "`code` must be `{}`, as in the path; a row cannot be renamed.",
+                    shortened(code)
+                );
+                return Err(Problem::invalid_body(vec![FieldFault::new(
+                    "/code",
+                    "contradiction",
+                    detail,
+                )]));
+            }
+        }
+    }
+    Ok(row)
+}
+
+/// The row as it will be stored, so that what does not fit is told with its place.
+///
+/// # Errors
+/// 400 with the JSON pointer.
+pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
+    if has_nul(&row) {
+        let detail = "Texts cannot hold NUL characters.";
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "",
+            "invalid_value",
+            detail,
+        )]));
+    }
+    let row: R = body::read(row)?;
+    serde_json::to_value(row).map_err(|error| Problem::internal(&error))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// A new code is one that can stand in paths, conditions and file names.
+fn check_code(code: &str) -> Result<(), Problem> {
+    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if (1..=64).contains(&code.len()) && code.chars().all(fit) && code.starts_with(|c: char| c.is_ascii_alphanumeric())
+    {
+        return Ok(());
+    }
+    let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";
+    Err(
+        Problem::new(Code::InvalidParameter, detail).with_errors(vec![FieldFault::new(
+            "code",
+            "invalid_value",
+            detail,
+        )]),
+    )
+}
+
+/// What was done, for the list of revisions.
+///
+/// # Errors
+/// 400 when it is too long to be one.
+pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
+    let comment = comment.unwrap_or_default();
+    if comment.chars().count() <= 500 && !comment.contains('\0') {
+        return Ok(comment);
+    }
+    let detail = "`comment` has at most 500 characters.";
+    Err(
+        Problem::new(Code::InvalidParameter, detail).with_errors(vec![FieldFault::new(
+            "comment",
+            "invalid_value",
+            detail,
+        )]),
+    )
+}

@@ -1,0 +1,29 @@
+//! The routes of the admin API, its document and Swagger UI.
+
+use poem::endpoint::make_sync;
+use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use poem_openapi::{OpenApi, OpenApiService};
+
+use super::document;
+use super::resources;
+use super::state::AdminState;
+
+/// Every operation.
+pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
+    resources::apis(state)
+}
+
+/// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.
+pub fn service(state: AdminState) -> impl IntoEndpoint {
+    let api = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
+    let text = document::document_text();
+    Route::new()
+        .at(
+            "/openapi.json",
+            poem::get(make_sync(move |_| {
+                Response::builder().content_type("application/json").body(text.clone())
+            })),
+        )
+        .nest("/", api)
+        .data(state)
+}

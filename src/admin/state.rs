@@ -1,0 +1,137 @@
+//! What the admin API works with, and how a rulebook in a path is opened.
+
+use std::sync::Arc;
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use sea_orm::{DatabaseConnection, DbBackend};
+
+use super::auth::Caller;
+use super::last_use::LastUse;
+use crate::clock::Clock;
+use crate::problem::database::is_transient;
+use crate::problem::{Code, Problem};
+use crate::rulebook::current::{Current, LoadError, Loaded};
+use crate::rulebook::publish::Publisher;
+
+/// Everything the operations need; cloning is cheap.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Where writes go.
+    pub db: DatabaseConnection,
+    /// Where lists are read: a replica, or the same database.
+    pub read: DatabaseConnection,
+    /// Publishes changes of rules.
+    pub publisher: Arc<Publisher>,
+    /// Finds compiled rulebooks.
+    pub current: Arc<Current>,
+    /// The time and new ids.
+    pub clock: Clock,
+    /// Where Vapi and Twilio reach this server, when it is known.
+    pub public_url: Option<String>,
+    pub(super) last_use: LastUse,
+}
+
+impl AdminState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        db: DatabaseConnection,
+        read: DatabaseConnection,
+        publisher: Arc<Publisher>,
+        current: Arc<Current>,
+        clock: Clock,
+        public_url: Option<String>,
+    ) -> Self {
+        Self {
+            db,
+            read,
+            publisher,
+            current,
+            clock,
+            public_url,
+            last_use: LastUse::default(),
+        }
+    }
+
+    /// Where what was just written is already seen: not a replica. SQLite's readers see every commit, and its one
+    /// writer is better left alone.
+    #[must_use]
+    pub fn latest(&self) -> &DatabaseConnection {
+        match self.db.get_database_backend() {
+            DbBackend::Sqlite => &self.read,
+            _ => &self.db,
+        }
+    }
+
+    /// The head of a rulebook, as far as the caller may see it: another's is not there.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn open(&self, caller: &Caller, code: &str) -> Result<Loaded, Problem> {
+        self.current
+            .head(code)
+            .await
+            .map_err(unloadable)?
+            .filter(|loaded| caller.sees(loaded.rulebook_id))
+            .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+    }
+}
+
+/// A rulebook that cannot be loaded is ours to mend, unless only the database is away.
+#[must_use]
+pub fn unloadable(error: LoadError) -> Problem {
+    match error {
+        LoadError::Database(error) if is_transient(&error) => Problem::unavailable(&*error, 5),
+        error => Problem::internal(&error),
+    }
+}
+
+/// A name from a request, short enough to be repeated in an error.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// The code of a rulebook, from the path; the resources' common prefix names it `:rulebook`.
+pub struct InRulebook(pub String);
+
+impl<'a> ApiExtractor<'a> for InRulebook {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = true;
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Path)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(String::schema_ref().merge(MetaSchema {
+            example: Some("default".into()),
+            ..MetaSchema::ANY
+        }))
+    }
+
+    fn param_raw_type(&self) -> Option<&String> {
+        Some(&self.0)
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        let raw = request.raw_path_param("rulebook").unwrap_or_default();
+        super::list::percent_decoded(raw)
+            .map(Self)
+            .ok_or_else(|| Problem::new(Code::InvalidParameter, "The rulebook in the path is not UTF-8.").into())
+    }
+}

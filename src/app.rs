@@ -1,0 +1,258 @@
+//! The composition root: what exists in a running server, and which address leads where.
+//!
+//! In: the settings and a clock. Out: an [`App`] with its pools open and its schema current, whose [`routes`] are the
+//! whole map of addresses on one page, served by [`App::serve`] until it is told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{Endpoint, EndpointExt as _, Response, Route, Server, listener::TcpAcceptor, post};
+use sea_orm::DatabaseConnection;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    accounts::accounts,
+    admin::{self, AdminState},
+    bootstrap::{self, BootstrapError},
+    clock::Clock,
+    edge::{self, AllowedMethods, RateLimiter, rate_limit::Allowance},
+    first_start::NewSecrets,
+    health::{self, Checks, Pools},
+    keys::KeyError,
+    outbox::{Outbox, OutboxError, OutboxSettings},
+    rulebook::{current::Current, publish::Publisher},
+    settings::{Settings, Worker},
+    store::{
+        connect::{self, ConnectError},
+        migrate::{self, MigrateError},
+    },
+    telemetry::metrics,
+    webhook::{
+        access::Accesses,
+        receive::{Webhook, receive_default, receive_for},
+        secret::Secret,
+        transact::Intake,
+    },
+};
+
+/// How long requests and tasks may take to end once the server is told to stop.
+const LAST_ORDERS: Duration = Duration::from_secs(5);
+/// How often the small chores are done.
+const CHORES: Duration = Duration::from_secs(5);
+
+/// The server cannot start or run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The schema cannot be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The key that seals secrets cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What a first start makes could not be made.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// The outbox cannot work.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server broke.
+    #[error("the server stopped")]
+    Serve(#[source] std::io::Error),
+}
+
+/// What a running server shares. Cloning is cheap.
+#[derive(Clone)]
+pub struct App {
+    /// How it was set up.
+    pub settings: Arc<Settings>,
+    /// The time, and new ids.
+    pub clock: Clock,
+    /// For messages and edits, inside transactions from [`crate::store::begin`].
+    pub db: DatabaseConnection,
+    /// For what only reads.
+    pub read: DatabaseConnection,
+    /// Compiled rulebooks.
+    pub current: Current,
+    /// Makes revisions.
+    pub publisher: Publisher,
+    /// Texts on their way.
+    pub outbox: Outbox,
+    /// Who may speak for which rulebook.
+    pub accesses: Accesses,
+    /// Secrets that this start made, to be shown this once.
+    pub new_secrets: Arc<NewSecrets>,
+    /// What one address may send to the webhooks.
+    pub limiter: Arc<RateLimiter>,
+    /// What must hold before traffic is welcome.
+    pub checks: Checks,
+    /// Every task that must end before the process does: spawn with `app.tasks.spawn`.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server is told to stop; workers watch it.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// Opens the database, brings its schema up to date and builds what is shared.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or belongs to a newer program.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+        install_tls_provider();
+        metrics::install();
+        migrate::up(&settings.database).await?;
+        let connections = connect::open(&settings.database, settings.read_database.as_ref()).await?;
+        let (db, read) = (connections.write, connections.read);
+        let checks = Checks::of_database(&db, &read).with_migrations(&read);
+        let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
+        let key = bootstrap::secret_key(&settings)?;
+        let current = Current::new(read.clone(), db.clone());
+        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone());
+        let new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
+        let set = settings
+            .vapi_secret
+            .as_ref()
+            .map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()));
+        let accesses = Accesses::new(db.clone(), key.clone(), set);
+        let outbox_settings = OutboxSettings {
+            twilio_base_url: settings.twilio_base_url.clone(),
+            public_url: settings.public_url.clone(),
+            ..OutboxSettings::default()
+        };
+        let outbox = Outbox::new(
+            db.clone(),
+            clock.clone(),
+            accounts(&settings, read.clone(), key),
+            outbox_settings,
+        )?;
+        Ok(Self {
+            current,
+            publisher,
+            outbox,
+            accesses,
+            new_secrets: Arc::new(new_secrets),
+            settings: Arc::new(settings),
+            clock,
+            db,
+            read,
+            limiter: Arc::new(limiter),
+            checks,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Takes the address from the settings.
+    ///
+    /// # Errors
+    /// When it is taken or not ours.
+    pub async fn listen(&self) -> Result<TcpListener, AppError> {
+        let address = self.settings.listen;
+        TcpListener::bind(address)
+            .await
+            .map_err(|source| AppError::Listen { address, source })
+    }
+
+    /// Serves until `stop` resolves, then lets requests and tasks end and closes the database.
+    ///
+    /// # Errors
+    /// When the listener breaks.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), AppError> {
+        let acceptor = TcpAcceptor::from_tokio(listener).map_err(AppError::Serve)?;
+        start_workers(&self);
+        let server = Server::new_with_acceptor(acceptor);
+        let served = server
+            .run_with_graceful_shutdown(routes(&self), stop, Some(LAST_ORDERS))
+            .await;
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(LAST_ORDERS, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                tasks = self.tasks.len(),
+                "stopping while some work has not ended; it is taken up again"
+            );
+        }
+        for db in [self.db, self.read] {
+            if let Err(error) = db.close().await {
+                tracing::warn!(%error, "a database pool did not close");
+            }
+        }
+        served.map_err(AppError::Serve)
+    }
+}
+
+/// Every address, on one page.
+pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
+    let pools = Pools {
+        write: app.db.clone(),
+        read: app.read.clone(),
+    };
+    let webhook = Webhook {
+        accesses: app.accesses.clone(),
+        intake: Intake {
+            db: app.db.clone(),
+            current: app.current.clone(),
+            outbox: app.outbox.clone(),
+            clock: app.clock.clone(),
+        },
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        tasks: app.tasks.clone(),
+    };
+    let state = AdminState::new(
+        app.db.clone(),
+        app.read.clone(),
+        Arc::new(app.publisher.clone()),
+        Arc::new(app.current.clone()),
+        app.clock.clone(),
+        app.settings.public_url.clone(),
+    );
+    let routes = Route::new()
+        .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
+        .nest("/", admin::service(state))
+        .nest("/health", health::routes(app.checks.clone()))
+        .at("/metrics", health::metrics_route(pools))
+        .map_to_response();
+    let allowed = AllowedMethods::default()
+        .with("/webhooks/vapi", "POST")
+        .with("/webhooks/vapi/:rulebook", "POST")
+        .with_document("", &admin::document())
+        .with("/health/live", "GET, HEAD")
+        .with("/health/ready", "GET, HEAD")
+        .with("/metrics", "GET, HEAD");
+    edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// Background work, each in a task that ends when the server stops.
+fn start_workers(app: &App) {
+    if app.settings.workers.contains(&Worker::Outbox) {
+        let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
+        app.tasks.spawn(async move { outbox.run(stop).await });
+    }
+    let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
+    app.tasks.spawn(async move {
+        let mut chores = tokio::time::interval(CHORES);
+        while stop.run_until_cancelled(chores.tick()).await.is_some() {
+            limiter.tidy();
+            metrics::upkeep();
+        }
+    });
+}
+
+/// One TLS provider for the whole process; a second call changes nothing.
+fn install_tls_provider() {
+    // An error means that it is installed already, as in tests that start several servers.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

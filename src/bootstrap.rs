@@ -1,0 +1,174 @@
+//! What a first start makes: the default rulebook with the sample's rows, the first admin key, the webhook secret.
+//!
+//! In: the settings and an empty database, or one that has been started before. Out: the secrets that were made, to be
+//! shown this once. What the settings bring is not stored in clear and not shown.
+
+use std::path::{Path, PathBuf};
+
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::admin::keys::{NewKey, NoRandomness};
+use crate::clock::Clock;
+use crate::first_start::NewSecrets;
+use crate::keys::{self, KeyError, SecretKey};
+use crate::rulebook::publish::{Author, PublishError, Publisher};
+use crate::rulebook::sample;
+use crate::settings::{Secret, Settings};
+use crate::store::{self, api_keys, rulebooks, secrets};
+use crate::webhook::access::DEFAULT_RULEBOOK;
+use crate::webhook::scheme::WebhookAuth;
+
+/// The key file, when `RINGBOOK_SECRET_KEY` is not set.
+const KEY_FILE: &str = "ringbook.key";
+
+/// Why a first start cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// A key cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No admin key could be made.
+    #[error(transparent)]
+    AdminKey(#[from] NoRandomness),
+    /// `RINGBOOK_ADMIN_KEY` is no key.
+    #[error("RINGBOOK_ADMIN_KEY must be 16 to 256 printable ASCII characters without spaces")]
+    UnusableAdminKey,
+    /// The sample was not taken.
+    #[error("the sample rulebook could not be loaded")]
+    Sample(#[from] PublishError),
+    /// The database did not take it.
+    #[error("the database could not be set up")]
+    Database(#[from] DbErr),
+}
+
+/// The key that seals secrets: from the settings, else from the file beside the database.
+pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
+    match &settings.secret_key {
+        Some(key) => Ok(SecretKey::new(key.expose())),
+        None => SecretKey::from_file(&key_file(settings)),
+    }
+}
+
+fn key_file(settings: &Settings) -> PathBuf {
+    let folder = settings
+        .database
+        .file()
+        .and_then(Path::parent)
+        .unwrap_or_else(|| Path::new(""));
+    folder.join(KEY_FILE)
+}
+
+/// Makes what is missing.
+pub async fn first_start(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+    key: &SecretKey,
+    clock: &Clock,
+) -> Result<NewSecrets, BootstrapError> {
+    let rulebook_id = default_rulebook(db, publisher).await?;
+    Ok(NewSecrets {
+        admin_key: admin_key(settings, db, clock).await?,
+        vapi_secret: webhook_secret(settings, db, key, clock, rulebook_id).await?,
+    })
+}
+
+/// How a new rulebook's webhooks are verified until somebody narrows it.
+#[must_use]
+pub fn default_webhook_auth() -> Value {
+    serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
+}
+
+async fn default_rulebook(db: &DatabaseConnection, publisher: &Publisher) -> Result<Uuid, BootstrapError> {
+    let author = Author {
+        name: "first start".to_owned(),
+        ..Author::default()
+    };
+    if let Some(found) = find(db).await? {
+        return Ok(found);
+    }
+    match publisher
+        .create(DEFAULT_RULEBOOK, sample::rows(), default_webhook_auth(), &author)
+        .await
+    {
+        Ok((id, _)) => Ok(id),
+        // Another instance was first.
+        Err(PublishError::RulebookExists) => Ok(find(db)
+            .await?
+            .ok_or_else(|| DbErr::RecordNotFound("the default rulebook".to_owned()))?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
+    let found = rulebooks::Entity::find()
+        .filter(rulebooks::Column::Code.eq(DEFAULT_RULEBOOK))
+        .one(db)
+        .await?;
+    Ok(found.map(|rulebook| rulebook.id))
+}
+
+async fn admin_key(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    clock: &Clock,
+) -> Result<Option<Secret>, BootstrapError> {
+    let (key, shown) = match &settings.admin_key {
+        Some(given) => (
+            NewKey::given(given.expose()).ok_or(BootstrapError::UnusableAdminKey)?,
+            false,
+        ),
+        None if api_keys::any(db).await? => return Ok(None),
+        None => (NewKey::random()?, true),
+    };
+    let row = api_keys::ActiveModel {
+        id: Set(clock.new_id()),
+        name: Set("first admin".to_owned()),
+        prefix: Set(key.prefix.clone()),
+        hash: Set(key.hash.clone()),
+        role: Set("admin".to_owned()),
+        rulebook_id: Set(None),
+        created_at: Set(clock.now()),
+        expires_at: Set(None),
+        last_used_at: Set(None),
+        revoked_at: Set(None),
+    };
+    let once = sea_orm::sea_query::OnConflict::column(api_keys::Column::Hash)
+        .do_nothing()
+        .to_owned();
+    let tx = store::begin(db).await?;
+    api_keys::Entity::insert(row)
+        .on_conflict(once)
+        .exec_without_returning(&tx)
+        .await?;
+    tx.commit().await?;
+    Ok(shown.then(|| Secret::new(key.text)))
+}
+
+async fn webhook_secret(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    key: &SecretKey,
+    clock: &Clock,
+    rulebook_id: Uuid,
+) -> Result<Option<Secret>, BootstrapError> {
+    if settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &["webhook"]).await?.is_empty() {
+        return Ok(None);
+    }
+    let secret = hex::encode(keys::random::<32>()?);
+    let id = clock.new_id();
+    let row = secrets::ActiveModel {
+        rulebook_id: Set(rulebook_id),
+        id: Set(id),
+        purpose: Set("webhook".to_owned()),
+        sealed: Set(key.seal(rulebook_id, id, secret.as_bytes())?),
+        created_at: Set(clock.now()),
+        retired_at: Set(None),
+    };
+    let tx = store::begin(db).await?;
+    secrets::Entity::insert(row).exec_without_returning(&tx).await?;
+    tx.commit().await?;
+    Ok(Some(Secret::new(secret)))
+}

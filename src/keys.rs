@@ -1,0 +1,173 @@
+//! The key that seals stored secrets, and random keys for people.
+//!
+//! In: `RINGBOOK_SECRET_KEY`, or a 0600 file beside the database that is made at first start. Out: secrets sealed with
+//! ChaCha20-Poly1305, each bound to the row it stands in, so that a sealed value moved to another row does not open.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use uuid::Uuid;
+
+const NONCE: usize = 12;
+
+/// Why a secret cannot be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The key file cannot be read or made.
+    #[error("the key file {} cannot be used", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file is not 64 hexadecimal digits.
+    #[error("the key file {} does not hold 64 hexadecimal digits", .0.display())]
+    Malformed(PathBuf),
+    /// The operating system has no randomness to give.
+    #[error("no randomness from the operating system")]
+    NoRandomness,
+    /// The value was sealed under another key, or altered.
+    #[error("a stored secret does not open: RINGBOOK_SECRET_KEY is not the key that sealed it")]
+    DoesNotOpen,
+}
+
+/// Seals and opens stored secrets.
+#[derive(Clone)]
+pub struct SecretKey(ChaCha20Poly1305);
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretKey(hidden)")
+    }
+}
+
+impl SecretKey {
+    /// From 32 bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        Self(ChaCha20Poly1305::new(Key::from_slice(bytes)))
+    }
+
+    /// From the file, which is made with a random key when it is not there.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let text = match std::fs::File::open(path) {
+            Ok(mut file) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).map_err(failed)?;
+                text
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let text = hex::encode(random::<32>()?);
+                let mut options = std::fs::OpenOptions::new();
+                options.write(true).create_new(true);
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                let mut file = options.open(path).map_err(failed)?;
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(failed)?;
+                text
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let bytes = hex::decode(text.trim())
+            .ok()
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes
+            .map(|bytes| Self::new(&bytes))
+            .ok_or_else(|| KeyError::Malformed(path.to_owned()))
+    }
+
+    /// Seals a secret for the row `id` of a rulebook.
+    pub fn seal(&self, rulebook_id: Uuid, id: Uuid, secret: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let nonce = random::<NONCE>()?;
+        let place = place(rulebook_id, id);
+        let sealed = self
+            .0
+            .encrypt(
+                Nonce::from_slice(&nonce),
+                Payload {
+                    msg: secret,
+                    aad: &place,
+                },
+            )
+            .map_err(|_| KeyError::DoesNotOpen)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed for the row `id` of a rulebook.
+    pub fn open(&self, rulebook_id: Uuid, id: Uuid, sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or(KeyError::DoesNotOpen)?;
+        let place = place(rulebook_id, id);
+        self.0
+            .decrypt(
+                Nonce::from_slice(nonce),
+                Payload {
+                    msg: sealed,
+                    aad: &place,
+                },
+            )
+            .map_err(|_| KeyError::DoesNotOpen)
+    }
+}
+
+fn place(rulebook_id: Uuid, id: Uuid) -> Vec<u8> {
+    [rulebook_id.as_bytes().as_slice(), id.as_bytes()].concat()
+}
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_opens_only_where_it_was_sealed_and_unaltered() {
+        let key = SecretKey::new(&[7; 32]);
+        let (rulebook, id, other) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let mut sealed = key.seal(rulebook, id, b"token").unwrap();
+        assert_eq!(key.open(rulebook, id, &sealed).unwrap(), b"token");
+        assert!(key.open(rulebook, other, &sealed).is_err());
+        assert!(SecretKey::new(&[8; 32]).open(rulebook, id, &sealed).is_err());
+        *sealed.last_mut().unwrap() ^= 1;
+        assert!(key.open(rulebook, id, &sealed).is_err());
+        assert!(key.open(rulebook, id, b"short").is_err());
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_and_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ringbook.key");
+        let sealed = SecretKey::from_file(&path)
+            .unwrap()
+            .seal(Uuid::nil(), Uuid::nil(), b"x")
+            .unwrap();
+        assert_eq!(
+            SecretKey::from_file(&path)
+                .unwrap()
+                .open(Uuid::nil(), Uuid::nil(), &sealed)
+                .unwrap(),
+            b"x"
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&path, "not a key").unwrap();
+        assert!(matches!(SecretKey::from_file(&path), Err(KeyError::Malformed(_))));
+    }
+}

@@ -1,0 +1,178 @@
+//! A breaker for one account. In: how each send went, and the time. Out: whether another may go (pure).
+//!
+//! Closed: all go. Open: none goes, until a pause has passed. Half open: one goes, and decides. It lives in memory:
+//! an instance that starts anew finds out by itself.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// When a breaker opens and for how long.
+#[derive(Clone, Debug)]
+pub struct BreakerPolicy {
+    /// Failures of the provider in a row that open it.
+    pub failures: u32,
+    /// How long it stays open before a probe.
+    pub pause: TimeDelta,
+    /// How long it stays open before a probe when the credentials were refused.
+    pub credentials_pause: TimeDelta,
+    /// After this long a probe that never reported is forgotten.
+    pub probe_limit: TimeDelta,
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            pause: TimeDelta::seconds(30),
+            credentials_pause: TimeDelta::minutes(15),
+            probe_limit: TimeDelta::minutes(1),
+        }
+    }
+}
+
+/// Whether a send may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// All may go.
+    Open,
+    /// One may go, to find out.
+    OneProbe,
+    /// None may go.
+    Shut,
+}
+
+/// How a send went, as far as the provider is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The provider answered.
+    Well,
+    /// The provider failed or could not be reached.
+    Failing,
+    /// The provider refuses the credentials.
+    Refused,
+}
+
+/// What a report changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing that a person need know.
+    Unchanged,
+    /// Sending has stopped.
+    Stopped,
+    /// Sending goes on again.
+    Resumed,
+}
+
+/// The breaker of one account.
+#[derive(Clone, Debug, Default)]
+pub struct Breaker {
+    failures: u32,
+    shut_until: Option<DateTime<Utc>>,
+    probing_since: Option<DateTime<Utc>>,
+}
+
+impl Breaker {
+    /// Whether a send may go now.
+    #[must_use]
+    pub fn gate(&self, policy: &BreakerPolicy, now: DateTime<Utc>) -> Gate {
+        let Some(shut_until) = self.shut_until else {
+            return Gate::Open;
+        };
+        let probing = self.probing_since.is_some_and(|since| now - since < policy.probe_limit);
+        if now < shut_until || probing {
+            Gate::Shut
+        } else {
+            Gate::OneProbe
+        }
+    }
+
+    /// Tells that the probe has gone.
+    pub fn probe(&mut self, now: DateTime<Utc>) {
+        self.probing_since = Some(now);
+    }
+
+    /// Whether sending is stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.shut_until.is_some()
+    }
+
+    /// Takes in how a send went.
+    pub fn report(&mut self, policy: &BreakerPolicy, health: Health, now: DateTime<Utc>) -> Turn {
+        let was_stopped = self.is_stopped();
+        self.probing_since = None;
+        match health {
+            Health::Well => {
+                *self = Self::default();
+                return if was_stopped { Turn::Resumed } else { Turn::Unchanged };
+            }
+            Health::Refused => self.shut_until = Some(now + policy.credentials_pause),
+            Health::Failing => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= policy.failures || was_stopped {
+                    // A send that left before the stop must not shorten a longer one.
+                    self.shut_until = self.shut_until.max(Some(now + policy.pause));
+                }
+            }
+        }
+        if !was_stopped && self.is_stopped() {
+            Turn::Stopped
+        } else {
+            Turn::Unchanged
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_and_closes_after_a_good_probe() {
+        let policy = BreakerPolicy::default();
+        let mut now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut breaker = Breaker::default();
+        for _ in 0..4 {
+            assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+        }
+        assert_eq!(breaker.report(&policy, Health::Well, now), Turn::Unchanged);
+        for _ in 0..4 {
+            assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+        }
+        assert_eq!(breaker.gate(&policy, now), Gate::Open);
+        assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Stopped);
+        assert_eq!(breaker.gate(&policy, now), Gate::Shut);
+        now += policy.pause;
+        assert_eq!(breaker.gate(&policy, now), Gate::OneProbe);
+        breaker.probe(now);
+        assert_eq!(breaker.gate(&policy, now), Gate::Shut);
+        assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+        assert_eq!(breaker.gate(&policy, now), Gate::Shut);
+        now += policy.pause;
+        breaker.probe(now);
+        assert_eq!(breaker.report(&policy, Health::Well, now), Turn::Resumed);
+        assert_eq!(breaker.gate(&policy, now), Gate::Open);
+    }
+
+    #[test]
+    fn refused_credentials_stop_at_once_and_longer() {
+        let policy = BreakerPolicy::default();
+        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.report(&policy, Health::Refused, now), Turn::Stopped);
+        assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+        assert_eq!(breaker.gate(&policy, now + policy.pause), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, now + policy.credentials_pause), Gate::OneProbe);
+    }
+
+    #[test]
+    fn a_probe_that_never_reports_is_forgotten() {
+        let policy = BreakerPolicy::default();
+        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let mut breaker = Breaker::default();
+        breaker.report(&policy, Health::Refused, now);
+        let later = now + policy.credentials_pause;
+        breaker.probe(later);
+        assert_eq!(breaker.gate(&policy, later), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, later + policy.probe_limit), Gate::OneProbe);
+    }
+}

@@ -1,0 +1,165 @@
+//! Taking what is due. In: the time and how many may go. Out: texts that this worker holds, `sending` committed before
+//! anything leaves the machine; and the texts that others left behind put in order.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::accounts::TwilioAccount;
+use super::breaker::Gate;
+use super::classify::Outcome;
+use super::settle::write_off;
+use super::transition::{GivenUp, after_attempt};
+use super::{OutboxError, Shared};
+use crate::store::sms_attempts::Finish;
+use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, SENDING};
+use crate::store::{begin, sms_attempts, sms_messages};
+
+/// Texts put in order in one transaction.
+const TIDY_BATCH: u64 = 100;
+
+/// What is to be done with a text that this worker holds.
+#[derive(Clone)]
+pub(super) enum Errand {
+    /// Send it.
+    Send(TwilioAccount),
+    /// It may have been sent: look for it.
+    Look(TwilioAccount),
+    /// There is no account: record that it would have been sent.
+    Simulate,
+}
+
+/// A text that this worker holds until its lease runs out, with the fencing number in its row.
+pub(super) struct Claimed {
+    pub(super) row: Model,
+    pub(super) errand: Errand,
+}
+
+/// Where a rulebook's texts may go now.
+enum Road {
+    Account(TwilioAccount),
+    OneProbe(TwilioAccount),
+    Nowhere,
+}
+
+/// Claims up to `limit` texts, the most urgent first.
+pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
+    let now = shared.now();
+    let mut roads = HashMap::new();
+    for rulebook_id in sms_messages::due_rulebooks(&shared.db, now).await? {
+        if let Some(road) = road(shared, rulebook_id).await {
+            roads.insert(rulebook_id, road);
+        }
+    }
+    if roads.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rulebooks: Vec<Uuid> = roads.keys().copied().collect();
+    let tx = begin(&shared.db).await?;
+    let due = sms_messages::lock_due(&tx, now, &rulebooks, limit as u64).await?;
+    let mut probed: Vec<TwilioAccount> = Vec::new();
+    let mut claimed = Vec::with_capacity(due.len());
+    for mut row in due {
+        let account = match roads.get(&row.rulebook_id) {
+            Some(Road::OneProbe(account)) if probed.contains(account) => continue,
+            Some(Road::OneProbe(account)) => {
+                probed.push(account.clone());
+                Some(account.clone())
+            }
+            Some(Road::Account(account)) => Some(account.clone()),
+            Some(Road::Nowhere) => None,
+            None => continue,
+        };
+        let held = row.fence;
+        row.fence += 1;
+        if account.is_none() && row.state == AMBIGUOUS {
+            // Its account is gone, so nobody can look any more.
+            row.state = DEAD.to_owned();
+            row.updated_at = now;
+            write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
+            continue;
+        }
+        row.lease_until = Some(now + shared.settings.lease);
+        row.next_attempt_at = now + shared.settings.lease;
+        row.updated_at = now;
+        let errand = match account {
+            Some(account) if row.state == AMBIGUOUS => Errand::Look(account),
+            Some(account) => Errand::Send(account),
+            None => Errand::Simulate,
+        };
+        // Looking is no attempt: the text stays ambiguous, and whoever comes after a crash looks again.
+        if !matches!(errand, Errand::Look(_)) {
+            row.state = SENDING.to_owned();
+            row.attempts += 1;
+            sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
+        }
+        if sms_messages::save(&tx, held, &row).await? {
+            claimed.push(Claimed { row, errand });
+        }
+    }
+    tx.commit().await?;
+    for account in probed {
+        shared.breaker(&account, |breaker| breaker.probe(now));
+    }
+    Ok(claimed)
+}
+
+/// Where a rulebook's texts may go, or none when they wait.
+async fn road(shared: &Shared, rulebook_id: Uuid) -> Option<Road> {
+    let account = match shared.accounts.of(rulebook_id).await {
+        Ok(Some(account)) => account,
+        Ok(None) => return Some(Road::Nowhere),
+        Err(error) => {
+            tracing::error!(rulebook = %rulebook_id, error = %error, "the texts of rulebook {rulebook_id} wait: its account cannot be read");
+            return None;
+        }
+    };
+    match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
+        Gate::Open => Some(Road::Account(account)),
+        Gate::OneProbe => Some(Road::OneProbe(account)),
+        Gate::Shut => None,
+    }
+}
+
+/// Puts in order what others left behind: a text whose sender died on the way is ambiguous, and one that has waited too
+/// long is given up.
+pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
+    let now = shared.now();
+    let patience = &shared.settings.patience;
+    let made_before = now - patience.max_age;
+    while sms_messages::any_overdue(&shared.db, now, made_before).await? {
+        let tx = begin(&shared.db).await?;
+        let lapsed = sms_messages::lock_lapsed(&tx, now, TIDY_BATCH).await?;
+        let stale = sms_messages::lock_stale(&tx, made_before, TIDY_BATCH).await?;
+        if lapsed.is_empty() && stale.is_empty() {
+            // Another worker holds them.
+            return Ok(());
+        }
+        for row in lapsed {
+            let how = Finish {
+                outcome: Outcome::Ambiguous.word(),
+                http_status: None,
+                error_code: None,
+                detail: "the worker stopped before it heard the answer",
+                at: now,
+            };
+            sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+            let held = row.fence;
+            let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, patience, now, 0);
+            // Its worker may only be slow: the new number keeps it from settling.
+            row.fence += 1;
+            row.error = Some(how.detail.to_owned());
+            sms_messages::save(&tx, held, &row).await?;
+            tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
+        }
+        for mut row in stale {
+            let held = row.fence;
+            row.fence += 1;
+            row.state = DEAD.to_owned();
+            row.updated_at = now;
+            write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Looking for a text whose fate is unknown. In: its row, held by this worker. Out: accepted when the provider has it;
+//! else sent again where its priority allows that, or given to a person.
+//!
+//! The provider's list may lag behind, so it is asked only some time after the attempt. A list that cannot be read is
+//! asked again until a limit, after which the text counts as not found.
+
+use sea_orm::DbErr;
+
+use super::accounts::TwilioAccount;
+use super::breaker::Turn;
+use super::classify::classify;
+use super::notice;
+use super::settle::{count_state, report, resumed, tell, write_off};
+use super::transition::{GivenUp, accept, may_resend, requeue};
+use super::twilio::Listed;
+use super::{OutboxError, Shared};
+use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model};
+use crate::store::{begin, sms_attempts, sms_messages};
+
+/// Looks for a text, and writes what follows.
+pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) -> Result<(), OutboxError> {
+    let attempts = sms_attempts::of_message(&shared.db, row.rulebook_id, row.id).await?;
+    let since = attempts.first().map_or(row.created_at, |attempt| attempt.started_at);
+    let known_since = attempts
+        .last()
+        .and_then(|attempt| attempt.finished_at)
+        .unwrap_or(row.updated_at);
+    let listed = shared
+        .client
+        .find(account, &row.to_number, since, &row.reference, shared.now())
+        .await;
+    let (turn, refused) = match &listed {
+        Listed::Unreadable(answer) => {
+            let outcome = classify(answer);
+            (
+                report(shared, account, answer, &outcome),
+                outcome == super::classify::Outcome::Credentials,
+            )
+        }
+        Listed::Found { .. } | Listed::Missing => {
+            let now = shared.now();
+            let well = super::breaker::Health::Well;
+            (
+                shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, well, now)),
+                false,
+            )
+        }
+    };
+    conclude(shared, row, &listed, known_since, turn, refused).await?;
+    Ok(())
+}
+
+async fn conclude(
+    shared: &Shared,
+    row: &Model,
+    listed: &Listed,
+    known_since: chrono::DateTime<chrono::Utc>,
+    turn: Turn,
+    refused: bool,
+) -> Result<(), DbErr> {
+    let now = shared.now();
+    let patience = &shared.settings.patience;
+    let held = row.fence;
+    let tx = begin(&shared.db).await?;
+    let mut after = row.clone();
+    after.lease_until = None;
+    after.updated_at = now;
+    let unreadable = matches!(listed, Listed::Unreadable(_));
+    let mut given_up = None;
+    if let Listed::Found { sid, status } = listed {
+        accept(&mut after, sid, status.as_deref());
+    } else if unreadable && now - known_since < patience.ambiguous_limit {
+        after.state = AMBIGUOUS.to_owned();
+        after.next_attempt_at = now + patience.ambiguous_wait;
+    } else {
+        let ambiguous = sms_attempts::count_ambiguous(&tx, row.rulebook_id, row.id).await?;
+        if may_resend(&row.priority, ambiguous, patience) {
+            (after, given_up) = requeue(after, now, patience);
+        } else {
+            after.state = DEAD.to_owned();
+            given_up = Some(GivenUp::Unknown);
+        }
+    }
+    let written = match given_up {
+        Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
+        None => sms_messages::save(&tx, held, &after).await?,
+    };
+    if refused || turn == Turn::Stopped {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, refused), now).await?;
+    } else if !unreadable {
+        resumed(&tx, row, now).await?;
+    }
+    tx.commit().await?;
+    if written {
+        if given_up.is_none() {
+            count_state(&after);
+        }
+        tracing::info!(sms = %row.id, state = after.state, "text {} was looked for at the provider", row.id);
+    }
+    Ok(())
+}

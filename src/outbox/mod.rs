@@ -1,0 +1,110 @@
+//! Promises are kept: texts that a transaction queued go to Twilio, each once if it can be known, and a person hears of
+//! those that did not go.
+//!
+//! A text's way: [`enqueue`] puts it into the caller's transaction · `claim` takes what is due and commits `sending`
+//! before anything leaves the machine · [`twilio`] posts it outside any transaction · [`classify`] says what the answer
+//! means · `transition` says what the text becomes and when it is tried again ([`backoff`]) · `settle` writes that,
+//! with the attempt and the notice, if the worker still holds the fencing number · `look` searches Twilio's list for a
+//! text whose fate is unknown. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] turns the
+//! wheel. [`segments`] counts what a text costs. Status callbacks, replies and escalation come in from outside and are
+//! not here yet: until then the list is the only way to learn what became of an ambiguous text.
+
+pub mod accounts;
+pub mod backoff;
+pub mod breaker;
+mod claim;
+pub mod classify;
+pub mod enqueue;
+mod look;
+mod notice;
+pub mod segments;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod transition;
+pub mod twilio;
+pub mod worker;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
+
+pub use accounts::{Accounts, Sender, TwilioAccount};
+pub use enqueue::{Enqueued, NewSms, enqueue, reference_of};
+pub use worker::Outbox;
+
+use crate::clock::Clock;
+
+/// What can go wrong here. A text that cannot be sent is no error: it is an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The database did not do what was asked.
+    #[error("the outbox could not use the database")]
+    Database(#[from] DbErr),
+    /// The HTTP client could not be made.
+    #[error("the HTTP client for Twilio could not be made")]
+    Client(#[source] reqwest::Error),
+    /// A rulebook's account could not be read.
+    #[error("the Twilio account of a rulebook could not be read: {0}")]
+    Account(String),
+}
+
+/// How the outbox works.
+#[derive(Clone, Debug)]
+pub struct OutboxSettings {
+    /// Where Twilio is, without a slash at the end.
+    pub twilio_base_url: String,
+    /// Where Twilio reaches us, without a slash at the end; without it there are no status callbacks.
+    pub public_url: Option<String>,
+    /// How many texts are on their way at once.
+    pub concurrency: usize,
+    /// How long the worker sleeps at most.
+    pub poll: std::time::Duration,
+    /// How long a request to Twilio may take as a whole.
+    pub request_timeout: std::time::Duration,
+    /// How long a worker holds what it claimed; much longer than a request may take.
+    pub lease: chrono::TimeDelta,
+    /// How patiently a text is tried.
+    pub patience: backoff::Patience,
+    /// When an account is stopped.
+    pub breaker: breaker::BreakerPolicy,
+}
+
+impl Default for OutboxSettings {
+    fn default() -> Self {
+        Self {
+            twilio_base_url: "https://api.twilio.com".to_owned(),
+            public_url: None,
+            concurrency: 8,
+            poll: std::time::Duration::from_secs(1),
+            request_timeout: std::time::Duration::from_secs(15),
+            lease: chrono::TimeDelta::seconds(60),
+            patience: backoff::Patience::default(),
+            breaker: breaker::BreakerPolicy::default(),
+        }
+    }
+}
+
+/// What every step of the outbox needs.
+struct Shared {
+    db: DatabaseConnection,
+    clock: Clock,
+    accounts: Accounts,
+    client: twilio::TwilioClient,
+    settings: OutboxSettings,
+    breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
+    random: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Shared {
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Does something with an account's breaker. New credentials are a new account, and begin with a closed one.
+    fn breaker<T>(&self, account: &TwilioAccount, with: impl FnOnce(&mut breaker::Breaker) -> T) -> T {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        with(breakers.entry(account.clone()).or_default())
+    }
+}

@@ -1,0 +1,84 @@
+//! What people are told about texts. In: a text's row and what became of it. Out: notices, without number and body (pure).
+
+use uuid::Uuid;
+
+use super::classify::code_rule;
+use super::transition::GivenUp;
+use crate::store::notices::{Notice, Severity};
+use crate::store::sms_messages::Model;
+
+/// The provider fails or cannot be reached, and an account's texts wait.
+pub(super) const PROVIDER_DOWN: &str = "sms_provider_down";
+/// The provider refuses an account's credentials, and its texts wait.
+pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
+/// What both are about.
+pub(super) const PROVIDER: &str = "twilio";
+
+/// A text was given up.
+pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
+    let (code, fate) = match why {
+        GivenUp::Refused => ("sms_refused", "was not sent"),
+        GivenUp::TriedOften | GivenUp::Stale => ("sms_given_up", "was not sent"),
+        GivenUp::Unknown => ("sms_unknown", "may not have been sent"),
+    };
+    let (reason, advice) = match (why, code_rule(row.error_code)) {
+        (GivenUp::Refused, Some(rule)) => (rule.meaning, rule.what_to_do),
+        (GivenUp::Refused, None) => (
+            why.reason(),
+            "Look up the error code in Twilio's documentation, correct what it names, then send it again.",
+        ),
+        (GivenUp::Unknown, _) => (
+            why.reason(),
+            "Ask the contact, or look for the reference in Twilio's log; send the text again if it is not there.",
+        ),
+        (GivenUp::TriedOften | GivenUp::Stale, _) => (
+            why.reason(),
+            "Reach the contact another way if it still matters; send the text again once Twilio answers.",
+        ),
+    };
+    let number = row
+        .error_code
+        .map(|code| format!(", Twilio's code {code}"))
+        .unwrap_or_default();
+    Notice {
+        rulebook_id: row.rulebook_id,
+        code,
+        severity: if matches!(row.priority.as_str(), "P1" | "P2") {
+            Severity::Urgent
+        } else {
+            Severity::Warning
+        },
+        subject: format!("contact {}", row.contact),
+        text: format!(
+            "The {} text {} to contact {} {fate}: {reason}{number}.",
+            row.priority, row.reference, row.contact
+        ),
+        what_to_do: advice.to_owned(),
+    }
+}
+
+/// An account's texts are held back.
+pub(super) fn stopped(rulebook_id: Uuid, refused: bool) -> Notice {
+    let (code, text, what_to_do) = if refused {
+        (
+            CREDENTIALS,
+            "Twilio refuses the credentials of this rulebook's account. Its texts wait.",
+            "Correct the account SID and the auth token. Sending starts again by itself.",
+        )
+    } else {
+        (
+            PROVIDER_DOWN,
+            "Twilio fails or cannot be reached. This rulebook's texts wait.",
+            "Reach the on-call contacts another way while it lasts, and look at status.twilio.com and this machine's network. \
+             Sending starts again by itself.",
+        )
+    };
+    Notice {
+        rulebook_id,
+        code,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: text.to_owned(),
+        what_to_do: what_to_do.to_owned(),
+    }
+}

@@ -1,0 +1,124 @@
+//! How many parts a text is billed as. In: the body. Out: its encoding, units and parts (pure).
+//!
+//! A text whose every character is in the GSM 03.38 alphabet has 160 units, or 153 in each of several parts; one
+//! character outside it turns the whole text to UCS-2 with 70 UTF-16 units, or 67 in each of several parts. Characters
+//! that cost two units are never split over two parts.
+
+/// How the characters are coded on air.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// The seven-bit alphabet.
+    Gsm7,
+    /// UTF-16.
+    Ucs2,
+}
+
+/// What a text costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// The encoding the whole text needs.
+    pub encoding: Encoding,
+    /// Septets, or UTF-16 units.
+    pub units: usize,
+    /// Parts, each billed as one message. An empty text has none.
+    pub count: usize,
+}
+
+const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+const EXTENDED: &str = "^{}\\[~]|€\u{c}";
+
+/// Counts the parts of a text.
+#[must_use]
+pub fn segments(body: &str) -> Segments {
+    let gsm: Option<Vec<usize>> = body.chars().map(gsm_cost).collect();
+    match gsm {
+        Some(costs) => pack(Encoding::Gsm7, &costs, 160, 153),
+        None => {
+            let costs: Vec<usize> = body.chars().map(char::len_utf16).collect();
+            pack(Encoding::Ucs2, &costs, 70, 67)
+        }
+    }
+}
+
+/// The characters that alone turn a text to UCS-2, in order, each once: what a template's author is warned about.
+#[must_use]
+pub fn outside_gsm7(body: &str) -> Vec<char> {
+    let mut outside = Vec::new();
+    for letter in body.chars().filter(|letter| gsm_cost(*letter).is_none()) {
+        if !outside.contains(&letter) {
+            outside.push(letter);
+        }
+    }
+    outside
+}
+
+fn gsm_cost(letter: char) -> Option<usize> {
+    if BASIC.contains(letter) {
+        Some(1)
+    } else if EXTENDED.contains(letter) {
+        Some(2)
+    } else {
+        None
+    }
+}
+
+fn pack(encoding: Encoding, costs: &[usize], alone: usize, each: usize) -> Segments {
+    let units = costs.iter().sum();
+    let count = if units == 0 {
+        0
+    } else if units <= alone {
+        1
+    } else {
+        let (mut parts, mut used) = (1, 0);
+        for cost in costs {
+            if used + cost > each {
+                parts += 1;
+                used = 0;
+            }
+            used += cost;
+        }
+        parts
+    };
+    Segments { encoding, units, count }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(body: &str) -> (Encoding, usize, usize) {
+        let found = segments(body);
+        (found.encoding, found.units, found.count)
+    }
+
+    #[test]
+    fn a_plain_text_has_160_units_then_153_a_part() {
+        assert_eq!(of(""), (Encoding::Gsm7, 0, 0));
+        assert_eq!(of(&"a".repeat(160)), (Encoding::Gsm7, 160, 1));
+        assert_eq!(of(&"a".repeat(161)), (Encoding::Gsm7, 161, 2));
+        assert_eq!(of(&"a".repeat(306)), (Encoding::Gsm7, 306, 2));
+        assert_eq!(of(&"a".repeat(307)), (Encoding::Gsm7, 307, 3));
+    }
+
+    #[test]
+    fn one_letter_outside_the_alphabet_turns_the_whole_text() {
+        for letter in "éèàùìòÇÉ".chars() {
+            assert_eq!(segments(&letter.to_string()).encoding, Encoding::Gsm7, "{letter}");
+        }
+        for letter in "êëîïôûçâœÀÈ«»’".chars() {
+            assert_eq!(segments(&letter.to_string()).encoding, Encoding::Ucs2, "{letter}");
+        }
+        assert_eq!(of(&format!("{}ê", "a".repeat(69))), (Encoding::Ucs2, 70, 1));
+        assert_eq!(of(&format!("{}ê", "a".repeat(70))), (Encoding::Ucs2, 71, 2));
+        assert_eq!(outside_gsm7("forêt, bêche, ça"), vec!['ê', 'ç']);
+    }
+
+    #[test]
+    fn what_costs_two_is_counted_twice_and_never_split() {
+        assert_eq!(of(&"€".repeat(80)), (Encoding::Gsm7, 160, 1));
+        // 76 pairs fit in a part of 153, one septet stays empty
+        assert_eq!(of(&"€".repeat(153)), (Encoding::Gsm7, 306, 3));
+        assert_eq!(of(&"😀".repeat(35)), (Encoding::Ucs2, 70, 1));
+        assert_eq!(of(&"😀".repeat(67)), (Encoding::Ucs2, 134, 3));
+    }
+}

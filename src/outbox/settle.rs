@@ -1,0 +1,184 @@
+//! Writing down what became of a text. In: the row as claimed and the provider's answer. Out: row, attempt and notices in
+//! one transaction, if this worker still holds the fencing number; otherwise nothing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+
+use super::accounts::TwilioAccount;
+use super::breaker::{Health, Turn};
+use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
+use super::notice::{self, CREDENTIALS, PROVIDER, PROVIDER_DOWN};
+use super::transition::{GivenUp, after_attempt};
+use super::{OutboxError, Shared};
+use crate::store::sms_attempts::Finish;
+use crate::store::sms_messages::{ACCEPTED, Model};
+use crate::store::{begin, notices, sms_attempts, sms_messages};
+
+/// How an attempt went, ready to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    pub(super) http_status: Option<i64>,
+    pub(super) error_code: Option<i64>,
+    pub(super) detail: &'static str,
+    /// What the answer did to the account's breaker.
+    pub(super) turn: Turn,
+}
+
+/// Nobody was asked.
+pub(super) fn simulated() -> Verdict {
+    Verdict {
+        outcome: Outcome::Simulated,
+        http_status: None,
+        error_code: None,
+        detail: "there are no Twilio credentials",
+        turn: Turn::Unchanged,
+    }
+}
+
+/// Reads an answer to a POST, and tells the account's breaker.
+pub(super) fn judge(shared: &Shared, account: &TwilioAccount, answer: &Answer) -> Verdict {
+    let outcome = classify(answer);
+    let (http_status, error_code) = match answer {
+        Answer::Http(http) => (Some(i64::from(http.status)), http.code),
+        Answer::NotSent | Answer::Unknown => (None, None),
+    };
+    let turn = report(shared, account, answer, &outcome);
+    Verdict {
+        outcome,
+        http_status,
+        error_code,
+        detail: meaning(answer),
+        turn,
+    }
+}
+
+/// Tells an account's breaker how its provider answered.
+pub(super) fn report(shared: &Shared, account: &TwilioAccount, answer: &Answer, outcome: &Outcome) -> Turn {
+    let health = if *outcome == Outcome::Credentials {
+        Health::Refused
+    } else if provider_is_failing(answer) {
+        Health::Failing
+    } else {
+        Health::Well
+    };
+    let now = shared.now();
+    shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
+}
+
+/// Writes an attempt's verdict. Out: whether this worker was still the one to write it. A database that is away is tried
+/// again for a while; after that the lease runs out and the text is looked for.
+pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, OutboxError> {
+    let mut pause = Duration::from_millis(100);
+    for _ in 0..6 {
+        match settle_once(shared, row, verdict).await {
+            Ok(written) => return Ok(written),
+            Err(error) => {
+                tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id)
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Ok(settle_once(shared, row, verdict).await?)
+}
+
+async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, DbErr> {
+    let now = shared.now();
+    let held = row.fence;
+    let (mut after, given_up) = after_attempt(
+        row.clone(),
+        &verdict.outcome,
+        &shared.settings.patience,
+        now,
+        (shared.random)(),
+    );
+    if after.state != ACCEPTED {
+        after.error_code = verdict.error_code;
+        after.error = Some(verdict.detail.to_owned());
+    }
+    let tx = begin(&shared.db).await?;
+    let written = match given_up {
+        Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
+        None => sms_messages::save(&tx, held, &after).await?,
+    };
+    if written {
+        let how = Finish {
+            outcome: verdict.outcome.word(),
+            http_status: verdict.http_status,
+            error_code: verdict.error_code,
+            detail: verdict.detail,
+            at: now,
+        };
+        sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+    } else {
+        tracing::warn!(sms = %row.id, "text {} was taken over by another worker: its answer is not written", row.id);
+    }
+    if verdict.outcome == Outcome::Credentials {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
+    } else if verdict.turn == Turn::Stopped {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
+    } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
+        resumed(&tx, row, now).await?;
+    }
+    tx.commit().await?;
+    if written {
+        metrics::counter!("ringbook_sms_attempts_total", "outcome" => verdict.outcome.word()).increment(1);
+        if given_up.is_none() {
+            count_state(&after);
+        }
+        let Model {
+            id, attempts, state, ..
+        } = &after;
+        tracing::info!(sms = %id, rulebook = %row.rulebook_id, call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
+            "text {id}: {}", verdict.detail);
+    }
+    Ok(written)
+}
+
+/// Counts a text that came to a state.
+pub(super) fn count_state(row: &Model) {
+    metrics::counter!("ringbook_sms_total", "state" => row.state.clone()).increment(1);
+}
+
+/// The account works: what was said of its standing still is over.
+pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
+    notices::resolve(tx, row.rulebook_id, PROVIDER_DOWN, PROVIDER, now).await?;
+    notices::resolve(tx, row.rulebook_id, CREDENTIALS, PROVIDER, now).await?;
+    Ok(())
+}
+
+/// Writes a text that is given up, with the notice. Out: whether it was written.
+pub(super) async fn write_off(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    held: i64,
+    row: &mut Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    row.error = Some(match row.error.take() {
+        Some(last) if why == GivenUp::Refused => last,
+        Some(last) => format!("{}; at last: {last}", why.reason()),
+        None => why.reason().to_owned(),
+    });
+    let written = sms_messages::save(tx, held, row).await?;
+    if written {
+        count_state(row);
+        tell(shared, tx, notice::given_up(row, why), now).await?;
+        tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
+    }
+    Ok(written)
+}
+
+/// Raises a notice.
+pub(super) async fn tell(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    notice: notices::Notice,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    notices::raise(tx, notice, now, shared.clock.new_id()).await
+}

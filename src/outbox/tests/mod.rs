@@ -1,0 +1,8 @@
+//! The whole way of a text, against a stand-in for Twilio on loopback and on real databases. Time is the test's.
+
+mod delivery;
+mod stand_in;
+mod trouble;
+mod unclear;
+mod workers;
+mod world;

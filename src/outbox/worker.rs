@@ -1,0 +1,201 @@
+//! The worker. In: a hint that something was queued, the time, and a token that says stop. Out: texts on their way.
+//!
+//! The hint is only a hint: the database is asked at least once a poll, and whatever goes wrong there ends no worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::claim::{Claimed, Errand, claim, tidy};
+use super::look::look;
+use super::settle::{judge, settle, simulated};
+use super::twilio::{Outgoing, TwilioClient};
+use super::{Accounts, OutboxError, OutboxSettings, Shared};
+use crate::clock::Clock;
+use crate::store::sms_messages;
+
+/// The shortest sleep, so that a text that is always due soon does not keep the processor busy.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+/// The longest sleep while the database is away.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// The outbox of this process. Cloning is cheap, and clones are the same outbox.
+#[derive(Clone)]
+pub struct Outbox {
+    shared: Arc<Shared>,
+    hint: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    /// An outbox over a database, not yet running.
+    pub fn new(
+        db: DatabaseConnection,
+        clock: Clock,
+        accounts: Accounts,
+        settings: OutboxSettings,
+    ) -> Result<Self, OutboxError> {
+        // Without randomness the longest wait is the safe one.
+        Self::with_random(db, clock, accounts, settings, || getrandom::u64().unwrap_or(u64::MAX))
+    }
+
+    /// The same with the source of the backoff's random numbers.
+    pub fn with_random(
+        db: DatabaseConnection,
+        clock: Clock,
+        accounts: Accounts,
+        settings: OutboxSettings,
+        random: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<Self, OutboxError> {
+        let client = TwilioClient::new(&settings)?;
+        let shared = Shared {
+            db,
+            clock,
+            accounts,
+            client,
+            settings,
+            breakers: std::sync::Mutex::default(),
+            random: Arc::new(random),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            hint: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Hints that a text was queued. To be called after the commit; a hint that is lost costs one poll.
+    pub fn wake(&self) {
+        self.hint.notify_one();
+    }
+
+    /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut sends = JoinSet::new();
+        let mut failures: u32 = 0;
+        while !stop.is_cancelled() {
+            // Never inside the select below: a transaction that begins there could be cut off.
+            let pause = match self.fill(&mut sends).await {
+                Ok(pause) => {
+                    failures = 0;
+                    pause
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    let pause = self.poll().saturating_mul(1 << failures.min(6)).min(LONGEST_SLEEP);
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        failures,
+                        "the outbox could not look for due texts"
+                    );
+                    pause
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.hint.notified() => {}
+                Some(sent) = sends.join_next() => note_panic(sent),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while let Some(sent) = sends.join_next().await {
+            note_panic(sent);
+        }
+    }
+
+    /// Sends until nothing is due by the clock. Out: how many texts were handled. For tests and for a command that sends
+    /// once.
+    pub async fn drain_once(&self) -> Result<usize, OutboxError> {
+        let mut handled = 0;
+        loop {
+            tidy(&self.shared).await?;
+            let claimed = claim(&self.shared, self.shared.settings.concurrency).await?;
+            if claimed.is_empty() {
+                return Ok(handled);
+            }
+            handled += claimed.len();
+            let mut sends: JoinSet<_> = claimed
+                .into_iter()
+                .map(|claimed| deliver(Arc::clone(&self.shared), claimed))
+                .collect();
+            while let Some(sent) = sends.join_next().await {
+                note_panic(sent);
+            }
+        }
+    }
+
+    /// Claims as many as may go and sets them off. Out: how long to sleep.
+    async fn fill(&self, sends: &mut JoinSet<()>) -> Result<Duration, OutboxError> {
+        let shared = &self.shared;
+        tidy(shared).await?;
+        let free = shared.settings.concurrency.saturating_sub(sends.len());
+        if free > 0 {
+            for claimed in claim(shared, free).await? {
+                sends.spawn(deliver(Arc::clone(shared), claimed));
+            }
+        }
+        let now = shared.now();
+        let (oldest, next) = sms_messages::due_times(&shared.db, now).await?;
+        let age = oldest.map_or(0.0, |due| (now - due).as_seconds_f64());
+        metrics::gauge!("ringbook_outbox_age_seconds").set(age);
+        let stopped = {
+            let breakers = shared
+                .breakers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            breakers.values().filter(|breaker| breaker.is_stopped()).count()
+        };
+        metrics::gauge!("ringbook_sms_breakers_open").set(u32::try_from(stopped).unwrap_or(u32::MAX));
+        let until_next = next
+            .and_then(|next| (next - now).to_std().ok())
+            .unwrap_or(LONGEST_SLEEP);
+        Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn poll(&self) -> Duration {
+        self.shared.settings.poll
+    }
+}
+
+/// Runs one errand to its end. Whatever it could not write, the lease's end puts in order.
+pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
+    let Claimed { row, errand } = claimed;
+    let done = match &errand {
+        Errand::Simulate => settle(&shared, &row, &simulated()).await.map(|_| ()),
+        Errand::Look(account) => look(&shared, &row, account).await,
+        Errand::Send(account) => {
+            let now = shared.now();
+            let text = Outgoing {
+                id: row.id,
+                to: &row.to_number,
+                body: &row.body,
+                validity_seconds: shared.settings.patience.validity_seconds(row.created_at, now),
+            };
+            let answer = shared.client.post(account, text, now).await;
+            let verdict = judge(&shared, account, &answer);
+            settle(&shared, &row, &verdict).await.map(|_| ())
+        }
+    };
+    if let Err(error) = done {
+        tracing::error!(sms = %row.id, error = &error as &dyn std::error::Error, "text {} could not be settled", row.id);
+    }
+}
+
+fn note_panic(sent: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = sent {
+        tracing::error!(error = %error, "a send ended by itself; its text is looked for when its lease runs out");
+    }
+}

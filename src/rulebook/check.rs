@@ -1,0 +1,474 @@
+//! Checks that every row makes sense by itself and that what it names exists.
+//!
+//! Comes in: all rows. Goes out: every fault. Conditions, scripts and hours are checked where they are compiled.
+
+use std::collections::BTreeMap;
+
+use super::compile::SETTINGS;
+use super::extract;
+use super::fault::Fault;
+use super::rows::{
+    Adjustment, AdjustmentKind, AssistantAnswer, Case, FactMapping, Hook, Labels, Offer, Resource, Row, RowSet,
+    Service, Settings, Table, Template, Tool, ToolKind, with_row,
+};
+use super::vocabulary::{DERIVED, GIVEN, HINTS, did_you_mean};
+use super::words;
+
+/// What a template may name in braces.
+pub const PLACEHOLDERS: &[&str] = &[
+    "priority", "service", "area", "price", "customer", "phone", "ref", "problem", "address", "sla", "slot",
+];
+
+/// Currencies whose minor unit is not a hundredth.
+const OTHER_DECIMALS: &[&str] = &[
+    "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG",
+    "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
+];
+
+/// Every fault of every row.
+#[must_use]
+pub fn rows(rows: &RowSet) -> Vec<Fault> {
+    let mut check = Check {
+        rows,
+        faults: Vec::new(),
+        languages: rows
+            .settings
+            .get(SETTINGS)
+            .map(|s| s.row.languages.clone())
+            .unwrap_or_default(),
+    };
+    for resource in Resource::ALL {
+        with_row!(*resource, R => check.codes::<R>());
+    }
+    check.all::<Settings>(Check::settings);
+    check.all::<FactMapping>(Check::mapping);
+    check.all::<Service>(Check::service);
+    check.all::<Adjustment>(Check::adjustment);
+    check.all::<Template>(Check::template);
+    check.all::<Tool>(Check::tool);
+    check.all::<Case>(Check::case);
+    check.rules();
+    check.people_and_places();
+    check.faults
+}
+
+struct Check<'a> {
+    rows: &'a RowSet,
+    faults: Vec<Fault>,
+    languages: Vec<String>,
+}
+
+/// Whether a code may name a row: a lower-case letter, then at most 63 letters, digits and underscores.
+#[must_use]
+pub fn is_code(code: &str, mixed_case: bool) -> bool {
+    let sound =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (mixed_case && c.is_ascii_uppercase());
+    code.len() <= 64
+        && code.starts_with(|c: char| c.is_ascii_lowercase() || (mixed_case && c.is_ascii_uppercase()))
+        && code.chars().all(sound)
+}
+
+impl<'a> Check<'a> {
+    fn add<R: Row>(&mut self, row: &R, column: &str, problem: &'static str, text: impl Into<String>) {
+        self.faults.push(Fault {
+            resource: R::RESOURCE,
+            code: row.code().to_owned(),
+            column: column.to_owned(),
+            line: None,
+            position: None,
+            problem,
+            text: text.into(),
+        });
+    }
+
+    fn all<R: Row>(&mut self, check: fn(&mut Self, &'a R)) {
+        for stored in R::table(self.rows).values() {
+            check(self, &stored.row);
+        }
+    }
+
+    fn codes<R: Row>(&mut self) {
+        let mixed_case = R::RESOURCE == Resource::Tools;
+        for (key, stored) in R::table(self.rows) {
+            if key != stored.row.code() || !is_code(key, mixed_case) {
+                let text =
+                    "a code is a lower-case letter followed by at most 63 lower-case letters, digits and underscores";
+                self.add(&stored.row, "code", "bad_code", text);
+            }
+        }
+    }
+
+    fn settings(&mut self, row: &'a Settings) {
+        if row.code != SETTINGS {
+            self.add(row, "code", "bad_code", "the one settings row has the code `settings`");
+        }
+        let iso = row.currency.len() == 3 && row.currency.chars().all(|c| c.is_ascii_uppercase());
+        if !iso || OTHER_DECIMALS.contains(&row.currency.as_str()) {
+            self.add(
+                row,
+                "currency",
+                "bad_currency",
+                "expected the ISO 4217 code of a currency with two decimals, as CAD",
+            );
+        }
+        if row.time_zone.parse::<chrono_tz::Tz>().is_err() {
+            let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+            let hint = did_you_mean(&row.time_zone, names);
+            self.add(
+                row,
+                "time_zone",
+                "bad_time_zone",
+                format!("`{}` is no IANA time zone{hint}", row.time_zone),
+            );
+        }
+        let sound = |code: &String| (2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_lowercase());
+        if row.languages.is_empty() || !row.languages.iter().all(sound) {
+            self.add(
+                row,
+                "languages",
+                "bad_language",
+                "expected language codes like \"fr\", the default first",
+            );
+        }
+        if row.rounding_step.minor() <= 0 {
+            self.add(
+                row,
+                "rounding_step",
+                "out_of_range",
+                "the rounding step must be more than zero",
+            );
+        }
+        self.seconds(row, "default_sla_seconds", row.default_sla_seconds);
+        if let Some(code) = &row.calendar {
+            self.exists(row, "calendar", code, &self.rows.calendars);
+        }
+        self.labels(row, "unknown_service", &row.unknown_service, false);
+    }
+
+    fn seconds<R: Row>(&mut self, row: &R, column: &str, seconds: i64) {
+        if !(0..=31_536_000).contains(&seconds) {
+            self.add(row, column, "out_of_range", "expected seconds from 0 to a year");
+        }
+    }
+
+    fn labels<R: Row>(&mut self, row: &R, column: &str, labels: &Labels, required: bool) {
+        let languages = self.languages.clone();
+        for language in labels.keys().filter(|code| !languages.contains(code)) {
+            let hint = did_you_mean(language, languages.iter().map(String::as_str));
+            let text = format!("`{language}` is not among the rulebook's languages{hint}");
+            self.add(row, &format!("{column}/{language}"), "bad_language", text);
+        }
+        if required && labels.values().all(|text| text.trim().is_empty()) {
+            self.add(row, column, "missing", "at least one language is needed");
+        }
+    }
+
+    fn exists<R: Row, T>(&mut self, row: &R, column: &str, code: &str, table: &Table<T>) {
+        if !table.contains_key(code) {
+            let hint = did_you_mean(code, table.keys().map(String::as_str));
+            self.add(row, column, "unknown_reference", format!("there is no `{code}`{hint}"));
+        }
+    }
+
+    fn mapping(&mut self, row: &'a FactMapping) {
+        let taken = DERIVED.iter().any(|(name, _)| *name == row.code) && !HINTS.contains(&row.code.as_str());
+        if taken {
+            let text = format!(
+                "`{}` is derived by Ringbook; give what the message says another name (the wanted service is `service_text`)",
+                row.code
+            );
+            self.add(row, "code", "reserved", text);
+        }
+        let clash = DERIVED
+            .iter()
+            .chain(GIVEN)
+            .find(|(name, kind)| *name == row.code && *kind != row.kind);
+        if !taken && clash.is_some() {
+            self.add(
+                row,
+                "kind",
+                "wrong_type",
+                format!("the fact `{}` has another type", row.code),
+            );
+        }
+        for pointer in &row.pointers {
+            if !is_pointer(pointer) {
+                self.add(
+                    row,
+                    "pointers",
+                    "bad_pointer",
+                    format!("\"{pointer}\" is no JSON pointer: expected \"/a/b\""),
+                );
+            }
+        }
+        if row.default_value.is_some() && extract::default(row).is_none() {
+            self.add(
+                row,
+                "default_value",
+                "wrong_type",
+                "the default is not of the fact's type or not among its values",
+            );
+        }
+        if !row.values.is_empty() && row.kind != super::rows::FactKind::Text {
+            self.add(row, "values", "wrong_type", "only text facts have values");
+        }
+        for word in row.values.values().flatten() {
+            self.word(row, "values", word);
+        }
+    }
+
+    fn word<R: Row>(&mut self, row: &R, column: &str, word: &str) {
+        if !words::is_sound(word) {
+            let text = format!("\"{word}\" is no word: it must begin with a letter or digit, and `*` may only end it");
+            self.add(row, column, "bad_word", text);
+        }
+    }
+
+    fn service(&mut self, row: &'a Service) {
+        self.labels(row, "names", &row.names, true);
+        self.labels(row, "unit", &row.unit, row.quantity_fact.is_some());
+        self.labels(row, "reason", &row.reason, row.offer != Offer::Offered);
+        for word in &row.keywords {
+            self.word(row, "keywords", word);
+        }
+        match (row.offer, row.price_from, row.price_to) {
+            (Offer::Refused, None, None) => {}
+            (Offer::Refused, ..) => self.add(row, "price_from", "not_for_its_kind", "what is refused has no price"),
+            (_, Some(from), Some(to)) if from > to => {
+                self.add(
+                    row,
+                    "price_from",
+                    "out_of_range",
+                    "the lowest price is above the highest",
+                );
+            }
+            (_, Some(from), Some(_)) if from.minor() < 0 => {
+                self.add(row, "price_from", "out_of_range", "a price is not negative");
+            }
+            (_, Some(_), Some(_)) => {}
+            (_, from, _) => {
+                let column = if from.is_none() { "price_from" } else { "price_to" };
+                self.add(row, column, "missing", "what is offered needs price_from and price_to");
+            }
+        }
+        if let Some(name) = &row.quantity_fact {
+            let mapping = self.rows.fact_mappings.get(name).map(|stored| stored.row.kind);
+            match mapping {
+                None => self.exists(row, "quantity_fact", name, &self.rows.fact_mappings),
+                Some(super::rows::FactKind::Number) => {}
+                Some(_) => self.add(
+                    row,
+                    "quantity_fact",
+                    "wrong_type",
+                    format!("the fact `{name}` is no number"),
+                ),
+            }
+        }
+        let days = [row.lead_days_min, row.lead_days_max];
+        if days.iter().flatten().any(|days| !(0..=730).contains(days))
+            || days[0].zip(days[1]).is_some_and(|(a, b)| a > b)
+        {
+            self.add(
+                row,
+                "lead_days_min",
+                "out_of_range",
+                "expected days from 0 to 730, the earliest first",
+            );
+        }
+        for code in &row.notify {
+            self.exists(row, "notify", code, &self.rows.contacts);
+        }
+    }
+
+    fn adjustment(&mut self, row: &'a Adjustment) {
+        self.labels(row, "names", &row.names, true);
+        let by_rate = matches!(row.kind, AdjustmentKind::Multiply | AdjustmentKind::Percent);
+        let (wanted, other, has_wanted, has_other) = if by_rate {
+            ("rate", "amount", row.rate.is_some(), row.amount.is_some())
+        } else {
+            ("amount", "rate", row.amount.is_some(), row.rate.is_some())
+        };
+        if !has_wanted {
+            self.add(
+                row,
+                wanted,
+                "missing",
+                format!("this kind of adjustment needs `{wanted}`"),
+            );
+        }
+        if has_other {
+            self.add(
+                row,
+                other,
+                "not_for_its_kind",
+                format!("this kind of adjustment has no `{other}`"),
+            );
+        }
+        if row.kind == AdjustmentKind::Multiply && row.rate.is_some_and(|rate| rate.decimal().is_sign_negative()) {
+            self.add(row, "rate", "out_of_range", "a factor is not negative");
+        }
+        for code in &row.services {
+            self.exists(row, "services", code, &self.rows.services);
+        }
+        if row
+            .valid_from
+            .zip(row.valid_until)
+            .is_some_and(|(from, until)| from >= until)
+        {
+            self.add(row, "valid_until", "out_of_range", "it ends before it begins");
+        }
+    }
+
+    fn template(&mut self, row: &'a Template) {
+        self.labels(row, "texts", &row.texts, true);
+        for (language, text) in &row.texts {
+            let column = format!("texts/{language}");
+            for part in text.split('{').skip(1) {
+                match part.split_once('}') {
+                    Some((name, _)) if PLACEHOLDERS.contains(&name) => {}
+                    Some((name, _)) => {
+                        let hint = did_you_mean(name, PLACEHOLDERS.iter().copied());
+                        self.add(
+                            row,
+                            &column,
+                            "unknown_placeholder",
+                            format!("there is no {{{name}}}{hint}"),
+                        );
+                    }
+                    None => self.add(row, &column, "bad_placeholder", "a brace is opened and not closed"),
+                }
+            }
+            if text.trim().is_empty() || text.chars().count() > 1000 {
+                self.add(row, &column, "out_of_range", "a text has 1 to 1000 characters");
+            }
+        }
+    }
+
+    fn tool(&mut self, row: &'a Tool) {
+        match (row.runs, &row.script) {
+            (ToolKind::Script, None) => self.add(row, "script", "missing", "this tool needs the code of a script"),
+            (ToolKind::Script, Some(code)) => {
+                self.exists(row, "script", code, &self.rows.scripts);
+                if self
+                    .rows
+                    .scripts
+                    .get(code)
+                    .is_some_and(|script| script.row.hook != Hook::Tool)
+                {
+                    self.add(
+                        row,
+                        "script",
+                        "not_for_its_kind",
+                        format!("the script `{code}` is not for tools"),
+                    );
+                }
+            }
+            (_, Some(_)) => self.add(row, "script", "not_for_its_kind", "only a script tool has a script"),
+            (_, None) => {}
+        }
+        match (row.runs, &row.template) {
+            (ToolKind::SmsAlert, None) => self.add(row, "template", "missing", "an alert needs the code of a template"),
+            (ToolKind::SmsAlert, Some(code)) => self.exists(row, "template", code, &self.rows.templates),
+            (_, Some(_)) => self.add(row, "template", "not_for_its_kind", "only an alert has a template"),
+            (_, None) => {}
+        }
+    }
+
+    fn case(&mut self, row: &'a Case) {
+        let named = extract::Mappings::new(self.rows).named(&row.facts, GIVEN, String::new());
+        for (name, text) in named.err().unwrap_or_default() {
+            self.add(row, &format!("facts/{name}"), "bad_fact", text);
+        }
+        if row.expect.is_empty() {
+            self.add(row, "expect", "missing", "a case expects something");
+        }
+        for pointer in row.expect.keys().filter(|pointer| !is_pointer(pointer)) {
+            self.add(
+                row,
+                "expect",
+                "bad_pointer",
+                format!("\"{pointer}\" is no JSON pointer: expected \"/price/from\""),
+            );
+        }
+    }
+
+    fn rules(&mut self) {
+        let rows = self.rows;
+        for row in rows.priority_rules.values().map(|stored| &stored.row) {
+            self.labels(row, "names", &row.names, true);
+            self.seconds(row, "sla_seconds", row.sla_seconds);
+            for code in &row.notify {
+                self.exists(row, "notify", code, &rows.contacts);
+            }
+            if let Some(code) = &row.template {
+                self.exists(row, "template", code, &rows.templates);
+            }
+        }
+        for row in rows.assistant_rules.values().map(|stored| &stored.row) {
+            self.labels(row, "message", &row.message, row.answer == AssistantAnswer::Refuse);
+            match (row.answer, &row.assistant_id, &row.contact) {
+                (AssistantAnswer::Assistant, None, _) => {
+                    self.add(row, "assistant_id", "missing", "expected the id of a saved assistant");
+                }
+                (AssistantAnswer::Transfer, _, None) => {
+                    self.add(row, "contact", "missing", "a transfer needs the code of a contact");
+                }
+                (_, _, Some(code)) => self.exists(row, "contact", code, &rows.contacts),
+                _ => {}
+            }
+        }
+        for row in rows.taxes.values().map(|stored| &stored.row) {
+            self.labels(row, "names", &row.names, true);
+            let rate = row.rate.decimal();
+            if rate.is_sign_negative() || rate > rust_decimal::Decimal::ONE_HUNDRED {
+                self.add(row, "rate", "out_of_range", "expected a percentage from 0 to 100");
+            }
+        }
+    }
+
+    fn people_and_places(&mut self) {
+        let rows = self.rows;
+        if !rows.settings.contains_key(SETTINGS) {
+            self.faults.push(Fault {
+                resource: Resource::Settings,
+                code: SETTINGS.to_owned(),
+                column: String::new(),
+                line: None,
+                position: None,
+                problem: "missing",
+                text: "a rulebook needs its settings".to_owned(),
+            });
+        }
+        for row in rows.contacts.values().map(|stored| &stored.row) {
+            if !is_phone(&row.phone) {
+                self.add(row, "phone", "bad_phone", "expected an E.164 number, as +15145550101");
+            }
+            let language = BTreeMap::from([(row.language.clone(), String::new())]);
+            self.labels(row, "language", &language, false);
+        }
+        for row in rows.areas.values().map(|stored| &stored.row) {
+            self.labels(row, "names", &row.names, true);
+            let sound =
+                |prefix: &String| (1..=16).contains(&prefix.len()) && prefix.chars().all(|c| c.is_ascii_alphanumeric());
+            if !row.postal_prefixes.iter().all(sound) {
+                self.add(
+                    row,
+                    "postal_prefixes",
+                    "bad_prefix",
+                    "expected letters and digits only, as J4",
+                );
+            }
+        }
+    }
+}
+
+/// `+`, a digit from 1 and 7 to 14 more.
+fn is_phone(phone: &str) -> bool {
+    let digits = phone.strip_prefix('+').unwrap_or_default();
+    (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit())
+}
+
+fn is_pointer(pointer: &str) -> bool {
+    let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    pointer.len() > 1 && pointer.starts_with('/') && escapes
+}

@@ -1,0 +1,375 @@
+//! Rows into a [`Rulebook`] that decides, or every fault found with its place.
+//!
+//! Comes in: all rows of one revision, and a compiled revision whose scripts may be shared. Goes out: a rulebook that
+//! never changes again and is cheap to hand around in an `Arc`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use super::calendar::Calendar;
+use super::check;
+use super::condition::{Conditions, Test};
+use super::derive::{self, Areas, Services};
+use super::extract::Mappings;
+use super::facts::{Extracted, Fact, Lookup};
+use super::fault::Fault;
+use super::index::Index;
+use super::rows::{
+    Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, Stored, Tax, Tool,
+};
+use super::script::{self, Compiled};
+use super::vocabulary::{self, Env, Slot, Vocabulary};
+use super::words::{WordList, Words};
+
+/// The code of the one settings row.
+pub const SETTINGS: &str = "settings";
+
+/// Room for deep expressions while parsing: conditions and scripts are compiled on a thread of their own.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// One compiled revision of a rulebook.
+#[derive(Debug, Clone)]
+pub struct Rulebook {
+    revision: i64,
+    rows: RowSet,
+    settings: Settings,
+    pub(super) zone: Tz,
+    pub(super) calendar: Option<Calendar>,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) words: Words,
+    pub(super) services: Services,
+    pub(super) areas: Areas,
+    pub(super) adjustments: Rules<Adjustment>,
+    pub(super) priorities: Rules<PriorityRule>,
+    pub(super) assistants: Rules<AssistantRule>,
+    pub(super) taxes: Vec<Tax>,
+    pub(super) on_call: Vec<String>,
+    pub(super) mappings: Mappings,
+    scripts: Vec<Arc<Compiled>>,
+}
+
+/// Rules of one kind in rank order, with their conditions and the index over them.
+#[derive(Debug, Clone)]
+pub struct Rules<R> {
+    rows: Vec<Arc<Stored<R>>>,
+    tests: Vec<Test>,
+    index: Index,
+}
+
+impl<R> Rules<R> {
+    fn new(rules: Vec<(Arc<Stored<R>>, Test)>) -> Self {
+        let (rows, tests): (Vec<_>, Vec<_>) = rules.into_iter().unzip();
+        let index = Index::new(&tests.iter().collect::<Vec<_>>());
+        Self { rows, tests, index }
+    }
+
+    /// The rules that hold, in rank order.
+    pub fn matching<'a>(&'a self, env: &Env<'_>) -> impl Iterator<Item = &'a R> {
+        let candidates = self.index.candidates(env).into_iter().map(|place| place as usize);
+        candidates
+            .filter(|place| self.tests[*place].holds(env))
+            .map(|place| &self.rows[place].row)
+    }
+
+    /// All rules in rank order.
+    pub fn rows(&self) -> impl Iterator<Item = &R> {
+        self.rows.iter().map(|stored| &stored.row)
+    }
+}
+
+/// Compiles a rulebook. Scripts that are unchanged since `reuse` are shared with it.
+///
+/// # Errors
+/// Every fault of every row.
+pub fn compile(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
+    std::thread::scope(|scope| {
+        let work = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
+        match work.spawn_scoped(scope, || compile_here(revision, rows, reuse)) {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Err(vec![internal("compiling was interrupted")])),
+            Err(_) => Err(vec![internal("no thread could be started to compile on")]),
+        }
+    })
+}
+
+fn internal(text: &str) -> Fault {
+    Fault {
+        resource: Resource::Settings,
+        code: SETTINGS.to_owned(),
+        column: String::new(),
+        line: None,
+        position: None,
+        problem: "internal",
+        text: text.to_owned(),
+    }
+}
+
+fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
+    let mut faults = check::rows(rows);
+    let mut words = WordList::default();
+    let vocabulary = Vocabulary::new(rows);
+    let services = Services::new(rows, &mut words);
+    let areas = Areas::new(rows);
+
+    let closed = |slot: Slot| closed_values(rows, vocabulary.name(slot));
+    let conditions = Conditions::new(&vocabulary, &closed);
+    let prices: Vec<Slot> = ["price_from", "price_to"]
+        .into_iter()
+        .filter_map(vocabulary::derived_slot)
+        .collect();
+    let mut compiler = RuleCompiler {
+        rows,
+        conditions: &conditions,
+        words: &mut words,
+        faults: &mut faults,
+    };
+    let adjustments = compiler.rules(|row: &Adjustment| (row.rank, &row.condition, &row.services), &prices);
+    let priorities = compiler.rules(|row: &PriorityRule| (row.rank, &row.condition, &[]), &[]);
+    let assistants = compiler.rules(|row: &AssistantRule| (row.rank, &row.condition, &[]), &prices);
+    let scripts = scripts(rows, reuse, &mut faults);
+
+    let mut calendars: BTreeMap<&str, Calendar> = BTreeMap::new();
+    for (code, stored) in &rows.calendars {
+        calendars.insert(code, Calendar::new(&stored.row, &mut faults));
+    }
+    let settings = rows.settings.get(SETTINGS).map(|stored| stored.row.clone());
+    let zone = settings
+        .as_ref()
+        .and_then(|settings| settings.time_zone.parse::<Tz>().ok());
+    let built = words
+        .build()
+        .map_err(|text| internal(&format!("too many words: {text}")));
+
+    faults.sort_by(|a, b| (a.resource, &a.code, &a.column).cmp(&(b.resource, &b.code, &b.column)));
+    let (Some(settings), Some(zone), Ok(words), true) = (settings, zone, built, faults.is_empty()) else {
+        if faults.is_empty() {
+            faults.push(internal("the settings or the words cannot be used"));
+        }
+        return Err(faults);
+    };
+    Ok(Rulebook {
+        revision,
+        zone,
+        calendar: settings.calendar.as_deref().and_then(|code| calendars.remove(code)),
+        settings,
+        vocabulary,
+        words,
+        services,
+        areas,
+        adjustments: Rules::new(adjustments),
+        priorities: Rules::new(priorities),
+        assistants: Rules::new(assistants),
+        taxes: by_rank(rows, |tax: &Tax| tax.rank),
+        on_call: by_rank(rows, |contact: &Contact| contact.rank)
+            .into_iter()
+            .filter(|contact| contact.on_call)
+            .map(|contact| contact.code)
+            .collect(),
+        mappings: Mappings::new(rows),
+        scripts,
+        rows: rows.clone(),
+    })
+}
+
+/// The only values of a derived text fact, so that a condition which can never hold is refused.
+fn closed_values(rows: &RowSet, fact: &str) -> Option<Vec<String>> {
+    let texts = |values: &[&str]| Some(values.iter().map(|&value| value.to_owned()).collect());
+    match fact {
+        "service" => Some(rows.services.keys().cloned().collect()),
+        "area" => Some(rows.areas.keys().cloned().collect()),
+        "offer" => texts(&["offered", "refused", "assessment"]),
+        "weekday" => texts(&super::calendar::DAYS),
+        "language" => rows.settings.get(SETTINGS).map(|stored| stored.row.languages.clone()),
+        mapped => {
+            let mapping = &rows.fact_mappings.get(mapped)?.row;
+            (!mapping.values.is_empty()).then(|| mapping.values.keys().cloned().collect())
+        }
+    }
+}
+
+fn by_rank<R: Row>(rows: &RowSet, rank: impl Fn(&R) -> i64) -> Vec<R> {
+    let mut sorted: Vec<R> = R::table(rows).values().map(|stored| stored.row.clone()).collect();
+    // The table is ordered by code, and the sort keeps that order between equal ranks.
+    sorted.sort_by_key(rank);
+    sorted
+}
+
+struct RuleCompiler<'a, 'w> {
+    rows: &'a RowSet,
+    conditions: &'a Conditions<'a>,
+    words: &'w mut WordList,
+    faults: &'w mut Vec<Fault>,
+}
+
+impl RuleCompiler<'_, '_> {
+    /// Compiles the conditions of one kind of rule; `parts` gives rank, condition and the services it is for.
+    fn rules<R: Row>(
+        &mut self,
+        parts: impl Fn(&R) -> (i64, &String, &[String]),
+        hidden: &[Slot],
+    ) -> Vec<(Arc<Stored<R>>, Test)> {
+        let mut rules = Vec::new();
+        for stored in R::table(self.rows).values() {
+            let (rank, condition, services) = parts(&stored.row);
+            match self.conditions.compile(condition, hidden, self.words) {
+                Ok(test) => rules.push((rank, stored, for_services(test, services))),
+                Err(fault) => self.faults.push(fault.at(R::RESOURCE, stored.row.code(), "condition")),
+            }
+        }
+        rules.sort_by_key(|(rank, ..)| *rank);
+        rules
+            .into_iter()
+            .map(|(_, stored, test)| (Arc::clone(stored), test))
+            .collect()
+    }
+}
+
+fn for_services(test: Test, services: &[String]) -> Test {
+    match vocabulary::derived_slot("service") {
+        Some(slot) if !services.is_empty() => {
+            let codes = services.iter().map(|code| Fact::Text(code.clone())).collect();
+            Test::All(vec![Test::In(slot, codes), test])
+        }
+        _ => test,
+    }
+}
+
+fn scripts(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>) -> Vec<Arc<Compiled>> {
+    let mut compiled = Vec::new();
+    for stored in rows.scripts.values() {
+        let same = reuse.and_then(|book| book.scripts.iter().find(|known| known.row == stored.row));
+        if let Some(same) = same {
+            compiled.push(Arc::clone(same));
+            continue;
+        }
+        match script::compile(&stored.row) {
+            Ok(script) => compiled.push(Arc::new(script)),
+            Err(fault) => faults.push(fault.at(Resource::Scripts, &stored.row.code, "source")),
+        }
+    }
+    compiled.sort_by_key(|script| script.row.rank);
+    compiled
+}
+
+impl Rulebook {
+    /// Which revision this is.
+    #[must_use]
+    pub const fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The rows it was compiled from.
+    #[must_use]
+    pub const fn rows(&self) -> &RowSet {
+        &self.rows
+    }
+
+    /// What holds for the whole rulebook.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rulebook's time zone.
+    #[must_use]
+    pub const fn time_zone(&self) -> Tz {
+        self.zone
+    }
+
+    /// The calendar named in the settings.
+    #[must_use]
+    pub const fn calendar(&self) -> Option<&Calendar> {
+        self.calendar.as_ref()
+    }
+
+    /// Reads facts from a message.
+    #[must_use]
+    pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
+        self.mappings.extract(lookup, said)
+    }
+
+    /// Facts given by name, as in a case or an evaluation typed in by hand.
+    ///
+    /// # Errors
+    /// For each fact that is unknown or of the wrong type, its name and a sentence.
+    pub fn extract_named(
+        &self,
+        facts: &BTreeMap<String, serde_json::Value>,
+        said: String,
+    ) -> Result<Extracted, Vec<(String, String)>> {
+        self.mappings.named(facts, vocabulary::GIVEN, said)
+    }
+
+    /// The tool that an assistant calls by this name.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.rows.tools.get(name).map(|stored| &stored.row)
+    }
+
+    /// A service by code.
+    #[must_use]
+    pub fn service(&self, code: &str) -> Option<&Service> {
+        self.rows.services.get(code).map(|stored| &stored.row)
+    }
+
+    /// All services by rank.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.ranked()
+    }
+
+    /// A contact by code.
+    #[must_use]
+    pub fn contact(&self, code: &str) -> Option<&Contact> {
+        self.rows.contacts.get(code).map(|stored| &stored.row)
+    }
+
+    /// The contacts on call, in the order in which they are tried.
+    #[must_use]
+    pub fn on_call(&self) -> Vec<&Contact> {
+        self.on_call.iter().filter_map(|code| self.contact(code)).collect()
+    }
+
+    /// A template's text in a language, else in the rulebook's first.
+    #[must_use]
+    pub fn template_text(&self, code: &str, language: &str) -> Option<&str> {
+        let template = &self.rows.templates.get(code)?.row;
+        super::say::label(&template.texts, language, &self.settings)
+    }
+
+    /// A service's or an area's name in a language, else its code.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, code: &'a str, language: &str) -> &'a str {
+        let service = self.rows.services.get(code).map(|stored| &stored.row.names);
+        let names = service.or_else(|| self.rows.areas.get(code).map(|stored| &stored.row.names));
+        names
+            .and_then(|names| super::say::label(names, language, &self.settings))
+            .unwrap_or(code)
+    }
+
+    /// The first and the last day on which a service could be done; none when the service does not say.
+    #[must_use]
+    pub fn lead_window(&self, service: &Service, at: DateTime<Utc>) -> Option<(NaiveDate, NaiveDate)> {
+        let today = derive::local(at, self.zone).date();
+        let least = service.lead_days_min.or(service.lead_days_max)?;
+        let most = service.lead_days_max.unwrap_or(least);
+        let day = |days: i64| {
+            let days = u64::try_from(days).unwrap_or_default();
+            match &self.calendar {
+                Some(calendar) => calendar.days_later(today, days, service.lead_working_days),
+                None => today.checked_add_days(chrono::Days::new(days)).unwrap_or(today),
+            }
+        };
+        Some((day(least), day(most)))
+    }
+
+    pub(super) fn scripts(&self, hook: Hook) -> impl Iterator<Item = &Compiled> {
+        self.scripts
+            .iter()
+            .map(Arc::as_ref)
+            .filter(move |script| script.row.hook == hook)
+    }
+}

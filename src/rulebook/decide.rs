@@ -1,0 +1,368 @@
+//! (Rulebook, facts, instant) to a decision: pure, synchronous, and the same bytes every time.
+//!
+//! In order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, whom to
+//! notify. Each row that took part leaves a step in the trace.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use super::compile::Rulebook;
+use super::decision::{Decision, MoneyStep, Price, Step};
+use super::derive;
+use super::facts::{Extracted, Fact, Facts};
+use super::price::{self, Range};
+use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
+use super::say;
+use super::script::{self, Run};
+use super::vocabulary::{self, Env};
+
+/// A decision in the making.
+struct Deciding<'a> {
+    book: &'a Rulebook,
+    extracted: &'a Extracted,
+    at: DateTime<Utc>,
+    folded: String,
+    env: Env<'a>,
+    derived: Facts,
+    language: String,
+    service: Option<&'a Service>,
+    trace: Vec<Step>,
+    said: Vec<String>,
+    dropped: Vec<String>,
+}
+
+impl Rulebook {
+    /// Decides. `at` is the instant the facts are about, never the present one.
+    #[must_use]
+    pub fn decide(&self, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
+        let mut deciding = Deciding::new(self, extracted, at);
+        let price = deciding.price();
+        let (priority, sla_seconds, rule) = deciding.priority(price.as_ref());
+        let mut say = say::sentence(self.settings(), deciding.service, price.as_ref(), &deciding.language);
+        for sentence in &deciding.said {
+            say.push(' ');
+            say.push_str(sentence);
+        }
+        let text = |name: &str| match deciding.derived.get(name) {
+            Some(Fact::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        Decision {
+            revision: self.revision(),
+            service: deciding.service.map(|service| service.code.clone()),
+            offer: deciding.service.map(|service| service.offer),
+            area: text("area"),
+            price,
+            priority,
+            sla_seconds,
+            priority_rule: rule.map(|rule| rule.code.clone()),
+            notify: self.notify(deciding.service, rule),
+            template: self.template_for(priority, rule),
+            say,
+            language: deciding.language,
+            dropped_scripts: deciding.dropped,
+            derived: deciding.derived,
+            trace: deciding.trace,
+        }
+    }
+
+    /// The first assistant rule whose condition holds.
+    #[must_use]
+    pub fn assistant_rule(&self, extracted: &Extracted, at: DateTime<Utc>) -> Option<&AssistantRule> {
+        let deciding = Deciding::new(self, extracted, at);
+        self.assistants.matching(&deciding.env).next()
+    }
+
+    /// Runs a tool's script; what it gave to `result.set(…)`, else what it said, else null.
+    ///
+    /// # Errors
+    /// When there is no such script or it failed; nothing of what it did remains.
+    pub fn run_tool_script(
+        &self,
+        code: &str,
+        args: &serde_json::Value,
+        extracted: &Extracted,
+        at: DateTime<Utc>,
+    ) -> Result<serde_json::Value, script::ScriptFault> {
+        let found = self.scripts(Hook::Tool).find(|script| script.row.code == code);
+        let script = found.ok_or_else(|| script::ScriptFault {
+            code: code.to_owned(),
+            line: None,
+            position: None,
+            text: "there is no such tool script".to_owned(),
+        })?;
+        let mut deciding = Deciding::new(self, extracted, at);
+        let price = deciding.price();
+        deciding.tell_price(price.as_ref());
+        let mut run = deciding.run();
+        run.args = args.clone();
+        run.range = price.map(|price| (price.from.decimal(), price.to.decimal()));
+        let done = script::run(script, run)?;
+        let said = (!done.said.is_empty()).then(|| done.said.join(" ").into());
+        Ok(done.result.or(said).unwrap_or_default())
+    }
+
+    /// A service's own contacts, else the rule's, else those on call.
+    fn notify(&self, service: Option<&Service>, rule: Option<&PriorityRule>) -> Vec<String> {
+        let own = service.map(|service| &service.notify).filter(|codes| !codes.is_empty());
+        let rules = || rule.map(|rule| &rule.notify).filter(|codes| !codes.is_empty());
+        own.or_else(rules).unwrap_or(&self.on_call).clone()
+    }
+
+    /// The rule's template; where a script changed the priority, that of the first rule with the new one.
+    fn template_for(&self, priority: Priority, rule: Option<&PriorityRule>) -> Option<String> {
+        match rule {
+            Some(rule) if rule.priority == priority => rule.template.clone(),
+            None if priority == self.settings().default_priority => None,
+            _ => {
+                let mut same = self.priorities.rows().filter(|rule| rule.priority == priority);
+                same.find_map(|rule| rule.template.clone())
+            }
+        }
+    }
+}
+
+impl<'a> Deciding<'a> {
+    /// Derives what can be derived before any rule runs.
+    fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
+        let folded = derive::listened_to(extracted);
+        let env = book.vocabulary.env(&extracted.facts, book.words.find(&folded));
+        let service = book.services.find(&extracted.facts, &env.heard, &book.words);
+        let area = book.areas.find(&extracted.facts);
+        let language = derive::language(&book.settings().languages, &extracted.facts, &folded);
+
+        let mut deciding = Self {
+            book,
+            extracted,
+            at,
+            folded,
+            env,
+            derived: Facts::new(),
+            language: language.clone(),
+            service: service.as_ref().map(|(service, _)| *service),
+            trace: Vec::new(),
+            said: Vec::new(),
+            dropped: Vec::new(),
+        };
+        if let Some((service, why)) = service {
+            deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
+            deciding.derive("service", Fact::Text(service.code.clone()));
+            deciding.derive("offer", Fact::Text(offer_name(service.offer).to_owned()));
+        }
+        if let Some((area, why)) = area {
+            deciding.trace.push(Step::plain(Resource::Areas, &area.code, why));
+            deciding.derive("area", Fact::Text(area.code.clone()));
+        }
+        deciding.derive("language", Fact::Text(language));
+        for (name, fact) in derive::clock(derive::local(at, book.zone), book.calendar.as_ref()) {
+            deciding.derive(name, fact);
+        }
+        deciding
+    }
+
+    fn derive(&mut self, name: &'static str, fact: Fact) {
+        if let Some(slot) = vocabulary::derived_slot(name) {
+            self.env.set(slot, fact.clone());
+        }
+        self.derived.insert(name.to_owned(), fact);
+    }
+
+    /// Service, base price, adjustments, price scripts, rounding and taxes.
+    fn price(&mut self) -> Option<Price> {
+        let service = self.service.filter(|service| service.offer != Offer::Refused)?;
+        let (base, per) = self.base(service)?;
+        let mut range = base;
+        let mut groups: HashSet<&str> = HashSet::new();
+        let book = self.book;
+        let matching: Vec<&'a Adjustment> = book.adjustments.matching(&self.env).collect();
+        for adjustment in matching {
+            let early = adjustment.valid_from.is_some_and(|from| self.at < from);
+            if early || adjustment.valid_until.is_some_and(|until| self.at >= until) {
+                continue;
+            }
+            if let Some(group) = &adjustment.stacking_group
+                && !groups.insert(group)
+            {
+                let did = format!("left out: another of the group {group} came first");
+                self.trace
+                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
+                continue;
+            }
+            range = self.adjust(adjustment, range)?;
+        }
+        range = self.price_scripts(range);
+        self.finish(range, per)
+    }
+
+    /// The base price, times the quantity where there is one; else what one is.
+    fn base(&mut self, service: &'a Service) -> Option<(Range, Option<String>)> {
+        let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
+        let quantity = service
+            .quantity_fact
+            .as_ref()
+            .map(|name| (name, self.extracted.facts.get(name)));
+        let (factor, did, per) = match quantity {
+            None => (Decimal::ONE, "base price".to_owned(), None),
+            Some((name, Some(Fact::Number(number)))) if *number > Decimal::ZERO => {
+                (*number, format!("base price times {name} {}", number.normalize()), None)
+            }
+            Some((name, _)) => {
+                let unit = say::label(&service.unit, &self.language, self.book.settings());
+                (
+                    Decimal::ONE,
+                    format!("base price for one: {name} is not known"),
+                    unit.map(str::to_owned),
+                )
+            }
+        };
+        let Some(base) = price::both(super::rows::AdjustmentKind::Multiply, factor, (from, to)) else {
+            return self.too_large(Resource::Services, &service.code);
+        };
+        let money = price::money_step(None, (Decimal::ZERO, Decimal::ZERO), base);
+        self.step(Resource::Services, &service.code, did, money);
+        Some((base, per))
+    }
+
+    fn adjust(&mut self, adjustment: &'a Adjustment, before: Range) -> Option<Range> {
+        let amount = adjustment
+            .amount
+            .map(|money| money.decimal())
+            .or(adjustment.rate.map(|rate| rate.decimal()));
+        let after = amount.and_then(|amount| price::both(adjustment.kind, amount, before));
+        let Some(after) = after else {
+            return self.too_large(Resource::Adjustments, &adjustment.code);
+        };
+        let did = if adjustment.condition.is_empty() {
+            "always applies".to_owned()
+        } else {
+            format!("holds: {}", adjustment.condition)
+        };
+        let money = price::money_step(Some(adjustment.kind), before, after);
+        self.step(Resource::Adjustments, &adjustment.code, did, money);
+        Some(after)
+    }
+
+    fn price_scripts(&mut self, mut range: Range) -> Range {
+        let book = self.book;
+        for script in book.scripts(Hook::Price) {
+            let mut run = self.run();
+            run.range = Some(range);
+            if let Some(done) = self.keep(script::run(script, run)) {
+                range = done.range.unwrap_or(range);
+            }
+        }
+        range
+    }
+
+    /// Adds a run's steps and sentences, or notes that it was dropped.
+    fn keep(&mut self, outcome: Result<Run, script::ScriptFault>) -> Option<Run> {
+        match outcome {
+            Ok(mut run) => {
+                self.trace.append(&mut run.steps);
+                self.said.append(&mut run.said);
+                Some(run)
+            }
+            Err(fault) => {
+                let did = format!("dropped with all it did: {fault}");
+                self.trace.push(Step::plain(Resource::Scripts, &fault.code, did));
+                self.dropped.push(fault.code);
+                None
+            }
+        }
+    }
+
+    fn run(&self) -> Run {
+        let mut facts = self.extracted.facts.clone();
+        facts.extend(self.derived.clone());
+        Run {
+            facts,
+            heard: self.folded.clone(),
+            ..Run::default()
+        }
+    }
+
+    /// Rounding and taxes.
+    fn finish(&mut self, range: Range, per: Option<String>) -> Option<Price> {
+        let settings = self.book.settings();
+        // No price is below nothing, however the rules add up.
+        let positive = (range.0.max(Decimal::ZERO), range.1.max(Decimal::ZERO));
+        let rounded = price::rounded(settings, positive.0).zip(price::rounded(settings, positive.1));
+        let Some(rounded) = rounded else {
+            return self.too_large(Resource::Settings, &settings.code);
+        };
+        // A floor or a script may have crossed the ends.
+        let ordered = (rounded.0.min(rounded.1), rounded.0.max(rounded.1));
+        if ordered != range {
+            let did = format!("rounded to a multiple of {}", settings.rounding_step);
+            let money = price::money_step(None, range, ordered);
+            self.step(Resource::Settings, &settings.code, did, money);
+        }
+        let Some(price) = price::with_taxes(&settings.currency, ordered, per, &self.book.taxes) else {
+            return self.too_large(Resource::Settings, &settings.code);
+        };
+        for line in &price.taxes {
+            let did = format!("{} % is {} to {}", line.rate, line.from, line.to);
+            self.trace.push(Step::plain(Resource::Taxes, &line.code, did));
+        }
+        Some(price)
+    }
+
+    fn tell_price(&mut self, price: Option<&Price>) {
+        if let Some(price) = price {
+            self.derive("price_from", Fact::Number(price.from.decimal()));
+            self.derive("price_to", Fact::Number(price.to.decimal()));
+        }
+    }
+
+    /// The first rule that matches, else the default; then the scripts.
+    fn priority(&mut self, price: Option<&Price>) -> (Priority, i64, Option<&'a PriorityRule>) {
+        self.tell_price(price);
+        let book = self.book;
+        let settings = book.settings();
+        let rule = book.priorities.matching(&self.env).next();
+        let mut outcome = match rule {
+            Some(rule) => {
+                let did = format!("first that holds: {}", rule.condition);
+                self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
+                (rule.priority, rule.sla_seconds)
+            }
+            None => {
+                let did = "default priority: no rule matched";
+                self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
+                (settings.default_priority, settings.default_sla_seconds)
+            }
+        };
+        for script in book.scripts(Hook::Priority) {
+            let mut run = self.run();
+            run.priority = Some(outcome);
+            if let Some(done) = self.keep(script::run(script, run)) {
+                outcome = done.priority.unwrap_or(outcome);
+            }
+        }
+        (outcome.0, outcome.1, rule)
+    }
+
+    fn step(&mut self, resource: Resource, code: &str, did: String, money: MoneyStep) {
+        let mut step = Step::plain(resource, code, did);
+        step.money = Some(money);
+        self.trace.push(step);
+    }
+
+    fn too_large<T>(&mut self, resource: Resource, code: &str) -> Option<T> {
+        self.trace
+            .push(Step::plain(resource, code, "too large: there is no price"));
+        None
+    }
+}
+
+/// The offer as rows and conditions write it.
+#[must_use]
+pub const fn offer_name(offer: Offer) -> &'static str {
+    match offer {
+        Offer::Offered => "offered",
+        Offer::Refused => "refused",
+        Offer::Assessment => "assessment",
+    }
+}

@@ -1,0 +1,68 @@
+//! What is wrong with a rulebook's rows, each fault with its place.
+
+use serde::Serialize;
+
+use super::rows::Resource;
+
+/// One thing wrong with one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The row's kind.
+    pub resource: Resource,
+    /// The row's code.
+    pub code: String,
+    /// The field, as `condition` or `names/fr`.
+    pub column: String,
+    /// The line within the field's text, or within the file when one was read, from 1.
+    pub line: Option<usize>,
+    /// The character within that line, from 1.
+    pub position: Option<usize>,
+    /// A short fixed code for programs, as `unknown_fact`.
+    pub problem: &'static str,
+    /// A sentence for people: what is wrong and what was meant.
+    pub text: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{} {}", self.resource.path(), self.code, self.column)?;
+        match (self.line, self.position) {
+            (Some(line), Some(position)) => write!(f, " (line {line}, character {position})")?,
+            (Some(line), None) => write!(f, " (line {line})")?,
+            _ => {}
+        }
+        write!(f, ": {}", self.text)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A fault within a text, before it is known which row it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{text}")]
+pub struct TextFault {
+    /// Line from 1.
+    pub line: Option<usize>,
+    /// Character from 1.
+    pub position: Option<usize>,
+    /// A short fixed code.
+    pub problem: &'static str,
+    /// A sentence for people.
+    pub text: String,
+}
+
+impl TextFault {
+    /// The same fault in a row's field.
+    #[must_use]
+    pub fn at(self, resource: Resource, code: &str, column: &str) -> Fault {
+        Fault {
+            resource,
+            code: code.to_owned(),
+            column: column.to_owned(),
+            line: self.line,
+            position: self.position,
+            problem: self.problem,
+            text: self.text,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the message path asks of a compiled rulebook besides decisions: its size, a caller's language, opening hours,
+//! whether a question is about a service.
+
+use chrono::{DateTime, Utc};
+
+use super::compile::Rulebook;
+use super::derive;
+use super::facts::Extracted;
+use super::rows::{Resource, Row, Service, with_row};
+use super::words;
+
+impl Rulebook {
+    /// How many rows it was compiled from.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        Resource::ALL
+            .iter()
+            .map(|resource| with_row!(*resource, R => R::table(self.rows()).len()))
+            .sum()
+    }
+
+    /// The language in which to answer a caller.
+    #[must_use]
+    pub fn language(&self, extracted: &Extracted) -> String {
+        derive::language(
+            &self.settings().languages,
+            &extracted.facts,
+            &derive::listened_to(extracted),
+        )
+    }
+
+    /// Today's opening hours and whether we are open now; none without a calendar.
+    #[must_use]
+    pub fn hours(&self, at: DateTime<Utc>) -> Option<(Vec<String>, bool)> {
+        let calendar = self.calendar()?;
+        let local = derive::local(at, self.time_zone());
+        Some((calendar.hours_text(local.date()), calendar.open(local)))
+    }
+
+    /// Whether a text has one of the service's words in it.
+    #[must_use]
+    pub fn mentions(&self, service: &Service, text: &str) -> bool {
+        let folded = words::fold(text);
+        service.keywords.iter().any(|word| words::heard(&folded, word))
+    }
+}

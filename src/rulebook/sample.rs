@@ -1,0 +1,80 @@
+//! The sample rulebook, a drain-cleaning contractor in Montréal, carried in the binary: what a first start loads.
+//!
+//! It stands in `rules/` as anyone's rulebook would.
+
+use super::files::{self, Files};
+use super::rows::RowSet;
+
+macro_rules! embedded {
+    ($($file:literal),* $(,)?) => {
+        /// The sample's files and their texts.
+        const FILES: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../rules/", $file)))),*];
+    };
+}
+
+embedded!(
+    "settings.toml",
+    "fact-mappings.toml",
+    "services.toml",
+    "areas.toml",
+    "calendars.toml",
+    "adjustments.toml",
+    "taxes.toml",
+    "priority-rules.toml",
+    "scripts.toml",
+    "scripts/spring_promotion.rhai",
+    "scripts/estimate_metres.rhai",
+    "contacts.toml",
+    "templates.toml",
+    "tools.toml",
+    "assistant-rules.toml",
+    "cases.toml",
+);
+
+/// The sample's files.
+#[must_use]
+pub fn files() -> Files {
+    FILES
+        .iter()
+        .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+        .collect()
+}
+
+/// The sample's rows.
+///
+/// # Panics
+/// Never: a test of this module reads the same bytes.
+#[must_use]
+pub fn rows() -> RowSet {
+    files::parse(&files()).expect("the embedded sample is read by a test of this module")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::rulebook::compile;
+
+    #[test]
+    fn every_file_of_the_sample_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+        assert_eq!(files::read_folder(&folder).unwrap(), rows());
+    }
+
+    #[test]
+    fn the_sample_compiles_and_its_cases_pass() {
+        let book = compile(1, &rows(), None).unwrap_or_else(|faults| {
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            panic!("{}", lines.join("\n"))
+        });
+        let results = book.run_cases();
+        assert!(results.len() >= 30, "only {} cases", results.len());
+        let failed: Vec<_> = results
+            .iter()
+            .filter(|case| !case.passed)
+            .map(|case| (&case.code, &case.mismatches))
+            .collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+    }
+}

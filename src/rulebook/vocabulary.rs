@@ -1,0 +1,145 @@
+//! Which facts a rulebook's conditions may name, of which type, and where each stands while deciding.
+//!
+//! Comes in: fact mappings. Goes out: a slot number per fact, so that evaluating a condition looks nothing up by name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::facts::{Fact, Facts};
+use super::rows::{FactKind, FactMapping, RowSet};
+use super::words::WordId;
+
+/// Where a fact stands in [`Env::slots`].
+pub type Slot = usize;
+
+/// Facts that Ringbook derives, for every rulebook. They stand in the first slots, in this order.
+pub const DERIVED: &[(&str, FactKind)] = &[
+    ("service", FactKind::Text),
+    ("offer", FactKind::Text),
+    ("area", FactKind::Text),
+    ("language", FactKind::Text),
+    ("hour", FactKind::Number),
+    ("weekday", FactKind::Text),
+    ("evening", FactKind::Boolean),
+    ("weekend", FactKind::Boolean),
+    ("holiday", FactKind::Boolean),
+    ("after_hours", FactKind::Boolean),
+    ("price_from", FactKind::Number),
+    ("price_to", FactKind::Number),
+];
+
+/// The slot of a derived fact.
+#[must_use]
+pub fn derived_slot(name: &str) -> Option<Slot> {
+    DERIVED.iter().position(|(known, _)| *known == name)
+}
+
+/// Facts that a message gives without any mapping.
+pub const GIVEN: &[(&str, FactKind)] = &[("caller", FactKind::Text), ("call_seconds", FactKind::Number)];
+
+/// A mapping may carry these names although they are derived too: what it reads is then only a hint.
+pub const HINTS: &[&str] = &["language"];
+
+/// Every fact a rulebook knows.
+#[derive(Debug, Clone)]
+pub struct Vocabulary {
+    names: Vec<(String, FactKind)>,
+    slots: HashMap<String, Slot>,
+}
+
+impl Vocabulary {
+    /// From a rulebook's fact mappings.
+    #[must_use]
+    pub fn new(rows: &RowSet) -> Self {
+        let mut vocabulary = Self {
+            names: Vec::new(),
+            slots: HashMap::new(),
+        };
+        for (name, kind) in DERIVED.iter().chain(GIVEN) {
+            vocabulary.add(name, *kind);
+        }
+        for stored in rows.fact_mappings.values() {
+            let FactMapping { code, kind, .. } = &stored.row;
+            vocabulary.add(code, *kind);
+        }
+        vocabulary
+    }
+
+    fn add(&mut self, name: &str, kind: FactKind) {
+        if !self.slots.contains_key(name) {
+            self.slots.insert(name.to_owned(), self.names.len());
+            self.names.push((name.to_owned(), kind));
+        }
+    }
+
+    /// The slot and the type of a fact.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<(Slot, FactKind)> {
+        let slot = *self.slots.get(name)?;
+        Some((slot, self.names[slot].1))
+    }
+
+    /// A fact's name.
+    #[must_use]
+    pub fn name(&self, slot: Slot) -> &str {
+        self.names.get(slot).map_or("", |(name, _)| name.as_str())
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// An environment that holds the extracted facts and nothing derived.
+    #[must_use]
+    pub fn env<'a>(&self, facts: &'a Facts, heard: Vec<WordId>) -> Env<'a> {
+        let mut slots = vec![None; self.names.len()];
+        for (name, fact) in facts {
+            if let Some(slot) = self.slots.get(name.as_str()) {
+                slots[*slot] = Some(Cow::Borrowed(fact));
+            }
+        }
+        // What is derived never comes from the message.
+        slots[..DERIVED.len()].fill(None);
+        Env { slots, heard }
+    }
+}
+
+/// What a condition is evaluated against.
+#[derive(Debug, Clone)]
+pub struct Env<'a> {
+    /// Facts by slot.
+    pub slots: Vec<Option<Cow<'a, Fact>>>,
+    /// The words that the caller said.
+    pub heard: Vec<WordId>,
+}
+
+impl Env<'_> {
+    /// The fact in a slot.
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> Option<&Fact> {
+        self.slots.get(slot).and_then(|fact| fact.as_deref())
+    }
+
+    /// Sets a derived fact.
+    pub fn set(&mut self, slot: Slot, fact: Fact) {
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = Some(Cow::Owned(fact));
+        }
+    }
+
+    /// Whether a word was heard.
+    #[must_use]
+    pub fn heard(&self, word: WordId) -> bool {
+        self.heard.binary_search(&word).is_ok()
+    }
+}
+
+/// The name nearest to one that does not exist, as "; did you mean `x`?", or nothing when none is near.
+pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+    names
+        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(wrong.chars().count()) / 3)
+        .min()
+        .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}

@@ -1,0 +1,218 @@
+//! How the database is opened.
+//!
+//! In: its address. Out: a pool to write with and a pool to read with. On SQLite there is one writer and the readers
+//! may only read; what a commit acknowledges is on the disk (WAL, synchronous FULL). On PostgreSQL nothing waits
+//! without an end: statements, locks and idle transactions have their time. Statements are never logged, because their
+//! values are callers' data.
+
+use std::{path::PathBuf, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbErr,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+
+use crate::settings::Database;
+
+/// How long one waits for a connection of the pool.
+const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long SQLite waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+/// A connection idle for longer is tried before it is used.
+const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
+
+const POSTGRES_WRITERS: u32 = 16;
+const POSTGRES_READERS: u32 = 8;
+const SQLITE_READERS: u32 = 4;
+
+/// The database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The folder of the file is not there.
+    #[error("the folder {} for the database does not exist; create it or change DATABASE_URL", .0.display())]
+    NoFolder(PathBuf),
+    /// The file or the server does not let us in.
+    #[error("the database {place} cannot be opened (DATABASE_URL)")]
+    Open {
+        /// Which one, without its password.
+        place: String,
+        /// Why.
+        #[source]
+        source: DbErr,
+    },
+}
+
+/// The two pools.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Takes messages and edits.
+    pub write: DatabaseConnection,
+    /// Answers what only reads.
+    pub read: DatabaseConnection,
+}
+
+/// Opens both pools; a SQLite file is created when missing.
+pub async fn open(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
+    // The writer first: it creates the file that the readers open.
+    let write = open_pool(database, Use::Write).await?;
+    let read = open_pool(replica.unwrap_or(database), Use::Read).await?;
+    Ok(Connections { write, read })
+}
+
+/// A single connection whose statements may take as long as a migration does.
+pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
+    open_pool(database, Use::Migrate).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Write,
+    Read,
+    Migrate,
+}
+
+async fn open_pool(database: &Database, usage: Use) -> Result<DatabaseConnection, ConnectError> {
+    if let Some(folder) = database.file().and_then(|file| file.parent())
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        return Err(ConnectError::NoFolder(folder.to_owned()));
+    }
+    let mut options = ConnectOptions::new(database.url());
+    options
+        .acquire_timeout(ACQUIRE)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    match database {
+        Database::Sqlite(_) => sqlite(&mut options, usage),
+        Database::Postgres(_) => postgres(&mut options, usage),
+    }
+    SeaOrm::connect(options).await.map_err(|source| ConnectError::Open {
+        place: place(database),
+        source,
+    })
+}
+
+fn sqlite(options: &mut ConnectOptions, usage: Use) {
+    options.max_connections(if usage == Use::Read { SQLITE_READERS } else { 1 });
+    options.test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite
+            .create_if_missing(usage != Use::Read)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY)
+            .foreign_keys(true);
+        if usage == Use::Read {
+            sqlite.pragma("query_only", "on")
+        } else {
+            sqlite
+        }
+    });
+}
+
+fn postgres(options: &mut ConnectOptions, usage: Use) {
+    let (connections, statement_ms, lock_ms) = match usage {
+        Use::Write => (POSTGRES_WRITERS, 5_000, 2_000),
+        Use::Read => (POSTGRES_READERS, 10_000, 2_000),
+        Use::Migrate => (1, 0, 60_000),
+    };
+    options
+        .max_connections(connections)
+        .test_before_acquire_if_idle_for(TRY_WHEN_IDLE);
+    options.set_application_name("ringbook");
+    options.map_sqlx_postgres_opts(move |postgres| {
+        postgres.options([
+            ("statement_timeout", statement_ms.to_string()),
+            ("lock_timeout", lock_ms.to_string()),
+            ("idle_in_transaction_session_timeout", "10000".to_owned()),
+        ])
+    });
+}
+
+/// The database's place without user and password.
+fn place(database: &Database) -> String {
+    match database {
+        Database::Sqlite(_) => database
+            .file()
+            .map_or_else(|| "in memory".into(), |file| file.display().to_string()),
+        Database::Postgres(url) => {
+            let host = url.expose().rsplit('@').next().unwrap_or_default();
+            let host = host.split("://").last().unwrap_or(host);
+            host.split('?').next().unwrap_or(host).to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait as _, Statement};
+
+    use super::*;
+    use crate::store::begin;
+
+    async fn pragma(db: &DatabaseConnection, name: &str) -> i64 {
+        let statement = Statement::from_string(db.get_database_backend(), format!("PRAGMA {name}"));
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get_by_index::<i64>(0).unwrap()
+    }
+
+    fn file(folder: &tempfile::TempDir) -> Database {
+        Database::parse(&format!("sqlite://{}/x.db", folder.path().display())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_durable_checks_its_keys_and_its_readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&file(&folder), None).await.unwrap();
+        assert_eq!(
+            (
+                pragma(&db.write, "synchronous").await,
+                pragma(&db.write, "foreign_keys").await
+            ),
+            (2, 1)
+        );
+        db.write.execute_unprepared("CREATE TABLE t (x)").await.unwrap();
+        db.read
+            .execute_unprepared("INSERT INTO t VALUES (1)")
+            .await
+            .unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn transactions_that_read_before_they_write_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (
+            open(&file(&folder), None).await.unwrap().write,
+            open(&file(&folder), None).await.unwrap().write,
+        );
+        one.execute_unprepared("CREATE TABLE t (x)").await.unwrap();
+        let count = |db: DatabaseConnection| async move {
+            for _ in 0..20 {
+                let tx = begin(&db).await.unwrap();
+                tx.execute_unprepared("INSERT INTO t SELECT count(*) FROM t")
+                    .await
+                    .unwrap();
+                tx.commit().await.unwrap();
+            }
+        };
+        tokio::join!(count(one.clone()), count(two));
+        let statement = Statement::from_string(one.get_database_backend(), "SELECT count(DISTINCT x) FROM t");
+        let row = one.query_one_raw(statement).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 40);
+    }
+
+    #[tokio::test]
+    async fn a_missing_folder_is_named_and_a_password_is_not() {
+        let error = open(&Database::parse("sqlite:///no/such/folder/x.db").unwrap(), None)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("/no/such/folder"), "{error}");
+        let url = Database::parse("postgres://me:hunter2@127.0.0.1:1/x?sslmode=disable").unwrap();
+        let error = open(&url, None).await.unwrap_err();
+        assert!(
+            error.to_string().contains("127.0.0.1:1/x") && !error.to_string().contains("hunter2"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The schema, brought up to date or back.
+//!
+//! In: the database's address. Out: the schema of this program, or a refusal when a newer program has been there. One
+//! at a time: several instances may start together, so everything happens under a lock (an advisory lock of its own
+//! connection on PostgreSQL, a locked file beside a SQLite database).
+
+use std::{collections::HashSet, fs::File, path::PathBuf};
+
+use migrations::Migrator;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr};
+use sea_orm_migration::{MigratorTrait as _, SchemaManager};
+
+use super::connect::{self, ConnectError};
+use crate::settings::Database;
+
+/// Any number that nobody else locks: "ringbook" as a number.
+const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
+
+/// The schema cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A newer program has migrated this database.
+    #[error(
+        "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or take \
+         its migrations back with its `ringbook migrate down`", .0.join(", ")
+    )]
+    Newer(Vec<String>),
+    /// The file beside the database cannot be locked.
+    #[error("the file {} cannot be locked", path.display())]
+    Lock {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A statement failed.
+    #[error("the schema could not be changed")]
+    Database(#[from] DbErr),
+}
+
+/// Applies what is missing; returns the names applied.
+pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
+    let lock = Lock::take(database).await?;
+    let db = connect::open_for_migration(database).await?;
+    refuse_newer(&db).await?;
+    let pending = names_where(&db, false).await?;
+    let result = if pending.is_empty() {
+        Ok(())
+    } else {
+        Migrator::up(&db, None).await
+    };
+    db.close().await?;
+    lock.release().await?;
+    result?;
+    Ok(pending)
+}
+
+/// Takes back the last `steps`; returns the names that are still applied.
+pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
+    let lock = Lock::take(database).await?;
+    let db = connect::open_for_migration(database).await?;
+    refuse_newer(&db).await?;
+    let result = Migrator::down(&db, Some(steps)).await;
+    let left = names_where(&db, true).await;
+    db.close().await?;
+    lock.release().await?;
+    result?;
+    Ok(left?)
+}
+
+/// Every migration and whether it has been applied; changes nothing.
+pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateError> {
+    let db = connect::open_for_migration(database).await?;
+    refuse_newer(&db).await?;
+    let applied: HashSet<_> = applied(&db).await?.into_iter().collect();
+    db.close().await?;
+    Ok(known()
+        .into_iter()
+        .map(|name| (name.clone(), applied.contains(&name)))
+        .collect())
+}
+
+/// How many migrations `db` lacks, for the ready check.
+pub async fn missing(db: &DatabaseConnection) -> Result<usize, DbErr> {
+    Ok(names_where(db, false).await?.len())
+}
+
+fn known() -> Vec<String> {
+    Migrator::migrations()
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect()
+}
+
+async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+        return Ok(Vec::new());
+    }
+    Ok(Migrator::get_migration_models(db)
+        .await?
+        .into_iter()
+        .map(|model| model.version)
+        .collect())
+}
+
+async fn names_where(db: &DatabaseConnection, is_applied: bool) -> Result<Vec<String>, DbErr> {
+    let applied = applied(db).await?;
+    Ok(known()
+        .into_iter()
+        .filter(|name| applied.contains(name) == is_applied)
+        .collect())
+}
+
+async fn refuse_newer(db: &DatabaseConnection) -> Result<(), MigrateError> {
+    let known = known();
+    let newer: Vec<_> = applied(db)
+        .await?
+        .into_iter()
+        .filter(|name| !known.contains(name))
+        .collect();
+    if newer.is_empty() {
+        Ok(())
+    } else {
+        Err(MigrateError::Newer(newer))
+    }
+}
+
+/// Held while the schema changes; the operating system or the server releases it when we die.
+enum Lock {
+    File(File),
+    Advisory(DatabaseConnection),
+}
+
+impl Lock {
+    async fn take(database: &Database) -> Result<Self, MigrateError> {
+        match database.file() {
+            None => {
+                let db = connect::open_for_migration(database).await?;
+                db.execute_unprepared("SET lock_timeout = 0").await?;
+                db.execute_unprepared(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+                    .await?;
+                Ok(Self::Advisory(db))
+            }
+            Some(file) => {
+                if let Some(folder) = file.parent()
+                    && !folder.as_os_str().is_empty()
+                    && !folder.is_dir()
+                {
+                    return Err(ConnectError::NoFolder(folder.to_owned()).into());
+                }
+                let mut path = file.as_os_str().to_owned();
+                path.push("-migrate.lock");
+                lock_file(path.into()).await.map(Self::File)
+            }
+        }
+    }
+
+    async fn release(self) -> Result<(), DbErr> {
+        match self {
+            Self::File(file) => {
+                drop(file);
+                Ok(())
+            }
+            Self::Advisory(db) => db.close().await,
+        }
+    }
+}
+
+async fn lock_file(path: PathBuf) -> Result<File, MigrateError> {
+    let place = path.clone();
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::options().create(true).append(true).open(path)?;
+        file.lock()?;
+        Ok(file)
+    });
+    let locked = locked.await.unwrap_or_else(|died| Err(std::io::Error::other(died)));
+    locked.map_err(|source| MigrateError::Lock { path: place, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh() -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::parse(&format!("sqlite://{}/x.db", folder.path().display())).unwrap();
+        (folder, database)
+    }
+
+    #[tokio::test]
+    async fn up_down_and_up_again_leave_the_schema_whole() {
+        let (_folder, database) = fresh();
+        assert_eq!(up(&database).await.unwrap(), known());
+        assert_eq!(up(&database).await.unwrap(), Vec::<String>::new());
+        assert_eq!(down(&database, u32::MAX).await.unwrap(), Vec::<String>::new());
+        assert_eq!(up(&database).await.unwrap(), known());
+        assert!(status(&database).await.unwrap().iter().all(|(_, applied)| *applied));
+    }
+
+    #[tokio::test]
+    async fn two_that_start_together_migrate_once() {
+        let (_folder, database) = fresh();
+        let (one, two) = tokio::join!(up(&database), up(&database));
+        assert_eq!(one.unwrap().len() + two.unwrap().len(), known().len());
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_refused_and_named() {
+        let (_folder, database) = fresh();
+        up(&database).await.unwrap();
+        let db = connect::open_for_migration(&database).await.unwrap();
+        db.execute_unprepared("INSERT INTO seaql_migrations VALUES ('m9999_from_tomorrow', 0)")
+            .await
+            .unwrap();
+        let error = up(&database).await.unwrap_err().to_string();
+        assert!(
+            error.contains("m9999_from_tomorrow") && error.contains("newer"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Lists in pieces that stay in place while others write.
+//!
+//! In: a query, the column it is sorted by, and the last row seen. Out: the rows after that one. A place in a list
+//! is named by values that never change (a time and an id), not by a count, so nothing is skipped or seen twice.
+
+use sea_orm::sea_query::{Condition, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+};
+
+/// How a list is sorted: by a column whose values never change, then by id.
+#[derive(Debug, Clone, Copy)]
+pub struct Sorting<C> {
+    /// What it is sorted by.
+    pub by: C,
+    /// What tells equal ones apart.
+    pub id: C,
+    /// Greatest first.
+    pub descending: bool,
+}
+
+/// The rows after `after`, at most `limit` and one more, which tells whether there are more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rows<E, D>(
+    db: &D,
+    query: Select<E>,
+    sorting: Sorting<E::Column>,
+    after: Option<(Value, Value)>,
+    limit: u64,
+) -> Result<Vec<E::Model>, DbErr>
+where
+    E: EntityTrait,
+    D: ConnectionTrait,
+    E::Model: Send + Sync,
+{
+    let order = if sorting.descending { Order::Desc } else { Order::Asc };
+    let beyond = |column: E::Column, value: Value| -> SimpleExpr {
+        if sorting.descending {
+            column.lt(value)
+        } else {
+            column.gt(value)
+        }
+    };
+    let query = match after {
+        None => query,
+        Some((by, id)) => query.filter(
+            Condition::any()
+                .add(beyond(sorting.by, by.clone()))
+                .add(Condition::all().add(sorting.by.eq(by)).add(beyond(sorting.id, id))),
+        ),
+    };
+    query
+        .order_by(sorting.by, order.clone())
+        .order_by(sorting.id, order)
+        .limit(limit + 1)
+        .all(db)
+        .await
+}

@@ -1,0 +1,108 @@
+//! Who may speak for a rulebook. In: the rulebook's code. Out: its webhook settings and active secrets.
+//!
+//! Kept in memory, so that a message pays no query for it; the transaction compares `auth_version` with the database and
+//! asks for a fresh copy when it rose, so that a retired secret is refused by the very next message everywhere.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::scheme::WebhookAuth;
+use super::secret::Secret;
+use crate::keys::{KeyError, SecretKey};
+use crate::store::{rulebooks, secrets};
+
+/// The rulebook that the bare webhook address means.
+pub const DEFAULT_RULEBOOK: &str = "default";
+
+/// What verification needs to know of a rulebook.
+#[derive(Debug)]
+pub struct Access {
+    /// Its code.
+    pub code: String,
+    /// Its id.
+    pub rulebook_id: Uuid,
+    /// The version of what follows.
+    pub auth_version: i64,
+    /// Which schemes are accepted.
+    pub auth: WebhookAuth,
+    /// The secrets that are accepted.
+    pub secrets: Vec<Secret>,
+}
+
+/// Why a rulebook's webhook settings cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The database did not answer.
+    #[error("the webhook settings could not be read")]
+    Database(#[from] DbErr),
+    /// The settings in the database are none.
+    #[error("the webhook settings of the rulebook are not understood")]
+    Settings(#[from] serde_json::Error),
+    /// A secret does not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The webhook settings of every rulebook asked for.
+#[derive(Clone)]
+pub struct Accesses {
+    db: DatabaseConnection,
+    key: SecretKey,
+    /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
+    default_secret: Option<Arc<Secret>>,
+    known: Cache<String, Arc<Access>>,
+}
+
+impl Accesses {
+    /// Over the primary database: a replica could still show a secret that was retired.
+    #[must_use]
+    pub fn new(db: DatabaseConnection, key: SecretKey, default_secret: Option<Secret>) -> Self {
+        Self {
+            db,
+            key,
+            default_secret: default_secret.map(Arc::new),
+            known: Cache::new(10_000),
+        }
+    }
+
+    /// The settings of a rulebook, from memory when they are there; `None` when there is no such rulebook.
+    pub async fn get(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
+        match self.known.get(code).await {
+            Some(access) => Ok(Some(access)),
+            None => self.reload(code).await,
+        }
+    }
+
+    /// The settings of a rulebook as they stand now.
+    pub async fn reload(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
+        let found = rulebooks::Entity::find()
+            .filter(rulebooks::Column::Code.eq(code))
+            .one(&self.db)
+            .await?;
+        let Some(found) = found else { return Ok(None) };
+        let mut known = Vec::new();
+        for row in secrets::active(&self.db, found.id, &["webhook"]).await? {
+            known.push(Secret::new(
+                row.id.to_string(),
+                self.key.open(found.id, row.id, &row.sealed)?,
+            ));
+        }
+        if code == DEFAULT_RULEBOOK
+            && let Some(secret) = &self.default_secret
+        {
+            known.push(Secret::clone(secret));
+        }
+        let access = Arc::new(Access {
+            code: code.to_owned(),
+            rulebook_id: found.id,
+            auth_version: found.auth_version,
+            auth: serde_json::from_value(found.webhook_auth)?,
+            secrets: known,
+        });
+        self.known.insert(code.to_owned(), Arc::clone(&access)).await;
+        Ok(Some(access))
+    }
+}

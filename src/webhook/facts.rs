@@ -1,0 +1,56 @@
+//! What a message says, as facts. In: the event, and a tool's arguments. Out: what rules may see of it.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::event::{Event, Payload};
+use crate::rulebook::compile::Rulebook;
+use crate::rulebook::facts::{Extracted, Fact, Lookup};
+
+struct InMessage<'a> {
+    event: &'a Event,
+    arguments: Option<&'a Value>,
+}
+
+impl Lookup for InMessage<'_> {
+    fn lookup(&self, pointer: &str) -> Option<Value> {
+        self.event.lookup(pointer, self.arguments)
+    }
+}
+
+/// The facts of a message: those that the rulebook maps, the caller and the length of the call.
+#[must_use]
+pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> Extracted {
+    let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.said().join("\n"));
+    if let Some(caller) = event.call.as_ref().and_then(|call| call.customer_number.clone()) {
+        extracted.facts.insert("caller".to_owned(), Fact::Text(caller));
+    }
+    if let Payload::Report(report) = &event.payload
+        && let Some(duration) = report.duration_ms
+    {
+        extracted
+            .facts
+            .insert("call_seconds".to_owned(), Fact::Number(Decimal::from(duration / 1000)));
+    }
+    extracted
+}
+
+/// The instant that a message's facts are about: a report tells of when the call began, all others of when they were made.
+#[must_use]
+pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
+    let began = match &event.payload {
+        Payload::Report(report) => report.started_at,
+        _ => None,
+    };
+    began.or(event.at).unwrap_or(received_at)
+}
+
+/// A text fact.
+#[must_use]
+pub fn text<'a>(extracted: &'a Extracted, name: &str) -> Option<&'a str> {
+    match extracted.facts.get(name) {
+        Some(Fact::Text(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}

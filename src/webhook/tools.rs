@@ -1,0 +1,266 @@
+//! A tool's name to what runs. In: the assistant's tool calls. Out: one result each, recorded once however often asked.
+//!
+//! A tool that fails is an answer too: the caller never hears an error, the assistant learns what to do instead.
+
+use std::time::Instant;
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ToolResult};
+use super::decided::{self, Decided, level};
+use super::event::ToolRequest;
+use super::facts;
+use super::record;
+use super::transact::{Step, Taken};
+use crate::rulebook::decision::Decision;
+use crate::rulebook::rows::{Offer, Tool, ToolKind};
+use crate::store::intake::{self, LeadPart, NewToolCall};
+
+/// What a tool call came to.
+struct Ran {
+    result: Result<Value, String>,
+    decided: Option<Decided>,
+    tool: Option<Tool>,
+    duration_us: i64,
+}
+
+/// Runs the tools that have not run yet, records them, and answers for all.
+pub(super) async fn answered(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    requests: &[ToolRequest],
+) -> Result<(Taken, Value, bool), DbErr> {
+    let message = step.message;
+    let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
+    if let Some(call_id) = call_id {
+        let part = message.event.call.clone().unwrap_or_default();
+        intake::touch_call(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
+    }
+    let mut results = Vec::with_capacity(requests.len());
+    let mut new = Vec::new();
+    for request in requests {
+        let stored = intake::stored_tool_result(tx, rulebook_id, call_id, &request.id).await?;
+        let result = match stored {
+            Some(result) => ToolResult {
+                tool_call_id: request.id.clone(),
+                name: request.name.clone(),
+                result,
+            },
+            None => {
+                let ran = run(step, request);
+                let result = match &ran.result {
+                    Ok(value) => ToolResult::ok(&request.id, &request.name, value),
+                    Err(error) => ToolResult::failed(&request.id, &request.name, error),
+                };
+                new.push((request, ran, result.clone()));
+                result
+            }
+        };
+        results.push(result);
+    }
+    let answer = Answer::ToolResults(results).to_json();
+    if let Some((taken, answer)) = step.keep(tx, &answer).await? {
+        return Ok((taken, answer, false));
+    }
+    let mut texted = false;
+    for (request, ran, result) in &new {
+        texted |= save(step, tx, request, ran, result).await?;
+    }
+    Ok((Taken::Recorded, answer, texted))
+}
+
+async fn save(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    request: &ToolRequest,
+    ran: &Ran,
+    result: &ToolResult,
+) -> Result<bool, DbErr> {
+    let message = step.message;
+    let (rulebook_id, call_id, now) = (message.access.rulebook_id, message.event.call_id(), message.received_at);
+    let row = NewToolCall {
+        rulebook_id,
+        id: step.intake.clock.new_id(),
+        tool_call_id: &request.id,
+        call_id,
+        event_id: step.event_id,
+        name: &request.name,
+        arguments: &request.arguments,
+        result: result.result.as_deref().map_err(String::as_str),
+        duration_us: ran.duration_us,
+        decision_id: ran.decided.as_ref().map(|decided| decided.id),
+        created_at: now,
+    };
+    // Another message that holds the same tool call may have come first.
+    if !intake::insert_tool_call(tx, &row).await? {
+        return Ok(false);
+    }
+    let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else {
+        return Ok(false);
+    };
+    decided
+        .save(tx, rulebook_id, call_id, step.event_id, purpose(tool.runs), now)
+        .await?;
+    if let Some(call_id) = call_id {
+        if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
+            intake::pin_quote(tx, rulebook_id, call_id, decided.id).await?;
+        }
+        if tool.runs == ToolKind::Booking {
+            let id = step.intake.clock.new_id();
+            let wanted_slot = facts::text(&decided.extracted, "wanted_slot");
+            let lead = LeadPart {
+                wanted_slot,
+                service: decided.decision.service.as_deref(),
+                area: decided.decision.area.as_deref(),
+                decision_id: Some(decided.id),
+                ..record::who(&message.event, decided)
+            };
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &lead, now).await?;
+        }
+    }
+    if tool.runs == ToolKind::SmsAlert {
+        return step.text(tx, decided, alert_template(tool, decided)).await;
+    }
+    Ok(false)
+}
+
+fn alert_template<'a>(tool: &'a Tool, decided: &'a Decided) -> Option<&'a str> {
+    tool.template.as_deref().or(decided.decision.template.as_deref())
+}
+
+fn purpose(kind: ToolKind) -> &'static str {
+    match kind {
+        ToolKind::Quote => "quote",
+        ToolKind::Priority => "priority",
+        ToolKind::ServiceCheck => "service_check",
+        ToolKind::Scheduling => "scheduling",
+        ToolKind::SmsAlert => "sms_alert",
+        ToolKind::Booking => "booking",
+        ToolKind::Script => "script",
+    }
+}
+
+fn run(step: &Step<'_>, request: &ToolRequest) -> Ran {
+    let started = Instant::now();
+    let (rulebook, message) = (step.rulebook, step.message);
+    let Some(tool) = rulebook.tool(&request.name).cloned() else {
+        return Ran {
+            result: Err(format!(
+                "There is no tool named {}. Tell the caller that somebody will call back.",
+                short(&request.name)
+            )),
+            decided: None,
+            tool: None,
+            duration_us: 0,
+        };
+    };
+    let decided = decided::decide(
+        rulebook,
+        &message.event,
+        Some(&request.arguments),
+        message.received_at,
+        &step.intake.clock,
+    );
+    let result = match tool.runs {
+        ToolKind::Quote => Ok(quote(&decided.decision)),
+        ToolKind::Priority => Ok(priority(&decided.decision)),
+        ToolKind::ServiceCheck => Ok(service_check(&decided.decision)),
+        ToolKind::Scheduling => Ok(scheduling(step, &decided)),
+        ToolKind::SmsAlert => alert(step, &tool, &decided),
+        ToolKind::Booking => Ok(booking(&decided)),
+        ToolKind::Script => script(step, &tool, request, &decided),
+    };
+    let duration_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+    Ran {
+        result,
+        decided: Some(decided),
+        tool: Some(tool),
+        duration_us,
+    }
+}
+
+fn quote(decision: &Decision) -> Value {
+    let mut quote = json!({"say": decision.say, "service": decision.service, "priority": level(decision.priority)});
+    if let Some(price) = &decision.price {
+        quote["price"] = json!(price);
+    }
+    quote
+}
+
+fn priority(decision: &Decision) -> Value {
+    json!({"priority": level(decision.priority), "slaSeconds": decision.sla_seconds, "rule": decision.priority_rule})
+}
+
+fn service_check(decision: &Decision) -> Value {
+    json!({
+        "service": decision.service,
+        "offered": decision.offer.map(|offer| offer != Offer::Refused),
+        "needsAssessment": decision.offer == Some(Offer::Assessment),
+        "area": decision.area,
+        "say": decision.say,
+    })
+}
+
+fn scheduling(step: &Step<'_>, decided: &Decided) -> Value {
+    let decision = &decided.decision;
+    let service = decision.service.as_deref().and_then(|code| step.rulebook.service(code));
+    let window = service.and_then(|service| step.rulebook.lead_window(service, decided.at));
+    let (earliest, latest) = window.map_or((None, None), |(from, to)| (Some(from), Some(to)));
+    let say = match (earliest, latest, decision.language.as_str()) {
+        (Some(from), Some(to), "fr") if from == to => format!("Nous pouvons passer le {from}."),
+        (Some(from), Some(to), "fr") => format!("Nous pouvons passer entre le {from} et le {to}."),
+        (Some(from), Some(to), _) if from == to => format!("We can come on {from}."),
+        (Some(from), Some(to), _) => format!("We can come between {from} and {to}."),
+        (_, _, "fr") => "Quelqu'un vous rappellera pour convenir d'un moment.".to_owned(),
+        _ => "Somebody will call you back to agree on a time.".to_owned(),
+    };
+    json!({
+        "service": decision.service,
+        "priority": level(decision.priority),
+        "earliest": earliest,
+        "latest": latest,
+        "say": say,
+    })
+}
+
+fn alert(step: &Step<'_>, tool: &Tool, decided: &Decided) -> Result<Value, String> {
+    if alert_template(tool, decided).is_none() {
+        return Err("No text is set up for this alert. Tell the caller that somebody will call back.".to_owned());
+    }
+    let names: Vec<&str> = decided
+        .decision
+        .notify
+        .iter()
+        .filter_map(|code| step.rulebook.contact(code))
+        .map(|contact| contact.name.as_str())
+        .collect();
+    if names.is_empty() {
+        return Err("Nobody is on call. Tell the caller that somebody will call back.".to_owned());
+    }
+    Ok(json!({"alerted": names, "priority": level(decided.decision.priority)}))
+}
+
+fn booking(decided: &Decided) -> Value {
+    let slot = facts::text(&decided.extracted, "wanted_slot");
+    let say = match decided.decision.language.as_str() {
+        "fr" => "C'est noté. Quelqu'un vous rappellera pour confirmer le rendez-vous.",
+        _ => "That is noted. Somebody will call you back to confirm the appointment.",
+    };
+    json!({"requested": true, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
+}
+
+fn script(step: &Step<'_>, tool: &Tool, request: &ToolRequest, decided: &Decided) -> Result<Value, String> {
+    let code = tool.script.as_deref().unwrap_or_default();
+    step.rulebook
+        .run_tool_script(code, &request.arguments, &decided.extracted, decided.at)
+        .map_err(|fault| {
+            crate::telemetry::metrics::script_fault();
+            tracing::warn!(script = code, line = fault.line, "tool script failed: {}", fault.text);
+            "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
+        })
+}
+
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}

@@ -1,0 +1,272 @@
+//! THE transaction: what one message reads, decides and writes, all of it or nothing.
+//!
+//! In: a verified event. Out: the answer, which is stored with the event and given again to whoever sends the same
+//! thing again. Nothing in here waits for the network. The head revision is read inside the transaction and published
+//! revisions never change, so no decision mixes two revisions and none made after an edit's answer uses an older one.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use serde_json::Value;
+use tokio_util::bytes::Bytes;
+use uuid::Uuid;
+
+use super::access::Access;
+use super::answer;
+use super::decided;
+use super::event::{Event, Kind, Payload};
+use super::record::{self, Recording};
+use super::requests;
+use super::texts;
+use super::tools;
+use crate::clock::Clock;
+use crate::outbox::{self, Outbox};
+use crate::rulebook::compile::Rulebook;
+use crate::rulebook::current::{Current, LoadError};
+use crate::store;
+use crate::store::intake::{self, Head, NewEvent};
+
+/// What every message needs.
+#[derive(Clone)]
+pub struct Intake {
+    /// The primary database.
+    pub db: DatabaseConnection,
+    /// Compiled rulebooks.
+    pub current: Current,
+    /// Where texts wait.
+    pub outbox: Outbox,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// A message to record.
+pub struct Message {
+    /// Who may have sent it.
+    pub access: Arc<Access>,
+    /// What it says.
+    pub event: Event,
+    /// As it came.
+    pub body: Bytes,
+    /// What finds a plain repeat: the configured message id, else the hash of the body.
+    pub delivery_key: String,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// What Vapi is told.
+    pub answer: Value,
+    /// How it was taken.
+    pub taken: Taken,
+    /// The revision that decided.
+    pub revision: i64,
+}
+
+/// How a message was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// For the first time.
+    Recorded,
+    /// The same thing again.
+    Duplicate,
+    /// The same thing with another body.
+    Amendment,
+}
+
+impl Taken {
+    /// For logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Duplicate => "duplicate",
+            Self::Amendment => "amendment",
+        }
+    }
+}
+
+/// Why a message was not taken in; nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+pub enum TransactError {
+    /// The webhook's settings or secrets changed since the message was verified: verify again.
+    #[error("the webhook settings changed")]
+    AccessChanged,
+    /// The rulebook's head cannot be loaded.
+    #[error(transparent)]
+    Rulebook(#[from] LoadError),
+    /// The database did not take it.
+    #[error("the database did not take the message")]
+    Database(#[from] DbErr),
+    /// The database took longer than a message may wait; the work may still complete.
+    #[error("the database took too long")]
+    TooSlow,
+    /// The task that did the work ended before it was done.
+    #[error("the work was stopped: {0}")]
+    Stopped(String),
+}
+
+/// Records a message and says what to answer.
+pub async fn transact(intake: &Intake, message: &Message) -> Result<Outcome, TransactError> {
+    let rulebook_id = message.access.rulebook_id;
+    let tx = store::begin(&intake.db).await?;
+    let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+    if head.auth_version != message.access.auth_version {
+        tx.rollback().await?;
+        return Err(TransactError::AccessChanged);
+    }
+    let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+    let step = Step {
+        intake,
+        message,
+        rulebook: &rulebook,
+        head: &head,
+        event_id: intake.clock.new_id(),
+    };
+    let (taken, answer, texted) = step.run(&tx).await?;
+    tx.commit().await?;
+    if texted {
+        intake.outbox.wake();
+    }
+    Ok(Outcome {
+        answer,
+        taken,
+        revision: head.revision,
+    })
+}
+
+/// One message on its way through the transaction.
+pub(super) struct Step<'a> {
+    pub intake: &'a Intake,
+    pub message: &'a Message,
+    pub rulebook: &'a Rulebook,
+    pub head: &'a Head,
+    pub event_id: Uuid,
+}
+
+impl Step<'_> {
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), DbErr> {
+        let (event, intake) = (&self.message.event, self.intake);
+        let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
+        match &event.payload {
+            _ if erased => self.keep_only(tx, &answer::neutral(event.kind)).await,
+            Payload::Report(report) => {
+                let decided = decided::decide(self.rulebook, event, None, self.message.received_at, &intake.clock);
+                let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
+                let recording = Recording {
+                    step: self,
+                    report,
+                    decided: &decided,
+                };
+                let Some(amended) = taken else {
+                    recording.first(tx).await?;
+                    let template = decided.decision.template.as_deref();
+                    let texted = self.text(tx, &decided, template).await?;
+                    return Ok((Taken::Recorded, Value::Object(serde_json::Map::new()), texted));
+                };
+                if amended.0 == Taken::Amendment {
+                    recording.amended(tx).await?;
+                }
+                Ok((amended.0, amended.1, false))
+            }
+            Payload::ToolCalls(requests) => tools::answered(self, tx, requests).await,
+            Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
+                let answer = answer::neutral(event.kind).to_json();
+                let taken = self.keep(tx, &answer).await?;
+                // These move the record to where any order of arrival would bring it, so a repeat does no harm.
+                record::told(self, tx).await?;
+                Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
+                    (taken, answer, false)
+                }))
+            }
+            _ => {
+                let answer = requests::answer(self.rulebook, event, self.message.received_at);
+                let answered = answer.unwrap_or_else(|| answer::neutral(event.kind));
+                let kept = self.keep_only(tx, &answered).await?;
+                if event.kind == Kind::AssistantRequest {
+                    record::told(self, tx).await?;
+                }
+                Ok(kept)
+            }
+        }
+    }
+
+    async fn keep_only(
+        &self,
+        tx: &DatabaseTransaction,
+        answer: &answer::Answer,
+    ) -> Result<(Taken, Value, bool), DbErr> {
+        let answer = answer.to_json();
+        let taken = self.keep(tx, &answer).await?;
+        Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
+            (taken, answer, false)
+        }))
+    }
+
+    /// Keeps the event; `None` when it is new, else how it repeats and what was answered the first time.
+    pub(super) async fn keep(&self, tx: &DatabaseTransaction, answer: &Value) -> Result<Option<(Taken, Value)>, DbErr> {
+        let (event, message) = (&self.message.event, self.message);
+        let key = event.event_key();
+        let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
+        let new = NewEvent {
+            rulebook_id: message.access.rulebook_id,
+            id: self.event_id,
+            business_key: &key,
+            delivery_key: &message.delivery_key,
+            kind: &event.type_name,
+            call_id: event.call_id(),
+            message_at: event.at,
+            received_at: message.received_at,
+            body: (!erased).then_some(message.body.as_ref()),
+            body_hash: event.body_hash,
+            answer,
+            state: "recorded",
+            amends: None,
+        };
+        if intake::insert_event(tx, &new).await? {
+            return Ok(None);
+        }
+        let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
+        if stored.body_hash == event.body_hash {
+            return Ok(Some((Taken::Duplicate, stored.answer)));
+        }
+        let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
+        let amendment = NewEvent {
+            business_key: &amended_key,
+            answer: &stored.answer,
+            state: "amendment",
+            amends: Some(stored.id),
+            ..new
+        };
+        let first_time = intake::insert_event(tx, &amendment).await?;
+        Ok(Some((
+            if first_time { Taken::Amendment } else { Taken::Duplicate },
+            stored.answer,
+        )))
+    }
+
+    /// Puts a decision's texts into the outbox; whether there are any.
+    pub(super) async fn text(
+        &self,
+        tx: &DatabaseTransaction,
+        decided: &decided::Decided,
+        template: Option<&str>,
+    ) -> Result<bool, DbErr> {
+        let texts = texts::about(
+            self.rulebook,
+            decided,
+            template,
+            self.message.access.rulebook_id,
+            self.message.event.call_id(),
+            &self.intake.clock,
+            self.message.received_at,
+        );
+        let any = !texts.is_empty();
+        for text in texts {
+            outbox::enqueue(tx, text).await?;
+        }
+        Ok(any)
+    }
+}

@@ -1,0 +1,43 @@
+//! What is authentic but cannot be read: kept raw for a person, under the hash of its body.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use tokio_util::bytes::Bytes;
+
+use super::access::Access;
+use super::answer::Answer;
+use super::transact::{Intake, TransactError};
+use crate::store;
+use crate::store::intake::{self, NewEvent};
+
+/// Keeps the bytes, once.
+pub async fn keep(
+    intake: Intake,
+    access: Arc<Access>,
+    body: Bytes,
+    received_at: DateTime<Utc>,
+) -> Result<(), TransactError> {
+    let body_hash: [u8; 32] = Sha256::digest(&body).into();
+    let key = hex::encode(body_hash);
+    let tx = store::begin(&intake.db).await?;
+    let event = NewEvent {
+        rulebook_id: access.rulebook_id,
+        id: intake.clock.new_id(),
+        business_key: &format!("-/unreadable/{key}"),
+        delivery_key: &key,
+        kind: "unreadable",
+        call_id: None,
+        message_at: None,
+        received_at,
+        body: Some(&body),
+        body_hash,
+        answer: &Answer::Neutral.to_json(),
+        state: "unreadable",
+        amends: None,
+    };
+    intake::insert_event(&tx, &event).await?;
+    tx.commit().await?;
+    Ok(())
+}

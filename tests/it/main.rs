@@ -1,0 +1,6 @@
+//! The one test binary over HTTP: each test starts the real server on a database of its own, SQLite and PostgreSQL.
+
+#[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
+mod support;
+
+mod edge;

@@ -1,0 +1,130 @@
+//! The real server, in this process.
+//!
+//! In: which database, and settings that differ from the usual. Out: a server on a port of its own with a known admin
+//! key and webhook secret. [`TestApp::stop`] proves at the end that it leaves in peace with no work left over.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use chrono::{DateTime, Utc};
+use ringbook::{
+    app::{App, AppError},
+    clock::Clock,
+    settings::{Flags, Settings},
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::database::{Database, TestDatabase};
+
+pub const ADMIN_KEY: &str = "test-admin-key-0123456789";
+pub const VAPI_SECRET: &str = "test-vapi-secret";
+
+/// A server under test.
+pub struct TestApp {
+    pub address: SocketAddr,
+    /// What the server shares: its clock, its pools.
+    pub app: App,
+    pub client: reqwest::Client,
+    database: TestDatabase,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Result<(), AppError>>,
+}
+
+/// A server to be started.
+pub struct Builder {
+    kind: Database,
+    clock: Clock,
+    env: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// The same with a setting, by its environment name.
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same with a clock that stands at `at` until `app.clock.step` moves it.
+    pub fn at(mut self, at: DateTime<Utc>) -> Self {
+        self.clock = Clock::fixed(at);
+        self
+    }
+
+    pub async fn start(self) -> TestApp {
+        let database = TestDatabase::create(self.kind).await;
+        TestApp::start_on(database, self.clock, self.env).await
+    }
+}
+
+impl TestApp {
+    /// A server with the usual settings and the real clock.
+    pub async fn start(kind: Database) -> Self {
+        Self::builder(kind).start().await
+    }
+
+    pub fn builder(kind: Database) -> Builder {
+        Builder {
+            kind,
+            clock: Clock::system(),
+            env: Vec::new(),
+        }
+    }
+
+    async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
+        let usual = [
+            ("DATABASE_URL", database.url.as_str()),
+            ("RINGBOOK_LISTEN", "127.0.0.1:0"),
+            ("RINGBOOK_ADMIN_KEY", ADMIN_KEY),
+            ("RINGBOOK_VAPI_SECRET", VAPI_SECRET),
+            (
+                "RINGBOOK_SECRET_KEY",
+                "0101010101010101010101010101010101010101010101010101010101010101",
+            ),
+        ];
+        let lookup = |name: &str| {
+            let given = env
+                .iter()
+                .rev()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone());
+            given.or_else(|| {
+                usual
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let settings = Settings::load_from(&Flags::default(), lookup, Path::new("no such file")).unwrap();
+        let app = App::start(settings, clock).await.unwrap();
+        let listener = app.listen().await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(app.clone().serve(listener, async move {
+            let _ = stopped.await;
+        }));
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Self {
+            address,
+            app,
+            client,
+            database,
+            stop,
+            served,
+        }
+    }
+
+    /// The address of `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Stops the server and proves that it left in peace: no error, no task left over.
+    pub async fn stop(self) {
+        drop(self.stop);
+        self.served.await.unwrap().unwrap();
+        assert_eq!(self.app.tasks.len(), 0, "work was left over");
+        self.database.remove().await;
+    }
+}

@@ -1,0 +1,126 @@
+//! A database for each test.
+//!
+//! In: nothing for SQLite, TEST_POSTGRES_URL for PostgreSQL. Out: the address of an empty, migrated database: a file in
+//! a folder of its own, or a copy of a template that is migrated once in a process.
+
+use std::{
+    io::Write as _,
+    sync::{LazyLock, Once},
+};
+
+use ringbook::{clock::Clock, settings, store::migrate};
+use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that is gone when the test is over.
+pub struct TestDatabase {
+    pub url: String,
+    /// The name on the server, to be dropped.
+    name: Option<String>,
+    _folder: Option<TempDir>,
+}
+
+/// The template's name once it exists. Copies are made one at a time: a template may not be in use.
+static TEMPLATE: LazyLock<Mutex<Option<String>>> = LazyLock::new(Mutex::default);
+
+impl TestDatabase {
+    pub async fn create(kind: Database) -> Self {
+        match kind {
+            Database::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite://{}/ringbook.db", folder.path().display());
+                Self {
+                    url,
+                    name: None,
+                    _folder: Some(folder),
+                }
+            }
+            Database::Postgres => {
+                let mut template = TEMPLATE.lock().await;
+                let server = connect_to_server().await;
+                if template.is_none() {
+                    let name = unique("template");
+                    execute(&server, &format!("CREATE DATABASE {name}")).await;
+                    let database = settings::Database::parse(&url_of(&name)).unwrap();
+                    migrate::up(&database).await.unwrap();
+                    *template = Some(name);
+                }
+                let (name, template) = (unique("test"), template.as_deref().unwrap());
+                execute(&server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+                server.close().await.unwrap();
+                Self {
+                    url: url_of(&name),
+                    name: Some(name),
+                    _folder: None,
+                }
+            }
+        }
+    }
+
+    /// Removes what a server would keep.
+    pub async fn remove(self) {
+        if let Some(name) = &self.name {
+            let server = connect_to_server().await;
+            execute(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            server.close().await.unwrap();
+        }
+    }
+}
+
+/// Whether there is a PostgreSQL to test on. Without one a test fails, unless RINGBOOK_TEST_SQLITE_ONLY=1 says that
+/// this is known.
+#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+pub fn postgres_is_tested() -> bool {
+    static SAID: Once = Once::new();
+    if std::env::var("TEST_POSTGRES_URL").is_ok() {
+        return true;
+    }
+    assert_eq!(
+        std::env::var("RINGBOOK_TEST_SQLITE_ONLY").as_deref(),
+        Ok("1"),
+        "TEST_POSTGRES_URL is not set: run `make test`, or `scripts/with-postgres.sh cargo test`, or set \
+         RINGBOOK_TEST_SQLITE_ONLY=1 to leave PostgreSQL out"
+    );
+    // Straight to standard error: the test harness would swallow a print.
+    SAID.call_once(|| writeln!(std::io::stderr(), "NOT RUN on PostgreSQL: RINGBOOK_TEST_SQLITE_ONLY=1").unwrap());
+    false
+}
+
+/// A name that no other test process on the same server takes.
+fn unique(kind: &str) -> String {
+    format!("ringbook_{kind}_{}", Clock::system().new_id().simple())
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+fn server_url() -> String {
+    std::env::var("TEST_POSTGRES_URL").unwrap()
+}
+
+/// The server's address with another database in it.
+fn url_of(name: &str) -> String {
+    let server = server_url();
+    let (address, options) = server
+        .split_once('?')
+        .map_or((server.as_str(), ""), |(address, options)| (address, options));
+    let (host, _) = address.rsplit_once('/').unwrap();
+    let question = if options.is_empty() { "" } else { "?" };
+    format!("{host}/{name}{question}{options}")
+}
+
+async fn connect_to_server() -> DatabaseConnection {
+    let mut options = ConnectOptions::new(server_url());
+    options.max_connections(1).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.unwrap()
+}
+
+async fn execute(db: &DatabaseConnection, sql: &str) {
+    db.execute_unprepared(sql).await.unwrap();
+}

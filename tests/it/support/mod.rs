@@ -1,0 +1,33 @@
+//! What tests stand on: a running server ([`app`]), its databases ([`database`]), requests as Vapi and an admin send
+//! them ([`requests`]) and a stand-in for other people's servers ([`stand_in`]).
+
+pub mod app;
+pub mod database;
+pub mod requests;
+pub mod stand_in;
+
+pub use self::{
+    app::TestApp,
+    database::{Database, postgres_is_tested},
+    stand_in::{Answer, StandIn},
+};
+
+/// Makes two tests of each `async fn name(database: Database)`: one on SQLite, one on PostgreSQL.
+#[macro_export]
+macro_rules! both {
+    ($($name:ident),+ $(,)?) => { $(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                super::$name($crate::support::Database::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if $crate::support::postgres_is_tested() {
+                    super::$name($crate::support::Database::Postgres).await;
+                }
+            }
+        }
+    )+ };
+}

@@ -1,0 +1,69 @@
+//! Requests as Vapi and an admin send them.
+//!
+//! In: a message, or what an admin wants. Out: the status and the JSON of the answer. Signing is written anew here, from
+//! Vapi's documentation, so that a mistake in the server's own is seen.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::app::{ADMIN_KEY, TestApp, VAPI_SECRET};
+
+impl TestApp {
+    /// Posts a message to `/webhooks/vapi`, signed as Vapi does with its default settings.
+    pub async fn post_signed(&self, message: &Value) -> (StatusCode, Value) {
+        self.post_signed_to("/webhooks/vapi", VAPI_SECRET, &serde_json::to_vec(message).unwrap())
+            .await
+    }
+
+    /// Posts raw bytes signed with `secret` at the server's time.
+    pub async fn post_signed_to(&self, path: &str, secret: &str, body: &[u8]) -> (StatusCode, Value) {
+        let timestamp = self.app.clock.now().timestamp().to_string();
+        let request = self
+            .client
+            .post(self.url(path))
+            .header("content-type", "application/json")
+            .header("x-timestamp", &timestamp)
+            .header("x-signature", sign(secret, &timestamp, body))
+            .body(body.to_vec());
+        read(request.send().await.unwrap()).await
+    }
+
+    /// An admin request; `body` where there is one.
+    pub async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        self.admin_with(ADMIN_KEY, method, path, body).await
+    }
+
+    /// The same with another key.
+    pub async fn admin_with(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let request = self.client.request(method, self.url(path)).bearer_auth(key);
+        let request = if let Some(body) = body {
+            request.json(body)
+        } else {
+            request
+        };
+        read(request.send().await.unwrap()).await
+    }
+
+    /// A plain GET.
+    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
+        read(self.client.get(self.url(path)).send().await.unwrap()).await
+    }
+}
+
+/// The hex HMAC-SHA256 of `{timestamp}.{body}`.
+pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(timestamp.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// Status and JSON; a body that is no JSON comes as a string.
+pub async fn read(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
