@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
 use serde_json::Value;
@@ -68,7 +68,8 @@ impl Player {
 
     /// Plays call number `index` from its first ring to its report.
     pub(super) async fn play(&self, seed: u64, index: u64) {
-        let started = self.at.unwrap_or_else(|| self.clock.now());
+        // A call plays in an instant but tells of minutes: it began early enough to end before now.
+        let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
         let mut call = Conversation::new(Dice::new(seed, index), started);
         for step in call.steps() {
             let (body, tool_call_id) = call.body(&step);

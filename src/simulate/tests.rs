@@ -63,7 +63,10 @@ async fn stand_in(request: &Request, body: Body, seen: Data<&Seen>) -> poem::Res
 
 async fn serve(seen: Seen) -> String {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port");
-    let address = acceptor.local_addr()[0].to_string();
+    let address = acceptor.local_addr()[0]
+        .as_socket_addr()
+        .expect("an IP address")
+        .to_string();
     let app = Route::new()
         .at("/webhooks/vapi", post(stand_in))
         .at("/webhooks/vapi/:rulebook", post(stand_in))
