@@ -115,7 +115,7 @@ impl App {
         let acceptor = TcpAcceptor::from_tokio(listener).map_err(AppError::Serve)?;
         start_workers(&self);
         let server = Server::new_with_acceptor(acceptor);
-        let served = server
+        let outcome = server
             .run_with_graceful_shutdown(routes(&self), stop, Some(LAST_ORDERS))
             .await;
         self.stop.cancel();
@@ -131,7 +131,7 @@ impl App {
                 tracing::warn!(%error, "a database pool did not close");
             }
         }
-        served.map_err(AppError::Serve)
+        outcome.map_err(AppError::Serve)
     }
 }
 
@@ -143,7 +143,8 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     };
     // Vapi's server URL goes here:      .nest("/webhooks/vapi", webhook::routes(app))
     // Twilio's callbacks go here:       .nest("/webhooks/twilio", outbox::callbacks(app))
-    // The admin API goes here:          .nest("/admin/v1", admin::service(app)), its pages at /docs and /openapi.json
+    // The admin API goes here:          .nest("/admin/v1", admin::service(app).with(Cors::new(&app.settings.cors_origins))
+    //                                         .with(BodyLimit(body::ADMIN_LIMIT))), its pages at /docs and /openapi.json
     let routes = Route::new()
         .nest("/health", health::routes(app.checks.clone()))
         .at("/metrics", health::metrics_route(pools))
