@@ -24,6 +24,8 @@ use crate::{
 
 /// How long requests and tasks may take to end once the server is told to stop.
 const LAST_ORDERS: Duration = Duration::from_secs(5);
+/// How long a connection may say nothing: one that only holds its place is closed.
+const IDLE: Duration = Duration::from_secs(75);
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
 
@@ -114,7 +116,7 @@ impl App {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let acceptor = TcpAcceptor::from_tokio(listener).map_err(AppError::Serve)?;
         start_workers(&self);
-        let server = Server::new_with_acceptor(acceptor);
+        let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE);
         let outcome = server
             .run_with_graceful_shutdown(routes(&self), stop, Some(LAST_ORDERS))
             .await;

@@ -130,7 +130,11 @@ fn settings_do_not_show_their_secrets() {
 
 #[test]
 fn the_readme_names_every_setting() {
-    for setting in table::SETTINGS {
-        assert!(include_str!("../../README.md").contains(setting.env), "{} is missing", setting.env);
+    for setting in SETTINGS {
+        assert!(
+            include_str!("../../README.md").contains(setting.env),
+            "{} is missing",
+            setting.env
+        );
     }
 }
