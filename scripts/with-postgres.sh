@@ -55,7 +55,9 @@ if ! bin=$(find_programs); then
 fi
 
 # -- the cluster, in a folder of its own; PostgreSQL refuses to run as root
-folder=$(mktemp -d "${TMPDIR:-/tmp}/ringbook-postgres.XXXXXX")
+# (so root's own TMPDIR will not do: the other user may not enter it).
+[ "$(id -u)" = 0 ] && parent=/tmp || parent=${TMPDIR:-/tmp}
+folder=$(mktemp -d "$parent/ringbook-postgres.XXXXXX")
 as_cluster_user=()
 if [ "$(id -u)" = 0 ]; then
     user=postgres

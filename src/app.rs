@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{Endpoint, EndpointExt as _, Response, Route, Server, listener::TcpAcceptor, post};
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -15,7 +15,7 @@ use crate::{
     admin::{self, AdminState},
     bootstrap::{self, BootstrapError},
     clock::Clock,
-    edge::{self, AllowedMethods, RateLimiter, rate_limit::Allowance},
+    edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
     keys::KeyError,
@@ -37,6 +37,8 @@ use crate::{
 
 /// How long requests and tasks may take to end once the server is told to stop.
 const LAST_ORDERS: Duration = Duration::from_secs(5);
+/// How long a connection may say nothing: one that only holds its place is closed.
+const IDLE: Duration = Duration::from_secs(75);
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
 
@@ -171,8 +173,8 @@ impl App {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let acceptor = TcpAcceptor::from_tokio(listener).map_err(AppError::Serve)?;
         start_workers(&self);
-        let server = Server::new_with_acceptor(acceptor);
-        let served = server
+        let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE);
+        let outcome = server
             .run_with_graceful_shutdown(routes(&self), stop, Some(LAST_ORDERS))
             .await;
         self.stop.cancel();
@@ -188,7 +190,7 @@ impl App {
                 tracing::warn!(%error, "a database pool did not close");
             }
         }
-        served.map_err(AppError::Serve)
+        outcome.map_err(AppError::Serve)
     }
 }
 
@@ -221,7 +223,12 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
         .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
-        .nest("/", admin::service(state))
+        .nest(
+            "/",
+            admin::service(state)
+                .into_endpoint()
+                .with(Cors::new(&app.settings.cors_origins)),
+        )
         .nest("/health", health::routes(app.checks.clone()))
         .at("/metrics", health::metrics_route(pools))
         .map_to_response();

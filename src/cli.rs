@@ -3,19 +3,33 @@
 //! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function; what a
 //! command prints for people goes to standard output here, logs go to standard error.
 
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
 use tokio::signal;
 
 use crate::{
+    admin,
     app::App,
+    bootstrap,
     clock::Clock,
     first_start,
+    rulebook::{
+        cases::{CaseResult, Mismatch},
+        compile, files,
+        publish::{Author, PublishError},
+        rows::RowSet,
+    },
     settings::{Flags, Settings, flags},
+    simulate::{self, SimulateOptions},
     store::migrate,
     telemetry,
+    webhook::access::DEFAULT_RULEBOOK,
 };
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
@@ -41,6 +55,80 @@ pub enum Command {
         #[command(subcommand)]
         way: Migrate,
     },
+    /// Move a rulebook between the database and files, or check the files
+    Rules {
+        /// Which way.
+        #[command(subcommand)]
+        way: Rules,
+    },
+    /// Play realistic signed calls against a running server: a demo, a smoke test, a load test
+    Simulate(Simulate),
+    /// Print the API's OpenAPI document
+    Openapi,
+}
+
+/// Which way a rulebook goes.
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// Write the rulebook's head to a folder, one TOML file per resource and one Rhai file per script
+    Export {
+        /// The folder; made when missing
+        folder: PathBuf,
+        /// The rulebook's code
+        #[arg(long, default_value = DEFAULT_RULEBOOK)]
+        rulebook: String,
+    },
+    /// Make the rulebook be exactly what the folder says, as one new revision; made when missing
+    Import {
+        /// The folder
+        folder: PathBuf,
+        /// The rulebook's code
+        #[arg(long, default_value = DEFAULT_RULEBOOK)]
+        rulebook: String,
+        /// Why, for those who read the history
+        #[arg(long, default_value = "imported from files")]
+        comment: String,
+    },
+    /// Compile the folder's rules and run its cases, without a database
+    Check {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+/// How calls are played.
+#[derive(Debug, clap::Args)]
+pub struct Simulate {
+    /// The server's address
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// The webhook secret; RINGBOOK_VAPI_SECRET when not given
+    #[arg(long)]
+    secret: Option<String>,
+    /// The rulebook's code
+    #[arg(long, default_value = DEFAULT_RULEBOOK)]
+    rulebook: String,
+    /// Calls started in a second; 0 is as fast as the concurrency allows
+    #[arg(long, default_value_t = 5.0)]
+    rate: f64,
+    /// How many calls
+    #[arg(long, default_value_t = 20)]
+    count: u64,
+    /// How many calls may go on at once
+    #[arg(long, default_value_t = 16)]
+    concurrency: usize,
+    /// The same seed plays the same calls
+    #[arg(long)]
+    seed: Option<u64>,
+    /// When the calls are said to take place, RFC 3339; now when not given
+    #[arg(long)]
+    at: Option<DateTime<Utc>>,
+    /// No progress bar
+    #[arg(long)]
+    quiet: bool,
+    /// The summary as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which way the schema goes.
@@ -68,6 +156,9 @@ pub async fn run(cli: Cli) -> Result<()> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings).await,
         Command::Migrate { way } => migrate(&settings, &way).await,
+        Command::Rules { way } => rules(settings, way).await,
+        Command::Simulate(how) => simulate(&settings, how).await,
+        Command::Openapi => print(admin::document_text().trim_end()),
     }
 }
 
@@ -106,6 +197,108 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
         }
     };
     print(&lines.join("\n"))
+}
+
+async fn rules(settings: Settings, way: Rules) -> Result<()> {
+    match way {
+        Rules::Export { folder, rulebook } => {
+            let app = App::start(settings, Clock::system()).await?;
+            let head = app.current.head(&rulebook).await?;
+            let head = head.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
+            files::write_folder(head.rulebook.rows(), &folder)
+                .with_context(|| format!("cannot write {}", folder.display()))?;
+            print(&format!(
+                "revision {} of `{rulebook}` is in {}",
+                head.rulebook.revision(),
+                folder.display()
+            ))
+        }
+        Rules::Import {
+            folder,
+            rulebook,
+            comment,
+        } => {
+            let rows = read_rules(&folder)?;
+            let app = App::start(settings, Clock::system()).await?;
+            let author = Author {
+                name: "ringbook rules import".to_owned(),
+                ..Author::default()
+            };
+            let published = match app.current.head(&rulebook).await? {
+                Some(head) => app.publisher.import(head.rulebook_id, rows, &comment, &author).await,
+                None => {
+                    let auth = bootstrap::default_webhook_auth();
+                    app.publisher
+                        .create(&rulebook, rows, auth, &author)
+                        .await
+                        .map(|(_, published)| published)
+                }
+            };
+            let published = published.map_err(|error| anyhow!(refusal(&error)))?;
+            print(&format!("`{rulebook}` is at revision {}", published.revision))
+        }
+        Rules::Check { folder } => {
+            let rows = read_rules(&folder)?;
+            let rulebook = compile(1, &rows, None).map_err(|faults| anyhow!(listed(&faults)))?;
+            let results = rulebook.run_cases();
+            let failed: Vec<CaseResult> = results.iter().filter(|case| !case.passed).cloned().collect();
+            if failed.is_empty() {
+                return print(&format!("no faults; {} cases pass", results.len()));
+            }
+            Err(anyhow!(refusal(&PublishError::CasesFailed(failed))))
+        }
+    }
+}
+
+fn read_rules(folder: &Path) -> Result<RowSet> {
+    files::read_folder(folder).map_err(|faults| anyhow!(listed(&faults)))
+}
+
+/// Every fault on a line of its own.
+fn listed(faults: &[impl std::fmt::Display]) -> String {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    format!("the rules have {} faults:{}", faults.len(), lines.concat())
+}
+
+fn refusal(error: &PublishError) -> String {
+    match error {
+        PublishError::Faults(faults) => listed(faults),
+        PublishError::CasesFailed(cases) => {
+            let mut text = format!("{} cases fail:", cases.len());
+            for case in cases {
+                for Mismatch { place, expected, got } in &case.mismatches {
+                    text.push_str(&format!("\n  {}: {place} should be {expected} and is {got}", case.code));
+                }
+            }
+            text
+        }
+        other => other.to_string(),
+    }
+}
+
+async fn simulate(settings: &Settings, how: Simulate) -> Result<()> {
+    let known = settings.vapi_secret.as_ref().map(|secret| secret.expose().clone());
+    let secret = how.secret.or(known);
+    let secret = secret.context("the webhook secret is needed: --secret, or RINGBOOK_VAPI_SECRET")?;
+    let json = how.json;
+    let options = SimulateOptions {
+        url: how.url,
+        secret,
+        rulebook: Some(how.rulebook),
+        rate: how.rate,
+        count: how.count,
+        seed: how.seed,
+        concurrency: how.concurrency,
+        at: how.at,
+        quiet: how.quiet,
+        json,
+    };
+    let summary = simulate::run(options).await?;
+    print(&if json {
+        serde_json::to_string_pretty(&summary)?
+    } else {
+        summary.to_string()
+    })
 }
 
 /// Prints for people. A closed pipe is no reason to stop serving.

@@ -185,15 +185,12 @@ async fn ready(Data(checks): Data<&Checks>) -> Response {
 #[handler]
 fn render_metrics(Data(pools): Data<&Pools>) -> Response {
     for (name, db) in [("write", &pools.write), ("read", &pools.read)] {
-        let (open, idle) = match db.get_database_backend() {
-            sea_orm::DbBackend::Sqlite => {
-                let pool = db.get_sqlite_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
-            _ => {
-                let pool = db.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
+        let (open, idle) = if db.get_database_backend() == sea_orm::DbBackend::Sqlite {
+            let pool = db.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle())
+        } else {
+            let pool = db.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
         };
         metrics::pool(name, open, u32::try_from(idle).unwrap_or(u32::MAX));
     }

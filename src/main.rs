@@ -3,15 +3,17 @@
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
-use ringbook::cli::{self, Cli};
+use ringbook::{
+    cli::{self, Cli},
+    telemetry,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // `{:#}` is the error with its causes on one line.
-            let _ = writeln!(std::io::stderr(), "ringbook: {error:#}");
+            let _ = writeln!(std::io::stderr(), "ringbook: {}", telemetry::chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

@@ -33,7 +33,7 @@ impl<E: Endpoint> Endpoint for AccessLogEndpoint<E> {
             Ok(output) => output.into_response(),
             Err(error) => error.into_response(),
         };
-        let route = response.data::<PathPattern>().map_or("none", |pattern| &pattern.0);
+        let route = response.data::<PathPattern>().map_or("unknown", |pattern| &pattern.0);
         record(method, route, response.status(), started.elapsed());
         Ok(response)
     }

@@ -100,20 +100,28 @@ impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
 
 impl<E> CatchAllEndpoint<E> {
     fn answer(&self, error: poem::Error) -> Response {
-        if error.is_from_response() || error.is::<Problem>() {
-            return error.into_response();
-        }
         let pattern = error.data::<PathPattern>().cloned();
-        let mut problem = Problem::from_poem(&error);
-        if error.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(methods) = pattern.as_ref().and_then(|pattern| self.allowed.of(&pattern.0))
-        {
-            problem = problem.with_allow(methods);
-        }
-        let mut response = problem.into_response();
-        if let Some(pattern) = pattern {
-            response.set_data(pattern);
-        }
-        response
+        let methods = pattern.as_ref().and_then(|pattern| self.allowed.of(&pattern.0));
+        answer(error, methods)
     }
+}
+
+/// An error as an answer, where the route's methods are not known.
+pub fn answer_plain(error: poem::Error) -> Response {
+    answer(error, None)
+}
+
+fn answer(error: poem::Error, methods: Option<&str>) -> Response {
+    if error.is_from_response() || error.is::<Problem>() {
+        return error.into_response();
+    }
+    let mut problem = Problem::from_poem(&error);
+    if let Some(methods) = methods.filter(|_| error.status() == StatusCode::METHOD_NOT_ALLOWED) {
+        problem = problem.with_allow(methods);
+    }
+    let mut response = problem.into_response();
+    if let Some(pattern) = error.data::<PathPattern>() {
+        response.set_data(pattern.clone());
+    }
+    response
 }

@@ -3,12 +3,13 @@
 //! In: a request from anybody. Out: an answer that always carries a request id and security headers, whose errors
 //! are always problem+json, with one log line and one measurement. From the outside in:
 //! [`request_id`] → [`access_log`] → [`headers`] → [`catch_all`] → [`client_address`] → the routes.
-//! [`rate_limit`] and [`body`] are used by the routes that need them.
+//! [`rate_limit`], [`body`] and [`cors`] are used by the routes that need them.
 
 pub mod access_log;
 pub mod body;
 pub mod catch_all;
 pub mod client_address;
+pub mod cors;
 pub mod headers;
 pub mod rate_limit;
 pub mod request_id;

@@ -9,7 +9,7 @@ use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response,
     http::{HeaderName, HeaderValue},
 };
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
 use crate::clock::Clock;
 
@@ -86,7 +86,14 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
         let given = request.header(HEADER).and_then(RequestId::parse);
         let id = given.unwrap_or_else(|| RequestId(self.clock.new_id().to_string().into()));
         request.set_data(id.clone());
-        let span = tracing::info_span!("request", request_id = id.as_str());
+        // The empty ones are filled once they are known: telemetry::about_call, telemetry::at_revision.
+        let span = tracing::info_span!(
+            "request",
+            request_id = id.as_str(),
+            call_id = Empty,
+            rulebook = Empty,
+            revision = Empty
+        );
         let answer = CURRENT
             .scope(id.clone(), self.inner.call(request))
             .instrument(span)

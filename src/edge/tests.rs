@@ -134,3 +134,35 @@ fn methods_are_read_from_the_document() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn only_pages_of_the_set_origins_may_read_and_nobody_is_refused() {
+    let origins = ["https://admin.example.com".to_owned()];
+    let app = Route::new().at("/teapot", get(teapot)).with(cors::Cors::new(&origins));
+    let ask = |origin: &'static str, method: Method| {
+        request(method, "/teapot")
+            .header("origin", origin)
+            .header("access-control-request-method", "PUT")
+            .finish()
+    };
+    let known = app.call(ask("https://admin.example.com", Method::GET)).await.unwrap();
+    assert_eq!(
+        known.header("access-control-allow-origin"),
+        Some("https://admin.example.com")
+    );
+    assert_eq!(known.status(), StatusCode::NOT_FOUND);
+    let preflight = app
+        .call(ask("https://admin.example.com", Method::OPTIONS))
+        .await
+        .unwrap();
+    assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
+    assert!(
+        preflight
+            .header("access-control-allow-headers")
+            .unwrap()
+            .contains("if-match")
+    );
+    let stranger = app.get_response(ask("https://evil.example.com", Method::GET)).await;
+    assert_eq!(stranger.header("access-control-allow-origin"), None);
+    assert_eq!(stranger.status(), StatusCode::NOT_FOUND);
+}

@@ -127,3 +127,14 @@ fn settings_do_not_show_their_secrets() {
     ]);
     assert!(!format!("{:?}", settings.unwrap()).contains("hunter2"));
 }
+
+#[test]
+fn the_readme_names_every_setting() {
+    for setting in SETTINGS {
+        assert!(
+            include_str!("../../README.md").contains(setting.env),
+            "{} is missing",
+            setting.env
+        );
+    }
+}

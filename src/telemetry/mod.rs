@@ -69,15 +69,38 @@ fn log_panics() {
     }));
 }
 
-/// Logs an error and its sources under the current span, once, where it becomes an answer.
-pub fn log_cause(code: &'static str, cause: &dyn StdError) {
-    let mut text = cause.to_string();
-    let mut source = cause.source();
+/// An error and its sources on one line; a source that the error's own text repeats is left out.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
     while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            let _ = write!(text, ": {cause_text}");
+        }
         source = cause.source();
     }
-    log_text(code, &text);
+    text
+}
+
+/// Logs an error and its sources under the current span, once, where it becomes an answer.
+pub fn log_cause(code: &'static str, cause: &dyn StdError) {
+    log_text(code, &chain(cause));
+}
+
+/// Puts the call that this request is about on each of its log lines that follow. Call it in the request's own span (a
+/// spawned task: `.in_current_span()`), not in one inside it.
+pub fn about_call(call_id: Option<&str>, rulebook: &str) {
+    let span = tracing::Span::current();
+    span.record("rulebook", rulebook);
+    if let Some(call_id) = call_id {
+        span.record("call_id", call_id);
+    }
+}
+
+/// Puts the revision that decides on each log line that follows.
+pub fn at_revision(revision: i64) {
+    tracing::Span::current().record("revision", revision);
 }
 
 /// Logs an error of which only the text is known.
@@ -87,5 +110,23 @@ pub fn log_text(code: &'static str, cause: &str) {
         tracing::error!(code, cause, stack = %Backtrace::force_capture(), "answering {code}");
     } else {
         tracing::error!(code, cause, "answering {code}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the outer fails")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_chain_names_each_cause_once() {
+        assert_eq!(
+            chain(&Outer(std::io::Error::other("the inner"))),
+            "the outer fails: the inner"
+        );
+        assert_eq!(chain(&Outer(std::io::Error::other("outer"))), "the outer fails");
     }
 }

@@ -27,6 +27,7 @@ async fn the_server_says_that_it_is_ready_and_leaves_at_once(database: Database)
             .contains("ringbook_pool_connections{pool=\"write\"}"),
         "{text}"
     );
+    let server = server.restart().await;
     let stopping = Instant::now();
     server.stop().await;
     assert!(stopping.elapsed().as_secs() < 3, "{:?}", stopping.elapsed());

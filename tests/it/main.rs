@@ -1,6 +1,14 @@
 //! The one test binary over HTTP: each test starts the real server on a database of its own, SQLite and PostgreSQL.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;
 
 mod edge;
+mod start;

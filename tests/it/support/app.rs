@@ -25,6 +25,7 @@ pub struct TestApp {
     pub app: App,
     pub client: reqwest::Client,
     database: TestDatabase,
+    env: Vec<(String, String)>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<(), AppError>>,
 }
@@ -110,6 +111,7 @@ impl TestApp {
             app,
             client,
             database,
+            env,
             stop,
             served,
         }
@@ -118,6 +120,13 @@ impl TestApp {
     /// The address of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Stops the server in peace and starts another on the same database, with the same clock and settings.
+    pub async fn restart(self) -> Self {
+        drop(self.stop);
+        self.served.await.unwrap().unwrap();
+        Self::start_on(self.database, self.app.clock.clone(), self.env).await
     }
 
     /// Stops the server and proves that it left in peace: no error, no task left over.

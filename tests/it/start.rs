@@ -1,0 +1,80 @@
+//! How the server starts and stops, and what it does with its database's schema.
+
+use std::time::Duration;
+
+use ringbook::{
+    settings,
+    store::{begin, connect, migrate},
+};
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use crate::{
+    both,
+    support::{Database, database::TestDatabase},
+};
+
+both!(
+    two_that_start_together_migrate_once,
+    a_newer_schema_is_refused_and_stays_as_it_is,
+    migrations_can_be_taken_back,
+    a_transaction_dropped_leaves_nothing
+);
+
+async fn empty(kind: Database) -> (TestDatabase, settings::Database) {
+    let test = TestDatabase::create(kind).await;
+    let database = settings::Database::parse(&test.url).unwrap();
+    migrate::down(&database, u32::MAX).await.unwrap();
+    (test, database)
+}
+
+async fn two_that_start_together_migrate_once(kind: Database) {
+    let (test, database) = empty(kind).await;
+    let (one, two) = tokio::join!(migrate::up(&database), migrate::up(&database));
+    let (one, two) = (one.unwrap().len(), two.unwrap().len());
+    assert!(one + two > 0 && one.min(two) == 0, "{one} and {two}");
+    test.remove().await;
+}
+
+async fn a_newer_schema_is_refused_and_stays_as_it_is(kind: Database) {
+    let (test, database) = empty(kind).await;
+    migrate::up(&database).await.unwrap();
+    let db = connect::open_for_migration(&database).await.unwrap();
+    db.execute_unprepared("INSERT INTO seaql_migrations VALUES ('m9999_from_tomorrow', 0)")
+        .await
+        .unwrap();
+    for refusal in [
+        migrate::up(&database).await.unwrap_err(),
+        migrate::down(&database, 1).await.unwrap_err(),
+    ] {
+        assert!(refusal.to_string().contains("m9999_from_tomorrow"), "{refusal}");
+    }
+    assert_eq!(migrate::missing(&db).await.unwrap(), 0);
+    db.close().await.unwrap();
+    test.remove().await;
+}
+
+async fn migrations_can_be_taken_back(kind: Database) {
+    let (test, database) = empty(kind).await;
+    let all = migrate::up(&database).await.unwrap();
+    assert_eq!(migrate::down(&database, u32::MAX).await.unwrap(), Vec::<String>::new());
+    assert_eq!(migrate::up(&database).await.unwrap(), all);
+    test.remove().await;
+}
+
+async fn a_transaction_dropped_leaves_nothing(kind: Database) {
+    let (test, database) = empty(kind).await;
+    let db = connect::open(&database, None).await.unwrap();
+    db.write.execute_unprepared("CREATE TABLE t (x INTEGER)").await.unwrap();
+    let tx = begin(&db.write).await.unwrap();
+    tx.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+    drop(tx);
+    let count = Statement::from_string(db.read.get_database_backend(), "SELECT x FROM t");
+    let rows = tokio::time::timeout(Duration::from_secs(5), db.read.query_all_raw(count))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(rows.is_empty());
+    db.write.close().await.unwrap();
+    db.read.close().await.unwrap();
+    test.remove().await;
+}
