@@ -5,12 +5,20 @@ use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use super::document;
+use super::evaluate::EvaluateApi;
 use super::resources;
+use super::revisions::RevisionsApi;
+use super::rulebooks::RulebooksApi;
 use super::state::AdminState;
 
 /// Every operation.
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
-    resources::apis(state)
+    (
+        RulebooksApi(state.clone()),
+        resources::apis(state),
+        EvaluateApi(state.clone()),
+        RevisionsApi(state.clone()),
+    )
 }
 
 /// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.
