@@ -66,10 +66,15 @@ impl EvaluateApi {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let rulebook = match revision.0 {
             None => loaded.rulebook,
-            Some(number) => self.0.current.at(loaded.rulebook_id, number).await.map_err(|error| match error {
-                LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
-                error => unloadable(error),
-            })?,
+            Some(number) => self
+                .0
+                .current
+                .at(loaded.rulebook_id, number)
+                .await
+                .map_err(|error| match error {
+                    LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+                    error => unloadable(error),
+                })?,
         };
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {
@@ -105,6 +110,11 @@ impl EvaluateApi {
             .await
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
-        Ok(Found::new(Evaluation { revision, at, extracted, decision }))
+        Ok(Found::new(Evaluation {
+            revision,
+            at,
+            extracted,
+            decision,
+        }))
     }
 }

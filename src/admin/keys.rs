@@ -109,7 +109,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_key_is_not_looked_for() {
-        for text in ["", "rb__", "too short", "with a space in the middle", &"x".repeat(257), "clé-clé-clé-clé-clé"] {
+        for text in [
+            "",
+            "rb__",
+            "too short",
+            "with a space in the middle",
+            &"x".repeat(257),
+            "clé-clé-clé-clé-clé",
+        ] {
             assert_eq!(prefix_of(text), None, "{text}");
         }
     }

@@ -72,17 +72,29 @@ impl RevisionsApi {
             select = select.filter(revisions::Column::Kind.eq(kind));
         }
         let (by, id) = (revisions::Column::Number, revisions::Column::Number);
-        let sorting = page::Sorting { by, id, descending: listing.descending };
-        let after = listing.after.as_ref().and_then(|(by, _)| by.as_i64()).map(|number| (number.into(), number.into()));
+        let sorting = page::Sorting {
+            by,
+            id,
+            descending: listing.descending,
+        };
+        let after = listing
+            .after
+            .as_ref()
+            .and_then(|(by, _)| by.as_i64())
+            .map(|number| (number.into(), number.into()));
         let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
-        Ok(Found::new(listing.page(rows, |row| (row.number.into(), String::new()), |row| Revision {
-            number: row.number,
-            kind: row.kind,
-            equals: row.equals,
-            author: row.author,
-            comment: row.comment,
-            created_at: row.created_at,
-        })))
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (row.number.into(), String::new()),
+            |row| Revision {
+                number: row.number,
+                kind: row.kind,
+                equals: row.equals,
+                author: row.author,
+                comment: row.comment,
+                created_at: row.created_at,
+            },
+        )))
     }
 
     /// Roll back to a revision
@@ -103,8 +115,10 @@ impl RevisionsApi {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
         }
         let comment = checked_comment(comment.0)?;
-        let published =
-            publishing::roll_back(&self.0, loaded.rulebook_id, number.0, comment, key.author()).await?;
-        Ok(Found::new(RolledBack { revision: published.revision, equals: number.0 }))
+        let published = publishing::roll_back(&self.0, loaded.rulebook_id, number.0, comment, key.author()).await?;
+        Ok(Found::new(RolledBack {
+            revision: published.revision,
+            equals: number.0,
+        }))
     }
 }

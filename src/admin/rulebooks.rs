@@ -25,7 +25,10 @@ use crate::rulebook::rows::{Row, RowSet, Settings, Stored};
 use crate::store::{page, rulebooks};
 
 /// What the list of rulebooks can be asked.
-pub const LIST: ListSpec = ListSpec { sorts: &["code", "-code"], filters: &[] };
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["code", "-code"],
+    filters: &[],
+};
 
 /// The operations on rulebooks.
 pub struct RulebooksApi(pub AdminState);
@@ -80,7 +83,11 @@ pub enum Made {
 impl RulebooksApi {
     /// List the rulebooks
     #[oai(path = "/", method = "get")]
-    async fn list_rulebooks(&self, key: Key<Viewer>, query: ListQuery) -> Result<Found<Page<RulebookSummary>>, Fails<Usual>> {
+    async fn list_rulebooks(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<Found<Page<RulebookSummary>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
         let mut select = rulebooks::Entity::find();
         if let Some(own) = key.rulebook_id {
@@ -91,13 +98,20 @@ impl RulebooksApi {
             id: rulebooks::Column::Code,
             descending: listing.descending,
         };
-        let after = listing.after.as_ref().map(|(_, code)| (code.clone().into(), code.clone().into()));
+        let after = listing
+            .after
+            .as_ref()
+            .map(|(_, code)| (code.clone().into(), code.clone().into()));
         let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
-        Ok(Found::new(listing.page(rows, |row| (Value::Null, row.code.clone()), |row| RulebookSummary {
-            code: row.code,
-            revision: row.head_revision,
-            created_at: row.created_at,
-        })))
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.code.clone()),
+            |row| RulebookSummary {
+                code: row.code,
+                revision: row.head_revision,
+                created_at: row.created_at,
+            },
+        )))
     }
 
     /// Make a rulebook
@@ -105,24 +119,31 @@ impl RulebooksApi {
     async fn create_rulebook(&self, key: Key<Admin>, body: Body<NewRulebook>) -> Result<Made, Fails<RulebookWrite>> {
         let new = body.0;
         if key.rulebook_id.is_some() {
-            return Err(Problem::new(Code::Forbidden, "This key is for one rulebook only; it makes no others.").into());
+            return Err(Problem::new(
+                Code::Forbidden,
+                "This key is for one rulebook only; it makes no others.",
+            )
+            .into());
         }
         check_code(&new.code).map_err(|problem| {
             Problem::invalid_body(vec![FieldFault::new("/code", "invalid_value", problem.detail())])
         })?;
         let mut rows = match new.rows {
             Beginning::Sample => RowSet::clone(&self.0.sample),
-            Beginning::Empty => RowSet { settings: self.0.sample.settings.clone(), ..RowSet::default() },
+            Beginning::Empty => RowSet {
+                settings: self.0.sample.settings.clone(),
+                ..RowSet::default()
+            },
         };
         if let Some(row) = new.settings {
-            rows.settings.insert(row.code.clone(), Arc::new(Stored { version: 1, row }));
+            rows.settings
+                .insert(row.code.clone(), Arc::new(Stored { version: 1, row }));
         } else if matches!(new.rows, Beginning::Empty) {
             rows.settings = without_calendar(&rows);
         }
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let code = new.code.clone();
-        let task =
-            tokio::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
+        let task = tokio::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
         let published = publishing::finished(outcome, &publishing::About::default())?;
         Ok(Made::Created(Json(RulebookSummary {
@@ -134,7 +155,11 @@ impl RulebooksApi {
 
     /// Read a rulebook's settings and head revision
     #[oai(path = "/:rulebook", method = "get")]
-    async fn get_rulebook(&self, key: Key<Viewer>, rulebook: InRulebook) -> Result<FoundRow<Versioned<Settings>>, Fails<Usual>> {
+    async fn get_rulebook(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<Usual>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let stored = settings(&loaded)?;
         Ok(answer(stored, loaded.rulebook.revision()))
@@ -158,7 +183,8 @@ impl RulebooksApi {
         if let Value::Object(row) = &mut row {
             row.remove("revision");
         }
-        self.write(&key, &loaded, row, body.version, if_match.0, comment.0).await
+        self.write(&key, &loaded, row, body.version, if_match.0, comment.0)
+            .await
     }
 
     /// Change some of a rulebook's settings
@@ -179,7 +205,8 @@ impl RulebooksApi {
         let mut patch = body.patch;
         patch.remove("revision");
         body::merge(&mut row, Value::Object(patch));
-        self.write(&key, &loaded, row, body.version, if_match.0, comment.0).await
+        self.write(&key, &loaded, row, body.version, if_match.0, comment.0)
+            .await
     }
 }
 
@@ -195,17 +222,33 @@ impl RulebooksApi {
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
         let standing = settings(loaded)?;
         let row = canonical::<Settings>(with_code(row, standing.row.code())?)?;
-        let said = Precondition { body: version, if_match, if_none_match: None };
+        let said = Precondition {
+            body: version,
+            if_match,
+            if_none_match: None,
+        };
         let comment = checked_comment(comment)?;
         let code = standing.row.code();
-        let (stored, revision) =
-            write::<Settings>(&self.0, caller, loaded, code, row, &said, Some(standing.version), comment).await?;
+        let (stored, revision) = write::<Settings>(
+            &self.0,
+            caller,
+            loaded,
+            code,
+            row,
+            &said,
+            Some(standing.version),
+            comment,
+        )
+        .await?;
         Ok(answer(&stored, revision))
     }
 }
 
 fn answer(stored: &Stored<Settings>, revision: i64) -> FoundRow<Versioned<Settings>> {
-    FoundRow::Found(Json(Versioned::of(stored).with("revision", revision.into())), etag(stored.version))
+    FoundRow::Found(
+        Json(Versioned::of(stored).with("revision", revision.into())),
+        etag(stored.version),
+    )
 }
 
 fn settings(loaded: &Loaded) -> Result<&Stored<Settings>, Problem> {
@@ -217,7 +260,13 @@ fn settings(loaded: &Loaded) -> Result<&Stored<Settings>, Problem> {
 fn without_calendar(rows: &RowSet) -> crate::rulebook::rows::Table<Settings> {
     let bare = |stored: &Arc<Stored<Settings>>| Stored {
         version: stored.version,
-        row: Settings { calendar: None, ..stored.row.clone() },
+        row: Settings {
+            calendar: None,
+            ..stored.row.clone()
+        },
     };
-    rows.settings.iter().map(|(code, stored)| (code.clone(), Arc::new(bare(stored)))).collect()
+    rows.settings
+        .iter()
+        .map(|(code, stored)| (code.clone(), Arc::new(bare(stored))))
+        .collect()
 }

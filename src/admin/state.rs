@@ -15,8 +15,8 @@ use super::last_use::LastUse;
 use crate::clock::Clock;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::current::{Current, LoadError, Loaded};
 use crate::rulebook::Rulebook;
+use crate::rulebook::current::{Current, LoadError, Loaded};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
@@ -57,7 +57,16 @@ impl AdminState {
         read_message: ReadMessage,
     ) -> Self {
         let last_use = LastUse::default();
-        Self { db, read, publisher, current, clock, sample, read_message, last_use }
+        Self {
+            db,
+            read,
+            publisher,
+            current,
+            clock,
+            sample,
+            read_message,
+            last_use,
+        }
     }
 
     /// Where what was just written is already seen: not a replica. SQLite's readers see every commit, and its one
