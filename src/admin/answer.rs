@@ -99,6 +99,15 @@ impl<R: Row> Versioned<R> {
         Self(value, std::marker::PhantomData)
     }
 
+    /// The same with one more field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        if let Value::Object(object) = &mut self.0 {
+            object.insert(name.to_owned(), value);
+        }
+        self
+    }
+
     /// The object itself.
     #[must_use]
     pub const fn value(&self) -> &Value {

@@ -20,7 +20,8 @@ use crate::rulebook::publish::Author;
 use crate::store::api_keys;
 
 /// What a key may do; each role may do all that the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Role {
     /// Reads; phone numbers are masked.

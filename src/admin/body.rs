@@ -111,7 +111,9 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-fn escaped(key: &str) -> String {
+/// A key as a part of a JSON pointer.
+#[must_use]
+pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

@@ -214,10 +214,18 @@ fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), Problem> {
         let (sort, descending, by, id): (String, bool, Value, String) = serde_json::from_slice(&bytes).ok()?;
         (sort == listing.sort && descending == listing.descending).then_some((by, id))
     };
-    read().ok_or_else(|| {
-        let detail = "`cursor` must be the `next_cursor` of a page of this list with the same `sort`.";
-        wrong("cursor", "invalid_value", detail.to_owned())
-    })
+    read().ok_or_else(foreign_cursor)
+}
+
+fn foreign_cursor() -> Problem {
+    let detail = "`cursor` must be the `next_cursor` of a page of this list with the same `sort`.";
+    wrong("cursor", "invalid_value", detail.to_owned())
+}
+
+/// 400: a filter's pattern has too many parts.
+#[must_use]
+pub fn too_large(name: &str) -> Problem {
+    wrong(name, "too_large", format!("`{name}` has too many parts."))
 }
 
 impl Listing {
@@ -273,6 +281,23 @@ impl Listing {
             Some(Wanted::Object(object)) => Some(object),
             _ => None,
         }
+    }
+
+    /// The last row seen of a list sorted by a time.
+    pub fn after_time(&self) -> Result<Option<(DateTime<Utc>, String)>, Problem> {
+        let read = |(by, id): &(Value, String)| {
+            let at = by.as_str().and_then(|at| at.parse().ok()).ok_or_else(foreign_cursor)?;
+            Ok((at, id.clone()))
+        };
+        self.after.as_ref().map(read).transpose()
+    }
+
+    /// The last row seen of a list sorted by its ids.
+    pub fn after_id(&self) -> Result<Option<Uuid>, Problem> {
+        self.after
+            .as_ref()
+            .map(|(_, id)| id.parse().map_err(|_| foreign_cursor()))
+            .transpose()
     }
 
     /// The page made of the rows found, of which there is one more than wanted when there is a next page;

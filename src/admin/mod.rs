@@ -8,21 +8,35 @@
 //! Every write goes through [`crate::rulebook::publish`], in a task of its own: a client that hangs up must not
 //! cancel a transaction halfway.
 
+mod across;
 pub mod answer;
+mod api_keys;
+mod audit_log;
 pub mod auth;
 pub mod body;
+mod calls;
+mod decisions;
 pub mod document;
+mod evaluate;
 pub mod fails;
 pub mod keys;
 mod last_use;
+mod leads;
 pub mod list;
+mod masking;
+mod notices;
 pub mod publishing;
 pub mod resources;
+mod revisions;
 pub mod rule_rows;
+mod rulebooks;
 mod service;
+mod sms_messages;
 mod state;
+mod stats;
 pub mod versions;
+mod webhook_events;
 
 pub use document::{document, document_text};
 pub use service::service;
-pub use state::AdminState;
+pub use state::{AdminState, ReadMessage};

@@ -218,11 +218,12 @@ impl<R: AdminRow> RowsApi<R> {
         current: Option<i64>,
         comment: String,
     ) -> Result<Arc<Stored<R>>, Problem> {
-        write(&self.state, caller, loaded, code, row, said, current, comment).await
+        let written = write(&self.state, caller, loaded, code, row, said, current, comment).await?;
+        Ok(written.0)
     }
 }
 
-/// Publishes a row and gives it back as it now stands.
+/// Publishes a row and gives it back as it now stands, with the revision that it stands in.
 ///
 /// # Errors
 /// 412, 422, 428 and whatever else the publisher refuses.
@@ -236,7 +237,7 @@ pub async fn write<R: Row>(
     said: &Precondition,
     current: Option<i64>,
     comment: String,
-) -> Result<Arc<Stored<R>>, Problem> {
+) -> Result<(Arc<Stored<R>>, i64), Problem> {
     let expected = expected(said, current, &named(R::RESOURCE, code))?;
     let edit = Edit::Put {
         resource: R::RESOURCE,
@@ -245,10 +246,8 @@ pub async fn write<R: Row>(
         expected,
     };
     let published: Published = publishing::publish(state, loaded.rulebook_id, edit, comment, caller.author()).await?;
-    R::table(published.rulebook.rows())
-        .get(code)
-        .cloned()
-        .ok_or_else(|| missing::<R>(code))
+    let row = R::table(published.rulebook.rows()).get(code).cloned();
+    Ok((row.ok_or_else(|| missing::<R>(code))?, published.revision))
 }
 
 fn find<'a, R: Row>(loaded: &'a Loaded, code: &str) -> Option<&'a Stored<R>> {
@@ -260,7 +259,7 @@ fn missing<R: Row>(code: &str) -> Problem {
 }
 
 /// The row with the code of the path, which the body may leave out but not contradict.
-fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
+pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
     if let Value::Object(object) = &mut row {
         match object.get("code") {
             None => {
@@ -310,7 +309,7 @@ fn has_nul(value: &Value) -> bool {
 }
 
 /// A new code is one that can stand in paths, conditions and file names.
-fn check_code(code: &str) -> Result<(), Problem> {
+pub fn check_code(code: &str) -> Result<(), Problem> {
     let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if (1..=64).contains(&code.len()) && code.chars().all(fit) && code.starts_with(|c: char| c.is_ascii_alphanumeric())
     {

@@ -4,13 +4,44 @@ use poem::endpoint::make_sync;
 use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 
+use super::api_keys::ApiKeysApi;
+use super::audit_log::AuditLogApi;
+use super::calls::CallsApi;
+use super::decisions::DecisionsApi;
 use super::document;
+use super::evaluate::EvaluateApi;
+use super::leads::LeadsApi;
+use super::notices::NoticesApi;
 use super::resources;
+use super::revisions::RevisionsApi;
+use super::rulebooks::RulebooksApi;
+use super::sms_messages::SmsMessagesApi;
 use super::state::AdminState;
+use super::stats::StatsApi;
+use super::webhook_events::WebhookEventsApi;
 
 /// Every operation.
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
-    resources::apis(state)
+    (
+        RulebooksApi(state.clone()),
+        resources::apis(state),
+        (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (
+            CallsApi(state.clone()),
+            DecisionsApi(state.clone()),
+            LeadsApi(state.clone()),
+        ),
+        (
+            SmsMessagesApi(state.clone()),
+            WebhookEventsApi(state.clone()),
+            NoticesApi(state.clone()),
+        ),
+        (
+            AuditLogApi(state.clone()),
+            ApiKeysApi(state.clone()),
+            StatsApi(state.clone()),
+        ),
+    )
 }
 
 /// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.

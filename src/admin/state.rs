@@ -2,19 +2,28 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use sea_orm::{DatabaseConnection, DbBackend};
+use serde_json::Value;
 
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
+use crate::rulebook::Rulebook;
 use crate::rulebook::current::{Current, LoadError, Loaded};
+use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
+use crate::rulebook::rows::RowSet;
+
+/// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
+/// message. Handed in, because `admin` and `webhook` do not know each other.
+pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> + Send + Sync>;
 
 /// Everything the operations need; cloning is cheap.
 #[derive(Clone)]
@@ -29,30 +38,34 @@ pub struct AdminState {
     pub current: Arc<Current>,
     /// The time and new ids.
     pub clock: Clock,
-    /// Where Vapi and Twilio reach this server, when it is known.
-    pub public_url: Option<String>,
+    /// The rows of the sample business, with which a new rulebook may begin.
+    pub sample: Arc<RowSet>,
+    /// How a message's facts are read.
+    pub read_message: ReadMessage,
     pub(super) last_use: LastUse,
 }
 
 impl AdminState {
-    /// Puts the parts together.
+    /// Puts the parts together: `db` for writes, `read` for lists, and how rules are published, found and begun with.
     #[must_use]
     pub fn new(
-        db: DatabaseConnection,
-        read: DatabaseConnection,
+        (db, read): (DatabaseConnection, DatabaseConnection),
         publisher: Arc<Publisher>,
         current: Arc<Current>,
         clock: Clock,
-        public_url: Option<String>,
+        sample: Arc<RowSet>,
+        read_message: ReadMessage,
     ) -> Self {
+        let last_use = LastUse::default();
         Self {
             db,
             read,
             publisher,
             current,
             clock,
-            public_url,
-            last_use: LastUse::default(),
+            sample,
+            read_message,
+            last_use,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod begin;
 pub mod call_transcripts;
 pub mod calls;
 pub mod connect;
+pub mod containment;
 pub mod decisions;
 pub mod intake;
 pub mod leads;

@@ -1,0 +1,120 @@
+//! What would this call cost, and why? Nothing is stored.
+//!
+//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant and a revision. Out: the decision with
+//! its trace, as a call would get it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer::Found;
+use super::auth::{Key, Viewer};
+use super::body::Body;
+use super::fails::{Fails, Usual};
+use super::state::{AdminState, InRulebook, unloadable};
+use crate::problem::{FieldFault, Problem};
+use crate::rulebook::current::LoadError;
+
+/// The operation.
+pub struct EvaluateApi(pub AdminState);
+
+/// What is to be evaluated: `facts` or `message`.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Facts by name, as a message would give them.
+    facts: Option<BTreeMap<String, Value>>,
+    /// What the caller said, for conditions that listen for words.
+    #[serde(default)]
+    #[oai(default)]
+    said: String,
+    /// A whole Vapi message, as `{"message": {"type": "end-of-call-report", …}}`.
+    message: Option<Value>,
+    /// The instant the facts are about; without it the message's own, else now.
+    at: Option<DateTime<Utc>>,
+}
+
+/// A decision that was not stored.
+#[derive(Debug, Object)]
+pub struct Evaluation {
+    /// The revision that decided.
+    revision: i64,
+    /// The instant it was decided for.
+    at: DateTime<Utc>,
+    /// The facts read from what was given.
+    extracted: Value,
+    /// The decision: service, price with taxes, priority, whom to tell, what to say, and the trace of why.
+    decision: Value,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
+impl EvaluateApi {
+    /// Ask what a call would cost and why
+    #[oai(path = "/evaluate", method = "post")]
+    async fn evaluate(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// An older revision to decide with; without it the head.
+        revision: Query<Option<i64>>,
+        body: Body<Question>,
+    ) -> Result<Found<Evaluation>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook = match revision.0 {
+            None => loaded.rulebook,
+            Some(number) => self
+                .0
+                .current
+                .at(loaded.rulebook_id, number)
+                .await
+                .map_err(|error| match error {
+                    LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+                    error => unloadable(error),
+                })?,
+        };
+        let question = body.0;
+        let (extracted, message_at) = match (question.facts, question.message) {
+            (Some(facts), None) => {
+                let extracted = rulebook.extract_named(&facts, question.said).map_err(|faults| {
+                    let fault = |(name, text): (String, String)| {
+                        FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
+                    };
+                    Problem::invalid_body(faults.into_iter().map(fault).collect())
+                })?;
+                (extracted, None)
+            }
+            (None, Some(message)) => (self.0.read_message)(&rulebook, &message).ok_or_else(|| {
+                let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
+                Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
+            })?,
+            _ => {
+                let detail = "Give either `facts` or `message`.";
+                return Err(Problem::invalid_body(vec![FieldFault::new("/facts", "contradiction", detail)]).into());
+            }
+        };
+        let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
+        // A script may take its time, which a handler's thread has not.
+        let task = tokio::task::spawn_blocking(move || {
+            let decision = rulebook.decide(&extracted, at);
+            Ok::<_, serde_json::Error>((
+                decision.revision,
+                serde_json::to_value(&extracted)?,
+                serde_json::to_value(&decision)?,
+            ))
+        });
+        let (revision, extracted, decision) = task
+            .await
+            .map_err(|error| Problem::internal(&error))?
+            .map_err(|error| Problem::internal(&error))?;
+        Ok(Found::new(Evaluation {
+            revision,
+            at,
+            extracted,
+            decision,
+        }))
+    }
+}

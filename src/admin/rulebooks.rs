@@ -1,0 +1,272 @@
+//! Rulebooks: which there are, a new one, and the settings of each.
+//!
+//! In: requests about a whole rulebook. Out: its settings row with its version and the head revision.
+
+use std::sync::Arc;
+
+use poem_openapi::param::{Header, Query};
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
+use super::auth::{Admin, Editor, Key, Viewer};
+use super::body::{self, Body, RowBody, RowPatch};
+use super::fails::{Fails, RulebookWrite, Usual, VersionedWrite};
+use super::list::{ListQuery, ListSpec};
+use super::publishing;
+use super::rule_rows::{canonical, check_code, checked_comment, with_code, write};
+use super::state::{AdminState, InRulebook};
+use super::versions::Precondition;
+use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::current::Loaded;
+use crate::rulebook::rows::{Row, RowSet, Settings, Stored};
+use crate::store::{page, rulebooks};
+
+/// What the list of rulebooks can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["code", "-code"],
+    filters: &[],
+};
+
+/// The operations on rulebooks.
+pub struct RulebooksApi(pub AdminState);
+
+/// One business's rules.
+#[derive(Debug, Object)]
+pub struct RulebookSummary {
+    /// Names the rulebook in paths, also in `/webhooks/vapi/{rulebook}`.
+    code: String,
+    /// The head revision: the rules of the next call.
+    revision: i64,
+    /// When it was made.
+    created_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// A rulebook to be made.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewRulebook {
+    /// Names it: 1 to 64 letters, digits, `_`, `-` or `.`.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    code: String,
+    /// `sample` begins with the rows of the sample business, which are then changed; `empty` with the settings only.
+    #[serde(default)]
+    #[oai(default)]
+    rows: Beginning,
+    /// Its settings; without them those of the sample.
+    settings: Option<Settings>,
+}
+
+/// What a new rulebook begins with.
+#[derive(Debug, Clone, Copy, Default, Deserialize, poem_openapi::Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Beginning {
+    /// The rows of the sample business.
+    #[default]
+    Sample,
+    /// Its settings only.
+    Empty,
+}
+
+/// After a rulebook was made.
+#[derive(ApiResponse)]
+pub enum Made {
+    /// It is there, at revision 1.
+    #[oai(status = 201)]
+    Created(Json<RulebookSummary>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks")]
+impl RulebooksApi {
+    /// List the rulebooks
+    #[oai(path = "/", method = "get")]
+    async fn list_rulebooks(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<Found<Page<RulebookSummary>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let mut select = rulebooks::Entity::find();
+        if let Some(own) = key.rulebook_id {
+            select = select.filter(rulebooks::Column::Id.eq(own));
+        }
+        let sorting = page::Sorting {
+            by: rulebooks::Column::Code,
+            id: rulebooks::Column::Code,
+            descending: listing.descending,
+        };
+        let after = listing
+            .after
+            .as_ref()
+            .map(|(_, code)| (code.clone().into(), code.clone().into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.code.clone()),
+            |row| RulebookSummary {
+                code: row.code,
+                revision: row.head_revision,
+                created_at: row.created_at,
+            },
+        )))
+    }
+
+    /// Make a rulebook
+    #[oai(path = "/", method = "post")]
+    async fn create_rulebook(&self, key: Key<Admin>, body: Body<NewRulebook>) -> Result<Made, Fails<RulebookWrite>> {
+        let new = body.0;
+        if key.rulebook_id.is_some() {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "This key is for one rulebook only; it makes no others.",
+            )
+            .into());
+        }
+        check_code(&new.code).map_err(|problem| {
+            Problem::invalid_body(vec![FieldFault::new("/code", "invalid_value", problem.detail())])
+        })?;
+        let mut rows = match new.rows {
+            Beginning::Sample => RowSet::clone(&self.0.sample),
+            Beginning::Empty => RowSet {
+                settings: self.0.sample.settings.clone(),
+                ..RowSet::default()
+            },
+        };
+        if let Some(row) = new.settings {
+            rows.settings
+                .insert(row.code.clone(), Arc::new(Stored { version: 1, row }));
+        } else if matches!(new.rows, Beginning::Empty) {
+            rows.settings = without_calendar(&rows);
+        }
+        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
+        let code = new.code.clone();
+        let task = tokio::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
+        let outcome = task.await.map(|made| made.map(|(_, published)| published));
+        let published = publishing::finished(outcome, &publishing::About::default())?;
+        Ok(Made::Created(Json(RulebookSummary {
+            code: new.code,
+            revision: published.revision,
+            created_at: self.0.clock.now(),
+        })))
+    }
+
+    /// Read a rulebook's settings and head revision
+    #[oai(path = "/:rulebook", method = "get")]
+    async fn get_rulebook(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let stored = settings(&loaded)?;
+        Ok(answer(stored, loaded.rulebook.revision()))
+    }
+
+    /// Replace a rulebook's settings
+    #[oai(path = "/:rulebook", method = "put")]
+    async fn put_rulebook(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The ETag of the settings that were read, when their version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// Why, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowBody<Settings>,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let mut row = body.row;
+        if let Value::Object(row) = &mut row {
+            row.remove("revision");
+        }
+        self.write(&key, &loaded, row, body.version, if_match.0, comment.0)
+            .await
+    }
+
+    /// Change some of a rulebook's settings
+    #[oai(path = "/:rulebook", method = "patch")]
+    async fn patch_rulebook(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The ETag of the settings that were read, when their version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// Why, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowPatch<Settings>,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let mut row = serde_json::to_value(&settings(&loaded)?.row).map_err(|error| Problem::internal(&error))?;
+        let mut patch = body.patch;
+        patch.remove("revision");
+        body::merge(&mut row, Value::Object(patch));
+        self.write(&key, &loaded, row, body.version, if_match.0, comment.0)
+            .await
+    }
+}
+
+impl RulebooksApi {
+    async fn write(
+        &self,
+        caller: &super::auth::Caller,
+        loaded: &Loaded,
+        row: Value,
+        version: Option<i64>,
+        if_match: Option<String>,
+        comment: Option<String>,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let standing = settings(loaded)?;
+        let row = canonical::<Settings>(with_code(row, standing.row.code())?)?;
+        let said = Precondition {
+            body: version,
+            if_match,
+            if_none_match: None,
+        };
+        let comment = checked_comment(comment)?;
+        let code = standing.row.code();
+        let (stored, revision) = write::<Settings>(
+            &self.0,
+            caller,
+            loaded,
+            code,
+            row,
+            &said,
+            Some(standing.version),
+            comment,
+        )
+        .await?;
+        Ok(answer(&stored, revision))
+    }
+}
+
+fn answer(stored: &Stored<Settings>, revision: i64) -> FoundRow<Versioned<Settings>> {
+    FoundRow::Found(
+        Json(Versioned::of(stored).with("revision", revision.into())),
+        etag(stored.version),
+    )
+}
+
+fn settings(loaded: &Loaded) -> Result<&Stored<Settings>, Problem> {
+    let row = loaded.rulebook.rows().settings.values().next();
+    row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
+}
+
+/// A calendar that is not there cannot be named.
+fn without_calendar(rows: &RowSet) -> crate::rulebook::rows::Table<Settings> {
+    let bare = |stored: &Arc<Stored<Settings>>| Stored {
+        version: stored.version,
+        row: Settings {
+            calendar: None,
+            ..stored.row.clone()
+        },
+    };
+    rows.settings
+        .iter()
+        .map(|(code, stored)| (code.clone(), Arc::new(bare(stored))))
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! SMS messages: what was to be sent, to whom, and every attempt.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::across::{RULEBOOK, Rulebooks, rulebooks};
+use super::answer::{Found, Page};
+use super::auth::{Caller, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::masking;
+use super::state::AdminState;
+use crate::problem::Problem;
+use crate::store::{page, sms_attempts, sms_messages};
+
+const STATES: &[&str] = &[
+    "queued",
+    "sending",
+    "accepted",
+    "delivered",
+    "undelivered",
+    "ambiguous",
+    "dead",
+    "simulated",
+];
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        RULEBOOK,
+        Filter {
+            name: "state",
+            kind: Kind::Choice(STATES),
+            doc: "How far it is; `dead` is the dead letters.",
+        },
+        Filter {
+            name: "call_id",
+            kind: Kind::Text,
+            doc: "Those of one call.",
+        },
+        Filter {
+            name: "contact",
+            kind: Kind::Text,
+            doc: "Those to one contact.",
+        },
+        Filter {
+            name: "priority",
+            kind: Kind::Choice(&["P1", "P2", "P3", "P4"]),
+            doc: "How urgent.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct SmsMessagesApi(pub AdminState);
+
+/// A text to somebody; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SmsMessage {
+    /// Its id.
+    id: Uuid,
+    /// The rulebook's code.
+    rulebook: String,
+    /// The call it is about.
+    call_id: Option<String>,
+    /// The decision that asked for it.
+    decision_id: Option<Uuid>,
+    /// The contact's code.
+    contact: String,
+    /// The template's code.
+    template: String,
+    /// How urgent it is.
+    priority: String,
+    /// To which number; masked for viewers.
+    to_number: String,
+    /// What it says; numbers in it are masked for viewers.
+    body: String,
+    /// A short reference in the text by which it is found at Twilio.
+    reference: String,
+    /// How far it is.
+    state: String,
+    /// How often it was tried.
+    attempts: i64,
+    /// When it is tried next, while it waits.
+    next_attempt_at: DateTime<Utc>,
+    /// Twilio's id.
+    provider_id: Option<String>,
+    /// What Twilio said last.
+    provider_status: Option<String>,
+    /// Twilio's error code.
+    error_code: Option<i64>,
+    /// What went wrong last.
+    error: Option<String>,
+    /// When it was asked for.
+    created_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// A try to send a text.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SmsAttempt {
+    /// Which one, from 1.
+    number: i64,
+    /// When it began.
+    started_at: DateTime<Utc>,
+    /// When it ended.
+    finished_at: Option<DateTime<Utc>>,
+    /// What came of it.
+    outcome: Option<String>,
+    /// The HTTP status of Twilio's answer.
+    http_status: Option<i64>,
+    /// Twilio's error code.
+    error_code: Option<i64>,
+    /// More about it.
+    detail: Option<String>,
+}
+
+/// A text with every attempt to send it.
+#[derive(Debug, Object)]
+pub struct SmsMessageDetail {
+    /// The text.
+    message: SmsMessage,
+    /// The attempts, in order.
+    attempts: Vec<SmsAttempt>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/sms-messages")]
+impl SmsMessagesApi {
+    /// List the SMS messages
+    #[oai(path = "/", method = "get")]
+    async fn list_sms_messages(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<Found<Page<SmsMessage>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
+        let mut select = sms_messages::Entity::find().filter(seen.filter(sms_messages::Column::RulebookId));
+        for (name, column) in [
+            ("state", sms_messages::Column::State),
+            ("call_id", sms_messages::Column::CallId),
+            ("contact", sms_messages::Column::Contact),
+            ("priority", sms_messages::Column::Priority),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        let (by, id) = (sms_messages::Column::Id, sms_messages::Column::Id);
+        let sorting = page::Sorting {
+            by,
+            id,
+            descending: listing.descending,
+        };
+        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
+        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| view(&key, &seen, row),
+        )))
+    }
+
+    /// Read an SMS message with its attempts
+    #[oai(path = "/{id}", method = "get")]
+    async fn get_sms_message(
+        &self,
+        key: Key<Viewer>,
+        /// The message's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<SmsMessageDetail>, Fails<Usual>> {
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let found = sms_messages::Entity::find()
+            .filter(sms_messages::Column::Id.eq(id.0))
+            .filter(seen.filter(sms_messages::Column::RulebookId))
+            .one(&self.0.read)
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("SMS message `{}`", id.0)))?;
+        let attempts = sms_attempts::Entity::find()
+            .filter(sms_attempts::Column::RulebookId.eq(row.rulebook_id))
+            .filter(sms_attempts::Column::SmsMessageId.eq(row.id))
+            .order_by_asc(sms_attempts::Column::Number)
+            .all(&self.0.read)
+            .await?;
+        let attempts = attempts.into_iter().map(|row| SmsAttempt {
+            number: row.number,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            outcome: row.outcome,
+            http_status: row.http_status,
+            error_code: row.error_code,
+            detail: masking::text(&key, row.detail),
+        });
+        Ok(Found::new(SmsMessageDetail {
+            attempts: attempts.collect(),
+            message: view(&key, &seen, row),
+        }))
+    }
+}
+
+fn view(caller: &Caller, seen: &Rulebooks, row: sms_messages::Model) -> SmsMessage {
+    SmsMessage {
+        id: row.id,
+        rulebook: seen.code(row.rulebook_id),
+        call_id: row.call_id,
+        decision_id: row.decision_id,
+        contact: row.contact,
+        template: row.template,
+        priority: row.priority,
+        to_number: masking::number(caller, Some(row.to_number)).unwrap_or_default(),
+        body: masking::text(caller, Some(row.body)).unwrap_or_default(),
+        reference: row.reference,
+        state: row.state,
+        attempts: row.attempts,
+        next_attempt_at: row.next_attempt_at,
+        provider_id: row.provider_id,
+        provider_status: row.provider_status,
+        error_code: row.error_code,
+        error: masking::text(caller, row.error),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
