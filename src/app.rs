@@ -20,7 +20,7 @@ use crate::{
     health::{self, Checks, Pools},
     keys::KeyError,
     outbox::{Outbox, OutboxError, OutboxSettings},
-    rulebook::{current::Current, publish::Publisher},
+    rulebook::{current::Current, publish::Publisher, sample},
     settings::{Settings, Worker},
     store::{
         connect::{self, ConnectError},
@@ -29,6 +29,7 @@ use crate::{
     telemetry::metrics,
     webhook::{
         access::Accesses,
+        facts,
         receive::{Webhook, receive_default, receive_for},
         secret::Secret,
         transact::Intake,
@@ -213,12 +214,12 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         tasks: app.tasks.clone(),
     };
     let state = AdminState::new(
-        app.db.clone(),
-        app.read.clone(),
+        (app.db.clone(), app.read.clone()),
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
-        app.settings.public_url.clone(),
+        Arc::new(sample::rows()),
+        Arc::new(facts::read_message),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))

@@ -54,3 +54,19 @@ pub fn text<'a>(extracted: &'a Extracted, name: &str) -> Option<&'a str> {
         _ => None,
     }
 }
+
+/// The facts of a whole Vapi message given as JSON, and the instant that they are about where it says one; `None` when it
+/// cannot be read.
+#[must_use]
+pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> {
+    let event = super::decode::decode(message.to_string().as_bytes()).ok()?;
+    let arguments = match &event.payload {
+        Payload::ToolCalls(requests) => requests.first().map(|request| request.arguments.clone()),
+        _ => None,
+    };
+    let at = instant(&event, DateTime::<Utc>::UNIX_EPOCH);
+    Some((
+        extract(rulebook, &event, arguments.as_ref()),
+        (at != DateTime::<Utc>::UNIX_EPOCH).then_some(at),
+    ))
+}
