@@ -74,6 +74,11 @@ impl<R> Rules<R> {
             .map(|place| &self.rows[place].row)
     }
 
+    /// All rules in rank order, with their conditions.
+    pub fn with_tests(&self) -> impl Iterator<Item = (&R, &Test)> {
+        self.rows().zip(&self.tests)
+    }
+
     /// All rules in rank order.
     pub fn rows(&self) -> impl Iterator<Item = &R> {
         self.rows.iter().map(|stored| &stored.row)

@@ -19,12 +19,12 @@ use super::script::{self, Run};
 use super::vocabulary::{self, Env};
 
 /// A decision in the making.
-struct Deciding<'a> {
+pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
     extracted: &'a Extracted,
     at: DateTime<Utc>,
     folded: String,
-    env: Env<'a>,
+    pub(super) env: Env<'a>,
     derived: Facts,
     language: String,
     service: Option<&'a Service>,
@@ -126,7 +126,7 @@ impl Rulebook {
 
 impl<'a> Deciding<'a> {
     /// Derives what can be derived before any rule runs.
-    fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
+    pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
         let folded = derive::listened_to(extracted);
         let env = book.vocabulary.env(&extracted.facts, book.words.find(&folded));
         let service = book.services.find(&extracted.facts, &env.heard, &book.words);
@@ -170,7 +170,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// Service, base price, adjustments, price scripts, rounding and taxes.
-    fn price(&mut self) -> Option<Price> {
+    pub(super) fn price(&mut self) -> Option<Price> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, per) = self.base(service)?;
         let mut range = base;
@@ -309,7 +309,7 @@ impl<'a> Deciding<'a> {
         Some(price)
     }
 
-    fn tell_price(&mut self, price: Option<&Price>) {
+    pub(super) fn tell_price(&mut self, price: Option<&Price>) {
         if let Some(price) = price {
             self.derive("price_from", Fact::Number(price.from.decimal()));
             self.derive("price_to", Fact::Number(price.to.decimal()));

@@ -13,6 +13,7 @@ pub mod condition;
 pub mod decide;
 pub mod decision;
 pub mod derive;
+pub mod explain;
 pub mod extract;
 pub mod facts;
 pub mod fault;
