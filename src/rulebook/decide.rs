@@ -12,6 +12,7 @@ use super::compile::Rulebook;
 use super::decision::{Decision, MoneyStep, Price, Step};
 use super::derive;
 use super::facts::{Extracted, Fact, Facts};
+use super::money::{Money, Rate};
 use super::price::{self, Range};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
@@ -228,8 +229,8 @@ impl<'a> Deciding<'a> {
     fn adjust(&mut self, adjustment: &'a Adjustment, before: Range) -> Option<Range> {
         let amount = adjustment
             .amount
-            .map(|money| money.decimal())
-            .or(adjustment.rate.map(|rate| rate.decimal()));
+            .map(Money::decimal)
+            .or(adjustment.rate.map(Rate::decimal));
         let after = amount.and_then(|amount| price::both(adjustment.kind, amount, before));
         let Some(after) = after else {
             return self.too_large(Resource::Adjustments, &adjustment.code);
@@ -322,17 +323,14 @@ impl<'a> Deciding<'a> {
         let book = self.book;
         let settings = book.settings();
         let rule = book.priorities.matching(&self.env).next();
-        let mut outcome = match rule {
-            Some(rule) => {
-                let did = format!("first that holds: {}", rule.condition);
-                self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
-                (rule.priority, rule.sla_seconds)
-            }
-            None => {
-                let did = "default priority: no rule matched";
-                self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
-                (settings.default_priority, settings.default_sla_seconds)
-            }
+        let mut outcome = if let Some(rule) = rule {
+            let did = format!("first that holds: {}", rule.condition);
+            self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
+            (rule.priority, rule.sla_seconds)
+        } else {
+            let did = "default priority: no rule matched";
+            self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
+            (settings.default_priority, settings.default_sla_seconds)
         };
         for script in book.scripts(Hook::Priority) {
             let mut run = self.run();

@@ -166,8 +166,10 @@ fn unknown_function(ast: &AST) -> Option<TextFault> {
     let mut fault = None;
     ast.walk(&mut |path| {
         let called = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))) => Some((call, *at)),
-            Some(ASTNode::Stmt(Stmt::FnCall(call, at))) => Some((call, *at)),
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))
+                | ASTNode::Stmt(Stmt::FnCall(call, at)),
+            ) => Some((call, *at)),
             _ => None,
         };
         if let Some((call, at)) = called {
