@@ -4,6 +4,7 @@
 //! notify. Each row that took part leaves a step in the trace.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -32,6 +33,8 @@ pub(super) struct Deciding<'a> {
     trace: Vec<Step>,
     said: Vec<String>,
     dropped: Vec<String>,
+    /// When the scripts must have ended, from the first one's start.
+    scripts_until: Option<Instant>,
 }
 
 impl Rulebook {
@@ -146,6 +149,7 @@ impl<'a> Deciding<'a> {
             trace: Vec::new(),
             said: Vec::new(),
             dropped: Vec::new(),
+            scripts_until: None,
         };
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
@@ -274,12 +278,16 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    fn run(&self) -> Run {
+    fn run(&mut self) -> Run {
+        let until = *self
+            .scripts_until
+            .get_or_insert_with(|| Instant::now() + script::TOGETHER);
         let mut facts = self.extracted.facts.clone();
         facts.extend(self.derived.clone());
         Run {
             facts,
             heard: self.folded.clone(),
+            deadline: Some(until),
             ..Run::default()
         }
     }
@@ -444,6 +452,27 @@ mod tests {
         assert_eq!(decision.price.unwrap().from.minor(), 45_000);
         assert_eq!(decision.priority, Priority::P4);
         assert!(!decision.say.contains("Ha."));
+    }
+
+    #[test]
+    fn many_endless_scripts_together_end_in_time() {
+        let mut rows = sample::rows();
+        for i in 0..12 {
+            put(
+                &mut rows,
+                script(
+                    &format!("endless_{i}"),
+                    Hook::Price,
+                    "let s = \"x\"; loop { s = \"y\" + \"z\"; }",
+                ),
+            );
+        }
+        let book = compile(2, &rows, None).unwrap();
+        let start = Instant::now();
+        let decision = book.decide(&asked("racines"), at());
+        assert_eq!(decision.dropped_scripts.len(), 12);
+        assert!(start.elapsed() < 10 * script::TOGETHER, "{:?}", start.elapsed());
+        assert_eq!(decision.price.unwrap().from.minor(), 45_000);
     }
 
     #[test]
