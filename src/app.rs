@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use crate::{
     health::{self, Checks, Pools},
     keys::KeyError,
     outbox::{Outbox, OutboxError, OutboxSettings},
-    rulebook::{current::Current, publish::Publisher},
+    rulebook::{Rulebook, current::Current, facts::Extracted, publish::Publisher},
     settings::{Settings, Worker},
     store::{
         connect::{self, ConnectError},
@@ -28,7 +29,9 @@ use crate::{
     },
     telemetry::metrics,
     webhook::{
+        self,
         access::Accesses,
+        event::Payload,
         receive::{Webhook, receive_default, receive_for},
         secret::Secret,
         transact::Intake,
@@ -218,7 +221,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
-        app.settings.public_url.clone(),
+        Arc::new(read_message),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -240,6 +243,17 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         .with("/health/ready", "GET, HEAD")
         .with("/metrics", "GET, HEAD");
     edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// What the admin API's `evaluate` reads from a message: the webhook's own reading of it.
+fn read_message(rulebook: &Rulebook, message: &serde_json::Value) -> Option<(Extracted, Option<DateTime<Utc>>)> {
+    let event = webhook::decode::decode(message.to_string().as_bytes()).ok()?;
+    let arguments = match &event.payload {
+        Payload::ToolCalls(requests) => requests.first().map(|request| &request.arguments),
+        _ => None,
+    };
+    let at = event.at.map(|at| webhook::facts::instant(&event, at));
+    Some((webhook::facts::extract(rulebook, &event, arguments), at))
 }
 
 /// Background work, each in a task that ends when the server stops.
