@@ -22,7 +22,7 @@ use crate::{
     health::{self, Checks, Pools},
     keys::KeyError,
     outbox::{Outbox, OutboxError, OutboxSettings},
-    rulebook::{current::Current, publish::Publisher, sample},
+    rulebook::{current::Current, publish::Publisher},
     settings::{Settings, Worker},
     store::{
         connect::{self, ConnectError},
@@ -264,7 +264,6 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
-        Arc::new(sample::rows()),
         Arc::new(facts::read_message),
     );
     let routes = Route::new()
