@@ -260,7 +260,8 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         tasks: app.tasks.clone(),
     };
     let state = AdminState::new(
-        (app.db.clone(), app.read.clone()),
+        app.db.clone(),
+        app.read.clone(),
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
