@@ -10,5 +10,6 @@
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;
 
+mod admin;
 mod edge;
 mod start;
