@@ -37,7 +37,8 @@ async fn free_the_camera_s_price(app: &TestApp) {
     for case in cases["items"].as_array().unwrap() {
         if case["expect"]["/price/from"] == "350.00" {
             let path = format!("{path}/{}?version={}", case["code"].as_str().unwrap(), case["version"]);
-            assert_eq!(app.admin(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);
+            let (status, answer) = app.admin(Method::DELETE, &path, None).await;
+            assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
         }
     }
 }
