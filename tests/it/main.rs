@@ -11,4 +11,5 @@
 mod support;
 
 mod edge;
+mod intake;
 mod start;
