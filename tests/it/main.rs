@@ -12,4 +12,5 @@ mod support;
 
 mod edge;
 mod intake;
+mod record;
 mod start;
