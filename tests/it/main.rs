@@ -10,7 +10,10 @@
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;
 
+mod atomic;
 mod edge;
+mod erase;
 mod intake;
 mod record;
 mod start;
+mod tools;
