@@ -10,6 +10,8 @@
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;
 
+mod admin;
+mod architecture;
 mod atomic;
 mod edge;
 mod erase;
