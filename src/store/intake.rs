@@ -687,7 +687,7 @@ pub async fn erase_call(
          ON CONFLICT (rulebook_id, id) DO UPDATE SET summary = NULL, recording_url = NULL, customer_number = NULL, \
          customer_name = NULL, address = NULL, city = NULL, postal_code = NULL, analysis = NULL, updated_at = $3, \
          erased_at = $3",
-        "UPDATE webhook_events SET body = NULL, answer = 'null' WHERE rulebook_id = $1 AND call_id = $2 AND received_at <= $3",
+        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2 AND received_at <= $3",
         "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2 AND created_at <= $3",
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2 AND created_at <= $3",
         "UPDATE leads SET customer_name = NULL, customer_number = NULL, customer_email = NULL, address = NULL, \

@@ -151,7 +151,12 @@ impl Step<'_> {
         let (event, intake) = (&self.message.event, self.intake);
         let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
         match &event.payload {
-            _ if erased => self.keep_only(tx, &answer::neutral(event.kind)).await,
+            // What was answered before the caller was erased is gone too.
+            _ if erased => {
+                let neutral = answer::neutral(event.kind);
+                let (taken, _, texted) = self.keep_only(tx, &neutral).await?;
+                Ok((taken, neutral.to_json(), texted))
+            }
             Payload::Report(report) => {
                 let decided = decided::decide(self.rulebook, event, None, self.message.received_at, &intake.clock);
                 let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;

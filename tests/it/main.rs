@@ -12,5 +12,10 @@ mod support;
 
 mod admin;
 mod architecture;
+mod atomic;
 mod edge;
+mod erase;
+mod intake;
+mod record;
 mod start;
+mod tools;

@@ -1,10 +1,13 @@
 //! What tests stand on: a running server ([`app`]), its databases ([`database`]), requests as Vapi and an admin send
-//! them ([`requests`]) and a stand-in for other people's servers ([`stand_in`]).
+//! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]) and a stand-in for
+//! other people's servers ([`stand_in`]).
 
 pub mod app;
 pub mod database;
+pub mod messages;
 pub mod requests;
 pub mod stand_in;
+pub mod tables;
 
 pub use self::{
     app::TestApp,

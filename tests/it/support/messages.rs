@@ -1,0 +1,126 @@
+//! Messages as Vapi writes them.
+//!
+//! In: a call's id, what is said, when (in milliseconds from the start of the call). Out: the JSON of a message. The
+//! samples are whole messages of every type; the builders make small ones whose every field a test can name.
+
+use serde_json::{Value, json};
+
+/// When every built call starts: a Tuesday, ten in the morning in Montréal, neither evening nor holiday.
+pub const STARTED_AT: &str = "2026-11-24T15:00:00Z";
+/// The same in milliseconds.
+pub const STARTED_MS: i64 = 1_795_532_400_000;
+
+/// What a built report says of its caller, and nothing else does.
+pub const PERSONAL: [&str; 6] = [
+    "Zenobie Quatremains",
+    "4385550177",
+    "77 rue du Hibou",
+    "H2Z 9Q7",
+    "zenobie.quatremains",
+    "trouvaille",
+];
+
+/// The names of all sample messages: one of every type.
+pub fn sample_names() -> Vec<String> {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vapi")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| !name.contains(".schema.")).collect();
+    names.sort();
+    assert_eq!(names.len(), 29);
+    names
+}
+
+/// The bytes of a sample message.
+pub fn sample_bytes(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/data/vapi/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// A sample message.
+pub fn sample(name: &str) -> Value {
+    serde_json::from_slice(&sample_bytes(name)).unwrap()
+}
+
+/// A message of any type about a call.
+pub fn message(kind: &str, call: &str, at_ms: i64, fields: &Value) -> Value {
+    let mut message = json!({
+        "type": kind,
+        "timestamp": STARTED_MS + at_ms,
+        "call": {
+            "id": call,
+            "type": "inboundPhoneCall",
+            "status": "in-progress",
+            "createdAt": STARTED_AT,
+            "startedAt": STARTED_AT,
+        },
+        "customer": {"number": "+14385550177"},
+        "phoneNumber": {"number": "+15145550100"},
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        message[name] = value.clone();
+    }
+    json!({"message": message})
+}
+
+/// The report of a call in which the caller said `said`.
+pub fn report(call: &str, said: &str) -> Value {
+    let turns = json!([
+        {"role": "system", "message": "You are the receptionist. Ask about flood, backup and emergency."},
+        {"role": "bot", "message": "Bonjour, comment puis-je vous aider?", "secondsFromStart": 1.5},
+        {"role": "user", "message": said, "secondsFromStart": 4.25},
+        {"role": "bot", "message": "Merci, quelqu'un vous rappelle.", "secondsFromStart": 9.0},
+    ]);
+    report_of(call, &turns)
+}
+
+/// The report of a call with these turns.
+pub fn report_of(call: &str, turns: &Value) -> Value {
+    let fields = json!({
+        "startedAt": STARTED_AT,
+        "endedAt": "2026-11-24T15:01:05Z",
+        "endedReason": "customer-ended-call",
+        "durationSeconds": 65.2,
+        "cost": 0.3348,
+        "customer": {"number": "+14385550177", "name": "Zenobie Quatremains"},
+        "analysis": {
+            "summary": "Zenobie Quatremains a une trouvaille.",
+            "structuredData": {
+                "customerName": "Zenobie Quatremains",
+                "customerPhone": "+14385550177",
+                "customerEmail": "zenobie.quatremains@exemple.invalid",
+                "address": "77 rue du Hibou",
+                "city": "Montréal",
+                "postalCode": "H2Z 9Q7",
+            },
+        },
+        "artifact": {"messages": turns, "recordingUrl": format!("https://example.invalid/{call}.wav")},
+    });
+    message("end-of-call-report", call, 70_000, &fields)
+}
+
+/// The call moved to a state.
+pub fn status(call: &str, status: &str, at_ms: i64) -> Value {
+    let mut fields = json!({"status": status});
+    if status == "ended" {
+        fields["endedReason"] = json!("customer-ended-call");
+    }
+    message("status-update", call, at_ms, &fields)
+}
+
+/// Something was said, for good.
+pub fn heard(call: &str, role: &str, text: &str, at_ms: i64) -> Value {
+    let fields = json!({"role": role, "transcriptType": "final", "transcript": text});
+    message("transcript", call, at_ms, &fields)
+}
+
+/// The assistant wants tools run: id, name and arguments of each.
+pub fn tool_calls(call: &str, at_ms: i64, tools: &[(&str, &str, Value)]) -> Value {
+    let list = tools
+        .iter()
+        .map(|(id, name, arguments)| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}));
+    message(
+        "tool-calls",
+        call,
+        at_ms,
+        &json!({"toolCallList": list.collect::<Vec<_>>()}),
+    )
+}
