@@ -453,7 +453,6 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
 
 async fn a_roll_back_brings_an_old_price_back(database: Database) {
     let app = TestApp::start(database).await;
-    free_the_camera_s_price(&app).await;
     let (_, before) = app.admin(Method::GET, "/admin/v1/rulebooks/default", None).await;
     let (_, row) = app.admin(Method::GET, CAMERA, None).await;
     let patch = json!({"price_to": "390.00", "version": row["version"]});
