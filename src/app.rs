@@ -5,6 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
 use sea_orm::DatabaseConnection;
 use tokio::net::TcpListener;
@@ -20,15 +22,16 @@ use crate::{
     health::{self, Checks, Pools},
     keys::KeyError,
     outbox::{Outbox, OutboxError, OutboxSettings},
-    rulebook::{current::Current, publish::Publisher, sample},
+    rulebook::{current::Current, publish::Publisher},
     settings::{Settings, Worker},
     store::{
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
+        sms_messages,
     },
     telemetry::metrics,
     webhook::{
-        access::Accesses,
+        access::{Accesses, DEFAULT_RULEBOOK},
         facts,
         receive::{Webhook, receive_default, receive_for},
         secret::Secret,
@@ -40,6 +43,8 @@ use crate::{
 const LAST_ORDERS: Duration = Duration::from_secs(5);
 /// How long a connection may say nothing: one that only holds its place is closed.
 const IDLE: Duration = Duration::from_secs(75);
+/// A text that is due for longer than this is a sign that nobody sends.
+const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
 
@@ -139,6 +144,9 @@ impl App {
             accounts(&settings, read.clone(), key),
             outbox_settings,
         )?;
+        let checks = checks
+            .with("rulebook", rulebook_check(&current))
+            .with("outbox", outbox_check(&read, &clock));
         Ok(Self {
             current,
             publisher,
@@ -195,6 +203,44 @@ impl App {
     }
 }
 
+/// That the default rulebook's head can decide.
+fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let current = current.clone();
+    move || {
+        let current = current.clone();
+        Box::pin(async move {
+            let head = current
+                .head(DEFAULT_RULEBOOK)
+                .await
+                .map_err(|error| error.to_string())?;
+            head.map(drop).ok_or_else(|| "there is no default rulebook".to_owned())
+        })
+    }
+}
+
+/// That no text has waited too long.
+fn outbox_check(
+    read: &DatabaseConnection,
+    clock: &Clock,
+) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let (read, clock) = (read.clone(), clock.clone());
+    move || {
+        let (read, clock) = (read.clone(), clock.clone());
+        Box::pin(async move {
+            let now = clock.now();
+            let due = sms_messages::due_times(&read, now).await;
+            let (oldest, _) = due.map_err(|_| "the outbox cannot be read".to_owned())?;
+            match oldest.map(|due| now - due) {
+                Some(age) if age > OUTBOX_TOO_OLD => Err(format!(
+                    "a text has been due for {} s: is a worker running, is Twilio up?",
+                    age.num_seconds()
+                )),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
 /// Every address, on one page.
 pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     let pools = Pools {
@@ -214,11 +260,11 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         tasks: app.tasks.clone(),
     };
     let state = AdminState::new(
-        (app.db.clone(), app.read.clone()),
+        app.db.clone(),
+        app.read.clone(),
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
-        Arc::new(sample::rows()),
         Arc::new(facts::read_message),
     );
     let routes = Route::new()

@@ -1,15 +1,87 @@
-//! The published document.
+//! The published document: what poem-openapi knows, made into valid OpenAPI 3.1 and told to people.
+//!
+//! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
+//! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
-use serde_json::Value;
+mod examples;
+mod operations;
+mod schemas;
+mod webhooks;
+
+use std::sync::{Arc, LazyLock};
+
+use poem_openapi::OpenApiService;
+use sea_orm::DatabaseConnection;
+use serde_json::{Map, Value, json};
+
+use super::service::apis;
+use super::state::AdminState;
+use crate::clock::Clock;
+use crate::rulebook::current::Current;
+use crate::rulebook::publish::Publisher;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
 /// The document as JSON.
 #[must_use]
 pub fn document() -> Value {
-    Value::Null
+    DOCUMENT.clone()
 }
 
-/// The document as text.
+/// The document as text, as it is committed.
 #[must_use]
 pub fn document_text() -> String {
-    String::new()
+    format!("{:#}\n", *DOCUMENT)
+}
+
+fn build() -> Value {
+    // The operations describe themselves; what they would work with is not asked for.
+    let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
+    let current = Current::new(nowhere.clone(), nowhere.clone());
+    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone());
+    let no_message: super::ReadMessage = Arc::new(|_, _| None);
+    let state = AdminState::new(
+        nowhere.clone(),
+        nowhere,
+        Arc::new(publisher),
+        Arc::new(current),
+        clock,
+        no_message,
+    );
+    let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
+    let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+
+    document["openapi"] = "3.1.0".into();
+    document["info"] = json!({
+        "title": "Ringbook",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
+        "description": include_str!("document/guide.md"),
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    });
+    document["servers"] = json!([{"url": "/", "description": "This server."}]);
+    document["tags"] = operations::tags();
+    schemas::mend(&mut document);
+    let paths = std::mem::take(&mut document["paths"]);
+    document["paths"] = Value::Object(named_paths(paths));
+    operations::tell(&mut document);
+    examples::add(&mut document, &state.sample);
+    document["webhooks"] = webhooks::all();
+    document["components"]["securitySchemes"] = json!({"api_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An admin key. The first one is printed at the first start; more are made with `create_api_key`.",
+    }});
+    document
+}
+
+/// The common prefix is written for the router; the document writes parameters in braces.
+fn named_paths(paths: Value) -> Map<String, Value> {
+    match paths {
+        Value::Object(paths) => paths
+            .into_iter()
+            .map(|(path, item)| (path.replace(":rulebook", "{rulebook}"), item))
+            .collect(),
+        _ => Map::new(),
+    }
 }

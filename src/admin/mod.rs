@@ -16,6 +16,7 @@ pub mod auth;
 pub mod body;
 mod calls;
 mod decisions;
+mod docs_page;
 pub mod document;
 mod evaluate;
 pub mod fails;

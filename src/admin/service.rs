@@ -8,6 +8,7 @@ use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
 use super::calls::CallsApi;
 use super::decisions::DecisionsApi;
+use super::docs_page;
 use super::document;
 use super::evaluate::EvaluateApi;
 use super::leads::LeadsApi;
@@ -45,16 +46,13 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
 }
 
 /// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.
-pub fn service(state: AdminState) -> impl IntoEndpoint {
+pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
     let api = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let text = document::document_text();
+    let document = make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()));
     Route::new()
-        .at(
-            "/openapi.json",
-            poem::get(make_sync(move |_| {
-                Response::builder().content_type("application/json").body(text.clone())
-            })),
-        )
+        .at("/openapi.json", poem::get(document))
+        .at("/docs", poem::get(docs_page::endpoint()))
         .nest("/", api)
         .data(state)
 }

@@ -15,11 +15,11 @@ use super::last_use::LastUse;
 use crate::clock::Clock;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::Rulebook;
 use crate::rulebook::current::{Current, LoadError, Loaded};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
+use crate::rulebook::{Rulebook, sample};
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
 /// message. Handed in, because `admin` and `webhook` do not know each other.
@@ -46,26 +46,25 @@ pub struct AdminState {
 }
 
 impl AdminState {
-    /// Puts the parts together: `db` for writes, `read` for lists, and how rules are published, found and begun with.
+    /// Puts the parts together: `db` for writes, `read` for lists; `read_message` as the webhook reads messages.
     #[must_use]
     pub fn new(
-        (db, read): (DatabaseConnection, DatabaseConnection),
+        db: DatabaseConnection,
+        read: DatabaseConnection,
         publisher: Arc<Publisher>,
         current: Arc<Current>,
         clock: Clock,
-        sample: Arc<RowSet>,
         read_message: ReadMessage,
     ) -> Self {
-        let last_use = LastUse::default();
         Self {
             db,
             read,
             publisher,
             current,
             clock,
-            sample,
+            sample: Arc::new(sample::rows()),
             read_message,
-            last_use,
+            last_use: LastUse::default(),
         }
     }
 

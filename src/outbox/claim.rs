@@ -14,6 +14,7 @@ use super::{OutboxError, Shared};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, SENDING};
 use crate::store::{begin, sms_attempts, sms_messages};
+use crate::telemetry::metrics;
 
 /// Texts put in order in one transaction.
 const TIDY_BATCH: u64 = 100;
@@ -150,7 +151,7 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
             row.fence += 1;
             row.error = Some(how.detail.to_owned());
             if sms_messages::save(&tx, held, &row).await? {
-                metrics::counter!("ringbook_sms_attempts_total", "outcome" => how.outcome).increment(1);
+                metrics::sms_attempt(how.outcome);
                 count_state(&row);
             }
             tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);

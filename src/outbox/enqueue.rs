@@ -6,6 +6,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use crate::store::sms_messages::{self, Model, QUEUED};
+use crate::telemetry::metrics;
 
 /// The longest body that Twilio takes, in characters.
 pub const BODY_LIMIT: usize = 1_600;
@@ -72,7 +73,7 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         updated_at: message.now,
     };
     if sms_messages::insert_once(tx, row).await? {
-        metrics::counter!("ringbook_sms_total", "state" => QUEUED).increment(1);
+        metrics::sms(QUEUED);
         Ok(Enqueued::Queued)
     } else {
         Ok(Enqueued::AlreadyThere)

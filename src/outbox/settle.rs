@@ -15,6 +15,7 @@ use super::{OutboxError, Shared};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{ACCEPTED, Model};
 use crate::store::{begin, notices, sms_attempts, sms_messages};
+use crate::telemetry::metrics;
 
 /// How an attempt went, ready to be written.
 #[derive(Clone, Debug)]
@@ -125,7 +126,7 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     }
     tx.commit().await?;
     if written {
-        metrics::counter!("ringbook_sms_attempts_total", "outcome" => verdict.outcome.word()).increment(1);
+        metrics::sms_attempt(verdict.outcome.word());
         if given_up.is_none() {
             count_state(&after);
         }
@@ -140,7 +141,7 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
 
 /// Counts a text that came to a state.
 pub(super) fn count_state(row: &Model) {
-    metrics::counter!("ringbook_sms_total", "state" => row.state.clone()).increment(1);
+    metrics::sms(&row.state);
 }
 
 /// The account works: what was said of its standing still is over.

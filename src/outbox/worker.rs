@@ -17,6 +17,7 @@ use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
 use crate::store::sms_messages;
+use crate::telemetry::metrics;
 
 /// The shortest sleep, so that a text that is always due soon does not keep the processor busy.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
@@ -145,8 +146,7 @@ impl Outbox {
         }
         let now = shared.now();
         let (oldest, next) = sms_messages::due_times(&shared.db, now).await?;
-        let age = oldest.map_or(0.0, |due| (now - due).as_seconds_f64());
-        metrics::gauge!("ringbook_outbox_age_seconds").set(age);
+        metrics::outbox(oldest.and_then(|due| (now - due).to_std().ok()).unwrap_or_default());
         let stopped = {
             let breakers = shared
                 .breakers
@@ -154,7 +154,7 @@ impl Outbox {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             breakers.values().filter(|breaker| breaker.is_stopped()).count()
         };
-        metrics::gauge!("ringbook_sms_breakers_open").set(u32::try_from(stopped).unwrap_or(u32::MAX));
+        metrics::breakers_open(stopped);
         let until_next = next
             .and_then(|next| (next - now).to_std().ok())
             .unwrap_or(LONGEST_SLEEP);

@@ -11,12 +11,13 @@ use chrono_tz::Tz;
 
 use super::calendar::Calendar;
 use super::check;
-use super::condition::{Conditions, Test};
+use super::condition::Test;
 use super::derive::{self, Areas, Services};
 use super::extract::Mappings;
 use super::facts::{Extracted, Fact, Lookup};
 use super::fault::Fault;
 use super::index::Index;
+use super::parse::Conditions;
 use super::rows::{
     Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, Stored, Tax, Tool,
 };
@@ -72,6 +73,11 @@ impl<R> Rules<R> {
         candidates
             .filter(|place| self.tests[*place].holds(env))
             .map(|place| &self.rows[place].row)
+    }
+
+    /// All rules in rank order, with their conditions.
+    pub fn with_tests(&self) -> impl Iterator<Item = (&R, &Test)> {
+        self.rows().zip(&self.tests)
     }
 
     /// All rules in rank order.

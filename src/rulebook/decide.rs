@@ -4,6 +4,7 @@
 //! notify. Each row that took part leaves a step in the trace.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -12,6 +13,7 @@ use super::compile::Rulebook;
 use super::decision::{Decision, MoneyStep, Price, Step};
 use super::derive;
 use super::facts::{Extracted, Fact, Facts};
+use super::money::{Money, Rate};
 use super::price::{self, Range};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
@@ -19,18 +21,20 @@ use super::script::{self, Run};
 use super::vocabulary::{self, Env};
 
 /// A decision in the making.
-struct Deciding<'a> {
+pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
     extracted: &'a Extracted,
     at: DateTime<Utc>,
     folded: String,
-    env: Env<'a>,
+    pub(super) env: Env<'a>,
     derived: Facts,
     language: String,
     service: Option<&'a Service>,
     trace: Vec<Step>,
     said: Vec<String>,
     dropped: Vec<String>,
+    /// When the scripts must have ended, from the first one's start.
+    scripts_until: Option<Instant>,
 }
 
 impl Rulebook {
@@ -126,7 +130,7 @@ impl Rulebook {
 
 impl<'a> Deciding<'a> {
     /// Derives what can be derived before any rule runs.
-    fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
+    pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
         let folded = derive::listened_to(extracted);
         let env = book.vocabulary.env(&extracted.facts, book.words.find(&folded));
         let service = book.services.find(&extracted.facts, &env.heard, &book.words);
@@ -145,6 +149,7 @@ impl<'a> Deciding<'a> {
             trace: Vec::new(),
             said: Vec::new(),
             dropped: Vec::new(),
+            scripts_until: None,
         };
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
@@ -170,7 +175,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// Service, base price, adjustments, price scripts, rounding and taxes.
-    fn price(&mut self) -> Option<Price> {
+    pub(super) fn price(&mut self) -> Option<Price> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, per) = self.base(service)?;
         let mut range = base;
@@ -228,8 +233,8 @@ impl<'a> Deciding<'a> {
     fn adjust(&mut self, adjustment: &'a Adjustment, before: Range) -> Option<Range> {
         let amount = adjustment
             .amount
-            .map(|money| money.decimal())
-            .or(adjustment.rate.map(|rate| rate.decimal()));
+            .map(Money::decimal)
+            .or(adjustment.rate.map(Rate::decimal));
         let after = amount.and_then(|amount| price::both(adjustment.kind, amount, before));
         let Some(after) = after else {
             return self.too_large(Resource::Adjustments, &adjustment.code);
@@ -273,12 +278,16 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    fn run(&self) -> Run {
+    fn run(&mut self) -> Run {
+        let until = *self
+            .scripts_until
+            .get_or_insert_with(|| Instant::now() + script::TOGETHER);
         let mut facts = self.extracted.facts.clone();
         facts.extend(self.derived.clone());
         Run {
             facts,
             heard: self.folded.clone(),
+            deadline: Some(until),
             ..Run::default()
         }
     }
@@ -309,7 +318,7 @@ impl<'a> Deciding<'a> {
         Some(price)
     }
 
-    fn tell_price(&mut self, price: Option<&Price>) {
+    pub(super) fn tell_price(&mut self, price: Option<&Price>) {
         if let Some(price) = price {
             self.derive("price_from", Fact::Number(price.from.decimal()));
             self.derive("price_to", Fact::Number(price.to.decimal()));
@@ -322,17 +331,14 @@ impl<'a> Deciding<'a> {
         let book = self.book;
         let settings = book.settings();
         let rule = book.priorities.matching(&self.env).next();
-        let mut outcome = match rule {
-            Some(rule) => {
-                let did = format!("first that holds: {}", rule.condition);
-                self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
-                (rule.priority, rule.sla_seconds)
-            }
-            None => {
-                let did = "default priority: no rule matched";
-                self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
-                (settings.default_priority, settings.default_sla_seconds)
-            }
+        let mut outcome = if let Some(rule) = rule {
+            let did = format!("first that holds: {}", rule.condition);
+            self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
+            (rule.priority, rule.sla_seconds)
+        } else {
+            let did = "default priority: no rule matched";
+            self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
+            (settings.default_priority, settings.default_sla_seconds)
         };
         for script in book.scripts(Hook::Priority) {
             let mut run = self.run();
@@ -364,161 +370,5 @@ pub const fn offer_name(offer: Offer) -> &'static str {
         Offer::Offered => "offered",
         Offer::Refused => "refused",
         Offer::Assessment => "assessment",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::rulebook::compile;
-    use crate::rulebook::rows::{Row, RowSet, Script, Stored};
-    use crate::rulebook::sample;
-
-    fn at() -> DateTime<Utc> {
-        "2026-11-24T15:00:00Z".parse().unwrap()
-    }
-
-    fn asked(service: &str) -> Extracted {
-        Extracted {
-            facts: Facts::from([("service_text".to_owned(), Fact::Text(service.to_owned()))]),
-            said: String::new(),
-        }
-    }
-
-    fn put<R: Row>(rows: &mut RowSet, row: R) {
-        let code = row.code().to_owned();
-        R::table_mut(rows).insert(code, Arc::new(Stored { version: 2, row }));
-    }
-
-    fn script(code: &str, hook: Hook, source: &str) -> Script {
-        Script {
-            code: code.to_owned(),
-            hook,
-            rank: 1,
-            source: source.to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_agents_question_makes_no_emergency() {
-        let book = compile(1, &sample::rows(), None).unwrap();
-        // The agent asked "is it flooding?"; only the caller's answer is heard.
-        let extracted = Extracted {
-            said: "no, just a slow sink".to_owned(),
-            ..Extracted::default()
-        };
-        let decision = book.decide(&extracted, at());
-        assert_eq!((decision.priority, decision.sla_seconds), (Priority::P4, 1800));
-        assert_eq!(decision.template, None);
-    }
-
-    #[test]
-    fn the_same_facts_give_the_same_bytes() {
-        let book = compile(1, &sample::rows(), None).unwrap();
-        let again = compile(1, &sample::rows(), Some(&book)).unwrap();
-        let extracted = asked("racines");
-        let bytes = |book: &Rulebook| serde_json::to_vec(&book.decide(&extracted, at())).unwrap();
-        assert_eq!(bytes(&book), bytes(&again));
-        let stored: Decision = serde_json::from_slice(&bytes(&book)).unwrap();
-        assert_eq!(stored, book.decide(&extracted, at()));
-    }
-
-    #[test]
-    fn a_script_that_fails_is_dropped_as_a_whole() {
-        let mut rows = sample::rows();
-        put(
-            &mut rows,
-            script(
-                "bad",
-                Hook::Price,
-                r#"quote.add(1000, "much"); result.say("Ha."); 1 / 0"#,
-            ),
-        );
-        put(
-            &mut rows,
-            script("endless", Hook::Priority, r#"priority.set("P1", 0); loop { }"#),
-        );
-        let decision = compile(2, &rows, None).unwrap().decide(&asked("racines"), at());
-        assert_eq!(decision.dropped_scripts, ["bad", "endless"]);
-        assert!(decision.is_degraded());
-        assert_eq!(decision.price.unwrap().from.minor(), 45_000);
-        assert_eq!(decision.priority, Priority::P4);
-        assert!(!decision.say.contains("Ha."));
-    }
-
-    #[test]
-    fn a_script_can_raise_the_priority_and_the_text_follows() {
-        let mut rows = sample::rows();
-        put(
-            &mut rows,
-            script(
-                "raise",
-                Hook::Priority,
-                r#"if priority.level == "P4" { priority.set("P1", 60); }"#,
-            ),
-        );
-        let decision = compile(2, &rows, None).unwrap().decide(&asked("racines"), at());
-        assert_eq!((decision.priority, decision.sla_seconds), (Priority::P1, 60));
-        assert_eq!(decision.template.as_deref(), Some("alert"));
-    }
-
-    #[test]
-    fn a_price_that_is_too_large_is_no_price_and_no_panic() {
-        let book = compile(1, &sample::rows(), None).unwrap();
-        for metres in [Decimal::MAX, Decimal::new(1, 28), Decimal::from(10_000_000_000_i64)] {
-            let mut extracted = asked("french_drain");
-            extracted.facts.insert("metres".to_owned(), Fact::Number(metres));
-            let decision = book.decide(&extracted, at());
-            let told = decision.trace.iter().any(|step| step.did.starts_with("too large"));
-            assert_eq!(decision.price.is_none(), told, "{metres}");
-        }
-    }
-
-    #[test]
-    fn a_tool_script_answers_from_its_arguments() {
-        let book = compile(1, &sample::rows(), None).unwrap();
-        let args = serde_json::json!({"houseLength": 12, "houseWidth": 8.5});
-        let answer = book
-            .run_tool_script("estimate_metres", &args, &Extracted::default(), at())
-            .unwrap();
-        assert_eq!(answer, "About 41.0 metres of French drain.");
-        assert!(
-            book.run_tool_script("spring_promotion", &args, &Extracted::default(), at())
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn every_fault_of_every_row_is_reported_at_once() {
-        let mut rows = sample::rows();
-        let mut adjustment = rows.adjustments["evening"].row.clone();
-        adjustment.condition = "evenin".to_owned();
-        adjustment.services = vec!["root_remval".to_owned()];
-        adjustment.amount = None;
-        put(&mut rows, adjustment);
-        let mut settings = rows.settings["settings"].row.clone();
-        settings.currency = "JPY".to_owned();
-        settings.time_zone = "America/Toront".to_owned();
-        put(&mut rows, settings);
-        put(&mut rows, script("bad", Hook::Tool, "let x = ;"));
-        let faults = compile(2, &rows, None).unwrap_err();
-        let places: Vec<_> = faults
-            .iter()
-            .map(|f| (f.resource.path(), f.code.as_str(), f.column.as_str()))
-            .collect();
-        assert_eq!(
-            places,
-            [
-                ("settings", "settings", "currency"),
-                ("settings", "settings", "time_zone"),
-                ("adjustments", "evening", "amount"),
-                ("adjustments", "evening", "condition"),
-                ("adjustments", "evening", "services"),
-                ("scripts", "bad", "source"),
-            ]
-        );
-        assert!(faults[1].text.contains("America/Toronto"));
     }
 }

@@ -3,7 +3,7 @@
 //! Comes in: extracted facts, what was heard, an instant. Goes out: derived facts, and trace steps that say why.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 use chrono_tz::Tz;
@@ -141,6 +141,12 @@ const ENGLISH: &[&str] = &[
     "we", "you", "please", "thanks", "water", "of", "how", "much", "have", "to", "there", "just", "has", "can",
 ];
 
+/// Words that tell the two languages apart: true for French.
+static TELLING: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
+    let french = FRENCH.iter().map(|word| (*word, true));
+    french.chain(ENGLISH.iter().map(|word| (*word, false))).collect()
+});
+
 /// The language in which to answer, one of `languages`.
 #[must_use]
 pub fn language(languages: &[String], facts: &Facts, folded: &str) -> String {
@@ -153,11 +159,15 @@ pub fn language(languages: &[String], facts: &Facts, folded: &str) -> String {
             return known.clone();
         }
     }
-    let score = |list: &[&str]| {
-        let words = folded.split(|c: char| !(c.is_alphanumeric() || c == '\''));
-        words.filter(|word| list.contains(word)).count()
-    };
-    let better = match score(FRENCH).cmp(&score(ENGLISH)) {
+    let (mut french, mut english) = (0, 0);
+    for word in folded.split(|c: char| !(c.is_alphanumeric() || c == '\'')) {
+        match TELLING.get(word) {
+            Some(true) => french += 1,
+            Some(false) => english += 1,
+            None => {}
+        }
+    }
+    let better = match french.cmp(&english) {
         std::cmp::Ordering::Greater => "fr",
         std::cmp::Ordering::Less => "en",
         std::cmp::Ordering::Equal => return first,

@@ -166,8 +166,7 @@ fn first_number(text: &str) -> Option<Decimal> {
         let thousands = ahead.len() == 3 && !digits.contains('.') && digits != "0";
         match c {
             '0'..='9' => digits.push(c),
-            ' ' | '\u{a0}' | '\u{202f}' if thousands => {}
-            ',' if thousands => {}
+            ' ' | '\u{a0}' | '\u{202f}' | ',' if thousands => {}
             ',' | '.' if !ahead.is_empty() && !digits.contains('.') => digits.push('.'),
             _ => break,
         }

@@ -184,11 +184,11 @@ fn write_resource<R: Row>(rows: &RowSet, files: &mut Files) {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("[{code}]\n"));
+        text.extend(["[", code, "]\n"]);
         for (name, value) in fields.iter().filter(|(name, _)| *name != "code") {
             let own_file = R::RESOURCE == Resource::Scripts && name == "source";
             if !own_file {
-                text.push_str(&format!("{name} = {}\n", inline(value)));
+                text.extend([name, " = ", &inline(value), "\n"]);
             }
         }
     }

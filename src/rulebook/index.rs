@@ -123,3 +123,52 @@ fn necessary(test: &Test) -> Vec<Term<'_>> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rulebook::facts::Facts;
+    use crate::rulebook::rows::RowSet;
+    use crate::rulebook::vocabulary::Vocabulary;
+    use proptest::prelude::*;
+
+    fn some_test() -> impl Strategy<Value = Test> {
+        let fact = (0i64..4).prop_map(|n| Fact::Number(n.into()));
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Test::Always),
+            (0usize..3, fact.clone()).prop_map(|(slot, fact)| Test::Compare(slot, Op::Eq, fact)),
+            (0usize..3, fact.clone()).prop_map(|(slot, fact)| Test::Compare(slot, Op::Ne, fact)),
+            (0usize..3, prop::collection::vec(fact, 1..3)).prop_map(|(slot, facts)| Test::In(slot, facts)),
+            prop::collection::vec(0u32..6, 1..3).prop_map(Test::Says),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|test| Test::Not(Box::new(test))),
+                prop::collection::vec(inner.clone(), 1..3).prop_map(Test::All),
+                prop::collection::vec(inner, 1..3).prop_map(Test::Any),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_never_leaves_out_a_rule_that_holds(
+            tests in prop::collection::vec(some_test(), 0..20),
+            facts in prop::collection::vec(prop::option::of(0i64..4), 3),
+            heard in prop::collection::btree_set(0u32..6, 0..4),
+        ) {
+            let (none, vocabulary) = (Facts::new(), Vocabulary::new(&RowSet::default()));
+            let mut env = vocabulary.env(&none, heard.into_iter().collect());
+            for (slot, fact) in facts.into_iter().enumerate() {
+                if let Some(number) = fact {
+                    env.set(slot, Fact::Number(number.into()));
+                }
+            }
+            let candidates = Index::new(&tests.iter().collect::<Vec<_>>()).candidates(&env);
+            prop_assert!(candidates.is_sorted());
+            let holding: Vec<u32> = (0u32..).zip(&tests).filter(|(_, test)| test.holds(&env)).map(|(place, _)| place).collect();
+            let by_index: Vec<u32> = candidates.into_iter().filter(|place| tests[*place as usize].holds(&env)).collect();
+            prop_assert_eq!(by_index, holding);
+        }
+    }
+}

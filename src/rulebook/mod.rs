@@ -1,19 +1,24 @@
 //! What we charge and who goes first: rows and scripts compiled into a [`compile::Rulebook`] that decides.
 //!
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
-//! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`condition`],
-//! [`words`], [`script`] and [`calendar`] are compiled by [`compile`]; [`extract`] and [`derive`] make facts; [`decide`]
-//! decides with [`price`] and [`say`]; [`cases`] hold it all to what people expect.
+//! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
+//! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
+//! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
+//! to what people expect.
 
 pub mod calendar;
 pub mod cases;
 pub mod check;
+mod check_people;
 pub mod compile;
 pub mod condition;
 pub mod current;
 pub mod decide;
+#[cfg(test)]
+mod decide_tests;
 pub mod decision;
 pub mod derive;
+pub mod explain;
 pub mod extract;
 pub mod facts;
 pub mod fault;
@@ -21,6 +26,9 @@ pub mod files;
 pub mod index;
 mod lookups;
 pub mod money;
+pub mod parse;
+#[cfg(test)]
+mod parse_tests;
 pub mod price;
 pub mod publish;
 pub mod rows;

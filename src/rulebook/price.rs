@@ -106,12 +106,13 @@ fn taxed(tax: &Tax, price: Money) -> Option<Money> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rulebook::rows::Labels;
     use proptest::prelude::*;
 
     fn tax(rate: &str) -> Tax {
         Tax {
             code: "t".to_owned(),
-            names: Default::default(),
+            names: Labels::default(),
             rank: 1,
             rate: rate.parse().unwrap(),
         }

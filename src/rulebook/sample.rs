@@ -45,6 +45,10 @@ pub fn files() -> Files {
 /// # Panics
 /// Never: a test of this module reads the same bytes.
 #[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "the files are part of the binary, and a test of this module reads them"
+)]
 pub fn rows() -> RowSet {
     files::parse(&files()).expect("the embedded sample is read by a test of this module")
 }

@@ -24,6 +24,8 @@ use super::vocabulary::did_you_mean;
 pub const MAX_SOURCE: usize = 32 * 1024;
 /// After this a run is stopped.
 pub const DEADLINE: Duration = Duration::from_millis(20);
+/// All scripts of one decision together are stopped after this.
+pub const TOGETHER: Duration = Duration::from_millis(60);
 const MAX_OPERATIONS: u64 = 200_000;
 /// Operations between two looks at the clock.
 const CLOCK_EVERY: u64 = 16;
@@ -62,6 +64,7 @@ pub(super) struct Run {
     pub said: Vec<String>,
     pub steps: Vec<Step>,
     pub code: String,
+    /// When the scripts of this decision must have ended; each also has its own [`DEADLINE`].
     pub deadline: Option<Instant>,
 }
 
@@ -166,8 +169,10 @@ fn unknown_function(ast: &AST) -> Option<TextFault> {
     let mut fault = None;
     ast.walk(&mut |path| {
         let called = match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))) => Some((call, *at)),
-            Some(ASTNode::Stmt(Stmt::FnCall(call, at))) => Some((call, *at)),
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))
+                | ASTNode::Stmt(Stmt::FnCall(call, at)),
+            ) => Some((call, *at)),
             _ => None,
         };
         if let Some((call, at)) = called {
@@ -202,7 +207,8 @@ fn scope() -> Scope<'static> {
 /// Runs a script and gives back what it did.
 pub(super) fn run(script: &Compiled, mut run: Run) -> Result<Run, ScriptFault> {
     run.code.clone_from(&script.row.code);
-    run.deadline = Some(Instant::now() + DEADLINE);
+    let own = Instant::now() + DEADLINE;
+    run.deadline = Some(run.deadline.map_or(own, |together| together.min(own)));
     RUN.set(Some(run));
     let outcome = ENGINE.eval_ast_with_scope::<Dynamic>(&mut scope(), &script.ast);
     let done = RUN.take();
@@ -219,7 +225,11 @@ pub(super) fn run(script: &Compiled, mut run: Run) -> Result<Run, ScriptFault> {
             let inner = error.unwrap_inner();
             let text = match inner {
                 EvalAltResult::ErrorTerminated(..) => {
-                    format!("stopped after {} ms", DEADLINE.as_millis())
+                    format!(
+                        "stopped after {} ms, or {} ms of all scripts together",
+                        DEADLINE.as_millis(),
+                        TOGETHER.as_millis()
+                    )
                 }
                 EvalAltResult::ErrorTooManyOperations(_) => format!("stopped after {MAX_OPERATIONS} operations"),
                 other => {

@@ -20,9 +20,9 @@ const DECISIONS: &str = "ringbook_decisions_total";
 const DECIDE_SECONDS: &str = "ringbook_decide_seconds";
 const SCRIPT_FAULTS: &str = "ringbook_script_faults_total";
 const SMS: &str = "ringbook_sms_messages_total";
-const SMS_SECONDS: &str = "ringbook_sms_attempt_seconds";
+const SMS_ATTEMPTS: &str = "ringbook_sms_attempts_total";
+const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
-const OUTBOX_WAITING: &str = "ringbook_outbox_waiting";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
@@ -48,9 +48,9 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (DECIDE_SECONDS,     Kind::Seconds, "Time to decide a price and a priority"),
     (SCRIPT_FAULTS,      Kind::Counter, "Scripts that failed and were left out of a decision or an answer"),
     (SMS,                Kind::Counter, "SMS messages, by the state they reached"),
-    (SMS_SECONDS,        Kind::Seconds, "Time of one attempt at the provider"),
+    (SMS_ATTEMPTS,       Kind::Counter, "Attempts to send an SMS message, by outcome"),
+    (SMS_BREAKERS,       Kind::Gauge,   "Provider accounts to which nothing is sent at present"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
-    (OUTBOX_WAITING,     Kind::Gauge,   "SMS messages that wait to be sent"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
@@ -136,13 +136,13 @@ pub fn script_fault() {
 }
 
 /// An SMS message reached `state`.
-pub fn sms(state: &'static str) {
-    counter!(SMS, "state" => state).increment(1);
+pub fn sms(state: &str) {
+    counter!(SMS, "state" => state.to_owned()).increment(1);
 }
 
-/// One attempt at the SMS provider took this long.
-pub fn sms_attempt(took: Duration) {
-    histogram!(SMS_SECONDS).record(took);
+/// One attempt at the SMS provider came to an outcome.
+pub fn sms_attempt(outcome: &'static str) {
+    counter!(SMS_ATTEMPTS, "outcome" => outcome).increment(1);
 }
 
 /// A compiled rulebook was asked for.
@@ -150,14 +150,14 @@ pub fn cache(hit: bool) {
     counter!(CACHE, "result" => if hit { "hit" } else { "miss" }).increment(1);
 }
 
-/// How many SMS messages wait, and how long the oldest that is due has waited.
-pub fn outbox(waiting: u64, oldest: Duration) {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a gauge is a float; a backlog above 2^52 is none"
-    )]
-    gauge!(OUTBOX_WAITING).set(waiting as f64);
+/// How long the oldest SMS message that is due has waited.
+pub fn outbox(oldest: Duration) {
     gauge!(OUTBOX_AGE).set(oldest.as_secs_f64());
+}
+
+/// Accounts whose breaker lets nothing through.
+pub fn breakers_open(count: usize) {
+    gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
 /// The connections of the pool `name`.

@@ -89,12 +89,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         }
     };
     let kind = event.kind;
-    let span = tracing::info_span!(
-        "message",
-        rulebook = code,
-        kind = kind.as_str(),
-        call_id = event.call_id()
-    );
+    telemetry::about_call(event.call_id(), code);
     let delivery_key = delivery_key(request, &access, &event.body_hash);
     let message = Message {
         access,
@@ -103,14 +98,13 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         delivery_key,
         received_at,
     };
-    let outcome = taken(webhook, request, message, address).instrument(span.clone()).await;
-    let _entered = span.enter();
-    match outcome {
+    match taken(webhook, request, message, address).await {
         Ok(outcome) => {
+            telemetry::at_revision(outcome.revision);
             metrics::message(kind.as_str(), outcome.taken.as_str(), started);
             tracing::info!(
+                kind = kind.as_str(),
                 taken = outcome.taken.as_str(),
-                revision = outcome.revision,
                 took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "message taken in"
             );

@@ -10,6 +10,7 @@
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;
 
+mod architecture;
 mod edge;
 mod intake;
 mod record;

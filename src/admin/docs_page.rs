@@ -1,0 +1,74 @@
+//! Swagger UI at `/docs`: one page with everything in it, which loads nothing from anywhere else.
+//!
+//! In: nothing. Out: HTML, with a content policy that lets its own scripts and styles run and talk to this server only.
+
+use std::sync::LazyLock;
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderValue, header};
+use poem::{Endpoint, Response};
+use poem_openapi::OpenApiService;
+
+use super::document::document;
+
+/// The page's own script and style are inline; Try it out talks to this server; icons are data.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// poem-openapi writes its own document into the page between these two.
+const BEFORE: &str = "let spec = ";
+const AFTER: &str = ";\n    let oauth2RedirectUrl;";
+
+static PAGE: LazyLock<String> = LazyLock::new(page);
+
+/// The page.
+pub fn endpoint() -> impl Endpoint<Output = Response> {
+    make_sync(|_| {
+        let mut response = Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .body(PAGE.clone());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        response
+    })
+}
+
+fn page() -> String {
+    let html = OpenApiService::new((), "Ringbook", env!("CARGO_PKG_VERSION")).swagger_ui_html();
+    // The last one: the script before it may hold anything.
+    let place = html.rfind(BEFORE).map(|at| at + BEFORE.len());
+    let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
+    let Some((from, until)) = place else { return html };
+    // `</` would end the script in the middle of a text.
+    let spec = document().to_string().replace("</", "<\\/");
+    let (head, tail) = (
+        html.get(..from).unwrap_or_default(),
+        html.get(until..).unwrap_or_default(),
+    );
+    let tail = tail.replace(
+        "filter: false,",
+        "filter: true, persistAuthorization: false, tryItOutEnabled: true,",
+    );
+    let head = head
+        .replacen("<html charset=\"UTF-8\">", "<!DOCTYPE html>\n<html lang=\"en\">", 1)
+        .replacen(
+            "<title>Swagger UI</title>",
+            "<title>Ringbook</title>\n<link rel=\"icon\" href=\"data:,\">",
+            1,
+        );
+    format!("{head}{spec}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_holds_our_own_document() {
+        let page = super::page();
+        assert!(
+            page.contains("\"openapi\":\"3.1.0\"")
+                && page.contains("put_service")
+                && page.contains("SwaggerUIBundle({")
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Examples that work: rows of the sample business, as the first start loads them.
+
+use serde_json::{Map, Value, json};
+
+use super::super::resources::TOLD;
+use crate::rulebook::rows::{Resource, Row, RowSet, with_row};
+
+/// Adds examples to the operations on rows, and to those that people try first.
+pub fn add(document: &mut Value, sample: &RowSet) {
+    let Some(paths) = document["paths"].as_object_mut() else {
+        return;
+    };
+    for told in TOLD {
+        let Some(resource) = Resource::ALL.iter().find(|resource| resource.path() == told.path) else {
+            continue;
+        };
+        let Some((code, row)) = with_row!(*resource, R => first::<R>(sample)) else {
+            continue;
+        };
+        let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
+        let one = format!("{list}/{{code}}");
+        let mut stored = row;
+        stored["version"] = 1.into();
+        answer(paths, &list, "get", "200", json!({"items": [stored.clone()]}));
+        for (method, status) in [("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")] {
+            answer(paths, &one, method, status, stored.clone());
+        }
+        request(paths, &one, "put", stored.clone());
+        request(paths, &one, "patch", patch(&stored));
+        for method in ["get", "put", "patch", "delete"] {
+            parameter(paths, &one, method, "code", &code);
+        }
+    }
+    if let Some((_, mut settings)) = first::<crate::rulebook::rows::Settings>(sample) {
+        settings["version"] = 1.into();
+        request(paths, "/admin/v1/rulebooks/{rulebook}", "put", settings.clone());
+        request(
+            paths,
+            "/admin/v1/rulebooks/{rulebook}",
+            "patch",
+            json!({"rounding_step": "1.00", "version": 1}),
+        );
+        settings["revision"] = 1.into();
+        for method in ["get", "put", "patch"] {
+            answer(paths, "/admin/v1/rulebooks/{rulebook}", method, "200", settings.clone());
+        }
+    }
+    request(
+        paths,
+        "/admin/v1/rulebooks",
+        "post",
+        json!({"code": "second-business", "rows": "sample"}),
+    );
+    let key = json!({"name": "office", "role": "editor", "rulebook": "default"});
+    request(paths, "/admin/v1/api-keys", "post", key);
+    if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {
+        let question = json!({"facts": case.facts, "said": case.said, "at": case.at});
+        request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
+    }
+}
+
+fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {
+    let (code, stored) = R::table(sample).iter().next()?;
+    Some((code.clone(), serde_json::to_value(&stored.row).ok()?))
+}
+
+/// A change that leaves the sample's cases as they are: the row's names or rank again.
+fn patch(stored: &Value) -> Value {
+    let mut patch = json!({"version": 1});
+    for field in [
+        "names", "name", "texts", "rank", "comment", "runs", "pointers", "weekend",
+    ] {
+        if !stored[field].is_null() {
+            patch[field] = stored[field].clone();
+            break;
+        }
+    }
+    patch
+}
+
+fn answer(paths: &mut Map<String, Value>, path: &str, method: &str, status: &str, example: Value) {
+    let Some(operation) = paths.get_mut(path).and_then(|item| item.get_mut(method)) else {
+        return;
+    };
+    if let Some(media) = operation["responses"][status]["content"]
+        .as_object_mut()
+        .and_then(|all| all.values_mut().next())
+    {
+        media["example"] = example;
+    }
+}
+
+fn request(paths: &mut Map<String, Value>, path: &str, method: &str, example: Value) {
+    let Some(operation) = paths.get_mut(path).and_then(|item| item.get_mut(method)) else {
+        return;
+    };
+    if let Some(media) = operation["requestBody"]["content"]
+        .as_object_mut()
+        .and_then(|all| all.values_mut().next())
+    {
+        media["example"] = example;
+    }
+}
+
+fn parameter(paths: &mut Map<String, Value>, path: &str, method: &str, name: &str, example: &str) {
+    let Some(operation) = paths.get_mut(path).and_then(|item| item.get_mut(method)) else {
+        return;
+    };
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        if parameter["name"] == name {
+            parameter["example"] = example.into();
+        }
+    }
+}

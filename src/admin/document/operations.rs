@@ -1,0 +1,270 @@
+//! What each operation is called, what it is for, whom it is for, and every status it can answer.
+//!
+//! The statuses that follow from an operation's shape are added here: what needs a key can answer 401, what needs more
+//! than a viewer 403, what has a path parameter 404, what has a body 400, 413 and 415, what has other parameters 400,
+//! and all of them 429, 500 and 503. Those particular to it it has named itself.
+
+use serde_json::{Map, Value, json};
+
+use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
+use super::super::resources::{TOLD, Told};
+use super::super::{
+    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, sms_messages, stats, webhook_events,
+};
+
+const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
+
+/// The groups, in the order of work.
+pub fn tags() -> Value {
+    let mut tags = vec![
+        json!({"name": "rulebooks", "description": "Each business's rules as a whole, and its settings."}),
+        json!({"name": "evaluate", "description": "What a call would cost and why."}),
+    ];
+    tags.extend(
+        TOLD.iter()
+            .map(|told| json!({"name": told.path, "description": told.about})),
+    );
+    for (name, about) in [
+        ("revisions", "The states a rulebook has had, and the way back."),
+        ("calls", "What callers said and what was done."),
+        ("decisions", "Every price and priority given, with its trace."),
+        ("leads", "Whom to call back."),
+        ("sms-messages", "Text messages and every attempt to send them."),
+        ("webhook-events", "Every message that came in, as it came."),
+        ("notices", "What a person should know."),
+        ("audit-log", "Who changed what."),
+        ("api-keys", "Who may do what."),
+        ("stats", "Numbers at a glance."),
+        ("webhooks", "What Vapi and Twilio send to Ringbook."),
+    ] {
+        tags.push(json!({"name": name, "description": about}));
+    }
+    Value::Array(tags)
+}
+
+/// Completes every operation.
+pub fn tell(document: &mut Value) {
+    let Some(paths) = document["paths"].as_object_mut() else {
+        return;
+    };
+    for (path, item) in paths {
+        let Some(item) = item.as_object_mut() else { continue };
+        for (method, operation) in item {
+            complete(path, method, operation);
+        }
+    }
+}
+
+fn complete(path: &str, method: &str, operation: &mut Value) {
+    let tag = path.strip_prefix(RULEBOOK).and_then(|rest| rest.split('/').nth(1));
+    let tag = tag
+        .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
+        .unwrap_or("rulebooks");
+    let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
+    operation["tags"] = json!([tag]);
+    if let Some(told) = told {
+        name_row_operation(told, method, path.ends_with("{code}"), operation);
+    } else if operation["operationId"].is_null() {
+        let (id, _) = OTHERS
+            .iter()
+            .find(|(_, at)| *at == (method, path))
+            .copied()
+            .unwrap_or(("unnamed", ("", "")));
+        operation["operationId"] = id.into();
+    }
+    let role = role(operation);
+    operation["security"] = json!([{"api_key": []}]);
+    operation["x-required-role"] = role.clone().into();
+    let about = operation["description"]
+        .as_str()
+        .map(|about| format!("{about}\n\n"))
+        .unwrap_or_default();
+    operation["description"] = format!("{about}Needs a key with the role `{role}`.").into();
+    if let Some(spec) = list_at(path).filter(|_| method == "get") {
+        add_list_parameters(operation, &spec);
+    }
+    add_statuses(operation, &role);
+}
+
+/// The operations that rule rows do not share, and their names in generated clients.
+const OTHERS: &[(&str, (&str, &str))] = &[
+    ("list_rulebooks", ("get", "/admin/v1/rulebooks")),
+    ("create_rulebook", ("post", "/admin/v1/rulebooks")),
+    ("get_rulebook", ("get", RULEBOOK)),
+    ("put_rulebook", ("put", RULEBOOK)),
+    ("patch_rulebook", ("patch", RULEBOOK)),
+    ("evaluate", ("post", "/admin/v1/rulebooks/{rulebook}/evaluate")),
+    ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
+    (
+        "roll_back",
+        ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
+    ),
+    ("list_calls", ("get", "/admin/v1/rulebooks/{rulebook}/calls")),
+    ("get_call", ("get", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}")),
+    ("list_decisions", ("get", "/admin/v1/rulebooks/{rulebook}/decisions")),
+    ("get_decision", ("get", "/admin/v1/rulebooks/{rulebook}/decisions/{id}")),
+    ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
+    ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),
+    ("list_sms_messages", ("get", "/admin/v1/sms-messages")),
+    ("get_sms_message", ("get", "/admin/v1/sms-messages/{id}")),
+    ("list_webhook_events", ("get", "/admin/v1/webhook-events")),
+    ("get_webhook_event", ("get", "/admin/v1/webhook-events/{id}")),
+    ("list_notices", ("get", "/admin/v1/notices")),
+    ("list_audit_log", ("get", "/admin/v1/audit-log")),
+    ("list_api_keys", ("get", "/admin/v1/api-keys")),
+    ("create_api_key", ("post", "/admin/v1/api-keys")),
+    ("revoke_api_key", ("delete", "/admin/v1/api-keys/{id}")),
+    ("get_stats", ("get", "/admin/v1/stats")),
+];
+
+fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Value) {
+    let (single, several) = (told.one.replace('_', " "), told.many.replace('_', " "));
+    let article = if single.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    let (id, summary, about) = match (method, one) {
+        ("get", false) => (format!("list_{}", told.many), format!("List the {several}"), told.about.to_owned()),
+        ("get", _) => (format!("get_{}", told.one), format!("Read {article} {single}"), told.about.to_owned()),
+        ("put", _) => (
+            format!("put_{}", told.one),
+            format!("Make or replace {article} {single}"),
+            "A new row needs no version; an existing one must bring the `version` that was read, in the body or as \
+             `If-Match`. The whole rulebook is compiled with the change and its cases are run: what is wrong is refused \
+             with its place. Live when the answer leaves."
+                .to_owned(),
+        ),
+        ("patch", _) => (
+            format!("patch_{}", told.one),
+            format!("Change some of {article} {single}"),
+            "A JSON merge patch: fields that are left out stay, null takes an optional one away. Bring the `version` that \
+             was read."
+                .to_owned(),
+        ),
+        _ => (
+            format!("delete_{}", told.one),
+            format!("Delete {article} {single}"),
+            "Bring the `version` that was read. What other rows still name cannot be deleted.".to_owned(),
+        ),
+    };
+    operation["operationId"] = id.into();
+    operation["summary"] = summary.into();
+    operation["description"] = about.into();
+}
+
+fn role(operation: &Value) -> String {
+    let schemes = operation["security"].as_array().into_iter().flatten();
+    let mut names = schemes.filter_map(Value::as_object).flat_map(Map::keys);
+    names.next().cloned().unwrap_or_else(|| "viewer".to_owned())
+}
+
+fn list_at(path: &str) -> Option<ListSpec> {
+    if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
+        return match last {
+            "revisions" => Some(revisions::LIST),
+            "calls" => Some(calls::LIST),
+            "decisions" => Some(decisions::LIST),
+            "leads" => Some(leads::LIST),
+            other => TOLD.iter().find(|told| told.path == other).map(|told| told.list),
+        };
+    }
+    match path.strip_prefix("/admin/v1/")? {
+        "rulebooks" => Some(rulebooks::LIST),
+        "sms-messages" => Some(sms_messages::LIST),
+        "webhook-events" => Some(webhook_events::LIST),
+        "notices" => Some(notices::LIST),
+        "audit-log" => Some(audit_log::LIST),
+        "api-keys" => Some(api_keys::LIST),
+        "stats" => Some(stats::LIST),
+        _ => None,
+    }
+}
+
+fn add_list_parameters(operation: &mut Value, spec: &ListSpec) {
+    let mut added = Vec::new();
+    let mut add = |name: &str, about: &str, schema: Value| {
+        added.push(json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema}));
+    };
+    if !spec.sorts.is_empty() {
+        let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
+        add("limit", "How many at most.", limit);
+        add(
+            "cursor",
+            "The `next_cursor` of the page before.",
+            json!({"type": "string"}),
+        );
+        let sort = json!({"type": "string", "enum": spec.sorts, "default": spec.sorts[0]});
+        add("sort", "The order; a leading `-` is greatest first.", sort);
+    }
+    for Filter { name, kind, doc } in spec.filters {
+        let schema = match kind {
+            Kind::Text => json!({"type": "string"}),
+            Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
+            Kind::Id => json!({"type": "string", "format": "uuid"}),
+            Kind::Time => json!({"type": "string", "format": "date-time"}),
+            Kind::Boolean => json!({"type": "boolean"}),
+            Kind::Number => json!({"type": "integer", "format": "int64"}),
+            Kind::Object => {
+                added.push(json!({
+                    "name": name, "in": "query", "required": false, "description": doc,
+                    "content": {"application/json": {"schema": {"type": "object"}}},
+                }));
+                continue;
+            }
+        };
+        added.push(json!({"name": name, "in": "query", "required": false, "description": doc, "schema": schema}));
+    }
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.extend(added),
+        None => operation["parameters"] = added.into(),
+    }
+}
+
+fn add_statuses(operation: &mut Value, role: &str) {
+    let body = !operation["requestBody"].is_null();
+    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let in_path = parameters.iter().any(|parameter| parameter["in"] == "path");
+    let named_rulebook = parameters.iter().any(|parameter| parameter["name"] == "rulebook");
+    let others = parameters
+        .iter()
+        .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
+    let statuses = [
+        (
+            body || others,
+            "400",
+            "The request is not what this operation takes; each fault is listed with its place.",
+        ),
+        (true, "401", "No valid key."),
+        (role != "viewer", "403", "The key's role is not enough."),
+        (
+            in_path || named_rulebook,
+            "404",
+            "It does not exist, or not for this key.",
+        ),
+        (body, "408", "The body took too long to arrive."),
+        (body, "413", "The body is larger than 1 MiB."),
+        (body, "415", "The body is not JSON."),
+        (
+            true,
+            "429",
+            "Too many requests from this address; wait as long as Retry-After says.",
+        ),
+        (
+            true,
+            "500",
+            "Something is wrong on our side; the operator finds it under the request id.",
+        ),
+        (
+            true,
+            "503",
+            "The database is away; try again after the time in Retry-After.",
+        ),
+    ];
+    for (_, status, about) in statuses.into_iter().filter(|(holds, ..)| *holds) {
+        operation["responses"][status] = json!({
+            "description": about,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
+    }
+}

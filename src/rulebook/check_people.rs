@@ -1,0 +1,167 @@
+//! Checks of what people write around the prices: templates, tools, cases, rules, contacts and areas.
+//!
+//! Comes in: a row. Goes out: its faults, added to [`Check`]'s.
+
+use std::collections::BTreeMap;
+
+use super::check::{Check, is_pointer};
+use super::compile::SETTINGS;
+use super::extract;
+use super::fault::Fault;
+use super::rows::{AssistantAnswer, Case, Hook, Resource, Template, Tool, ToolKind};
+use super::vocabulary::{GIVEN, did_you_mean};
+
+/// What a template may name in braces.
+pub const PLACEHOLDERS: &[&str] = &[
+    "priority", "service", "area", "price", "customer", "phone", "ref", "problem", "address", "sla", "slot",
+];
+
+impl<'a> Check<'a> {
+    pub(super) fn template(&mut self, row: &'a Template) {
+        self.labels(row, "texts", &row.texts, true);
+        for (language, text) in &row.texts {
+            let column = format!("texts/{language}");
+            for part in text.split('{').skip(1) {
+                match part.split_once('}') {
+                    Some((name, _)) if PLACEHOLDERS.contains(&name) => {}
+                    Some((name, _)) => {
+                        let hint = did_you_mean(name, PLACEHOLDERS.iter().copied());
+                        self.add(
+                            row,
+                            &column,
+                            "unknown_placeholder",
+                            format!("there is no {{{name}}}{hint}"),
+                        );
+                    }
+                    None => self.add(row, &column, "bad_placeholder", "a brace is opened and not closed"),
+                }
+            }
+            if text.trim().is_empty() || text.chars().count() > 1000 {
+                self.add(row, &column, "out_of_range", "a text has 1 to 1000 characters");
+            }
+        }
+    }
+
+    pub(super) fn tool(&mut self, row: &'a Tool) {
+        match (row.runs, &row.script) {
+            (ToolKind::Script, None) => self.add(row, "script", "missing", "this tool needs the code of a script"),
+            (ToolKind::Script, Some(code)) => {
+                self.exists(row, "script", code, &self.rows.scripts);
+                if self
+                    .rows
+                    .scripts
+                    .get(code)
+                    .is_some_and(|script| script.row.hook != Hook::Tool)
+                {
+                    self.add(
+                        row,
+                        "script",
+                        "not_for_its_kind",
+                        format!("the script `{code}` is not for tools"),
+                    );
+                }
+            }
+            (_, Some(_)) => self.add(row, "script", "not_for_its_kind", "only a script tool has a script"),
+            (_, None) => {}
+        }
+        match (row.runs, &row.template) {
+            (ToolKind::SmsAlert, None) => self.add(row, "template", "missing", "an alert needs the code of a template"),
+            (ToolKind::SmsAlert, Some(code)) => self.exists(row, "template", code, &self.rows.templates),
+            (_, Some(_)) => self.add(row, "template", "not_for_its_kind", "only an alert has a template"),
+            (_, None) => {}
+        }
+    }
+
+    pub(super) fn case(&mut self, row: &'a Case) {
+        let named = extract::Mappings::new(self.rows).named(&row.facts, GIVEN, String::new());
+        for (name, text) in named.err().unwrap_or_default() {
+            self.add(row, &format!("facts/{name}"), "bad_fact", text);
+        }
+        if row.expect.is_empty() {
+            self.add(row, "expect", "missing", "a case expects something");
+        }
+        for pointer in row.expect.keys().filter(|pointer| !is_pointer(pointer)) {
+            self.add(
+                row,
+                "expect",
+                "bad_pointer",
+                format!("\"{pointer}\" is no JSON pointer: expected \"/price/from\""),
+            );
+        }
+    }
+
+    pub(super) fn rules(&mut self) {
+        let rows = self.rows;
+        for row in rows.priority_rules.values().map(|stored| &stored.row) {
+            self.labels(row, "names", &row.names, true);
+            self.seconds(row, "sla_seconds", row.sla_seconds);
+            for code in &row.notify {
+                self.exists(row, "notify", code, &rows.contacts);
+            }
+            if let Some(code) = &row.template {
+                self.exists(row, "template", code, &rows.templates);
+            }
+        }
+        for row in rows.assistant_rules.values().map(|stored| &stored.row) {
+            self.labels(row, "message", &row.message, row.answer == AssistantAnswer::Refuse);
+            match (row.answer, &row.assistant_id, &row.contact) {
+                (AssistantAnswer::Assistant, None, _) => {
+                    self.add(row, "assistant_id", "missing", "expected the id of a saved assistant");
+                }
+                (AssistantAnswer::Transfer, _, None) => {
+                    self.add(row, "contact", "missing", "a transfer needs the code of a contact");
+                }
+                (_, _, Some(code)) => self.exists(row, "contact", code, &rows.contacts),
+                _ => {}
+            }
+        }
+        for row in rows.taxes.values().map(|stored| &stored.row) {
+            self.labels(row, "names", &row.names, true);
+            let rate = row.rate.decimal();
+            if rate.is_sign_negative() || rate > rust_decimal::Decimal::ONE_HUNDRED {
+                self.add(row, "rate", "out_of_range", "expected a percentage from 0 to 100");
+            }
+        }
+    }
+
+    pub(super) fn people_and_places(&mut self) {
+        let rows = self.rows;
+        if !rows.settings.contains_key(SETTINGS) {
+            self.faults.push(Fault {
+                resource: Resource::Settings,
+                code: SETTINGS.to_owned(),
+                column: String::new(),
+                line: None,
+                position: None,
+                problem: "missing",
+                text: "a rulebook needs its settings".to_owned(),
+            });
+        }
+        for row in rows.contacts.values().map(|stored| &stored.row) {
+            if !is_phone(&row.phone) {
+                self.add(row, "phone", "bad_phone", "expected an E.164 number, as +15145550101");
+            }
+            let language = BTreeMap::from([(row.language.clone(), String::new())]);
+            self.labels(row, "language", &language, false);
+        }
+        for row in rows.areas.values().map(|stored| &stored.row) {
+            self.labels(row, "names", &row.names, true);
+            let sound =
+                |prefix: &String| (1..=16).contains(&prefix.len()) && prefix.chars().all(|c| c.is_ascii_alphanumeric());
+            if !row.postal_prefixes.iter().all(sound) {
+                self.add(
+                    row,
+                    "postal_prefixes",
+                    "bad_prefix",
+                    "expected letters and digits only, as J4",
+                );
+            }
+        }
+    }
+}
+
+/// `+`, a digit from 1 and 7 to 14 more.
+fn is_phone(phone: &str) -> bool {
+    let digits = phone.strip_prefix('+').unwrap_or_default();
+    (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit())
+}
