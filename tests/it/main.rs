@@ -14,4 +14,5 @@ mod architecture;
 mod edge;
 mod intake;
 mod record;
+mod review_races;
 mod start;
