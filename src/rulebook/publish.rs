@@ -376,14 +376,15 @@ async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>,
         .await
 }
 
-/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
+/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway. NO KEY UPDATE,
+/// because every message holds a key share of this row through its foreign keys: FOR UPDATE would wait for all of them.
 async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     use sea_orm::ConnectionTrait;
     let mut query = rulebooks::Entity::find_by_id(rulebook_id)
         .select_only()
         .column(rulebooks::Column::HeadRevision);
     if tx.get_database_backend() == DatabaseBackend::Postgres {
-        query = query.lock(LockType::Update);
+        query = query.lock(LockType::NoKeyUpdate);
     }
     query.into_tuple::<i64>().one(tx).await
 }

@@ -117,7 +117,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     }
 }
 
-/// Transacts in a task of its own; once more when the webhook's secrets changed on the way.
+/// Transacts in a task of its own; once more when the webhook's secrets changed or the caller was erased on the way.
 async fn taken(
     webhook: &Webhook,
     request: &Request,
@@ -125,7 +125,7 @@ async fn taken(
     address: ClientAddress,
 ) -> Result<Outcome, Problem> {
     let mut message = Arc::new(message);
-    for _ in 0..2 {
+    for _ in 0..3 {
         let (intake, asked) = (webhook.intake.clone(), Arc::clone(&message));
         match run(webhook, async move { transact::transact(&intake, &asked).await }).await {
             Err(TransactError::AccessChanged) => {
@@ -140,6 +140,7 @@ async fn taken(
                 let Some(known) = Arc::into_inner(message) else { break };
                 message = Arc::new(Message { access, ..known });
             }
+            Err(TransactError::CallErased) => {}
             other => return other.map_err(|error| refused(&error)),
         }
     }

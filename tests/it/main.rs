@@ -19,6 +19,7 @@ mod hostile;
 mod intake;
 mod live_price;
 mod record;
+mod review_races;
 mod start;
 mod text;
 mod tools;
