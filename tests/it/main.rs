@@ -15,4 +15,5 @@ mod edge;
 mod intake;
 mod record;
 mod review_races;
+mod review_secrets;
 mod start;
