@@ -169,7 +169,7 @@ impl ApiKeysApi {
     /// Revoke an API key
     ///
     /// From now on it opens nothing; it stays in the list, for those who read the audit log.
-    #[oai(path = "/{id}", method = "delete")]
+    #[oai(path = "/:id", method = "delete")]
     async fn revoke_api_key(
         &self,
         key: Key<Admin>,

@@ -200,7 +200,7 @@ impl CallsApi {
     }
 
     /// Read a call with its transcript and tool calls
-    #[oai(path = "/{call_id}", method = "get")]
+    #[oai(path = "/:call_id", method = "get")]
     async fn get_call(
         &self,
         key: Key<Viewer>,

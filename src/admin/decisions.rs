@@ -138,7 +138,7 @@ impl DecisionsApi {
     }
 
     /// Read a decision
-    #[oai(path = "/{id}", method = "get")]
+    #[oai(path = "/:id", method = "get")]
     async fn get_decision(
         &self,
         key: Key<Viewer>,

@@ -150,7 +150,7 @@ impl LeadsApi {
     }
 
     /// Read a lead
-    #[oai(path = "/{id}", method = "get")]
+    #[oai(path = "/:id", method = "get")]
     async fn get_lead(
         &self,
         key: Key<Viewer>,

@@ -100,7 +100,7 @@ impl RevisionsApi {
     /// Roll back to a revision
     ///
     /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back.
-    #[oai(path = "/{number}/roll-back", method = "post")]
+    #[oai(path = "/:number/roll-back", method = "post")]
     async fn roll_back(
         &self,
         key: Key<Editor>,

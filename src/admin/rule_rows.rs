@@ -77,7 +77,7 @@ impl<R: AdminRow> RowsApi<R> {
     }
 
     /// Read
-    #[oai(path = "/{code}", method = "get")]
+    #[oai(path = "/:code", method = "get")]
     async fn get(
         &self,
         key: Key<Viewer>,
@@ -94,7 +94,7 @@ impl<R: AdminRow> RowsApi<R> {
     }
 
     /// Put
-    #[oai(path = "/{code}", method = "put")]
+    #[oai(path = "/:code", method = "put")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn put(
         &self,
@@ -137,7 +137,7 @@ impl<R: AdminRow> RowsApi<R> {
     }
 
     /// Patch
-    #[oai(path = "/{code}", method = "patch")]
+    #[oai(path = "/:code", method = "patch")]
     async fn patch(
         &self,
         key: Key<Editor>,
@@ -172,7 +172,7 @@ impl<R: AdminRow> RowsApi<R> {
     }
 
     /// Delete
-    #[oai(path = "/{code}", method = "delete")]
+    #[oai(path = "/:code", method = "delete")]
     async fn delete(
         &self,
         key: Key<Editor>,

@@ -170,7 +170,7 @@ impl SmsMessagesApi {
     }
 
     /// Read an SMS message with its attempts
-    #[oai(path = "/{id}", method = "get")]
+    #[oai(path = "/:id", method = "get")]
     async fn get_sms_message(
         &self,
         key: Key<Viewer>,

@@ -141,7 +141,11 @@ impl<'a> ApiExtractor<'a> for InRulebook {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
-        let raw = request.raw_path_param("rulebook").unwrap_or_default();
+        // Where it ends the path, poem-openapi names it by its number.
+        let named = request
+            .raw_path_param("rulebook")
+            .or_else(|| request.raw_path_param("param0"));
+        let raw = named.unwrap_or_default();
         super::list::percent_decoded(raw)
             .map(Self)
             .ok_or_else(|| Problem::new(Code::InvalidParameter, "The rulebook in the path is not UTF-8.").into())

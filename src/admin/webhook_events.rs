@@ -116,7 +116,7 @@ impl WebhookEventsApi {
     }
 
     /// Read a webhook event with its body
-    #[oai(path = "/{id}", method = "get")]
+    #[oai(path = "/:id", method = "get")]
     async fn get_webhook_event(
         &self,
         key: Key<Viewer>,

@@ -10,10 +10,17 @@
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;
 
+mod admin;
 mod architecture;
+mod atomic;
 mod edge;
+mod erase;
+mod hostile;
 mod intake;
+mod live_price;
 mod record;
 mod review_races;
 mod review_secrets;
 mod start;
+mod text;
+mod tools;

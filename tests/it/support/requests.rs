@@ -19,6 +19,11 @@ impl TestApp {
 
     /// Posts raw bytes signed with `secret` at the server's time.
     pub async fn post_signed_to(&self, path: &str, secret: &str, body: &[u8]) -> (StatusCode, Value) {
+        read(self.send_signed(path, secret, body).await).await
+    }
+
+    /// The same with the whole answer.
+    pub async fn send_signed(&self, path: &str, secret: &str, body: &[u8]) -> Response {
         let timestamp = self.app.clock.now().timestamp().to_string();
         let request = self
             .client
@@ -27,7 +32,7 @@ impl TestApp {
             .header("x-timestamp", &timestamp)
             .header("x-signature", sign(secret, &timestamp, body))
             .body(body.to_vec());
-        read(request.send().await.unwrap()).await
+        request.send().await.unwrap()
     }
 
     /// An admin request; `body` where there is one.

@@ -52,6 +52,18 @@ impl TestApp {
         all
     }
 
+    /// Everything that messages about one call left behind.
+    pub async fn everything_of(&self, call: &str) -> Vec<(&'static str, Vec<Value>)> {
+        let mut all = Vec::new();
+        for table in OF_A_MESSAGE.into_iter().filter(|table| *table != "notices") {
+            let column = if table == "calls" { "id" } else { "call_id" };
+            let mut rows = rows(&self.app.read, &format!("{table} t WHERE t.{column} = '{call}'")).await;
+            rows.sort_by_key(ToString::to_string);
+            all.push((table, rows));
+        }
+        all
+    }
+
     /// Runs statements outside the server's knowledge.
     pub async fn sql(&self, sql: &str) {
         self.app.db.execute_unprepared(sql).await.unwrap();
@@ -69,19 +81,20 @@ impl TestApp {
     }
 }
 
-/// The rows of a table.
+/// The rows of a table, which may come with the name `t` and a condition.
 pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
+    let (name, rest) = table.split_once(' ').unwrap_or((table, "t"));
     let sql = if db.get_database_backend() == DatabaseBackend::Postgres {
-        format!("SELECT to_jsonb(t)::text AS line FROM {table} t")
+        format!("SELECT to_jsonb(t)::text AS line FROM {name} {rest}")
     } else {
-        let columns = texts(db, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
+        let columns = texts(db, &format!("SELECT name FROM pragma_table_info('{name}')")).await;
         let members = columns.iter().map(|column| {
             format!(
                 r#"'{column}', CASE typeof("{column}") WHEN 'blob' THEN lower(hex("{column}")) ELSE "{column}" END"#
             )
         });
         let members: Vec<String> = members.collect();
-        format!("SELECT json_object({}) AS line FROM {table}", members.join(", "))
+        format!("SELECT json_object({}) AS line FROM {name} {rest}", members.join(", "))
     };
     let lines = texts(db, &sql).await;
     lines

@@ -1,0 +1,209 @@
+//! A message is taken in whole or not at all: each of its statements is made to fail in turn.
+
+use std::collections::BTreeSet;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    both,
+    support::{
+        Database, TestApp,
+        app::VAPI_SECRET,
+        messages::{heard, report, status, tool_calls},
+        requests::read,
+        tables::OF_A_MESSAGE,
+    },
+};
+
+both!(
+    whatever_statement_fails_nothing_of_the_message_remains,
+    an_unreadable_message_that_cannot_be_kept_is_asked_for_again,
+);
+
+const FLOOD: &str = "Mon sous-sol est inondé.";
+
+/// A message, those that come before it, and the statements that it runs.
+struct Path {
+    name: &'static str,
+    before: fn(&str) -> Vec<Value>,
+    message: fn(&str) -> Value,
+    statements: &'static [(&'static str, &'static str)],
+}
+
+const PATHS: [Path; 5] = [
+    Path {
+        name: "report",
+        before: |call| vec![heard(call, "user", "Allo", 2_000)],
+        message: |call| report(call, FLOOD),
+        statements: &[
+            ("webhook_events", "INSERT"),
+            ("calls", "INSERT"),
+            ("calls", "UPDATE"),
+            ("call_transcripts", "DELETE"),
+            ("call_transcripts", "INSERT"),
+            ("decisions", "INSERT"),
+            ("leads", "INSERT"),
+            ("sms_messages", "INSERT"),
+        ],
+    },
+    Path {
+        name: "amendment",
+        before: |call| vec![report(call, FLOOD)],
+        message: |call| {
+            let mut later = report(call, "Non, juste un évier lent.");
+            later["message"]["timestamp"] = json!(later["message"]["timestamp"].as_i64().unwrap() + 1);
+            later
+        },
+        statements: &[
+            ("webhook_events", "INSERT"),
+            ("calls", "INSERT"),
+            ("calls", "UPDATE"),
+            ("call_transcripts", "DELETE"),
+            ("call_transcripts", "INSERT"),
+            ("leads", "INSERT"),
+            ("leads", "UPDATE"),
+        ],
+    },
+    Path {
+        name: "tools",
+        before: |_| Vec::new(),
+        message: |call| {
+            let about = json!({"serviceType": "racines", "problemDescription": FLOOD, "wantedSlot": "demain"});
+            let tools = ["calculateQuote", "bookAppointment", "sendSMSAlert"];
+            let tools: Vec<_> = tools.iter().map(|name| (*name, *name, about.clone())).collect();
+            tool_calls(call, 10_000, &tools)
+        },
+        statements: &[
+            ("webhook_events", "INSERT"),
+            ("calls", "INSERT"),
+            ("calls", "UPDATE"),
+            ("tool_calls", "INSERT"),
+            ("decisions", "INSERT"),
+            ("leads", "INSERT"),
+            ("sms_messages", "INSERT"),
+        ],
+    },
+    Path {
+        name: "transcript",
+        before: |call| vec![status(call, "ringing", 0)],
+        message: |call| heard(call, "user", "Allo", 2_000),
+        statements: &[
+            ("webhook_events", "INSERT"),
+            ("calls", "INSERT"),
+            ("calls", "UPDATE"),
+            ("call_transcripts", "INSERT"),
+        ],
+    },
+    Path {
+        name: "deletion",
+        before: |call| vec![(PATHS[2].message)(call), report(call, FLOOD)],
+        message: |call| crate::support::messages::message("call.deleted", call, 90_000, &json!({})),
+        statements: &[
+            ("webhook_events", "INSERT"),
+            ("webhook_events", "UPDATE"),
+            ("calls", "INSERT"),
+            ("calls", "UPDATE"),
+            ("call_transcripts", "DELETE"),
+            ("decisions", "UPDATE"),
+            ("tool_calls", "UPDATE"),
+            ("leads", "UPDATE"),
+            ("sms_messages", "UPDATE"),
+        ],
+    },
+];
+
+/// Makes every `operation` on `table` fail, until [`mend`].
+async fn sabotage(server: &TestApp, database: Database, table: &str, operation: &str) {
+    let sql = match database {
+        Database::Sqlite => format!(
+            "CREATE TRIGGER broken BEFORE {operation} ON {table} BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END"
+        ),
+        Database::Postgres => format!(
+            "CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql \
+             AS $$ BEGIN RAISE EXCEPTION 'broken on purpose'; END $$; \
+             CREATE TRIGGER broken BEFORE {operation} ON {table} FOR EACH ROW EXECUTE FUNCTION broken()"
+        ),
+    };
+    server.sql(&sql).await;
+}
+
+async fn mend(server: &TestApp, database: Database, table: &str) {
+    server
+        .sql(&match database {
+            Database::Sqlite => "DROP TRIGGER broken".to_owned(),
+            Database::Postgres => format!("DROP TRIGGER broken ON {table}"),
+        })
+        .await;
+}
+
+/// Posts a message; whether it was refused, as a client must hear it.
+async fn refused(server: &TestApp, body: &[u8]) -> bool {
+    let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, body).await;
+    if answer.status() == StatusCode::OK {
+        return false;
+    }
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let wait: u32 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=10).contains(&wait), "{wait}");
+    let (status, problem) = read(answer).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
+    assert_eq!(
+        (&problem["code"], &problem["retryable"]),
+        (&json!("unavailable"), &json!(true))
+    );
+    assert!(
+        !problem.to_string().contains("broken"),
+        "the database's own words are not for clients: {problem}"
+    );
+    true
+}
+
+async fn whatever_statement_fails_nothing_of_the_message_remains(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    for path in &PATHS {
+        let mut ran = BTreeSet::new();
+        for table in OF_A_MESSAGE {
+            for operation in ["INSERT", "UPDATE", "DELETE"] {
+                // Only turns are ever deleted, and a message raises no notice.
+                if table == "notices" || (operation == "DELETE" && table != "call_transcripts") {
+                    continue;
+                }
+                let call = format!("{}-{table}-{operation}", path.name);
+                for message in (path.before)(&call) {
+                    assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
+                }
+                let message = serde_json::to_vec(&(path.message)(&call)).unwrap();
+                let before = server.everything_of(&call).await;
+                sabotage(&server, database, table, operation).await;
+                if refused(&server, &message).await {
+                    ran.insert((table, operation));
+                    assert_eq!(
+                        server.everything_of(&call).await,
+                        before,
+                        "{} {table} {operation}",
+                        path.name
+                    );
+                }
+                mend(&server, database, table).await;
+                assert!(!refused(&server, &message).await, "{} {table} {operation}", path.name);
+                assert_ne!(server.everything_of(&call).await, before);
+            }
+        }
+        // Without this a message that wrote nothing would pass.
+        let all: BTreeSet<_> = path.statements.iter().copied().collect();
+        assert_eq!(ran, all, "{}", path.name);
+    }
+    server.stop().await;
+}
+
+async fn an_unreadable_message_that_cannot_be_kept_is_asked_for_again(database: Database) {
+    let server = TestApp::start(database).await;
+    sabotage(&server, database, "webhook_events", "INSERT").await;
+    assert!(refused(&server, b"{\"message\":").await);
+    assert_eq!(server.counts(["webhook_events"]).await, [0]);
+    mend(&server, database, "webhook_events").await;
+    assert!(!refused(&server, b"{\"message\":").await);
+    assert_eq!(server.only_row("webhook_events").await["state"], "unreadable");
+    server.stop().await;
+}

@@ -1,0 +1,228 @@
+//! A deleted call: the caller's data goes, that there was a call stays.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    both,
+    support::{
+        Database, TestApp,
+        messages::{PERSONAL, heard, message, report, status, tool_calls},
+        tables::having,
+    },
+};
+
+both!(
+    a_deleted_call_leaves_nothing_personal_in_any_table,
+    what_comes_after_the_deletion_adds_nothing_personal,
+    other_calls_keep_their_data,
+    a_text_already_sent_is_emptied_too,
+);
+
+/// The caller's words, with what identifies a caller in them.
+const SAID: &str =
+    "Mon sous-sol est inondé, des racines, quelle trouvaille. Rappelez Zenobie Quatremains au 4385550177.";
+
+async fn ok(server: &TestApp, message: &Value) -> Value {
+    let (status, answer) = server.post_signed(message).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    answer
+}
+
+/// A whole call, its personal data in every place where a message can have it.
+fn conversation(call: &str) -> Vec<Value> {
+    let about = json!({
+        "serviceType": "racines",
+        "customerName": "Zenobie Quatremains",
+        "customerPhone": "+14385550177",
+        "customerEmail": "zenobie.quatremains@exemple.invalid",
+        "address": "77 rue du Hibou",
+        "postalCode": "H2Z 9Q7",
+        "problemDescription": SAID,
+        "wantedSlot": "demain, chez Zenobie Quatremains",
+    });
+    let tools = [
+        "calculateQuote",
+        "classifyPriority",
+        "validateServiceRequest",
+        "evaluateScheduling",
+        "sendSMSAlert",
+        "bookAppointment",
+        "estimateMetres",
+        "unheardOf",
+    ];
+    let tools: Vec<_> = tools.iter().map(|name| (*name, *name, about.clone())).collect();
+    let named = json!({"customer": {"number": "+14385550177", "name": "Zenobie Quatremains"}});
+    vec![
+        message("assistant-request", call, 0, &named),
+        status(call, "ringing", 500),
+        heard(call, "user", SAID, 3_000),
+        message(
+            "speech-update",
+            call,
+            3_500,
+            &json!({"status": "started", "role": "user", "artifact": {"transcript": SAID}}),
+        ),
+        message(
+            "conversation-update",
+            call,
+            4_000,
+            &json!({"conversation": [{"role": "user", "content": SAID}]}),
+        ),
+        message(
+            "knowledge-base-request",
+            call,
+            5_000,
+            &json!({"messages": [{"role": "user", "content": SAID}]}),
+        ),
+        tool_calls(call, 10_000, &tools),
+        status(call, "ended", 60_000),
+        report(call, SAID),
+    ]
+}
+
+fn deleted(call: &str) -> Value {
+    let whole = report(call, SAID)["message"]["artifact"].clone();
+    let fields = json!({"artifact": whole, "customer": {"number": "+14385550177", "name": "Zenobie Quatremains"}});
+    message("call.deleted", call, 90_000, &fields)
+}
+
+/// Where in the whole database something personal stands, in plain text or in bytes.
+async fn found(server: &TestApp) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in server.tables().await {
+        for row in server.rows(&table).await {
+            for (column, value) in row.as_object().unwrap() {
+                let text = value.to_string().to_lowercase();
+                for needle in PERSONAL {
+                    let needle = needle.to_lowercase();
+                    // The other bytes are as they were written, so both cases are looked for.
+                    let bytes = [hex::encode(&needle), hex::encode(capitalised(&needle))];
+                    if text.contains(&needle) || bytes.iter().any(|bytes| text.contains(bytes)) {
+                        found.push(format!("{table}.{column}: {needle}"));
+                    }
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// As a name is written.
+fn capitalised(text: &str) -> String {
+    let words = text.split(' ').map(|word| match word.split_at_checked(1) {
+        Some((first, rest)) if !matches!(word, "rue" | "du" | "trouvaille") => first.to_uppercase() + rest,
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    for message in conversation("call-1") {
+        ok(&server, &message).await;
+    }
+    let before = found(&server).await;
+    // The search sees what is there: else it would prove nothing below.
+    for place in [
+        "webhook_events.body: zenobie quatremains",
+        "calls.customer_name: zenobie quatremains",
+        "calls.analysis: 77 rue du hibou",
+        "call_transcripts.text: trouvaille",
+        "decisions.extracted: trouvaille",
+        "tool_calls.arguments: 4385550177",
+        "leads.wanted_slot: zenobie quatremains",
+        "sms_messages.body: 4385550177",
+    ] {
+        assert!(before.contains(&place.to_owned()), "{place} is not in {before:#?}");
+    }
+    assert_eq!(ok(&server, &deleted("call-1")).await, json!({}));
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    let call = server.only_row("calls").await;
+    assert!(!call["erased_at"].is_null());
+    assert_eq!((&call["id"], &call["status"]), (&json!("call-1"), &json!("ended")));
+    assert!(!call["started_at"].is_null());
+    let decisions = server.rows("decisions").await;
+    let report = &having(&decisions, "purpose", "report")[0];
+    assert_eq!(
+        (&report["priority"], &report["price_from"]),
+        (&json!("P1"), &json!(45_000)),
+        "{report}"
+    );
+    assert_eq!(server.counts(["call_transcripts", "leads"]).await, [0, 1]);
+    // Nobody is texted about a caller who was forgotten.
+    let texts = server.rows("sms_messages").await;
+    assert!(
+        !texts.is_empty() && texts.iter().all(|text| text["state"] == "dead"),
+        "{texts:?}"
+    );
+    server.stop().await;
+}
+
+async fn what_comes_after_the_deletion_adds_nothing_personal(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    for first in conversation("early") {
+        ok(&server, &first).await;
+    }
+    for call in ["early", "never-heard-of"] {
+        ok(&server, &deleted(call)).await;
+        let mut messages = conversation(call);
+        let mut amended = report(call, "Encore inondé, une autre trouvaille.");
+        amended["message"]["timestamp"] = json!(2_000_000_000_000_i64);
+        messages.extend([amended, heard(call, "user", SAID, 99_000), deleted(call)]);
+        messages.push(tool_calls(
+            call,
+            95_000,
+            &[(
+                "late",
+                "bookAppointment",
+                json!({"customerName": "Zenobie Quatremains"}),
+            )],
+        ));
+        for message in messages {
+            let answer = ok(&server, &message).await;
+            assert!(answer.is_object(), "{answer}");
+        }
+    }
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    assert_eq!(server.counts(["calls", "call_transcripts", "leads"]).await, [2, 0, 1]);
+    let decisions = server.rows("decisions").await;
+    assert_eq!(having(&decisions, "call_id", "never-heard-of").len(), 0);
+    server.stop().await;
+}
+
+async fn other_calls_keep_their_data(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    for message in conversation("call-1") {
+        ok(&server, &message).await;
+    }
+    let before = server.everything().await;
+    ok(&server, &deleted("call-2")).await;
+    for ((table, was), (_, is)) in before.into_iter().zip(server.everything().await) {
+        for row in was {
+            assert!(is.contains(&row), "{table}: {row}");
+        }
+    }
+    server.stop().await;
+}
+
+async fn a_text_already_sent_is_emptied_too(database: Database) {
+    let server = TestApp::start(database).await;
+    ok(&server, &report("call-1", SAID)).await;
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while server.only_row("sms_messages").await["state"] != "simulated" {
+        assert!(tokio::time::Instant::now() < deadline, "the text is never sent");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!found(&server).await.is_empty());
+    ok(&server, &deleted("call-1")).await;
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    assert_eq!(
+        server.only_row("sms_messages").await["state"],
+        "simulated",
+        "that it was sent stays"
+    );
+    server.stop().await;
+}
