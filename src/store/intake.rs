@@ -591,6 +591,38 @@ pub async fn upsert_lead(
     Ok(())
 }
 
+/// Adds to the call's lead what it lacks of the caller; what stands stays.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn fill_lead(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    lead: &LeadPart<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "UPDATE leads SET customer_name = coalesce(customer_name, $3), \
+        customer_number = coalesce(customer_number, $4), customer_email = coalesce(customer_email, $5), \
+        address = coalesce(address, $6), city = coalesce(city, $7), postal_code = coalesce(postal_code, $8), \
+        problem = coalesce(problem, $9), updated_at = $10 \
+        WHERE rulebook_id = $1 AND call_id = $2 AND erased_at IS NULL";
+    let values: [Bind; 10] = [
+        rulebook_id.into(),
+        call_id.into(),
+        owned(lead.customer_name),
+        owned(lead.customer_number),
+        owned(lead.customer_email),
+        owned(lead.address),
+        owned(lead.city),
+        owned(lead.postal_code),
+        owned(lead.problem),
+        now.into(),
+    ];
+    tx.execute_raw(statement(tx, SQL, values)).await?;
+    Ok(())
+}
+
 /// What a tool call is recorded with.
 #[derive(Debug, Clone)]
 pub struct NewToolCall<'a> {

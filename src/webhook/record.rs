@@ -66,12 +66,13 @@ impl Recording<'_, '_> {
         let Some(call_id) = step.message.event.call_id() else {
             return Ok(());
         };
+        let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         if self.record_call(tx, call_id).await? {
-            let now = step.message.received_at;
             let id = step.intake.clock.new_id();
-            intake::upsert_lead(tx, step.message.access.rulebook_id, id, call_id, &self.who(), now).await?;
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await
+        } else {
+            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await
         }
-        Ok(())
     }
 
     /// The call and its turns; whether this report is the one that stands.
@@ -114,6 +115,9 @@ impl Recording<'_, '_> {
             // A call nobody has heard of has no turns to take away.
             let had_turns = step.head.call.is_some();
             intake::replace_turns(tx, rulebook_id, call_id, turns, had_turns).await?;
+        } else {
+            // What only the earlier report says is kept, as it would be had it come first.
+            intake::touch_call(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
     }
