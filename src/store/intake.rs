@@ -43,21 +43,45 @@ pub struct PinnedQuote {
     pub price_to: Option<i64>,
 }
 
-/// Reads the head and what is known of the call.
+/// Reads the head and what is known of the call, and holds the call's row until the transaction ends: what one message
+/// adds and what a deletion takes away must not pass each other unseen.
 ///
 /// # Errors
 /// When the database does not answer, or the rulebook is gone.
 pub async fn head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
-    const SQL: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at, \
+    let found = read_head(tx, rulebook_id, call_id).await?;
+    let quote = found.call.as_ref().and_then(|call| call.quote.as_ref());
+    if quote.is_some_and(|quote| quote.revision == 0) {
+        // The row was waited for and names a quote that was not there when the question was asked: now it is.
+        return read_head(tx, rulebook_id, call_id).await;
+    }
+    Ok(found)
+}
+
+async fn read_head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
+    const SQLITE: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at, \
         c.quote_decision_id, q.revision AS quote_revision, q.price_from, q.price_to \
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id = $2 \
         LEFT JOIN decisions q ON q.rulebook_id = r.id AND q.id = c.quote_decision_id \
         WHERE r.id = $1";
+    // A lock waits for whoever holds the row and then reads it as it has become. SQLite has one writer at a time.
+    const POSTGRES: &str = "WITH c AS (SELECT id, report_at, erased_at, quote_decision_id FROM calls \
+        WHERE rulebook_id = $1 AND id = $2 FOR NO KEY UPDATE) \
+        SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at, \
+        c.quote_decision_id, q.revision AS quote_revision, q.price_from, q.price_to \
+        FROM rulebooks r LEFT JOIN c ON true \
+        LEFT JOIN decisions q ON q.rulebook_id = r.id AND q.id = c.quote_decision_id \
+        WHERE r.id = $1";
+    let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
+    } else {
+        SQLITE
+    };
     let row = tx
         .query_one_raw(statement(
             tx,
-            SQL,
+            sql,
             [rulebook_id.into(), call_id.map(ToOwned::to_owned).into()],
         ))
         .await?
@@ -719,23 +743,27 @@ pub async fn erase_call(
          ON CONFLICT (rulebook_id, id) DO UPDATE SET summary = NULL, recording_url = NULL, customer_number = NULL, \
          customer_name = NULL, address = NULL, city = NULL, postal_code = NULL, analysis = NULL, updated_at = $3, \
          erased_at = $3",
-        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2 AND received_at <= $3",
-        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2 AND created_at <= $3",
-        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2 AND created_at <= $3",
+        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2",
+        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2",
+        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE leads SET customer_name = NULL, customer_number = NULL, customer_email = NULL, address = NULL, \
          city = NULL, postal_code = NULL, problem = NULL, wanted_slot = NULL, erased_at = $3, updated_at = $3 \
          WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE sms_messages SET body = '', state = CASE WHEN state = 'queued' THEN 'dead' ELSE state END, \
          error = CASE WHEN state = 'queued' THEN 'the caller was erased' ELSE error END, updated_at = $3 \
          WHERE rulebook_id = $1 AND call_id = $2",
+        "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
     for sql in STATEMENTS {
-        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), now.into()]))
-            .await?;
+        let whose = [rulebook_id.into(), call_id.into()];
+        let statement = if sql.contains("$3") {
+            let [rulebook_id, call_id] = whose;
+            statement(tx, sql, [rulebook_id, call_id, now.into()])
+        } else {
+            statement(tx, sql, whose)
+        };
+        tx.execute_raw(statement).await?;
     }
-    let turns = "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2";
-    tx.execute_raw(statement(tx, turns, [rulebook_id.into(), call_id.into()]))
-        .await?;
     Ok(())
 }
 
