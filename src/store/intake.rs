@@ -43,21 +43,45 @@ pub struct PinnedQuote {
     pub price_to: Option<i64>,
 }
 
-/// Reads the head and what is known of the call.
+/// Reads the head and what is known of the call, and holds the call's row until the transaction ends: what one message
+/// adds and what a deletion takes away must not pass each other unseen.
 ///
 /// # Errors
 /// When the database does not answer, or the rulebook is gone.
 pub async fn head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
-    const SQL: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at, \
+    let found = read_head(tx, rulebook_id, call_id).await?;
+    let quote = found.call.as_ref().and_then(|call| call.quote.as_ref());
+    if quote.is_some_and(|quote| quote.revision == 0) {
+        // The row was waited for and names a quote that was not there when the question was asked: now it is.
+        return read_head(tx, rulebook_id, call_id).await;
+    }
+    Ok(found)
+}
+
+async fn read_head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
+    const SQLITE: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at, \
         c.quote_decision_id, q.revision AS quote_revision, q.price_from, q.price_to \
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id = $2 \
         LEFT JOIN decisions q ON q.rulebook_id = r.id AND q.id = c.quote_decision_id \
         WHERE r.id = $1";
+    // A lock waits for whoever holds the row and then reads it as it has become. SQLite has one writer at a time.
+    const POSTGRES: &str = "WITH c AS (SELECT id, report_at, erased_at, quote_decision_id FROM calls \
+        WHERE rulebook_id = $1 AND id = $2 FOR NO KEY UPDATE) \
+        SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at, \
+        c.quote_decision_id, q.revision AS quote_revision, q.price_from, q.price_to \
+        FROM rulebooks r LEFT JOIN c ON true \
+        LEFT JOIN decisions q ON q.rulebook_id = r.id AND q.id = c.quote_decision_id \
+        WHERE r.id = $1";
+    let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
+    } else {
+        SQLITE
+    };
     let row = tx
         .query_one_raw(statement(
             tx,
-            SQL,
+            sql,
             [rulebook_id.into(), call_id.map(ToOwned::to_owned).into()],
         ))
         .await?
@@ -586,6 +610,38 @@ pub async fn upsert_lead(
         owned(lead.wanted_slot),
         lead.decision_id.into(),
         lead.quote_decision_id.into(),
+        now.into(),
+    ];
+    tx.execute_raw(statement(tx, SQL, values)).await?;
+    Ok(())
+}
+
+/// Adds to the call's lead what it lacks of the caller; what stands stays.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn fill_lead(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    lead: &LeadPart<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "UPDATE leads SET customer_name = coalesce(customer_name, $3), \
+        customer_number = coalesce(customer_number, $4), customer_email = coalesce(customer_email, $5), \
+        address = coalesce(address, $6), city = coalesce(city, $7), postal_code = coalesce(postal_code, $8), \
+        problem = coalesce(problem, $9), updated_at = $10 \
+        WHERE rulebook_id = $1 AND call_id = $2 AND erased_at IS NULL";
+    let values: [Bind; 10] = [
+        rulebook_id.into(),
+        call_id.into(),
+        owned(lead.customer_name),
+        owned(lead.customer_number),
+        owned(lead.customer_email),
+        owned(lead.address),
+        owned(lead.city),
+        owned(lead.postal_code),
+        owned(lead.problem),
         now.into(),
     ];
     tx.execute_raw(statement(tx, SQL, values)).await?;

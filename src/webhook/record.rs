@@ -71,12 +71,13 @@ impl Recording<'_, '_> {
         let Some(call_id) = step.message.event.call_id() else {
             return Ok(());
         };
+        let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         if self.record_call(tx, call_id).await? {
-            let now = step.message.received_at;
             let id = step.intake.clock.new_id();
-            intake::upsert_lead(tx, step.message.access.rulebook_id, id, call_id, &self.who(), now).await?;
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await
+        } else {
+            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await
         }
-        Ok(())
     }
 
     /// The call and its turns; whether this report is the one that stands.
@@ -117,6 +118,9 @@ impl Recording<'_, '_> {
             );
             let turns: Value = turns.collect();
             intake::replace_turns(tx, rulebook_id, call_id, turns).await?;
+        } else {
+            // What only the earlier report says is kept, as it would be had it come first.
+            intake::touch_call(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
     }

@@ -31,7 +31,27 @@ struct Path {
     statements: &'static [(&'static str, &'static str)],
 }
 
-const PATHS: [Path; 5] = [
+const TOOLS: Path = Path {
+    name: "tools",
+    before: |_| Vec::new(),
+    message: |call| {
+        let about = json!({"serviceType": "racines", "problemDescription": FLOOD, "wantedSlot": "demain"});
+        let tools = ["calculateQuote", "bookAppointment", "sendSMSAlert"];
+        let tools: Vec<_> = tools.iter().map(|name| (*name, *name, about.clone())).collect();
+        tool_calls(call, 10_000, &tools)
+    },
+    statements: &[
+        ("webhook_events", "INSERT"),
+        ("calls", "INSERT"),
+        ("calls", "UPDATE"),
+        ("tool_calls", "INSERT"),
+        ("decisions", "INSERT"),
+        ("leads", "INSERT"),
+        ("sms_messages", "INSERT"),
+    ],
+};
+
+const PATHS: [Path; 6] = [
     Path {
         name: "report",
         before: |call| vec![heard(call, "user", "Allo", 2_000)],
@@ -66,24 +86,21 @@ const PATHS: [Path; 5] = [
         ],
     },
     Path {
-        name: "tools",
-        before: |_| Vec::new(),
+        name: "amendment from before",
+        before: |call| vec![report(call, FLOOD)],
         message: |call| {
-            let about = json!({"serviceType": "racines", "problemDescription": FLOOD, "wantedSlot": "demain"});
-            let tools = ["calculateQuote", "bookAppointment", "sendSMSAlert"];
-            let tools: Vec<_> = tools.iter().map(|name| (*name, *name, about.clone())).collect();
-            tool_calls(call, 10_000, &tools)
+            let mut earlier = report(call, "Non, juste un évier lent.");
+            earlier["message"]["timestamp"] = json!(1_000_000_000_000_i64);
+            earlier
         },
         statements: &[
             ("webhook_events", "INSERT"),
             ("calls", "INSERT"),
             ("calls", "UPDATE"),
-            ("tool_calls", "INSERT"),
-            ("decisions", "INSERT"),
-            ("leads", "INSERT"),
-            ("sms_messages", "INSERT"),
+            ("leads", "UPDATE"),
         ],
     },
+    TOOLS,
     Path {
         name: "transcript",
         before: |call| vec![status(call, "ringing", 0)],
@@ -97,7 +114,7 @@ const PATHS: [Path; 5] = [
     },
     Path {
         name: "deletion",
-        before: |call| vec![(PATHS[2].message)(call), report(call, FLOOD)],
+        before: |call| vec![(TOOLS.message)(call), report(call, FLOOD)],
         message: |call| crate::support::messages::message("call.deleted", call, 90_000, &json!({})),
         statements: &[
             ("webhook_events", "INSERT"),

@@ -17,6 +17,7 @@ both!(
     what_comes_after_the_deletion_adds_nothing_personal,
     other_calls_keep_their_data,
     a_text_already_sent_is_emptied_too,
+    messages_that_meet_the_deletion_leave_nothing_personal,
 );
 
 /// The caller's words, with what identifies a caller in them.
@@ -224,5 +225,22 @@ async fn a_text_already_sent_is_emptied_too(database: Database) {
         "simulated",
         "that it was sent stays"
     );
+    server.stop().await;
+}
+
+async fn messages_that_meet_the_deletion_leave_nothing_personal(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    for number in 0..15 {
+        let call = format!("call-{number}");
+        let mut messages = conversation(&call);
+        ok(&server, &messages[0]).await;
+        // The deletion overtakes some of them, and some overtake it.
+        messages.insert(number % messages.len(), deleted(&call));
+        let posted = messages.iter().map(|message| server.post_signed(message));
+        for (status, answer) in futures_util::future::join_all(posted).await {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        }
+        assert_eq!(found(&server).await, Vec::<String>::new(), "{call}");
+    }
     server.stop().await;
 }

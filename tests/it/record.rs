@@ -196,10 +196,17 @@ fn two_stories(later_by_ms: i64) -> [Value; 2] {
     let message = &mut later["message"];
     message["timestamp"] = json!(message["timestamp"].as_i64().unwrap() + later_by_ms);
     message["durationSeconds"] = json!(99);
-    message["endedReason"] = json!("assistant-ended-call");
+    // What only one of them says is kept, whichever comes first.
+    message.as_object_mut().unwrap().remove("endedReason");
+    message["customer"].as_object_mut().unwrap().remove("name");
+    message["analysis"]["structuredData"]
+        .as_object_mut()
+        .unwrap()
+        .remove("customerEmail");
     message["analysis"]["summary"] = json!("Another summary.");
     message["analysis"]["structuredData"]["address"] = json!("78 rue du Hibou");
     message["analysis"]["structuredData"]["city"] = json!("Laval");
+    message["analysis"]["structuredData"]["problemDescription"] = json!("Un évier lent.");
     [earlier, later]
 }
 
@@ -259,7 +266,9 @@ async fn in_both_orders(database: Database, [one, two]: [Value; 2], stands: &Val
         forward[0]["address"],
         stands["message"]["analysis"]["structuredData"]["address"]
     );
-    assert_eq!(forward[0]["ended_reason"], stands["message"]["endedReason"]);
+    assert_eq!(forward[0]["ended_reason"], "customer-ended-call");
+    assert_eq!(forward[1]["customer_email"], "zenobie.quatremains@exemple.invalid");
+    assert_eq!(forward[1]["problem"], "Un évier lent.");
     assert_eq!(
         forward_turns[1].2,
         stands["message"]["artifact"]["messages"][2]["message"]
