@@ -20,6 +20,7 @@ mod intake;
 mod live_price;
 mod record;
 mod review_races;
+mod review_scripts;
 mod review_secrets;
 mod start;
 mod text;
