@@ -204,7 +204,8 @@ impl<'a> Part<'a> {
     /// The value as a tree. A leaf that cannot be held (a number out of range) becomes null, not the whole.
     #[must_use]
     pub fn value(self) -> Value {
-        if let Ok(value) = serde_json::from_str(self.raw()) {
+        if let Ok(mut value) = serde_json::from_str(self.raw()) {
+            without_vast_numbers(&mut value);
             return value;
         }
         if self.is_object() {
@@ -239,6 +240,18 @@ impl fmt::Debug for Part<'_> {
     /// Only the place: the text is the caller's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Part({:?})", self.node.span)
+    }
+}
+
+/// Numbers near the end of what a float holds become null: `PostgreSQL` writes all their digits out, and the way back
+/// may end just beyond.
+pub(super) fn without_vast_numbers(value: &mut Value) {
+    const VAST: f64 = 1e300;
+    match value {
+        Value::Number(number) if number.as_f64().is_none_or(|number| number.abs() >= VAST) => *value = Value::Null,
+        Value::Array(items) => items.iter_mut().for_each(without_vast_numbers),
+        Value::Object(members) => members.values_mut().for_each(without_vast_numbers),
+        _ => {}
     }
 }
 

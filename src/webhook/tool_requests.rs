@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::decode::{ID_LIMIT, bounded, without_nul};
-use super::document::Part;
+use super::document::{Part, without_vast_numbers};
 use super::event::ToolRequest;
 
 /// The most tool calls of one message: far more than a model asks for at once, few enough for one transaction.
@@ -70,5 +70,7 @@ fn arguments(part: Part<'_>) -> Option<Value> {
     }
     // JSON within a string has escapes of its own, which the body's cleaning did not see.
     let text = without_nul(part.text()?);
-    serde_json::from_str(&text).ok().filter(Value::is_object)
+    let mut arguments = serde_json::from_str(&text).ok().filter(Value::is_object)?;
+    without_vast_numbers(&mut arguments);
+    Some(arguments)
 }

@@ -125,11 +125,13 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
             taken(&server, &format!("{kind} with {value}"), body.as_bytes()).await;
         }
         number += 1;
+        let as_text = json!(format!(r#"{{"serviceType": "french drain", "metres": {value}}}"#));
         let body = format!(
             r#"{{"message":{{"type":"tool-calls","timestamp":{value},"call":{{"id":"call-{number}"}},"toolCallList":[
             {{"id":"a","function":{{"name":"calculateQuote","arguments":{{"serviceType":"french drain","metres":{value}}}}}}},
             {{"id":"b","function":{{"name":"estimateMetres","arguments":{{"houseLength":{value},"houseWidth":{value}}}}}}},
-            {{"id":"c","function":{{"name":"evaluateScheduling","arguments":{{"serviceType":"french drain","metres":{value}}}}}}}]}}}}"#
+            {{"id":"c","function":{{"name":"evaluateScheduling","arguments":{{"serviceType":"french drain","metres":{value}}}}}}},
+            {{"id":"d","function":{{"name":"calculateQuote","arguments":{as_text}}}}}]}}}}"#
         );
         taken(&server, &format!("tools with {value}"), body.as_bytes()).await;
     }
@@ -187,7 +189,16 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
         &serde_json::to_vec(&report("honest", "Des racines.")).unwrap(),
     )
     .await;
-    // What was taken in can be listed, too.
+    // What was taken in can be read and listed, too.
+    for call in server.rows("calls").await {
+        let Some(id) = call["id"].as_str().filter(|id| id.starts_with("call-")) else {
+            continue;
+        };
+        let (status, answer) = server
+            .admin(Method::GET, &format!("/admin/v1/rulebooks/default/calls/{id}"), None)
+            .await;
+        assert_eq!(status, StatusCode::OK, "{call}: {answer}");
+    }
     for path in [
         "rulebooks/default/calls",
         "rulebooks/default/leads",

@@ -17,6 +17,7 @@ mod edge;
 mod erase;
 mod hostile;
 mod intake;
+mod kill;
 mod live_price;
 mod record;
 mod review_races;

@@ -1,0 +1,163 @@
+//! The real program, killed without warning: every message that it answered is in the database.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use ringbook::clock::Clock;
+use sea_orm::ConnectOptions;
+
+use crate::{
+    both,
+    support::{
+        Database,
+        app::VAPI_SECRET,
+        database::TestDatabase,
+        messages::{report, tool_calls},
+        requests::sign,
+        tables::{having, rows},
+    },
+};
+
+both!(what_was_answered_outlives_a_kill);
+
+const ROUNDS: usize = 3;
+const SENDERS: usize = 6;
+
+/// The program, which does not outlive the test.
+struct Program(Child);
+
+impl Program {
+    fn start(database: &TestDatabase, address: SocketAddr, folder: &std::path::Path) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
+            .arg("serve")
+            .env_clear()
+            .env("DATABASE_URL", &database.url)
+            .env("RINGBOOK_LISTEN", address.to_string())
+            .env("RINGBOOK_VAPI_SECRET", VAPI_SECRET)
+            .env("RINGBOOK_SECRET_KEY", "01".repeat(32))
+            .env("RATE_LIMIT_ENABLED", "false")
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    /// SIGKILL: nothing is finished, nothing is closed.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn ready(client: &reqwest::Client, address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = client.get(format!("http://{address}/health/ready")).send().await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the program is never ready");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Posts a message; whether it was answered with a 2xx.
+async fn post(client: &reqwest::Client, address: SocketAddr, message: &serde_json::Value) -> bool {
+    let body = serde_json::to_vec(message).unwrap();
+    let timestamp = Clock::system().now().timestamp().to_string();
+    let request = client
+        .post(format!("http://{address}/webhooks/vapi"))
+        .header("x-signature", sign(VAPI_SECRET, &timestamp, &body))
+        .header("x-timestamp", timestamp)
+        .body(body);
+    request.send().await.is_ok_and(|answer| answer.status().is_success())
+}
+
+async fn what_was_answered_outlives_a_kill(kind: Database) {
+    let database = TestDatabase::create(kind).await;
+    let folder = tempfile::tempdir().unwrap();
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    // A port that was free a moment ago; the program must get the same one after each kill.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut answered = Vec::new();
+    for round in 0..ROUNDS {
+        let mut program = Program::start(&database, address, folder.path());
+        ready(&client, address).await;
+        let (count, dead) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let senders = futures_util::future::join_all((0..SENDERS).map(async |sender| {
+            let mut known = Vec::new();
+            for number in 0.. {
+                let call = format!("call-{round}-{sender}-{number}");
+                let about = serde_json::json!({"serviceType": "racines"});
+                let message = if number % 2 == 0 {
+                    report(&call, "Mon sous-sol est inondé.")
+                } else {
+                    tool_calls(&call, 1_000, &[("a", "calculateQuote", about)])
+                };
+                if post(&client, address, &message).await {
+                    known.push(call);
+                    count.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    assert!(dead.load(Ordering::Relaxed), "refused before the kill");
+                    break;
+                }
+            }
+            known
+        }));
+        let killed = async {
+            while count.load(Ordering::Relaxed) < 30 + 17 * round {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            dead.store(true, Ordering::Relaxed);
+            program.kill();
+        };
+        let (known, ()) = tokio::join!(senders, killed);
+        answered.extend(known.into_iter().flatten());
+    }
+    assert!(answered.len() >= 30 * ROUNDS);
+    let mut program = Program::start(&database, address, folder.path());
+    ready(&client, address).await;
+    let mut options = ConnectOptions::new(database.url.clone());
+    options.max_connections(1).sqlx_logging(false);
+    let db = sea_orm::Database::connect(options).await.unwrap();
+    let [events, calls, decisions, leads] = [
+        rows(&db, "webhook_events").await,
+        rows(&db, "calls").await,
+        rows(&db, "decisions").await,
+        rows(&db, "leads").await,
+    ];
+    for call in &answered {
+        let found = [&events, &decisions].map(|rows| having(rows, "call_id", call.as_str()).len());
+        assert_eq!(
+            (found, having(&calls, "id", call.as_str()).len()),
+            ([1, 1], 1),
+            "{call}"
+        );
+    }
+    // Nothing of what was not answered is there by half: each event has its decision, each report its lead.
+    assert_eq!(events.len(), decisions.len());
+    assert_eq!(having(&events, "type", "end-of-call-report").len(), leads.len());
+    // What may have been lost is sent again, and what was not has no second effect.
+    assert!(post(&client, address, &report(&answered[0], "Mon sous-sol est inondé.")).await);
+    assert_eq!(rows(&db, "webhook_events").await.len(), events.len());
+    db.close().await.unwrap();
+    program.kill();
+    database.remove().await;
+}
