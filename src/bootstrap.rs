@@ -25,6 +25,9 @@ use crate::webhook::scheme::WebhookAuth;
 /// The key file, when `RINGBOOK_SECRET_KEY` is not set.
 const KEY_FILE: &str = "ringbook.key";
 
+/// The name of the admin key that the settings brought.
+const SET_KEY: &str = "RINGBOOK_ADMIN_KEY";
+
 /// Why a first start cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
@@ -132,7 +135,7 @@ async fn admin_key(
     };
     let row = api_keys::ActiveModel {
         id: Set(clock.new_id()),
-        name: Set("first admin".to_owned()),
+        name: Set(if shown { "first admin" } else { SET_KEY }.to_owned()),
         prefix: Set(key.prefix.clone()),
         hash: Set(key.hash.clone()),
         role: Set("admin".to_owned()),
@@ -145,10 +148,15 @@ async fn admin_key(
     let once = sea_orm::sea_query::OnConflict::column(api_keys::Column::Hash)
         .do_nothing()
         .to_owned();
-    api_keys::Entity::insert(row)
+    let inserted = api_keys::Entity::insert(row)
         .on_conflict(once)
         .exec_without_returning(tx)
         .await?;
+    if inserted == 1 && !shown {
+        // Whoever changes the setting wants the key before it gone. Only when the value is new, or an instance that still
+        // has the old one would take this one's key away when it starts.
+        api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
+    }
     Ok(shown.then(|| Secret::new(key.text)))
 }
 

@@ -170,11 +170,7 @@ impl Publisher {
         change: ChangeSet,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let change = Arc::new(change);
-        let plan = |head: Arc<Rulebook>| {
-            let change = Arc::clone(&change);
-            async move { apply(head.rows(), head.revision() + 1, &change.edits) }
-        };
+        let plan = |head: &Rulebook| apply(head.rows(), head.revision() + 1, &change.edits);
         self.advance(rulebook_id, "publish", None, &change.comment, author, plan)
             .await
     }
@@ -194,10 +190,7 @@ impl Publisher {
             Err(LoadError::Unknown(_)) => return Err(PublishError::UnknownRevision(to)),
             other => other?,
         };
-        let plan = |head: Arc<Rulebook>| {
-            let old = Arc::clone(&old);
-            async move { Ok(brought_back(head.rows(), old.rows(), head.revision() + 1)) }
-        };
+        let plan = |head: &Rulebook| Ok(brought_back(head.rows(), old.rows(), head.revision() + 1));
         self.advance(rulebook_id, "roll_back", Some(to), comment, author, plan)
             .await
     }
@@ -213,11 +206,7 @@ impl Publisher {
         comment: &str,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let rows = Arc::new(rows);
-        let plan = |head: Arc<Rulebook>| {
-            let rows = Arc::clone(&rows);
-            async move { Ok(brought_back(head.rows(), &rows, head.revision() + 1)) }
-        };
+        let plan = |head: &Rulebook| Ok(brought_back(head.rows(), &rows, head.revision() + 1));
         self.advance(rulebook_id, "import", None, comment, author, plan).await
     }
 
@@ -265,25 +254,21 @@ impl Publisher {
     }
 
     /// From the head to the next revision, again when somebody else was first.
-    async fn advance<F, P>(
+    async fn advance(
         &self,
         rulebook_id: Uuid,
         kind: &str,
         equals: Option<i64>,
         comment: &str,
         author: &Author,
-        plan: F,
-    ) -> Result<Published, PublishError>
-    where
-        F: Fn(Arc<Rulebook>) -> P,
-        P: Future<Output = Result<RowSet, PublishError>>,
-    {
+        plan: impl Fn(&Rulebook) -> Result<RowSet, PublishError>,
+    ) -> Result<Published, PublishError> {
         for _ in 0..MOST_TRIES {
             let head = head(&self.db, rulebook_id)
                 .await?
                 .ok_or(PublishError::UnknownRulebook)?;
             let base = self.current.at(rulebook_id, head).await?;
-            let rows = plan(Arc::clone(&base)).await?;
+            let rows = plan(&base)?;
             let changes = rules::changes(base.rows(), &rows);
             if changes.is_empty() {
                 return Ok(Published {

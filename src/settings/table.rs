@@ -42,7 +42,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("listen", "RINGBOOK_LISTEN", Some("127.0.0.1:8080"), Some("listen"), "Address and port to listen on"),
     setting("public_url", "RINGBOOK_PUBLIC_URL", None, Some("public-url"), "The https address under which Vapi and Twilio reach this server; Twilio's callbacks need it"),
     setting("secret_key", "RINGBOOK_SECRET_KEY", None, None, "32 bytes as 64 hex digits or base64 that seal the stored secrets; default: a 0600 file beside the database, made at first start"),
-    setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "The first admin key, 16 characters or more; default: made and printed once at first start"),
+    setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "An admin key, 16 characters or more; a changed one replaces the one before it; default: made and printed once at first start"),
     setting("vapi_secret", "RINGBOOK_VAPI_SECRET", None, None, "The default rulebook's webhook secret, 8 characters or more; default: made and printed once at first start"),
     setting("twilio_account_sid", "TWILIO_ACCOUNT_SID", None, Some("twilio-account-sid"), "The Twilio account that sends the texts; without it they are recorded as `simulated`"),
     setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),

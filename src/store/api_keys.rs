@@ -90,6 +90,25 @@ pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Re
     Ok(done.rows_affected > 0)
 }
 
+/// Revokes for good the keys of a name but the one of this hash.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke_others(tx: &DatabaseTransaction, name: &str, hash: &[u8], at: DateTime<Utc>) -> Result<(), DbErr> {
+    let change = ActiveModel {
+        revoked_at: Set(Some(at)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Name.eq(name))
+        .filter(Column::Hash.ne(hash.to_vec()))
+        .filter(Column::RevokedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 /// Writes when a key was last used.
 ///
 /// # Errors

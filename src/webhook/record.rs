@@ -25,18 +25,14 @@ impl Recording<'_, '_> {
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         let Some(call_id) = step.message.event.call_id() else {
             // Without a call there is nothing to hang turns and a lead on; the decision and the texts still count.
-            self.decided
-                .save(tx, rulebook_id, None, step.event_id, "report", now)
-                .await?;
+            self.decided.save(step, tx, "report").await?;
             return Ok(());
         };
         // The first report stands, unless there is nobody left to record it for.
         if !self.record_call(tx, call_id).await? {
             return Err(TransactError::CallErased);
         }
-        self.decided
-            .save(tx, rulebook_id, Some(call_id), step.event_id, "report", now)
-            .await?;
+        self.decided.save(step, tx, "report").await?;
         let decision = &self.decided.decision;
         let quote = step.head.call.as_ref().and_then(|call| call.quote.as_ref());
         let price = decision.price.as_ref();

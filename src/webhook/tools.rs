@@ -16,6 +16,7 @@ use super::transact::{Step, Taken, TransactError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::{Offer, Tool, ToolKind};
 use crate::store::intake::{self, LeadPart, NewToolCall};
+use crate::store::notices;
 
 /// What a tool call came to.
 struct Ran {
@@ -99,9 +100,11 @@ async fn save(
     let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else {
         return Ok(false);
     };
-    decided
-        .save(tx, rulebook_id, call_id, step.event_id, purpose(tool.runs), now)
-        .await?;
+    decided.save(step, tx, purpose(tool.runs)).await?;
+    if let (ToolKind::Script, Err(_), Some(script)) = (tool.runs, &ran.result, &tool.script) {
+        let id = step.intake.clock.new_id();
+        notices::raise(tx, decided::script_failed(rulebook_id, script), now, id).await?;
+    }
     if let Some(call_id) = call_id {
         if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
             intake::pin_quote(tx, rulebook_id, call_id, decided.id).await?;

@@ -21,6 +21,7 @@ mod kill;
 mod live_price;
 mod record;
 mod review_races;
+mod review_scripts;
 mod review_secrets;
 mod start;
 mod text;

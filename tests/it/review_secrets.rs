@@ -9,7 +9,7 @@ use ringbook::{
     clock::Clock,
     keys::SecretKey,
     settings::{Flags, Settings},
-    store::{begin, rulebooks, secrets},
+    store::{api_keys, begin, rulebooks, secrets},
 };
 use sea_orm::EntityTrait as _;
 use serde_json::json;
@@ -30,6 +30,7 @@ both!(
     schemes_that_are_narrowed_count_at_once,
     instances_that_start_together_on_an_empty_database_show_one_key_and_one_secret,
     a_start_with_another_secret_key_says_so,
+    a_changed_admin_key_replaces_the_one_before_it,
 );
 
 async fn rulebook(server: &TestApp) -> rulebooks::Model {
@@ -166,5 +167,33 @@ async fn a_start_with_another_secret_key_says_so(kind: Database) {
         "{refused}"
     );
     assert!(refused.to_string().contains("RINGBOOK_SECRET_KEY"), "{refused}");
+    database.remove().await;
+}
+
+async fn a_changed_admin_key_replaces_the_one_before_it(kind: Database) {
+    let database = TestDatabase::create(kind).await;
+    let (old, new) = ("the-old-admin-key-1", "the-new-admin-key-2");
+    // An instance that still has the old setting starts after the change.
+    for admin_key in [old, new, old] {
+        let given = [
+            ("DATABASE_URL", database.url.as_str()),
+            ("RINGBOOK_SECRET_KEY", &"07".repeat(32)),
+            ("RINGBOOK_ADMIN_KEY", admin_key),
+        ];
+        let lookup = |name: &str| {
+            let found = given.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let settings = Settings::load_from(&Flags::default(), lookup, Path::new("no such file")).unwrap();
+        close(App::start(settings, Clock::system()).await.unwrap()).await;
+    }
+    let app = App::start(settings(&database, &"07".repeat(32)), Clock::system())
+        .await
+        .unwrap();
+    let keys = api_keys::Entity::find().all(&app.db).await.unwrap();
+    let active: Vec<_> = keys.iter().filter(|key| key.revoked_at.is_none()).collect();
+    assert_eq!((keys.len(), active.len()), (2, 1));
+    assert_eq!(active[0].hash, ringbook::admin::keys::hash(new));
+    close(app).await;
     database.remove().await;
 }
