@@ -9,12 +9,14 @@ use uuid::Uuid;
 
 use super::event::Event;
 use super::facts;
+use super::transact::Step;
 use crate::clock::Clock;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decision::Decision;
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::rows::Priority;
 use crate::store::intake::{self, NewDecision};
+use crate::store::notices::{self, Notice, Severity};
 use crate::telemetry;
 
 /// A decision to be kept.
@@ -68,24 +70,18 @@ pub fn level(priority: Priority) -> &'static str {
 }
 
 impl Decided {
-    /// Keeps it.
-    pub async fn save(
-        &self,
-        tx: &DatabaseTransaction,
-        rulebook_id: Uuid,
-        call_id: Option<&str>,
-        event_id: Uuid,
-        purpose: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
+    /// Keeps it, and tells a person of the scripts that it had to leave out.
+    pub(super) async fn save(&self, step: &Step<'_>, tx: &DatabaseTransaction, purpose: &str) -> Result<(), DbErr> {
+        let (message, now) = (step.message, step.message.received_at);
+        let rulebook_id = message.access.rulebook_id;
         let decision = &self.decision;
         let price = decision.price.as_ref();
         let json = |error: serde_json::Error| DbErr::Json(error.to_string());
         let new = NewDecision {
             rulebook_id,
             id: self.id,
-            call_id,
-            event_id,
+            call_id: message.event.call_id(),
+            event_id: step.event_id,
             purpose,
             revision: decision.revision,
             decided_for: self.at,
@@ -99,6 +95,24 @@ impl Decided {
             duration_us: self.duration_us,
             created_at: now,
         };
-        intake::insert_decision(tx, new).await
+        intake::insert_decision(tx, new).await?;
+        for script in &decision.dropped_scripts {
+            let id = step.intake.clock.new_id();
+            notices::raise(tx, script_failed(rulebook_id, script), now, id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A script fails while calls are decided: they are decided without it.
+pub(super) fn script_failed(rulebook_id: Uuid, script: &str) -> Notice {
+    Notice {
+        rulebook_id,
+        code: "script_failed",
+        severity: Severity::Warning,
+        subject: format!("script {script}"),
+        text: format!("The script `{script}` failed; calls are answered without what it would have said."),
+        what_to_do: "Try it with `evaluate` on the facts of a degraded decision, then correct it or delete it."
+            .to_owned(),
     }
 }

@@ -12,10 +12,11 @@ use super::decided::{self, Decided, level};
 use super::event::ToolRequest;
 use super::facts;
 use super::record;
-use super::transact::{Step, Taken};
+use super::transact::{Step, Taken, TransactError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::{Offer, Tool, ToolKind};
 use crate::store::intake::{self, LeadPart, NewToolCall};
+use crate::store::notices;
 
 /// What a tool call came to.
 struct Ran {
@@ -30,12 +31,12 @@ pub(super) async fn answered(
     step: &Step<'_>,
     tx: &DatabaseTransaction,
     requests: &[ToolRequest],
-) -> Result<(Taken, Value, bool), DbErr> {
+) -> Result<(Taken, Value, bool), TransactError> {
     let message = step.message;
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
     if let Some(call_id) = call_id {
         let part = message.event.call.clone().unwrap_or_default();
-        intake::touch_call(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
+        record::known(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
     }
     let mut results = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
@@ -99,9 +100,11 @@ async fn save(
     let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else {
         return Ok(false);
     };
-    decided
-        .save(tx, rulebook_id, call_id, step.event_id, purpose(tool.runs), now)
-        .await?;
+    decided.save(step, tx, purpose(tool.runs)).await?;
+    if let (ToolKind::Script, Err(_), Some(script)) = (tool.runs, &ran.result, &tool.script) {
+        let id = step.intake.clock.new_id();
+        notices::raise(tx, decided::script_failed(rulebook_id, script), now, id).await?;
+    }
     if let Some(call_id) = call_id {
         if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
             intake::pin_quote(tx, rulebook_id, call_id, decided.id).await?;

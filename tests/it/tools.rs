@@ -249,7 +249,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
     edit(
         &server,
         "services/root_removal",
-        json!({"price_from": "2000.00", "price_to": "2000.00"}),
+        json!({"price_from": "1000.00", "price_to": "1000.00"}),
     )
     .await;
     // A priority asked for later is no quote.
@@ -270,7 +270,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
     assert_eq!(lead["quote_decision_id"], spoken["id"]);
     // The report was decided anew, with the price of today.
     let decided = having(&server.rows("decisions").await, "purpose", "report").remove(0);
-    assert_eq!(decided["price_from"], 210_000);
+    assert_eq!(decided["price_from"], 110_000);
     assert_eq!(
         decided["revision"].as_i64().unwrap(),
         spoken["revision"].as_i64().unwrap() + 1

@@ -1,0 +1,102 @@
+//! Prices are changed while messages arrive: what is decided after an edit's answer knows the new price.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    both,
+    support::{Database, TestApp, messages::report},
+};
+
+both!(no_decision_after_an_edits_answer_uses_the_old_price);
+
+const SERVICE: &str = "/admin/v1/rulebooks/default/services/root_removal";
+/// Ten senders with a message every 100 ms: a hundred a second.
+const SENDERS: usize = 10;
+const EACH: usize = 40;
+const PAUSE: Duration = Duration::from_millis(100);
+const EDITS: i64 = 5;
+
+/// An edit that was answered: when, the revision it made and the price in it.
+struct Edited {
+    at: DateTime<Utc>,
+    revision: i64,
+    price: i64,
+}
+
+async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    let senders = futures_util::future::join_all((0..SENDERS).map(|sender| send(&server, sender)));
+    let ((), edits) = tokio::join!(async { drop(senders.await) }, edit(&server));
+    let prices: BTreeMap<i64, i64> = edits.iter().map(|edit| (edit.revision, edit.price)).collect();
+    let mut seen = BTreeMap::<i64, usize>::new();
+    let decisions = server.rows("decisions").await;
+    assert_eq!(decisions.len(), SENDERS * EACH);
+    for decision in decisions {
+        let received: DateTime<Utc> = decision["created_at"]
+            .as_str()
+            .unwrap()
+            .replace(' ', "T")
+            .parse()
+            .unwrap();
+        let revision = decision["revision"].as_i64().unwrap();
+        for edit in edits.iter().filter(|edit| edit.at <= received) {
+            assert!(
+                revision >= edit.revision,
+                "made at {received} with {revision}, after {} of {}",
+                edit.revision,
+                edit.at
+            );
+        }
+        // No decision mixes two revisions: its price is that of the revision it names.
+        assert_eq!(decision["price_from"], prices[&revision], "{decision}");
+        assert_eq!(decision["result"]["revision"], revision);
+        *seen.entry(revision).or_default() += 1;
+    }
+    assert!(
+        seen.len() >= 3,
+        "messages came before, between and after the edits: {seen:?}"
+    );
+    server.stop().await;
+}
+
+async fn send(server: &TestApp, sender: usize) {
+    let mut pace = tokio::time::interval(PAUSE);
+    for number in 0..EACH {
+        pace.tick().await;
+        let message = report(&format!("call-{sender}-{number}"), "J'ai des racines dans le drain.");
+        let (status, answer) = server.post_signed(&message).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+}
+
+async fn edit(server: &TestApp) -> Vec<Edited> {
+    let head = async || {
+        let (status, list) = server.admin(Method::GET, "/admin/v1/rulebooks/default", None).await;
+        assert_eq!(status, StatusCode::OK, "{list}");
+        list["revision"].as_i64().unwrap_or_else(|| panic!("{list}"))
+    };
+    let mut edits = vec![Edited {
+        at: DateTime::UNIX_EPOCH,
+        revision: head().await,
+        price: 45_000,
+    }];
+    for number in 1..=EDITS {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let (_, mut row) = server.admin(Method::GET, SERVICE, None).await;
+        row["price_from"] = json!(format!("{}.00", 450 + number));
+        let (status, answer) = server.admin(Method::PUT, SERVICE, Some(&row)).await;
+        // Taken after the answer is read, so that nothing received later may use an older revision.
+        let at = server.app.clock.now();
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        edits.push(Edited {
+            at,
+            revision: head().await,
+            price: 45_000 + number * 100,
+        });
+    }
+    edits
+}

@@ -1,0 +1,239 @@
+//! From a report to a text on somebody's phone, through the whole server, with a stand-in for Twilio.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    both,
+    support::{Answer, Database, StandIn, TestApp, app::Builder, messages::report, tables::having},
+};
+
+both!(
+    an_emergency_is_texted_to_who_is_on_call,
+    two_refusals_for_now_and_then_a_yes_are_three_attempts_and_one_text,
+    a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice,
+    without_an_account_texts_are_simulated,
+    a_provider_that_says_nothing_keeps_no_message_waiting,
+    a_repeat_and_an_amendment_text_nobody_again,
+);
+
+const ACCOUNT: &str = "AC00000000000000000000000000000001";
+const TOKEN: &str = "a-token-of-twilio";
+
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_532_470, 0).unwrap()
+}
+
+fn with_twilio(database: Database, address: &str) -> Builder {
+    TestApp::builder(database)
+        .at(start())
+        .set("TWILIO_ACCOUNT_SID", ACCOUNT)
+        .set("TWILIO_AUTH_TOKEN", TOKEN)
+        .set("TWILIO_FROM", "+15145550100")
+        .set("TWILIO_BASE_URL", address)
+}
+
+fn taken() -> Answer {
+    Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))
+}
+
+fn refused(status: u16, code: i64) -> Answer {
+    Answer::json(status, &json!({"code": code, "message": "no", "status": status}))
+}
+
+async fn flood(server: &TestApp, call: &str) {
+    let message = report(call, "Mon sous-sol est inondé, des racines.");
+    assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
+}
+
+/// The only text, once it is settled; time passes for the server while it waits to try again.
+async fn settled(server: &TestApp) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        let text = server.only_row("sms_messages").await;
+        if !["queued", "sending"].contains(&text["state"].as_str().unwrap()) {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "never settled: {text}");
+        if text["state"] == "queued" && text["attempts"] != 0 {
+            server.app.clock.step(TimeDelta::seconds(5));
+            server.app.outbox.wake();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The outcomes of all attempts, in order.
+async fn attempts(server: &TestApp) -> Vec<(i64, String, Option<i64>)> {
+    let mut rows = server.rows("sms_attempts").await;
+    rows.sort_by_key(|row| row["number"].as_i64());
+    rows.iter()
+        .map(|row| {
+            let outcome = row["outcome"].as_str().unwrap_or("none").to_owned();
+            (row["number"].as_i64().unwrap(), outcome, row["http_status"].as_i64())
+        })
+        .collect()
+}
+
+fn attempt(number: i64, outcome: &str, status: i64) -> (i64, String, Option<i64>) {
+    (number, outcome.to_owned(), Some(status))
+}
+
+async fn an_emergency_is_texted_to_who_is_on_call(database: Database) {
+    let twilio = StandIn::start(vec![taken()]).await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!(
+        (&text["state"], &text["provider_id"]),
+        (&json!("accepted"), &json!("SM1"))
+    );
+    let seen = twilio.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(
+        (seen[0].method.as_str(), seen[0].path.clone()),
+        ("POST", format!("/2010-04-01/Accounts/{ACCOUNT}/Messages.json"))
+    );
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{ACCOUNT}:{TOKEN}"));
+    assert_eq!(seen[0].authorization, Some(format!("Basic {basic}")));
+    let url = reqwest::Url::parse(&format!("http://form/?{}", seen[0].body)).unwrap();
+    let field = |name: &str| {
+        url.query_pairs()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(field("To").as_deref(), Some("+15145550101"));
+    assert_eq!(field("From").as_deref(), Some("+15145550100"));
+    let body = field("Body").unwrap();
+    for part in [
+        "P1",
+        "Alésage de racines",
+        "Montréal",
+        "450.00-750.00",
+        "Zenobie Quatremains",
+        "+14385550177",
+        "Réf ",
+    ] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    assert!(body.contains(text["reference"].as_str().unwrap()), "{body}");
+    assert_eq!(attempts(&server).await, [attempt(1, "accepted", 201)]);
+    server.stop().await;
+}
+
+async fn two_refusals_for_now_and_then_a_yes_are_three_attempts_and_one_text(database: Database) {
+    let twilio = StandIn::start(vec![
+        refused(429, 20_429).with_header("retry-after", "1"),
+        refused(429, 20_429),
+        taken(),
+    ])
+    .await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!((&text["state"], &text["attempts"]), (&json!("accepted"), &json!(3)));
+    assert_eq!(
+        attempts(&server).await,
+        [
+            attempt(1, "retry", 429),
+            attempt(2, "retry", 429),
+            attempt(3, "accepted", 201)
+        ]
+    );
+    let seen = twilio.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(
+        seen.iter()
+            .all(|request| request.body == seen[0].body || request.body.contains("ValidityPeriod"))
+    );
+    server.stop().await;
+}
+
+async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: Database) {
+    let twilio = StandIn::start(vec![refused(400, 21_211)]).await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!(
+        (&text["state"], &text["error_code"], &text["attempts"]),
+        (&json!("dead"), &json!(21_211), &json!(1))
+    );
+    assert_eq!(attempts(&server).await, [attempt(1, "permanent", 400)]);
+    let notice = server.only_row("notices").await;
+    assert_eq!((&notice["count"], &notice["resolved_at"]), (&json!(1), &Value::Null));
+    assert!(notice["what_to_do"].as_str().unwrap().len() > 10, "{notice}");
+    assert!(
+        !notice.to_string().contains("4385550177"),
+        "no caller in a notice: {notice}"
+    );
+    // The admin sees both.
+    let (status, list) = server.admin(reqwest::Method::GET, "/admin/v1/notices", None).await;
+    assert_eq!(
+        (status, list["items"].as_array().map(Vec::len)),
+        (StatusCode::OK, Some(1)),
+        "{list}"
+    );
+    let (status, list) = server
+        .admin(reqwest::Method::GET, "/admin/v1/sms-messages?state=dead", None)
+        .await;
+    assert_eq!(
+        (status, list["items"].as_array().map(Vec::len)),
+        (StatusCode::OK, Some(1)),
+        "{list}"
+    );
+    // Time passes and nobody tries again.
+    server.app.clock.step(TimeDelta::hours(1));
+    assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
+    assert_eq!(twilio.seen().len(), 1);
+    server.stop().await;
+}
+
+async fn without_an_account_texts_are_simulated(database: Database) {
+    let server = TestApp::start(database).await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!(text["state"], "simulated");
+    assert!(text["body"].as_str().unwrap().contains("P1"), "{text}");
+    server.stop().await;
+}
+
+async fn a_provider_that_says_nothing_keeps_no_message_waiting(database: Database) {
+    // Connections are made and nobody picks up.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let server = with_twilio(database, &address).start().await;
+    let began = Instant::now();
+    for number in 0..20 {
+        flood(&server, &format!("call-{number}")).await;
+    }
+    // The request to the provider alone may take fifteen seconds.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let texts = server.rows("sms_messages").await;
+    assert_eq!(texts.len(), 20);
+    assert_eq!(
+        having(&texts, "state", "queued").len() + having(&texts, "state", "sending").len(),
+        20
+    );
+    drop(silent);
+    server.stop().await;
+}
+
+async fn a_repeat_and_an_amendment_text_nobody_again(database: Database) {
+    let twilio = StandIn::start(vec![taken()]).await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    for _ in 0..3 {
+        flood(&server, "call-1").await;
+    }
+    let mut amended = report("call-1", "C'est inondé, une urgence!");
+    amended["message"]["timestamp"] = json!(1_900_000_000_000_i64);
+    assert_eq!(server.post_signed(&amended).await.0, StatusCode::OK);
+    settled(&server).await;
+    assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
+    assert_eq!(twilio.seen().len(), 1);
+    assert_eq!(server.counts(["sms_messages", "sms_attempts"]).await, [1, 1]);
+    server.stop().await;
+}
