@@ -28,7 +28,7 @@ use crate::{
         rows::RowSet,
     },
     settings::{Flags, Settings, flags},
-    simulate::{self, SimulateOptions},
+    simulate::{self, SimulateOptions, Summary},
     store::{connect, migrate},
     telemetry,
     webhook::access::DEFAULT_RULEBOOK,
@@ -239,7 +239,9 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
                 name: "ringbook rules import".to_owned(),
                 ..Author::default()
             };
-            let published = match current.head(&rulebook).await? {
+            let head = current.head(&rulebook).await?;
+            let before = head.as_ref().map(|head| head.rulebook.revision());
+            let published = match head {
                 Some(head) => publisher.import(head.rulebook_id, rows, &comment, &author).await,
                 None => {
                     let auth = bootstrap::default_webhook_auth();
@@ -250,7 +252,7 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
                 }
             };
             let published = published.map_err(|error| anyhow!(refusal(&error)))?;
-            print(&format!("`{rulebook}` is at revision {}", published.revision))
+            print(&imported(&rulebook, before, published.revision))
         }
         Rules::Check { folder } => {
             let rows = read_rules(&folder)?;
@@ -269,17 +271,28 @@ fn read_rules(folder: &Path) -> Result<RowSet> {
     files::read_folder(folder).map_err(|faults| anyhow!(listed(&faults)))
 }
 
+/// What an import did.
+fn imported(rulebook: &str, before: Option<i64>, now: i64) -> String {
+    match before {
+        None => format!("`{rulebook}` is new, at revision {now}"),
+        Some(before) if before == now => format!("nothing changed: `{rulebook}` stays at revision {now}"),
+        Some(_) => format!("`{rulebook}` is at revision {now}: the next call uses it"),
+    }
+}
+
 /// Every fault on a line of its own.
 fn listed(faults: &[impl std::fmt::Display]) -> String {
     let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-    format!("the rules have {} faults:{}", faults.len(), lines.concat())
+    let plural = if faults.len() == 1 { "" } else { "s" };
+    format!("the rules have {} fault{plural}:{}", faults.len(), lines.concat())
 }
 
 fn refusal(error: &PublishError) -> String {
     match error {
         PublishError::Faults(faults) => listed(faults),
         PublishError::CasesFailed(cases) => {
-            let mut text = format!("{} cases fail:", cases.len());
+            let plural = if cases.len() == 1 { " fails" } else { "s fail" };
+            let mut text = format!("{} case{plural}:", cases.len());
             for case in cases {
                 for Mismatch { place, expected, got } in &case.mismatches {
                     text.push_str(&format!("\n  {}: {place} should be {expected} and is {got}", case.code));
@@ -308,12 +321,31 @@ async fn simulate(settings: &Settings, how: Simulate) -> Result<()> {
         quiet: how.quiet,
         json,
     };
+    let url = options.url.clone();
     let summary = simulate::run(options).await?;
     print(&if json {
         serde_json::to_string_pretty(&summary)?
     } else {
-        summary.to_string()
-    })
+        summary.to_string().trim_end().to_owned()
+    })?;
+    unanswered(&summary, &url).map_or(Ok(()), |text| Err(anyhow!(text)))
+}
+
+/// What to look at when messages were not answered: a smoke test that saw none of its answers has failed.
+fn unanswered(summary: &Summary, url: &str) -> Option<String> {
+    let lost: u64 = summary.failures.values().sum();
+    let (why, _) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
+    let hint = match why.as_str() {
+        "401" => "; is --secret the rulebook's webhook secret?".to_owned(),
+        "404" => "; does --rulebook name a rulebook of this server?".to_owned(),
+        "429" => "; play fewer a second (--rate), or set RATE_LIMIT_ENABLED=false on the server".to_owned(),
+        "cannot connect" => format!("; is the server running at {url}? (--url)"),
+        _ => String::new(),
+    };
+    Some(format!(
+        "{lost} of {} messages were not answered 2xx{hint}",
+        summary.messages
+    ))
 }
 
 /// Prints for people. A closed pipe is no reason to stop serving.
@@ -356,6 +388,27 @@ mod tests {
         ] {
             assert_eq!(Cli::try_parse_from(line).unwrap().flags.values["listen"], "[::1]:1");
         }
+    }
+
+    #[test]
+    fn a_simulation_without_answers_fails_and_says_what_to_look_at() {
+        let mut summary = Summary {
+            messages: 60,
+            ..Summary::default()
+        };
+        assert_eq!(unanswered(&summary, "http://x"), None);
+        summary.failures.insert("401".to_owned(), 60);
+        let text = unanswered(&summary, "http://x").unwrap();
+        assert!(text.contains("60 of 60") && text.contains("--secret"), "{text}");
+        summary.failures.insert("cannot connect".to_owned(), 61);
+        assert!(unanswered(&summary, "http://x").unwrap().contains("http://x"));
+    }
+
+    #[test]
+    fn an_import_says_whether_anything_changed() {
+        assert!(imported("default", Some(2), 2).contains("nothing changed"));
+        assert!(imported("default", Some(2), 3).contains("revision 3"));
+        assert!(imported("second", None, 1).contains("new"));
     }
 
     #[test]

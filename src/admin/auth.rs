@@ -173,18 +173,25 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
     }
 }
 
+/// 401: what to send, and never what was wrong with what was sent.
+fn unknown_key() -> Problem {
+    let detail = "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired; in Swagger UI, \
+                  press Authorize and paste the key.";
+    Problem::new(Code::Unauthorized, detail)
+}
+
 /// Finds the key by its prefix and compares its hash in constant time.
 async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Problem> {
-    let text = bearer(request).ok_or_else(Problem::unauthorized)?;
-    let prefix = keys::prefix_of(text).ok_or_else(Problem::unauthorized)?;
+    let text = bearer(request).ok_or_else(unknown_key)?;
+    let prefix = keys::prefix_of(text).ok_or_else(unknown_key)?;
     let now = state.clock.now();
     let found = api_keys::by_prefix(state.latest(), &prefix).await?;
     let key = found
         .into_iter()
         .find(|key| keys::matches(&key.hash, text))
         .filter(|key| key.is_valid(now))
-        .ok_or_else(Problem::unauthorized)?;
-    let role = Role::named(&key.role).ok_or_else(Problem::unauthorized)?;
+        .ok_or_else(unknown_key)?;
+    let role = Role::named(&key.role).ok_or_else(unknown_key)?;
     state.last_use.note(&state.db, &key, now);
     Ok(Caller {
         key_id: key.id,

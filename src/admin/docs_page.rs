@@ -54,7 +54,9 @@ fn page() -> String {
         .replacen("<html charset=\"UTF-8\">", "<!DOCTYPE html>\n<html lang=\"en\">", 1)
         .replacen(
             "<title>Swagger UI</title>",
-            "<title>Ringbook</title>\n<link rel=\"icon\" href=\"data:,\">",
+            "<title>Ringbook</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" \
+             href=\"data:,\">\n<style>.swagger-ui .markdown p, .swagger-ui .markdown li, .swagger-ui .renderedMarkdown p, \
+             .swagger-ui .renderedMarkdown li { line-height: 1.7 }</style>",
             1,
         );
     format!("{head}{spec}{tail}")
