@@ -239,18 +239,18 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
                 name: "ringbook rules import".to_owned(),
                 ..Author::default()
             };
-            let published = match current.head(&rulebook).await? {
+            let outcome = match current.head(&rulebook).await? {
                 Some(head) => publisher.import(head.rulebook_id, rows, &comment, &author).await,
                 None => {
                     let auth = bootstrap::default_webhook_auth();
                     publisher
                         .create(&rulebook, rows, auth, &author)
                         .await
-                        .map(|(_, published)| published)
+                        .map(|(_, outcome)| outcome)
                 }
             };
-            let published = published.map_err(|error| anyhow!(refusal(&error)))?;
-            print(&format!("`{rulebook}` is at revision {}", published.revision))
+            let outcome = outcome.map_err(|error| anyhow!(refusal(&error)))?;
+            print(&format!("`{rulebook}` is at revision {}", outcome.revision))
         }
         Rules::Check { folder } => {
             let rows = read_rules(&folder)?;
