@@ -21,6 +21,7 @@ use crate::{
     first_start,
     rulebook::{
         cases::{CaseResult, Mismatch},
+        check::is_rulebook_code,
         compile,
         current::Current,
         files,
@@ -233,6 +234,11 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             rulebook,
             comment,
         } => {
+            if !is_rulebook_code(&rulebook) {
+                return Err(anyhow!(
+                    "`{rulebook}` cannot name a rulebook: 1 to 64 letters, digits, `_`, `-` or `.`"
+                ));
+            }
             let rows = read_rules(&folder)?;
             let (current, publisher) = rules_of(&settings).await?;
             let author = Author {

@@ -11,7 +11,8 @@ use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Fault;
 use crate::rulebook::cases::{CaseResult, Mismatch};
-use crate::rulebook::publish::{Author, ChangeSet, Edit, Expected, PublishError, Published};
+use crate::rulebook::change_set::{ChangeSet, Edit, Expected};
+use crate::rulebook::publish::{Author, PublishError, Published};
 use crate::rulebook::rows::Resource;
 
 /// Publishes one edit, in a task of its own so that nobody hanging up can cut it in two.

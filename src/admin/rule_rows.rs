@@ -19,8 +19,10 @@ use super::publishing::{self, named};
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
 use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::change_set::Edit;
+use crate::rulebook::check::is_rulebook_code;
 use crate::rulebook::current::Loaded;
-use crate::rulebook::publish::{Edit, Published};
+use crate::rulebook::publish::Published;
 use crate::rulebook::rows::{Row, Stored};
 
 /// A kind of row with operations of its own.
@@ -310,9 +312,7 @@ fn has_nul(value: &Value) -> bool {
 
 /// A new code is one that can stand in paths, conditions and file names.
 pub fn check_code(code: &str) -> Result<(), Problem> {
-    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if (1..=64).contains(&code.len()) && code.chars().all(fit) && code.starts_with(|c: char| c.is_ascii_alphanumeric())
-    {
+    if is_rulebook_code(code) {
         return Ok(());
     }
     let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";

@@ -4,7 +4,7 @@
 //! or 428 when an existing row's version is missing, or 412 when it is not the one that stands.
 
 use crate::problem::{Code, FieldFault, Problem};
-use crate::rulebook::publish::Expected;
+use crate::rulebook::change_set::Expected;
 
 /// What a request said about the state it expects.
 #[derive(Debug, Clone, Default)]

@@ -62,6 +62,13 @@ pub fn is_code(code: &str, mixed_case: bool) -> bool {
         && code.chars().all(sound)
 }
 
+/// Whether this can name a rulebook in an address: 1 to 64 letters, digits, `_`, `-` or `.`, a letter or digit first.
+#[must_use]
+pub fn is_rulebook_code(code: &str) -> bool {
+    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    code.len() <= 64 && code.starts_with(|c: char| c.is_ascii_alphanumeric()) && code.chars().all(fit)
+}
+
 impl<'a> Check<'a> {
     pub(super) fn add<R: Row>(&mut self, row: &R, column: &str, problem: &'static str, text: impl Into<String>) {
         self.faults.push(Fault {

@@ -8,6 +8,7 @@
 
 pub mod calendar;
 pub mod cases;
+pub mod change_set;
 pub mod check;
 mod check_people;
 pub mod compile;

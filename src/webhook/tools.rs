@@ -259,7 +259,13 @@ fn script(step: &Step<'_>, tool: &Tool, request: &ToolRequest, decided: &Decided
         .run_tool_script(code, &request.arguments, &decided.extracted, decided.at)
         .map_err(|fault| {
             crate::telemetry::metrics::script_fault();
-            tracing::warn!(script = code, line = fault.line, "tool script failed: {}", fault.text);
+            // The fault's text is not logged: a script may throw what the caller said.
+            tracing::warn!(
+                script = code,
+                line = fault.line,
+                position = fault.position,
+                "tool script failed"
+            );
             "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
         })
 }

@@ -22,6 +22,9 @@ pub async fn keep(
     let body_hash: [u8; 32] = Sha256::digest(&body).into();
     let key = hex::encode(body_hash);
     let tx = store::begin(&intake.db).await?;
+    if intake::head(&tx, access.rulebook_id, None).await?.auth_version != access.auth_version {
+        return Err(TransactError::AccessChanged);
+    }
     let event = NewEvent {
         rulebook_id: access.rulebook_id,
         id: intake.clock.new_id(),

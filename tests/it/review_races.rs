@@ -7,7 +7,8 @@ use reqwest::StatusCode;
 use ringbook::{
     clock::Clock,
     rulebook::{
-        publish::{Author, ChangeSet, Edit, Expected},
+        change_set::{ChangeSet, Edit, Expected},
+        publish::Author,
         rows::Resource,
     },
     store::{begin, intake, rulebooks},

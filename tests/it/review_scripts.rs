@@ -3,7 +3,8 @@
 use reqwest::StatusCode;
 use ringbook::{
     rulebook::{
-        publish::{Author, ChangeSet, Edit, Expected},
+        change_set::{ChangeSet, Edit, Expected},
+        publish::Author,
         rows::Resource,
     },
     store::rulebooks,

@@ -1,0 +1,187 @@
+//! The call: what any message says of it, and what its report says.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{owned, statement};
+
+/// What any message says about its call.
+#[derive(Debug, Clone, Default)]
+pub struct CallTouch<'a> {
+    /// Vapi's id.
+    pub id: &'a str,
+    /// Its state.
+    pub status: &'a str,
+    /// How far along that is.
+    pub status_rank: i64,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended, where the state is that it did.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why it ended.
+    pub ended_reason: Option<&'a str>,
+    /// The caller.
+    pub customer_number: Option<&'a str>,
+    /// The caller's name.
+    pub customer_name: Option<&'a str>,
+    /// The number that was called.
+    pub phone_number: Option<&'a str>,
+    /// The assistant.
+    pub assistant_id: Option<&'a str>,
+}
+
+/// Makes the call known, or moves its state forward; never back. Holds its row until the transaction ends. False when
+/// the caller was erased, be it just now by another.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn touch_call(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call: &CallTouch<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    const SQL: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
+        customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
+        ON CONFLICT (rulebook_id, id) DO UPDATE SET \
+        status = CASE WHEN (excluded.status_rank, excluded.status) > (calls.status_rank, calls.status) \
+            THEN excluded.status ELSE calls.status END, \
+        status_rank = CASE WHEN excluded.status_rank > calls.status_rank THEN excluded.status_rank ELSE calls.status_rank END, \
+        started_at = coalesce(calls.started_at, excluded.started_at), \
+        ended_at = coalesce(calls.ended_at, excluded.ended_at), \
+        ended_reason = coalesce(calls.ended_reason, excluded.ended_reason), \
+        customer_number = coalesce(calls.customer_number, excluded.customer_number), \
+        customer_name = coalesce(calls.customer_name, excluded.customer_name), \
+        phone_number = coalesce(calls.phone_number, excluded.phone_number), \
+        assistant_id = coalesce(calls.assistant_id, excluded.assistant_id), \
+        updated_at = excluded.updated_at \
+        WHERE calls.erased_at IS NULL";
+    let values: [Bind; 12] = [
+        rulebook_id.into(),
+        call.id.into(),
+        call.status.into(),
+        call.status_rank.into(),
+        call.started_at.into(),
+        call.ended_at.into(),
+        owned(call.ended_reason),
+        owned(call.customer_number),
+        owned(call.customer_name),
+        owned(call.phone_number),
+        owned(call.assistant_id),
+        now.into(),
+    ];
+    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+}
+
+/// What a report says of its call.
+#[derive(Debug, Clone, Default)]
+pub struct ReportedCall<'a> {
+    /// What every message says.
+    pub touch: CallTouch<'a>,
+    /// How long it took.
+    pub duration_ms: Option<i64>,
+    /// Vapi's summary.
+    pub summary: Option<&'a str>,
+    /// Where the recording lies.
+    pub recording_url: Option<&'a str>,
+    /// What it cost, in millionths of a dollar.
+    pub cost_micros: Option<i64>,
+    /// Where the work is.
+    pub address: Option<&'a str>,
+    /// The city.
+    pub city: Option<&'a str>,
+    /// The postal code.
+    pub postal_code: Option<&'a str>,
+    /// The service decided on.
+    pub service: Option<&'a str>,
+    /// The caller's language.
+    pub language: Option<&'a str>,
+    /// Vapi's analysis.
+    pub analysis: Option<&'a Value>,
+    /// When the report was made; of several the last one stands.
+    pub report_at: DateTime<Utc>,
+    /// SHA-256 of its body, which breaks ties.
+    pub report_hash: [u8; 32],
+}
+
+/// Fills the call from its report, unless a later report stands or the caller was erased; whether it did.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn record_report(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call: &ReportedCall<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    const SQL: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
+        customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at, duration_ms, summary, \
+        recording_url, cost_micros, address, city, postal_code, service, language, analysis, report_at, report_hash) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+        $22, $23, $24) \
+        ON CONFLICT (rulebook_id, id) DO UPDATE SET status = excluded.status, status_rank = excluded.status_rank, \
+        started_at = coalesce(excluded.started_at, calls.started_at), ended_at = coalesce(excluded.ended_at, calls.ended_at), \
+        ended_reason = coalesce(excluded.ended_reason, calls.ended_reason), \
+        customer_number = coalesce(excluded.customer_number, calls.customer_number), \
+        customer_name = coalesce(excluded.customer_name, calls.customer_name), \
+        phone_number = coalesce(excluded.phone_number, calls.phone_number), \
+        assistant_id = coalesce(excluded.assistant_id, calls.assistant_id), updated_at = excluded.updated_at, \
+        duration_ms = excluded.duration_ms, summary = excluded.summary, recording_url = excluded.recording_url, \
+        cost_micros = excluded.cost_micros, address = excluded.address, city = excluded.city, \
+        postal_code = excluded.postal_code, service = excluded.service, language = excluded.language, \
+        analysis = excluded.analysis, report_at = excluded.report_at, report_hash = excluded.report_hash \
+        WHERE calls.erased_at IS NULL AND (calls.report_at IS NULL \
+        OR (excluded.report_at, excluded.report_hash) > (calls.report_at, calls.report_hash))";
+    let touch = &call.touch;
+    let values: [Bind; 24] = [
+        rulebook_id.into(),
+        touch.id.into(),
+        touch.status.into(),
+        touch.status_rank.into(),
+        touch.started_at.into(),
+        touch.ended_at.into(),
+        owned(touch.ended_reason),
+        owned(touch.customer_number),
+        owned(touch.customer_name),
+        owned(touch.phone_number),
+        owned(touch.assistant_id),
+        now.into(),
+        call.duration_ms.into(),
+        owned(call.summary),
+        owned(call.recording_url),
+        call.cost_micros.into(),
+        owned(call.address),
+        owned(call.city),
+        owned(call.postal_code),
+        owned(call.service),
+        owned(call.language),
+        call.analysis.cloned().into(),
+        call.report_at.into(),
+        call.report_hash.to_vec().into(),
+    ];
+    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+}
+
+/// Makes a decision the last quote spoken in its call.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn pin_quote(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    decision_id: Uuid,
+) -> Result<(), DbErr> {
+    const SQL: &str =
+        "UPDATE calls SET quote_decision_id = $3 WHERE rulebook_id = $1 AND id = $2 AND erased_at IS NULL";
+    tx.execute_raw(statement(
+        tx,
+        SQL,
+        [rulebook_id.into(), call_id.into(), decision_id.into()],
+    ))
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! What a call leaves for a person to do.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
+use uuid::Uuid;
+
+use super::{owned, statement};
+
+/// What is known of a lead; what is none leaves what stands.
+#[derive(Debug, Clone, Default)]
+pub struct LeadPart<'a> {
+    /// The caller's name.
+    pub customer_name: Option<&'a str>,
+    /// Where to call back.
+    pub customer_number: Option<&'a str>,
+    /// The caller's email.
+    pub customer_email: Option<&'a str>,
+    /// Where the work is.
+    pub address: Option<&'a str>,
+    /// The city.
+    pub city: Option<&'a str>,
+    /// The postal code.
+    pub postal_code: Option<&'a str>,
+    /// What is wrong.
+    pub problem: Option<&'a str>,
+    /// The service.
+    pub service: Option<&'a str>,
+    /// The service area.
+    pub area: Option<&'a str>,
+    /// The currency of the prices.
+    pub currency: Option<&'a str>,
+    /// Lowest price in minor units.
+    pub price_from: Option<i64>,
+    /// Highest price in minor units.
+    pub price_to: Option<i64>,
+    /// The revision that made the price.
+    pub quote_revision: Option<i64>,
+    /// The priority.
+    pub priority: Option<&'a str>,
+    /// Seconds within which somebody should call back.
+    pub sla_seconds: Option<i64>,
+    /// When that is over.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When the caller would like us to come.
+    pub wanted_slot: Option<&'a str>,
+    /// The decision behind it.
+    pub decision_id: Option<Uuid>,
+    /// The quote that the caller heard.
+    pub quote_decision_id: Option<Uuid>,
+}
+
+/// Makes the call's lead, or adds to it.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn upsert_lead(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    id: Uuid,
+    call_id: &str,
+    lead: &LeadPart<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
+        address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \
+        sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+        $23, $23) \
+        ON CONFLICT (rulebook_id, call_id) DO UPDATE SET \
+        customer_name = coalesce(excluded.customer_name, leads.customer_name), \
+        customer_number = coalesce(excluded.customer_number, leads.customer_number), \
+        customer_email = coalesce(excluded.customer_email, leads.customer_email), \
+        address = coalesce(excluded.address, leads.address), city = coalesce(excluded.city, leads.city), \
+        postal_code = coalesce(excluded.postal_code, leads.postal_code), \
+        problem = coalesce(excluded.problem, leads.problem), service = coalesce(excluded.service, leads.service), \
+        area = coalesce(excluded.area, leads.area), currency = coalesce(excluded.currency, leads.currency), \
+        price_from = coalesce(excluded.price_from, leads.price_from), \
+        price_to = coalesce(excluded.price_to, leads.price_to), \
+        quote_revision = coalesce(excluded.quote_revision, leads.quote_revision), \
+        priority = coalesce(excluded.priority, leads.priority), \
+        sla_seconds = coalesce(excluded.sla_seconds, leads.sla_seconds), \
+        due_at = coalesce(excluded.due_at, leads.due_at), \
+        wanted_slot = coalesce(excluded.wanted_slot, leads.wanted_slot), \
+        decision_id = coalesce(excluded.decision_id, leads.decision_id), \
+        quote_decision_id = coalesce(excluded.quote_decision_id, leads.quote_decision_id), \
+        updated_at = excluded.updated_at \
+        WHERE leads.erased_at IS NULL";
+    let values: [Bind; 23] = [
+        rulebook_id.into(),
+        id.into(),
+        call_id.into(),
+        owned(lead.customer_name),
+        owned(lead.customer_number),
+        owned(lead.customer_email),
+        owned(lead.address),
+        owned(lead.city),
+        owned(lead.postal_code),
+        owned(lead.problem),
+        owned(lead.service),
+        owned(lead.area),
+        owned(lead.currency),
+        lead.price_from.into(),
+        lead.price_to.into(),
+        lead.quote_revision.into(),
+        owned(lead.priority),
+        lead.sla_seconds.into(),
+        lead.due_at.into(),
+        owned(lead.wanted_slot),
+        lead.decision_id.into(),
+        lead.quote_decision_id.into(),
+        now.into(),
+    ];
+    tx.execute_raw(statement(tx, SQL, values)).await?;
+    Ok(())
+}
+
+/// Adds to the call's lead what it lacks of the caller; what stands stays.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn fill_lead(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    lead: &LeadPart<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "UPDATE leads SET customer_name = coalesce(customer_name, $3), \
+        customer_number = coalesce(customer_number, $4), customer_email = coalesce(customer_email, $5), \
+        address = coalesce(address, $6), city = coalesce(city, $7), postal_code = coalesce(postal_code, $8), \
+        problem = coalesce(problem, $9), updated_at = $10 \
+        WHERE rulebook_id = $1 AND call_id = $2 AND erased_at IS NULL";
+    let values: [Bind; 10] = [
+        rulebook_id.into(),
+        call_id.into(),
+        owned(lead.customer_name),
+        owned(lead.customer_number),
+        owned(lead.customer_email),
+        owned(lead.address),
+        owned(lead.city),
+        owned(lead.postal_code),
+        owned(lead.problem),
+        now.into(),
+    ];
+    tx.execute_raw(statement(tx, SQL, values)).await?;
+    Ok(())
+}

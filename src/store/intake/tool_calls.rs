@@ -1,0 +1,87 @@
+//! What the assistant asked of us, once each.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{owned, statement};
+
+/// What a tool call is recorded with.
+#[derive(Debug, Clone)]
+pub struct NewToolCall<'a> {
+    /// The rulebook.
+    pub rulebook_id: Uuid,
+    /// Its id.
+    pub id: Uuid,
+    /// Vapi's id of it.
+    pub tool_call_id: &'a str,
+    /// The call.
+    pub call_id: Option<&'a str>,
+    /// The message that asked for it.
+    pub event_id: Uuid,
+    /// The tool's name.
+    pub name: &'a str,
+    /// Its arguments.
+    pub arguments: &'a Value,
+    /// What came out.
+    pub result: Result<&'a str, &'a str>,
+    /// How long it took.
+    pub duration_us: i64,
+    /// The decision behind it.
+    pub decision_id: Option<Uuid>,
+    /// When.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Keeps a tool call; false when it is there already.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn insert_tool_call(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<bool, DbErr> {
+    const SQL: &str = "INSERT INTO tool_calls (rulebook_id, id, tool_call_id, call_id, event_id, name, arguments, result, \
+        error, ok, duration_us, decision_id, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+        ON CONFLICT (rulebook_id, coalesce(call_id, ''), tool_call_id) DO NOTHING";
+    let values: [Bind; 13] = [
+        tool.rulebook_id.into(),
+        tool.id.into(),
+        tool.tool_call_id.into(),
+        owned(tool.call_id),
+        tool.event_id.into(),
+        tool.name.into(),
+        tool.arguments.clone().into(),
+        owned(tool.result.ok()),
+        owned(tool.result.err()),
+        tool.result.is_ok().into(),
+        tool.duration_us.into(),
+        tool.decision_id.into(),
+        tool.created_at.into(),
+    ];
+    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+}
+
+/// What a tool call answered before, if it was made before.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stored_tool_result(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: Option<&str>,
+    tool_call_id: &str,
+) -> Result<Option<Result<String, String>>, DbErr> {
+    const SQL: &str = "SELECT result, error FROM tool_calls \
+        WHERE rulebook_id = $1 AND coalesce(call_id, '') = $2 AND tool_call_id = $3";
+    let values: [Bind; 3] = [
+        rulebook_id.into(),
+        call_id.unwrap_or_default().into(),
+        tool_call_id.into(),
+    ];
+    let Some(row) = tx.query_one_raw(statement(tx, SQL, values)).await? else {
+        return Ok(None);
+    };
+    let result: Option<String> = row.try_get("", "result")?;
+    let error: Option<String> = row.try_get("", "error")?;
+    Ok(Some(result.ok_or_else(|| error.unwrap_or_default())))
+}

@@ -1,0 +1,71 @@
+//! What was said: live turns, and the report's in their place.
+
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr, Value as Bind};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::statement;
+
+/// Puts the report's turns, a JSON array of `{seq, role, text, offset_ms}` numbered from 0, in the place of what stood
+/// there. The caller holds the call's row. A turn that stands is overwritten, not taken away and put back, so that
+/// PostgreSQL can do it in one statement.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn replace_turns(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    turns: Value,
+) -> Result<(), DbErr> {
+    const POSTGRES: &str = "WITH gone AS (DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2 \
+        AND (origin = 'live' OR seq >= jsonb_array_length($3))) \
+        INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
+        SELECT $1, $2, 'report', t.seq, t.role, t.text, t.offset_ms \
+        FROM jsonb_to_recordset($3) AS t (seq bigint, role text, text text, offset_ms bigint) \
+        ON CONFLICT (rulebook_id, call_id, origin, seq) DO UPDATE SET role = excluded.role, text = excluded.text, \
+        offset_ms = excluded.offset_ms";
+    const DELETE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2";
+    const SQLITE: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
+        SELECT $1, $2, 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', t.value ->> 'offset_ms' \
+        FROM json_each($3) AS t";
+    let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
+    } else {
+        tx.execute_raw(statement(tx, DELETE, [rulebook_id.into(), call_id.into()]))
+            .await?;
+        SQLITE
+    };
+    tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), turns.into()]))
+        .await?;
+    Ok(())
+}
+
+/// Keeps one turn heard live, once, unless the report's turns stand. The caller holds the call's row.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn add_live_turn(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    seq: i64,
+    role: &str,
+    text: &str,
+    offset_ms: Option<i64>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
+        SELECT c.rulebook_id, c.id, 'live', $3, $4, $5, $6 FROM calls c \
+        WHERE c.rulebook_id = $1 AND c.id = $2 AND c.report_at IS NULL AND c.erased_at IS NULL \
+        ON CONFLICT (rulebook_id, call_id, origin, seq) DO NOTHING";
+    let values: [Bind; 6] = [
+        rulebook_id.into(),
+        call_id.into(),
+        seq.into(),
+        role.into(),
+        text.into(),
+        offset_ms.into(),
+    ];
+    tx.execute_raw(statement(tx, SQL, values)).await?;
+    Ok(())
+}
