@@ -1,8 +1,9 @@
 # make test    sets up what is missing (a private PostgreSQL) and runs everything
 # make verify  runs the slower proofs in scripts/verify/ against a release build
+# make bench   measures: the report path against the database alone, and a decision
 # make run     starts the server
 
-.PHONY: run test verify
+.PHONY: run test verify bench
 
 run:
 	cargo run --release
@@ -12,3 +13,6 @@ test:
 
 verify:
 	scripts/with-postgres.sh scripts/verify.sh
+
+bench:
+	scripts/bench.sh

@@ -4,7 +4,7 @@
 # In: PostgreSQL's programs, wherever they are (installed by apt on bare Debian when there are none).
 # Out: TEST_POSTGRES_URL for the command; the cluster is always stopped and removed. A TEST_POSTGRES_URL that is
 # already set is used as it is. Where no PostgreSQL can be had, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and
-# this script says so.
+# this script says so. RINGBOOK_POSTGRES_DURABLE=1 makes it wait for the disk, as in production: for benchmarks.
 set -euo pipefail
 
 say() { printf '== %s\n' "$*" >&2; }
@@ -89,9 +89,14 @@ started=no
 for _ in 1 2 3 4 5 6 7 8; do
     port=$((20000 + (RANDOM * 32768 + RANDOM) % 40000))
     is_free "$port" || continue
-    # The data lives as long as the tests: nothing is won by waiting for the disk.
-    options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c fsync=off"
-    options="$options -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB"
+    options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300"
+    if [ "${RINGBOOK_POSTGRES_DURABLE:-0}" = 1 ]; then
+        # No checkpoint that is forced by size falls into one measurement and not into another.
+        options="$options -c shared_buffers=256MB -c max_wal_size=4GB -c checkpoint_timeout=15min"
+    else
+        # The data lives as long as the tests: nothing is won by waiting for the disk.
+        options="$options -c fsync=off -c full_page_writes=off -c shared_buffers=64MB"
+    fi
     if cluster "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w -t 60 start >/dev/null </dev/null; then
         started=yes
         break

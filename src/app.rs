@@ -3,7 +3,7 @@
 //! In: the settings and a clock. Out: an [`App`] with its pools open and its schema current, whose [`routes`] are the
 //! whole map of addresses on one page, served by [`App::serve`] until it is told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
@@ -70,7 +70,7 @@ pub enum AppError {
     #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -169,10 +169,7 @@ impl App {
     /// # Errors
     /// When it is taken or not ours.
     pub async fn listen(&self) -> Result<TcpListener, AppError> {
-        let address = self.settings.listen;
-        TcpListener::bind(address)
-            .await
-            .map_err(|source| AppError::Listen { address, source })
+        listen(self.settings.listen).await
     }
 
     /// Serves until `stop` resolves, then lets requests and tasks end and closes the database.
@@ -201,6 +198,16 @@ impl App {
         }
         outcome.map_err(AppError::Serve)
     }
+}
+
+/// Takes an address.
+///
+/// # Errors
+/// When it is taken or not ours.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| AppError::Listen { address, source })
 }
 
 /// That the default rulebook's head can decide.

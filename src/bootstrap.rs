@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -69,10 +71,15 @@ pub async fn first_start(
     clock: &Clock,
 ) -> Result<NewSecrets, BootstrapError> {
     let rulebook_id = default_rulebook(db, publisher).await?;
-    Ok(NewSecrets {
-        admin_key: admin_key(settings, db, clock).await?,
-        vapi_secret: webhook_secret(settings, db, key, clock, rulebook_id).await?,
-    })
+    let tx = store::begin(db).await?;
+    // Instances that start together come here one after the other; whoever is interrupted leaves nothing behind.
+    rulebooks::locked_head(&tx, rulebook_id).await?;
+    let new = NewSecrets {
+        admin_key: admin_key(settings, &tx, clock).await?,
+        vapi_secret: webhook_secret(settings, &tx, key, clock, rulebook_id).await?,
+    };
+    tx.commit().await?;
+    Ok(new)
 }
 
 /// How a new rulebook's webhooks are verified until somebody narrows it.
@@ -112,7 +119,7 @@ async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
 
 async fn admin_key(
     settings: &Settings,
-    db: &DatabaseConnection,
+    tx: &DatabaseTransaction,
     clock: &Clock,
 ) -> Result<Option<Secret>, BootstrapError> {
     let (key, shown) = match &settings.admin_key {
@@ -120,7 +127,7 @@ async fn admin_key(
             NewKey::given(given.expose()).ok_or(BootstrapError::UnusableAdminKey)?,
             false,
         ),
-        None if api_keys::any(db).await? => return Ok(None),
+        None if api_keys::any(tx).await? => return Ok(None),
         None => (NewKey::random()?, true),
     };
     let row = api_keys::ActiveModel {
@@ -138,37 +145,38 @@ async fn admin_key(
     let once = sea_orm::sea_query::OnConflict::column(api_keys::Column::Hash)
         .do_nothing()
         .to_owned();
-    let tx = store::begin(db).await?;
     api_keys::Entity::insert(row)
         .on_conflict(once)
-        .exec_without_returning(&tx)
+        .exec_without_returning(tx)
         .await?;
-    tx.commit().await?;
     Ok(shown.then(|| Secret::new(key.text)))
 }
 
 async fn webhook_secret(
     settings: &Settings,
-    db: &DatabaseConnection,
+    tx: &DatabaseTransaction,
     key: &SecretKey,
     clock: &Clock,
     rulebook_id: Uuid,
 ) -> Result<Option<Secret>, BootstrapError> {
-    if settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &["webhook"]).await?.is_empty() {
+    let stored = secrets::active(tx, rulebook_id, &[secrets::WEBHOOK]).await?;
+    // Better said now than with every message: another key sealed them.
+    for row in &stored {
+        key.open(rulebook_id, row.id, &row.sealed)?;
+    }
+    if settings.vapi_secret.is_some() || !stored.is_empty() {
         return Ok(None);
     }
     let secret = hex::encode(keys::random::<32>()?);
     let id = clock.new_id();
-    let row = secrets::ActiveModel {
-        rulebook_id: Set(rulebook_id),
-        id: Set(id),
-        purpose: Set("webhook".to_owned()),
-        sealed: Set(key.seal(rulebook_id, id, secret.as_bytes())?),
-        created_at: Set(clock.now()),
-        retired_at: Set(None),
+    let new = secrets::Model {
+        rulebook_id,
+        id,
+        purpose: secrets::WEBHOOK.to_owned(),
+        sealed: key.seal(rulebook_id, id, secret.as_bytes())?,
+        created_at: clock.now(),
+        retired_at: None,
     };
-    let tx = store::begin(db).await?;
-    secrets::Entity::insert(row).exec_without_returning(&tx).await?;
-    tx.commit().await?;
+    secrets::add(tx, new).await?;
     Ok(Some(Secret::new(secret)))
 }

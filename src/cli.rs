@@ -15,19 +15,21 @@ use tokio::signal;
 
 use crate::{
     admin,
-    app::App,
+    app::{self, App},
     bootstrap,
     clock::Clock,
     first_start,
     rulebook::{
         cases::{CaseResult, Mismatch},
-        compile, files,
-        publish::{Author, PublishError},
+        compile,
+        current::Current,
+        files,
+        publish::{Author, PublishError, Publisher},
         rows::RowSet,
     },
     settings::{Flags, Settings, flags},
     simulate::{self, SimulateOptions},
-    store::migrate,
+    store::{connect, migrate},
     telemetry,
     webhook::access::DEFAULT_RULEBOOK,
 };
@@ -163,12 +165,16 @@ pub async fn run(cli: Cli) -> Result<()> {
 }
 
 async fn serve(settings: Settings) -> Result<()> {
-    let stop = stop_signal()?;
+    let mut stop = Box::pin(stop_signal()?);
     for warning in first_start::warnings(&settings) {
         tracing::warn!("{warning}");
     }
-    let app = App::start(settings, Clock::system()).await?;
-    let listener = app.listen().await?;
+    // The address before anything else: a first start that cannot have it must not make keys that nobody gets to see.
+    let listener = app::listen(settings.listen).await?;
+    let app = tokio::select! {
+        app = App::start(settings, Clock::system()) => app?,
+        () = &mut stop => return Ok(()),
+    };
     let listening = listener.local_addr().context("the listener has no address")?;
     print(&first_start::welcome(&app.settings, listening, &app.new_secrets))?;
     app.serve(listener, stop).await?;
@@ -199,11 +205,20 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
     print(&lines.join("\n"))
 }
 
+/// What reads and publishes rules. Not a whole [`App`], which would make the first start's keys where nobody sees them.
+async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
+    migrate::up(&settings.database).await?;
+    let db = connect::open(&settings.database, None).await?;
+    let current = Current::new(db.read, db.write.clone());
+    let publisher = Publisher::new(db.write, current.clone(), Clock::system());
+    Ok((current, publisher))
+}
+
 async fn rules(settings: Settings, way: Rules) -> Result<()> {
     match way {
         Rules::Export { folder, rulebook } => {
-            let app = App::start(settings, Clock::system()).await?;
-            let head = app.current.head(&rulebook).await?;
+            let (current, _) = rules_of(&settings).await?;
+            let head = current.head(&rulebook).await?;
             let head = head.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
             files::write_folder(head.rulebook.rows(), &folder)
                 .with_context(|| format!("cannot write {}", folder.display()))?;
@@ -219,16 +234,16 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             comment,
         } => {
             let rows = read_rules(&folder)?;
-            let app = App::start(settings, Clock::system()).await?;
+            let (current, publisher) = rules_of(&settings).await?;
             let author = Author {
                 name: "ringbook rules import".to_owned(),
                 ..Author::default()
             };
-            let published = match app.current.head(&rulebook).await? {
-                Some(head) => app.publisher.import(head.rulebook_id, rows, &comment, &author).await,
+            let published = match current.head(&rulebook).await? {
+                Some(head) => publisher.import(head.rulebook_id, rows, &comment, &author).await,
                 None => {
                     let auth = bootstrap::default_webhook_auth();
-                    app.publisher
+                    publisher
                         .create(&rulebook, rows, auth, &author)
                         .await
                         .map(|(_, published)| published)

@@ -65,16 +65,9 @@ impl SecretKey {
                 text
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let text = hex::encode(random::<32>()?);
-                let mut options = std::fs::OpenOptions::new();
-                options.write(true).create_new(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                let mut file = options.open(path).map_err(failed)?;
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(failed)?;
-                text
+                make(path, &hex::encode(random::<32>()?)).map_err(failed)?;
+                // Ours, or that of another instance that was first.
+                std::fs::read_to_string(path).map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
         };
@@ -116,6 +109,31 @@ impl SecretKey {
                 },
             )
             .map_err(|_| KeyError::DoesNotOpen)
+    }
+}
+
+/// Makes the key file, whole or not at all: it is written under another name and then linked to its own, unless another
+/// instance was first.
+fn make(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(
+        ".{}.new",
+        hex::encode(random::<8>().map_err(std::io::Error::other)?)
+    ));
+    let draft = PathBuf::from(draft);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    let linked = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
     }
 }
 
@@ -167,7 +185,28 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "a draft is left over"
+        );
         std::fs::write(&path, "not a key").unwrap();
         assert!(matches!(SecretKey::from_file(&path), Err(KeyError::Malformed(_))));
+    }
+
+    #[test]
+    fn instances_that_start_together_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ringbook.key");
+        let keys: Vec<SecretKey> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| SecretKey::from_file(&path).unwrap()))
+                .collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        let sealed = keys[0].seal(Uuid::nil(), Uuid::nil(), b"x").unwrap();
+        for key in keys {
+            assert_eq!(key.open(Uuid::nil(), Uuid::nil(), &sealed).unwrap(), b"x");
+        }
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use moka::future::Cache;
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect, TransactionTrait};
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::compile::{self, Rulebook};
@@ -156,10 +156,8 @@ impl Current {
         if exists.is_none() {
             return Ok(None);
         }
-        // Rows of a revision never change once it is there, so several statements see one state.
-        let snapshot = db.begin().await?;
-        let rows = rules::load(&snapshot, rulebook_id, revision).await?;
-        snapshot.commit().await?;
-        Ok(Some(rows))
+        // Rows of a revision never change once it is there, so several statements see one state without a transaction,
+        // whose beginning a client that hangs up could cut short.
+        rules::load(db, rulebook_id, revision).await.map(Some)
     }
 }

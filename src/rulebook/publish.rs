@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
-    QueryFilter, QuerySelect,
+    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+    QuerySelect,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -294,7 +293,7 @@ impl Publisher {
             }
             let rulebook = checked(rows, head + 1, Some(Arc::clone(&base))).await?;
             let tx = store::begin(&self.db).await?;
-            if locked_head(&tx, rulebook_id).await? != Some(head) {
+            if rulebooks::locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
                 continue;
             }
@@ -374,18 +373,6 @@ async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>,
         .into_tuple::<i64>()
         .one(db)
         .await
-}
-
-/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
-async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
-    use sea_orm::ConnectionTrait;
-    let mut query = rulebooks::Entity::find_by_id(rulebook_id)
-        .select_only()
-        .column(rulebooks::Column::HeadRevision);
-    if tx.get_database_backend() == DatabaseBackend::Postgres {
-        query = query.lock(LockType::Update);
-    }
-    query.into_tuple::<i64>().one(tx).await
 }
 
 /// Compiled, and every case green.

@@ -85,12 +85,12 @@ mod tests {
 
     #[test]
     fn the_sample_compiles_and_its_cases_pass() {
-        assert!(pass(&super::files()) >= 30);
+        assert!(pass(&files()) >= 30);
     }
 
     #[test]
     fn the_sample_decides_to_the_cent() {
-        let mut files = super::files();
+        let mut files = files();
         files.insert(
             "cases.toml".to_owned(),
             include_str!("../../tests/data/sample/cases.toml").to_owned(),

@@ -5,23 +5,19 @@
 //! hangs up cancels the future and a cancelled `begin` can leave a pooled PostgreSQL connection unusable.
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
 };
 
-/// Begins a transaction: READ COMMITTED on PostgreSQL, IMMEDIATE on SQLite (a deferred one that reads before it writes
-/// fails at once when another has written in between).
+/// Begins a transaction: IMMEDIATE on SQLite (a deferred one that reads before it writes fails at once when another has
+/// written in between). On PostgreSQL the connection itself says READ COMMITTED (`connect.rs`): said here, it would cost
+/// every message a round trip.
 #[expect(clippy::disallowed_methods, reason = "the one opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = match db.get_database_backend() {
-        DbBackend::Sqlite => TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        },
-        _ => TransactionOptions {
-            isolation_level: Some(IsolationLevel::ReadCommitted),
-            ..TransactionOptions::default()
-        },
+    let sqlite = db.get_database_backend() == DbBackend::Sqlite;
+    let options = TransactionOptions {
+        sqlite_transaction_mode: sqlite.then_some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
     };
     db.begin_with_options(options).await
 }

@@ -123,6 +123,7 @@ fn postgres(options: &mut ConnectOptions, usage: Use) {
     options.set_application_name("ringbook");
     options.map_sqlx_postgres_opts(move |postgres| {
         postgres.options([
+            ("default_transaction_isolation", "read committed".to_owned()),
             ("statement_timeout", statement_ms.to_string()),
             ("lock_timeout", lock_ms.to_string()),
             ("idle_in_transaction_session_timeout", "10000".to_owned()),

@@ -223,7 +223,8 @@ pub struct CallTouch<'a> {
     pub assistant_id: Option<&'a str>,
 }
 
-/// Makes the call known, or moves its state forward; never back. Holds its row until the transaction ends.
+/// Makes the call known, or moves its state forward; never back. Holds its row until the transaction ends. False when
+/// the caller was erased, be it just now by another.
 ///
 /// # Errors
 /// When the database does not take it.
@@ -232,7 +233,7 @@ pub async fn touch_call(
     rulebook_id: Uuid,
     call: &CallTouch<'_>,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
         customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
@@ -263,8 +264,7 @@ pub async fn touch_call(
         owned(call.assistant_id),
         now.into(),
     ];
-    tx.execute_raw(statement(tx, SQL, values)).await?;
-    Ok(())
+    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
 /// What a report says of its call.
@@ -356,7 +356,9 @@ pub async fn record_report(
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// Puts the report's turns, a JSON array of `{seq, role, text, offset_ms}`, in the place of what stood there.
+/// Puts the report's turns, a JSON array of `{seq, role, text, offset_ms}` numbered from 0, in the place of what stood
+/// there. The caller holds the call's row. A turn that stands is overwritten, not taken away and put back, so that
+/// PostgreSQL can do it in one statement.
 ///
 /// # Errors
 /// When the database does not take it.
@@ -365,28 +367,27 @@ pub async fn replace_turns(
     rulebook_id: Uuid,
     call_id: &str,
     turns: Value,
-    had_turns: bool,
 ) -> Result<(), DbErr> {
-    const DELETE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2";
-    const POSTGRES: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
+    const POSTGRES: &str = "WITH gone AS (DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2 \
+        AND (origin = 'live' OR seq >= jsonb_array_length($3))) \
+        INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
         SELECT $1, $2, 'report', t.seq, t.role, t.text, t.offset_ms \
-        FROM jsonb_to_recordset($3) AS t (seq bigint, role text, text text, offset_ms bigint)";
+        FROM jsonb_to_recordset($3) AS t (seq bigint, role text, text text, offset_ms bigint) \
+        ON CONFLICT (rulebook_id, call_id, origin, seq) DO UPDATE SET role = excluded.role, text = excluded.text, \
+        offset_ms = excluded.offset_ms";
+    const DELETE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2";
     const SQLITE: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
         SELECT $1, $2, 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', t.value ->> 'offset_ms' \
         FROM json_each($3) AS t";
-    if had_turns {
+    let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
+    } else {
         tx.execute_raw(statement(tx, DELETE, [rulebook_id.into(), call_id.into()]))
             .await?;
-    }
-    if turns.as_array().is_some_and(|turns| !turns.is_empty()) {
-        let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
-            POSTGRES
-        } else {
-            SQLITE
-        };
-        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), turns.into()]))
-            .await?;
-    }
+        SQLITE
+    };
+    tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), turns.into()]))
+        .await?;
     Ok(())
 }
 
@@ -737,32 +738,33 @@ pub async fn erase_call(
     call_id: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    const STATEMENTS: &[&str] = &[
+    // The call's row first: whoever else writes about the call holds it, so the erasure sees all that they wrote.
+    const DATED: [&str; 3] = [
         "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at, erased_at) \
          VALUES ($1, $2, 'ended', 6, $3, $3, $3) \
          ON CONFLICT (rulebook_id, id) DO UPDATE SET summary = NULL, recording_url = NULL, customer_number = NULL, \
          customer_name = NULL, address = NULL, city = NULL, postal_code = NULL, analysis = NULL, updated_at = $3, \
          erased_at = $3",
-        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2",
-        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2",
-        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE leads SET customer_name = NULL, customer_number = NULL, customer_email = NULL, address = NULL, \
          city = NULL, postal_code = NULL, problem = NULL, wanted_slot = NULL, erased_at = $3, updated_at = $3 \
          WHERE rulebook_id = $1 AND call_id = $2",
-        "UPDATE sms_messages SET body = '', state = CASE WHEN state = 'queued' THEN 'dead' ELSE state END, \
-         error = CASE WHEN state = 'queued' THEN 'the caller was erased' ELSE error END, updated_at = $3 \
+        "UPDATE sms_messages SET body = '', state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
+         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END, updated_at = $3 \
          WHERE rulebook_id = $1 AND call_id = $2",
+    ];
+    const PLAIN: [&str; 4] = [
+        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2",
+        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2",
+        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
-    for sql in STATEMENTS {
-        let whose = [rulebook_id.into(), call_id.into()];
-        let statement = if sql.contains("$3") {
-            let [rulebook_id, call_id] = whose;
-            statement(tx, sql, [rulebook_id, call_id, now.into()])
-        } else {
-            statement(tx, sql, whose)
-        };
-        tx.execute_raw(statement).await?;
+    for sql in DATED {
+        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), now.into()]))
+            .await?;
+    }
+    for sql in PLAIN {
+        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into()]))
+            .await?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! One business: its code, its head revision and how its webhooks are verified.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, LockType};
+use sea_orm::{DatabaseBackend, DatabaseTransaction, QuerySelect as _};
 
 /// A row of `rulebooks`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -21,3 +23,42 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway. NO KEY UPDATE,
+/// because every message holds a key share of this row through its foreign keys: FOR UPDATE would wait for all of them.
+pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
+    let mut query = Entity::find_by_id(rulebook_id)
+        .select_only()
+        .column(Column::HeadRevision);
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        query = query.lock(LockType::NoKeyUpdate);
+    }
+    query.into_tuple::<i64>().one(tx).await
+}
+
+/// Says that the webhook's settings or secrets changed: what was verified before is verified again, on every instance.
+pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::AuthVersion, Expr::col(Column::AuthVersion).add(1))
+        .filter(Column::Id.eq(rulebook_id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Replaces the webhook's settings, a serialized `WebhookAuth`, if they are still at `version`; whether they were.
+pub async fn set_webhook_auth(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    version: i64,
+    auth: Json,
+) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::WebhookAuth, Expr::value(auth))
+        .col_expr(Column::AuthVersion, Expr::value(version + 1))
+        .filter(Column::Id.eq(rulebook_id))
+        .filter(Column::AuthVersion.eq(version))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected == 1)
+}

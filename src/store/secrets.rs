@@ -1,7 +1,13 @@
 //! Secrets of a rulebook, sealed.
 
-use sea_orm::QueryOrder as _;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{DatabaseTransaction, QueryOrder as _};
+
+use super::rulebooks;
+
+/// The purpose of secrets under which messages are signed.
+pub const WEBHOOK: &str = "webhook";
 
 /// A row of `secrets`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -33,4 +39,30 @@ pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&s
         .order_by_asc(Column::Id)
         .all(db)
         .await
+}
+
+/// Adds a secret, sealed for its rulebook and id.
+pub async fn add(tx: &DatabaseTransaction, secret: Model) -> Result<(), DbErr> {
+    let (rulebook_id, purpose) = (secret.rulebook_id, secret.purpose.clone());
+    let row: ActiveModel = secret.into();
+    Entity::insert(row.reset_all()).exec_without_returning(tx).await?;
+    if purpose == WEBHOOK {
+        rulebooks::auth_changed(tx, rulebook_id).await?;
+    }
+    Ok(())
+}
+
+/// Retires a secret; false when the rulebook has none of this id that is active.
+pub async fn retire(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid, now: DateTimeUtc) -> Result<bool, DbErr> {
+    let retired = Entity::update_many()
+        .col_expr(Column::RetiredAt, Expr::value(now))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Id.eq(id))
+        .filter(Column::RetiredAt.is_null())
+        .exec(tx)
+        .await?;
+    if retired.rows_affected == 1 {
+        rulebooks::auth_changed(tx, rulebook_id).await?;
+    }
+    Ok(retired.rows_affected == 1)
 }

@@ -1,9 +1,11 @@
 //! Who may speak for a rulebook. In: the rulebook's code. Out: its webhook settings and active secrets.
 //!
 //! Kept in memory, so that a message pays no query for it; the transaction compares `auth_version` with the database and
-//! asks for a fresh copy when it rose, so that a retired secret is refused by the very next message everywhere.
+//! asks for a fresh copy when it rose, so that a retired secret is refused by the very next message everywhere. A message
+//! that is refused asks too, so that a new secret is accepted although nobody uses the old one any more.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
@@ -16,6 +18,9 @@ use crate::store::{rulebooks, secrets};
 
 /// The rulebook that the bare webhook address means.
 pub const DEFAULT_RULEBOOK: &str = "default";
+
+/// How often strangers can make us ask the database whether the settings of a rulebook changed.
+const ASKED_AGAIN: Duration = Duration::from_millis(250);
 
 /// What verification needs to know of a rulebook.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct Access {
     pub auth: WebhookAuth,
     /// The secrets that are accepted.
     pub secrets: Vec<Secret>,
+    /// When it was read.
+    pub read_at: Instant,
 }
 
 /// Why a rulebook's webhook settings cannot be had.
@@ -76,19 +83,30 @@ impl Accesses {
         }
     }
 
+    /// The settings that replace those under which a message was refused; `None` when they are the same, or were read a
+    /// moment ago.
+    pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
+        if known.read_at.elapsed() < ASKED_AGAIN {
+            return Ok(None);
+        }
+        let found = self.reload(&known.code).await?;
+        Ok(found.filter(|found| found.auth_version != known.auth_version))
+    }
+
     /// The settings of a rulebook as they stand now.
     pub async fn reload(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         // No text in PostgreSQL holds a NUL, and it refuses a question with one.
         if code.contains('\0') {
             return Ok(None);
         }
+        let read_at = Instant::now();
         let found = rulebooks::Entity::find()
             .filter(rulebooks::Column::Code.eq(code))
             .one(&self.db)
             .await?;
         let Some(found) = found else { return Ok(None) };
         let mut known = Vec::new();
-        for row in secrets::active(&self.db, found.id, &["webhook"]).await? {
+        for row in secrets::active(&self.db, found.id, &[secrets::WEBHOOK]).await? {
             known.push(Secret::new(
                 row.id.to_string(),
                 self.key.open(found.id, row.id, &row.sealed)?,
@@ -105,6 +123,7 @@ impl Accesses {
             auth_version: found.auth_version,
             auth: serde_json::from_value(found.webhook_auth)?,
             secrets: known,
+            read_at,
         });
         self.known.insert(code.to_owned(), Arc::clone(&access)).await;
         Ok(Some(access))

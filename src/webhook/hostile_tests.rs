@@ -224,3 +224,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_very_many_tool_calls_in_one_message_some_are_run() {
+    let calls: Vec<_> = (0..20_000)
+        .map(|id| serde_json::json!({"id": id.to_string(), "name": "x".repeat(300)}))
+        .collect();
+    let body = serde_json::json!({"message": {"type": "tool-calls", "toolCallList": calls}}).to_string();
+    let Payload::ToolCalls(requests) = decode(body.as_bytes()).unwrap().payload else {
+        panic!("no tool calls");
+    };
+    assert_eq!((requests.len(), requests[0].name.len()), (50, 200));
+}

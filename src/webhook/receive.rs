@@ -20,7 +20,7 @@ use super::answer;
 use super::decode;
 use super::transact::{self, Intake, Message, Outcome, TransactError};
 use super::unreadable;
-use super::verify::{self, Incoming, Scheme};
+use super::verify::{self, Incoming, Refusal, Scheme};
 use crate::edge::body::{self, WEBHOOK_LIMIT};
 use crate::edge::{ClientAddress, RateLimiter};
 use crate::problem::Problem;
@@ -76,7 +76,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         .await
         .map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
     let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
-    verified(request, &bytes, webhook, &access, address)?;
+    let access = admitted(request, &bytes, webhook, access, address).await?;
     let received_at = webhook.intake.clock.now();
     let event = match decode::decode(&bytes) {
         Ok(event) => event,
@@ -117,7 +117,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     }
 }
 
-/// Transacts in a task of its own; once more when the webhook's secrets changed on the way.
+/// Transacts in a task of its own; once more when the webhook's secrets changed or the caller was erased on the way.
 async fn taken(
     webhook: &Webhook,
     request: &Request,
@@ -125,7 +125,7 @@ async fn taken(
     address: ClientAddress,
 ) -> Result<Outcome, Problem> {
     let mut message = Arc::new(message);
-    for _ in 0..2 {
+    for _ in 0..3 {
         let (intake, asked) = (webhook.intake.clone(), Arc::clone(&message));
         match run(webhook, async move { transact::transact(&intake, &asked).await }).await {
             Err(TransactError::AccessChanged) => {
@@ -136,10 +136,11 @@ async fn taken(
                     .await
                     .map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
                 let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
-                verified(request, &message.body, webhook, &access, address)?;
+                let access = admitted(request, &message.body, webhook, access, address).await?;
                 let Some(known) = Arc::into_inner(message) else { break };
                 message = Arc::new(Message { access, ..known });
             }
+            Err(TransactError::CallErased) => {}
             other => return other.map_err(|error| refused(&error)),
         }
     }
@@ -159,13 +160,31 @@ async fn run<T: Send + 'static>(
     }
 }
 
-fn verified(
+/// The settings under which the message is let in: those known, else newer ones.
+async fn admitted(
     request: &Request,
     bytes: &Bytes,
     webhook: &Webhook,
-    access: &Access,
+    access: Arc<Access>,
     address: ClientAddress,
-) -> Result<(), Problem> {
+) -> Result<Arc<Access>, Problem> {
+    let Err(refusal) = verified(request, bytes, webhook, &access) else {
+        return Ok(access);
+    };
+    let newer = webhook.accesses.newer(&access).await;
+    let newer = newer.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+    let refusal = match newer.map(|newer| (verified(request, bytes, webhook, &newer), newer)) {
+        Some((Ok(()), newer)) => return Ok(newer),
+        Some((Err(refusal), _)) => refusal,
+        None => refusal,
+    };
+    webhook.limiter.penalize(address, FAILED_SIGNATURE);
+    metrics::signature_failed();
+    tracing::warn!(rulebook = access.code, reason = refusal.code(), address = %address.0, "webhook refused: {refusal}");
+    Err(Problem::unauthorized())
+}
+
+fn verified(request: &Request, bytes: &Bytes, webhook: &Webhook, access: &Access) -> Result<(), Refusal> {
     let path = request
         .original_uri()
         .path_and_query()
@@ -178,18 +197,9 @@ fn verified(
         headers: request.headers(),
         body: bytes,
     };
-    match verify::verify(&incoming, &access.auth, &access.secrets, webhook.intake.clock.now()) {
-        Ok(verified) => {
-            tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
-            Ok(())
-        }
-        Err(refusal) => {
-            webhook.limiter.penalize(address, FAILED_SIGNATURE);
-            metrics::signature_failed();
-            tracing::warn!(rulebook = access.code, reason = refusal.code(), address = %address.0, "webhook refused: {refusal}");
-            Err(Problem::unauthorized())
-        }
-    }
+    let verified = verify::verify(&incoming, &access.auth, &access.secrets, webhook.intake.clock.now())?;
+    tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
+    Ok(())
 }
 
 fn refused(error: &TransactError) -> Problem {

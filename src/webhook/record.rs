@@ -1,13 +1,14 @@
 //! What a message leaves in the tables: the call, what was said in it, its lead.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DatabaseTransaction;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::decided::{Decided, level};
 use super::event::{CallPart, Event, Payload, Report, status_rank};
 use super::facts;
-use super::transact::Step;
+use super::transact::{Step, TransactError};
 use crate::store::intake::{self, CallTouch, LeadPart, ReportedCall};
 
 /// A report, and the decision about it.
@@ -19,17 +20,20 @@ pub(super) struct Recording<'a, 'b> {
 
 impl Recording<'_, '_> {
     /// The first report of a call: call, turns, decision, lead.
-    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<(), TransactError> {
         let step = self.step;
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         let Some(call_id) = step.message.event.call_id() else {
             // Without a call there is nothing to hang turns and a lead on; the decision and the texts still count.
-            return self
-                .decided
+            self.decided
                 .save(tx, rulebook_id, None, step.event_id, "report", now)
-                .await;
+                .await?;
+            return Ok(());
         };
-        self.record_call(tx, call_id).await?;
+        // The first report stands, unless there is nobody left to record it for.
+        if !self.record_call(tx, call_id).await? {
+            return Err(TransactError::CallErased);
+        }
         self.decided
             .save(tx, rulebook_id, Some(call_id), step.event_id, "report", now)
             .await?;
@@ -57,11 +61,12 @@ impl Recording<'_, '_> {
             quote_decision_id: Some(quote.map_or(self.decided.id, |quote| quote.decision_id)),
             ..self.who()
         };
-        intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await
+        intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
+        Ok(())
     }
 
     /// Another body under the same key: the record follows the later one; decision and texts stay with the first.
-    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<(), TransactError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
             return Ok(());
@@ -69,14 +74,15 @@ impl Recording<'_, '_> {
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         if self.record_call(tx, call_id).await? {
             let id = step.intake.clock.new_id();
-            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await?;
         } else {
-            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await
+            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await?;
         }
+        Ok(())
     }
 
     /// The call and its turns; whether this report is the one that stands.
-    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, DbErr> {
+    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, TransactError> {
         let step = self.step;
         let (event, report) = (&step.message.event, self.report);
         let rulebook_id = step.message.access.rulebook_id;
@@ -112,12 +118,10 @@ impl Recording<'_, '_> {
                 |(seq, turn)| json!({"seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms}),
             );
             let turns: Value = turns.collect();
-            // A call nobody has heard of has no turns to take away.
-            let had_turns = step.head.call.is_some();
-            intake::replace_turns(tx, rulebook_id, call_id, turns, had_turns).await?;
+            intake::replace_turns(tx, rulebook_id, call_id, turns).await?;
         } else {
             // What only the earlier report says is kept, as it would be had it come first.
-            intake::touch_call(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
+            known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
     }
@@ -144,13 +148,13 @@ pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
 }
 
 /// What status updates, transcripts, assistant requests and deletions leave.
-pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<(), TransactError> {
     let event = &step.message.event;
     let Some(call_id) = event.call_id() else { return Ok(()) };
     let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
     let part = event.call.clone().unwrap_or_default();
     match &event.payload {
-        Payload::CallDeleted => intake::erase_call(tx, rulebook_id, call_id, now).await,
+        Payload::CallDeleted => intake::erase_call(tx, rulebook_id, call_id, now).await?,
         Payload::StatusUpdate { status, ended_reason } => {
             let ended = status == "ended";
             let touch = CallTouch {
@@ -160,10 +164,10 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
                 ended_reason: ended_reason.as_deref(),
                 ..touch(&part, call_id)
             };
-            intake::touch_call(tx, rulebook_id, &touch, now).await
+            known(tx, rulebook_id, &touch, now).await?;
         }
         Payload::Transcript { role, text, is_final } => {
-            intake::touch_call(tx, rulebook_id, &touch(&part, call_id), now).await?;
+            known(tx, rulebook_id, &touch(&part, call_id), now).await?;
             let Some(at) = event.at.filter(|_| *is_final && !text.is_empty()) else {
                 return Ok(());
             };
@@ -173,9 +177,25 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
                 .map(|start| (at - start).num_milliseconds().max(0));
             // Two may be made in one millisecond; the role tells the caller's from the assistant's.
             let seq = at.timestamp_millis() * 2 + i64::from(role == "user");
-            intake::add_live_turn(tx, rulebook_id, call_id, seq, role, text, offset_ms).await
+            intake::add_live_turn(tx, rulebook_id, call_id, seq, role, text, offset_ms).await?;
         }
-        _ => intake::touch_call(tx, rulebook_id, &touch(&part, call_id), now).await,
+        _ => known(tx, rulebook_id, &touch(&part, call_id), now).await?,
+    }
+    Ok(())
+}
+
+/// Makes the call known and holds its row. What was read at the beginning may have been overtaken: when the caller was
+/// erased in the meantime, the message is taken in anew, knowing it.
+pub(super) async fn known(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    touch: &CallTouch<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), TransactError> {
+    if intake::touch_call(tx, rulebook_id, touch, now).await? {
+        Ok(())
+    } else {
+        Err(TransactError::CallErased)
     }
 }
 

@@ -8,7 +8,12 @@ use super::decode::{ID_LIMIT, bounded, without_nul};
 use super::document::{Part, without_vast_numbers};
 use super::event::ToolRequest;
 
-/// The union of all lists by id; the first of the same id wins.
+/// The most tool calls of one message: far more than a model asks for at once, few enough for one transaction.
+const MOST: usize = 50;
+/// The most characters of a tool's name.
+const NAME_LIMIT: usize = 200;
+
+/// The union of all lists by id, at most [`MOST`]; the first of the same id wins.
 pub(super) fn read(message: Part<'_>) -> Vec<ToolRequest> {
     let mut requests: Vec<ToolRequest> = Vec::new();
     let listed = ["toolCallList", "toolCalls"]
@@ -21,6 +26,13 @@ pub(super) fn read(message: Part<'_>) -> Vec<ToolRequest> {
         .flat_map(Part::children)
         .filter_map(|tool| tool.get("toolCall"));
     for request in listed.chain(nested).filter_map(one) {
+        if requests.len() == MOST {
+            tracing::warn!(
+                most = MOST,
+                "a message asks for more tool calls than are run; the rest is left out"
+            );
+            break;
+        }
         if !requests.iter().any(|known| known.id == request.id) {
             requests.push(request);
         }
@@ -36,6 +48,7 @@ fn one(call: Part<'_>) -> Option<ToolRequest> {
         .and_then(|function| function.get("name"))
         .or_else(|| call.get("name"))
         .and_then(Part::text)
+        .map(|name| name.chars().take(NAME_LIMIT).collect())
         .unwrap_or_default();
     let places = [
         function.and_then(|function| function.get("arguments")),

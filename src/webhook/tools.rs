@@ -12,7 +12,7 @@ use super::decided::{self, Decided, level};
 use super::event::ToolRequest;
 use super::facts;
 use super::record;
-use super::transact::{Step, Taken};
+use super::transact::{Step, Taken, TransactError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::{Offer, Tool, ToolKind};
 use crate::store::intake::{self, LeadPart, NewToolCall};
@@ -30,12 +30,12 @@ pub(super) async fn answered(
     step: &Step<'_>,
     tx: &DatabaseTransaction,
     requests: &[ToolRequest],
-) -> Result<(Taken, Value, bool), DbErr> {
+) -> Result<(Taken, Value, bool), TransactError> {
     let message = step.message;
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
     if let Some(call_id) = call_id {
         let part = message.event.call.clone().unwrap_or_default();
-        intake::touch_call(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
+        record::known(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
     }
     let mut results = Vec::with_capacity(requests.len());
     let mut new = Vec::new();

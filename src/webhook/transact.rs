@@ -94,6 +94,9 @@ pub enum TransactError {
     /// The webhook's settings or secrets changed since the message was verified: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
+    /// The caller was erased while the message was on its way: take it in anew, without them.
+    #[error("the caller was erased meanwhile")]
+    CallErased,
     /// The rulebook's head cannot be loaded.
     #[error(transparent)]
     Rulebook(#[from] LoadError),
@@ -147,7 +150,7 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), DbErr> {
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
         let (event, intake) = (&self.message.event, self.intake);
         let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
         match &event.payload {

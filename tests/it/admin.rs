@@ -30,23 +30,15 @@ async fn new_key(app: &TestApp, body: Value) -> (String, Value) {
     (made["key"].as_str().unwrap().to_owned(), made["api_key"].clone())
 }
 
-/// The sample's cases hold its prices: who changes one changes first the cases that see it.
-async fn free_the_camera_s_price(app: &TestApp) {
-    let path = "/admin/v1/rulebooks/default/cases";
-    let (_, cases) = app.admin(Method::GET, &format!("{path}?limit=200"), None).await;
-    for case in cases["items"].as_array().unwrap() {
-        if case["expect"]["/price/from"] == "350.00" {
-            let path = format!("{path}/{}?version={}", case["code"].as_str().unwrap(), case["version"]);
-            let (status, answer) = app.admin(Method::DELETE, &path, None).await;
-            assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
-        }
-    }
-}
-
-async fn a_price_is_read_changed_and_put_back(database: Database) {
+/// A case that pins a price refuses a change of it until the case is changed too.
+async fn a_red_case_refuses_a_change(database: Database) {
     let app = TestApp::start(database).await;
-    let (status, mut row) = app.admin(Method::GET, CAMERA, None).await;
-    assert_eq!((status, &row["price_from"]), (StatusCode::OK, &json!("350.00")));
+    let case = "/admin/v1/rulebooks/default/cases/camera_fr";
+    let (_, mut pinned) = app.admin(Method::GET, case, None).await;
+    pinned["expect"]["/price/to"] = json!("350.00");
+    let (status, pinned) = app.admin(Method::PUT, case, Some(&pinned)).await;
+    assert_eq!(status, StatusCode::OK, "{pinned}");
+    let (_, mut row) = app.admin(Method::GET, CAMERA, None).await;
     row["price_to"] = json!("400.00");
     let (status, problem) = app.admin(Method::PUT, CAMERA, Some(&row)).await;
     assert_eq!(
@@ -54,7 +46,18 @@ async fn a_price_is_read_changed_and_put_back(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("case_failed")),
         "{problem}"
     );
-    free_the_camera_s_price(&app).await;
+    let path = format!("{case}?version={}", pinned["version"]);
+    assert_eq!(app.admin(Method::DELETE, &path, None).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(app.admin(Method::PUT, CAMERA, Some(&row)).await.0, StatusCode::OK);
+}
+
+both!(a_red_case_refuses_a_change);
+
+async fn a_price_is_read_changed_and_put_back(database: Database) {
+    let app = TestApp::start(database).await;
+    let (status, mut row) = app.admin(Method::GET, CAMERA, None).await;
+    assert_eq!((status, &row["price_from"]), (StatusCode::OK, &json!("350.00")));
+    row["price_to"] = json!("400.00");
     let (status, put) = app.admin(Method::PUT, CAMERA, Some(&row)).await;
     assert_eq!((status, &put["price_to"]), (StatusCode::OK, &json!("400.00")), "{put}");
     assert!(put["version"].as_i64() > row["version"].as_i64());
@@ -450,7 +453,6 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
 
 async fn a_roll_back_brings_an_old_price_back(database: Database) {
     let app = TestApp::start(database).await;
-    free_the_camera_s_price(&app).await;
     let (_, before) = app.admin(Method::GET, "/admin/v1/rulebooks/default", None).await;
     let (_, row) = app.admin(Method::GET, CAMERA, None).await;
     let patch = json!({"price_to": "390.00", "version": row["version"]});

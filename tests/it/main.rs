@@ -20,6 +20,8 @@ mod intake;
 mod kill;
 mod live_price;
 mod record;
+mod review_races;
+mod review_secrets;
 mod start;
 mod text;
 mod tools;

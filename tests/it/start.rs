@@ -17,7 +17,8 @@ both!(
     two_that_start_together_migrate_once,
     a_newer_schema_is_refused_and_stays_as_it_is,
     migrations_can_be_taken_back,
-    a_transaction_dropped_leaves_nothing
+    a_transaction_dropped_leaves_nothing,
+    transactions_read_what_is_committed
 );
 
 async fn empty(kind: Database) -> (TestDatabase, settings::Database) {
@@ -76,5 +77,22 @@ async fn a_transaction_dropped_leaves_nothing(kind: Database) {
     assert!(rows.is_empty());
     db.write.close().await.unwrap();
     db.read.close().await.unwrap();
+    test.remove().await;
+}
+
+/// Whatever the database's own default is: what a message reads must be the newest head, also in its second statement.
+async fn transactions_read_what_is_committed(kind: Database) {
+    let (test, database) = empty(kind).await;
+    if matches!(kind, Database::Postgres) {
+        let owner = connect::open_for_migration(&database).await.unwrap();
+        let name = test.url.rsplit('/').next().unwrap();
+        let change = format!("ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'");
+        owner.execute_unprepared(&change).await.unwrap();
+        let db = connect::open(&database, None).await.unwrap().write;
+        let tx = begin(&db).await.unwrap();
+        let asked = Statement::from_string(tx.get_database_backend(), "SHOW transaction_isolation");
+        let row = tx.query_one_raw(asked).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "read committed");
+    }
     test.remove().await;
 }

@@ -1,0 +1,73 @@
+//! How much time the processors have spent on whom. In: `/proc`. Out: seconds, or nothing where that cannot be read.
+
+use std::fs;
+
+/// What one second of `/proc/PID/stat` counts as: the same on every Linux.
+const TICKS: f64 = 100.0;
+
+/// Seconds spent so far, by whom.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    /// The server under test.
+    pub server: f64,
+    /// PostgreSQL, all of its processes.
+    pub postgres: f64,
+    /// This process and the programs that it has waited for.
+    pub driver: f64,
+}
+
+impl Cpu {
+    /// The present state; `server` and `postmaster` are process ids.
+    pub fn now(server: Option<u32>, postmaster: Option<u32>) -> Self {
+        let of = |pid| stat(pid).unwrap_or_default();
+        Self {
+            server: server.map_or(0.0, |pid| of(pid).own),
+            postgres: postmaster.map_or(0.0, |pid| family(pid) + of(pid).waited_for),
+            driver: of(std::process::id()).own + of(std::process::id()).waited_for,
+        }
+    }
+
+    /// What was spent since `earlier` on each of `count` things, in microseconds.
+    pub fn each_since(self, earlier: Self, count: f64) -> Self {
+        let each = |now: f64, then: f64| (now - then) * 1e6 / count.max(1.0);
+        Self {
+            server: each(self.server, earlier.server),
+            postgres: each(self.postgres, earlier.postgres),
+            driver: each(self.driver, earlier.driver),
+        }
+    }
+}
+
+/// The parent of a process.
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|stat| stat.parent)
+}
+
+#[derive(Default)]
+struct Stat {
+    parent: u32,
+    own: f64,
+    waited_for: f64,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it may hold anything.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+    let seconds = |index| Some(f64::from(number(index)? + number(index + 1)?) / TICKS);
+    Some(Stat {
+        parent: number(1)?,
+        own: seconds(11)?,
+        waited_for: seconds(13)?,
+    })
+}
+
+/// A process and its children that still run.
+fn family(parent: u32) -> f64 {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let stats = pids.filter_map(|pid| Some((pid, stat(pid)?)));
+    let family = stats.filter(|(pid, stat)| *pid == parent || stat.parent == parent);
+    family.map(|(_, stat)| stat.own).sum()
+}

@@ -1,0 +1,88 @@
+//! What the database alone can do. In: the values of one stored report. Out: how many times a second pgbench runs the
+//! same statements with them, one round trip each.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::cpu::Cpu;
+
+const STEPS: &str = include_str!("steps.sql");
+
+/// What pgbench says.
+#[derive(Clone, Copy, Debug)]
+pub struct Floor {
+    /// Transactions in a second.
+    pub rate: f64,
+    /// How long one took on average, in milliseconds.
+    pub latency_ms: f64,
+    /// How many there were.
+    pub transactions: u64,
+    /// Processors' microseconds for each; the driver's is pgbench's.
+    pub cpu_us: Cpu,
+}
+
+/// pgbench, beside the programs of the server that is first on the path, else the newest of Debian's.
+#[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+pub fn program() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // A `pgbench` that has no `initdb` beside it is a wrapper that looks for a cluster.
+    let beside = env::split_paths(&path).filter(|folder| folder.join("initdb").is_file());
+    let mut of_debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .collect();
+    of_debian.sort();
+    let mut folders = beside.chain(of_debian.into_iter().rev().map(|(_, folder)| folder));
+    folders.find_map(|folder| Some(folder.join("pgbench")).filter(|program| program.is_file()))
+}
+
+/// Runs the statements.
+pub fn run(
+    program: &PathBuf,
+    url: &str,
+    values: &BTreeMap<String, String>,
+    clients: usize,
+    time: Duration,
+    cpu: impl Fn() -> Cpu,
+) -> Result<Floor> {
+    let mut script = tempfile::NamedTempFile::new()?;
+    script.write_all(STEPS.as_bytes())?;
+    let mut command = Command::new(program);
+    command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--define=i=0"]);
+    command
+        .arg(format!("--client={clients}"))
+        .arg(format!("--time={}", time.as_secs()));
+    for (name, value) in values {
+        command.arg(format!("--define={name}={value}"));
+    }
+    command.arg("--file").arg(script.path()).arg(url).stdin(Stdio::null());
+    let before = cpu();
+    let output = command.output().context("pgbench cannot be started")?;
+    let after = cpu();
+    let (said, complaints) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    ensure!(output.status.success(), "pgbench failed: {}", complaints.trim());
+    let number = |label: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(label));
+        let word = line.and_then(|line| line.trim().split([' ', '/']).next());
+        word.and_then(|word| word.parse::<f64>().ok())
+            .with_context(|| format!("pgbench does not say its {label:?}"))
+    };
+    let transactions = number("number of transactions actually processed: ")?;
+    Ok(Floor {
+        rate: number("tps = ")?,
+        latency_ms: number("latency average = ")?,
+        transactions: format!("{transactions:.0}").parse()?,
+        cpu_us: after.each_since(before, transactions),
+    })
+}

@@ -1,0 +1,170 @@
+//! The database of the benchmark. In: the address of a PostgreSQL server. Out: a database of our own on it, counts of
+//! what a run has left there, and the values of one stored report.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use ringbook::clock::Clock;
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, QueryResult, Statement};
+use serde_json::Value;
+
+use super::cpu;
+use super::messages::TURNS;
+
+/// What a report leaves rows in.
+const TABLES: [&str; 6] = [
+    "webhook_events",
+    "calls",
+    "call_transcripts",
+    "decisions",
+    "leads",
+    "sms_messages",
+];
+
+/// A database of our own.
+pub struct Rows {
+    /// Its address.
+    pub url: String,
+    /// PostgreSQL's first process, where it runs on this machine.
+    pub postmaster: Option<u32>,
+    /// The version and what decides whether a commit is on the disk.
+    pub about: String,
+    name: String,
+    server: DatabaseConnection,
+    db: DatabaseConnection,
+}
+
+impl Rows {
+    /// Makes an empty database on a server that keeps what it acknowledges.
+    pub async fn create(server_url: &str) -> Result<Self> {
+        let server = connect(server_url).await?;
+        let asked = "SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync, \
+            current_setting('synchronous_commit') AS synchronous_commit, pg_backend_pid() AS pid";
+        let row = one(&server, asked).await?;
+        let [version, fsync, synchronous_commit] =
+            ["version", "fsync", "synchronous_commit"].map(|name| row.try_get::<String>("", name));
+        let (version, fsync, synchronous_commit) = (version?, fsync?, synchronous_commit?);
+        ensure!(
+            fsync == "on" && synchronous_commit == "on",
+            "PostgreSQL does not wait for the disk (fsync {fsync}, synchronous_commit {synchronous_commit}): run `make bench`"
+        );
+        let backend = u32::try_from(row.try_get::<i32>("", "pid")?)?;
+        let name = format!("ringbook_bench_{}", Clock::system().new_id().simple());
+        server.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+        let (address, options) = server_url
+            .split_once('?')
+            .map_or((server_url, String::new()), |(address, options)| {
+                (address, format!("?{options}"))
+            });
+        let host = address
+            .rsplit_once('/')
+            .context("TEST_POSTGRES_URL names no database")?
+            .0;
+        let url = format!("{host}/{name}{options}");
+        Ok(Self {
+            db: connect(&url).await?,
+            url,
+            // Somebody else's process may have that number when the server is far away.
+            postmaster: address.contains("127.0.0.1").then(|| cpu::parent(backend)).flatten(),
+            about: format!("PostgreSQL {version}, fsync {fsync}, synchronous_commit {synchronous_commit}"),
+            name,
+            server,
+        })
+    }
+
+    /// Removes the database.
+    pub async fn remove(self) -> Result<()> {
+        self.db.close().await?;
+        self.server
+            .execute_unprepared(&format!("DROP DATABASE {} WITH (FORCE)", self.name))
+            .await?;
+        Ok(())
+    }
+
+    /// Back to what it was before the first report, so that every run begins alike.
+    pub async fn clear(&self) -> Result<()> {
+        self.db
+            .execute_unprepared(&format!("TRUNCATE {} CASCADE", TABLES.join(", ")))
+            .await?;
+        self.db.execute_unprepared("CHECKPOINT").await?;
+        Ok(())
+    }
+
+    /// Fails unless there is exactly what `reports` leave: one event, call, decision and lead each, the turns, and texts
+    /// for about half of them. Out: the number of texts.
+    pub async fn check(&self, reports: u64) -> Result<u64> {
+        let mut counts = BTreeMap::new();
+        for table in TABLES {
+            let row = one(&self.db, &format!("SELECT count(*) AS n FROM {table}")).await?;
+            counts.insert(table, u64::try_from(row.try_get::<i64>("", "n")?)?);
+        }
+        for (table, each) in [
+            ("webhook_events", 1),
+            ("calls", 1),
+            ("decisions", 1),
+            ("leads", 1),
+            ("call_transcripts", TURNS as u64),
+        ] {
+            ensure!(
+                counts.get(table) == Some(&(reports * each)),
+                "{reports} reports were taken in, but the tables hold {counts:?}"
+            );
+        }
+        let texts = counts.get("sms_messages").copied().unwrap_or_default();
+        ensure!(
+            texts * 10 >= reports * 4 && texts * 10 <= reports * 6,
+            "{texts} texts for {reports} reports: not about half"
+        );
+        Ok(texts)
+    }
+
+    /// The values of one stored report that caused a text, by the names of the variables in `steps.sql`.
+    pub async fn sample(&self) -> Result<BTreeMap<String, String>> {
+        const SQL: &str = "SELECT jsonb_build_object('rulebook', e.rulebook_id, 'delivery_key', e.delivery_key, \
+            'message_at', e.message_at, 'received_at', e.received_at, 'body', replace(convert_from(e.body, 'UTF8'), '\\', '\\\\'), \
+            'body_hash', '\\x' || encode(e.body_hash, 'hex'), 'answer', e.answer::text, \
+            'analysis', replace(c.analysis::text, c.address, '{address}'), \
+            'turns', (SELECT jsonb_agg(to_jsonb(t) - '{rulebook_id,call_id,origin}'::text[] ORDER BY seq)::text \
+                FROM call_transcripts t WHERE t.call_id = c.id), \
+            'decided_for', d.decided_for, 'extracted', d.extracted::text, 'result', d.result::text, \
+            'contact', s.contact, 'template', s.template, 'to_number', s.to_number, 'sms_body', s.body, 'reference', s.reference) \
+            || jsonb_strip_nulls(to_jsonb(l)) - '{id,call_id,rulebook_id}'::text[] \
+            || jsonb_strip_nulls(to_jsonb(c)) - '{id,rulebook_id,analysis,report_hash}'::text[] \
+            || jsonb_build_object('revision', d.revision) AS row \
+            FROM sms_messages s JOIN decisions d ON d.id = s.decision_id JOIN calls c ON c.id = s.call_id \
+            JOIN leads l ON l.call_id = s.call_id JOIN webhook_events e ON e.id = d.event_id \
+            WHERE d.price_from IS NOT NULL AND l.area IS NOT NULL LIMIT 1";
+        let row: Value = one(&self.db, SQL).await?.try_get("", "row")?;
+        let object = row.as_object().context("a row is an object")?;
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        Ok(object.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+    }
+
+    /// Which columns hold something in the row of each table that holds most: the floor must write what the server does.
+    pub async fn shape(&self) -> Result<Vec<String>> {
+        let mut shape = Vec::new();
+        // A text's row changes when it is sent.
+        for table in TABLES.iter().filter(|table| **table != "sms_messages") {
+            let sql = format!(
+                "SELECT '{table}: ' || array_to_string(ARRAY(SELECT jsonb_object_keys(row) ORDER BY 1), ', ') AS columns \
+                 FROM (SELECT jsonb_strip_nulls(to_jsonb(t)) AS row FROM (SELECT * FROM {table} LIMIT 1000) t) rows \
+                 ORDER BY length(array_to_string(ARRAY(SELECT jsonb_object_keys(row)), ' ')) DESC LIMIT 1"
+            );
+            shape.push(one(&self.db, &sql).await?.try_get("", "columns")?);
+        }
+        Ok(shape)
+    }
+}
+
+async fn connect(url: &str) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options)
+        .await
+        .context("PostgreSQL does not let us in (TEST_POSTGRES_URL)")
+}
+
+async fn one(db: &DatabaseConnection, sql: &str) -> Result<QueryResult> {
+    let statement = Statement::from_string(db.get_database_backend(), sql);
+    db.query_one_raw(statement).await?.context("no row")
+}

@@ -1,0 +1,117 @@
+//! The real binary, as `cargo bench` built it. In: a database's address. Out: a server that is ready, and gone when it
+//! is dropped.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+/// What reports are signed with.
+pub const SECRET: &str = "report-path-secret";
+/// How long a start or a stop may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server of our own.
+pub struct Server {
+    pub address: SocketAddr,
+    process: Child,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts it and waits until it is ready.
+    pub async fn start(database_url: &str, workers: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let log = File::create(folder.path().join("log"))?;
+        let process = Command::new(env!("CARGO_BIN_EXE_ringbook"))
+            .env_clear()
+            .env("DATABASE_URL", database_url)
+            .env("RINGBOOK_LISTEN", address.to_string())
+            .env("RINGBOOK_ADMIN_KEY", "report-path-admin-key")
+            .env("RINGBOOK_VAPI_SECRET", SECRET)
+            .env("RINGBOOK_SECRET_KEY", "01".repeat(32))
+            .env("RINGBOOK_WORKERS", workers)
+            .env("RATE_LIMIT_ENABLED", "false")
+            .env("LOG_LEVEL", "warn")
+            .env("LOG_FORMAT", "json")
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("the server cannot be started")?;
+        let mut server = Self {
+            address,
+            process,
+            folder,
+        };
+        let began = Instant::now();
+        while !is_ready(address).await {
+            if let Some(status) = server.process.try_wait()? {
+                bail!("the server ended with {status}:\n{}", server.log());
+            }
+            if began.elapsed() > PATIENCE {
+                bail!("the server is not ready:\n{}", server.log());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(server)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The end of what it has logged.
+    pub fn log(&self) -> String {
+        let text = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines
+            .get(lines.len().saturating_sub(10)..)
+            .unwrap_or_default()
+            .join("\n")
+    }
+
+    /// Asks it to stop and waits until it has, in peace.
+    pub async fn stop(mut self) -> Result<()> {
+        Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
+        let began = Instant::now();
+        loop {
+            match self.process.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("the server stopped with {status}:\n{}", self.log()),
+                None if began.elapsed() > PATIENCE => bail!("the server does not stop:\n{}", self.log()),
+                None => sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Stopped already, or something went wrong and it must not outlive us.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn is_ready(address: SocketAddr) -> bool {
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream
+            .write_all(b"GET /health/ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer.ends_with(b" 200"))
+    };
+    asked.await.unwrap_or(false)
+}

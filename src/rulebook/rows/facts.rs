@@ -1,0 +1,93 @@
+//! What rules may see and what is expected of them: fact mappings, calendars, cases.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+
+/// Reads one fact from a message or from a tool's arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct FactMapping {
+    /// The fact's name in conditions and scripts.
+    pub code: String,
+    /// JSON pointers into the message, tried in order; `/arguments/…` looks into a tool's arguments.
+    pub pointers: Vec<String>,
+    /// What the value is read as.
+    pub kind: FactKind,
+    /// The value, as text, when no pointer finds one; without it the fact is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_value: Option<String>,
+    /// Words by which a text is brought to one of a few values: `{"complex": ["complexe", "difficult"]}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[oai(default)]
+    pub values: BTreeMap<String, Vec<String>>,
+}
+
+/// The type of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum FactKind {
+    /// Text.
+    Text,
+    /// An exact decimal number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// An instant, RFC 3339.
+    Time,
+}
+
+/// Opening hours and the days that are not ordinary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Calendar {
+    /// Names the calendar.
+    pub code: String,
+    /// Opening hours by day (`monday` to `sunday`), as `["08:00-12:00", "13:00-17:00"]`; a missing day is closed.
+    pub open: BTreeMap<String, Vec<String>>,
+    /// When the evening begins, as `18:00`.
+    pub evening_from: String,
+    /// When it ends.
+    pub evening_until: String,
+    /// The days of the weekend.
+    pub weekend: Vec<String>,
+    /// Days on which we are closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub holidays: Vec<Holiday>,
+}
+
+/// A day on which we are closed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Holiday {
+    /// The day in the rulebook's time zone.
+    pub date: NaiveDate,
+    /// Its name.
+    pub name: String,
+}
+
+/// Facts and what must be decided from them; publishing runs every case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Names the case.
+    pub code: String,
+    /// What it shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[oai(default)]
+    pub comment: String,
+    /// The instant the facts are about.
+    pub at: DateTime<Utc>,
+    /// What the caller said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[oai(default)]
+    pub said: String,
+    /// Facts as a message would give them, by name.
+    pub facts: BTreeMap<String, serde_json::Value>,
+    /// Parts of the decision, by their place in it, as `{"/price/from": "450.00", "/priority": "P3"}`.
+    pub expect: BTreeMap<String, serde_json::Value>,
+}

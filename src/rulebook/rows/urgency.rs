@@ -1,0 +1,74 @@
+//! Who goes first and who is told: priority rules, contacts, templates.
+
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+
+use super::Labels;
+
+/// How urgent a call is, P1 the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Enum)]
+pub enum Priority {
+    /// Now.
+    P1,
+    /// Within minutes.
+    P2,
+    /// Worth a quick call.
+    P3,
+    /// In turn.
+    P4,
+}
+
+/// Gives a call its priority; the first by rank whose condition holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct PriorityRule {
+    /// Names the rule.
+    pub code: String,
+    /// Its name in each language.
+    pub names: Labels,
+    /// The order in which rules are tried, lowest first; codes break ties.
+    pub rank: i64,
+    /// When it applies; empty is always.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[oai(default)]
+    pub condition: String,
+    /// The priority given.
+    pub priority: Priority,
+    /// Seconds within which somebody should call back.
+    pub sla_seconds: i64,
+    /// Codes of the contacts to text; empty is those on call. A service's own contacts go first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub notify: Vec<String>,
+    /// Code of the text's template; without it nobody is texted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}
+
+/// Somebody to text or to transfer to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Names the contact.
+    pub code: String,
+    /// What people call them.
+    pub name: String,
+    /// E.164, as `+15145550101`.
+    pub phone: String,
+    /// The language of their texts.
+    pub language: String,
+    /// The order in which contacts are tried.
+    pub rank: i64,
+    /// Whether they are told when no rule names anyone.
+    pub on_call: bool,
+}
+
+/// The text of an SMS message, by language, with `{placeholders}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// Names the template.
+    pub code: String,
+    /// The text in each language.
+    pub texts: Labels,
+}

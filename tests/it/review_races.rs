@@ -1,0 +1,170 @@
+//! What happens when two things meet: an edit and messages in flight, two bodies of one report, a message and the
+//! erasure of its caller.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use ringbook::{
+    clock::Clock,
+    rulebook::{
+        publish::{Author, ChangeSet, Edit, Expected},
+        rows::Resource,
+    },
+    store::{begin, intake, rulebooks},
+};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, Statement};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    both,
+    support::{
+        Database, TestApp,
+        messages::{heard, message, report},
+        postgres_is_tested,
+    },
+};
+
+both!(ten_bodies_of_one_report_at_once_are_one_call_with_its_turns_once);
+
+const FLOOD: &str = "Mon sous-sol est inondé, le drain est bouché.";
+
+async fn quiet(database: Database) -> TestApp {
+    TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await
+}
+
+async fn default_rulebook(server: &TestApp) -> Uuid {
+    rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap().id
+}
+
+/// Waits until somebody waits for a lock in the server's own database.
+async fn somebody_waits(server: &TestApp) {
+    let sql = "SELECT count(*) AS waiting FROM pg_stat_activity \
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let statement = Statement::from_string(server.app.read.get_database_backend(), sql);
+        let row = server.app.read.query_one_raw(statement).await.unwrap().unwrap();
+        if row.try_get::<i64>("", "waiting").unwrap() > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_does_not_wait_for_messages_in_flight() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let server = quiet(Database::Postgres).await;
+    // What every message holds of its rulebook through its foreign keys, until it commits.
+    let in_flight = begin(&server.app.db).await.unwrap();
+    in_flight
+        .execute_unprepared("SELECT 1 FROM rulebooks FOR KEY SHARE")
+        .await
+        .unwrap();
+    let edit = Edit::Delete {
+        resource: Resource::FactMappings,
+        code: "customer_email".to_owned(),
+        expected: Expected::Any,
+    };
+    let change = ChangeSet {
+        edits: vec![edit],
+        comment: String::new(),
+    };
+    let publisher = &server.app.publisher;
+    let published = publisher
+        .publish(default_rulebook(&server).await, change, &Author::default())
+        .await;
+    assert_eq!(published.unwrap().revision, 2);
+    in_flight.rollback().await.unwrap();
+    server.stop().await;
+}
+
+async fn ten_bodies_of_one_report_at_once_are_one_call_with_its_turns_once(database: Database) {
+    let server = quiet(database).await;
+    for round in 0..3 {
+        let call = format!("call-{round}");
+        let bodies: Vec<Value> = (0..10)
+            .map(|delivery| {
+                let mut body = report(&call, FLOOD);
+                body["message"]["artifact"]["logUrl"] = json!(format!("https://example.com/{delivery}"));
+                body
+            })
+            .collect();
+        let answers = futures_util::future::join_all(bodies.iter().map(|body| server.post_signed(body))).await;
+        for (status, answer) in answers {
+            assert_eq!(status, StatusCode::OK, "{answer}");
+        }
+    }
+    assert_eq!(
+        server.counts(["calls", "leads", "decisions", "call_transcripts"]).await,
+        [3, 3, 3, 9]
+    );
+    server.stop().await;
+}
+
+/// Sends `message` while the erasure of its caller is under way, and lets the erasure be first.
+async fn sent_during_the_erasure(server: &TestApp, message: &Value) {
+    let erasure = begin(&server.app.db).await.unwrap();
+    let now = Clock::system().now();
+    intake::erase_call(&erasure, default_rulebook(server).await, "call-1", now)
+        .await
+        .unwrap();
+    let sent = server.post_signed(message);
+    let commit = async {
+        somebody_waits(server).await;
+        erasure.commit().await.unwrap();
+    };
+    let ((status, answer), ()) = tokio::join!(sent, commit);
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_meets_the_erasure_of_its_caller_leaves_nothing_of_them() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let tools =
+        json!({"toolCallList": [{"id": "t1", "name": "bookAppointment", "arguments": {"customer_name": "Zenobie"}}]});
+    for message in [
+        report("call-1", FLOOD),
+        message("tool-calls", "call-1", 3_000, &tools),
+        heard("call-1", "user", FLOOD, 2_000),
+    ] {
+        let server = quiet(Database::Postgres).await;
+        sent_during_the_erasure(&server, &message).await;
+        let events = server.rows("webhook_events").await;
+        assert!(
+            events.iter().all(|event| event["body"].is_null()),
+            "{}",
+            message["message"]["type"]
+        );
+        let left = server
+            .counts(["leads", "call_transcripts", "decisions", "tool_calls", "sms_messages"])
+            .await;
+        assert_eq!(left, [0; 5], "{}", message["message"]["type"]);
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_takes_what_came_in_at_the_same_time_with_it() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let server = quiet(Database::Postgres).await;
+    let before = server.app.clock.now();
+    assert_eq!(server.post_signed(&report("call-1", FLOOD)).await.0, StatusCode::OK);
+    // Received before the report, by an instance that had to wait for it.
+    let erasure = begin(&server.app.db).await.unwrap();
+    intake::erase_call(&erasure, default_rulebook(&server).await, "call-1", before)
+        .await
+        .unwrap();
+    erasure.commit().await.unwrap();
+    let events = server.rows("webhook_events").await;
+    assert!(events.iter().all(|event| event["body"].is_null()));
+    let decision = server.only_row("decisions").await;
+    assert!(!decision["extracted"].to_string().contains("inond"), "{decision}");
+    server.stop().await;
+}
