@@ -1,7 +1,7 @@
 //! What a message leaves in the tables: the call, what was said in it, its lead.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DatabaseTransaction;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl Recording<'_, '_> {
     }
 
     /// Another body under the same key: the record follows the later one; decision and texts stay with the first.
-    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<(), TransactError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
             return Ok(());
@@ -70,14 +70,15 @@ impl Recording<'_, '_> {
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         if self.record_call(tx, call_id).await? {
             let id = step.intake.clock.new_id();
-            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await?;
         } else {
-            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await
+            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await?;
         }
+        Ok(())
     }
 
     /// The call and its turns; whether this report is the one that stands.
-    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, DbErr> {
+    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, TransactError> {
         let step = self.step;
         let (event, report) = (&step.message.event, self.report);
         let rulebook_id = step.message.access.rulebook_id;
@@ -116,7 +117,7 @@ impl Recording<'_, '_> {
             intake::replace_turns(tx, rulebook_id, call_id, turns).await?;
         } else {
             // What only the earlier report says is kept, as it would be had it come first.
-            intake::touch_call(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
+            known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
     }

@@ -10,7 +10,7 @@ use crate::{
     support::{
         Database, TestApp,
         app::VAPI_SECRET,
-        messages::{heard, report, status, tool_calls},
+        messages::{heard, report, report_of, status, tool_calls},
         requests::read,
         tables::OF_A_MESSAGE,
     },
@@ -71,7 +71,8 @@ const PATHS: [Path; 6] = [
         name: "amendment",
         before: |call| vec![report(call, FLOOD)],
         message: |call| {
-            let mut later = report(call, "Non, juste un évier lent.");
+            // With fewer turns than the first, so that some are overwritten and some taken away.
+            let mut later = report_of(call, &json!([{"role": "user", "message": "Non, juste un évier lent."}]));
             later["message"]["timestamp"] = json!(later["message"]["timestamp"].as_i64().unwrap() + 1);
             later
         },
@@ -207,6 +208,8 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
                 assert_ne!(server.everything_of(&call).await, before);
             }
         }
+        // One database overwrites a turn where the other takes it away and puts it back.
+        ran.remove(&("call_transcripts", "UPDATE"));
         // Without this a message that wrote nothing would pass.
         let all: BTreeSet<_> = path.statements.iter().copied().collect();
         assert_eq!(ran, all, "{}", path.name);
