@@ -241,15 +241,12 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             };
             let head = current.head(&rulebook).await?;
             let before = head.as_ref().map(|head| head.rulebook.revision());
-            let published = match head {
-                Some(head) => publisher.import(head.rulebook_id, rows, &comment, &author).await,
-                None => {
-                    let auth = bootstrap::default_webhook_auth();
-                    publisher
-                        .create(&rulebook, rows, auth, &author)
-                        .await
-                        .map(|(_, published)| published)
-                }
+            let published = if let Some(head) = head {
+                publisher.import(head.rulebook_id, rows, &comment, &author).await
+            } else {
+                let auth = bootstrap::default_webhook_auth();
+                let made = publisher.create(&rulebook, rows, auth, &author).await;
+                made.map(|(_, published)| published)
             };
             let published = published.map_err(|error| anyhow!(refusal(&error)))?;
             print(&imported(&rulebook, before, published.revision))
