@@ -9,19 +9,21 @@ use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
 use sea_orm::DatabaseConnection;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::accounts,
-    admin::{self, AdminState},
+    admin::{self, AdminState, FromWebhook},
     bootstrap::{self, BootstrapError},
     clock::Clock,
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
-    keys::KeyError,
+    keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
+    problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher},
     settings::{Settings, Worker},
     store::{
@@ -32,8 +34,9 @@ use crate::{
     telemetry::metrics,
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
-        facts,
+        auth_settings, facts,
         receive::{Webhook, receive_default, receive_for},
+        scheme::WebhookAuth,
         secret::Secret,
         transact::Intake,
     },
@@ -99,6 +102,8 @@ pub struct App {
     pub outbox: Outbox,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// Seals stored secrets.
+    pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
     pub new_secrets: Arc<NewSecrets>,
     /// What one address may send to the webhooks.
@@ -141,7 +146,7 @@ impl App {
         let outbox = Outbox::new(
             db.clone(),
             clock.clone(),
-            accounts(&settings, read.clone(), key),
+            accounts(&settings, read.clone(), key.clone()),
             outbox_settings,
         )?;
         let checks = checks
@@ -152,6 +157,7 @@ impl App {
             publisher,
             outbox,
             accesses,
+            key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
             clock,
@@ -272,7 +278,11 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
-        Arc::new(facts::read_message),
+        app.key.clone(),
+        FromWebhook {
+            read_message: Arc::new(facts::read_message),
+            read_auth: Arc::new(read_auth),
+        },
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -294,6 +304,18 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         .with("/health/ready", "GET, HEAD")
         .with("/metrics", "GET, HEAD");
     edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// A rulebook's webhook settings as the webhook takes them, each default spelt out.
+fn read_auth(settings: Value) -> Result<Value, Problem> {
+    let auth: WebhookAuth = admin::body::read(settings)?;
+    let faults = auth_settings::faults(&auth);
+    if !faults.is_empty() {
+        let faults = faults.into_iter();
+        let faults = faults.map(|(pointer, text)| FieldFault::new(pointer, "invalid_value", text));
+        return Err(Problem::invalid_body(faults.collect()));
+    }
+    serde_json::to_value(auth).map_err(|error| Problem::internal(&error))
 }
 
 /// Background work, each in a task that ends when the server stops.

@@ -247,15 +247,13 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             };
             let head = current.head(&rulebook).await?;
             let before = head.as_ref().map(|head| head.rulebook.revision());
-            let published = match head {
-                Some(head) => publisher.import(head.rulebook_id, rows, &comment, &author).await,
-                None => {
-                    let auth = bootstrap::default_webhook_auth();
-                    publisher
-                        .create(&rulebook, rows, auth, &author)
-                        .await
-                        .map(|(_, published)| published)
-                }
+            let published = if let Some(head) = head {
+                publisher.import(head.rulebook_id, rows, &comment, &author).await
+            } else {
+                checked_code(&rulebook)?;
+                let auth = bootstrap::default_webhook_auth();
+                let made = publisher.create(&rulebook, rows, auth, &author).await;
+                made.map(|(_, published)| published)
             };
             let published = published.map_err(|error| anyhow!(refusal(&error)))?;
             print(&imported(&rulebook, before, published.revision))
@@ -275,6 +273,11 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
 
 fn read_rules(folder: &Path) -> Result<RowSet> {
     files::read_folder(folder).map_err(|faults| anyhow!(listed(&faults)))
+}
+
+/// A code that no address could name would make a rulebook that nobody reaches.
+fn checked_code(rulebook: &str) -> Result<()> {
+    admin::rule_rows::check_code(rulebook).map_err(|problem| anyhow!("--rulebook {rulebook}: {}", problem.detail()))
 }
 
 /// What an import did.
@@ -408,6 +411,12 @@ mod tests {
         assert!(text.contains("60 of 60") && text.contains("--secret"), "{text}");
         summary.failures.insert("cannot connect".to_owned(), 61);
         assert!(unanswered(&summary, "http://x").unwrap().contains("http://x"));
+    }
+
+    #[test]
+    fn a_rulebook_that_no_address_could_name_is_not_made() {
+        checked_code("second-business").unwrap();
+        assert!(checked_code("bad code!").unwrap_err().to_string().contains("1 to 64"));
     }
 
     #[test]

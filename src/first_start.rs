@@ -41,6 +41,13 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets) -> 
             key.expose()
         );
     }
+    if let Some(secret) = &new.vapi_secret {
+        let _ = writeln!(
+            text,
+            "     ringbook simulate --count 3 --url {local} --secret {}",
+            secret.expose()
+        );
+    }
     text
 }
 
@@ -90,6 +97,7 @@ mod tests {
             "/health/ready",
             "SECRET",
             "curl -H 'Authorization: Bearer KEY'",
+            "ringbook simulate --count 3 --url http://127.0.0.1:8080 --secret SECRET",
         ] {
             assert!(text.contains(part), "{part} is missing: {text}");
         }

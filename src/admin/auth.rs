@@ -28,7 +28,7 @@ pub enum Role {
     Viewer,
     /// Changes the rules.
     Editor,
-    /// Makes rulebooks and keys.
+    /// Makes rulebooks, keys and secrets.
     Admin,
 }
 
@@ -62,7 +62,7 @@ pub trait Needs: Send + Sync + 'static {
 pub struct Viewer;
 /// A key that may change the rules.
 pub struct Editor;
-/// A key that may make rulebooks and keys.
+/// A key that may make rulebooks, keys and secrets.
 pub struct Admin;
 
 impl Needs for Viewer {

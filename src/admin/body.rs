@@ -133,7 +133,7 @@ fn object(value: Value) -> Result<serde_json::Map<String, Value>, Problem> {
     }
 }
 
-fn take_version(object: &mut serde_json::Map<String, Value>) -> Result<Option<i64>, Problem> {
+pub(super) fn take_version(object: &mut serde_json::Map<String, Value>) -> Result<Option<i64>, Problem> {
     match object.remove("version") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) if number.as_i64().is_some_and(|version| version >= 0) => Ok(number.as_i64()),

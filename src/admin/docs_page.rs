@@ -55,7 +55,7 @@ fn page() -> String {
         .replacen(
             "<title>Swagger UI</title>",
             "<title>Ringbook</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" \
-             href=\"data:,\">\n<style>.swagger-ui .markdown p, .swagger-ui .markdown li, .swagger-ui .renderedMarkdown p, \
+             href=\"data:,\">\n<style>body { margin: 0 } .swagger-ui .markdown p, .swagger-ui .markdown li, .swagger-ui .renderedMarkdown p, \
              .swagger-ui .renderedMarkdown li { line-height: 1.7 }</style>",
             1,
         );

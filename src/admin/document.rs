@@ -15,8 +15,9 @@ use sea_orm::DatabaseConnection;
 use serde_json::{Map, Value, json};
 
 use super::service::apis;
-use super::state::AdminState;
+use super::state::{AdminState, FromWebhook};
 use crate::clock::Clock;
+use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
 use crate::rulebook::publish::Publisher;
 
@@ -39,14 +40,18 @@ fn build() -> Value {
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
     let current = Current::new(nowhere.clone(), nowhere.clone());
     let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone());
-    let no_message: super::ReadMessage = Arc::new(|_, _| None);
+    let from_webhook = FromWebhook {
+        read_message: Arc::new(|_, _| None),
+        read_auth: Arc::new(Ok),
+    };
     let state = AdminState::new(
         nowhere.clone(),
         nowhere,
         Arc::new(publisher),
         Arc::new(current),
         clock,
-        no_message,
+        SecretKey::new(&[0; 32]),
+        from_webhook,
     );
     let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();

@@ -87,7 +87,7 @@ impl EvaluateApi {
                 })?;
                 (extracted, None)
             }
-            (None, Some(message)) => (self.0.read_message)(&rulebook, &message).ok_or_else(|| {
+            (None, Some(message)) => (self.0.from_webhook.read_message)(&rulebook, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
                 Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
             })?,

@@ -46,6 +46,19 @@ impl Particular for VersionedWrite {
     ];
 }
 
+/// A write of settings that are in no revision.
+pub struct AuthWrite;
+
+impl Particular for AuthWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "The settings or the webhook's secrets have changed since they were read; read them again.",
+        ),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
 /// A write of a whole rulebook.
 pub struct RulebookWrite;
 

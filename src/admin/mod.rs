@@ -31,13 +31,15 @@ pub mod resources;
 mod revisions;
 pub mod rule_rows;
 mod rulebooks;
+mod secrets;
 mod service;
 mod sms_messages;
 mod state;
 mod stats;
 pub mod versions;
+mod webhook_auth;
 mod webhook_events;
 
 pub use document::{document, document_text};
 pub use service::service;
-pub use state::{AdminState, ReadMessage};
+pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage};

@@ -166,7 +166,12 @@ fn field_fault(fault: Fault, about: &About) -> FieldFault {
         (Some(line), None) => format!("line {line}: "),
         _ => String::new(),
     };
-    FieldFault::new(pointer, fault.problem, format!("{place}{}", fault.text))
+    let whose = if own {
+        String::new()
+    } else {
+        format!("{}, `{}`: ", named(fault.resource, &fault.code), fault.column)
+    };
+    FieldFault::new(pointer, fault.problem, format!("{whose}{place}{}", fault.text))
 }
 
 fn case_faults(case: &CaseResult) -> Vec<FieldFault> {

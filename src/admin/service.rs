@@ -16,9 +16,11 @@ use super::notices::NoticesApi;
 use super::resources;
 use super::revisions::RevisionsApi;
 use super::rulebooks::RulebooksApi;
+use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
 use super::state::AdminState;
 use super::stats::StatsApi;
+use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
 
 /// Every operation.
@@ -27,6 +29,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         RulebooksApi(state.clone()),
         resources::apis(state),
         (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
         (
             CallsApi(state.clone()),
             DecisionsApi(state.clone()),

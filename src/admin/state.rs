@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
 use crate::rulebook::current::{Current, LoadError, Loaded};
@@ -24,6 +25,18 @@ use crate::rulebook::{Rulebook, sample};
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
 /// message. Handed in, because `admin` and `webhook` do not know each other.
 pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> + Send + Sync>;
+
+/// Reads a rulebook's webhook settings strictly and gives them back with each default spelt out, or tells every fault.
+pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
+
+/// What only the webhook knows.
+#[derive(Clone)]
+pub struct FromWebhook {
+    /// How a message's facts are read.
+    pub read_message: ReadMessage,
+    /// How webhook settings are read.
+    pub read_auth: ReadAuth,
+}
 
 /// Everything the operations need; cloning is cheap.
 #[derive(Clone)]
@@ -40,13 +53,15 @@ pub struct AdminState {
     pub clock: Clock,
     /// The rows of the sample business, with which a new rulebook may begin.
     pub sample: Arc<RowSet>,
-    /// How a message's facts are read.
-    pub read_message: ReadMessage,
+    /// The key that seals secrets.
+    pub key: SecretKey,
+    /// What only the webhook knows.
+    pub from_webhook: FromWebhook,
     pub(super) last_use: LastUse,
 }
 
 impl AdminState {
-    /// Puts the parts together: `db` for writes, `read` for lists; `read_message` as the webhook reads messages.
+    /// Puts the parts together: `db` for writes, `read` for lists.
     #[must_use]
     pub fn new(
         db: DatabaseConnection,
@@ -54,7 +69,8 @@ impl AdminState {
         publisher: Arc<Publisher>,
         current: Arc<Current>,
         clock: Clock,
-        read_message: ReadMessage,
+        key: SecretKey,
+        from_webhook: FromWebhook,
     ) -> Self {
         Self {
             db,
@@ -63,7 +79,8 @@ impl AdminState {
             current,
             clock,
             sample: Arc::new(sample::rows()),
-            read_message,
+            key,
+            from_webhook,
             last_use: LastUse::default(),
         }
     }

@@ -54,7 +54,11 @@ impl<'a> Conditions<'a> {
             ));
         }
         let ast = self.engine.compile_expression(source).map_err(|error| {
-            let text = format!("this is not a condition: {}", error.err_type());
+            let text = format!(
+                "this is not a condition: {}{}",
+                error.err_type(),
+                in_signs(error.err_type())
+            );
             fault(error.position(), "syntax", text)
         })?;
         let expr = only_expression(&ast).ok_or_else(|| too_rich(Position::NONE, "this"))?;
@@ -71,6 +75,18 @@ fn only_expression(ast: &AST) -> Option<&Expr> {
     match ast.statements() {
         [Stmt::Expr(expr)] => Some(expr),
         _ => None,
+    }
+}
+
+/// Words that other languages have for what conditions write in signs.
+fn in_signs(error: &rhai::ParseErrorType) -> &'static str {
+    let text = error.to_string();
+    let said = |word: &str| text.contains(&format!("'{word}'"));
+    match () {
+        () if said("and") => " (write `&&` for \"and\")",
+        () if said("or") => " (write `||` for \"or\")",
+        () if said("=") => " (write `==` for \"is\")",
+        () => "",
     }
 }
 

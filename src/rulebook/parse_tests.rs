@@ -124,3 +124,15 @@ fn what_is_too_deep_or_too_long_is_a_fault() {
         assert!(compiled(&sample::rows(), &source).is_err());
     }
 }
+
+#[test]
+fn words_that_others_write_for_signs_are_told_with_the_sign() {
+    for (source, sign) in [
+        ("weekend and evening", "`&&`"),
+        ("weekend or evening", "`||`"),
+        (r#"city = "Laval""#, "`==`"),
+    ] {
+        let fault = compiled(&sample::rows(), source).map(|_| ()).unwrap_err();
+        assert!(fault.to_string().contains(sign), "{source}: {fault}");
+    }
+}

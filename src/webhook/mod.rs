@@ -1,6 +1,6 @@
 //! A message comes in. In: Vapi's signed POST. Out: what Vapi expects, once everything is recorded.
 //!
-//! In the order a message meets them: [`verify`] (with [`scheme`], [`secret`] and [`sign`]) says who it is from,
+//! In the order a message meets them: [`verify`] (with [`scheme`], [`auth_settings`], [`secret`] and [`sign`]) says who it is from,
 //! [`decode`] (with [`document`], [`event`], [`keys`], [`turns`] and [`tool_requests`]) says what it is, and
 //! [`answer`] says it back. All of these are pure.
 
@@ -8,6 +8,7 @@ pub mod access;
 pub mod answer;
 #[cfg(test)]
 mod answer_tests;
+pub mod auth_settings;
 pub mod decided;
 pub mod decode;
 #[cfg(test)]

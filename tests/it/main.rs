@@ -26,3 +26,4 @@ mod review_secrets;
 mod start;
 mod text;
 mod tools;
+mod webhook_settings;

@@ -51,6 +51,11 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         json!({"code": "second-business", "rows": "sample"}),
     );
+    let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
+    let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
+    let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
+    request(paths, auth, "put", narrowed);
     let key = json!({"name": "office", "role": "editor", "rulebook": "default"});
     request(paths, "/admin/v1/api-keys", "post", key);
     if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, sms_messages, stats, webhook_events,
+    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages, stats,
+    webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -26,6 +27,14 @@ pub fn tags() -> Value {
     );
     for (name, about) in [
         ("revisions", "The states a rulebook has had, and the way back."),
+        (
+            "webhook-auth",
+            "How Vapi proves that a message is its own: which schemes, how old at most.",
+        ),
+        (
+            "secrets",
+            "What Vapi signs with and the rulebook's own Twilio account; values go in and never out.",
+        ),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
         ("leads", "Whom to call back."),
@@ -99,6 +108,20 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "roll_back",
         ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
     ),
+    (
+        "get_webhook_auth",
+        ("get", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
+    ),
+    (
+        "put_webhook_auth",
+        ("put", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
+    ),
+    ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
+    ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
+    (
+        "retire_secret",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/secrets/{id}"),
+    ),
     ("list_calls", ("get", "/admin/v1/rulebooks/{rulebook}/calls")),
     ("get_call", ("get", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}")),
     ("list_decisions", ("get", "/admin/v1/rulebooks/{rulebook}/decisions")),
@@ -163,6 +186,7 @@ fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
             "revisions" => Some(revisions::LIST),
+            "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
             "leads" => Some(leads::LIST),

@@ -32,7 +32,17 @@ pub fn mend(document: &mut Value) {
     for (name, schema) in schemas.iter_mut() {
         // Answers may grow; what is sent may hold no field that nobody knows.
         let sent = TOLD.iter().any(|told| told.schema == name)
-            || ["Settings", "Holiday", "Question", "NewApiKey", "NewRulebook"].contains(&name.as_str());
+            || [
+                "Settings",
+                "Holiday",
+                "Question",
+                "NewApiKey",
+                "NewRulebook",
+                "NewSecret",
+                "WebhookAuth",
+                "WebhookScheme",
+            ]
+            .contains(&name.as_str());
         if sent && schema["type"] == "object" {
             schema["additionalProperties"] = false.into();
         }

@@ -1,0 +1,292 @@
+//! Secrets of a rulebook: those under which Vapi signs, and its own Twilio account.
+//!
+//! In: requests of administrators, a value among them. Out: what is kept of each secret, and never a value: it is sealed
+//! before it is stored, and neither an answer nor the audit log holds it. A new secret is accepted beside the old ones
+//! until those are retired, so that a change over never turns a call away.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Gone, Json, Page};
+use super::auth::{Admin, Caller, Key};
+use super::body::Body;
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::state::{AdminState, InRulebook};
+use crate::problem::{FieldFault, Problem};
+use crate::rulebook::publish::Author;
+use crate::store::{self, audit_log, page, secrets};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        Filter {
+            name: "purpose",
+            kind: Kind::Choice(&[
+                "webhook",
+                "twilio_account_sid",
+                "twilio_auth_token",
+                "twilio_from",
+                "twilio_messaging_service_sid",
+            ]),
+            doc: "What it is for.",
+        },
+        Filter {
+            name: "retired",
+            kind: Kind::Boolean,
+            doc: "Whether it was retired.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct SecretsApi(pub AdminState);
+
+/// What a secret is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Vapi signs its messages with it; every active one is accepted.
+    Webhook,
+    /// The Twilio account that sends the rulebook's texts; of several active ones the newest counts.
+    TwilioAccountSid,
+    /// That account's token.
+    TwilioAuthToken,
+    /// The number that the texts come from.
+    TwilioFrom,
+    /// The messaging service that they come from, instead of a number.
+    TwilioMessagingServiceSid,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => secrets::WEBHOOK,
+            Self::TwilioAccountSid => "twilio_account_sid",
+            Self::TwilioAuthToken => "twilio_auth_token",
+            Self::TwilioFrom => "twilio_from",
+            Self::TwilioMessagingServiceSid => "twilio_messaging_service_sid",
+        }
+    }
+}
+
+/// A secret, without its value; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct StoredSecret {
+    /// Its id.
+    id: Uuid,
+    /// What it is for.
+    purpose: String,
+    /// When it was stored.
+    created_at: DateTime<Utc>,
+    /// Since when it is no longer accepted.
+    retired_at: Option<DateTime<Utc>>,
+}
+
+/// A secret to be stored.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewSecret {
+    /// What it is for.
+    purpose: Purpose,
+    /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 8 characters or more.
+    #[oai(validator(min_length = 1, max_length = 500), write_only)]
+    value: String,
+}
+
+/// After a secret was stored.
+#[derive(ApiResponse)]
+pub enum Stored {
+    /// What is kept of it; the next message may use it.
+    #[oai(status = 201)]
+    Created(Json<StoredSecret>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/secrets")]
+impl SecretsApi {
+    /// List the secrets of a rulebook
+    ///
+    /// Never their values. `RINGBOOK_VAPI_SECRET` and the Twilio settings of the server, which the rulebook `default`
+    /// uses, are not among them.
+    #[oai(path = "/", method = "get")]
+    async fn list_secrets(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<StoredSecret>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(loaded.rulebook_id));
+        if let Some(purpose) = listing.text("purpose") {
+            select = select.filter(secrets::Column::Purpose.eq(purpose));
+        }
+        match listing.boolean("retired") {
+            Some(true) => select = select.filter(secrets::Column::RetiredAt.is_not_null()),
+            Some(false) => select = select.filter(secrets::Column::RetiredAt.is_null()),
+            None => {}
+        }
+        let sorting = page::Sorting {
+            by: secrets::Column::Id,
+            id: secrets::Column::Id,
+            descending: listing.descending,
+        };
+        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            view,
+        )))
+    }
+
+    /// Store a secret
+    ///
+    /// It is accepted beside those that are there: give Vapi the new one, then retire the old one.
+    #[oai(path = "/", method = "post")]
+    async fn create_secret(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        body: Body<NewSecret>,
+    ) -> Result<Stored, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        check(&body.0)?;
+        let NewSecret { purpose, value } = body.0;
+        let id = self.0.clock.new_id();
+        let sealed = self.0.key.seal(loaded.rulebook_id, id, value.as_bytes());
+        let row = secrets::Model {
+            rulebook_id: loaded.rulebook_id,
+            id,
+            purpose: purpose.name().to_owned(),
+            sealed: sealed.map_err(|error| Problem::internal(&error))?,
+            created_at: self.0.clock.now(),
+            retired_at: None,
+        };
+        let entry = self.entry(&key, &row, "create");
+        let (db, stored) = (self.0.db.clone(), row.clone());
+        let task = tokio::spawn(async move {
+            let tx = store::begin(&db).await?;
+            secrets::add(&tx, stored).await?;
+            audit_log::append(&tx, entry).await?;
+            tx.commit().await
+        });
+        task.await.map_err(|error| Problem::internal(&error))??;
+        Ok(Stored::Created(Json(view(row))))
+    }
+
+    /// Retire a secret
+    ///
+    /// The very next message signed with it is refused; it stays in the list, for those who read the audit log.
+    #[oai(path = "/:id", method = "delete")]
+    async fn retire_secret(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        /// The secret's id.
+        id: Path<Uuid>,
+    ) -> Result<Gone, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let found = secrets::Entity::find_by_id((loaded.rulebook_id, id.0))
+            .one(self.0.latest())
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;
+        let entry = self.entry(&key, &row, "retire");
+        let (db, now) = (self.0.db.clone(), self.0.clock.now());
+        let task = tokio::spawn(async move {
+            let tx = store::begin(&db).await?;
+            if secrets::retire(&tx, row.rulebook_id, row.id, now).await? {
+                audit_log::append(&tx, entry).await?;
+            }
+            tx.commit().await
+        });
+        task.await.map_err(|error| Problem::internal(&error))??;
+        Ok(Gone::Gone)
+    }
+}
+
+impl SecretsApi {
+    /// Who did it and what the secret is for; never the value.
+    fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::Model {
+        let told = json!({"purpose": secret.purpose});
+        let (before, after) = if action == "create" {
+            (None, Some(told))
+        } else {
+            (Some(told), None)
+        };
+        audited(
+            &self.0,
+            caller,
+            secret.rulebook_id,
+            (action, "secrets", &secret.id.to_string()),
+            before,
+            after,
+        )
+    }
+}
+
+/// An entry about something of a rulebook that is not in its revisions: `what` is the action, the resource, the code.
+pub(super) fn audited(
+    state: &AdminState,
+    caller: &Caller,
+    rulebook_id: Uuid,
+    what: (&str, &str, &str),
+    before: Option<Value>,
+    after: Option<Value>,
+) -> audit_log::Model {
+    let Author {
+        name,
+        key_id,
+        address,
+        request_id,
+    } = caller.author();
+    audit_log::Model {
+        id: state.clock.new_id(),
+        at: state.clock.now(),
+        actor: name,
+        actor_key_id: key_id,
+        address,
+        request_id,
+        rulebook_id: Some(rulebook_id),
+        action: what.0.to_owned(),
+        resource: what.1.to_owned(),
+        code: what.2.to_owned(),
+        revision: None,
+        before,
+        after,
+    }
+}
+
+/// A secret that was pasted with a line's end or a space would never match.
+fn check(new: &NewSecret) -> Result<(), Problem> {
+    let value = &new.value;
+    let length = value.chars().count();
+    let least = if new.purpose == Purpose::Webhook { 8 } else { 1 };
+    if (least..=500).contains(&length) && value.trim() == value && !value.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let detail =
+        format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
+    Err(Problem::invalid_body(vec![FieldFault::new(
+        "/value",
+        "invalid_value",
+        detail,
+    )]))
+}
+
+fn view(row: secrets::Model) -> StoredSecret {
+    StoredSecret {
+        id: row.id,
+        purpose: row.purpose,
+        created_at: row.created_at,
+        retired_at: row.retired_at,
+    }
+}

@@ -1,0 +1,107 @@
+//! Settings that an administrator may store for a webhook. In: settings that were read. Out: every fault with its place.
+//!
+//! What the types in [`super::scheme`] take but nobody should run: no way in at all, a header that no request can carry, a
+//! signature that does not cover the body.
+
+use poem::http::HeaderName;
+
+use super::scheme::{Scheme, WebhookAuth};
+
+/// The most schemes of one rulebook.
+const MOST: usize = 10;
+/// The longest replay window: a day.
+const LONGEST_WINDOW_S: u32 = 86_400;
+
+/// A JSON pointer and what is wrong there.
+pub type Fault = (String, &'static str);
+
+/// What is wrong with the settings; nothing when they can be used.
+#[must_use]
+pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if auth.schemes.is_empty() || auth.schemes.len() > MOST {
+        faults.push((
+            "/schemes".to_owned(),
+            "`schemes` must name 1 to 10 schemes: without one, nobody gets in.",
+        ));
+    }
+    if !(1..=LONGEST_WINDOW_S).contains(&auth.replay_window_s) {
+        faults.push((
+            "/replay_window_s".to_owned(),
+            "`replay_window_s` must be 1 to 86400 seconds; Vapi's own default is 300.",
+        ));
+    }
+    for (index, scheme) in auth.schemes.iter().enumerate() {
+        let mut fault = |field: &str, text| faults.push((format!("/schemes/{index}/{field}"), text));
+        let mut header = |field: &str, name: &str| {
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                fault(field, "This is not the name of an HTTP header.");
+            }
+        };
+        match scheme {
+            Scheme::Hmac(hmac) => {
+                header("signature_header", &hmac.signature_header);
+                header("timestamp_header", &hmac.timestamp_header);
+                if let Some(name) = &hmac.message_id_header {
+                    header("message_id_header", name);
+                }
+                if !hmac.effective_format().contains("{body}") {
+                    fault(
+                        "payload_format",
+                        "`payload_format` must contain {body}: a signature that does not cover the body proves nothing.",
+                    );
+                }
+                if hmac.include_timestamp && !hmac.effective_format().contains("{timestamp}") {
+                    fault(
+                        "payload_format",
+                        "`payload_format` must contain {timestamp} when `include_timestamp` is true: a timestamp that is \
+                         not signed proves nothing.",
+                    );
+                }
+            }
+            Scheme::Bearer(bearer) => header("header", &bearer.header),
+            Scheme::XVapiSecret {} | Scheme::XVapiSignature {} => {}
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn places(auth: serde_json::Value) -> Vec<String> {
+        let auth: WebhookAuth = serde_json::from_value(auth).unwrap();
+        faults(&auth).into_iter().map(|(pointer, _)| pointer).collect()
+    }
+
+    #[test]
+    fn what_vapi_does_by_default_can_be_used() {
+        assert!(faults(&WebhookAuth::default()).is_empty());
+        assert!(places(json!({"schemes": [{"type": "hmac", "include_timestamp": false}]})).is_empty());
+    }
+
+    #[test]
+    fn what_lets_nobody_or_anybody_in_is_told_with_its_place() {
+        assert_eq!(
+            places(json!({"schemes": [], "replay_window_s": 0})),
+            ["/schemes", "/replay_window_s"]
+        );
+        let schemes = json!([
+            {"type": "bearer", "header": "no header"},
+            {"type": "hmac", "payload_format": "{timestamp}", "signature_header": ""},
+            {"type": "hmac", "payload_format": "{body}"},
+        ]);
+        assert_eq!(
+            places(json!({"schemes": schemes})),
+            [
+                "/schemes/0/header",
+                "/schemes/1/signature_header",
+                "/schemes/1/payload_format",
+                "/schemes/2/payload_format"
+            ]
+        );
+    }
+}
