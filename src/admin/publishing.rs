@@ -126,7 +126,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
             ),
         ),
         PublishError::Faults(faults) => {
-            let errors: Vec<_> = faults.into_iter().map(|fault| field_fault(fault, about)).collect();
+            let errors: Vec<_> = faults.iter().map(|fault| field_fault(fault, about)).collect();
             let detail = match errors.as_slice() {
                 [one] => one.detail.clone(),
                 many => format!(
@@ -151,7 +151,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
 }
 
 /// In the row being written, the place is a field of the body; elsewhere it is the other row's.
-fn field_fault(fault: Fault, about: &About) -> FieldFault {
+fn field_fault(fault: &Fault, about: &About) -> FieldFault {
     let own = about
         .row
         .as_ref()

@@ -291,7 +291,7 @@ async fn the_record_follows_the_latest_report_in_either_order(database: Database
 async fn reports_of_one_instant_follow_the_greater_hash(database: Database) {
     let stories = two_stories(0);
     let hash = |message: &Value| Sha256::digest(serde_json::to_vec(message).unwrap());
-    let stands = if hash(&stories[0]) > hash(&stories[1]) { 0 } else { 1 };
+    let stands = usize::from(hash(&stories[0]) <= hash(&stories[1]));
     let stands = stories[stands].clone();
     in_both_orders(database, stories, &stands).await;
 }
