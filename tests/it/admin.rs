@@ -378,10 +378,8 @@ async fn calls_are_found_by_what_their_analysis_contains(database: Database) {
         (json!({"structuredData": {"list": [{"x": 2, "y": "two"}]}}), vec![]),
         (json!({"it's \"odd\"; --": {}}), vec![]),
     ] {
-        let escaped = pattern
-            .to_string()
-            .bytes()
-            .fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+        let hex = pattern.to_string().bytes().map(|byte| format!("%{byte:02x}"));
+        let escaped = hex.collect::<Vec<_>>().concat();
         let (status, page) = app
             .admin(Method::GET, &format!("{path}?analysis={escaped}"), None)
             .await;
