@@ -378,8 +378,12 @@ async fn calls_are_found_by_what_their_analysis_contains(database: Database) {
         (json!({"structuredData": {"list": [{"x": 2, "y": "two"}]}}), vec![]),
         (json!({"it's \"odd\"; --": {}}), vec![]),
     ] {
-        let hex = pattern.to_string().bytes().map(|byte| format!("%{byte:02x}"));
-        let escaped = hex.collect::<Vec<_>>().concat();
+        let text = pattern.to_string();
+        let escaped = text
+            .bytes()
+            .map(|byte| format!("%{byte:02x}"))
+            .collect::<Vec<_>>()
+            .concat();
         let (status, page) = app
             .admin(Method::GET, &format!("{path}?analysis={escaped}"), None)
             .await;
