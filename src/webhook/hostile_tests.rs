@@ -170,7 +170,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
+        // Not f64: a number that PostgreSQL could not give back is read as null, which has a test of its own.
+        any::<f32>().prop_map(|number| Value::from(f64::from(number))),
         ".{0,12}".prop_map(Value::from),
     ];
     let name = prop_oneof![
