@@ -81,8 +81,13 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let event = match decode::decode(&bytes) {
         Ok(event) => event,
         Err(reason) => {
-            let kept = unreadable::keep(webhook.intake.clone(), access, bytes, received_at);
-            run(webhook, kept).await.map_err(|error| refused(&error))?;
+            let keep = |access| unreadable::keep(webhook.intake.clone(), access, bytes.clone(), received_at);
+            let mut kept = run(webhook, keep(access)).await;
+            if matches!(kept, Err(TransactError::AccessChanged)) {
+                let access = readmitted(request, &bytes, webhook, code, address).await?;
+                kept = run(webhook, keep(access)).await;
+            }
+            kept.map_err(|error| refused(&error))?;
             tracing::warn!(%reason, rulebook = code, "authentic message cannot be read; kept raw");
             metrics::message("unreadable", "unreadable", started);
             return Ok(json(&answer::Answer::Neutral.to_json()));
@@ -130,13 +135,7 @@ async fn taken(
         match run(webhook, async move { transact::transact(&intake, &asked).await }).await {
             Err(TransactError::AccessChanged) => {
                 let code = message.access.code.clone();
-                let access = webhook
-                    .accesses
-                    .reload(&code)
-                    .await
-                    .map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
-                let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
-                let access = admitted(request, &message.body, webhook, access, address).await?;
+                let access = readmitted(request, &message.body, webhook, &code, address).await?;
                 let Some(known) = Arc::into_inner(message) else { break };
                 message = Arc::new(Message { access, ..known });
             }
@@ -158,6 +157,20 @@ async fn run<T: Send + 'static>(
         Ok(Err(failed)) => Err(TransactError::Stopped(failed.to_string())),
         Err(_) => Err(TransactError::TooSlow),
     }
+}
+
+/// The settings as they stand now, if the message is let in under them too.
+async fn readmitted(
+    request: &Request,
+    bytes: &Bytes,
+    webhook: &Webhook,
+    code: &str,
+    address: ClientAddress,
+) -> Result<Arc<Access>, Problem> {
+    let access = webhook.accesses.reload(code).await;
+    let access = access.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+    let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
+    admitted(request, bytes, webhook, access, address).await
 }
 
 /// The settings under which the message is let in: those known, else newer ones.

@@ -27,6 +27,7 @@ use crate::{
 
 both!(
     a_new_secret_is_accepted_although_nobody_uses_the_old_one_and_a_retired_one_is_not,
+    what_cannot_be_read_is_kept_although_the_secrets_changed_meanwhile,
     schemes_that_are_narrowed_count_at_once,
     instances_that_start_together_on_an_empty_database_show_one_key_and_one_secret,
     a_start_with_another_secret_key_says_so,
@@ -58,6 +59,15 @@ async fn add(server: &TestApp, text: &str) -> Uuid {
     secrets::add(&tx, secret).await.unwrap();
     tx.commit().await.unwrap();
     id
+}
+
+async fn what_cannot_be_read_is_kept_although_the_secrets_changed_meanwhile(database: Database) {
+    let server = TestApp::start(database).await;
+    assert_eq!(posted(&server, VAPI_SECRET, "call-1").await, StatusCode::OK);
+    add(&server, "the-new-secret").await;
+    let (status, answer) = server.post_signed_to("/webhooks/vapi", VAPI_SECRET, b"{").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    server.stop().await;
 }
 
 async fn a_new_secret_is_accepted_although_nobody_uses_the_old_one_and_a_retired_one_is_not(database: Database) {
