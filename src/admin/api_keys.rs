@@ -21,7 +21,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
 use crate::problem::{FieldFault, Problem};
 use crate::rulebook::publish::Author;
-use crate::store::{self, api_keys, audit_log, page};
+use crate::store::{self, api_keys, audit_log};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -116,14 +116,9 @@ impl ApiKeysApi {
             Some(false) => select = select.filter(api_keys::Column::RevokedAt.is_null()),
             None => {}
         }
-        let (by, id) = (api_keys::Column::Id, api_keys::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
-        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        let rows = listing
+            .rows_by_id(self.0.latest(), select, api_keys::Column::Id)
+            .await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),

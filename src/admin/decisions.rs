@@ -15,7 +15,7 @@ use super::masking;
 use super::state::{AdminState, InRulebook};
 use crate::problem::Problem;
 use crate::rulebook::money::Money;
-use crate::store::{decisions, page};
+use crate::store::decisions;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -122,14 +122,7 @@ impl DecisionsApi {
         if let Some(degraded) = listing.boolean("degraded") {
             select = select.filter(decisions::Column::Degraded.eq(degraded));
         }
-        let (by, id) = (decisions::Column::Id, decisions::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        let rows = listing.rows_by_id(&self.0.read, select, decisions::Column::Id).await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),

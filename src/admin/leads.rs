@@ -15,7 +15,7 @@ use super::masking;
 use super::state::{AdminState, InRulebook};
 use crate::problem::Problem;
 use crate::rulebook::money::Money;
-use crate::store::{leads, page};
+use crate::store::leads;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -134,14 +134,7 @@ impl LeadsApi {
         if let Some(late) = listing.boolean("late") {
             select = select.filter(leads::Column::Late.eq(late));
         }
-        let (by, id) = (leads::Column::Id, leads::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        let rows = listing.rows_by_id(&self.0.read, select, leads::Column::Id).await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),

@@ -9,12 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, Utc};
 use poem::{FromRequest, Request, RequestBody, Result};
+use sea_orm::{DatabaseConnection, EntityTrait, Select};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::Page;
 use super::state::shortened;
 use crate::problem::{Code, FieldFault, Problem};
+use crate::store::page;
 
 /// How many rows a page has when the client does not say.
 pub const DEFAULT_LIMIT: u64 = 50;
@@ -298,6 +300,26 @@ impl Listing {
             .as_ref()
             .map(|(_, id)| id.parse().map_err(|_| foreign_cursor()))
             .transpose()
+    }
+
+    /// The rows of a list sorted by its ids, of which there is one more than wanted when there is a next page.
+    pub async fn rows_by_id<E>(
+        &self,
+        db: &DatabaseConnection,
+        select: Select<E>,
+        id: E::Column,
+    ) -> Result<Vec<E::Model>, Problem>
+    where
+        E: EntityTrait,
+        E::Model: Send + Sync,
+    {
+        let sorting = page::Sorting {
+            by: id,
+            id,
+            descending: self.descending,
+        };
+        let after = self.after_id()?.map(|id| (id.into(), id.into()));
+        Ok(page::rows(db, select, sorting, after, self.limit).await?)
     }
 
     /// The page made of the rows found, of which there is one more than wanted when there is a next page;

@@ -13,7 +13,7 @@ use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
-use crate::store::{notices, page};
+use crate::store::notices;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -87,14 +87,7 @@ impl NoticesApi {
             Some(false) => select = select.filter(notices::Column::ResolvedAt.is_null()),
             None => {}
         }
-        let (by, id) = (notices::Column::Id, notices::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        let rows = listing.rows_by_id(&self.0.read, select, notices::Column::Id).await?;
         let view = |row: notices::Model| Notice {
             id: row.id,
             rulebook: seen.code(row.rulebook_id),

@@ -15,7 +15,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
 use crate::problem::Problem;
-use crate::store::{page, sms_attempts, sms_messages};
+use crate::store::{sms_attempts, sms_messages};
 
 const STATES: &[&str] = &[
     "queued",
@@ -154,14 +154,9 @@ impl SmsMessagesApi {
                 select = select.filter(column.eq(text));
             }
         }
-        let (by, id) = (sms_messages::Column::Id, sms_messages::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        let rows = listing
+            .rows_by_id(&self.0.read, select, sms_messages::Column::Id)
+            .await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),

@@ -15,7 +15,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
 use crate::problem::Problem;
-use crate::store::{page, webhook_events};
+use crate::store::webhook_events;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -100,14 +100,9 @@ impl WebhookEventsApi {
                 select = select.filter(column.eq(text));
             }
         }
-        let (by, id) = (webhook_events::Column::Id, webhook_events::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        let rows = listing
+            .rows_by_id(&self.0.read, select, webhook_events::Column::Id)
+            .await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
