@@ -10,20 +10,27 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(FileMigration {
+        let files: &[FileMigration] = &[FileMigration {
             name: "m0001_begin",
             up: include_str!("sql/m0001_begin_up.sql"),
             up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
+            up_sqlite: "",
             down: include_str!("sql/m0001_begin_down.sql"),
-        })]
+        }];
+        files
+            .iter()
+            .map(|file| Box::new(*file) as Box<dyn MigrationTrait>)
+            .collect()
     }
 }
 
-/// A migration written as SQL files.
+/// A migration written as SQL files: for both databases, then what only one of them needs.
+#[derive(Clone, Copy)]
 struct FileMigration {
     name: &'static str,
     up: &'static str,
     up_postgres: &'static str,
+    up_sqlite: &'static str,
     down: &'static str,
 }
 
@@ -42,18 +49,20 @@ impl MigrationTrait for FileMigration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
-        manager
-            .get_connection()
-            .execute_unprepared(&in_dialect(self.up, backend))
-            .await?;
-        if backend == DatabaseBackend::Postgres {
-            manager.get_connection().execute_unprepared(self.up_postgres).await?;
+        let own = match backend {
+            DatabaseBackend::Postgres => self.up_postgres,
+            _ => self.up_sqlite,
+        };
+        for sql in [self.up, own].into_iter().filter(|sql| !sql.is_empty()) {
+            let sql = in_dialect(sql, backend);
+            manager.get_connection().execute_unprepared(&sql).await?;
         }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(self.down).await?;
+        let sql = in_dialect(self.down, manager.get_database_backend());
+        manager.get_connection().execute_unprepared(&sql).await?;
         Ok(())
     }
 }
