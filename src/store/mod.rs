@@ -5,6 +5,8 @@ pub mod audit_log;
 pub mod begin;
 pub mod call_transcripts;
 pub mod calls;
+pub mod change_set_changes;
+pub mod change_sets;
 pub mod connect;
 pub mod containment;
 pub mod decisions;
