@@ -105,6 +105,13 @@ fn wrong(name: &str, code: &str, detail: String) -> Problem {
 }
 
 impl ListQuery {
+    /// The same without a parameter that the operation reads itself.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(given, _)| given != name);
+        self
+    }
+
     /// Reads it as the list's spec says.
     ///
     /// # Errors

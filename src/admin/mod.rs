@@ -15,6 +15,7 @@ mod audit_log;
 pub mod auth;
 pub mod body;
 mod calls;
+mod change_sets;
 mod decisions;
 mod docs_page;
 pub mod document;

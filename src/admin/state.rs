@@ -9,6 +9,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::auth::Caller;
 use super::last_use::LastUse;
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::current::{Current, LoadError, Loaded};
+use crate::rulebook::current::{Current, LoadError, Loaded, Standing};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
@@ -95,6 +96,29 @@ impl AdminState {
         }
     }
 
+    /// The rows of a rulebook at its head, whether they compile or not, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn standing(&self, caller: &Caller, code: &str) -> Result<Standing, Problem> {
+        let found = self.current.standing(code).await.map_err(unloadable)?;
+        found
+            .filter(|standing| caller.sees(standing.rulebook_id))
+            .ok_or_else(|| no_rulebook(code))
+    }
+
+    /// The id of a rulebook, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn find(&self, caller: &Caller, code: &str) -> Result<Uuid, Problem> {
+        let found = self.current.find(code).await?;
+        found
+            .map(|(id, _)| id)
+            .filter(|id| caller.sees(*id))
+            .ok_or_else(|| no_rulebook(code))
+    }
+
     /// The head of a rulebook, as far as the caller may see it: another's is not there.
     ///
     /// # Errors
@@ -105,8 +129,12 @@ impl AdminState {
             .await
             .map_err(unloadable)?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
-            .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+            .ok_or_else(|| no_rulebook(code))
     }
+}
+
+fn no_rulebook(code: &str) -> Problem {
+    Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
 /// A rulebook that cannot be loaded is ours to mend, unless only the database is away.
