@@ -15,6 +15,7 @@ mod architecture;
 mod atomic;
 mod change_sets;
 mod edge;
+mod edits;
 mod erase;
 mod hostile;
 mod intake;
