@@ -17,7 +17,7 @@ use super::current::{Current, LoadError};
 use super::fault::Fault;
 use super::rows::{Resource, RowSet};
 use crate::clock::Clock;
-use crate::store::{self, audit_log, revisions, rulebooks, rules};
+use crate::store::{self, audit_log, audit_log::AuditKey, revisions, rulebooks, rules};
 
 /// How often a publish starts anew because somebody else published meanwhile.
 const MOST_TRIES: u32 = 20;
@@ -107,13 +107,19 @@ pub struct Publisher {
     db: DatabaseConnection,
     current: Current,
     clock: Clock,
+    audit: AuditKey,
 }
 
 impl Publisher {
     /// Over the primary database.
     #[must_use]
-    pub fn new(db: DatabaseConnection, current: Current, clock: Clock) -> Self {
-        Self { db, current, clock }
+    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, audit: AuditKey) -> Self {
+        Self {
+            db,
+            current,
+            clock,
+            audit,
+        }
     }
 
     /// Publishes edits; a plain write is a change set of one.
@@ -275,13 +281,18 @@ impl Publisher {
         };
         revisions::Entity::insert(revision).exec_without_returning(tx).await?;
         rules::write(tx, rulebook_id, number, changes).await?;
-        for change in changes {
+        rulebooks::Entity::update_many()
+            .col_expr(rulebooks::Column::HeadRevision, number.into())
+            .filter(rulebooks::Column::Id.eq(rulebook_id))
+            .exec(tx)
+            .await?;
+        let entries = changes.iter().map(|change| {
             let action = match (&change.before, &change.after) {
                 (None, _) => "create",
                 (_, None) => "delete",
                 _ => "update",
             };
-            let entry = audit_log::Model {
+            audit_log::NewEntry {
                 id: self.clock.new_id(),
                 at: now,
                 actor: author.name.clone(),
@@ -295,15 +306,9 @@ impl Publisher {
                 revision: Some(number),
                 before: change.before.clone(),
                 after: change.after.clone(),
-            };
-            audit_log::append(tx, entry).await?;
-        }
-        rulebooks::Entity::update_many()
-            .col_expr(rulebooks::Column::HeadRevision, number.into())
-            .filter(rulebooks::Column::Id.eq(rulebook_id))
-            .exec(tx)
-            .await?;
-        Ok(())
+            }
+        });
+        audit_log::append_all(tx, &self.audit, entries.collect()).await
     }
 }
 
