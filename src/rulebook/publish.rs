@@ -26,7 +26,7 @@ use super::current::{Current, LoadError};
 use super::fault::Fault;
 use super::rows::RowSet;
 use crate::clock::Clock;
-use crate::store::{self, rulebooks, rules};
+use crate::store::{self, audit_log::AuditKey, rulebooks, rules};
 
 /// How often a publish starts anew because somebody else published meanwhile.
 const MOST_TRIES: u32 = 20;
@@ -105,13 +105,19 @@ pub struct Publisher {
     db: DatabaseConnection,
     current: Current,
     clock: Clock,
+    audit_key: AuditKey,
 }
 
 impl Publisher {
     /// Over the primary database.
     #[must_use]
-    pub fn new(db: DatabaseConnection, current: Current, clock: Clock) -> Self {
-        Self { db, current, clock }
+    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, audit_key: AuditKey) -> Self {
+        Self {
+            db,
+            current,
+            clock,
+            audit_key,
+        }
     }
 
     /// Publishes edits; a plain write is a change set of one.
@@ -265,10 +271,11 @@ impl Publisher {
                 tx.rollback().await?;
                 continue;
             }
+            // The change set's row before the audit log, as everywhere: the other order could stop two for ever.
+            self.settle_set(&tx, rulebook_id, step, published.revision).await?;
             if published.revision > head {
                 self.write(&tx, rulebook_id, step, &changes, published.revision).await?;
             }
-            self.settle_set(&tx, rulebook_id, step, published.revision).await?;
             tx.commit().await?;
             self.current.keep(rulebook_id, Arc::clone(&published.rulebook)).await;
             return Ok(published);
