@@ -432,7 +432,7 @@ mod tests {
         let source = |lines: &str| json!({ "source": lines });
         let (mut before, mut after) = (sample::rows(), sample::rows());
         let code = before.scripts.keys().next().unwrap().clone();
-        let old: String = (1..=20).map(|line| format!("line {line}\n")).collect();
+        let old = (1..=20).fold(String::new(), |text, line| format!("{text}line {line}\n"));
         let new = old.replace("line 3\n", "line three\n").replace("line 20\n", "line 20");
         changed::<crate::rulebook::rows::Script>(&mut before, &code, &source(&old));
         changed::<crate::rulebook::rows::Script>(&mut after, &code, &source(&new));
