@@ -19,6 +19,7 @@ mod decisions;
 mod docs_page;
 pub mod document;
 mod evaluate;
+mod export;
 pub mod fails;
 pub mod keys;
 mod last_use;

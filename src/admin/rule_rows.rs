@@ -64,11 +64,13 @@ impl<R: AdminRow> RowsApi<R> {
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
+        /// An older revision to read; without it the head.
+        revision: Query<Option<i64>>,
         query: ListQuery,
     ) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
-        let listing = query.read(&R::LIST)?;
-        let loaded = self.state.open(&key, &rulebook.0).await?;
-        let rows = R::table(loaded.rulebook.rows())
+        let listing = query.besides(&["revision"]).read(&R::LIST)?;
+        let reading = self.state.reading(&key, &rulebook.0, revision.0).await?;
+        let rows = R::table(reading.rows())
             .values()
             .map(|stored| Versioned::of(stored.as_ref()));
         let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
@@ -86,9 +88,12 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
+        /// An older revision to read; without it the head.
+        revision: Query<Option<i64>>,
     ) -> Result<FoundRow<Versioned<R>>, Fails<Usual>> {
-        let loaded = self.state.open(&key, &rulebook.0).await?;
-        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let reading = self.state.reading(&key, &rulebook.0, revision.0).await?;
+        let stored = R::table(reading.rows()).get(&code.0);
+        let stored = stored.ok_or_else(|| missing::<R>(&code.0))?;
         Ok(FoundRow::Found(
             super::answer::Json(Versioned::of(stored)),
             etag(stored.version),

@@ -9,6 +9,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::auth::Caller;
 use super::last_use::LastUse;
@@ -99,6 +100,42 @@ impl AdminState {
         }
     }
 
+    /// The rows of a rulebook that a request reads, as far as the caller may see it: of the head, or of the revision that
+    /// it names.
+    ///
+    /// # Errors
+    /// 404 when there is no such rulebook for this caller or no such revision, 5xx when the database fails.
+    pub async fn reading(&self, caller: &Caller, code: &str, revision: Option<i64>) -> Result<Reading, Problem> {
+        let head = self.open(caller, code).await?;
+        let rulebook_id = head.rulebook_id;
+        match revision.filter(|revision| *revision != head.rulebook.revision()) {
+            None => Ok(Reading {
+                rulebook_id,
+                revision: head.rulebook.revision(),
+                rows: Rows::OfHead(head.rulebook),
+            }),
+            Some(revision) => Ok(Reading {
+                rulebook_id,
+                revision,
+                rows: Rows::Read(self.rows(rulebook_id, revision).await?),
+            }),
+        }
+    }
+
+    /// The rows of a revision.
+    ///
+    /// # Errors
+    /// 404 when there is none, 5xx when the database fails.
+    pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, Problem> {
+        self.current
+            .rows(rulebook_id, revision)
+            .await
+            .map_err(|error| match error {
+                LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+                error => unloadable(error),
+            })
+    }
+
     /// The head of a rulebook, as far as the caller may see it: another's is not there.
     ///
     /// # Errors
@@ -110,6 +147,32 @@ impl AdminState {
             .map_err(unloadable)?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
             .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+    }
+}
+
+/// The rows of one state of a rulebook.
+pub struct Reading {
+    /// Which rulebook.
+    pub rulebook_id: Uuid,
+    /// Which revision.
+    pub revision: i64,
+    rows: Rows,
+}
+
+/// Where the rows are that are read.
+enum Rows {
+    OfHead(Arc<Rulebook>),
+    Read(Arc<RowSet>),
+}
+
+impl Reading {
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        match &self.rows {
+            Rows::OfHead(rulebook) => rulebook.rows(),
+            Rows::Read(rows) => rows,
+        }
     }
 }
 

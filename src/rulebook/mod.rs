@@ -19,6 +19,7 @@ pub mod decide;
 mod decide_tests;
 pub mod decision;
 pub mod derive;
+pub mod diff;
 pub mod explain;
 pub mod extract;
 pub mod facts;

@@ -105,6 +105,18 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("evaluate", ("post", "/admin/v1/rulebooks/{rulebook}/evaluate")),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (
+        "get_revision",
+        ("get", "/admin/v1/rulebooks/{rulebook}/revisions/{number}"),
+    ),
+    (
+        "diff_revision",
+        ("get", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/diff"),
+    ),
+    (
+        "export_revision",
+        ("get", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/export"),
+    ),
+    (
         "roll_back",
         ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
     ),
