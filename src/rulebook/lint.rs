@@ -4,10 +4,19 @@
 //! is not reported: a finding is a fact about the rows, never a guess.
 
 mod adjustments;
+mod people;
+mod places;
+mod rules;
+mod solve;
+#[cfg(test)]
+mod tests;
+mod values;
+mod world;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use self::world::World;
 use super::compile::Rulebook;
 use super::rows::{Resource, Row};
 
@@ -58,7 +67,11 @@ impl std::fmt::Display for Finding {
 #[must_use]
 pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     let mut found = Findings::default();
-    adjustments::lint(rulebook, now, &mut found);
+    let world = World::new(rulebook, true);
+    rules::lint(rulebook, &world, &mut found);
+    adjustments::lint(rulebook, &world, now, &mut found);
+    places::lint(rulebook, &world, &mut found);
+    people::lint(rulebook, &mut found);
     found.in_order()
 }
 
