@@ -22,6 +22,7 @@ use crate::{
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    jobs::Scheduler,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
@@ -105,6 +106,8 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Publishes what was scheduled.
+    pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// Seals stored secrets.
@@ -159,7 +162,9 @@ impl App {
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
+        let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         Ok(Self {
+            scheduler,
             current,
             publisher,
             outbox,
@@ -334,6 +339,10 @@ fn start_workers(app: &App) {
     let audit = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
         .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+    if app.settings.workers.contains(&Worker::Scheduler) {
+        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
+        app.tasks.spawn(async move { scheduler.run(stop).await });
+    }
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

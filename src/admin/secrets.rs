@@ -124,8 +124,8 @@ impl SecretsApi {
         query: ListQuery,
     ) -> Result<Found<Page<StoredSecret>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(rulebook_id));
         if let Some(purpose) = listing.text("purpose") {
             select = select.filter(secrets::Column::Purpose.eq(purpose));
         }
@@ -158,13 +158,13 @@ impl SecretsApi {
         rulebook: InRulebook,
         body: Body<NewSecret>,
     ) -> Result<Stored, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         check(&body.0)?;
         let NewSecret { purpose, value } = body.0;
         let id = self.0.clock.new_id();
-        let sealed = self.0.key.seal(loaded.rulebook_id, id, value.as_bytes());
+        let sealed = self.0.key.seal(rulebook_id, id, value.as_bytes());
         let row = secrets::Model {
-            rulebook_id: loaded.rulebook_id,
+            rulebook_id,
             id,
             purpose: purpose.name().to_owned(),
             sealed: sealed.map_err(|error| Problem::internal(&error))?,
@@ -195,8 +195,8 @@ impl SecretsApi {
         /// The secret's id.
         id: Path<Uuid>,
     ) -> Result<Gone, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let found = secrets::Entity::find_by_id((loaded.rulebook_id, id.0))
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let found = secrets::Entity::find_by_id((rulebook_id, id.0))
             .one(self.0.latest())
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;

@@ -7,6 +7,7 @@ use poem_openapi::{OpenApi, OpenApiService};
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
 use super::calls::CallsApi;
+use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::document;
@@ -28,7 +29,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     (
         RulebooksApi(state.clone()),
         resources::apis(state),
-        (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (
+            EvaluateApi(state.clone()),
+            ChangeSetsApi(state.clone()),
+            RevisionsApi(state.clone()),
+        ),
         (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
         (
             CallsApi(state.clone()),

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages, stats,
-    webhook_events,
+    api_keys, audit_log, calls, change_sets, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages,
+    stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -26,6 +26,10 @@ pub fn tags() -> Value {
             .map(|told| json!({"name": told.path, "description": told.about})),
     );
     for (name, about) in [
+        (
+            "change-sets",
+            "Edits that are looked at together before they are live, published at once or at a time.",
+        ),
         ("revisions", "The states a rulebook has had, and the way back."),
         (
             "webhook-auth",
@@ -103,6 +107,49 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("put_rulebook", ("put", RULEBOOK)),
     ("patch_rulebook", ("patch", RULEBOOK)),
     ("evaluate", ("post", "/admin/v1/rulebooks/{rulebook}/evaluate")),
+    (
+        "list_change_sets",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets"),
+    ),
+    (
+        "create_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets"),
+    ),
+    (
+        "get_change_set",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}"),
+    ),
+    (
+        "add_change",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/changes"),
+    ),
+    (
+        "remove_change",
+        (
+            "delete",
+            "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/changes/{number}",
+        ),
+    ),
+    (
+        "diff_change_set",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/diff"),
+    ),
+    (
+        "check_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/check"),
+    ),
+    (
+        "publish_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/publish"),
+    ),
+    (
+        "cancel_schedule",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/schedule"),
+    ),
+    (
+        "discard_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
+    ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (
         "get_revision",
@@ -198,6 +245,7 @@ fn role(operation: &Value) -> String {
 fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
+            "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),

@@ -122,6 +122,19 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
+    /// Another instance on the same database, with the same clock and settings. To be stopped before this one.
+    pub async fn another(&self) -> Self {
+        Self::start_on(self.database.shared(), self.app.clock.clone(), self.env.clone()).await
+    }
+
+    /// Stops the server in peace; while it is down, `meanwhile`; then another starts on the same database.
+    pub async fn restart_after(self, meanwhile: impl FnOnce(&Clock)) -> Self {
+        drop(self.stop);
+        self.served.await.unwrap().unwrap();
+        meanwhile(&self.app.clock);
+        Self::start_on(self.database, self.app.clock.clone(), self.env).await
+    }
+
     /// Stops the server in peace and starts another on the same database, with the same clock and settings.
     pub async fn restart(self) -> Self {
         drop(self.stop);
