@@ -13,6 +13,8 @@ mod support;
 mod admin;
 mod architecture;
 mod atomic;
+mod audit;
+mod audit_tampering;
 mod edge;
 mod erase;
 mod hostile;
