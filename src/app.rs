@@ -334,6 +334,8 @@ fn start_workers(app: &App) {
     let audit = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
         .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

@@ -11,6 +11,7 @@ use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::document;
 use super::evaluate::EvaluateApi;
+use super::guard_rails::GuardRailsApi;
 use super::leads::LeadsApi;
 use super::notices::NoticesApi;
 use super::resources;
@@ -29,7 +30,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         RulebooksApi(state.clone()),
         resources::apis(state),
         (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
-        (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
+        (
+            WebhookAuthApi(state.clone()),
+            SecretsApi(state.clone()),
+            GuardRailsApi(state.clone()),
+        ),
         (
             CallsApi(state.clone()),
             DecisionsApi(state.clone()),
