@@ -39,7 +39,7 @@ pub const REPLAYED: &str = "Idempotent-Replayed";
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How often what is older is forgotten.
-const TIDIED: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
 /// The longest key.
 const LONGEST: usize = 200;
 
@@ -62,7 +62,7 @@ pub enum Begun<T> {
 }
 
 /// Leave to do a request, to be taken in the transaction that does it.
-pub struct Claim(Option<(idempotency_keys::Model, SecretKey)>);
+pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
 impl Once {
     /// Whether the request was done before.
@@ -91,7 +91,7 @@ impl Once {
             answer: None,
             created_at: state.clock.now(),
         };
-        Ok(Begun::Go(Claim(Some((row, state.key.clone())))))
+        Ok(Begun::Go(Claim(Some(Box::new((row, state.key.clone()))))))
     }
 
     /// The answer of whoever did it at the same moment: after [`Claim::take`] said no.
@@ -135,7 +135,7 @@ impl Claim {
     /// # Errors
     /// When the database fails.
     pub async fn take(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
-        match &self.0 {
+        match self.0.as_deref() {
             Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - KEPT).await,
             None => Ok(true),
         }
@@ -146,7 +146,9 @@ impl Claim {
     /// # Errors
     /// When it cannot be sealed or the database fails.
     pub async fn settle<T>(&self, tx: &DatabaseTransaction, answer: &Answered<T>) -> Result<(), DbErr> {
-        let Some((row, key)) = &self.0 else { return Ok(()) };
+        let Some((row, key)) = self.0.as_deref() else {
+            return Ok(());
+        };
         let text = serde_json::to_vec(&answer.recorded).map_err(|error| DbErr::Json(error.to_string()))?;
         let sealed = key.seal(Uuid::nil(), row.id, &text);
         let sealed = sealed.map_err(|error| DbErr::Custom(error.to_string()))?;

@@ -183,7 +183,7 @@ fn taxes(guards: &GuardRails, old: Option<&Tax>, new: Option<&Tax>, found: &mut 
         return;
     }
     let mut judge = Judge::new(guards, Resource::Taxes, &row.code, "rate", before, after);
-    let total = |rate: Option<Rate>| Decimal::ONE_HUNDRED + rate.map_or(Decimal::ZERO, |rate| rate.decimal());
+    let total = |rate: Option<Rate>| Decimal::ONE_HUNDRED + rate.map_or(Decimal::ZERO, Rate::decimal);
     judge.change(Some(total(before)), Some(total(after)), "of the price with this tax, ");
     found.extend(judge.found);
 }
