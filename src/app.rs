@@ -343,6 +343,8 @@ fn start_workers(app: &App) {
         let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
         app.tasks.spawn(async move { scheduler.run(stop).await });
     }
+    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

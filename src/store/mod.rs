@@ -14,6 +14,8 @@ pub mod change_sets;
 pub mod connect;
 pub mod containment;
 pub mod decisions;
+pub mod guard_rails;
+pub mod idempotency_keys;
 pub mod intake;
 pub mod leads;
 pub mod migrate;

@@ -39,6 +39,10 @@ pub fn tags() -> Value {
             "secrets",
             "What Vapi signs with and the rulebook's own Twilio account; values go in and never out.",
         ),
+        (
+            "guard-rails",
+            "The limits beyond which a change of prices waits for a second person.",
+        ),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
         ("leads", "Whom to call back."),
@@ -175,6 +179,8 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "put_webhook_auth",
         ("put", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
     ),
+    ("get_guard_rails", ("get", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
+    ("put_guard_rails", ("put", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
     ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
     ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
     (
