@@ -30,7 +30,7 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "role",
-            kind: Kind::Choice(&["viewer", "editor", "admin"]),
+            kind: Kind::Choice(&["viewer", "editor", "publisher", "admin"]),
             doc: "What it may do.",
         },
         Filter {
@@ -147,11 +147,12 @@ impl ApiKeysApi {
         };
         let after = json!({"name": row.name, "role": row.role, "prefix": row.prefix, "expires_at": row.expires_at});
         let entry = self.entry(&key, &row, "create", None, Some(after));
+        let audit = self.0.audit.clone();
         let (db, stored) = (self.0.db.clone(), row.clone());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             api_keys::insert(&tx, stored).await?;
-            audit_log::append(&tx, entry).await?;
+            audit_log::append(&tx, &audit, entry).await?;
             tx.commit().await
         });
         task.await.map_err(|error| Problem::internal(&error))??;
@@ -184,11 +185,11 @@ impl ApiKeysApi {
             Some(json!({"name": row.name, "role": row.role})),
             None,
         );
-        let db = self.0.db.clone();
+        let (db, audit) = (self.0.db.clone(), self.0.audit.clone());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             if api_keys::revoke(&tx, row.id, now).await? {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await
         });
@@ -205,14 +206,14 @@ impl ApiKeysApi {
         action: &str,
         before: Option<Value>,
         after: Option<Value>,
-    ) -> audit_log::Model {
+    ) -> audit_log::NewEntry {
         let Author {
             name,
             key_id,
             address,
             request_id,
         } = caller.author();
-        audit_log::Model {
+        audit_log::NewEntry {
             id: self.0.clock.new_id(),
             at: self.0.clock.now(),
             actor: name,

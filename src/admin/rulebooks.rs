@@ -9,6 +9,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
 use super::auth::{Admin, Editor, Key, Viewer};
@@ -145,7 +146,7 @@ impl RulebooksApi {
         let code = new.code.clone();
         let task = tokio::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
-        let published = publishing::finished(outcome, &publishing::About::default())?;
+        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
         Ok(Made::Created(Json(RulebookSummary {
             code: new.code,
             revision: published.revision,

@@ -172,11 +172,12 @@ impl SecretsApi {
             retired_at: None,
         };
         let entry = self.entry(&key, &row, "create");
+        let audit = self.0.audit.clone();
         let (db, stored) = (self.0.db.clone(), row.clone());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             secrets::add(&tx, stored).await?;
-            audit_log::append(&tx, entry).await?;
+            audit_log::append(&tx, &audit, entry).await?;
             tx.commit().await
         });
         task.await.map_err(|error| Problem::internal(&error))??;
@@ -200,11 +201,12 @@ impl SecretsApi {
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;
         let entry = self.entry(&key, &row, "retire");
+        let audit = self.0.audit.clone();
         let (db, now) = (self.0.db.clone(), self.0.clock.now());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             if secrets::retire(&tx, row.rulebook_id, row.id, now).await? {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await
         });
@@ -215,7 +217,7 @@ impl SecretsApi {
 
 impl SecretsApi {
     /// Who did it and what the secret is for; never the value.
-    fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::Model {
+    fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
         let told = json!({"purpose": secret.purpose});
         let (before, after) = if action == "create" {
             (None, Some(told))
@@ -241,14 +243,14 @@ pub(super) fn audited(
     what: (&str, &str, &str),
     before: Option<Value>,
     after: Option<Value>,
-) -> audit_log::Model {
+) -> audit_log::NewEntry {
     let Author {
         name,
         key_id,
         address,
         request_id,
     } = caller.author();
-    audit_log::Model {
+    audit_log::NewEntry {
         id: state.clock.new_id(),
         at: state.clock.now(),
         actor: name,

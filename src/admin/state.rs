@@ -22,6 +22,7 @@ use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
+use crate::store::audit_log::AuditKey;
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
 /// message. Handed in, because `admin` and `webhook` do not know each other.
@@ -56,6 +57,8 @@ pub struct AdminState {
     pub sample: Arc<RowSet>,
     /// The key that seals secrets.
     pub key: SecretKey,
+    /// The key of the audit chain.
+    pub audit: AuditKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
     pub(super) last_use: LastUse,
@@ -80,6 +83,7 @@ impl AdminState {
             current,
             clock,
             sample: Arc::new(sample::rows()),
+            audit: AuditKey::new(&key.of_audit_chain()),
             key,
             from_webhook,
             last_use: LastUse::default(),

@@ -18,6 +18,7 @@ use poem::{
     error::ResponseError,
     http::{HeaderValue, StatusCode, header},
 };
+use serde_json::Value;
 
 pub use self::{
     code::Code,
@@ -34,6 +35,8 @@ pub struct Problem {
     retry_after_s: Option<u32>,
     allow: Option<String>,
     errors: Vec<FieldFault>,
+    conflicts: Vec<Value>,
+    cases: Vec<Value>,
 }
 
 impl Problem {
@@ -52,6 +55,8 @@ impl Problem {
             retry_after_s: None,
             allow: None,
             errors: Vec::new(),
+            conflicts: Vec::new(),
+            cases: Vec::new(),
         }
     }
 
@@ -112,6 +117,20 @@ impl Problem {
         self
     }
 
+    /// The same with the rows that are not as the request expects, each in both of its versions.
+    #[must_use]
+    pub fn with_conflicts(mut self, conflicts: Vec<Value>) -> Self {
+        self.conflicts = conflicts;
+        self
+    }
+
+    /// The same with the cases that are red: what they expect, what was decided and why.
+    #[must_use]
+    pub fn with_cases(mut self, cases: Vec<Value>) -> Self {
+        self.cases = cases;
+        self
+    }
+
     /// The same with a `Retry-After` header.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
@@ -142,6 +161,18 @@ impl Problem {
     #[must_use]
     pub fn errors(&self) -> &[FieldFault] {
         &self.errors
+    }
+
+    /// The rows that are not as the request expects.
+    #[must_use]
+    pub fn conflicts(&self) -> &[Value] {
+        &self.conflicts
+    }
+
+    /// The cases that are red.
+    #[must_use]
+    pub fn cases(&self) -> &[Value] {
+        &self.cases
     }
 
     /// An error of poem's own (no such route, a body that does not parse) as a problem.
@@ -235,8 +266,7 @@ mod tests {
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.header(header::RETRY_AFTER), Some("3"));
         assert_eq!(response.content_type(), Some("application/problem+json"));
-        let body: serde_json::Value =
-            serde_json::from_slice(&response.take_body().into_bytes().await.unwrap()).unwrap();
+        let body: Value = serde_json::from_slice(&response.take_body().into_bytes().await.unwrap()).unwrap();
         assert_eq!(body["code"], "rate_limited");
         assert_eq!(body["status"], 429);
         assert_eq!(body["retryable"], true);
@@ -265,7 +295,7 @@ mod tests {
             .into_string()
             .await
             .unwrap();
-        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["errors"][0]["pointer"], "/price/from");
         assert_eq!(body["code"], "invalid_body");
     }

@@ -31,6 +31,54 @@ pub struct Loaded {
     pub rulebook: Arc<Rulebook>,
 }
 
+/// A revision as far as it can be had.
+#[derive(Debug, Clone)]
+pub enum Base {
+    /// Compiled.
+    Compiled(Arc<Rulebook>),
+    /// Only its rows: they do not compile, which an edit, an import or a roll back can mend.
+    Rows(Arc<RowSet>),
+}
+
+impl Base {
+    /// Its rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        match self {
+            Self::Compiled(rulebook) => rulebook.rows(),
+            Self::Rows(rows) => rows,
+        }
+    }
+
+    /// Compiled, where it compiles.
+    #[must_use]
+    pub const fn compiled(&self) -> Option<&Arc<Rulebook>> {
+        match self {
+            Self::Compiled(rulebook) => Some(rulebook),
+            Self::Rows(_) => None,
+        }
+    }
+}
+
+/// The rows of a rulebook at its head, whether they compile or not.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Which rulebook.
+    pub rulebook_id: Uuid,
+    /// The head.
+    pub revision: i64,
+    /// What stands there.
+    pub base: Base,
+}
+
+impl Standing {
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        self.base.rows()
+    }
+}
+
 /// Why a revision cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LoadError {
@@ -91,6 +139,34 @@ impl Current {
     /// # Errors
     /// When its rows cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
+        let Some((rulebook_id, revision)) = self.find(code).await? else {
+            return Ok(None);
+        };
+        let rulebook = self.at(rulebook_id, revision).await?;
+        Ok(Some(Loaded { rulebook_id, rulebook }))
+    }
+
+    /// The rows of the rulebook of this code at its head; `None` when there is none.
+    ///
+    /// # Errors
+    /// When its rows cannot be read.
+    pub async fn standing(&self, code: &str) -> Result<Option<Standing>, LoadError> {
+        let Some((rulebook_id, revision)) = self.find(code).await? else {
+            return Ok(None);
+        };
+        let base = self.base(rulebook_id, revision).await?;
+        Ok(Some(Standing {
+            rulebook_id,
+            revision,
+            base,
+        }))
+    }
+
+    /// The id and the head of the rulebook of this code.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
         // No text in PostgreSQL holds a NUL, and it refuses a question with one.
         if code.contains('\0') {
             return Ok(None);
@@ -99,12 +175,22 @@ impl Current {
             .filter(rulebooks::Column::Code.eq(code))
             .one(&self.read)
             .await?;
-        let Some(found) = found else { return Ok(None) };
-        let rulebook = self.at(found.id, found.head_revision).await?;
-        Ok(Some(Loaded {
-            rulebook_id: found.id,
-            rulebook,
-        }))
+        Ok(found.map(|found| (found.id, found.head_revision)))
+    }
+
+    /// A revision, or only its rows where they do not compile.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read.
+    pub async fn base(&self, rulebook_id: Uuid, revision: i64) -> Result<Base, LoadError> {
+        match self.at(rulebook_id, revision).await {
+            Ok(rulebook) => Ok(Base::Compiled(rulebook)),
+            Err(LoadError::Faults { .. }) => {
+                let rows = self.rows_of(rulebook_id, revision).await?;
+                Ok(Base::Rows(Arc::new(rows)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The rulebook at a revision.
@@ -154,14 +240,18 @@ impl Current {
     }
 
     async fn load(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
-        let rows = self.stored_rows(rulebook_id, revision).await?;
-        let rows = rows.ok_or(LoadError::Unknown(revision))?;
+        let rows = self.rows_of(rulebook_id, revision).await?;
         let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None))
             .await
             .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
         compiled
             .map(Arc::new)
             .map_err(|faults| LoadError::Faults { revision, faults })
+    }
+
+    async fn rows_of(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
+        let rows = self.stored_rows(rulebook_id, revision).await?;
+        rows.ok_or(LoadError::Unknown(revision))
     }
 
     async fn stored_rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {

@@ -26,6 +26,7 @@ pub mod facts;
 pub mod fault;
 pub mod files;
 pub mod index;
+pub mod lint;
 mod lookups;
 pub mod money;
 pub mod parse;

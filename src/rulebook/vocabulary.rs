@@ -85,6 +85,18 @@ impl Vocabulary {
         self.names.get(slot).map_or("", |(name, _)| name.as_str())
     }
 
+    /// A fact's type.
+    #[must_use]
+    pub fn kind(&self, slot: Slot) -> Option<FactKind> {
+        self.names.get(slot).map(|(_, kind)| *kind)
+    }
+
+    /// How many facts there are; their slots count from 0.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())
