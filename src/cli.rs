@@ -248,8 +248,7 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             let (current, _) = rules_of(&settings).await?;
             let head = current.head(&rulebook).await?;
             let head = head.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
-            files::write_folder(head.rulebook.rows(), &folder)
-                .with_context(|| format!("cannot write {}", folder.display()))?;
+            files::write_folder(head.rulebook.rows(), &folder).map_err(|faults| anyhow!(listed(&faults)))?;
             print(&format!(
                 "revision {} of `{rulebook}` is in {}",
                 head.rulebook.revision(),
