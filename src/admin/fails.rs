@@ -26,6 +26,16 @@ impl Particular for Usual {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
+/// A write that is done once under its `Idempotency-Key`.
+pub struct OnceWrite;
+
+impl Particular for OnceWrite {
+    const CODES: &'static [(Code, &'static str)] = &[(
+        Code::IdempotencyKeyReused,
+        "Another request was sent under this `Idempotency-Key`.",
+    )];
+}
+
 /// A write to a row that has a version.
 pub struct VersionedWrite;
 
@@ -114,6 +124,19 @@ impl Particular for AuthWrite {
         (
             Code::StaleVersion,
             "The settings or the webhook's secrets have changed since they were read; read them again.",
+        ),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
+/// A write of a rulebook's guard rails.
+pub struct SettingsWrite;
+
+impl Particular for SettingsWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "They have changed since they were read; read them again.",
         ),
         (Code::VersionRequired, "Bring the version that was read."),
     ];

@@ -105,10 +105,10 @@ fn wrong(name: &str, code: &str, detail: String) -> Problem {
 }
 
 impl ListQuery {
-    /// The same without a parameter that the operation reads itself.
+    /// The same without parameters of the operation itself.
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
-        self.0.retain(|(given, _)| given != name);
+    pub fn besides(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
         self
     }
 

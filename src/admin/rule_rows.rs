@@ -14,16 +14,15 @@ use uuid::Uuid;
 use super::answer::{Found, FoundRow, Gone, Page, PutRow, Versioned, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
-use super::change_sets;
 use super::fails::{Fails, Usual, VersionedWrite};
 use super::list::{ListQuery, ListSpec};
 use super::publishing::{self, named};
+use super::seen::Seen;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::Edit;
 use crate::rulebook::check::is_rulebook_code;
-use crate::rulebook::current::Standing;
 use crate::rulebook::publish::Published;
 use crate::rulebook::rows::{Row, RowSet, Stored};
 
@@ -66,13 +65,15 @@ impl<R: AdminRow> RowsApi<R> {
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
+        /// An older revision to read; without it the head.
+        revision: Query<Option<i64>>,
         /// Reads the rows as they would be with this change set; `version` is then that of the row as it stands, 0 when it
         /// is new.
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
     ) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
-        let listing = query.without("change_set").read(&R::LIST)?;
-        let seen = Seen::of(&self.state, &key, &rulebook.0, change_set.0).await?;
+        let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let rows = seen.all::<R>();
         let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
             let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
@@ -89,11 +90,13 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
+        /// An older revision to read; without it the head.
+        revision: Query<Option<i64>>,
         /// Reads the row as it would be with this change set; `version` is then that of the row as it stands, 0 when it is
         /// new.
         change_set: Query<Option<Uuid>>,
     ) -> Result<FoundRow<Versioned<R>>, Fails<Usual>> {
-        let seen = Seen::of(&self.state, &key, &rulebook.0, change_set.0).await?;
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
         Ok(FoundRow::Found(super::answer::Json(row), etag(version)))
     }
@@ -267,48 +270,6 @@ pub async fn write<R: Row>(
 
 fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
     R::table(rows).get(code).map(Arc::as_ref)
-}
-
-/// Rows as they stand, or as they would be with a change set.
-struct Seen {
-    standing: Standing,
-    would_be: Option<RowSet>,
-}
-
-impl Seen {
-    async fn of(
-        state: &AdminState,
-        caller: &super::auth::Caller,
-        rulebook: &str,
-        change_set: Option<Uuid>,
-    ) -> Result<Self, Problem> {
-        let standing = state.standing(caller, rulebook).await?;
-        let would_be = match change_set {
-            Some(id) => Some(change_sets::would_be(state, &standing, id).await?),
-            None => None,
-        };
-        Ok(Self { standing, would_be })
-    }
-
-    fn rows(&self) -> &RowSet {
-        self.would_be.as_ref().unwrap_or(self.standing.rows())
-    }
-
-    fn one<R: Row>(&self, code: &str) -> Option<(Versioned<R>, i64)> {
-        let stored = find::<R>(self.rows(), code)?;
-        Some(self.told(code, stored))
-    }
-
-    fn all<R: Row>(&self) -> impl Iterator<Item = Versioned<R>> {
-        let rows = R::table(self.rows()).iter();
-        rows.map(|(code, stored)| self.told(code, stored.as_ref()).0)
-    }
-
-    /// In a change set, a row's version is the one that its next change is made against.
-    fn told<R: Row>(&self, code: &str, stored: &Stored<R>) -> (Versioned<R>, i64) {
-        let stands = find::<R>(self.standing.rows(), code).map_or(0, |standing| standing.version);
-        (Versioned::of(stored).with("version", stands.into()), stands)
-    }
 }
 
 fn missing<R: Row>(code: &str) -> Problem {

@@ -12,6 +12,7 @@ use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::document;
 use super::evaluate::EvaluateApi;
+use super::guard_rails::GuardRailsApi;
 use super::leads::LeadsApi;
 use super::notices::NoticesApi;
 use super::resources;
@@ -34,7 +35,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             ChangeSetsApi(state.clone()),
             RevisionsApi(state.clone()),
         ),
-        (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
+        (
+            WebhookAuthApi(state.clone()),
+            SecretsApi(state.clone()),
+            GuardRailsApi(state.clone()),
+        ),
         (
             CallsApi(state.clone()),
             DecisionsApi(state.clone()),

@@ -22,6 +22,7 @@ use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
+use crate::store::audit_log::AuditKey;
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
 /// message. Handed in, because `admin` and `webhook` do not know each other.
@@ -56,6 +57,8 @@ pub struct AdminState {
     pub sample: Arc<RowSet>,
     /// The key that seals secrets.
     pub key: SecretKey,
+    /// The key of the audit chain.
+    pub audit: AuditKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
     pub(super) last_use: LastUse,
@@ -80,6 +83,7 @@ impl AdminState {
             current,
             clock,
             sample: Arc::new(sample::rows()),
+            audit: AuditKey::new(&key.of_audit_chain()),
             key,
             from_webhook,
             last_use: LastUse::default(),
@@ -94,6 +98,20 @@ impl AdminState {
             DbBackend::Sqlite => &self.read,
             _ => &self.db,
         }
+    }
+
+    /// The rows of a revision.
+    ///
+    /// # Errors
+    /// 404 when there is none, 5xx when the database fails.
+    pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, Problem> {
+        self.current
+            .rows(rulebook_id, revision)
+            .await
+            .map_err(|error| match error {
+                LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+                error => unloadable(error),
+            })
     }
 
     /// The rows of a rulebook at its head, whether they compile or not, as far as the caller may see it.

@@ -200,12 +200,13 @@ impl WebhookAuthApi {
             Some(row.webhook_auth),
             Some(auth.clone()),
         );
+        let audit = self.0.audit.clone();
         let (db, new, version) = (self.0.db.clone(), auth.clone(), row.auth_version);
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             let done = rulebooks::set_webhook_auth(&tx, row.id, version, new).await?;
             if done {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await.map(|()| done)
         });

@@ -110,6 +110,13 @@ impl Calendar {
         self.weekend[number(date.weekday())]
     }
 
+    /// The days of the weekend, by name.
+    #[must_use]
+    pub fn weekend_days(&self) -> Vec<&'static str> {
+        let days = DAYS.iter().zip(self.weekend);
+        days.filter(|(_, free)| *free).map(|(day, _)| *day).collect()
+    }
+
     /// The holiday's name, on a holiday.
     #[must_use]
     pub fn holiday(&self, date: NaiveDate) -> Option<&str> {

@@ -19,6 +19,9 @@ use crate::telemetry::metrics;
 /// How many compiled rulebooks stay in memory, weighed in rows.
 const MOST_ROWS: u64 = 200_000;
 
+/// How many rows of revisions that are only read stay in memory.
+const MOST_READ_ROWS: u64 = 50_000;
+
 /// A rulebook at its head.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -107,6 +110,8 @@ pub struct Current {
     read: DatabaseConnection,
     primary: DatabaseConnection,
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
+    /// Older revisions as people look at them page by page: not compiled, and not in the way of those that decide.
+    read_only: Cache<(Uuid, i64), Arc<RowSet>>,
 }
 
 impl Current {
@@ -117,10 +122,15 @@ impl Current {
             .max_capacity(MOST_ROWS)
             .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
             .build();
+        let read_only = Cache::builder()
+            .max_capacity(MOST_READ_ROWS)
+            .weigher(|_, rows: &Arc<RowSet>| u32::try_from(rows.count()).unwrap_or(u32::MAX).max(1))
+            .build();
         Self {
             read,
             primary,
             compiled,
+            read_only,
         }
     }
 
@@ -200,6 +210,24 @@ impl Current {
             .map_err(|error| (*error).clone())
     }
 
+    /// The rows of a revision, to be read: they need not compile, as those of an older program may not.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read.
+    pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, LoadError> {
+        let key = (rulebook_id, revision);
+        if let Some(compiled) = self.compiled.get(&key).await {
+            return Ok(Arc::new(compiled.rows().clone()));
+        }
+        self.read_only
+            .try_get_with(key, async {
+                let rows = self.stored_rows(rulebook_id, revision).await?;
+                rows.map(Arc::new).ok_or(LoadError::Unknown(revision))
+            })
+            .await
+            .map_err(|error: Arc<LoadError>| (*error).clone())
+    }
+
     /// Keeps what was just published, so that the next message need not load it.
     pub async fn keep(&self, rulebook_id: Uuid, rulebook: Arc<Rulebook>) {
         self.compiled.insert((rulebook_id, rulebook.revision()), rulebook).await;
@@ -222,28 +250,30 @@ impl Current {
     }
 
     async fn rows_of(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
-        match self.rows(&self.read, rulebook_id, revision).await? {
-            Some(rows) => Ok(rows),
-            // A replica may lag behind the head that a message read on the primary.
-            None => self
-                .rows(&self.primary, rulebook_id, revision)
-                .await?
-                .ok_or(LoadError::Unknown(revision)),
-        }
+        let rows = self.stored_rows(rulebook_id, revision).await?;
+        rows.ok_or(LoadError::Unknown(revision))
     }
 
-    async fn rows(&self, db: &DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
-        let exists = revisions::Entity::find_by_id((rulebook_id, revision))
-            .select_only()
-            .column(revisions::Column::Number)
-            .into_tuple::<i64>()
-            .one(db)
-            .await?;
-        if exists.is_none() {
-            return Ok(None);
+    async fn stored_rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+        match rows_in(&self.read, rulebook_id, revision).await? {
+            Some(rows) => Ok(Some(rows)),
+            // A replica may lag behind the head that a message read on the primary.
+            None => rows_in(&self.primary, rulebook_id, revision).await,
         }
-        // Rows of a revision never change once it is there, so several statements see one state without a transaction,
-        // whose beginning a client that hangs up could cut short.
-        rules::load(db, rulebook_id, revision).await.map(Some)
     }
+}
+
+async fn rows_in(db: &DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+    let exists = revisions::Entity::find_by_id((rulebook_id, revision))
+        .select_only()
+        .column(revisions::Column::Number)
+        .into_tuple::<i64>()
+        .one(db)
+        .await?;
+    if exists.is_none() {
+        return Ok(None);
+    }
+    // Rows of a revision never change once it is there, so several statements see one state without a transaction,
+    // whose beginning a client that hangs up could cut short.
+    rules::load(db, rulebook_id, revision).await.map(Some)
 }

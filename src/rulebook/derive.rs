@@ -105,6 +105,11 @@ impl Areas {
         areas
     }
 
+    /// All areas by rank.
+    pub fn ranked(&self) -> impl Iterator<Item = &Area> {
+        self.ranked.iter().map(|stored| &stored.row)
+    }
+
     /// The area of an address, and how it was found. A postal code that lies in no area leaves it to the city.
     pub fn find(&self, facts: &Facts) -> Option<(&Area, String)> {
         if let Some(Fact::Text(code)) = facts.get(POSTAL_CODE) {
@@ -127,7 +132,7 @@ impl Areas {
 }
 
 /// Letters and digits only, in upper case.
-fn postal(code: &str) -> String {
+pub(super) fn postal(code: &str) -> String {
     let sound = code.chars().filter(char::is_ascii_alphanumeric).take(16);
     sound.map(|c| c.to_ascii_uppercase()).collect()
 }

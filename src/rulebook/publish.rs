@@ -28,7 +28,7 @@ use super::current::{Current, LoadError};
 use super::fault::Fault;
 use super::rows::RowSet;
 use crate::clock::Clock;
-use crate::store::{self, rulebooks, rules};
+use crate::store::{self, audit_log::AuditKey, rulebooks, rules};
 
 /// How often a publish starts anew because somebody else published meanwhile.
 const MOST_TRIES: u32 = 20;
@@ -110,17 +110,19 @@ pub struct Publisher {
     db: DatabaseConnection,
     current: Current,
     clock: Clock,
+    audit_key: AuditKey,
     turns: Arc<[Mutex<()>; TURNS]>,
 }
 
 impl Publisher {
     /// Over the primary database.
     #[must_use]
-    pub fn new(db: DatabaseConnection, current: Current, clock: Clock) -> Self {
+    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, audit_key: AuditKey) -> Self {
         Self {
             db,
             current,
             clock,
+            audit_key,
             turns: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
         }
     }
@@ -277,10 +279,11 @@ impl Publisher {
                 tx.rollback().await?;
                 continue;
             }
-            self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
+            // The change set's row before the audit log, as everywhere: the other order could stop two for ever.
             if let Some(claim) = step.set {
                 self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
             }
+            self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
             tx.commit().await?;
             self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
             return Ok(Published {

@@ -71,6 +71,14 @@ macro_rules! resources {
         #[derive(Debug, Clone, Default, PartialEq)]
         pub struct RowSet { $($(#[$doc])* pub $field: Table<$row>),* }
 
+        impl RowSet {
+            /// How many rows there are.
+            #[must_use]
+            pub fn count(&self) -> usize {
+                [$(self.$field.len()),*].iter().sum()
+            }
+        }
+
         $(impl Row for $row {
             const RESOURCE: Resource = Resource::$variant;
             fn code(&self) -> &str { &self.code }

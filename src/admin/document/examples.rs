@@ -53,6 +53,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     );
     let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
+    let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/guard-rails", "put", rails);
     let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
     let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
     request(paths, auth, "put", narrowed);

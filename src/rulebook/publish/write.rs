@@ -55,6 +55,12 @@ impl Publisher {
         };
         revisions::Entity::insert(revision).exec_without_returning(tx).await?;
         rules::write(tx, rulebook_id, number, changes).await?;
+        rulebooks::Entity::update_many()
+            .col_expr(rulebooks::Column::HeadRevision, number.into())
+            .filter(rulebooks::Column::Id.eq(rulebook_id))
+            .exec(tx)
+            .await?;
+        let mut entries = Vec::with_capacity(changes.len() + 1);
         for change in changes {
             let action = match (&change.before, &change.after) {
                 (None, _) => "create",
@@ -70,7 +76,7 @@ impl Publisher {
                 before: change.before.clone(),
                 after: change.after.clone(),
             };
-            self.audit(tx, step.author, entry).await?;
+            entries.push(self.entry(step.author, entry));
         }
         let whole = Entry {
             rulebook_id,
@@ -86,18 +92,17 @@ impl Publisher {
                 "changed_rows": changes.len(),
             })),
         };
-        self.audit(tx, step.author, whole).await?;
-        rulebooks::Entity::update_many()
-            .col_expr(rulebooks::Column::HeadRevision, number.into())
-            .filter(rulebooks::Column::Id.eq(rulebook_id))
-            .exec(tx)
-            .await?;
-        Ok(())
+        entries.push(self.entry(step.author, whole));
+        audit_log::append_all(tx, &self.audit_key, entries).await
     }
 
-    /// Who did what: the one place where the publisher writes into the audit log.
+    /// Who did what: how the publisher writes into the audit log.
     pub(super) async fn audit(&self, tx: &DatabaseTransaction, author: &Author, entry: Entry<'_>) -> Result<(), DbErr> {
-        let entry = audit_log::Model {
+        audit_log::append(tx, &self.audit_key, self.entry(author, entry)).await
+    }
+
+    fn entry(&self, author: &Author, entry: Entry<'_>) -> audit_log::NewEntry {
+        audit_log::NewEntry {
             id: self.clock.new_id(),
             at: self.clock.now(),
             actor: author.name.clone(),
@@ -111,7 +116,6 @@ impl Publisher {
             revision: entry.revision,
             before: entry.before,
             after: entry.after,
-        };
-        audit_log::append(tx, entry).await
+        }
     }
 }

@@ -70,7 +70,8 @@ impl TestApp {
         }
     }
 
-    async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
+    /// A server on a database that a test has prepared.
+    pub async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
         let usual = [
             ("DATABASE_URL", database.url.as_str()),
             ("RINGBOOK_LISTEN", "127.0.0.1:0"),
@@ -115,6 +116,11 @@ impl TestApp {
             stop,
             served,
         }
+    }
+
+    /// Where its database is.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
     }
 
     /// The address of `path`.
