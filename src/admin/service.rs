@@ -6,15 +6,18 @@ use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
+use super::calendar_days::CalendarDaysApi;
 use super::calls::CallsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::document;
 use super::evaluate::EvaluateApi;
 use super::leads::LeadsApi;
+use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::resources;
 use super::revisions::RevisionsApi;
+use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
@@ -29,6 +32,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         RulebooksApi(state.clone()),
         resources::apis(state),
         (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (
+            LintApi(state.clone()),
+            RuleHitsApi(state.clone()),
+            CalendarDaysApi(state.clone()),
+        ),
         (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
         (
             CallsApi(state.clone()),

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages, stats,
-    webhook_events,
+    api_keys, audit_log, calls, decisions, leads, notices, revisions, rule_hits, rulebooks, secrets, sms_messages,
+    stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -26,6 +26,9 @@ pub fn tags() -> Value {
             .map(|told| json!({"name": told.path, "description": told.about})),
     );
     for (name, about) in [
+        ("lint", "Rules that cannot be meant."),
+        ("rule-hits", "How often each row took part in what was decided."),
+        ("unmatched-calls", "Callers whom no row was for."),
         ("revisions", "The states a rulebook has had, and the way back."),
         (
             "webhook-auth",
@@ -69,7 +72,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
+    let rows = |told: &&Told| {
+        let list = format!("{RULEBOOK}/{}", told.path);
+        path == list || path == format!("{list}/{{code}}")
+    };
+    let told = TOLD.iter().find(rows);
     operation["tags"] = json!([tag]);
     if let Some(told) = told {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
@@ -103,6 +110,16 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("put_rulebook", ("put", RULEBOOK)),
     ("patch_rulebook", ("patch", RULEBOOK)),
     ("evaluate", ("post", "/admin/v1/rulebooks/{rulebook}/evaluate")),
+    ("lint_rulebook", ("get", "/admin/v1/rulebooks/{rulebook}/lint")),
+    ("list_rule_hits", ("get", "/admin/v1/rulebooks/{rulebook}/rule-hits")),
+    (
+        "get_unmatched_calls",
+        ("get", "/admin/v1/rulebooks/{rulebook}/unmatched-calls"),
+    ),
+    (
+        "get_calendar_days",
+        ("get", "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days"),
+    ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (
         "roll_back",
@@ -186,6 +203,7 @@ fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
             "revisions" => Some(revisions::LIST),
+            "rule-hits" => Some(rule_hits::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
