@@ -38,6 +38,7 @@ use crate::{
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
         auth_settings, facts,
+        hits::RuleHits,
         receive::{Webhook, receive_default, receive_for},
         scheme::WebhookAuth,
         secret::Secret,
@@ -110,6 +111,8 @@ pub struct App {
     pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// How often each row of a rulebook takes part in a decision.
+    pub hits: RuleHits,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -169,6 +172,7 @@ impl App {
             publisher,
             outbox,
             accesses,
+            hits: RuleHits::default(),
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -208,6 +212,11 @@ impl App {
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it is taken up again"
             );
+        }
+        // When the last message has been taken in.
+        let counted = self.hits.flush(&self.db, self.clock.now());
+        if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
+            tracing::warn!("the last rule hits could not be written");
         }
         for db in [self.db, self.read] {
             if let Err(error) = db.close().await {
@@ -279,6 +288,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             current: app.current.clone(),
             outbox: app.outbox.clone(),
             clock: app.clock.clone(),
+            hits: app.hits.clone(),
         },
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
@@ -345,6 +355,8 @@ fn start_workers(app: &App) {
     }
     let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
+    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

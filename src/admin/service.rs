@@ -6,6 +6,7 @@ use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
+use super::calendar_days::CalendarDaysApi;
 use super::calls::CallsApi;
 use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
@@ -14,9 +15,11 @@ use super::document;
 use super::evaluate::EvaluateApi;
 use super::guard_rails::GuardRailsApi;
 use super::leads::LeadsApi;
+use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::resources;
 use super::revisions::RevisionsApi;
+use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
@@ -39,6 +42,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             WebhookAuthApi(state.clone()),
             SecretsApi(state.clone()),
             GuardRailsApi(state.clone()),
+        ),
+        (
+            LintApi(state.clone()),
+            RuleHitsApi(state.clone()),
+            CalendarDaysApi(state.clone()),
         ),
         (
             CallsApi(state.clone()),

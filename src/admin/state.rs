@@ -137,6 +137,21 @@ impl AdminState {
             .ok_or_else(|| no_rulebook(code))
     }
 
+    /// A revision of a rulebook that was opened; without a number its head.
+    ///
+    /// # Errors
+    /// 404 when there is no such revision, 5xx when the database fails.
+    pub async fn at(&self, loaded: &Loaded, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
+        let Some(number) = revision else {
+            return Ok(Arc::clone(&loaded.rulebook));
+        };
+        let found = self.current.at(loaded.rulebook_id, number).await;
+        found.map_err(|error| match error {
+            LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+            error => unloadable(error),
+        })
+    }
+
     /// The head of a rulebook, as far as the caller may see it: another's is not there.
     ///
     /// # Errors

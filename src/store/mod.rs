@@ -22,6 +22,7 @@ pub mod migrate;
 pub mod notices;
 pub mod page;
 pub mod revisions;
+pub mod rule_hits;
 pub mod rulebooks;
 pub mod rules;
 pub mod secrets;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, change_sets, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages,
-    stats, webhook_events,
+    api_keys, audit_log, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks, secrets,
+    sms_messages, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -30,6 +30,9 @@ pub fn tags() -> Value {
             "change-sets",
             "Edits that are looked at together before they are live, published at once or at a time.",
         ),
+        ("lint", "Rules that cannot be meant."),
+        ("rule-hits", "How often each row took part in what was decided."),
+        ("unmatched-calls", "Callers whom no row was for."),
         ("revisions", "The states a rulebook has had, and the way back."),
         (
             "webhook-auth",
@@ -77,7 +80,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
+    let rows = |told: &&Told| {
+        let list = format!("{RULEBOOK}/{}", told.path);
+        path == list || path == format!("{list}/{{code}}")
+    };
+    let told = TOLD.iter().find(rows);
     operation["tags"] = json!([tag]);
     if let Some(told) = told {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
@@ -153,6 +160,16 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     (
         "discard_change_set",
         ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
+    ),
+    ("lint_rulebook", ("get", "/admin/v1/rulebooks/{rulebook}/lint")),
+    ("list_rule_hits", ("get", "/admin/v1/rulebooks/{rulebook}/rule-hits")),
+    (
+        "get_unmatched_calls",
+        ("get", "/admin/v1/rulebooks/{rulebook}/unmatched-calls"),
+    ),
+    (
+        "get_calendar_days",
+        ("get", "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days"),
     ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (
@@ -253,6 +270,7 @@ fn list_at(path: &str) -> Option<ListSpec> {
         return match last {
             "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
+            "rule-hits" => Some(rule_hits::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
