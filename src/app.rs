@@ -21,6 +21,7 @@ use crate::{
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    history::jobs::Backtests,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
@@ -102,6 +103,8 @@ pub struct App {
     pub outbox: Outbox,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// Runs backtests.
+    pub backtests: Backtests,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -152,11 +155,21 @@ impl App {
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let backtests = Backtests::new(
+            db.clone(),
+            read.clone(),
+            clock.clone(),
+            Arc::new(facts::read_body),
+            tasks.clone(),
+            stop.clone(),
+        );
         Ok(Self {
             current,
             publisher,
             outbox,
             accesses,
+            backtests,
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -165,8 +178,8 @@ impl App {
             read,
             limiter: Arc::new(limiter),
             checks,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            tasks,
+            stop,
         })
     }
 
@@ -283,6 +296,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
         },
+        app.backtests.clone(),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -324,6 +338,12 @@ fn start_workers(app: &App) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
     }
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

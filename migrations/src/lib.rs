@@ -10,13 +10,22 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let files: &[FileMigration] = &[FileMigration {
-            name: "m0001_begin",
-            up: include_str!("sql/m0001_begin_up.sql"),
-            up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
-            up_sqlite: "",
-            down: include_str!("sql/m0001_begin_down.sql"),
-        }];
+        let files: &[FileMigration] = &[
+            FileMigration {
+                name: "m0001_begin",
+                up: include_str!("sql/m0001_begin_up.sql"),
+                up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
+                up_sqlite: "",
+                down: include_str!("sql/m0001_begin_down.sql"),
+            },
+            FileMigration {
+                name: "m0004_backtests",
+                up: include_str!("sql/m0004_backtests_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0004_backtests_down.sql"),
+            },
+        ];
         files
             .iter()
             .map(|file| Box::new(*file) as Box<dyn MigrationTrait>)

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::answer::Found;
 use super::auth::{Key, Viewer};
 use super::body::Body;
+use super::explanation::Explanation;
 use super::fails::{Fails, Usual};
 use super::state::{AdminState, InRulebook, unloadable};
 use crate::problem::{FieldFault, Problem};
@@ -40,6 +41,7 @@ pub struct Question {
 
 /// A decision that was not stored.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Evaluation {
     /// The revision that decided.
     revision: i64,
@@ -49,6 +51,8 @@ pub struct Evaluation {
     extracted: Value,
     /// The decision: service, price with taxes, priority, whom to tell, what to say, and the trace of why.
     decision: Value,
+    /// Every row and its part in it; only where it was asked for.
+    explanation: Option<Explanation>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
@@ -58,12 +62,15 @@ impl EvaluateApi {
     async fn evaluate(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        code: InRulebook,
         /// An older revision to decide with; without it the head.
         revision: Query<Option<i64>>,
+        /// With every row's part in it: what it did to the money, or the first term that failed.
+        explain: Query<Option<bool>>,
         body: Body<Question>,
     ) -> Result<Found<Evaluation>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let loaded = self.0.open(&key, &code.0).await?;
+        let head = loaded.rulebook.revision();
         let rulebook = match revision.0 {
             None => loaded.rulebook,
             Some(number) => self
@@ -98,23 +105,29 @@ impl EvaluateApi {
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
         // A script may take its time, which a handler's thread has not.
+        let explain = explain.0 == Some(true);
         let task = tokio::task::spawn_blocking(move || {
             let decision = rulebook.decide(&extracted, at);
+            let left_out = explain.then(|| rulebook.explain_decision(&extracted, at, &decision));
             Ok::<_, serde_json::Error>((
-                decision.revision,
                 serde_json::to_value(&extracted)?,
                 serde_json::to_value(&decision)?,
+                decision,
+                left_out,
             ))
         });
-        let (revision, extracted, decision) = task
+        let (extracted, whole, decision, left_out) = task
             .await
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
+        let revision = decision.revision;
+        let explanation = left_out.map(|left_out| Explanation::new(&key, &code.0, decision, left_out, head));
         Ok(Found::new(Evaluation {
             revision,
             at,
             extracted,
-            decision,
+            decision: whole,
+            explanation: explanation.transpose()?,
         }))
     }
 }

@@ -6,6 +6,8 @@ use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
+use super::backtests::BacktestsApi;
+use super::call_cases::CallCasesApi;
 use super::calls::CallsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
@@ -29,6 +31,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         RulebooksApi(state.clone()),
         resources::apis(state),
         (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (BacktestsApi(state.clone()), CallCasesApi(state.clone())),
         (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
         (
             CallsApi(state.clone()),

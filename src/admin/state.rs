@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
@@ -57,12 +58,15 @@ pub struct AdminState {
     pub key: SecretKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
+    /// Runs backtests.
+    pub backtests: Backtests,
     pub(super) last_use: LastUse,
 }
 
 impl AdminState {
     /// Puts the parts together: `db` for writes, `read` for lists.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "the parts, each named once")]
     pub fn new(
         db: DatabaseConnection,
         read: DatabaseConnection,
@@ -71,6 +75,7 @@ impl AdminState {
         clock: Clock,
         key: SecretKey,
         from_webhook: FromWebhook,
+        backtests: Backtests,
     ) -> Self {
         Self {
             db,
@@ -81,6 +86,7 @@ impl AdminState {
             sample: Arc::new(sample::rows()),
             key,
             from_webhook,
+            backtests,
             last_use: LastUse::default(),
         }
     }

@@ -4,8 +4,9 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect.
+//! to what people expect. [`backtest`] and [`replay`] decide again what was decided before.
 
+pub mod backtest;
 pub mod calendar;
 pub mod cases;
 pub mod change_set;
@@ -25,6 +26,7 @@ pub mod facts;
 pub mod fault;
 pub mod files;
 pub mod index;
+pub mod kept_case;
 mod lookups;
 pub mod money;
 pub mod parse;
@@ -32,6 +34,7 @@ pub mod parse;
 mod parse_tests;
 pub mod price;
 pub mod publish;
+pub mod replay;
 pub mod rows;
 pub mod sample;
 pub mod say;

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit_log;
+pub mod backtests;
 pub mod begin;
 pub mod call_transcripts;
 pub mod calls;
@@ -13,6 +14,7 @@ pub mod leads;
 pub mod migrate;
 pub mod notices;
 pub mod page;
+pub mod past_decisions;
 pub mod revisions;
 pub mod rulebooks;
 pub mod rules;
