@@ -62,16 +62,16 @@ impl EvaluateApi {
     async fn evaluate(
         &self,
         key: Key<Viewer>,
-        code: InRulebook,
+        rulebook: InRulebook,
         /// An older revision to decide with; without it the head.
         revision: Query<Option<i64>>,
         /// With every row's part in it: what it did to the money, or the first term that failed.
         explain: Query<Option<bool>>,
         body: Body<Question>,
     ) -> Result<Found<Evaluation>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &code.0).await?;
+        let loaded = self.0.open(&key, &rulebook.0).await?;
         let head = loaded.rulebook.revision();
-        let rulebook = match revision.0 {
+        let book = match revision.0 {
             None => loaded.rulebook,
             Some(number) => self
                 .0
@@ -86,7 +86,7 @@ impl EvaluateApi {
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {
             (Some(facts), None) => {
-                let extracted = rulebook.extract_named(&facts, question.said).map_err(|faults| {
+                let extracted = book.extract_named(&facts, question.said).map_err(|faults| {
                     let fault = |(name, text): (String, String)| {
                         FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
                     };
@@ -94,7 +94,7 @@ impl EvaluateApi {
                 })?;
                 (extracted, None)
             }
-            (None, Some(message)) => (self.0.from_webhook.read_message)(&rulebook, &message).ok_or_else(|| {
+            (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
                 Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
             })?,
@@ -107,8 +107,8 @@ impl EvaluateApi {
         // A script may take its time, which a handler's thread has not.
         let explain = explain.0 == Some(true);
         let task = tokio::task::spawn_blocking(move || {
-            let decision = rulebook.decide(&extracted, at);
-            let left_out = explain.then(|| rulebook.explain_decision(&extracted, at, &decision));
+            let decision = book.decide(&extracted, at);
+            let left_out = explain.then(|| book.explain_decision(&extracted, at, &decision));
             Ok::<_, serde_json::Error>((
                 serde_json::to_value(&extracted)?,
                 serde_json::to_value(&decision)?,
@@ -121,7 +121,7 @@ impl EvaluateApi {
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
-        let explanation = left_out.map(|left_out| Explanation::new(&key, &code.0, decision, left_out, head));
+        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
         Ok(Found::new(Evaluation {
             revision,
             at,

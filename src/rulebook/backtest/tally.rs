@@ -16,8 +16,12 @@ const MOST_CHANGED: usize = 20;
 const NAMED: usize = 100;
 const PRIORITIES: [Priority; 4] = [Priority::P1, Priority::P2, Priority::P3, Priority::P4];
 
-/// How much a call changes: in money, in steps of priority, in anything else.
-type Weight = (u64, usize, bool);
+/// How much a call changes, in thousandths: of its price, where one that comes or goes is all of it, and a quarter for each
+/// step of priority; of equals, by how much money.
+type Weight = (u64, u64);
+const STEP: u64 = 250;
+/// What else may change counts little, but it counts.
+const OTHERWISE: u64 = 1;
 
 /// A call that changes much, with what is needed to say why.
 #[derive(Debug, Clone)]
@@ -125,10 +129,13 @@ impl Tally {
             (Some(was), Some(is)) => count(&mut self.money, name, was, is),
             (None, None) => 0,
         };
-        let steps = (before.priority as usize).abs_diff(after.priority as usize);
+        let steps = (before.priority as u64).abs_diff(after.priority as u64);
         let otherwise = before.service != after.service || before.area != after.area || was != is;
-        let weight = (money, steps, otherwise);
-        if weight > (0, 0, false) {
+        let dear = whole(before.price.as_ref()).max(whole(after.price.as_ref())).max(1);
+        // The least change of a great price is one.
+        let of_price = money.saturating_mul(1000).div_ceil(dear);
+        let weight = (of_price + steps * STEP + u64::from(otherwise) * OTHERWISE, money);
+        if weight > (0, 0) {
             self.changed += 1;
             self.keep(Kept {
                 weight,
