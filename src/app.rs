@@ -22,6 +22,7 @@ use crate::{
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    history::jobs::Backtests,
     jobs::Scheduler,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
@@ -38,6 +39,7 @@ use crate::{
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
         auth_settings, facts,
+        hits::RuleHits,
         receive::{Webhook, receive_default, receive_for},
         scheme::WebhookAuth,
         secret::Secret,
@@ -110,6 +112,10 @@ pub struct App {
     pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// How often each row of a rulebook takes part in a decision.
+    pub hits: RuleHits,
+    /// Runs backtests.
+    pub backtests: Backtests,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -163,12 +169,23 @@ impl App {
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let backtests = Backtests::new(
+            db.clone(),
+            read.clone(),
+            clock.clone(),
+            Arc::new(facts::read_body),
+            tasks.clone(),
+            stop.clone(),
+        );
         Ok(Self {
             scheduler,
             current,
             publisher,
             outbox,
             accesses,
+            hits: RuleHits::default(),
+            backtests,
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -177,8 +194,8 @@ impl App {
             read,
             limiter: Arc::new(limiter),
             checks,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            tasks,
+            stop,
         })
     }
 
@@ -208,6 +225,11 @@ impl App {
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it is taken up again"
             );
+        }
+        // When the last message has been taken in.
+        let counted = self.hits.flush(&self.db, self.clock.now());
+        if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
+            tracing::warn!("the last rule hits could not be written");
         }
         for db in [self.db, self.read] {
             if let Err(error) = db.close().await {
@@ -279,6 +301,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             current: app.current.clone(),
             outbox: app.outbox.clone(),
             clock: app.clock.clone(),
+            hits: app.hits.clone(),
         },
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
@@ -295,6 +318,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
         },
+        app.backtests.clone(),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -345,6 +369,14 @@ fn start_workers(app: &App) {
     }
     let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
+    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

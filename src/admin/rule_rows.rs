@@ -272,7 +272,9 @@ fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
     R::table(rows).get(code).map(Arc::as_ref)
 }
 
-fn missing<R: Row>(code: &str) -> Problem {
+/// 404: there is no such row.
+#[must_use]
+pub fn missing<R: Row>(code: &str) -> Problem {
     Problem::not_found(named(R::RESOURCE, &shortened(code)))
 }
 

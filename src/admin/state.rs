@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
@@ -61,12 +62,15 @@ pub struct AdminState {
     pub audit: AuditKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
+    /// Runs backtests.
+    pub backtests: Backtests,
     pub(super) last_use: LastUse,
 }
 
 impl AdminState {
     /// Puts the parts together: `db` for writes, `read` for lists.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "the parts, each named once")]
     pub fn new(
         db: DatabaseConnection,
         read: DatabaseConnection,
@@ -75,6 +79,7 @@ impl AdminState {
         clock: Clock,
         key: SecretKey,
         from_webhook: FromWebhook,
+        backtests: Backtests,
     ) -> Self {
         Self {
             db,
@@ -86,6 +91,7 @@ impl AdminState {
             audit: AuditKey::new(&key.of_audit_chain()),
             key,
             from_webhook,
+            backtests,
             last_use: LastUse::default(),
         }
     }
@@ -135,6 +141,21 @@ impl AdminState {
             .map(|(id, _)| id)
             .filter(|id| caller.sees(*id))
             .ok_or_else(|| no_rulebook(code))
+    }
+
+    /// A revision of a rulebook that was opened; without a number its head.
+    ///
+    /// # Errors
+    /// 404 when there is no such revision, 5xx when the database fails.
+    pub async fn at(&self, loaded: &Loaded, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
+        let Some(number) = revision else {
+            return Ok(Arc::clone(&loaded.rulebook));
+        };
+        let found = self.current.at(loaded.rulebook_id, number).await;
+        found.map_err(|error| match error {
+            LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+            error => unloadable(error),
+        })
     }
 
     /// The head of a rulebook, as far as the caller may see it: another's is not there.

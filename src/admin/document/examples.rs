@@ -31,6 +31,12 @@ pub fn add(document: &mut Value, sample: &RowSet) {
             parameter(paths, &one, method, "code", &code);
         }
     }
+    if let Some((code, _)) = first::<crate::rulebook::rows::Calendar>(sample) {
+        let days = "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days";
+        for (name, example) in [("code", code.as_str()), ("from", "2026-12-01"), ("until", "2027-12-31")] {
+            parameter(paths, days, "get", name, example);
+        }
+    }
     if let Some((_, mut settings)) = first::<crate::rulebook::rows::Settings>(sample) {
         settings["version"] = 1.into();
         request(paths, "/admin/v1/rulebooks/{rulebook}", "put", settings.clone());

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, change_sets, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages,
-    stats, webhook_events,
+    api_keys, audit_log, backtests, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks,
+    secrets, sms_messages, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -30,7 +30,11 @@ pub fn tags() -> Value {
             "change-sets",
             "Edits that are looked at together before they are live, published at once or at a time.",
         ),
+        ("lint", "Rules that cannot be meant."),
+        ("rule-hits", "How often each row took part in what was decided."),
+        ("unmatched-calls", "Callers whom no row was for."),
         ("revisions", "The states a rulebook has had, and the way back."),
+        ("backtests", "What a change would have done to the calls that were."),
         (
             "webhook-auth",
             "How Vapi proves that a message is its own: which schemes, how old at most.",
@@ -77,7 +81,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
+    let rows = |told: &&Told| {
+        let list = format!("{RULEBOOK}/{}", told.path);
+        path == list || path == format!("{list}/{{code}}")
+    };
+    let told = TOLD.iter().find(rows);
     operation["tags"] = json!([tag]);
     if let Some(told) = told {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
@@ -154,6 +162,16 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "discard_change_set",
         ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
     ),
+    ("lint_rulebook", ("get", "/admin/v1/rulebooks/{rulebook}/lint")),
+    ("list_rule_hits", ("get", "/admin/v1/rulebooks/{rulebook}/rule-hits")),
+    (
+        "get_unmatched_calls",
+        ("get", "/admin/v1/rulebooks/{rulebook}/unmatched-calls"),
+    ),
+    (
+        "get_calendar_days",
+        ("get", "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days"),
+    ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (
         "get_revision",
@@ -170,6 +188,17 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     (
         "roll_back",
         ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
+    ),
+    ("list_backtests", ("get", "/admin/v1/rulebooks/{rulebook}/backtests")),
+    ("start_backtest", ("post", "/admin/v1/rulebooks/{rulebook}/backtests")),
+    ("get_backtest", ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}")),
+    (
+        "cancel_backtest",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/backtests/{id}"),
+    ),
+    (
+        "follow_backtest",
+        ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}/events"),
     ),
     (
         "get_webhook_auth",
@@ -191,6 +220,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_call", ("get", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}")),
     ("list_decisions", ("get", "/admin/v1/rulebooks/{rulebook}/decisions")),
     ("get_decision", ("get", "/admin/v1/rulebooks/{rulebook}/decisions/{id}")),
+    (
+        "replay_decision",
+        ("post", "/admin/v1/rulebooks/{rulebook}/decisions/{id}/replay"),
+    ),
+    (
+        "create_case_of_call",
+        ("post", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case"),
+    ),
     ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
     ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),
     ("list_sms_messages", ("get", "/admin/v1/sms-messages")),
@@ -253,6 +290,8 @@ fn list_at(path: &str) -> Option<ListSpec> {
         return match last {
             "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
+            "rule-hits" => Some(rule_hits::LIST),
+            "backtests" => Some(backtests::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
