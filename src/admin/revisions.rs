@@ -17,7 +17,7 @@ use super::publishing;
 use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::Problem;
-use crate::rulebook::current::Loaded;
+use crate::rulebook::current::Standing;
 use crate::rulebook::diff::{self, RowDiff};
 use crate::store::{page, revisions};
 
@@ -153,9 +153,9 @@ pub enum Exported {
 }
 
 /// The revision that a path or a parameter names.
-fn number_of(text: &str, loaded: &Loaded) -> Result<i64, Problem> {
+fn number_of(text: &str, standing: &Standing) -> Result<i64, Problem> {
     if text == "head" {
-        return Ok(loaded.rulebook.revision());
+        return Ok(standing.revision);
     }
     let number = text.parse().ok().filter(|number| *number >= 1);
     number.ok_or_else(|| Problem::not_found(format!("revision `{}`", shortened(text))))
@@ -214,9 +214,9 @@ impl RevisionsApi {
         /// Its number, or `head`.
         number: Path<String>,
     ) -> Result<Found<Revision>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &loaded)?;
-        let found = revisions::Entity::find_by_id((loaded.rulebook_id, number))
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let found = revisions::Entity::find_by_id((standing.rulebook_id, number))
             .one(self.0.latest())
             .await?;
         let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
@@ -240,17 +240,17 @@ impl RevisionsApi {
         format: Query<Option<DiffFormat>>,
         accept: Accept,
     ) -> Result<DiffFound, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &loaded)?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
         let (from, to) = match to.0 {
-            Some(to) => (number, number_of(&to, &loaded)?),
+            Some(to) => (number, number_of(&to, &standing)?),
             None => (number - 1, number),
         };
         let before = match from {
             0 => Arc::default(),
-            from => self.0.rows(loaded.rulebook_id, from).await?,
+            from => self.0.rows(standing.rulebook_id, from).await?,
         };
-        let after = self.0.rows(loaded.rulebook_id, to).await?;
+        let after = self.0.rows(standing.rulebook_id, to).await?;
         let as_text = format
             .0
             .map_or(accept.prefers("text/plain"), |format| format == DiffFormat::Text);
@@ -278,9 +278,9 @@ impl RevisionsApi {
         /// Its number, or `head`.
         number: Path<String>,
     ) -> Result<Exported, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &loaded)?;
-        let rows = self.0.rows(loaded.rulebook_id, number).await?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let rows = self.0.rows(standing.rulebook_id, number).await?;
         let name = format!("{}-{number}", rulebook.0);
         let task = tokio::task::spawn_blocking({
             let name = name.clone();
