@@ -14,14 +14,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use ringbook::clock::Clock;
 use ringbook::history::run::{Plan, Progress, run};
-use ringbook::rulebook::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, edited, stored_facts};
-use ringbook::rulebook::change_set::{Edit, Expected};
+use ringbook::rulebook::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, stored_facts};
 use ringbook::rulebook::current::Current;
 use ringbook::rulebook::facts::{Extracted, Fact};
 use ringbook::rulebook::publish::{Author, Publisher};
-use ringbook::rulebook::rows::Resource;
+use ringbook::rulebook::rows::{Adjustment, Stored};
 use ringbook::rulebook::{Rulebook, compile, sample};
 use ringbook::settings::Database;
+use ringbook::store::audit_log::AuditKey;
 use ringbook::store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
 use ringbook::store::past_decisions::Span;
 use ringbook::store::{begin, connect, migrate};
@@ -69,21 +69,14 @@ fn main() -> Result<()> {
 
 /// The South Shore 20 dearer.
 fn dearer(base: &Rulebook) -> Result<Rulebook> {
-    let row = &base
-        .rows()
-        .adjustments
-        .get("south_shore")
-        .context("no south_shore")?
-        .row;
-    let mut row = serde_json::to_value(row)?;
-    row["amount"] = json!("120.00");
-    let edit = Edit::Put {
-        resource: Resource::Adjustments,
-        code: "south_shore".to_owned(),
-        row,
-        expected: Expected::Any,
+    let mut rows = base.rows().clone();
+    let standing = rows.adjustments.get("south_shore").context("no south_shore")?;
+    let row = Adjustment {
+        amount: Some("120.00".parse()?),
+        ..standing.row.clone()
     };
-    let rows = edited(base, &[edit])?;
+    rows.adjustments
+        .insert(row.code.clone(), Arc::new(Stored { version: 2, row }));
     compile(2, &rows, Some(base)).map_err(|_| anyhow::anyhow!("the change does not compile"))
 }
 
@@ -178,7 +171,12 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
     let db = connect::open(&database, None).await?;
     let current = Current::new(db.read.clone(), db.write.clone());
     let clock = Clock::system();
-    let publisher = Publisher::new(db.write.clone(), current.clone(), clock.clone());
+    let publisher = Publisher::new(
+        db.write.clone(),
+        current.clone(),
+        clock.clone(),
+        AuditKey::new(&[0; 32]),
+    );
     let made = publisher
         .create("bench", sample::rows(), json!({}), &Author::default())
         .await?;

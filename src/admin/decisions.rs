@@ -19,7 +19,6 @@ use crate::history::HistoryError;
 use crate::history::replay::{self, ReplayError};
 use crate::problem::Problem;
 use crate::rulebook::backtest::stored_facts;
-use crate::rulebook::current::Loaded;
 use crate::rulebook::decision::Decision;
 use crate::rulebook::money::Money;
 use crate::store::decisions;
@@ -137,8 +136,8 @@ impl DecisionsApi {
         query: ListQuery,
     ) -> Result<Found<Page<StoredDecision>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = decisions::Entity::find().filter(decisions::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = decisions::Entity::find().filter(decisions::Column::RulebookId.eq(rulebook_id));
         for (name, column) in [
             ("call_id", decisions::Column::CallId),
             ("priority", decisions::Column::Priority),
@@ -174,10 +173,10 @@ impl DecisionsApi {
         /// With every row's part in it: what it did to the money, or the first term that failed.
         explain: Query<Option<bool>>,
     ) -> Result<Found<StoredDecision>, Fails<Again>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = self.find(&loaded, id.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
         let explanation = match explain.0 {
-            Some(true) => Some(self.explanation(&key, &rulebook.0, &loaded, &row).await?),
+            Some(true) => Some(self.explanation(&key, &rulebook.0, &row).await?),
             _ => None,
         };
         Ok(Found::new(StoredDecision {
@@ -199,12 +198,12 @@ impl DecisionsApi {
         /// The decision's id.
         id: Path<Uuid>,
     ) -> Result<Found<Replay>, Fails<Again>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = self.find(&loaded, id.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
         let facts = row.extracted.to_string();
         let replayed = replay::one(
             &self.0.current,
-            loaded.rulebook_id,
+            rulebook_id,
             row.revision,
             &facts,
             row.decided_for,
@@ -232,8 +231,8 @@ impl DecisionsApi {
 }
 
 impl DecisionsApi {
-    async fn find(&self, loaded: &Loaded, id: Uuid) -> Result<decisions::Model, Problem> {
-        let found = decisions::Entity::find_by_id((loaded.rulebook_id, id))
+    async fn find(&self, rulebook_id: Uuid, id: Uuid) -> Result<decisions::Model, Problem> {
+        let found = decisions::Entity::find_by_id((rulebook_id, id))
             .one(&self.0.read)
             .await?;
         found.ok_or_else(|| Problem::not_found(format!("decision `{id}`")))
@@ -243,17 +242,17 @@ impl DecisionsApi {
         &self,
         caller: &Caller,
         rulebook: &str,
-        loaded: &Loaded,
         row: &decisions::Model,
     ) -> Result<Explanation, Problem> {
         let current = &self.0.current;
-        let then = current.at(loaded.rulebook_id, row.revision).await.map_err(unloadable)?;
+        let then = current.at(row.rulebook_id, row.revision).await.map_err(unloadable)?;
+        let head = current.find(rulebook).await?.map_or(row.revision, |(_, head)| head);
         let internal = |error: serde_json::Error| Problem::internal(&error);
         let extracted = stored_facts(&row.extracted.to_string()).map_err(internal)?;
         let extracted = extracted.ok_or_else(|| erased(Some(row.id)))?;
         let decision: Decision = serde_json::from_value(row.result.clone()).map_err(internal)?;
         let left_out = then.explain_decision(&extracted, row.decided_for, &decision);
-        Explanation::new(caller, rulebook, decision, left_out, loaded.rulebook.revision())
+        Explanation::new(caller, rulebook, decision, left_out, head)
     }
 }
 

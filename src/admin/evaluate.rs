@@ -1,6 +1,6 @@
 //! What would this call cost, and why? Nothing is stored.
 //!
-//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant and a revision. Out: the decision with
+//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant, a revision or a change set. Out: the decision with
 //! its trace, as a call would get it.
 
 use std::collections::BTreeMap;
@@ -10,14 +10,16 @@ use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::Found;
 use super::auth::{Key, Viewer};
 use super::body::Body;
+use super::change_sets;
 use super::explanation::Explanation;
-use super::fails::{Fails, Usual};
+use super::fails::{Evaluating, Fails};
 use super::state::{AdminState, InRulebook, unloadable};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::current::LoadError;
 
 /// The operation.
@@ -43,7 +45,7 @@ pub struct Question {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Evaluation {
-    /// The revision that decided.
+    /// The revision that decided; of a change set the one that it would become.
     revision: i64,
     /// The instant it was decided for.
     at: DateTime<Utc>,
@@ -65,23 +67,33 @@ impl EvaluateApi {
         rulebook: InRulebook,
         /// An older revision to decide with; without it the head.
         revision: Query<Option<i64>>,
+        /// A change set to decide with, as if it were published on the head.
+        change_set: Query<Option<Uuid>>,
         /// With every row's part in it: what it did to the money, or the first term that failed.
         explain: Query<Option<bool>>,
         body: Body<Question>,
-    ) -> Result<Found<Evaluation>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let head = loaded.rulebook.revision();
-        let book = match revision.0 {
-            None => loaded.rulebook,
-            Some(number) => self
-                .0
-                .current
-                .at(loaded.rulebook_id, number)
-                .await
-                .map_err(|error| match error {
+    ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
+        let book = match (revision.0, change_set.0) {
+            (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
+            (None, Some(id)) => {
+                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+                change_sets::candidate(&self.0, rulebook_id, id).await?
+            }
+            (Some(number), None) => {
+                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+                let found = self.0.current.at(rulebook_id, number).await;
+                found.map_err(|error| match error {
                     LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
                     error => unloadable(error),
-                })?,
+                })?
+            }
+            (Some(_), Some(_)) => {
+                let detail = "Give either `revision` or `change_set`.";
+                let fault = FieldFault::new("change_set", "contradiction", detail);
+                return Err(Problem::new(Code::InvalidParameter, detail)
+                    .with_errors(vec![fault])
+                    .into());
+            }
         };
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {
@@ -121,13 +133,24 @@ impl EvaluateApi {
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
-        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
+        let explanation = match left_out {
+            Some(left_out) => {
+                let head = self
+                    .0
+                    .current
+                    .find(&rulebook.0)
+                    .await?
+                    .map_or(revision, |(_, head)| head);
+                Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?)
+            }
+            None => None,
+        };
         Ok(Found::new(Evaluation {
             revision,
             at,
             extracted,
             decision: whole,
-            explanation: explanation.transpose()?,
+            explanation,
         }))
     }
 }

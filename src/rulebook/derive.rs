@@ -108,6 +108,11 @@ impl Areas {
         areas
     }
 
+    /// All areas by rank.
+    pub fn ranked(&self) -> impl Iterator<Item = &Area> {
+        self.ranked.iter().map(|stored| &stored.row)
+    }
+
     /// The area of an address, and how it was found. A postal code that lies in no area leaves it to the city.
     pub fn find(&self, facts: &Facts) -> Option<(&Area, String)> {
         if let Some(Fact::Text(code)) = facts.get(POSTAL_CODE) {
@@ -130,11 +135,6 @@ impl Areas {
 }
 
 impl Areas {
-    /// All areas by rank.
-    pub fn ranked(&self) -> impl Iterator<Item = &Area> {
-        self.ranked.iter().map(|stored| &stored.row)
-    }
-
     /// How much of a postal code matters: the length of the longest prefix of any area.
     #[must_use]
     pub const fn longest_prefix(&self) -> usize {
@@ -210,11 +210,13 @@ pub fn clock(local: NaiveDateTime, calendar: Option<&Calendar>) -> Vec<(&'static
         ("weekday", Fact::Text(day.to_owned())),
     ];
     if let Some(calendar) = calendar {
+        let open = calendar.open(local);
         facts.extend([
             ("evening", Fact::Boolean(calendar.evening(local))),
             ("weekend", Fact::Boolean(calendar.weekend(local.date()))),
             ("holiday", Fact::Boolean(calendar.holiday(local.date()).is_some())),
-            ("after_hours", Fact::Boolean(!calendar.open(local))),
+            ("after_hours", Fact::Boolean(!open)),
+            ("open", Fact::Boolean(open)),
         ]);
     }
     facts

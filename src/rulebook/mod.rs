@@ -4,7 +4,8 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect. [`backtest`] and [`replay`] decide again what was decided before.
+//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
 pub mod calendar;
@@ -20,13 +21,16 @@ pub mod decide;
 mod decide_tests;
 pub mod decision;
 pub mod derive;
+pub mod diff;
 pub mod explain;
 pub mod extract;
 pub mod facts;
 pub mod fault;
 pub mod files;
+pub mod guard;
 pub mod index;
 pub mod kept_case;
+pub mod lint;
 mod lookups;
 pub mod money;
 pub mod parse;

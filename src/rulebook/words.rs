@@ -116,6 +116,7 @@ impl WordList {
         Ok(Words {
             automaton,
             patterns: self.patterns,
+            ids: self.ids,
         })
     }
 }
@@ -125,6 +126,7 @@ impl WordList {
 pub struct Words {
     automaton: AhoCorasick,
     patterns: Vec<(String, bool)>,
+    ids: HashMap<(String, bool), WordId>,
 }
 
 impl Words {
@@ -154,6 +156,33 @@ impl Words {
             }
         }
         spans
+    }
+
+    /// The id of a word, if it is one that is listened for.
+    #[must_use]
+    pub fn id(&self, word: &str) -> Option<WordId> {
+        self.ids.get(&pattern(word)?).copied()
+    }
+
+    /// The words that are heard whenever this one is, itself among them.
+    #[must_use]
+    pub fn implied(&self, id: WordId) -> Vec<WordId> {
+        let Some((text, prefix)) = usize::try_from(id).ok().and_then(|id| self.patterns.get(id)) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for hit in self.automaton.find_overlapping_iter(text) {
+            let other = hit.pattern().as_usize();
+            let begins = self.patterns[other].1;
+            // What only begins a word may go on, so that another which ends there must be able to go on too.
+            let ends_with_it = hit.end() == text.len() && *prefix && !begins;
+            if !ends_with_it && stands_alone(text, hit.start(), hit.end(), begins) {
+                found.push(hit.pattern().as_u32());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The ids of the words in a folded text, ascending, once each.
