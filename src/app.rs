@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,17 +16,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     accounts::accounts,
     admin::{self, AdminState, FromWebhook},
+    audit,
     bootstrap::{self, BootstrapError},
     clock::Clock,
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    jobs::Scheduler,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher},
     settings::{Settings, Worker},
     store::{
+        audit_log::AuditKey,
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
         sms_messages,
@@ -67,6 +70,9 @@ pub enum AppError {
     /// What a first start makes could not be made.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    /// The audit chain cannot begin.
+    #[error("the audit chain cannot begin")]
+    Audit(#[from] DbErr),
     /// The outbox cannot work.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -101,6 +107,8 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Publishes what was scheduled.
+    pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// How often each row of a rulebook takes part in a decision.
@@ -134,7 +142,9 @@ impl App {
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
         let key = bootstrap::secret_key(&settings)?;
         let current = Current::new(read.clone(), db.clone());
-        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone());
+        let audit = AuditKey::new(&key.of_audit_chain());
+        audit::begin(&db, &audit).await?;
+        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit);
         let new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
         let set = settings
             .vapi_secret
@@ -155,7 +165,9 @@ impl App {
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
+        let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         Ok(Self {
+            scheduler,
             current,
             publisher,
             outbox,
@@ -334,6 +346,15 @@ fn start_workers(app: &App) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
     }
+    let audit = AuditKey::new(&app.key.of_audit_chain());
+    app.tasks
+        .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+    if app.settings.workers.contains(&Worker::Scheduler) {
+        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
+        app.tasks.spawn(async move { scheduler.run(stop).await });
+    }
+    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());

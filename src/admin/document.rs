@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
 use crate::rulebook::publish::Publisher;
+use crate::store::audit_log::AuditKey;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -39,7 +40,7 @@ fn build() -> Value {
     // The operations describe themselves; what they would work with is not asked for.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
     let current = Current::new(nowhere.clone(), nowhere.clone());
-    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone());
+    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),

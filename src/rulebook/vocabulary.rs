@@ -156,3 +156,13 @@ pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> St
         .min()
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }
+
+/// What serde says of a name that it does not know, with the nearest of those that it expected.
+#[must_use]
+pub fn hinted(text: &str) -> String {
+    let mut names = text.split('`').skip(1).step_by(2);
+    match names.next() {
+        Some(wrong) if text.starts_with("unknown ") => format!("{text}{}", did_you_mean(wrong, names)),
+        _ => text.to_owned(),
+    }
+}
