@@ -3,6 +3,10 @@
 //! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function; what a
 //! command prints for people goes to standard output here, logs go to standard error.
 
+mod backtest;
+mod backtest_table;
+mod replay;
+
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
@@ -77,6 +81,10 @@ pub enum Command {
     },
     /// Play realistic signed calls against a running server: a demo, a smoke test, a load test
     Simulate(Simulate),
+    /// Try a change on the calls that were: which quotes, priorities and texts would be different
+    Backtest(backtest::Backtest),
+    /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
+    Replay(replay::Replay),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -187,6 +195,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Rules { way } => rules(settings, way).await,
         Command::Audit { what } => audit(&settings, what).await,
         Command::Simulate(how) => simulate(&settings, how).await,
+        Command::Backtest(how) => backtest::backtest(&settings, how).await,
+        Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     }
 }
@@ -331,6 +341,9 @@ fn refusal(error: &PublishError) -> String {
             for case in cases {
                 for Mismatch { place, expected, got } in &case.mismatches {
                     text.push_str(&format!("\n  {}: {place} should be {expected} and is {got}", case.code));
+                }
+                for line in case.because() {
+                    text.push_str(&format!("\n    {line}"));
                 }
             }
             text

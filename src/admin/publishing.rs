@@ -115,7 +115,9 @@ pub fn named(resource: Resource, code: &str) -> String {
     format!("row `{}/{code}`", resource.path())
 }
 
-fn problem(error: PublishError, about: &About) -> Problem {
+/// What the publisher refused, as a problem.
+#[must_use]
+pub fn problem(error: PublishError, about: &About) -> Problem {
     match error {
         PublishError::UnknownRulebook => Problem::not_found("such rulebook"),
         PublishError::Conflicts(conflicts) => match (conflicts.as_slice(), &about.row) {
@@ -233,8 +235,11 @@ fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
             ),
             "case_failed",
             format!(
-                "The case `{}` expects {} at `{place}` and got {}.",
-                case.code, mismatch.expected, mismatch.got
+                "The case `{}` expects {} at `{place}` and got {}. The trace: {}.",
+                case.code,
+                mismatch.expected,
+                mismatch.got,
+                case.because().join("; ")
             ),
         )
     };
