@@ -22,6 +22,7 @@ use crate::{
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    jobs::Scheduler,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
@@ -37,6 +38,7 @@ use crate::{
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
         auth_settings, facts,
+        hits::RuleHits,
         receive::{Webhook, receive_default, receive_for},
         scheme::WebhookAuth,
         secret::Secret,
@@ -105,8 +107,12 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Publishes what was scheduled.
+    pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// How often each row of a rulebook takes part in a decision.
+    pub hits: RuleHits,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -159,11 +165,14 @@ impl App {
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
+        let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         Ok(Self {
+            scheduler,
             current,
             publisher,
             outbox,
             accesses,
+            hits: RuleHits::default(),
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -203,6 +212,11 @@ impl App {
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it is taken up again"
             );
+        }
+        // When the last message has been taken in.
+        let counted = self.hits.flush(&self.db, self.clock.now());
+        if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
+            tracing::warn!("the last rule hits could not be written");
         }
         for db in [self.db, self.read] {
             if let Err(error) = db.close().await {
@@ -274,6 +288,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             current: app.current.clone(),
             outbox: app.outbox.clone(),
             clock: app.clock.clone(),
+            hits: app.hits.clone(),
         },
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
@@ -334,6 +349,14 @@ fn start_workers(app: &App) {
     let audit = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
         .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+    if app.settings.workers.contains(&Worker::Scheduler) {
+        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
+        app.tasks.spawn(async move { scheduler.run(stop).await });
+    }
+    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
+    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

@@ -11,7 +11,7 @@ use crate::store::audit_verify::NotedHead;
 use crate::store::{self, audit_head, audit_log};
 
 /// How often the head is told.
-const EVERY: Duration = Duration::from_secs(60 * 60);
+const EVERY: Duration = Duration::from_hours(1);
 
 /// Begins the chain where there is none; what was written before there were chains is taken in, oldest first.
 ///

@@ -14,6 +14,7 @@ pub mod edge;
 pub mod first_start;
 pub mod health;
 pub mod http_client;
+pub mod jobs;
 pub mod keys;
 pub mod outbox;
 pub mod problem;

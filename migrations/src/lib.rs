@@ -32,6 +32,13 @@ impl MigratorTrait for Migrator {
                 up_sqlite: include_str!("sql/m0003_trust_sqlite.sql"),
                 down: include_str!("sql/m0003_trust_down.sql"),
             },
+            FileMigration {
+                name: "m0006_hits_and_calendars",
+                up: include_str!("sql/m0006_hits_and_calendars_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0006_hits_and_calendars_down.sql"),
+            },
         ];
         files
             .iter()

@@ -15,7 +15,8 @@ use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Gone, Json, Page};
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, OnceWrite, Usual};
+use super::idempotency::{Answered, Begun, Once};
 use super::keys::NewKey;
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
@@ -128,7 +129,18 @@ impl ApiKeysApi {
 
     /// Make an API key
     #[oai(path = "/", method = "post")]
-    async fn create_api_key(&self, key: Key<Admin>, body: Body<NewApiKey>) -> Result<Made, Fails<Usual>> {
+    async fn create_api_key(
+        &self,
+        key: Key<Admin>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<NewApiKey>,
+    ) -> Result<Answered<Made>, Fails<OnceWrite>> {
+        let claim = match once.begin(&self.0, &key, None).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
         let seen = rulebooks(&self.0, &key, None).await?;
         let now = self.0.clock.now();
         let rulebook_id = checked(&body.0, &key, &seen, now)?;
@@ -149,17 +161,25 @@ impl ApiKeysApi {
         let entry = self.entry(&key, &row, "create", None, Some(after));
         let audit = self.0.audit.clone();
         let (db, stored) = (self.0.db.clone(), row.clone());
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            api_keys::insert(&tx, stored).await?;
-            audit_log::append(&tx, &audit, entry).await?;
-            tx.commit().await
-        });
-        task.await.map_err(|error| Problem::internal(&error))??;
-        Ok(Made::Created(Json(MadeApiKey {
+        let made = Made::Created(Json(MadeApiKey {
             key: new.text,
             api_key: view(&seen, row),
-        })))
+        }));
+        let answer = Answered::new(made).await?;
+        let task = tokio::spawn(async move {
+            let tx = store::begin(&db).await?;
+            if !claim.take(&tx).await? {
+                return tx.rollback().await.map(|()| None);
+            }
+            api_keys::insert(&tx, stored).await?;
+            claim.settle(&tx, &answer).await?;
+            audit_log::append(&tx, &audit, entry).await?;
+            tx.commit().await.map(|()| Some(answer))
+        });
+        match task.await.map_err(|error| Problem::internal(&error))?? {
+            Some(answer) => Ok(answer),
+            None => Ok(once.again(&self.0, &key).await?),
+        }
     }
 
     /// Revoke an API key

@@ -45,7 +45,8 @@ fn is_json(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.eq_ignore_ascii_case("application/merge-patch+json")
 }
 
-async fn value(body: &mut RequestBody) -> Result<Value> {
+/// The bytes of a body, at most [`LIMIT`].
+pub(super) async fn bytes(body: &mut RequestBody) -> Result<Vec<u8>> {
     use poem::error::ReadBodyError;
     let bytes = body
         .take()?
@@ -58,6 +59,11 @@ async fn value(body: &mut RequestBody) -> Result<Value> {
             ),
             _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
         })?;
+    Ok(bytes.to_vec())
+}
+
+async fn value(body: &mut RequestBody) -> Result<Value> {
+    let bytes = bytes(body).await?;
     if bytes.is_empty() {
         return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
     }

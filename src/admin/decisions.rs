@@ -104,8 +104,8 @@ impl DecisionsApi {
         query: ListQuery,
     ) -> Result<Found<Page<StoredDecision>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = decisions::Entity::find().filter(decisions::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = decisions::Entity::find().filter(decisions::Column::RulebookId.eq(rulebook_id));
         for (name, column) in [
             ("call_id", decisions::Column::CallId),
             ("priority", decisions::Column::Priority),
@@ -139,8 +139,8 @@ impl DecisionsApi {
         /// The decision's id.
         id: Path<Uuid>,
     ) -> Result<Found<StoredDecision>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let found = decisions::Entity::find_by_id((loaded.rulebook_id, id.0))
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let found = decisions::Entity::find_by_id((rulebook_id, id.0))
             .one(&self.0.read)
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("decision `{}`", id.0)))?;

@@ -1,6 +1,6 @@
 //! What would this call cost, and why? Nothing is stored.
 //!
-//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant and a revision. Out: the decision with
+//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant, a revision or a change set. Out: the decision with
 //! its trace, as a call would get it.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,15 @@ use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::Found;
 use super::auth::{Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::change_sets;
+use super::fails::{Evaluating, Fails};
 use super::state::{AdminState, InRulebook, unloadable};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::current::LoadError;
 
 /// The operation.
@@ -41,7 +43,7 @@ pub struct Question {
 /// A decision that was not stored.
 #[derive(Debug, Object)]
 pub struct Evaluation {
-    /// The revision that decided.
+    /// The revision that decided; of a change set the one that it would become.
     revision: i64,
     /// The instant it was decided for.
     at: DateTime<Utc>,
@@ -61,20 +63,31 @@ impl EvaluateApi {
         rulebook: InRulebook,
         /// An older revision to decide with; without it the head.
         revision: Query<Option<i64>>,
+        /// A change set to decide with, as if it were published on the head.
+        change_set: Query<Option<Uuid>>,
         body: Body<Question>,
-    ) -> Result<Found<Evaluation>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let rulebook = match revision.0 {
-            None => loaded.rulebook,
-            Some(number) => self
-                .0
-                .current
-                .at(loaded.rulebook_id, number)
-                .await
-                .map_err(|error| match error {
+    ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
+        let rulebook = match (revision.0, change_set.0) {
+            (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
+            (None, Some(id)) => {
+                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+                change_sets::candidate(&self.0, rulebook_id, id).await?
+            }
+            (Some(number), None) => {
+                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+                let found = self.0.current.at(rulebook_id, number).await;
+                found.map_err(|error| match error {
                     LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
                     error => unloadable(error),
-                })?,
+                })?
+            }
+            (Some(_), Some(_)) => {
+                let detail = "Give either `revision` or `change_set`.";
+                let fault = FieldFault::new("change_set", "contradiction", detail);
+                return Err(Problem::new(Code::InvalidParameter, detail)
+                    .with_errors(vec![fault])
+                    .into());
+            }
         };
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {

@@ -184,6 +184,10 @@ fn set_problem(error: &SetError) -> Problem {
             Problem::new(Code::Conflict, format!("The change set is {state}: {advice}."))
         }
         SetError::Empty => Problem::new(Code::Conflict, "The change set holds no changes: add one first."),
+        SetError::NoEffect => {
+            let detail = "The change set changes nothing: the rulebook stands already as it would make it.";
+            Problem::new(Code::Conflict, detail)
+        }
         SetError::TooLarge { changes, bytes } => {
             let detail = format!(
                 "A change set holds at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; this would make it \
@@ -195,7 +199,7 @@ fn set_problem(error: &SetError) -> Problem {
 }
 
 /// In the row being written, the place is a field of the body; elsewhere it is the other row's.
-fn field_fault(fault: &Fault, about: &About) -> FieldFault {
+pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
     let own = about
         .row
         .as_ref()

@@ -156,8 +156,8 @@ impl RevisionsApi {
         query: ListQuery,
     ) -> Result<Found<Page<Revision>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = revisions::Entity::find().filter(revisions::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = revisions::Entity::find().filter(revisions::Column::RulebookId.eq(rulebook_id));
         if let Some(kind) = listing.text("kind") {
             select = select.filter(revisions::Column::Kind.eq(kind));
         }
@@ -289,12 +289,12 @@ impl RevisionsApi {
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
     ) -> Result<Found<RolledBack>, Fails<RulebookWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         if number.0 < 1 {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
         }
         let comment = checked_comment(comment.0)?;
-        let published = publishing::roll_back(&self.0, loaded.rulebook_id, number.0, comment, key.author()).await?;
+        let published = publishing::roll_back(&self.0, rulebook_id, number.0, comment, key.author()).await?;
         Ok(Found::new(RolledBack {
             revision: published.revision,
             equals: number.0,

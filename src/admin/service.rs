@@ -6,15 +6,20 @@ use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
+use super::calendar_days::CalendarDaysApi;
 use super::calls::CallsApi;
+use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::document;
 use super::evaluate::EvaluateApi;
+use super::guard_rails::GuardRailsApi;
 use super::leads::LeadsApi;
+use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::resources;
 use super::revisions::RevisionsApi;
+use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
@@ -28,8 +33,21 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     (
         RulebooksApi(state.clone()),
         resources::apis(state),
-        (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
-        (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
+        (
+            EvaluateApi(state.clone()),
+            ChangeSetsApi(state.clone()),
+            RevisionsApi(state.clone()),
+        ),
+        (
+            WebhookAuthApi(state.clone()),
+            SecretsApi(state.clone()),
+            GuardRailsApi(state.clone()),
+        ),
+        (
+            LintApi(state.clone()),
+            RuleHitsApi(state.clone()),
+            CalendarDaysApi(state.clone()),
+        ),
         (
             CallsApi(state.clone()),
             DecisionsApi(state.clone()),

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::current::{Current, LoadError, Loaded};
+use crate::rulebook::current::{Current, LoadError, Loaded, Standing};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
@@ -100,28 +100,6 @@ impl AdminState {
         }
     }
 
-    /// The rows of a rulebook that a request reads, as far as the caller may see it: of the head, or of the revision that
-    /// it names.
-    ///
-    /// # Errors
-    /// 404 when there is no such rulebook for this caller or no such revision, 5xx when the database fails.
-    pub async fn reading(&self, caller: &Caller, code: &str, revision: Option<i64>) -> Result<Reading, Problem> {
-        let head = self.open(caller, code).await?;
-        let rulebook_id = head.rulebook_id;
-        match revision.filter(|revision| *revision != head.rulebook.revision()) {
-            None => Ok(Reading {
-                rulebook_id,
-                revision: head.rulebook.revision(),
-                rows: Rows::OfHead(head.rulebook),
-            }),
-            Some(revision) => Ok(Reading {
-                rulebook_id,
-                revision,
-                rows: Rows::Read(self.rows(rulebook_id, revision).await?),
-            }),
-        }
-    }
-
     /// The rows of a revision.
     ///
     /// # Errors
@@ -136,6 +114,44 @@ impl AdminState {
             })
     }
 
+    /// The rows of a rulebook at its head, whether they compile or not, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn standing(&self, caller: &Caller, code: &str) -> Result<Standing, Problem> {
+        let found = self.current.standing(code).await.map_err(unloadable)?;
+        found
+            .filter(|standing| caller.sees(standing.rulebook_id))
+            .ok_or_else(|| no_rulebook(code))
+    }
+
+    /// The id of a rulebook, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn find(&self, caller: &Caller, code: &str) -> Result<Uuid, Problem> {
+        let found = self.current.find(code).await?;
+        found
+            .map(|(id, _)| id)
+            .filter(|id| caller.sees(*id))
+            .ok_or_else(|| no_rulebook(code))
+    }
+
+    /// A revision of a rulebook that was opened; without a number its head.
+    ///
+    /// # Errors
+    /// 404 when there is no such revision, 5xx when the database fails.
+    pub async fn at(&self, loaded: &Loaded, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
+        let Some(number) = revision else {
+            return Ok(Arc::clone(&loaded.rulebook));
+        };
+        let found = self.current.at(loaded.rulebook_id, number).await;
+        found.map_err(|error| match error {
+            LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+            error => unloadable(error),
+        })
+    }
+
     /// The head of a rulebook, as far as the caller may see it: another's is not there.
     ///
     /// # Errors
@@ -146,34 +162,12 @@ impl AdminState {
             .await
             .map_err(unloadable)?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
-            .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+            .ok_or_else(|| no_rulebook(code))
     }
 }
 
-/// The rows of one state of a rulebook.
-pub struct Reading {
-    /// Which rulebook.
-    pub rulebook_id: Uuid,
-    /// Which revision.
-    pub revision: i64,
-    rows: Rows,
-}
-
-/// Where the rows are that are read.
-enum Rows {
-    OfHead(Arc<Rulebook>),
-    Read(Arc<RowSet>),
-}
-
-impl Reading {
-    /// The rows.
-    #[must_use]
-    pub fn rows(&self) -> &RowSet {
-        match &self.rows {
-            Rows::OfHead(rulebook) => rulebook.rows(),
-            Rows::Read(rows) => rows,
-        }
-    }
+fn no_rulebook(code: &str) -> Problem {
+    Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
 /// A rulebook that cannot be loaded is ours to mend, unless only the database is away.

@@ -35,6 +35,12 @@ pub struct Problem {
     retry_after_s: Option<u32>,
     allow: Option<String>,
     errors: Vec<FieldFault>,
+    more: Option<Box<More>>,
+}
+
+/// What few problems have.
+#[derive(Debug, Default)]
+struct More {
     conflicts: Vec<Value>,
     cases: Vec<Value>,
 }
@@ -55,8 +61,7 @@ impl Problem {
             retry_after_s: None,
             allow: None,
             errors: Vec::new(),
-            conflicts: Vec::new(),
-            cases: Vec::new(),
+            more: None,
         }
     }
 
@@ -117,17 +122,28 @@ impl Problem {
         self
     }
 
+    /// The same with every place in a body being one below `prefix`.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Self {
+        for fault in &mut self.errors {
+            if fault.pointer.is_empty() || fault.pointer.starts_with('/') {
+                fault.pointer.insert_str(0, prefix);
+            }
+        }
+        self
+    }
+
     /// The same with the rows that are not as the request expects, each in both of its versions.
     #[must_use]
     pub fn with_conflicts(mut self, conflicts: Vec<Value>) -> Self {
-        self.conflicts = conflicts;
+        self.more.get_or_insert_default().conflicts = conflicts;
         self
     }
 
     /// The same with the cases that are red: what they expect, what was decided and why.
     #[must_use]
     pub fn with_cases(mut self, cases: Vec<Value>) -> Self {
-        self.cases = cases;
+        self.more.get_or_insert_default().cases = cases;
         self
     }
 
@@ -166,13 +182,13 @@ impl Problem {
     /// The rows that are not as the request expects.
     #[must_use]
     pub fn conflicts(&self) -> &[Value] {
-        &self.conflicts
+        self.more.as_ref().map_or(&[], |more| &more.conflicts)
     }
 
     /// The cases that are red.
     #[must_use]
     pub fn cases(&self) -> &[Value] {
-        &self.cases
+        self.more.as_ref().map_or(&[], |more| &more.cases)
     }
 
     /// An error of poem's own (no such route, a body that does not parse) as a problem.

@@ -5,7 +5,6 @@
 //! have the same ground, that of the row as it stands outside the change set. Where the ground moved, all edits of that
 //! row are left out and told as a [`Conflict`]; edits of other rows stand.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -129,28 +128,104 @@ pub struct Applied {
 /// The rows after the edits; rows that the edits leave alone are shared, not copied.
 #[must_use]
 pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> Applied {
-    let mut out = Applied {
-        rows: base.clone(),
-        ..Applied::default()
-    };
-    let mut moved: BTreeSet<(Resource, &str)> = BTreeSet::new();
+    let mut bench = Bench::new(base, revision);
     for edit in edits {
-        let row = (edit.resource(), edit.code());
-        if moved.contains(&row) {
-            continue;
+        bench.push(edit);
+    }
+    bench.out
+}
+
+/// Edits laid one after the other on the rows as they stand.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    base: &'a RowSet,
+    revision: i64,
+    out: Applied,
+}
+
+impl<'a> Bench<'a> {
+    /// The rows as they stand, for edits that would make this revision.
+    #[must_use]
+    pub fn new(base: &'a RowSet, revision: i64) -> Self {
+        let out = Applied {
+            rows: base.clone(),
+            ..Applied::default()
+        };
+        Self { base, revision, out }
+    }
+
+    /// What has come of the edits so far.
+    #[must_use]
+    pub const fn out(&self) -> &Applied {
+        &self.out
+    }
+
+    /// One more edit. Made against what stands, it takes the place of its row's edits that were not.
+    pub fn push(&mut self, edit: &Edit) {
+        with_row!(edit.resource(), R => self.push_one::<R>(edit));
+    }
+
+    fn push_one<R: Row>(&mut self, edit: &Edit) {
+        let (code, expected) = (edit.code(), edit.expected());
+        let stands = R::table(self.base).get(code);
+        let current = stands.map(|stored| stored.version);
+        let fits = match expected {
+            Expected::Any => true,
+            Expected::Absent => current.is_none(),
+            Expected::Version(version) => current == Some(version),
+        };
+        let is_of_row = |conflict: &Conflict| conflict.resource == R::RESOURCE && conflict.code == code;
+        if fits {
+            self.out.conflicts.retain(|conflict| !is_of_row(conflict));
         }
-        if let Some(conflict) = with_row!(row.0, R => apply_one::<R>(base, revision, edit, &mut out)) {
-            moved.insert(row);
-            with_row!(row.0, R => {
-                match R::table(base).get(row.1) {
-                    Some(stored) => R::table_mut(&mut out.rows).insert(row.1.to_owned(), Arc::clone(stored)),
-                    None => R::table_mut(&mut out.rows).remove(row.1),
-                };
-            });
-            out.conflicts.push(conflict);
+        let there = R::table(&self.out.rows).get(code);
+        let needs_a_row = !matches!(edit, Edit::Put { .. });
+        if !fits || (needs_a_row && there.is_none()) {
+            match stands {
+                Some(stored) => R::table_mut(&mut self.out.rows).insert(code.to_owned(), Arc::clone(stored)),
+                None => R::table_mut(&mut self.out.rows).remove(code),
+            };
+            if !self.out.conflicts.iter().any(is_of_row) {
+                self.out.conflicts.push(Conflict {
+                    resource: R::RESOURCE,
+                    code: code.to_owned(),
+                    expected,
+                    current,
+                });
+            }
+            return;
+        }
+        let row = match edit {
+            Edit::Put { row, .. } => row.clone(),
+            Edit::Patch { patch, .. } => {
+                // A row is an object of texts, numbers and lists, which always becomes JSON.
+                let row = there.and_then(|stored| serde_json::to_value(&stored.row).ok());
+                let mut row = row.unwrap_or_default();
+                merge(&mut row, patch.clone());
+                row
+            }
+            Edit::Delete { .. } => {
+                R::table_mut(&mut self.out.rows).remove(code);
+                return;
+            }
+        };
+        match serde_json::from_value::<R>(row) {
+            Ok(row) if row.code() == code => {
+                let kept = stands.filter(|stored| stored.row == row).cloned();
+                let version = self.revision;
+                let row = kept.unwrap_or_else(|| Arc::new(Stored { version, row }));
+                R::table_mut(&mut self.out.rows).insert(code.to_owned(), row);
+            }
+            Ok(_) => {
+                let text = "the code in the row is not the one it is written under".to_owned();
+                self.out.malformed.push(malformed_row(R::RESOURCE, code, "code", text));
+            }
+            Err(error) => {
+                let text = error.to_string();
+                self.out.malformed.push(malformed_row(R::RESOURCE, code, "", text));
+            }
         }
     }
-    out
 }
 
 /// The same, where every edit must fit.
@@ -163,54 +238,6 @@ pub(super) fn apply(base: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowS
         return Err(PublishError::Faults(applied.malformed));
     }
     Ok(applied.rows)
-}
-
-fn apply_one<R: Row>(base: &RowSet, revision: i64, edit: &Edit, out: &mut Applied) -> Option<Conflict> {
-    let (code, expected) = (edit.code(), edit.expected());
-    let current = R::table(base).get(code).map(|stored| stored.version);
-    let fits = match expected {
-        Expected::Any => true,
-        Expected::Absent => current.is_none(),
-        Expected::Version(version) => current == Some(version),
-    };
-    let there = R::table(&out.rows).get(code);
-    let needs_a_row = !matches!(edit, Edit::Put { .. });
-    if !fits || (needs_a_row && there.is_none()) {
-        return Some(Conflict {
-            resource: R::RESOURCE,
-            code: code.to_owned(),
-            expected,
-            current,
-        });
-    }
-    let row = match edit {
-        Edit::Put { row, .. } => row.clone(),
-        Edit::Patch { patch, .. } => {
-            // A row is an object of texts, numbers and lists, which always becomes JSON.
-            let mut row = there.map(|stored| serde_json::to_value(&stored.row).unwrap_or_default());
-            merge(row.get_or_insert_default(), patch.clone());
-            row.unwrap_or_default()
-        }
-        Edit::Delete { .. } => {
-            R::table_mut(&mut out.rows).remove(code);
-            return None;
-        }
-    };
-    match serde_json::from_value::<R>(row) {
-        Ok(row) if row.code() == code => {
-            let kept = R::table(base).get(code).filter(|stored| stored.row == row).cloned();
-            let row = kept.unwrap_or_else(|| Arc::new(Stored { version: revision, row }));
-            R::table_mut(&mut out.rows).insert(code.to_owned(), row);
-        }
-        Ok(_) => {
-            let text = "the code in the row is not the one it is written under".to_owned();
-            out.malformed.push(malformed_row(R::RESOURCE, code, "code", text));
-        }
-        Err(error) => out
-            .malformed
-            .push(malformed_row(R::RESOURCE, code, "", error.to_string())),
-    }
-    None
 }
 
 fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> Fault {

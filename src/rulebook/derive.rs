@@ -199,11 +199,13 @@ pub fn clock(local: NaiveDateTime, calendar: Option<&Calendar>) -> Vec<(&'static
         ("weekday", Fact::Text(day.to_owned())),
     ];
     if let Some(calendar) = calendar {
+        let open = calendar.open(local);
         facts.extend([
             ("evening", Fact::Boolean(calendar.evening(local))),
             ("weekend", Fact::Boolean(calendar.weekend(local.date()))),
             ("holiday", Fact::Boolean(calendar.holiday(local.date()).is_some())),
-            ("after_hours", Fact::Boolean(!calendar.open(local))),
+            ("after_hours", Fact::Boolean(!open)),
+            ("open", Fact::Boolean(open)),
         ]);
     }
     facts

@@ -4,6 +4,7 @@
 //! is not reported: a finding is a fact about the rows, never a guess.
 
 mod adjustments;
+pub mod hits;
 mod people;
 mod places;
 mod rules;
@@ -72,6 +73,14 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     adjustments::lint(rulebook, &world, now, &mut found);
     places::lint(rulebook, &world, &mut found);
     people::lint(rulebook, &mut found);
+    found.in_order()
+}
+
+/// The same, and what no call has met for a long time.
+#[must_use]
+pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Usage) -> Vec<Finding> {
+    let mut found = Findings(lint(rulebook, now));
+    hits::lint(rulebook, usage, &mut found);
     found.in_order()
 }
 

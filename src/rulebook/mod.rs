@@ -4,7 +4,7 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect.
+//! to what people expect; [`guard`] says which changes go too far for one person.
 
 pub mod calendar;
 pub mod cases;
@@ -26,6 +26,7 @@ pub mod extract;
 pub mod facts;
 pub mod fault;
 pub mod files;
+pub mod guard;
 pub mod index;
 pub mod lint;
 mod lookups;

@@ -12,13 +12,14 @@ mod write;
 
 use std::sync::Arc;
 
-use sea_orm::{ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
 use self::plan::{checked, head};
+use self::sets::{Claim, SetError};
 use super::cases::CaseResult;
 use super::change_set::{ChangeSet, Conflict, apply, brought_back};
 use super::compile::Rulebook;
@@ -79,7 +80,7 @@ pub enum PublishError {
     Contended,
     /// A stored change set cannot take this.
     #[error(transparent)]
-    Set(#[from] sets::SetError),
+    Set(#[from] SetError),
     /// The state to start from cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -96,7 +97,7 @@ struct Step<'a> {
     comment: &'a str,
     author: &'a Author,
     /// The stored change set that is published by it, as it was read.
-    set: Option<sets::Claim>,
+    set: Option<Claim>,
 }
 
 /// Makes revisions.
@@ -253,47 +254,35 @@ impl Publisher {
             let base = self.current.base(rulebook_id, head).await?;
             let rows = plan(base.rows(), head + 1)?;
             let changes = rules::changes(base.rows(), &rows);
-            let published = match (changes.is_empty(), base.compiled()) {
-                (true, Some(standing)) => Published {
-                    revision: head,
-                    rulebook: Arc::clone(standing),
-                },
-                _ => Published {
-                    revision: head + 1,
-                    rulebook: checked(rows, head + 1, base.compiled().cloned()).await?,
-                },
-            };
-            if published.revision == head && step.set.is_none() {
-                return Ok(published);
+            if changes.is_empty() {
+                if step.set.is_some() {
+                    return Err(SetError::NoEffect.into());
+                }
+                if let Some(standing) = base.compiled() {
+                    return Ok(Published {
+                        revision: head,
+                        rulebook: Arc::clone(standing),
+                    });
+                }
             }
+            let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
             let tx = store::begin(&self.db).await?;
             if rulebooks::locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
                 continue;
             }
             // The change set's row before the audit log, as everywhere: the other order could stop two for ever.
-            self.settle_set(&tx, rulebook_id, step, published.revision).await?;
-            if published.revision > head {
-                self.write(&tx, rulebook_id, step, &changes, published.revision).await?;
+            if let Some(claim) = step.set {
+                self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
             }
+            self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
             tx.commit().await?;
-            self.current.keep(rulebook_id, Arc::clone(&published.rulebook)).await;
-            return Ok(published);
+            self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
+            return Ok(Published {
+                revision: head + 1,
+                rulebook,
+            });
         }
         Err(PublishError::Contended)
-    }
-
-    /// In the transaction that moves the head: the change set it came of is published, once.
-    async fn settle_set(
-        &self,
-        tx: &DatabaseTransaction,
-        rulebook_id: Uuid,
-        step: Step<'_>,
-        revision: i64,
-    ) -> Result<(), PublishError> {
-        match step.set {
-            Some(claim) => self.set_published(tx, rulebook_id, claim, step, revision).await,
-            None => Ok(()),
-        }
     }
 }

@@ -26,6 +26,7 @@ pub const DERIVED: &[(&str, FactKind)] = &[
     ("after_hours", FactKind::Boolean),
     ("price_from", FactKind::Number),
     ("price_to", FactKind::Number),
+    ("open", FactKind::Boolean),
 ];
 
 /// The slot of a derived fact.

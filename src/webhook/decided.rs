@@ -96,6 +96,7 @@ impl Decided {
             created_at: now,
         };
         intake::insert_decision(tx, new).await?;
+        step.counts(decision);
         for script in &decision.dropped_scripts {
             let id = step.intake.clock.new_id();
             notices::raise(tx, script_failed(rulebook_id, script), now, id).await?;

@@ -4,7 +4,7 @@
 //! thing again. Nothing in here waits for the network. The head revision is read inside the transaction and published
 //! revisions never change, so no decision mixes two revisions and none made after an edit's answer uses an older one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
@@ -16,6 +16,7 @@ use super::access::Access;
 use super::answer;
 use super::decided;
 use super::event::{Event, Kind, Payload};
+use super::hits::{RuleHits, Took};
 use super::record::{self, Recording};
 use super::requests;
 use super::texts;
@@ -24,6 +25,7 @@ use crate::clock::Clock;
 use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
+use crate::rulebook::decision::Decision;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
 
@@ -38,6 +40,8 @@ pub struct Intake {
     pub outbox: Outbox,
     /// The time.
     pub clock: Clock,
+    /// How often each row takes part.
+    pub hits: RuleHits,
 }
 
 /// A message to record.
@@ -127,9 +131,12 @@ pub async fn transact(intake: &Intake, message: &Message) -> Result<Outcome, Tra
         rulebook: &rulebook,
         head: &head,
         event_id: intake.clock.new_id(),
+        took: Mutex::default(),
     };
     let (taken, answer, texted) = step.run(&tx).await?;
+    let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
     tx.commit().await?;
+    intake.hits.count(rulebook_id, message.received_at, took);
     if texted {
         intake.outbox.wake();
     }
@@ -147,6 +154,8 @@ pub(super) struct Step<'a> {
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
     pub event_id: Uuid,
+    /// What took part in the decisions that are kept; counted when they are committed.
+    took: Mutex<Vec<Took>>,
 }
 
 impl Step<'_> {
@@ -253,6 +262,12 @@ impl Step<'_> {
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// Notes the rows that took part in a decision which is kept.
+    pub(super) fn counts(&self, decision: &Decision) {
+        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
+        took.push(Took::part_in(decision));
     }
 
     /// Puts a decision's texts into the outbox; whether there are any.

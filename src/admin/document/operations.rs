@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages, stats,
-    webhook_events,
+    api_keys, audit_log, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks, secrets,
+    sms_messages, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -26,6 +26,13 @@ pub fn tags() -> Value {
             .map(|told| json!({"name": told.path, "description": told.about})),
     );
     for (name, about) in [
+        (
+            "change-sets",
+            "Edits that are looked at together before they are live, published at once or at a time.",
+        ),
+        ("lint", "Rules that cannot be meant."),
+        ("rule-hits", "How often each row took part in what was decided."),
+        ("unmatched-calls", "Callers whom no row was for."),
         ("revisions", "The states a rulebook has had, and the way back."),
         (
             "webhook-auth",
@@ -34,6 +41,10 @@ pub fn tags() -> Value {
         (
             "secrets",
             "What Vapi signs with and the rulebook's own Twilio account; values go in and never out.",
+        ),
+        (
+            "guard-rails",
+            "The limits beyond which a change of prices waits for a second person.",
         ),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
@@ -69,7 +80,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
+    let rows = |told: &&Told| {
+        let list = format!("{RULEBOOK}/{}", told.path);
+        path == list || path == format!("{list}/{{code}}")
+    };
+    let told = TOLD.iter().find(rows);
     operation["tags"] = json!([tag]);
     if let Some(told) = told {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
@@ -103,6 +118,59 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("put_rulebook", ("put", RULEBOOK)),
     ("patch_rulebook", ("patch", RULEBOOK)),
     ("evaluate", ("post", "/admin/v1/rulebooks/{rulebook}/evaluate")),
+    (
+        "list_change_sets",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets"),
+    ),
+    (
+        "create_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets"),
+    ),
+    (
+        "get_change_set",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}"),
+    ),
+    (
+        "add_change",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/changes"),
+    ),
+    (
+        "remove_change",
+        (
+            "delete",
+            "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/changes/{number}",
+        ),
+    ),
+    (
+        "diff_change_set",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/diff"),
+    ),
+    (
+        "check_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/check"),
+    ),
+    (
+        "publish_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/publish"),
+    ),
+    (
+        "cancel_schedule",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/schedule"),
+    ),
+    (
+        "discard_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
+    ),
+    ("lint_rulebook", ("get", "/admin/v1/rulebooks/{rulebook}/lint")),
+    ("list_rule_hits", ("get", "/admin/v1/rulebooks/{rulebook}/rule-hits")),
+    (
+        "get_unmatched_calls",
+        ("get", "/admin/v1/rulebooks/{rulebook}/unmatched-calls"),
+    ),
+    (
+        "get_calendar_days",
+        ("get", "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days"),
+    ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (
         "get_revision",
@@ -128,6 +196,8 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "put_webhook_auth",
         ("put", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
     ),
+    ("get_guard_rails", ("get", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
+    ("put_guard_rails", ("put", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
     ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
     ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
     (
@@ -198,7 +268,9 @@ fn role(operation: &Value) -> String {
 fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
+            "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
+            "rule-hits" => Some(rule_hits::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),

@@ -230,6 +230,8 @@ fn a_condition_that_can_never_hold_is_found() {
         "evening && !evening",
         "service == \"pool\" && offer == \"offered\"",
         "weekend && weekday == \"monday\"",
+        "open && after_hours",
+        "!open && !after_hours",
         "price_to < price_to",
         "price_to < price_from && price_from < price_to",
         "says(\"flooding\") && !says(\"flood*\")",

@@ -103,8 +103,8 @@ impl<'a> World<'a> {
         &self.slots[slot]
     }
 
-    /// The fact that a test of this one is really about, and what it must be: `offer` follows from `service`, and
-    /// `weekend` from `weekday`.
+    /// The fact that a test of this one is really about, and what it must be: `offer` follows from `service`,
+    /// `weekend` from `weekday` and `after_hours` from `open`.
     pub fn rooted(&self, slot: Slot, values: Values) -> (Slot, Values) {
         let root = |name: &str| derived_slot(name).unwrap_or(slot);
         let allows = |fact: Fact| values.both(&Values::one_of([fact])).has_value();
@@ -114,6 +114,11 @@ impl<'a> World<'a> {
                 let fitting = fitting.filter(|(_, offer)| allows(Fact::Text(offer_name(**offer).to_owned())));
                 let services = Values::one_of(fitting.map(|(code, _)| Fact::Text((*code).to_owned())));
                 (root("service"), services.or_missing(values.may_be_missing()))
+            }
+            // The opposite of the other.
+            ("after_hours", Some(_)) => {
+                let opposite = [false, true].into_iter().filter(|open| allows(Fact::Boolean(!open)));
+                (root("open"), Values::one_of(opposite.map(Fact::Boolean)))
             }
             ("weekend", Some(weekend)) => {
                 let fitting = DAYS
@@ -154,6 +159,10 @@ impl<'a> World<'a> {
         if let (Some(day), Some(slot), Some(weekend)) = (text(&env, "weekday"), derived_slot("weekend"), &self.weekend)
         {
             env.set(slot, Fact::Boolean(weekend.contains(&day.as_str())));
+        }
+        let open = derived_slot("open").and_then(|slot| env.get(slot)).cloned();
+        if let (Some(Fact::Boolean(open)), Some(slot)) = (open, derived_slot("after_hours")) {
+            env.set(slot, Fact::Boolean(!open));
         }
         Some(env)
     }

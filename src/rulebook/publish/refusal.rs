@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::sets::SetError;
 use super::{PublishError, Publisher};
 use crate::rulebook::cases::CaseResult;
 use crate::rulebook::change_set::{Conflict, Expected};
@@ -15,7 +16,7 @@ use crate::store::rules;
 /// Why something was not published.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Refusal {
-    /// For programs: `conflicts`, `faults` or `cases_failed`.
+    /// For programs: `conflicts`, `faults`, `cases_failed` or `no_effect`.
     pub code: &'static str,
     /// A sentence for people.
     pub detail: String,
@@ -84,6 +85,10 @@ impl Publisher {
                 refusal.code = "cases_failed";
                 refusal.detail = format!("cases expect another decision: {}", codes.join(", "));
                 refusal.cases.clone_from(cases);
+            }
+            PublishError::Set(SetError::NoEffect) => {
+                refusal.code = "no_effect";
+                "the rulebook stands already as it would make it".clone_into(&mut refusal.detail);
             }
             _ => return Ok(None),
         }

@@ -15,7 +15,7 @@ use super::{Author, PublishError, Publisher};
 use crate::rulebook::change_set::apply;
 use crate::store::change_sets::State;
 use crate::store::notices::{self, Notice, Severity};
-use crate::store::{self, change_sets};
+use crate::store::{self, change_sets, rules};
 
 /// The notice about a scheduled publish that was refused.
 pub const NOTICE: &str = "scheduled_publish_refused";
@@ -55,6 +55,9 @@ impl Publisher {
         ready(&stored, version, from)?;
         let (revision, base) = self.standing(rulebook_id).await?;
         let rows = apply(base.rows(), revision + 1, &stored.edits())?;
+        if rules::changes(base.rows(), &rows).is_empty() {
+            return Err(SetError::NoEffect.into());
+        }
         super::plan::checked(rows, revision + 1, base.compiled().cloned()).await?;
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
@@ -111,7 +114,7 @@ impl Publisher {
             .map_err(|error| DbErr::Type(format!("change_sets.publisher: {error}")))?;
         match self.publish_stored(&stored, &stored.set.comment, &author).await {
             Ok(published) => Ok(Due::Published(published.revision)),
-            Err(PublishError::Set(_)) => Ok(Due::Gone),
+            Err(PublishError::Set(SetError::Stale { .. } | SetError::Unknown)) => Ok(Due::Gone),
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
                 // What is no refusal of the rules is tried again.

@@ -45,6 +45,9 @@ pub enum SetError {
     /// There is nothing in it to publish.
     #[error("the change set holds no changes")]
     Empty,
+    /// The rulebook stands already as it would make it.
+    #[error("the change set changes nothing")]
+    NoEffect,
     /// It has no change of this number.
     #[error("the change set has no change {0}")]
     NoChange(i64),
