@@ -1,16 +1,14 @@
 //! The command line.
 //!
-//! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function; what a
-//! command prints for people goes to standard output here, logs go to standard error.
+//! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function, or a file
+//! in `cli/`; what a command prints for people goes to standard output here, logs go to standard error.
 
 mod backtest;
 mod backtest_table;
 mod replay;
+mod rules;
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
@@ -24,15 +22,7 @@ use crate::{
     bootstrap,
     clock::Clock,
     first_start,
-    rulebook::{
-        cases::{CaseResult, Mismatch},
-        check::is_rulebook_code,
-        compile,
-        current::Current,
-        files,
-        publish::{Author, PublishError, Publisher},
-        rows::RowSet,
-    },
+    rulebook::{current::Current, publish::Publisher},
     settings::{Flags, Settings, flags},
     simulate::{self, SimulateOptions, Summary},
     store::{
@@ -43,6 +33,8 @@ use crate::{
     telemetry,
     webhook::access::DEFAULT_RULEBOOK,
 };
+
+pub use self::rules::Rules;
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]
@@ -67,7 +59,7 @@ pub enum Command {
         #[command(subcommand)]
         way: Migrate,
     },
-    /// Move a rulebook between the database and files, or check the files
+    /// Move a rulebook between the database and files, compare, check and publish
     Rules {
         /// Which way.
         #[command(subcommand)]
@@ -87,35 +79,6 @@ pub enum Command {
     Replay(replay::Replay),
     /// Print the API's OpenAPI document
     Openapi,
-}
-
-/// Which way a rulebook goes.
-#[derive(Debug, Subcommand)]
-pub enum Rules {
-    /// Write the rulebook's head to a folder, one TOML file per resource and one Rhai file per script
-    Export {
-        /// The folder; made when missing
-        folder: PathBuf,
-        /// The rulebook's code
-        #[arg(long, default_value = DEFAULT_RULEBOOK)]
-        rulebook: String,
-    },
-    /// Make the rulebook be exactly what the folder says, as one new revision; made when missing
-    Import {
-        /// The folder
-        folder: PathBuf,
-        /// The rulebook's code
-        #[arg(long, default_value = DEFAULT_RULEBOOK)]
-        rulebook: String,
-        /// Why, for those who read the history
-        #[arg(long, default_value = "imported from files")]
-        comment: String,
-    },
-    /// Compile the folder's rules and run its cases, without a database
-    Check {
-        /// The folder
-        folder: PathBuf,
-    },
 }
 
 /// What can be done with the audit log.
@@ -186,19 +149,20 @@ pub enum Migrate {
 ///
 /// # Errors
 /// With a text that says what to do about it.
-pub async fn run(cli: Cli) -> Result<()> {
+pub async fn run(cli: Cli) -> Result<ExitCode> {
     let settings = Settings::load(&cli.flags)?;
     telemetry::start(&settings);
-    match cli.command.unwrap_or(Command::Serve) {
+    let done = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings).await,
         Command::Migrate { way } => migrate(&settings, &way).await,
-        Command::Rules { way } => rules(settings, way).await,
+        Command::Rules { way } => return rules::run(settings, way).await,
         Command::Audit { what } => audit(&settings, what).await,
         Command::Simulate(how) => simulate(&settings, how).await,
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(settings: Settings) -> Result<()> {
@@ -250,106 +214,6 @@ async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
     let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
     let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))
-}
-
-async fn rules(settings: Settings, way: Rules) -> Result<()> {
-    match way {
-        Rules::Export { folder, rulebook } => {
-            let (current, _) = rules_of(&settings).await?;
-            let head = current.head(&rulebook).await?;
-            let head = head.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
-            files::write_folder(head.rulebook.rows(), &folder).map_err(|faults| anyhow!(listed(&faults)))?;
-            print(&format!(
-                "revision {} of `{rulebook}` is in {}",
-                head.rulebook.revision(),
-                folder.display()
-            ))
-        }
-        Rules::Import {
-            folder,
-            rulebook,
-            comment,
-        } => {
-            if !is_rulebook_code(&rulebook) {
-                return Err(anyhow!(
-                    "`{rulebook}` cannot name a rulebook: 1 to 64 letters, digits, `_`, `-` or `.`"
-                ));
-            }
-            let rows = read_rules(&folder)?;
-            let (current, publisher) = rules_of(&settings).await?;
-            let author = Author {
-                name: "ringbook rules import".to_owned(),
-                ..Author::default()
-            };
-            let head = current.head(&rulebook).await?;
-            let before = head.as_ref().map(|head| head.rulebook.revision());
-            let published = if let Some(head) = head {
-                publisher.import(head.rulebook_id, rows, &comment, &author).await
-            } else {
-                checked_code(&rulebook)?;
-                let auth = bootstrap::default_webhook_auth();
-                let made = publisher.create(&rulebook, rows, auth, &author).await;
-                made.map(|(_, published)| published)
-            };
-            let published = published.map_err(|error| anyhow!(refusal(&error)))?;
-            print(&imported(&rulebook, before, published.revision))
-        }
-        Rules::Check { folder } => {
-            let rows = read_rules(&folder)?;
-            let rulebook = compile(1, &rows, None).map_err(|faults| anyhow!(listed(&faults)))?;
-            let results = rulebook.run_cases();
-            let failed: Vec<CaseResult> = results.iter().filter(|case| !case.passed).cloned().collect();
-            if failed.is_empty() {
-                return print(&format!("no faults; {} cases pass", results.len()));
-            }
-            Err(anyhow!(refusal(&PublishError::CasesFailed(failed))))
-        }
-    }
-}
-
-fn read_rules(folder: &Path) -> Result<RowSet> {
-    files::read_folder(folder).map_err(|faults| anyhow!(listed(&faults)))
-}
-
-/// A code that no address could name would make a rulebook that nobody reaches.
-fn checked_code(rulebook: &str) -> Result<()> {
-    admin::rule_rows::check_code(rulebook).map_err(|problem| anyhow!("--rulebook {rulebook}: {}", problem.detail()))
-}
-
-/// What an import did.
-fn imported(rulebook: &str, before: Option<i64>, now: i64) -> String {
-    match before {
-        None => format!("`{rulebook}` is new, at revision {now}"),
-        Some(before) if before == now => format!("nothing changed: `{rulebook}` stays at revision {now}"),
-        Some(_) => format!("`{rulebook}` is at revision {now}: the next call uses it"),
-    }
-}
-
-/// Every fault on a line of its own.
-fn listed(faults: &[impl std::fmt::Display]) -> String {
-    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-    let plural = if faults.len() == 1 { "" } else { "s" };
-    format!("the rules have {} fault{plural}:{}", faults.len(), lines.concat())
-}
-
-fn refusal(error: &PublishError) -> String {
-    match error {
-        PublishError::Faults(faults) => listed(faults),
-        PublishError::CasesFailed(cases) => {
-            let plural = if cases.len() == 1 { " fails" } else { "s fail" };
-            let mut text = format!("{} case{plural}:", cases.len());
-            for case in cases {
-                for Mismatch { place, expected, got } in &case.mismatches {
-                    text.push_str(&format!("\n  {}: {place} should be {expected} and is {got}", case.code));
-                }
-                for line in case.because() {
-                    text.push_str(&format!("\n    {line}"));
-                }
-            }
-            text
-        }
-        other => other.to_string(),
-    }
 }
 
 async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Result<()> {
@@ -418,6 +282,11 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     ))
 }
 
+/// Says on standard error what went wrong.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "ringbook: {text}");
+}
+
 /// Prints for people. A closed pipe is no reason to stop serving.
 fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
@@ -472,19 +341,6 @@ mod tests {
         assert!(text.contains("60 of 60") && text.contains("--secret"), "{text}");
         summary.failures.insert("cannot connect".to_owned(), 61);
         assert!(unanswered(&summary, "http://x").unwrap().contains("http://x"));
-    }
-
-    #[test]
-    fn a_rulebook_that_no_address_could_name_is_not_made() {
-        checked_code("second-business").unwrap();
-        assert!(checked_code("bad code!").unwrap_err().to_string().contains("1 to 64"));
-    }
-
-    #[test]
-    fn an_import_says_whether_anything_changed() {
-        assert!(imported("default", Some(2), 2).contains("nothing changed"));
-        assert!(imported("default", Some(2), 3).contains("revision 3"));
-        assert!(imported("second", None, 1).contains("new"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ringbook::{
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::run(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "ringbook: {}", telemetry::chain(error.as_ref()));
             ExitCode::FAILURE

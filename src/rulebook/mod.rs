@@ -22,6 +22,7 @@ mod decide_tests;
 pub mod decision;
 pub mod derive;
 pub mod diff;
+pub mod edits;
 pub mod explain;
 pub mod extract;
 pub mod facts;
@@ -44,6 +45,7 @@ pub mod sample;
 pub mod say;
 pub mod script;
 mod script_host;
+pub mod sheet;
 pub mod vocabulary;
 pub mod words;
 
