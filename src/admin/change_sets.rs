@@ -18,13 +18,13 @@ use uuid::Uuid;
 
 pub use self::incoming::NewChange;
 use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound, clashes_of};
-use super::answer::{Found, FoundRow, Json, Page, etag};
-use super::auth::{Caller, Editor, Key, Viewer};
+use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
+use super::auth::{Caller, Editor, Key, Publisher, Viewer};
 use super::body::Body;
 use super::export::{Accept, Text};
 use super::fails::{ChangeSetWrite, Fails, Publishing, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
-use super::publishing::{About, finished};
+use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
 use super::revisions::DiffFormat;
 use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook};
@@ -325,7 +325,7 @@ impl ChangeSetsApi {
         /// The version of the change set that was read, when there is no `If-Match`.
         version: Query<Option<i64>>,
         body: Body<PublishRequest>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<Publishing>> {
+    ) -> Result<PatchedRow<ChangeSetState>, Fails<Publishing>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = standing.rulebook_id;
         let stored = self.stored(rulebook_id, id.0).await?;
@@ -333,7 +333,7 @@ impl ChangeSetsApi {
         let comment = body_comment(body.0.comment)?;
         let at = at::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        self.in_a_task(rulebook_id, async move {
+        let task = tokio::spawn(async move {
             let comment = comment.as_deref();
             match at {
                 None => publisher
@@ -345,9 +345,76 @@ impl ChangeSetsApi {
                     .await
                     .map(drop),
             }
+        });
+        if let Outcome::Waits(set) = held_or_finished(&self.0, rulebook_id, task.await, &About::default()).await? {
+            let (set, address, version) = waiting(&key, &rulebook.0, *set);
+            return Ok(PatchedRow::Waits(set, address, version));
+        }
+        let stored = self.stored(rulebook_id, id.0).await?;
+        let version = etag(stored.set.version);
+        Ok(PatchedRow::Changed(Json(self.shown(&key, stored).await?), version))
+    }
+
+    /// Approve a change set that waits
+    ///
+    /// It goes beyond the guard rails (`breaches` says where), so it takes two people: a key that neither opened it nor added
+    /// to it, with the role `publisher` or `admin`. It is published exactly as it was read, at once or at the time it was
+    /// scheduled for.
+    #[oai(path = "/:id/approve", method = "post")]
+    async fn approve_change_set(
+        &self,
+        key: Key<Publisher>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that was read, when its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that was read, when there is no `If-Match`.
+        version: Query<Option<i64>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<Publishing>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let stored = self.stored(rulebook_id, id.0).await?;
+        let version = read_version(&stored, version.0, if_match.0)?;
+        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
+        self.in_a_task(rulebook_id, async move {
+            publisher.approve_set(rulebook_id, id.0, version, &author).await
         })
         .await?;
         let stored = self.stored(rulebook_id, id.0).await?;
+        self.answer(&key, stored).await.map_err(Into::into)
+    }
+
+    /// Reject a change set that waits
+    ///
+    /// It is not published; `refusal` says who rejected it and why. It can be changed and published again.
+    #[oai(path = "/:id/reject", method = "post")]
+    async fn reject_change_set(
+        &self,
+        key: Key<Publisher>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that was read, when its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that was read, when there is no `If-Match`.
+        version: Query<Option<i64>>,
+        /// Why, for its author.
+        comment: Query<Option<String>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let stored = self.stored(rulebook_id, id.0).await?;
+        let version = read_version(&stored, version.0, if_match.0)?;
+        let comment = checked_comment(comment.0)?;
+        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
+        let stored = self
+            .in_a_task(rulebook_id, async move {
+                publisher
+                    .reject_set(rulebook_id, id.0, version, &comment, &author)
+                    .await
+            })
+            .await?;
         self.answer(&key, stored).await.map_err(Into::into)
     }
 

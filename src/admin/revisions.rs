@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::answer::{Found, Json, Page};
 use super::auth::{Editor, Key, Viewer};
+use super::change_sets::view::ChangeSetState;
 use super::export::{self, Accept, Tar, Text};
 use super::fails::{Fails, RulebookWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
@@ -66,6 +67,21 @@ pub struct Revision {
     comment: String,
     /// When.
     created_at: DateTime<Utc>,
+}
+
+/// After a roll back.
+#[derive(ApiResponse)]
+pub enum RolledBackOrWaits {
+    /// The rulebook is as it was then.
+    #[oai(status = 200)]
+    RolledBack(Json<RolledBack>),
+    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
 }
 
 /// What came of a roll back.
@@ -278,7 +294,8 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back.
+    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back. The guard
+    /// rails hold an editor's as any other change, and never an administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     async fn roll_back(
         &self,
@@ -288,16 +305,22 @@ impl RevisionsApi {
         number: Path<i64>,
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
-    ) -> Result<Found<RolledBack>, Fails<RulebookWrite>> {
+    ) -> Result<RolledBackOrWaits, Fails<RulebookWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         if number.0 < 1 {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
         }
         let comment = checked_comment(comment.0)?;
-        let published = publishing::roll_back(&self.0, rulebook_id, number.0, comment, key.author()).await?;
-        Ok(Found::new(RolledBack {
-            revision: published.revision,
-            equals: number.0,
-        }))
+        let outcome = publishing::roll_back(&self.0, rulebook_id, number.0, comment, &key).await?;
+        Ok(match outcome {
+            publishing::Outcome::Done(published) => RolledBackOrWaits::RolledBack(Json(RolledBack {
+                revision: published.revision,
+                equals: number.0,
+            })),
+            publishing::Outcome::Waits(set) => {
+                let (set, address, version) = publishing::waiting(&key, &rulebook.0, *set);
+                RolledBackOrWaits::Waits(set, address, version)
+            }
+        })
     }
 }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{ApiResponse, Object, ResponseContent};
+use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -48,12 +49,36 @@ pub struct ChangeSetState {
     publish_by: Option<String>,
     /// The revision that it became.
     revision: Option<i64>,
-    /// Why a scheduled publish was refused: `code`, `detail`, and `conflicts`, `faults` or `cases`.
+    /// Where it goes beyond the guard rails, for which it waits or waited.
+    breaches: Option<Vec<GuardRailBreach>>,
+    /// Who approved that.
+    approved_by: Option<String>,
+    /// Why it was rejected, or a scheduled publish refused: `code`, `detail`, and `conflicts`, `faults` or `cases`.
     refusal: Option<Value>,
     /// Its changes, in order; not in lists.
     changes: Option<Vec<Change>>,
     /// Rows that others changed since; their changes cannot be published. Not in lists.
     conflicts: Option<Vec<Conflict>>,
+}
+
+/// A change beyond a guard rail.
+#[derive(Debug, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct GuardRailBreach {
+    /// The kind of row.
+    resource: String,
+    /// The row's code.
+    code: String,
+    /// The column.
+    column: String,
+    /// What it is; none for a new row.
+    before: Option<String>,
+    /// What it would become; none for a row that goes.
+    after: Option<String>,
+    /// `lowest_price`, `highest_price` or `largest_change_percent`.
+    limit: String,
+    /// The same in a sentence.
+    text: String,
 }
 
 /// A change in a change set.
@@ -167,6 +192,10 @@ impl ChangeSetState {
                 .publisher
                 .and_then(|author| author["name"].as_str().map(ToOwned::to_owned)),
             revision: set.revision,
+            breaches: set.breaches.and_then(|breaches| serde_json::from_value(breaches).ok()),
+            approved_by: set
+                .approved_by
+                .and_then(|author| author["name"].as_str().map(ToOwned::to_owned)),
             refusal: set.refusal.map(|refusal| masking::json(caller, refusal)),
             changes: None,
             conflicts: None,
