@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::incoming::NewChange;
+pub use self::incoming::{NewChange, read as read_changes};
 use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound, clashes_of};
 use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
 use super::auth::{Caller, Editor, Key, Publisher, Viewer};

@@ -155,9 +155,7 @@ pub fn named(resource: Resource, code: &str) -> String {
     format!("row `{}/{code}`", resource.path())
 }
 
-/// What the publisher refused, as a problem.
-#[must_use]
-pub fn problem(error: PublishError, about: &About) -> Problem {
+fn problem(error: PublishError, about: &About) -> Problem {
     match error {
         PublishError::UnknownRulebook => Problem::not_found("such rulebook"),
         PublishError::Conflicts(conflicts) => match (conflicts.as_slice(), &about.row) {
@@ -280,11 +278,8 @@ fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
             ),
             "case_failed",
             format!(
-                "The case `{}` expects {} at `{place}` and got {}. The trace: {}.",
-                case.code,
-                mismatch.expected,
-                mismatch.got,
-                case.because().join("; ")
+                "The case `{}` expects {} at `{place}` and got {}.",
+                case.code, mismatch.expected, mismatch.got
             ),
         )
     };
