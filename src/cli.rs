@@ -29,7 +29,7 @@ use crate::{
         check::is_rulebook_code,
         compile,
         current::Current,
-        files,
+        files, lint,
         publish::{Author, PublishError, Publisher},
         rows::RowSet,
     },
@@ -111,7 +111,7 @@ pub enum Rules {
         #[arg(long, default_value = "imported from files")]
         comment: String,
     },
-    /// Compile the folder's rules and run its cases, without a database
+    /// Compile the folder's rules, run its cases and look for what cannot be meant, without a database
     Check {
         /// The folder
         folder: PathBuf,
@@ -299,10 +299,20 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             let rulebook = compile(1, &rows, None).map_err(|faults| anyhow!(listed(&faults)))?;
             let results = rulebook.run_cases();
             let failed: Vec<CaseResult> = results.iter().filter(|case| !case.passed).cloned().collect();
-            if failed.is_empty() {
+            if !failed.is_empty() {
+                return Err(anyhow!(refusal(&PublishError::CasesFailed(failed))));
+            }
+            let found = lint::lint(&rulebook, Clock::system().now());
+            let (errors, warnings): (Vec<_>, Vec<_>) = found
+                .into_iter()
+                .partition(|found| found.severity == lint::Severity::Error);
+            for warning in &warnings {
+                print(&warning.to_string())?;
+            }
+            if errors.is_empty() {
                 return print(&format!("no faults; {} cases pass", results.len()));
             }
-            Err(anyhow!(refusal(&PublishError::CasesFailed(failed))))
+            Err(anyhow!(listed(&errors)))
         }
     }
 }

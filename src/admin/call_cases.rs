@@ -85,7 +85,17 @@ impl CallCasesApi {
             ..Precondition::default()
         };
         let comment = format!("case of the call {}", call_id.0);
-        let (stored, _) = write::<Case>(&self.0, &key, loaded.rulebook_id, &case.code, value, &new, standing, comment).await?;
+        let (stored, _) = write::<Case>(
+            &self.0,
+            &key,
+            loaded.rulebook_id,
+            &case.code,
+            value,
+            &new,
+            standing,
+            comment,
+        )
+        .await?;
         Ok(PutRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
     }
 }
