@@ -3,6 +3,8 @@
 //! In: a candidate (edits, or a revision) and a span of time. Out: a job that says how far it is and what it found so
 //! far, to be asked for or followed as a stream of events.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use poem::web::sse::Event;
@@ -17,20 +19,20 @@ use uuid::Uuid;
 
 use super::answer::{Found, Json, Page};
 use super::auth::{Caller, Editor, Key, Viewer};
-use super::body::{Body, merge};
+use super::body::Body;
+use super::change_sets::{self, NewChange};
 use super::fails::{Fails, PlainWrite, RulebookWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::publishing::{self, About};
 use super::state::{AdminState, InRulebook, unloadable};
-use crate::history::candidate;
 use crate::history::jobs::{self, AskError, Asked};
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Rulebook;
 use crate::rulebook::backtest::{Backtest as Comparison, BacktestResult};
-use crate::rulebook::change_set::{Edit, Expected};
-use crate::rulebook::current::{LoadError, Loaded};
-use crate::rulebook::rows::{Resource, Row, with_row};
+use crate::rulebook::change_set::Edit;
+use crate::rulebook::current::{LoadError, Standing};
+use crate::rulebook::publish::PublishError;
 use crate::store::backtests;
 use crate::store::past_decisions::Span;
 
@@ -53,13 +55,16 @@ const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(300);
 /// The operations.
 pub struct BacktestsApi(pub AdminState);
 
-/// A backtest to be made: of `edits` or of a `revision`, against the head.
+/// A backtest to be made: of a `change_set`, of `changes` or of a `revision`, against the head.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewBacktest {
-    /// Edits that nobody has published, on top of the head.
+    /// A change set that is not published yet.
     #[serde(default)]
-    edits: Option<Vec<TriedEdit>>,
+    change_set: Option<Uuid>,
+    /// Changes on top of the head, as those of a change set, without opening one.
+    #[serde(default)]
+    changes: Option<Vec<NewChange>>,
     /// A revision, in place of the head.
     #[serde(default)]
     revision: Option<i64>,
@@ -79,22 +84,6 @@ pub struct NewBacktest {
     #[serde(default)]
     #[oai(default)]
     tool_quotes: bool,
-}
-
-/// An edit to be tried: a whole `row`, or a `patch` of one, or neither to try without the row.
-#[derive(Debug, Clone, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-pub struct TriedEdit {
-    /// The kind of row, as in paths: `services`, `adjustments`, ….
-    resource: String,
-    /// The row's code.
-    code: String,
-    /// The row as it might be.
-    #[serde(default)]
-    row: Option<Value>,
-    /// The fields that might change, as a JSON merge patch.
-    #[serde(default)]
-    patch: Option<Value>,
 }
 
 /// A backtest: how far it is, and what it found so far.
@@ -156,8 +145,8 @@ impl BacktestsApi {
         rulebook: InRulebook,
         body: Body<NewBacktest>,
     ) -> Result<Taken, Fails<RulebookWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let asked = self.asked(&loaded, body.0, &key).await?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let asked = self.asked(standing, body.0, &key).await?;
         let row = self.0.backtests.ask(asked).await.map_err(refused)?;
         let location = format!("/admin/v1/rulebooks/{}/backtests/{}", rulebook.0, row.id);
         Ok(Taken::Taken(Json(self.view(&key, row)), location))
@@ -174,8 +163,8 @@ impl BacktestsApi {
         query: ListQuery,
     ) -> Result<Found<Page<Backtest>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = backtests::Entity::find().filter(backtests::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = backtests::Entity::find().filter(backtests::Column::RulebookId.eq(rulebook_id));
         if let Some(state) = listing.text("state") {
             select = select.filter(backtests::Column::State.eq(state));
         }
@@ -201,8 +190,8 @@ impl BacktestsApi {
         /// The backtest's id.
         id: Path<Uuid>,
     ) -> Result<Found<Backtest>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = self.find((loaded.rulebook_id, id.0)).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find((rulebook_id, id.0)).await?;
         Ok(Found::new(self.view(&key, row)))
     }
 
@@ -217,8 +206,8 @@ impl BacktestsApi {
         /// The backtest's id.
         id: Path<Uuid>,
     ) -> Result<Found<Backtest>, Fails<PlainWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let one = (loaded.rulebook_id, id.0);
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let one = (rulebook_id, id.0);
         self.find(one).await?;
         self.0.backtests.cancel(one).await.map_err(refused)?;
         Ok(Found::new(self.view(&key, self.find(one).await?)))
@@ -236,8 +225,8 @@ impl BacktestsApi {
         /// The backtest's id.
         id: Path<Uuid>,
     ) -> Result<EventStream<BoxStream<'static, Backtest>>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let one = (loaded.rulebook_id, id.0);
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let one = (rulebook_id, id.0);
         self.find(one).await?;
         let follower = Follower {
             api: Self(self.0.clone()),
@@ -292,7 +281,14 @@ impl BacktestsApi {
         found.ok_or_else(|| Problem::not_found(format!("backtest `{}`", one.1)))
     }
 
-    async fn asked(&self, loaded: &Loaded, wanted: NewBacktest, caller: &Caller) -> Result<Asked, Problem> {
+    async fn planned(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
+        let planned = self.0.publisher.plan(rulebook_id, edits).await;
+        let candidate = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
+        publishing::finished(&self.0, rulebook_id, Ok(candidate), &About::default()).await
+    }
+
+    async fn asked(&self, standing: Standing, wanted: NewBacktest, caller: &Caller) -> Result<Asked, Problem> {
+        let rulebook_id = standing.rulebook_id;
         let now = self.0.clock.now();
         let until = wanted.until.unwrap_or(now);
         let days = wanted.days.unwrap_or(DAYS);
@@ -312,35 +308,41 @@ impl BacktestsApi {
         if from >= until {
             return Err(bad("/until", "Expected an instant after the first one.".to_owned()));
         }
-        let told = serde_json::json!({
-            "revision": wanted.revision,
-            "edits": wanted.edits.as_ref().map(|edits| edits.iter().map(told_edit).collect::<Vec<_>>()),
+        let mut told = serde_json::json!({
+            "revision": wanted.revision, "change_set": wanted.change_set,
             "from": from, "until": until, "limit": wanted.limit, "tool_quotes": wanted.tool_quotes,
         });
-        let candidate = match (wanted.revision, wanted.edits) {
-            (Some(number), None) => {
-                let found = self.0.current.at(loaded.rulebook_id, number).await;
+        let candidate = match (wanted.change_set, wanted.changes, wanted.revision) {
+            (Some(id), None, None) => change_sets::candidate(&self.0, rulebook_id, id).await?,
+            (None, Some(changes), None) => {
+                let edits = change_sets::read_changes(&standing, &[], changes, "/changes")?;
+                told["changes"] = serde_json::to_value(&edits).map_err(|error| Problem::internal(&error))?;
+                self.planned(rulebook_id, &edits).await?
+            }
+            (None, None, Some(number)) => {
+                let found = self.0.current.at(rulebook_id, number).await;
                 found.map_err(|error| match error {
                     LoadError::Unknown(_) => bad("/revision", format!("There is no revision {number}.")),
                     error => unloadable(error),
                 })?
             }
-            (None, Some(edits)) => {
-                let edits = edits
-                    .iter()
-                    .enumerate()
-                    .map(|(place, edit)| edit_of(&loaded.rulebook, place, edit));
-                let edits = edits.collect::<Result<Vec<_>, _>>()?;
-                let made = candidate::of_edits(loaded.rulebook.clone(), edits).await;
-                made.map_err(|error| publishing::problem(error, &About::default()))?
+            _ => {
+                let detail = "Give one of `change_set`, `changes` and `revision`.".to_owned();
+                return Err(bad("/change_set", detail));
             }
-            _ => return Err(bad("/edits", "Give either `edits` or a `revision`.".to_owned())),
         };
+        // A candidate that was made just now stands on the head of just now.
+        let base = if wanted.revision.is_some() {
+            standing.revision
+        } else {
+            candidate.revision() - 1
+        };
+        let base = self.0.current.at(rulebook_id, base).await.map_err(unloadable)?;
         Ok(Asked {
-            test: Comparison::new(loaded.rulebook.clone(), candidate),
+            test: Comparison::new(base, candidate),
             wanted: without_nulls(told),
             span: Span {
-                rulebook_id: loaded.rulebook_id,
+                rulebook_id,
                 from,
                 until,
                 purposes: &[],
@@ -393,66 +395,9 @@ fn refused(error: AskError) -> Problem {
     }
 }
 
-fn told_edit(edit: &TriedEdit) -> Value {
-    without_nulls(serde_json::json!({
-        "resource": edit.resource, "code": edit.code, "row": edit.row, "patch": edit.patch,
-    }))
-}
-
 fn without_nulls(mut value: Value) -> Value {
     if let Value::Object(object) = &mut value {
         object.retain(|_, value| !value.is_null());
     }
     value
-}
-
-/// An edit as the publisher takes it. A patch is applied to the row that stands.
-fn edit_of(head: &Rulebook, place: usize, edit: &TriedEdit) -> Result<Edit, Problem> {
-    let known = Resource::ALL.iter().find(|resource| resource.path() == edit.resource);
-    let Some(resource) = known.copied() else {
-        let names: Vec<_> = Resource::ALL.iter().map(|resource| resource.path()).collect();
-        let detail = format!("Expected one of: {}.", names.join(", "));
-        return Err(bad(&format!("/edits/{place}/resource"), detail));
-    };
-    let standing = with_row!(resource, R => standing::<R>(head, &edit.code));
-    let gone = || {
-        let detail = format!("There is no such row among the {}.", resource.path());
-        bad(&format!("/edits/{place}/code"), detail)
-    };
-    let (code, expected) = (edit.code.clone(), Expected::Any);
-    let mut row = match (&edit.row, &edit.patch) {
-        (Some(_), Some(_)) => {
-            let detail = "Give either a whole `row` or a `patch`.".to_owned();
-            return Err(bad(&format!("/edits/{place}/patch"), detail));
-        }
-        (None, None) => {
-            standing.ok_or_else(gone)?;
-            return Ok(Edit::Delete {
-                resource,
-                code,
-                expected,
-            });
-        }
-        (Some(row), None) => row.clone(),
-        (None, Some(patch)) => {
-            let mut row = standing.ok_or_else(gone)?;
-            merge(&mut row, patch.clone());
-            row
-        }
-    };
-    if let Value::Object(object) = &mut row {
-        object.remove("version");
-        object.entry("code").or_insert_with(|| code.clone().into());
-    }
-    Ok(Edit::Put {
-        resource,
-        code,
-        row,
-        expected,
-    })
-}
-
-fn standing<R: Row>(head: &Rulebook, code: &str) -> Option<Value> {
-    let stored = R::table(head.rows()).get(code)?;
-    serde_json::to_value(&stored.row).ok()
 }

@@ -198,12 +198,12 @@ impl DecisionsApi {
         /// The decision's id.
         id: Path<Uuid>,
     ) -> Result<Found<Replay>, Fails<Again>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = self.find(loaded.rulebook_id, id.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
         let facts = row.extracted.to_string();
         let replayed = replay::one(
             &self.0.current,
-            loaded.rulebook_id,
+            rulebook_id,
             row.revision,
             &facts,
             row.decided_for,
@@ -244,15 +244,15 @@ impl DecisionsApi {
         rulebook: &str,
         row: &decisions::Model,
     ) -> Result<Explanation, Problem> {
-        let loaded = self.0.open(caller, rulebook).await?;
         let current = &self.0.current;
-        let then = current.at(loaded.rulebook_id, row.revision).await.map_err(unloadable)?;
+        let then = current.at(row.rulebook_id, row.revision).await.map_err(unloadable)?;
+        let head = current.find(rulebook).await?.map_or(row.revision, |(_, head)| head);
         let internal = |error: serde_json::Error| Problem::internal(&error);
         let extracted = stored_facts(&row.extracted.to_string()).map_err(internal)?;
         let extracted = extracted.ok_or_else(|| erased(Some(row.id)))?;
         let decision: Decision = serde_json::from_value(row.result.clone()).map_err(internal)?;
         let left_out = then.explain_decision(&extracted, row.decided_for, &decision);
-        Explanation::new(caller, rulebook, decision, left_out, loaded.rulebook.revision())
+        Explanation::new(caller, rulebook, decision, left_out, head)
     }
 }
 

@@ -131,13 +131,24 @@ impl EvaluateApi {
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
-        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
+        let explanation = match left_out {
+            Some(left_out) => {
+                let head = self
+                    .0
+                    .current
+                    .find(&rulebook.0)
+                    .await?
+                    .map_or(revision, |(_, head)| head);
+                Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?)
+            }
+            None => None,
+        };
         Ok(Found::new(Evaluation {
             revision,
             at,
             extracted,
             decision: whole,
-            explanation: explanation.transpose()?,
+            explanation,
         }))
     }
 }

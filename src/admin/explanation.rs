@@ -67,7 +67,7 @@ impl Explanation {
             language: decision.language,
             revision,
             head,
-            changed_since: (head != revision)
+            changed_since: (revision < head)
                 .then(|| format!("/admin/v1/rulebooks/{rulebook}/revisions/{revision}/diff?to=head")),
         })
     }

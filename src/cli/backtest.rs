@@ -12,24 +12,25 @@ use chrono::TimeDelta;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::backtest_table::{Ran, table};
-use super::{listed, print, read_rules, refusal};
+use super::{listed, print, read_rules, refusal, rules_of};
 use crate::clock::Clock;
-use crate::history::candidate;
 use crate::history::run::{self, Plan, Progress};
-use crate::rulebook::Rulebook;
 use crate::rulebook::backtest::Backtest as Comparison;
 use crate::rulebook::current::{Current, LoadError};
+use crate::rulebook::publish::{PublishError, Publisher};
+use crate::rulebook::{Rulebook, compile};
 use crate::settings::Settings;
+use crate::store::connect;
 use crate::store::past_decisions::Span;
-use crate::store::{connect, migrate};
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::facts;
 
 /// What is tried, and on which calls.
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("candidate").required(true).args(["revision", "folder"])))]
+#[command(group(clap::ArgGroup::new("candidate").required(true).args(["change_set", "revision", "folder"])))]
 pub struct Backtest {
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
@@ -40,6 +41,9 @@ pub struct Backtest {
     /// At most so many calls, the newest
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// Try a change set that is not published yet
+    #[arg(long, value_name = "ID")]
+    change_set: Option<Uuid>,
     /// Try a revision in place of the head
     #[arg(long)]
     revision: Option<i64>,
@@ -59,12 +63,11 @@ pub struct Backtest {
 
 /// Runs it.
 pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
-    migrate::up(&settings.database).await?;
+    let (current, publisher) = rules_of(settings).await?;
     let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
-    let current = Current::new(db.read.clone(), db.write);
     let head = current.head(&how.rulebook).await?;
     let head = head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?;
-    let candidate = candidate_of(&how, &current, head.rulebook_id, &head.rulebook).await?;
+    let candidate = candidate_of(&how, &current, &publisher, head.rulebook_id, &head.rulebook).await?;
     let until = Clock::system().now();
     let plan = Plan {
         test: Comparison::new(Arc::clone(&head.rulebook), candidate),
@@ -102,7 +105,8 @@ pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
 async fn candidate_of(
     how: &Backtest,
     current: &Current,
-    rulebook_id: uuid::Uuid,
+    publisher: &Publisher,
+    rulebook_id: Uuid,
     head: &Arc<Rulebook>,
 ) -> Result<Arc<Rulebook>> {
     if let Some(number) = how.revision {
@@ -112,9 +116,22 @@ async fn candidate_of(
             error @ LoadError::Database(_) => error.into(),
         });
     }
-    let folder = how.folder.as_ref().context("--revision or --folder is needed")?;
-    let made = candidate::of_rows(Arc::clone(head), read_rules(folder)?).await;
-    made.map_err(|error| anyhow!(refusal(&error)))
+    if let Some(id) = how.change_set {
+        let planned = async {
+            let stored = publisher.set(rulebook_id, id).await?;
+            let planned = publisher.plan(rulebook_id, &stored.edits()).await?;
+            planned.rulebook.map_err(PublishError::Faults)
+        };
+        return planned.await.map_err(|error| anyhow!(refusal(&error)));
+    }
+    let folder = how
+        .folder
+        .as_ref()
+        .context("--change-set, --revision or --folder is needed")?;
+    let (rows, base) = (read_rules(folder)?, Arc::clone(head));
+    let work = move || compile(base.revision() + 1, &rows, Some(&base));
+    let compiled = tokio::task::spawn_blocking(work).await?;
+    compiled.map(Arc::new).map_err(|faults| anyhow!(listed(&faults)))
 }
 
 fn bar(hidden: bool) -> ProgressBar {

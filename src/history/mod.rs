@@ -5,7 +5,6 @@
 //! transaction nor a busy runtime stands in the way of calls; [`jobs`] runs backtests one after the other and keeps how
 //! far they are in the database, so that every instance can tell; [`replay`] makes stored decisions again.
 
-pub mod candidate;
 pub mod jobs;
 pub mod replay;
 pub mod run;

@@ -17,13 +17,11 @@ use uuid::Uuid;
 
 pub use self::outcome::*;
 pub use self::tally::Tally;
-use super::change_set::{Edit, apply};
 use super::compile::Rulebook;
 use super::decision::{Decision, Step};
 use super::derive;
 use super::facts::{Extracted, Facts};
-use super::publish::PublishError;
-use super::rows::{Priority, Resource, Row, RowSet, with_row};
+use super::rows::{Priority, Resource, Row, with_row};
 
 /// How often a decision is tried again whose script was dropped: a busy machine says nothing about the rules.
 const RETRIES: usize = 1;
@@ -232,18 +230,10 @@ const fn level(priority: Priority) -> &'static str {
     }
 }
 
-/// The base's rows with edits that nobody has published.
-///
-/// # Errors
-/// When an edit does not fit them.
-pub fn edited(base: &Rulebook, edits: &[Edit]) -> Result<RowSet, PublishError> {
-    apply(base.rows(), base.revision() + 1, edits)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rulebook::change_set::Expected;
+    use crate::rulebook::change_set::{Edit, Expected, apply};
     use crate::rulebook::facts::Fact;
     use crate::rulebook::{compile, sample};
     use serde_json::{Value, json};
@@ -274,7 +264,7 @@ mod tests {
                 json!({"condition": "says(\"refoul*\")", "priority": "P1"}),
             ),
         ];
-        let rows = edited(&base, &edits).unwrap();
+        let rows = apply(base.rows(), 2, &edits).unwrap();
         let candidate = compile(2, &rows, Some(&base)).unwrap();
         Backtest::new(Arc::new(base), Arc::new(candidate))
     }

@@ -4,8 +4,8 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide
-//! again what was decided before.
+//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
 pub mod calendar;

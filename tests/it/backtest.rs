@@ -83,14 +83,14 @@ async fn finished(server: &TestApp, id: &str) -> Value {
 }
 
 fn patch(resource: &str, code: &str, patch: &Value) -> Value {
-    json!({"resource": resource, "code": code, "patch": patch})
+    json!({"resource": resource, "code": code, "method": "patch", "body": patch, "version": 1})
 }
 
 async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     some_calls(&server).await;
     let head = server.admin(Method::GET, "/admin/v1/rulebooks/default", None).await.1["revision"].clone();
-    let edits = json!([
+    let changes = json!([
         patch("adjustments", "south_shore", &json!({"amount": "120.00"})),
         patch("services", "pipe_lining", &json!({"keywords": ["nobody says this"]})),
         patch(
@@ -99,7 +99,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
             &json!({"priority": "P3", "template": null})
         ),
     ]);
-    let job = backtest(&server, &json!({"edits": edits})).await;
+    let job = backtest(&server, &json!({"changes": changes})).await;
     assert_eq!(
         (&job["state"], &job["percent"]),
         (&json!("done"), &json!(100)),
@@ -157,7 +157,17 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     // Nothing was published, and what was asked for is told.
     let now = server.admin(Method::GET, "/admin/v1/rulebooks/default", None).await.1["revision"].clone();
     assert_eq!((&now, &job["base_revision"]), (&head, &head));
-    assert_eq!(job["wanted"]["edits"][0]["patch"]["amount"], "120.00");
+    assert_eq!(job["wanted"]["changes"][0]["patch"]["amount"], "120.00");
+
+    // The same as a change set finds the same.
+    let sets = "/admin/v1/rulebooks/default/change-sets";
+    let (status, set) = server
+        .admin(Method::POST, sets, Some(&json!({"changes": changes})))
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{set}");
+    let again = backtest(&server, &json!({"change_set": set["id"]})).await;
+    assert_eq!(again["result"], job["result"]);
+    assert_eq!(again["wanted"]["change_set"], set["id"]);
 
     // Published, it shows as an older change when the old revision is tried.
     let path = "/admin/v1/rulebooks/default/adjustments/south_shore";
@@ -177,7 +187,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     let (_, list) = server
         .admin(Method::GET, &format!("{BACKTESTS}?state=done"), None)
         .await;
-    assert_eq!(list["items"].as_array().unwrap().len(), 3);
+    assert_eq!(list["items"].as_array().unwrap().len(), 4);
     assert!(
         list["items"][0]["result"].is_null() && list["items"][0]["looked_at"] == 2,
         "{list:#}"
@@ -203,8 +213,8 @@ async fn a_backtest_can_be_followed_and_its_end_is_told(database: Database) {
     .await;
     let quotes = server.rows("decisions").await;
     let asked = quotes.iter().filter(|row| row["purpose"] == "quote").count();
-    let edits = json!([patch("adjustments", "south_shore", &json!({"amount": "90.00"}))]);
-    let wanted = json!({"edits": edits, "days": 1, "tool_quotes": true});
+    let changes = json!([patch("adjustments", "south_shore", &json!({"amount": "90.00"}))]);
+    let wanted = json!({"changes": changes, "days": 1, "tool_quotes": true});
     let (status, taken) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{taken}");
     let path = format!("{BACKTESTS}/{}/events", taken["id"].as_str().unwrap());
@@ -248,8 +258,8 @@ async fn where_facts_are_read_differently_the_messages_are_read_again(database: 
     let erased = json!({"message": {"type": "call.deleted", "call": {"id": "hard-0"}}});
     post(&server, &erased).await;
     let pointers = json!({"pointers": ["/analysis/structuredData/difficulty"]});
-    let edits = json!([patch("fact-mappings", "complexity", &pointers)]);
-    let job = backtest(&server, &json!({"edits": edits})).await;
+    let changes = json!([patch("fact-mappings", "complexity", &pointers)]);
+    let job = backtest(&server, &json!({"changes": changes})).await;
     let found = &job["result"];
     assert_eq!((&found["calls"], &found["erased"]), (&json!(2), &json!(1)), "{job:#}");
     assert_eq!(
@@ -267,11 +277,16 @@ async fn where_facts_are_read_differently_the_messages_are_read_again(database: 
 
 async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
     let server = TestApp::start(database).await;
-    let put = |row: Value| json!([{"resource": "adjustments", "code": "south_shore", "row": row}]);
-    let condition = json!({"names": {"en": "x"}, "rank": 1, "kind": "add", "amount": "1.00", "condition": "arae == 1"});
+    let change = |code: &str, method: &str, body: Value| {
+        let one = json!({"resource": "adjustments", "code": code, "method": method, "body": body, "version": 1});
+        json!({"changes": [one]})
+    };
+    let condition = json!({"condition": "arae == 1"});
+    let area = json!({"changes": [{"resource": "areas", "code": "south_shore", "method": "delete", "version": 1}]});
+    let none = "018f0000-0000-7000-8000-000000000000";
     for (wanted, status, pointer) in [
-        (json!({}), 400, "/edits"),
-        (json!({"revision": 1, "edits": []}), 400, "/edits"),
+        (json!({}), 400, "/change_set"),
+        (json!({"revision": 1, "changes": []}), 400, "/change_set"),
         (json!({"revision": 99}), 400, "/revision"),
         (json!({"revision": 1, "days": 0}), 400, "/days"),
         (
@@ -286,42 +301,36 @@ async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
         ),
         (json!({"revision": 1, "limit": 0}), 400, "/limit"),
         (json!({"revision": 1, "day": 3}), 400, "/day"),
+        (json!({"change_set": "x"}), 400, "/change_set"),
         (
-            json!({"edits": [{"resource": "prices", "code": "x"}]}),
+            json!({"changes": [{"resource": "prices", "code": "x", "method": "delete"}]}),
             400,
-            "/edits/0/resource",
+            "/changes/0/resource",
         ),
         (
-            json!({"edits": [{"resource": "services", "code": "x"}]}),
+            change("south_shore", "patch", json!({"rank": "one"})),
             400,
-            "/edits/0/code",
+            "/changes/0/body/rank",
         ),
         (
-            json!({"edits": [{"resource": "services", "code": "x", "row": {}, "patch": {}}]}),
-            400,
-            "/edits/0/patch",
-        ),
-        (
-            json!({"edits": put(condition)}),
+            change("south_shore", "patch", condition),
             422,
             "adjustments/south_shore/condition",
         ),
-        (
-            json!({"edits": put(json!({"rank": "one"}))}),
-            422,
-            "adjustments/south_shore/",
-        ),
-        (
-            json!({"edits": [{"resource": "areas", "code": "south_shore"}]}),
-            422,
-            "adjustments/south_shore/condition",
-        ),
+        (area, 422, "adjustments/south_shore/condition"),
     ] {
         let (answered, problem) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
         assert_eq!(answered.as_u16(), status, "{wanted}: {problem}");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{wanted}: {problem}");
     }
-    let none = format!("{BACKTESTS}/018f0000-0000-7000-8000-000000000000");
+    for (wanted, status) in [
+        (json!({"change_set": none}), StatusCode::NOT_FOUND),
+        (change("no_such", "patch", json!({})), StatusCode::NOT_FOUND),
+    ] {
+        let (answered, problem) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
+        assert_eq!(answered, status, "{wanted}: {problem}");
+    }
+    let none = format!("{BACKTESTS}/{none}");
     for path in [none.clone(), format!("{none}/events")] {
         assert_eq!(server.admin(Method::GET, &path, None).await.0, StatusCode::NOT_FOUND);
     }
