@@ -33,11 +33,8 @@ use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Rulebook;
 use crate::rulebook::change_set::applied;
 use crate::rulebook::current::Standing;
-<<<<<<< HEAD
-use crate::rulebook::lint::{Finding, introduced, lint};
-=======
 use crate::rulebook::diff::diff;
->>>>>>> main
+use crate::rulebook::lint::{Finding, introduced, lint};
 use crate::rulebook::publish::plan::failed_cases;
 use crate::rulebook::publish::sets::StoredSet;
 use crate::rulebook::publish::{Draft, PublishError};

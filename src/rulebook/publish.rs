@@ -20,13 +20,8 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
-<<<<<<< HEAD
 use self::plan::{checked, head, meant};
-use self::sets::{Claim, SetError};
-=======
-use self::plan::{checked, head};
 use self::sets::{Claim, SetError, StoredSet};
->>>>>>> main
 use super::cases::CaseResult;
 use super::change_set::{ChangeSet, Conflict, apply, brought_back};
 use super::compile::Rulebook;
@@ -300,18 +295,15 @@ impl Publisher {
                 }
             }
             let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
-<<<<<<< HEAD
             // The way back is never barred, nor the way out of a state that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 meant(Some(Arc::clone(base)), &rulebook).await?;
             }
-=======
             let guards = match step.free {
                 true => GuardRails::default(),
                 false => guard_rails::guards(&self.db, rulebook_id).await?,
             };
             let breaches = breaches(&guards, base.rows(), rulebook.rows());
->>>>>>> main
             let tx = store::begin(&self.db).await?;
             if rulebooks::locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;

@@ -9,22 +9,16 @@ use uuid::Uuid;
 
 use super::super::answer::Json;
 use super::super::auth::Caller;
-<<<<<<< HEAD
-use super::super::lint::LintFinding;
-=======
 use super::super::export::Text;
->>>>>>> main
+use super::super::lint::LintFinding;
 use super::super::masking;
 use super::super::publishing::{About, as_json, field_fault};
 use crate::problem::FieldFault;
 use crate::rulebook::Fault;
 use crate::rulebook::cases::CaseResult;
 use crate::rulebook::change_set::{Edit, Expected};
-<<<<<<< HEAD
-use crate::rulebook::lint::{Finding, Severity};
-=======
 use crate::rulebook::diff::{self, RowDiff};
->>>>>>> main
+use crate::rulebook::lint::{Finding, Severity};
 use crate::rulebook::publish::refusal::{Clash, Version};
 use crate::rulebook::publish::sets::{StoredChange, StoredSet};
 use crate::store::change_sets;

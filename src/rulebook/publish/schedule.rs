@@ -64,14 +64,10 @@ impl Publisher {
         if rules::changes(base.rows(), &rows).is_empty() {
             return Err(SetError::NoEffect.into());
         }
-<<<<<<< HEAD
-        let rulebook = super::plan::checked(rows, revision + 1, base.compiled().cloned()).await?;
+        let rulebook = super::plan::checked(rows.clone(), revision + 1, base.compiled().cloned()).await?;
         if let Some(base) = base.compiled() {
             super::plan::meant(Some(Arc::clone(base)), &rulebook).await?;
         }
-=======
-        super::plan::checked(rows.clone(), revision + 1, base.compiled().cloned()).await?;
->>>>>>> main
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);
