@@ -112,10 +112,10 @@ pub struct App {
     pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
-    /// Runs backtests.
-    pub backtests: Backtests,
     /// How often each row of a rulebook takes part in a decision.
     pub hits: RuleHits,
+    /// Runs backtests.
+    pub backtests: Backtests,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -168,6 +168,7 @@ impl App {
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
+        let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let backtests = Backtests::new(
             db.clone(),
@@ -177,15 +178,14 @@ impl App {
             tasks.clone(),
             stop.clone(),
         );
-        let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         Ok(Self {
             scheduler,
             current,
             publisher,
             outbox,
             accesses,
-            backtests,
             hits: RuleHits::default(),
+            backtests,
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -360,12 +360,6 @@ fn start_workers(app: &App) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
     }
-    let backtests = app.backtests.clone();
-    app.tasks.spawn(async move {
-        if let Err(error) = backtests.mend().await {
-            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
-        }
-    });
     let audit = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
         .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
@@ -377,6 +371,12 @@ fn start_workers(app: &App) {
     app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

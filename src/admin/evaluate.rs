@@ -73,14 +73,12 @@ impl EvaluateApi {
         explain: Query<Option<bool>>,
         body: Body<Question>,
     ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let (rulebook_id, head) = (standing.rulebook_id, standing.revision);
         let book = match (revision.0, change_set.0) {
             (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
-            (None, Some(id)) => {
-                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-                change_sets::candidate(&self.0, rulebook_id, id).await?
-            }
+            (None, Some(id)) => change_sets::candidate(&self.0, rulebook_id, id).await?,
             (Some(number), None) => {
-                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
                 let found = self.0.current.at(rulebook_id, number).await;
                 found.map_err(|error| match error {
                     LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
@@ -133,24 +131,13 @@ impl EvaluateApi {
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
-        let explanation = match left_out {
-            Some(left_out) => {
-                let head = self
-                    .0
-                    .current
-                    .find(&rulebook.0)
-                    .await?
-                    .map_or(revision, |(_, head)| head);
-                Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?)
-            }
-            None => None,
-        };
+        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
         Ok(Found::new(Evaluation {
             revision,
             at,
             extracted,
             decision: whole,
-            explanation,
+            explanation: explanation.transpose()?,
         }))
     }
 }

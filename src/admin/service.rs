@@ -35,10 +35,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     (
         RulebooksApi(state.clone()),
         resources::apis(state),
-        (BacktestsApi(state.clone()), CallCasesApi(state.clone())),
         (
             EvaluateApi(state.clone()),
             ChangeSetsApi(state.clone()),
+            BacktestsApi(state.clone()),
+            CallCasesApi(state.clone()),
             RevisionsApi(state.clone()),
         ),
         (

@@ -290,8 +290,8 @@ fn list_at(path: &str) -> Option<ListSpec> {
         return match last {
             "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
-            "backtests" => Some(backtests::LIST),
             "rule-hits" => Some(rule_hits::LIST),
+            "backtests" => Some(backtests::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
