@@ -140,7 +140,7 @@ impl EvaluateApi {
             at,
             extracted,
             decision: whole,
-            explanation,
+            explanation: explanation.transpose()?,
         }))
     }
 }
