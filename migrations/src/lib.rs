@@ -10,13 +10,22 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let files: &[FileMigration] = &[FileMigration {
-            name: "m0001_begin",
-            up: include_str!("sql/m0001_begin_up.sql"),
-            up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
-            up_sqlite: "",
-            down: include_str!("sql/m0001_begin_down.sql"),
-        }];
+        let files: &[FileMigration] = &[
+            FileMigration {
+                name: "m0001_begin",
+                up: include_str!("sql/m0001_begin_up.sql"),
+                up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
+                up_sqlite: "",
+                down: include_str!("sql/m0001_begin_down.sql"),
+            },
+            FileMigration {
+                name: "m0007_scripts",
+                up: include_str!("sql/m0007_scripts_up.sql"),
+                up_postgres: include_str!("sql/m0007_scripts_postgres.sql"),
+                up_sqlite: include_str!("sql/m0007_scripts_sqlite.sql"),
+                down: include_str!("sql/m0007_scripts_down.sql"),
+            },
+        ];
         files
             .iter()
             .map(|file| Box::new(*file) as Box<dyn MigrationTrait>)

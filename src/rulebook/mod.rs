@@ -32,11 +32,11 @@ pub mod parse;
 mod parse_tests;
 pub mod price;
 pub mod publish;
+pub mod quarantine;
 pub mod rows;
 pub mod sample;
 pub mod say;
 pub mod script;
-mod script_host;
 pub mod vocabulary;
 pub mod words;
 

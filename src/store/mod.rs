@@ -16,6 +16,7 @@ pub mod page;
 pub mod revisions;
 pub mod rulebooks;
 pub mod rules;
+pub mod script_quarantines;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;
