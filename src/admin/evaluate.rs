@@ -98,17 +98,17 @@ impl EvaluateApi {
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
         // A script may take its time, which a handler's thread has not.
-        let task = tokio::task::spawn_blocking(move || {
+        let decide = move || {
             let decision = rulebook.decide(&extracted, at);
             Ok::<_, serde_json::Error>((
                 decision.revision,
                 serde_json::to_value(&extracted)?,
                 serde_json::to_value(&decision)?,
             ))
-        });
-        let (revision, extracted, decision) = task
-            .await
-            .map_err(|error| Problem::internal(&error))?
+        };
+        let decided = self.0.current.pool().run(loaded.rulebook_id, decide).await;
+        let (revision, extracted, decision) = decided
+            .map_err(|busy| Problem::unavailable(&busy, 1))?
             .map_err(|error| Problem::internal(&error))?;
         Ok(Found::new(Evaluation {
             revision,

@@ -9,6 +9,7 @@ use super::audit_log::AuditLogApi;
 use super::calls::CallsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
+use super::docs_scripting;
 use super::document;
 use super::evaluate::EvaluateApi;
 use super::leads::LeadsApi;
@@ -16,10 +17,13 @@ use super::notices::NoticesApi;
 use super::resources;
 use super::revisions::RevisionsApi;
 use super::rulebooks::RulebooksApi;
+use super::script_quarantines::ScriptQuarantinesApi;
+use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
 use super::state::AdminState;
 use super::stats::StatsApi;
+use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
 
@@ -29,6 +33,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         RulebooksApi(state.clone()),
         resources::apis(state),
         (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (
+            ScriptsApi(state.clone()),
+            ScriptQuarantinesApi(state.clone()),
+            VocabularyApi(state.clone()),
+        ),
         (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
         (
             CallsApi(state.clone()),
@@ -55,6 +64,7 @@ pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()));
     Route::new()
         .at("/openapi.json", poem::get(document))
+        .at("/docs/scripting", poem::get(docs_scripting::endpoint()))
         .at("/docs", poem::get(docs_page::endpoint()))
         .nest("/", api)
         .data(state)

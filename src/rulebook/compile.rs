@@ -300,6 +300,12 @@ impl Rulebook {
         self.services.ranked()
     }
 
+    /// The only values of a text fact, where there are such.
+    #[must_use]
+    pub fn closed_values(&self, fact: &str) -> Option<Vec<String>> {
+        closed_values(&self.rows, fact)
+    }
+
     /// A contact by code.
     #[must_use]
     pub fn contact(&self, code: &str) -> Option<&Contact> {

@@ -17,6 +17,7 @@ pub mod revisions;
 pub mod rulebooks;
 pub mod rules;
 pub mod script_quarantines;
+pub mod scripts;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, secrets, sms_messages, stats,
+    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, scripts, secrets, sms_messages, stats,
     webhook_events,
 };
 
@@ -26,6 +26,11 @@ pub fn tags() -> Value {
             .map(|told| json!({"name": told.path, "description": told.about})),
     );
     for (name, about) in [
+        (
+            "script-quarantines",
+            "Scripts that failed again and again and are left out for a while.",
+        ),
+        ("vocabulary", "What conditions and scripts may name."),
         ("revisions", "The states a rulebook has had, and the way back."),
         (
             "webhook-auth",
@@ -71,7 +76,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         .unwrap_or("rulebooks");
     let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
     operation["tags"] = json!([tag]);
-    if let Some(told) = told {
+    let rows = format!("{RULEBOOK}/{tag}");
+    let on_rows = path == rows || path == format!("{rows}/{{code}}");
+    if let Some(told) = told.filter(|_| on_rows) {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
     } else if operation["operationId"].is_null() {
         let (id, _) = OTHERS
@@ -108,6 +115,23 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "roll_back",
         ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
     ),
+    (
+        "list_script_versions",
+        ("get", "/admin/v1/rulebooks/{rulebook}/scripts/{code}/versions"),
+    ),
+    (
+        "test_script",
+        ("post", "/admin/v1/rulebooks/{rulebook}/scripts/{code}/test"),
+    ),
+    (
+        "list_script_quarantines",
+        ("get", "/admin/v1/rulebooks/{rulebook}/script-quarantines"),
+    ),
+    (
+        "release_script",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/script-quarantines/{script}"),
+    ),
+    ("get_vocabulary", ("get", "/admin/v1/rulebooks/{rulebook}/vocabulary")),
     (
         "get_webhook_auth",
         ("get", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
@@ -186,6 +210,7 @@ fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
             "revisions" => Some(revisions::LIST),
+            "scripts/{code}/versions" => Some(scripts::VERSIONS),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),

@@ -22,7 +22,7 @@ pub(super) struct PriorityHandle;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResultHandle;
 
-const MAX_STEPS: usize = 64;
+pub(super) const MAX_STEPS: usize = 64;
 const MAX_SENTENCES: usize = 8;
 /// The most that a test run shows of what was logged.
 pub(super) const MAX_LOG: (usize, usize) = (100, 200);

@@ -35,6 +35,35 @@ pub use self::run::{DEADLINE, TOGETHER};
 pub use self::skips::{Faulted, Skips};
 use super::rows::Script;
 
+/// Something that a script is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Of what.
+    pub name: &'static str,
+    /// How much.
+    pub most: usize,
+}
+
+/// What a script is held to, for those who write one.
+pub const LIMITS: &[Limit] = &[
+    limit("bytes of a script", MAX_SOURCE),
+    limit("scripts of a rulebook", library::MAX_SCRIPTS),
+    limit("bytes of all scripts of a rulebook", library::MAX_TOGETHER),
+    limit("libraries that a script imports", engine::MAX_IMPORTS),
+    limit("functions of a script", engine::MAX_FUNCTIONS),
+    limit("variables that a function sees", engine::MAX_VARIABLES),
+    limit("functions that call each other at once", engine::MAX_CALLS),
+    limit("bytes of a text", values::MAX_TEXT),
+    limit("values of a list, with those of its lists", values::MAX_LIST),
+    limit("milliseconds of a run", 20),
+    limit("milliseconds of all scripts of a decision", 60),
+    limit("acts on the price and the priority", host::MAX_STEPS),
+];
+
+const fn limit(name: &'static str, most: usize) -> Limit {
+    Limit { name, most }
+}
+
 /// Why a script's effects were dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
