@@ -166,12 +166,12 @@ pub struct TriedFault {
     detail: String,
 }
 
-#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/scripts/:code")]
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/scripts")]
 impl ScriptsApi {
     /// List the versions of a script
     ///
     /// Also of one that is deleted; the newest first.
-    #[oai(path = "/versions", method = "get")]
+    #[oai(path = "/:code/versions", method = "get")]
     async fn list_script_versions(
         &self,
         key: Key<Viewer>,
@@ -235,7 +235,7 @@ impl ScriptsApi {
     /// Nothing is stored and nobody is told: the answer says what the script would do on these facts, what it wrote with
     /// `log(…)`, how long it took, or what is wrong with it and where. A source that is not published is tried with the
     /// published libraries.
-    #[oai(path = "/test", method = "post")]
+    #[oai(path = "/:code/test", method = "post")]
     async fn test_script(
         &self,
         key: Key<Editor>,

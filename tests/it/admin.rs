@@ -418,7 +418,9 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
     for (path, item) in document["paths"].as_object().unwrap() {
         let mut here = path.replace("{rulebook}", "default");
         let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
-        let code = parameters.into_iter().find(|one| one["name"] == "code");
+        let code = parameters
+            .into_iter()
+            .find(|one| one["name"] == "code" && one["in"] == "path");
         if let Some(code) = code {
             here = here.replace("{code}", code["example"].as_str().expect("an example"));
         }

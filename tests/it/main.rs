@@ -23,6 +23,7 @@ mod record;
 mod review_races;
 mod review_scripts;
 mod review_secrets;
+mod scripts;
 mod start;
 mod text;
 mod tools;

@@ -115,6 +115,8 @@ impl Compiled {
     #[must_use]
     pub fn signatures(&self) -> Vec<String> {
         let functions = self.parsed.functions.iter().filter(|own| !own.is_private);
-        functions.map(parsed::signature).collect()
+        let mut signatures: Vec<String> = functions.map(parsed::signature).collect();
+        signatures.sort_unstable();
+        signatures
     }
 }
