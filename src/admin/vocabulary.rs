@@ -10,7 +10,7 @@ use super::state::{AdminState, InRulebook};
 use crate::rulebook::Rulebook;
 use crate::rulebook::rows::{FactKind, Hook};
 use crate::rulebook::script::functions::FUNCTIONS;
-use crate::rulebook::script::{LIMITS, Limit};
+use crate::rulebook::script::{Compiled, LIMITS, Limit};
 use crate::rulebook::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
 
 /// The operation.
@@ -133,10 +133,7 @@ fn view(book: &Rulebook) -> VocabularyView {
         .map(|row| LibraryView {
             code: row.code.clone(),
             import: format!("import \"{0}\" as {0};", row.code),
-            functions: book
-                .script(&row.code)
-                .map(|script| script.signatures())
-                .unwrap_or_default(),
+            functions: book.script(&row.code).map(Compiled::signatures).unwrap_or_default(),
         });
     VocabularyView {
         revision: book.revision(),

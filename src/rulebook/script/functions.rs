@@ -184,7 +184,7 @@ functions! {
         |engine| { engine.register_fn("split", host::split); };
     Function type_of / 1 "type_of(value)", Tool,
         "The type of a value: \"i64\", \"decimal\", \"string\", \"bool\", \"array\" or \"()\".",
-        r#"result.set(type_of(1.5));"#,
+        "result.set(type_of(1.5));",
         |_| {};
 }
 

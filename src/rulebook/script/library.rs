@@ -111,10 +111,11 @@ impl Linker<'_> {
         };
         self.open.push(code.to_owned());
         let linked = parsed
-            .map_err(|fault| Some(fault.at(Resource::Scripts, code, "source")))
+            .map_err(Some)
             .and_then(|parsed| self.with_libraries(parsed, stored, known));
         self.open.pop();
-        let linked = linked.map_err(|fault| self.faults.extend(fault)).ok();
+        let in_source = |fault: TextFault| fault.at(Resource::Scripts, code, "source");
+        let linked = linked.map_err(|fault| self.faults.extend(fault.map(in_source))).ok();
         self.done.insert(code.to_owned(), linked.clone());
         linked
     }
@@ -125,12 +126,10 @@ impl Linker<'_> {
         parsed: Arc<Parsed>,
         stored: &Arc<Stored<Script>>,
         known: Option<&Arc<Compiled>>,
-    ) -> Result<Arc<Compiled>, Option<Fault>> {
-        let code = &stored.row.code;
-        let in_source = |fault: TextFault| Some(fault.at(Resource::Scripts, code, "source"));
+    ) -> Result<Arc<Compiled>, Option<TextFault>> {
         let mut libraries = BTreeMap::new();
         for import in &parsed.imports {
-            self.find(import).map_err(in_source)?;
+            self.find(import).map_err(Some)?;
             let library = self.link(&import.code).ok_or(None)?;
             libraries.insert(import.code.clone(), library);
         }
@@ -155,7 +154,7 @@ impl Linker<'_> {
             let import = parsed.imports.iter().find(|import| import.alias == alias)?;
             Some(libraries.get(&import.code)?.parsed.functions.clone())
         };
-        parsed::check(&parsed, &functions).map_err(in_source)?;
+        parsed::check(&parsed, &functions).map_err(Some)?;
         let modules: Modules = libraries
             .iter()
             .filter_map(|(code, library)| Some((code.clone(), library.module.clone()?)))
@@ -164,7 +163,7 @@ impl Linker<'_> {
         let module = (stored.row.hook == Hook::Library)
             .then(|| with_libraries(&modules, || Module::eval_ast_as_new(Scope::new(), &parsed.ast, &ENGINE)))
             .transpose()
-            .map_err(|error| in_source(parsed::fault(error.position(), "syntax", error.to_string())))?;
+            .map_err(|error| Some(parsed::fault(error.position(), "syntax", error.to_string())))?;
         Ok(Arc::new(Compiled {
             version,
             ast: Arc::clone(&parsed.ast),

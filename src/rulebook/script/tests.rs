@@ -22,7 +22,10 @@ pub(super) fn script(code: &str, hook: Hook, source: &str) -> Script {
     }
 }
 
-fn rows_with(scripts: &[(&str, Hook, &str)]) -> RowSet {
+/// Code, hook and source.
+type Written<'a> = (&'a str, Hook, &'a str);
+
+fn rows_with(scripts: &[Written]) -> RowSet {
     let mut rows = sample::rows();
     for (code, hook, source) in scripts {
         let row = script(code, *hook, source);
@@ -105,7 +108,7 @@ fn values_are_exact_and_plain() {
         ),
         (r#"result.set(arg("rooms"));"#, json!([1, "2.5", "three"])),
         (
-            r#"result.set([min(2, 1.5), max(2, 1.5), abs(-2), whole(-2.7), round(2.345, 2)]);"#,
+            "result.set([min(2, 1.5), max(2, 1.5), abs(-2), whole(-2.7), round(2.345, 2)]);",
             json!(["1.5", 2, 2, -2, "2.35"]),
         ),
         (
@@ -262,7 +265,7 @@ fn a_library_is_used_by_scripts_and_libraries() {
 
 #[test]
 fn a_library_that_cannot_be_used_is_told_where_it_is_used() {
-    let cases: &[(&[(&str, Hook, &str)], &str, &str)] = &[
+    let cases: &[(&[Written], &str, &str)] = &[
         (
             &[
                 ("user", Hook::Price, "import \"mony\" as m;"),

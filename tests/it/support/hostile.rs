@@ -29,11 +29,10 @@ pub fn by_hand() -> Vec<String> {
         all.push(format!("let x = \"a\"; x{}", ".trim()".repeat(times)));
         all.push(format!("if false {{}} {}", "else if false {} ".repeat(times)));
         all.push("let x = 1; ".repeat(times));
-        all.push((0..times).map(|i| format!("fn f{i}() {{ {i} }} ")).collect());
-        all.push(format!(
-            "fn f({}) {{ 1 }} f(1)",
-            (0..times).map(|i| format!("p{i},")).collect::<String>()
-        ));
+        let functions: Vec<String> = (0..times).map(|i| format!("fn f{i}() {{ {i} }}")).collect();
+        all.push(functions.join(" "));
+        let parameters: Vec<String> = (0..times).map(|i| format!("p{i}")).collect();
+        all.push(format!("fn f({}) {{ 1 }} f(1)", parameters.join(",")));
         all.push(format!(
             "let s = \"{}\"; max({})",
             "x".repeat(1000),
