@@ -20,6 +20,8 @@ use crate::rulebook::vocabulary::did_you_mean;
 pub const MAX_SOURCE: usize = 32 * 1024;
 /// What takes longer to compile than this is refused.
 const COMPILE_DEADLINE: Duration = Duration::from_millis(100);
+/// The most names with only commas between them: Rhai compares each parameter of a function with all before it.
+const MAX_ROW: usize = 300;
 /// The most that one call is given.
 const MAX_ARGUMENTS: usize = 8;
 
@@ -62,6 +64,10 @@ pub(super) fn parse(row: &Script) -> Result<Parsed, TextFault> {
     if source.len() > MAX_SOURCE {
         let text = format!("a script has at most {MAX_SOURCE} bytes; this one has {}", source.len());
         return Err(fault(Position::NONE, "too_long", text));
+    }
+    if longest_row_of_names(source) > MAX_ROW {
+        let text = format!("more than {MAX_ROW} names stand in a row here");
+        return Err(fault(Position::NONE, "too_complex", text));
     }
     let before = thread_time();
     let compiled = ENGINE.compile_with_scope(&scope(), source);
@@ -119,6 +125,71 @@ fn syntax(error: &ParseError, source: &str) -> TextFault {
         }
     };
     fault(error.position(), problem, text)
+}
+
+/// How many names stand in a row with only commas between them, texts and comments left out.
+fn longest_row_of_names(source: &str) -> usize {
+    let (mut longest, mut row, mut in_name) = (0, 0, false);
+    let mut rest = source.char_indices();
+    while let Some((at, c)) = rest.next() {
+        let tail = source.get(at..).unwrap_or_default();
+        let skipped = match c {
+            '"' => text_length(tail),
+            '/' if tail.starts_with("//") => tail.find('\n').unwrap_or(tail.len()),
+            '/' if tail.starts_with("/*") => comment_length(tail),
+            _ => 0,
+        };
+        if skipped > 0 {
+            // A comment is no end of a row; a text is.
+            row = if c == '"' { 0 } else { row };
+            in_name = false;
+            let end = at + skipped;
+            while rest.clone().next().is_some_and(|(next, _)| next < end) {
+                rest.next();
+            }
+        } else if c.is_alphanumeric() || c == '_' {
+            row += usize::from(!in_name);
+            longest = longest.max(row);
+            in_name = true;
+        } else {
+            in_name = false;
+            if c != ',' && !c.is_whitespace() {
+                row = 0;
+            }
+        }
+    }
+    longest
+}
+
+/// The length of the text that something begins with, its quotes included.
+fn text_length(tail: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in tail.char_indices().skip(1) {
+        match c {
+            '\\' if !escaped => escaped = true,
+            '"' if !escaped => return at + 1,
+            _ => escaped = false,
+        }
+    }
+    tail.len()
+}
+
+/// The length of the comment that something begins with; comments nest.
+fn comment_length(tail: &str) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(rest) = tail.get(at..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with("/*") {
+            (depth, at) = (depth + 1, at + 2);
+        } else if rest.starts_with("*/") {
+            (depth, at) = (depth - 1, at + 2);
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    tail.len()
 }
 
 /// Every name in a source, as far as a glance tells.
@@ -311,4 +382,21 @@ fn property_fault(name: &str, at: Position) -> Option<TextFault> {
     }
     let text = format!("there is no property `{name}`{}", did_you_mean(name, properties()));
     Some(fault(at, "unknown_property", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_a_row_are_counted_through_comments() {
+        assert_eq!(
+            longest_row_of_names("fn f(a, b /* ( , */, // )\n c) { [1, x, y, z] }"),
+            4
+        );
+        assert_eq!(longest_row_of_names("let s = \"a, b, c \\\" d, e\"; f(s)"), 2);
+        assert_eq!(longest_row_of_names("/* /* a, b */ c, d, e */ f"), 1);
+        assert_eq!(longest_row_of_names("\"a, b, c"), 0);
+        assert_eq!(longest_row_of_names("/* é"), 0);
+    }
 }

@@ -227,12 +227,7 @@ impl Dice {
 
 fn source(dice: &mut Dice) -> String {
     let mut text = String::from("let a = 1; let s = \"xy\"; let l = [1, \"z\"]; ");
-    if dice.below(3) == 0 {
-        text.push_str("fn f(n) { if n > 0 { f(n - 1) } else { n } } ");
-    }
-    if dice.below(8) == 0 {
-        text.push_str("fn g(n) { g(n + 1) } ");
-    }
+    text.push_str("fn f(n) { if n > 0 { f(n - 1) } else { n } } fn g(n) { g(n + 1) } ");
     for _ in 0..=dice.below(4) {
         text.push_str(&statement(dice, 0));
     }
