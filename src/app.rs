@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,17 +16,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     accounts::accounts,
     admin::{self, AdminState, FromWebhook},
+    audit,
     bootstrap::{self, BootstrapError},
     clock::Clock,
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    history::jobs::Backtests,
+    jobs::Scheduler,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
     store::{
+        audit_log::AuditKey,
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
         sms_messages,
@@ -35,6 +39,7 @@ use crate::{
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
         auth_settings, facts,
+        hits::RuleHits,
         receive::{Webhook, receive_default, receive_for},
         scheme::WebhookAuth,
         secret::Secret,
@@ -66,6 +71,9 @@ pub enum AppError {
     /// What a first start makes could not be made.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
+    /// The audit chain cannot begin.
+    #[error("the audit chain cannot begin")]
+    Audit(#[from] DbErr),
     /// The outbox cannot work.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -100,8 +108,14 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Publishes what was scheduled.
+    pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// How often each row of a rulebook takes part in a decision.
+    pub hits: RuleHits,
+    /// Runs backtests.
+    pub backtests: Backtests,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -131,7 +145,9 @@ impl App {
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
         let key = bootstrap::secret_key(&settings)?;
         let current = Current::new(read.clone(), db.clone());
-        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone());
+        let audit = AuditKey::new(&key.of_audit_chain());
+        audit::begin(&db, &audit).await?;
+        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit);
         let new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
         let set = settings
             .vapi_secret
@@ -152,11 +168,24 @@ impl App {
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
+        let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let backtests = Backtests::new(
+            db.clone(),
+            read.clone(),
+            clock.clone(),
+            Arc::new(facts::read_body),
+            tasks.clone(),
+            stop.clone(),
+        );
         Ok(Self {
+            scheduler,
             current,
             publisher,
             outbox,
             accesses,
+            hits: RuleHits::default(),
+            backtests,
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -165,8 +194,8 @@ impl App {
             read,
             limiter: Arc::new(limiter),
             checks,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            tasks,
+            stop,
         })
     }
 
@@ -196,6 +225,11 @@ impl App {
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it is taken up again"
             );
+        }
+        // When the last message has been taken in.
+        let counted = self.hits.flush(&self.db, self.clock.now());
+        if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
+            tracing::warn!("the last rule hits could not be written");
         }
         for db in [self.db, self.read] {
             if let Err(error) = db.close().await {
@@ -267,6 +301,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             current: app.current.clone(),
             outbox: app.outbox.clone(),
             clock: app.clock.clone(),
+            hits: app.hits.clone(),
         },
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
@@ -283,6 +318,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
         },
+        app.backtests.clone(),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -325,6 +361,23 @@ fn start_workers(app: &App) {
         app.tasks.spawn(async move { outbox.run(stop).await });
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
+    let audit = AuditKey::new(&app.key.of_audit_chain());
+    app.tasks
+        .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+    if app.settings.workers.contains(&Worker::Scheduler) {
+        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
+        app.tasks.spawn(async move { scheduler.run(stop).await });
+    }
+    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
+    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

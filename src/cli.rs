@@ -3,6 +3,10 @@
 //! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function; what a
 //! command prints for people goes to standard output here, logs go to standard error.
 
+mod backtest;
+mod backtest_table;
+mod replay;
+
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
@@ -11,6 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
+use indicatif::ProgressBar;
 use tokio::signal;
 
 use crate::{
@@ -30,7 +35,11 @@ use crate::{
     },
     settings::{Flags, Settings, flags},
     simulate::{self, SimulateOptions, Summary},
-    store::{connect, migrate},
+    store::{
+        audit_log::AuditKey,
+        audit_verify::{NotedHead, Verdict, verify},
+        connect, migrate,
+    },
     telemetry,
     webhook::access::DEFAULT_RULEBOOK,
 };
@@ -64,8 +73,18 @@ pub enum Command {
         #[command(subcommand)]
         way: Rules,
     },
+    /// Prove that the audit log is as it was written
+    Audit {
+        /// What to do
+        #[command(subcommand)]
+        what: Audit,
+    },
     /// Play realistic signed calls against a running server: a demo, a smoke test, a load test
     Simulate(Simulate),
+    /// Try a change on the calls that were: which quotes, priorities and texts would be different
+    Backtest(backtest::Backtest),
+    /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
+    Replay(replay::Replay),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -96,6 +115,20 @@ pub enum Rules {
     Check {
         /// The folder
         folder: PathBuf,
+    },
+}
+
+/// What can be done with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Find any entry that was altered, removed, added or moved, and name the first; fails when there is one
+    Verify {
+        /// A head that the server wrote to its log, as SEQ:MAC: whether it is still in the chain
+        #[arg(long)]
+        head: Option<NotedHead>,
+        /// No progress bar
+        #[arg(long)]
+        quiet: bool,
     },
 }
 
@@ -160,7 +193,10 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Serve => serve(settings).await,
         Command::Migrate { way } => migrate(&settings, &way).await,
         Command::Rules { way } => rules(settings, way).await,
+        Command::Audit { what } => audit(&settings, what).await,
         Command::Simulate(how) => simulate(&settings, how).await,
+        Command::Backtest(how) => backtest::backtest(&settings, how).await,
+        Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     }
 }
@@ -211,7 +247,8 @@ async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
     let current = Current::new(db.read, db.write.clone());
-    let publisher = Publisher::new(db.write, current.clone(), Clock::system());
+    let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
+    let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))
 }
 
@@ -221,8 +258,7 @@ async fn rules(settings: Settings, way: Rules) -> Result<()> {
             let (current, _) = rules_of(&settings).await?;
             let head = current.head(&rulebook).await?;
             let head = head.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
-            files::write_folder(head.rulebook.rows(), &folder)
-                .with_context(|| format!("cannot write {}", folder.display()))?;
+            files::write_folder(head.rulebook.rows(), &folder).map_err(|faults| anyhow!(listed(&faults)))?;
             print(&format!(
                 "revision {} of `{rulebook}` is in {}",
                 head.rulebook.revision(),
@@ -306,10 +342,35 @@ fn refusal(error: &PublishError) -> String {
                 for Mismatch { place, expected, got } in &case.mismatches {
                     text.push_str(&format!("\n  {}: {place} should be {expected} and is {got}", case.code));
                 }
+                for line in case.because() {
+                    text.push_str(&format!("\n    {line}"));
+                }
             }
             text
         }
         other => other.to_string(),
+    }
+}
+
+async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Result<()> {
+    let db = connect::open(&settings.database, settings.read_database.as_ref())
+        .await?
+        .read;
+    let key = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
+    let bar = if quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(0)
+    };
+    let progress = |done: i64, all: i64| {
+        bar.set_length(all.unsigned_abs());
+        bar.set_position(done.unsigned_abs());
+    };
+    let verdict = verify(&db, &key, head.as_ref(), progress).await;
+    bar.finish_and_clear();
+    match verdict.context("the audit log cannot be read")? {
+        Verdict::Intact { head } => print(&format!("the audit log is whole: {} entries, head {head}", head.seq)),
+        Verdict::Broken(bad) => Err(anyhow!("the audit log is broken: {bad}")),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The key that seals stored secrets, and random keys for people.
 //!
 //! In: `RINGBOOK_SECRET_KEY`, or a 0600 file beside the database that is made at first start. Out: secrets sealed with
-//! ChaCha20-Poly1305, each bound to the row it stands in, so that a sealed value moved to another row does not open.
+//! ChaCha20-Poly1305, each bound to the row it stands in, so that a sealed value moved to another row does not open;
+//! and further keys, derived from it by a label, so that no key serves two things.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::aead::{Aead, KeyInit as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use uuid::Uuid;
 
 const NONCE: usize = 12;
@@ -37,7 +40,10 @@ pub enum KeyError {
 
 /// Seals and opens stored secrets.
 #[derive(Clone)]
-pub struct SecretKey(ChaCha20Poly1305);
+pub struct SecretKey {
+    cipher: ChaCha20Poly1305,
+    deriving: Hmac<Sha256>,
+}
 
 impl std::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,7 +55,26 @@ impl SecretKey {
     /// From 32 bytes.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(ChaCha20Poly1305::new(Key::from_slice(bytes)))
+        // HMAC fills a key that is shorter than its block with noughts (RFC 2104).
+        let mut block = [0; 64];
+        block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        Self {
+            cipher: ChaCha20Poly1305::new(Key::from_slice(bytes)),
+            deriving: Hmac::new(&block.into()),
+        }
+    }
+
+    /// The key of the audit chain.
+    #[must_use]
+    pub fn of_audit_chain(&self) -> [u8; 32] {
+        self.derived("ringbook audit chain")
+    }
+
+    /// A key for one purpose alone: neither this key nor that of another label can be told from it.
+    fn derived(&self, label: &str) -> [u8; 32] {
+        let mut mac = self.deriving.clone();
+        mac.update(label.as_bytes());
+        mac.finalize().into_bytes().into()
     }
 
     /// From the file, which is made with a random key when it is not there.
@@ -84,7 +109,7 @@ impl SecretKey {
         let nonce = random::<NONCE>()?;
         let place = place(rulebook_id, id);
         let sealed = self
-            .0
+            .cipher
             .encrypt(
                 Nonce::from_slice(&nonce),
                 Payload {
@@ -100,7 +125,7 @@ impl SecretKey {
     pub fn open(&self, rulebook_id: Uuid, id: Uuid, sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or(KeyError::DoesNotOpen)?;
         let place = place(rulebook_id, id);
-        self.0
+        self.cipher
             .decrypt(
                 Nonce::from_slice(nonce),
                 Payload {
@@ -163,6 +188,15 @@ mod tests {
         *sealed.last_mut().unwrap() ^= 1;
         assert!(key.open(rulebook, id, &sealed).is_err());
         assert!(key.open(rulebook, id, b"short").is_err());
+    }
+
+    #[test]
+    fn a_derived_key_depends_on_key_and_label() {
+        let key = SecretKey::new(&[7; 32]);
+        assert_eq!(key.of_audit_chain(), SecretKey::new(&[7; 32]).of_audit_chain());
+        assert_ne!(key.of_audit_chain(), SecretKey::new(&[8; 32]).of_audit_chain());
+        assert_ne!(key.of_audit_chain(), key.derived("something else"));
+        assert_ne!(key.of_audit_chain(), [7; 32]);
     }
 
     #[test]

@@ -6,13 +6,16 @@
 pub mod accounts;
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod bootstrap;
 pub mod cli;
 pub mod clock;
 pub mod edge;
 pub mod first_start;
 pub mod health;
+pub mod history;
 pub mod http_client;
+pub mod jobs;
 pub mod keys;
 pub mod outbox;
 pub mod problem;

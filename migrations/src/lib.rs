@@ -1,5 +1,5 @@
 //! Ringbook's schema, for SQLite and PostgreSQL: SQL files in which `{uuid}`, `{time}`, `{json}` and `{bytes}` stand for
-//! the type that each database has for it.
+//! the type that each database has for it. A line that begins with `{postgres}` or `{sqlite}` is for that one alone.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DatabaseBackend;
@@ -17,6 +17,34 @@ impl MigratorTrait for Migrator {
                 up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
                 up_sqlite: "",
                 down: include_str!("sql/m0001_begin_down.sql"),
+            },
+            FileMigration {
+                name: "m0002_change_sets",
+                up: include_str!("sql/m0002_change_sets_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0002_change_sets_down.sql"),
+            },
+            FileMigration {
+                name: "m0003_trust",
+                up: include_str!("sql/m0003_trust_up.sql"),
+                up_postgres: include_str!("sql/m0003_trust_postgres.sql"),
+                up_sqlite: include_str!("sql/m0003_trust_sqlite.sql"),
+                down: include_str!("sql/m0003_trust_down.sql"),
+            },
+            FileMigration {
+                name: "m0004_backtests",
+                up: include_str!("sql/m0004_backtests_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0004_backtests_down.sql"),
+            },
+            FileMigration {
+                name: "m0006_hits_and_calendars",
+                up: include_str!("sql/m0006_hits_and_calendars_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0006_hits_and_calendars_down.sql"),
             },
             FileMigration {
                 name: "m0007_scripts",
@@ -93,7 +121,13 @@ fn in_dialect(sql: &str, backend: DatabaseBackend) -> String {
             ("{false}", "0"),
         ],
     };
+    let (own, foreign) = match backend {
+        DatabaseBackend::Postgres => ("{postgres}", "{sqlite}"),
+        _ => ("{sqlite}", "{postgres}"),
+    };
+    let lines = sql.lines().filter(|line| !line.starts_with(foreign));
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix(own).unwrap_or(line)).collect();
     types
         .iter()
-        .fold(sql.to_owned(), |sql, (from, to)| sql.replace(from, to))
+        .fold(lines.join("\n"), |sql, (from, to)| sql.replace(from, to))
 }

@@ -15,7 +15,8 @@ use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Gone, Json, Page};
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, OnceWrite, Usual};
+use super::idempotency::{Answered, Begun, Once};
 use super::keys::NewKey;
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
@@ -30,7 +31,7 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "role",
-            kind: Kind::Choice(&["viewer", "editor", "admin"]),
+            kind: Kind::Choice(&["viewer", "editor", "publisher", "admin"]),
             doc: "What it may do.",
         },
         Filter {
@@ -128,7 +129,18 @@ impl ApiKeysApi {
 
     /// Make an API key
     #[oai(path = "/", method = "post")]
-    async fn create_api_key(&self, key: Key<Admin>, body: Body<NewApiKey>) -> Result<Made, Fails<Usual>> {
+    async fn create_api_key(
+        &self,
+        key: Key<Admin>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<NewApiKey>,
+    ) -> Result<Answered<Made>, Fails<OnceWrite>> {
+        let claim = match once.begin(&self.0, &key, None).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
         let seen = rulebooks(&self.0, &key, None).await?;
         let now = self.0.clock.now();
         let rulebook_id = checked(&body.0, &key, &seen, now)?;
@@ -147,18 +159,27 @@ impl ApiKeysApi {
         };
         let after = json!({"name": row.name, "role": row.role, "prefix": row.prefix, "expires_at": row.expires_at});
         let entry = self.entry(&key, &row, "create", None, Some(after));
+        let audit = self.0.audit.clone();
         let (db, stored) = (self.0.db.clone(), row.clone());
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            api_keys::insert(&tx, stored).await?;
-            audit_log::append(&tx, entry).await?;
-            tx.commit().await
-        });
-        task.await.map_err(|error| Problem::internal(&error))??;
-        Ok(Made::Created(Json(MadeApiKey {
+        let made = Made::Created(Json(MadeApiKey {
             key: new.text,
             api_key: view(&seen, row),
-        })))
+        }));
+        let answer = Answered::new(made).await?;
+        let task = tokio::spawn(async move {
+            let tx = store::begin(&db).await?;
+            if !claim.take(&tx).await? {
+                return tx.rollback().await.map(|()| None);
+            }
+            api_keys::insert(&tx, stored).await?;
+            claim.settle(&tx, &answer).await?;
+            audit_log::append(&tx, &audit, entry).await?;
+            tx.commit().await.map(|()| Some(answer))
+        });
+        match task.await.map_err(|error| Problem::internal(&error))?? {
+            Some(answer) => Ok(answer),
+            None => Ok(once.again(&self.0, &key).await?),
+        }
     }
 
     /// Revoke an API key
@@ -184,11 +205,11 @@ impl ApiKeysApi {
             Some(json!({"name": row.name, "role": row.role})),
             None,
         );
-        let db = self.0.db.clone();
+        let (db, audit) = (self.0.db.clone(), self.0.audit.clone());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             if api_keys::revoke(&tx, row.id, now).await? {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await
         });
@@ -205,14 +226,14 @@ impl ApiKeysApi {
         action: &str,
         before: Option<Value>,
         after: Option<Value>,
-    ) -> audit_log::Model {
+    ) -> audit_log::NewEntry {
         let Author {
             name,
             key_id,
             address,
             request_id,
         } = caller.author();
-        audit_log::Model {
+        audit_log::NewEntry {
             id: self.0.clock.new_id(),
             at: self.0.clock.now(),
             actor: name,

@@ -1,8 +1,8 @@
 //! Who is asking, and whether they may.
 //!
 //! In: the `Authorization` header of a request. Out: a [`Caller`], or 401, or 403 with the role that is needed.
-//! An operation declares the role it needs by the type of its first argument, `Key<Viewer>`, `Key<Editor>` or
-//! `Key<Admin>`: check and document come from that one place.
+//! An operation declares the role it needs by the type of its first argument, `Key<Viewer>`, `Key<Editor>`,
+//! `Key<Publisher>` or `Key<Admin>`: check and document come from that one place.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -28,6 +28,8 @@ pub enum Role {
     Viewer,
     /// Changes the rules.
     Editor,
+    /// Changes the rules, and approves what others changed beyond the guard rails.
+    Publisher,
     /// Makes rulebooks, keys and secrets.
     Admin,
 }
@@ -39,6 +41,7 @@ impl Role {
         match self {
             Self::Viewer => "viewer",
             Self::Editor => "editor",
+            Self::Publisher => "publisher",
             Self::Admin => "admin",
         }
     }
@@ -46,7 +49,7 @@ impl Role {
     /// By its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Viewer, Self::Editor, Self::Admin]
+        [Self::Viewer, Self::Editor, Self::Publisher, Self::Admin]
             .into_iter()
             .find(|role| role.name() == name)
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::problem::{Code, FieldFault, Problem};
+pub use crate::rulebook::change_set::merge;
 use crate::rulebook::rows::Row;
 
 /// The most that a body may hold.
@@ -44,7 +45,8 @@ fn is_json(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.eq_ignore_ascii_case("application/merge-patch+json")
 }
 
-async fn value(body: &mut RequestBody) -> Result<Value> {
+/// The bytes of a body, at most [`LIMIT`].
+pub(super) async fn bytes(body: &mut RequestBody) -> Result<Vec<u8>> {
     use poem::error::ReadBodyError;
     let bytes = body
         .take()?
@@ -57,6 +59,11 @@ async fn value(body: &mut RequestBody) -> Result<Value> {
             ),
             _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
         })?;
+    Ok(bytes.to_vec())
+}
+
+async fn value(body: &mut RequestBody) -> Result<Value> {
+    let bytes = bytes(body).await?;
     if bytes.is_empty() {
         return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
     }
@@ -237,25 +244,6 @@ impl<R: Row + Type> ParsePayload for RowPatch<R> {
 
 impl_apirequest_for_payload!(RowPatch<R>, R: Row + Type);
 
-/// Applies a merge patch.
-pub fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (key, change) in patch {
-        if change.is_null() {
-            target.remove(&key);
-        } else {
-            merge(target.entry(key).or_insert(Value::Null), change);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -300,12 +288,5 @@ mod tests {
             first(&read::<Calendar>(calendar).unwrap_err()),
             ("/holidays/0/nom".into(), "unknown_field".into())
         );
-    }
-
-    #[test]
-    fn a_merge_patch_changes_what_it_names_and_takes_away_what_is_null() {
-        let mut row = json!({"a": {"b": 1, "c": 2}, "d": 3});
-        merge(&mut row, json!({"a": {"b": null, "e": {"f": null, "g": 1}}, "d": [1]}));
-        assert_eq!(row, json!({"a": {"c": 2, "e": {"g": 1}}, "d": [1]}));
     }
 }

@@ -166,8 +166,8 @@ impl CallsApi {
         query: ListQuery,
     ) -> Result<Found<Page<Call>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = calls::Entity::find().filter(calls::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = calls::Entity::find().filter(calls::Column::RulebookId.eq(rulebook_id));
         for (name, column) in [
             ("status", calls::Column::Status),
             ("service", calls::Column::Service),
@@ -208,25 +208,25 @@ impl CallsApi {
         /// Vapi's id of the call.
         call_id: Path<String>,
     ) -> Result<Found<CallDetail>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let missing = || Problem::not_found(format!("call `{}`", shortened(&call_id.0)));
         if call_id.0.contains('\0') {
             return Err(missing().into());
         }
-        let key_of = (loaded.rulebook_id, call_id.0.clone());
+        let key_of = (rulebook_id, call_id.0.clone());
         let call = calls::Entity::find_by_id(key_of)
             .one(&self.0.read)
             .await?
             .ok_or_else(missing)?;
         let turns = call_transcripts::Entity::find()
-            .filter(call_transcripts::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(call_transcripts::Column::RulebookId.eq(rulebook_id))
             .filter(call_transcripts::Column::CallId.eq(&call.id))
             .order_by_asc(call_transcripts::Column::Origin)
             .order_by_asc(call_transcripts::Column::Seq)
             .all(&self.0.read)
             .await?;
         let tools = tool_calls::Entity::find()
-            .filter(tool_calls::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(tool_calls::Column::RulebookId.eq(rulebook_id))
             .filter(tool_calls::Column::CallId.eq(&call.id))
             .order_by_asc(tool_calls::Column::Id)
             .all(&self.0.read)

@@ -17,9 +17,11 @@ use serde_json::{Map, Value, json};
 use super::service::apis;
 use super::state::{AdminState, FromWebhook};
 use crate::clock::Clock;
+use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
 use crate::rulebook::publish::Publisher;
+use crate::store::audit_log::AuditKey;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -39,11 +41,12 @@ fn build() -> Value {
     // The operations describe themselves; what they would work with is not asked for.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
     let current = Current::new(nowhere.clone(), nowhere.clone());
-    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone());
+    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),
     };
+    let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
     let state = AdminState::new(
         nowhere.clone(),
         nowhere,
@@ -52,6 +55,7 @@ fn build() -> Value {
         clock,
         SecretKey::new(&[0; 32]),
         from_webhook,
+        backtests,
     );
     let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();

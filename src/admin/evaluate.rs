@@ -1,6 +1,6 @@
 //! What would this call cost, and why? Nothing is stored.
 //!
-//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant and a revision. Out: the decision with
+//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant, a revision or a change set. Out: the decision with
 //! its trace, as a call would get it.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,16 @@ use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::Found;
 use super::auth::{Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::change_sets;
+use super::explanation::Explanation;
+use super::fails::{Evaluating, Fails};
 use super::state::{AdminState, InRulebook, unloadable};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::current::LoadError;
 
 /// The operation.
@@ -40,8 +43,9 @@ pub struct Question {
 
 /// A decision that was not stored.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Evaluation {
-    /// The revision that decided.
+    /// The revision that decided; of a change set the one that it would become.
     revision: i64,
     /// The instant it was decided for.
     at: DateTime<Utc>,
@@ -49,6 +53,8 @@ pub struct Evaluation {
     extracted: Value,
     /// The decision: service, price with taxes, priority, whom to tell, what to say, and the trace of why.
     decision: Value,
+    /// Every row and its part in it; only where it was asked for.
+    explanation: Option<Explanation>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
@@ -61,25 +67,36 @@ impl EvaluateApi {
         rulebook: InRulebook,
         /// An older revision to decide with; without it the head.
         revision: Query<Option<i64>>,
+        /// A change set to decide with, as if it were published on the head.
+        change_set: Query<Option<Uuid>>,
+        /// With every row's part in it: what it did to the money, or the first term that failed.
+        explain: Query<Option<bool>>,
         body: Body<Question>,
-    ) -> Result<Found<Evaluation>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let rulebook = match revision.0 {
-            None => loaded.rulebook,
-            Some(number) => self
-                .0
-                .current
-                .at(loaded.rulebook_id, number)
-                .await
-                .map_err(|error| match error {
+    ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let (rulebook_id, head) = (standing.rulebook_id, standing.revision);
+        let book = match (revision.0, change_set.0) {
+            (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
+            (None, Some(id)) => change_sets::candidate(&self.0, rulebook_id, id).await?,
+            (Some(number), None) => {
+                let found = self.0.current.at(rulebook_id, number).await;
+                found.map_err(|error| match error {
                     LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
                     error => unloadable(error),
-                })?,
+                })?
+            }
+            (Some(_), Some(_)) => {
+                let detail = "Give either `revision` or `change_set`.";
+                let fault = FieldFault::new("change_set", "contradiction", detail);
+                return Err(Problem::new(Code::InvalidParameter, detail)
+                    .with_errors(vec![fault])
+                    .into());
+            }
         };
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {
             (Some(facts), None) => {
-                let extracted = rulebook.extract_named(&facts, question.said).map_err(|faults| {
+                let extracted = book.extract_named(&facts, question.said).map_err(|faults| {
                     let fault = |(name, text): (String, String)| {
                         FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
                     };
@@ -87,7 +104,7 @@ impl EvaluateApi {
                 })?;
                 (extracted, None)
             }
-            (None, Some(message)) => (self.0.from_webhook.read_message)(&rulebook, &message).ok_or_else(|| {
+            (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
                 Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
             })?,
@@ -98,23 +115,29 @@ impl EvaluateApi {
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
         // A script may take its time, which a handler's thread has not.
+        let explain = explain.0 == Some(true);
         let decide = move || {
-            let decision = rulebook.decide(&extracted, at);
+            let decision = book.decide(&extracted, at);
+            let left_out = explain.then(|| book.explain_decision(&extracted, at, &decision));
             Ok::<_, serde_json::Error>((
-                decision.revision,
                 serde_json::to_value(&extracted)?,
                 serde_json::to_value(&decision)?,
+                decision,
+                left_out,
             ))
         };
-        let decided = self.0.current.pool().run(loaded.rulebook_id, decide).await;
-        let (revision, extracted, decision) = decided
+        let decided = self.0.current.pool().run(rulebook_id, decide).await;
+        let (extracted, whole, decision, left_out) = decided
             .map_err(|busy| Problem::unavailable(&busy, 1))?
             .map_err(|error| Problem::internal(&error))?;
+        let revision = decision.revision;
+        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
         Ok(Found::new(Evaluation {
             revision,
             at,
             extracted,
-            decision,
+            decision: whole,
+            explanation: explanation.transpose()?,
         }))
     }
 }

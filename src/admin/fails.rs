@@ -26,6 +26,16 @@ impl Particular for Usual {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
+/// A write that is done once under its `Idempotency-Key`.
+pub struct OnceWrite;
+
+impl Particular for OnceWrite {
+    const CODES: &'static [(Code, &'static str)] = &[(
+        Code::IdempotencyKeyReused,
+        "Another request was sent under this `Idempotency-Key`.",
+    )];
+}
+
 /// A write to a row that has a version.
 pub struct VersionedWrite;
 
@@ -46,6 +56,66 @@ impl Particular for VersionedWrite {
     ];
 }
 
+/// A step in the life of a change set.
+pub struct ChangeSetWrite;
+
+impl Particular for ChangeSetWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "The state of the change set does not allow it."),
+        (
+            Code::StaleVersion,
+            "The change set, or the row that a change is about, has changed since it was read; read it again.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set, and in a change that of its row.",
+        ),
+    ];
+}
+
+/// A decision, perhaps with a change set.
+pub struct Evaluating;
+
+impl Particular for Evaluating {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "The change set was published or discarded."),
+        (
+            Code::StaleVersion,
+            "Others changed rows of the change set since: `conflicts` shows each as it was and as it stands.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook does not work with the change set; every fault is listed with its place.",
+        ),
+    ];
+}
+
+/// A change set becoming a revision.
+pub struct Publishing;
+
+impl Particular for Publishing {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The state of the change set does not allow it, or it changes nothing.",
+        ),
+        (
+            Code::StaleVersion,
+            "The change set has changed since it was read; or others changed its rows since: `conflicts` shows each as it was \
+             and as it stands.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work with it; every fault is listed with its place, and in `cases` every red case with its \
+             trace.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set that was read.",
+        ),
+    ];
+}
+
 /// A write of settings that are in no revision.
 pub struct AuthWrite;
 
@@ -54,6 +124,19 @@ impl Particular for AuthWrite {
         (
             Code::StaleVersion,
             "The settings or the webhook's secrets have changed since they were read; read them again.",
+        ),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
+/// A write of a rulebook's guard rails.
+pub struct SettingsWrite;
+
+impl Particular for SettingsWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "They have changed since they were read; read them again.",
         ),
         (Code::VersionRequired, "Bring the version that was read."),
     ];
@@ -80,6 +163,27 @@ pub struct PlainWrite;
 
 impl Particular for PlainWrite {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "This conflicts with what is stored.")];
+}
+
+/// A case made of a call.
+pub struct KeptCall;
+
+impl Particular for KeptCall {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "The caller was erased: no facts are left."),
+        (Code::StaleVersion, "A case of this code exists already."),
+        (
+            Code::RuleFault,
+            "The head decides otherwise about this call, or the case would not work; every fault is listed.",
+        ),
+    ];
+}
+
+/// A stored decision looked at again.
+pub struct Again;
+
+impl Particular for Again {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The caller was erased: no facts are left.")];
 }
 
 /// A problem of an operation whose particular errors are `P`.

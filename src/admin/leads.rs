@@ -119,8 +119,8 @@ impl LeadsApi {
         query: ListQuery,
     ) -> Result<Found<Page<Lead>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = leads::Entity::find().filter(leads::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = leads::Entity::find().filter(leads::Column::RulebookId.eq(rulebook_id));
         for (name, column) in [
             ("call_id", leads::Column::CallId),
             ("priority", leads::Column::Priority),
@@ -151,10 +151,8 @@ impl LeadsApi {
         /// The lead's id.
         id: Path<Uuid>,
     ) -> Result<Found<Lead>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let found = leads::Entity::find_by_id((loaded.rulebook_id, id.0))
-            .one(&self.0.read)
-            .await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let found = leads::Entity::find_by_id((rulebook_id, id.0)).one(&self.0.read).await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
         Ok(Found::new(view(&key, row)))
     }

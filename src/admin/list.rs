@@ -105,6 +105,13 @@ fn wrong(name: &str, code: &str, detail: String) -> Problem {
 }
 
 impl ListQuery {
+    /// The same without parameters of the operation itself.
+    #[must_use]
+    pub fn besides(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
+    }
+
     /// Reads it as the list's spec says.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! People change the rules: the admin API, its document and Swagger UI.
 //!
 //! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] says who may; [`body`], [`versions`] and
-//! [`list`] read requests; [`rule_rows`] is the one set of operations that all kinds of rule rows share, and
+//! [`list`] read requests; [`idempotency`] does once what is sent twice; [`rule_rows`] is the one set of operations that all kinds of rule rows share, and
 //! [`resources`] names them; the other files are one resource each; [`document`] turns what poem-openapi knows into
 //! the published document.
 //!
@@ -13,28 +13,39 @@ pub mod answer;
 mod api_keys;
 mod audit_log;
 pub mod auth;
+mod backtests;
 pub mod body;
+mod calendar_days;
+mod call_cases;
 mod calls;
+mod change_sets;
 mod decisions;
 mod docs_page;
 mod docs_scripting;
 pub mod document;
 mod evaluate;
+mod explanation;
+mod export;
 pub mod fails;
+mod guard_rails;
+pub mod idempotency;
 pub mod keys;
 mod last_use;
 mod leads;
+mod lint;
 pub mod list;
 mod masking;
 mod notices;
 pub mod publishing;
 pub mod resources;
 mod revisions;
+mod rule_hits;
 pub mod rule_rows;
 mod rulebooks;
 mod script_quarantines;
 mod scripts;
 mod secrets;
+mod seen;
 mod service;
 mod sms_messages;
 mod state;

@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde_json::Value;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::state::{AdminState, unloadable};
@@ -11,7 +14,8 @@ use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Fault;
 use crate::rulebook::cases::{CaseResult, Mismatch};
-use crate::rulebook::change_set::{ChangeSet, Edit, Expected};
+use crate::rulebook::change_set::{ChangeSet, Conflict, Edit, Expected};
+use crate::rulebook::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError};
 use crate::rulebook::publish::{Author, PublishError, Published};
 use crate::rulebook::rows::Resource;
 
@@ -33,7 +37,7 @@ pub async fn publish(
         comment,
     };
     let task = tokio::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
-    finished(task.await, &about)
+    finished(state, rulebook_id, task.await, &about).await
 }
 
 /// Rolls back to an older revision.
@@ -49,36 +53,19 @@ pub async fn roll_back(
 ) -> Result<Published, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let task = tokio::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author).await });
-    finished(task.await, &About::default())
+    finished(state, rulebook_id, task.await, &About::default()).await
 }
 
 /// The row an edit is about, and what it expected: a fault in that row is told by its place in the body.
 #[derive(Default)]
 pub struct About {
     row: Option<(Resource, String)>,
-    expected: Option<i64>,
 }
 
 impl About {
     fn of(edit: &Edit) -> Self {
-        let (Edit::Put {
-            resource,
-            code,
-            expected,
-            ..
-        }
-        | Edit::Delete {
-            resource,
-            code,
-            expected,
-        }) = edit;
-        let expected = match expected {
-            Expected::Version(version) => Some(*version),
-            Expected::Absent | Expected::Any => None,
-        };
         Self {
-            row: Some((*resource, code.clone())),
-            expected,
+            row: Some((edit.resource(), edit.code().to_owned())),
         }
     }
 }
@@ -87,13 +74,39 @@ impl About {
 ///
 /// # Errors
 /// What the publisher refused, or 500 when its task failed.
-pub fn finished(
-    outcome: Result<Result<Published, PublishError>, tokio::task::JoinError>,
+pub async fn finished<T>(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    outcome: Result<Result<T, PublishError>, JoinError>,
     about: &About,
-) -> Result<Published, Problem> {
-    outcome
-        .map_err(|error| Problem::internal(&error))?
-        .map_err(|error| problem(error, about))
+) -> Result<T, Problem> {
+    match outcome.map_err(|error| Problem::internal(&error))? {
+        Ok(done) => Ok(done),
+        Err(error) => Err(refused(state, rulebook_id, error, about).await),
+    }
+}
+
+/// What the publisher refused, with the rows that moved and the cases that are red.
+async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, about: &About) -> Problem {
+    let told = match state.publisher.refusal(rulebook_id, &error).await {
+        Ok(told) => told,
+        Err(error) => return problem(error, about),
+    };
+    let refused = problem(error, about);
+    match told {
+        Some(told) => refused
+            .with_conflicts(as_json(&told.conflicts))
+            .with_cases(as_json(&told.cases)),
+        None => refused,
+    }
+}
+
+/// Things as JSON, each an object of texts, numbers and lists.
+pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
+    things
+        .iter()
+        .filter_map(|thing| serde_json::to_value(thing).ok())
+        .collect()
 }
 
 /// A row, in words.
@@ -102,29 +115,23 @@ pub fn named(resource: Resource, code: &str) -> String {
     format!("row `{}/{code}`", resource.path())
 }
 
-fn problem(error: PublishError, about: &About) -> Problem {
+/// What the publisher refused, as a problem.
+#[must_use]
+pub fn problem(error: PublishError, about: &About) -> Problem {
     match error {
         PublishError::UnknownRulebook => Problem::not_found("such rulebook"),
-        PublishError::Stale {
-            resource,
-            code,
-            current,
-        } => versions::stale(&named(resource, &code), about.expected.unwrap_or_default(), current),
-        PublishError::Missing { resource, code } => match about.expected {
-            Some(version) => versions::stale(&named(resource, &code), version, None),
-            None => Problem::not_found(named(resource, &code)),
+        PublishError::Conflicts(conflicts) => match (conflicts.as_slice(), &about.row) {
+            ([one], Some(_)) => conflict(one),
+            (many, _) => {
+                let errors = many.iter().map(|one| {
+                    let place = format!("{}/{}", one.resource.path(), one.code);
+                    FieldFault::new(place, "stale", conflict(one).detail())
+                });
+                let detail = "Rows were changed since these changes were made; `conflicts` shows each as it was then and as it \
+                              stands. Make those changes again on what stands.";
+                Problem::new(Code::StaleVersion, detail).with_errors(errors.collect())
+            }
         },
-        PublishError::Exists {
-            resource,
-            code,
-            version,
-        } => Problem::new(
-            Code::StaleVersion,
-            format!(
-                "The {} was made by somebody else in the meantime, at version {version}.",
-                named(resource, &code)
-            ),
-        ),
         PublishError::Faults(faults) => {
             let errors: Vec<_> = faults.iter().map(|fault| field_fault(fault, about)).collect();
             let detail = match errors.as_slice() {
@@ -145,13 +152,56 @@ fn problem(error: PublishError, about: &About) -> Problem {
         error @ PublishError::Contended => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
+        PublishError::Set(error) => set_problem(&error),
         PublishError::Load(error) => unloadable(error),
         PublishError::Database(error) => error.into(),
     }
 }
 
+/// A row that is not as an edit expects.
+fn conflict(conflict: &Conflict) -> Problem {
+    let what = named(conflict.resource, &conflict.code);
+    match (conflict.expected, conflict.current) {
+        (Expected::Version(version), current) => versions::stale(&what, version, current),
+        (_, Some(version)) => Problem::new(
+            Code::StaleVersion,
+            format!("The {what} was made by somebody else in the meantime, at version {version}."),
+        ),
+        (_, None) => Problem::not_found(what),
+    }
+}
+
+/// What a stored change set cannot do.
+fn set_problem(error: &SetError) -> Problem {
+    match error {
+        SetError::Unknown => Problem::not_found("such change set"),
+        SetError::NoChange(number) => Problem::not_found(format!("change {number}")),
+        SetError::Stale { expected, current } => versions::stale("change set", *expected, Some(*current)),
+        SetError::State { state } => {
+            let advice = match state.as_str() {
+                "scheduled" => "cancel its schedule first",
+                "waiting" => "it waits for a second person",
+                _ => "open another one",
+            };
+            Problem::new(Code::Conflict, format!("The change set is {state}: {advice}."))
+        }
+        SetError::Empty => Problem::new(Code::Conflict, "The change set holds no changes: add one first."),
+        SetError::NoEffect => {
+            let detail = "The change set changes nothing: the rulebook stands already as it would make it.";
+            Problem::new(Code::Conflict, detail)
+        }
+        SetError::TooLarge { changes, bytes } => {
+            let detail = format!(
+                "A change set holds at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; this would make it \
+                 {changes} changes of {bytes} bytes."
+            );
+            Problem::new(Code::PayloadTooLarge, detail)
+        }
+    }
+}
+
 /// In the row being written, the place is a field of the body; elsewhere it is the other row's.
-fn field_fault(fault: &Fault, about: &About) -> FieldFault {
+pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
     let own = about
         .row
         .as_ref()
@@ -185,8 +235,11 @@ fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
             ),
             "case_failed",
             format!(
-                "The case `{}` expects {} at `{place}` and got {}.",
-                case.code, mismatch.expected, mismatch.got
+                "The case `{}` expects {} at `{place}` and got {}. The trace: {}.",
+                case.code,
+                mismatch.expected,
+                mismatch.got,
+                case.because().join("; ")
             ),
         )
     };

@@ -1,28 +1,50 @@
-//! Revisions: the states a rulebook has had, and the way back to one of them.
+//! Revisions: the states a rulebook has had, what changed between them, and the way back to one of them.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, ResponseContent};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::answer::{Found, Page};
+use super::answer::{Found, Json, Page};
 use super::auth::{Editor, Key, Viewer};
+use super::export::{self, Accept, Tar, Text};
 use super::fails::{Fails, RulebookWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing;
 use super::rule_rows::checked_comment;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::Problem;
+use crate::rulebook::current::Loaded;
+use crate::rulebook::diff::{self, RowDiff};
 use crate::store::{page, revisions};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-number", "number"],
-    filters: &[Filter {
-        name: "kind",
-        kind: Kind::Choice(&["publish", "roll_back", "import"]),
-        doc: "How it came about.",
-    }],
+    filters: &[
+        Filter {
+            name: "kind",
+            kind: Kind::Choice(&["publish", "roll_back", "import"]),
+            doc: "How it came about.",
+        },
+        Filter {
+            name: "author",
+            kind: Kind::Text,
+            doc: "The name of the key that published it.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "Published at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "Published before this instant.",
+        },
+    ],
 };
 
 /// The operations.
@@ -55,6 +77,74 @@ pub struct RolledBack {
     equals: i64,
 }
 
+impl Revision {
+    fn of(row: revisions::Model) -> Self {
+        Self {
+            number: row.number,
+            kind: row.kind,
+            equals: row.equals,
+            author: row.author,
+            comment: row.comment,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// What is different between two revisions.
+#[derive(Debug, Object)]
+pub struct RevisionDiff {
+    /// The revision that is compared; 0 is before the first.
+    from: i64,
+    /// The revision it is compared with.
+    to: i64,
+    /// Every row that is not the same, in the order in which a decision meets the resources, then by code.
+    rows: Vec<RowDiff>,
+}
+
+/// How a difference is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum DiffFormat {
+    /// For programs.
+    Json,
+    /// For people, as `git diff` does.
+    Text,
+}
+
+/// A difference as it was asked for.
+#[derive(ResponseContent)]
+pub enum DiffContent {
+    /// For programs.
+    Json(Json<RevisionDiff>),
+    /// For people.
+    Text(Text),
+}
+
+/// A difference.
+#[derive(ApiResponse)]
+pub enum DiffFound {
+    /// What is different.
+    #[oai(status = 200)]
+    Found(DiffContent),
+}
+
+/// A revision as files.
+#[derive(ApiResponse)]
+pub enum Exported {
+    /// The archive.
+    #[oai(status = 200)]
+    Found(Tar, #[oai(header = "Content-Disposition")] String),
+}
+
+/// The revision that a path or a parameter names.
+fn number_of(text: &str, loaded: &Loaded) -> Result<i64, Problem> {
+    if text == "head" {
+        return Ok(loaded.rulebook.revision());
+    }
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| Problem::not_found(format!("revision `{}`", shortened(text))))
+}
+
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/revisions")]
 impl RevisionsApi {
     /// List the revisions
@@ -66,10 +156,19 @@ impl RevisionsApi {
         query: ListQuery,
     ) -> Result<Found<Page<Revision>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = revisions::Entity::find().filter(revisions::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = revisions::Entity::find().filter(revisions::Column::RulebookId.eq(rulebook_id));
         if let Some(kind) = listing.text("kind") {
             select = select.filter(revisions::Column::Kind.eq(kind));
+        }
+        if let Some(author) = listing.text("author") {
+            select = select.filter(revisions::Column::Author.eq(author));
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(revisions::Column::CreatedAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(revisions::Column::CreatedAt.lt(until));
         }
         let (by, id) = (revisions::Column::Number, revisions::Column::Number);
         let sorting = page::Sorting {
@@ -86,15 +185,95 @@ impl RevisionsApi {
         Ok(Found::new(listing.page(
             rows,
             |row| (row.number.into(), String::new()),
-            |row| Revision {
-                number: row.number,
-                kind: row.kind,
-                equals: row.equals,
-                author: row.author,
-                comment: row.comment,
-                created_at: row.created_at,
-            },
+            Revision::of,
         )))
+    }
+
+    /// Read a revision
+    #[oai(path = "/:number", method = "get")]
+    async fn get_revision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Its number, or `head`.
+        number: Path<String>,
+    ) -> Result<Found<Revision>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &loaded)?;
+        let found = revisions::Entity::find_by_id((loaded.rulebook_id, number))
+            .one(self.0.latest())
+            .await?;
+        let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
+        Ok(Found::new(Revision::of(found)))
+    }
+
+    /// Compare a revision
+    ///
+    /// Without `to`, what the revision changed: it is compared with the one before. With `to`, what is different in that
+    /// revision, whichever is the older. As JSON, or as a text to read, with `format=text` or `Accept: text/plain`.
+    #[oai(path = "/:number/diff", method = "get")]
+    async fn diff_revision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Its number, or `head`.
+        number: Path<String>,
+        /// The revision to compare it with: a number, or `head`.
+        to: Query<Option<String>>,
+        /// How to tell the difference.
+        format: Query<Option<DiffFormat>>,
+        accept: Accept,
+    ) -> Result<DiffFound, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &loaded)?;
+        let (from, to) = match to.0 {
+            Some(to) => (number, number_of(&to, &loaded)?),
+            None => (number - 1, number),
+        };
+        let before = match from {
+            0 => Arc::default(),
+            from => self.0.rows(loaded.rulebook_id, from).await?,
+        };
+        let after = self.0.rows(loaded.rulebook_id, to).await?;
+        let as_text = format
+            .0
+            .map_or(accept.prefers("text/plain"), |format| format == DiffFormat::Text);
+        // Thousands of rows take a while to compare, which a handler's thread has not.
+        let task = tokio::task::spawn_blocking(move || {
+            let rows = diff::diff(&before, &after);
+            if as_text {
+                DiffContent::Text(Text(diff::text(&rows)))
+            } else {
+                DiffContent::Json(Json(RevisionDiff { from, to, rows }))
+            }
+        });
+        Ok(DiffFound::Found(task.await.map_err(|error| Problem::internal(&error))?))
+    }
+
+    /// Export a revision as files
+    ///
+    /// A tar archive of the folder that `ringbook rules import` reads: a TOML file per resource and a Rhai file per
+    /// script. The same revision is always the same bytes.
+    #[oai(path = "/:number/export", method = "get")]
+    async fn export_revision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Its number, or `head`.
+        number: Path<String>,
+    ) -> Result<Exported, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &loaded)?;
+        let rows = self.0.rows(loaded.rulebook_id, number).await?;
+        let name = format!("{}-{number}", rulebook.0);
+        let task = tokio::task::spawn_blocking({
+            let name = name.clone();
+            move || export::archive(&rows, &name)
+        });
+        let bytes = task.await.map_err(|error| Problem::internal(&error))?;
+        let bytes = bytes.map_err(|error| Problem::internal(&error))?;
+        let disposition = format!("attachment; filename=\"{name}.tar\"");
+        Ok(Exported::Found(Tar(bytes), disposition))
     }
 
     /// Roll back to a revision
@@ -110,12 +289,12 @@ impl RevisionsApi {
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
     ) -> Result<Found<RolledBack>, Fails<RulebookWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         if number.0 < 1 {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
         }
         let comment = checked_comment(comment.0)?;
-        let published = publishing::roll_back(&self.0, loaded.rulebook_id, number.0, comment, key.author()).await?;
+        let published = publishing::roll_back(&self.0, rulebook_id, number.0, comment, key.author()).await?;
         Ok(Found::new(RolledBack {
             revision: published.revision,
             equals: number.0,

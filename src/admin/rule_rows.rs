@@ -9,6 +9,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::Type;
 use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::{Found, FoundRow, Gone, Page, PutRow, Versioned, etag};
 use super::auth::{Editor, Key, Viewer};
@@ -16,14 +17,14 @@ use super::body::{self, RowBody, RowPatch};
 use super::fails::{Fails, Usual, VersionedWrite};
 use super::list::{ListQuery, ListSpec};
 use super::publishing::{self, named};
+use super::seen::Seen;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::Edit;
 use crate::rulebook::check::is_rulebook_code;
-use crate::rulebook::current::Loaded;
 use crate::rulebook::publish::Published;
-use crate::rulebook::rows::{Row, Stored};
+use crate::rulebook::rows::{Row, RowSet, Stored};
 
 /// A kind of row with operations of its own.
 pub trait AdminRow: Row + Type {
@@ -64,13 +65,16 @@ impl<R: AdminRow> RowsApi<R> {
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
+        /// An older revision to read; without it the head.
+        revision: Query<Option<i64>>,
+        /// Reads the rows as they would be with this change set; `version` is then that of the row as it stands, 0 when it
+        /// is new.
+        change_set: Query<Option<Uuid>>,
         query: ListQuery,
     ) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
-        let listing = query.read(&R::LIST)?;
-        let loaded = self.state.open(&key, &rulebook.0).await?;
-        let rows = R::table(loaded.rulebook.rows())
-            .values()
-            .map(|stored| Versioned::of(stored.as_ref()));
+        let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
+        let rows = seen.all::<R>();
         let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
             let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
             (row.value()[listing.sort].clone(), code, row)
@@ -86,13 +90,15 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
+        /// An older revision to read; without it the head.
+        revision: Query<Option<i64>>,
+        /// Reads the row as it would be with this change set; `version` is then that of the row as it stands, 0 when it is
+        /// new.
+        change_set: Query<Option<Uuid>>,
     ) -> Result<FoundRow<Versioned<R>>, Fails<Usual>> {
-        let loaded = self.state.open(&key, &rulebook.0).await?;
-        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        Ok(FoundRow::Found(
-            super::answer::Json(Versioned::of(stored)),
-            etag(stored.version),
-        ))
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
+        let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        Ok(FoundRow::Found(super::answer::Json(row), etag(version)))
     }
 
     /// Put
@@ -114,7 +120,7 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowBody<R>,
     ) -> Result<PutRow<Versioned<R>>, Fails<VersionedWrite>> {
-        let loaded = self.state.open(&key, &rulebook.0).await?;
+        let standing = self.state.standing(&key, &rulebook.0).await?;
         let row = with_code(body.row, &code.0)?;
         let row = canonical::<R>(row)?;
         let said = Precondition {
@@ -123,11 +129,13 @@ impl<R: AdminRow> RowsApi<R> {
             if_none_match: if_none_match.0,
         };
         let comment = checked_comment(comment.0)?;
-        let current = find::<R>(&loaded, &code.0).map(|stored| stored.version);
+        let current = find::<R>(standing.rows(), &code.0).map(|stored| stored.version);
         if current.is_none() {
             check_code(&code.0)?;
         }
-        let stored = self.write(&key, &loaded, &code.0, row, &said, current, comment).await?;
+        let stored = self
+            .write(&key, standing.rulebook_id, &code.0, row, &said, current, comment)
+            .await?;
         let answer = (
             super::answer::Json(Versioned::of(stored.as_ref())),
             etag(stored.version),
@@ -153,8 +161,8 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowPatch<R>,
     ) -> Result<FoundRow<Versioned<R>>, Fails<VersionedWrite>> {
-        let loaded = self.state.open(&key, &rulebook.0).await?;
-        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
         body::merge(&mut row, Value::Object(body.patch));
         let row = canonical::<R>(with_code(row, &code.0)?)?;
@@ -165,7 +173,15 @@ impl<R: AdminRow> RowsApi<R> {
         };
         let comment = checked_comment(comment.0)?;
         let stored = self
-            .write(&key, &loaded, &code.0, row, &said, Some(stored.version), comment)
+            .write(
+                &key,
+                standing.rulebook_id,
+                &code.0,
+                row,
+                &said,
+                Some(stored.version),
+                comment,
+            )
             .await?;
         Ok(FoundRow::Found(
             super::answer::Json(Versioned::of(stored.as_ref())),
@@ -189,8 +205,8 @@ impl<R: AdminRow> RowsApi<R> {
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
     ) -> Result<Gone, Fails<VersionedWrite>> {
-        let loaded = self.state.open(&key, &rulebook.0).await?;
-        let stored = find::<R>(&loaded, &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let said = Precondition {
             body: version.0,
             if_match: if_match.0,
@@ -203,7 +219,7 @@ impl<R: AdminRow> RowsApi<R> {
             expected,
         };
         let comment = checked_comment(comment.0)?;
-        publishing::publish(&self.state, loaded.rulebook_id, edit, comment, key.author()).await?;
+        publishing::publish(&self.state, standing.rulebook_id, edit, comment, key.author()).await?;
         Ok(Gone::Gone)
     }
 }
@@ -213,14 +229,14 @@ impl<R: AdminRow> RowsApi<R> {
     async fn write(
         &self,
         caller: &super::auth::Caller,
-        loaded: &Loaded,
+        rulebook_id: Uuid,
         code: &str,
         row: Value,
         said: &Precondition,
         current: Option<i64>,
         comment: String,
     ) -> Result<Arc<Stored<R>>, Problem> {
-        let written = write(&self.state, caller, loaded, code, row, said, current, comment).await?;
+        let written = write(&self.state, caller, rulebook_id, code, row, said, current, comment).await?;
         Ok(written.0)
     }
 }
@@ -233,7 +249,7 @@ impl<R: AdminRow> RowsApi<R> {
 pub async fn write<R: Row>(
     state: &AdminState,
     caller: &super::auth::Caller,
-    loaded: &Loaded,
+    rulebook_id: Uuid,
     code: &str,
     row: Value,
     said: &Precondition,
@@ -247,16 +263,18 @@ pub async fn write<R: Row>(
         row,
         expected,
     };
-    let published: Published = publishing::publish(state, loaded.rulebook_id, edit, comment, caller.author()).await?;
+    let published: Published = publishing::publish(state, rulebook_id, edit, comment, caller.author()).await?;
     let row = R::table(published.rulebook.rows()).get(code).cloned();
     Ok((row.ok_or_else(|| missing::<R>(code))?, published.revision))
 }
 
-fn find<'a, R: Row>(loaded: &'a Loaded, code: &str) -> Option<&'a Stored<R>> {
-    R::table(loaded.rulebook.rows()).get(code).map(Arc::as_ref)
+fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
+    R::table(rows).get(code).map(Arc::as_ref)
 }
 
-fn missing<R: Row>(code: &str) -> Problem {
+/// 404: there is no such row.
+#[must_use]
+pub fn missing<R: Row>(code: &str) -> Problem {
     Problem::not_found(named(R::RESOURCE, &shortened(code)))
 }
 

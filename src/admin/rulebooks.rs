@@ -9,6 +9,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
 use super::auth::{Admin, Editor, Key, Viewer};
@@ -20,7 +21,7 @@ use super::rule_rows::{canonical, check_code, checked_comment, with_code, write}
 use super::state::{AdminState, InRulebook};
 use super::versions::Precondition;
 use crate::problem::{Code, FieldFault, Problem};
-use crate::rulebook::current::Loaded;
+use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Row, RowSet, Settings, Stored};
 use crate::store::{page, rulebooks};
 
@@ -145,7 +146,7 @@ impl RulebooksApi {
         let code = new.code.clone();
         let task = tokio::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
-        let published = publishing::finished(outcome, &publishing::About::default())?;
+        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
         Ok(Made::Created(Json(RulebookSummary {
             code: new.code,
             revision: published.revision,
@@ -160,9 +161,9 @@ impl RulebooksApi {
         key: Key<Viewer>,
         rulebook: InRulebook,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let stored = settings(&loaded)?;
-        Ok(answer(stored, loaded.rulebook.revision()))
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let stored = settings(&standing)?;
+        Ok(answer(stored, standing.revision))
     }
 
     /// Replace a rulebook's settings
@@ -178,12 +179,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowBody<Settings>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
         let mut row = body.row;
         if let Value::Object(row) = &mut row {
             row.remove("revision");
         }
-        self.write(&key, &loaded, row, body.version, if_match.0, comment.0)
+        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
             .await
     }
 
@@ -200,12 +201,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowPatch<Settings>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut row = serde_json::to_value(&settings(&loaded)?.row).map_err(|error| Problem::internal(&error))?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let mut row = serde_json::to_value(&settings(&standing)?.row).map_err(|error| Problem::internal(&error))?;
         let mut patch = body.patch;
         patch.remove("revision");
         body::merge(&mut row, Value::Object(patch));
-        self.write(&key, &loaded, row, body.version, if_match.0, comment.0)
+        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
             .await
     }
 }
@@ -214,29 +215,29 @@ impl RulebooksApi {
     async fn write(
         &self,
         caller: &super::auth::Caller,
-        loaded: &Loaded,
+        standing: &Standing,
         row: Value,
         version: Option<i64>,
         if_match: Option<String>,
         comment: Option<String>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
-        let standing = settings(loaded)?;
-        let row = canonical::<Settings>(with_code(row, standing.row.code())?)?;
+        let stands = settings(standing)?;
+        let row = canonical::<Settings>(with_code(row, stands.row.code())?)?;
         let said = Precondition {
             body: version,
             if_match,
             if_none_match: None,
         };
         let comment = checked_comment(comment)?;
-        let code = standing.row.code();
+        let code = stands.row.code();
         let (stored, revision) = write::<Settings>(
             &self.0,
             caller,
-            loaded,
+            standing.rulebook_id,
             code,
             row,
             &said,
-            Some(standing.version),
+            Some(stands.version),
             comment,
         )
         .await?;
@@ -251,8 +252,8 @@ fn answer(stored: &Stored<Settings>, revision: i64) -> FoundRow<Versioned<Settin
     )
 }
 
-fn settings(loaded: &Loaded) -> Result<&Stored<Settings>, Problem> {
-    let row = loaded.rulebook.rows().settings.values().next();
+fn settings(standing: &Standing) -> Result<&Stored<Settings>, Problem> {
+    let row = standing.rows().settings.values().next();
     row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
 }
 

@@ -98,11 +98,12 @@ impl ScriptQuarantinesApi {
         let what = ("release", "script-quarantines", code.as_str());
         let entry = audited(&self.0, &key, rulebook_id, what, before, after);
         let (db, now, released) = (self.0.db.clone(), self.0.clock.now(), code.clone());
+        let audit = self.0.audit.clone();
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             let found = quarantine::release(&tx, rulebook_id, &released, now).await?;
             if found {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await.map(|()| found)
         });

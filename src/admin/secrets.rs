@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::answer::{Found, Gone, Json, Page};
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, OnceWrite, Usual};
+use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
 use crate::problem::{FieldFault, Problem};
@@ -124,8 +125,8 @@ impl SecretsApi {
         query: ListQuery,
     ) -> Result<Found<Page<StoredSecret>>, Fails<Usual>> {
         let listing = query.read(&LIST)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(loaded.rulebook_id));
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(rulebook_id));
         if let Some(purpose) = listing.text("purpose") {
             select = select.filter(secrets::Column::Purpose.eq(purpose));
         }
@@ -156,15 +157,22 @@ impl SecretsApi {
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         body: Body<NewSecret>,
-    ) -> Result<Stored, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+    ) -> Result<Answered<Stored>, Fails<OnceWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
         check(&body.0)?;
         let NewSecret { purpose, value } = body.0;
         let id = self.0.clock.new_id();
-        let sealed = self.0.key.seal(loaded.rulebook_id, id, value.as_bytes());
+        let sealed = self.0.key.seal(rulebook_id, id, value.as_bytes());
         let row = secrets::Model {
-            rulebook_id: loaded.rulebook_id,
+            rulebook_id,
             id,
             purpose: purpose.name().to_owned(),
             sealed: sealed.map_err(|error| Problem::internal(&error))?,
@@ -172,15 +180,23 @@ impl SecretsApi {
             retired_at: None,
         };
         let entry = self.entry(&key, &row, "create");
+        let audit = self.0.audit.clone();
         let (db, stored) = (self.0.db.clone(), row.clone());
+        let answer = Answered::new(Stored::Created(Json(view(row)))).await?;
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
+            if !claim.take(&tx).await? {
+                return tx.rollback().await.map(|()| None);
+            }
             secrets::add(&tx, stored).await?;
-            audit_log::append(&tx, entry).await?;
-            tx.commit().await
+            claim.settle(&tx, &answer).await?;
+            audit_log::append(&tx, &audit, entry).await?;
+            tx.commit().await.map(|()| Some(answer))
         });
-        task.await.map_err(|error| Problem::internal(&error))??;
-        Ok(Stored::Created(Json(view(row))))
+        match task.await.map_err(|error| Problem::internal(&error))?? {
+            Some(answer) => Ok(answer),
+            None => Ok(once.again(&self.0, &key).await?),
+        }
     }
 
     /// Retire a secret
@@ -194,17 +210,18 @@ impl SecretsApi {
         /// The secret's id.
         id: Path<Uuid>,
     ) -> Result<Gone, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let found = secrets::Entity::find_by_id((loaded.rulebook_id, id.0))
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let found = secrets::Entity::find_by_id((rulebook_id, id.0))
             .one(self.0.latest())
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;
         let entry = self.entry(&key, &row, "retire");
+        let audit = self.0.audit.clone();
         let (db, now) = (self.0.db.clone(), self.0.clock.now());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             if secrets::retire(&tx, row.rulebook_id, row.id, now).await? {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await
         });
@@ -215,7 +232,7 @@ impl SecretsApi {
 
 impl SecretsApi {
     /// Who did it and what the secret is for; never the value.
-    fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::Model {
+    fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
         let told = json!({"purpose": secret.purpose});
         let (before, after) = if action == "create" {
             (None, Some(told))
@@ -241,14 +258,14 @@ pub(super) fn audited(
     what: (&str, &str, &str),
     before: Option<Value>,
     after: Option<Value>,
-) -> audit_log::Model {
+) -> audit_log::NewEntry {
     let Author {
         name,
         key_id,
         address,
         request_id,
     } = caller.author();
-    audit_log::Model {
+    audit_log::NewEntry {
         id: state.clock.new_id(),
         at: state.clock.now(),
         actor: name,

@@ -6,16 +6,23 @@ use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
+use super::backtests::BacktestsApi;
+use super::calendar_days::CalendarDaysApi;
+use super::call_cases::CallCasesApi;
 use super::calls::CallsApi;
+use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::docs_scripting;
 use super::document;
 use super::evaluate::EvaluateApi;
+use super::guard_rails::GuardRailsApi;
 use super::leads::LeadsApi;
+use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::resources;
 use super::revisions::RevisionsApi;
+use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
 use super::script_quarantines::ScriptQuarantinesApi;
 use super::scripts::ScriptsApi;
@@ -32,13 +39,28 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     (
         RulebooksApi(state.clone()),
         resources::apis(state),
-        (EvaluateApi(state.clone()), RevisionsApi(state.clone())),
+        (
+            EvaluateApi(state.clone()),
+            ChangeSetsApi(state.clone()),
+            BacktestsApi(state.clone()),
+            CallCasesApi(state.clone()),
+            RevisionsApi(state.clone()),
+        ),
         (
             ScriptsApi(state.clone()),
             ScriptQuarantinesApi(state.clone()),
             VocabularyApi(state.clone()),
         ),
-        (WebhookAuthApi(state.clone()), SecretsApi(state.clone())),
+        (
+            WebhookAuthApi(state.clone()),
+            SecretsApi(state.clone()),
+            GuardRailsApi(state.clone()),
+        ),
+        (
+            LintApi(state.clone()),
+            RuleHitsApi(state.clone()),
+            CalendarDaysApi(state.clone()),
+        ),
         (
             CallsApi(state.clone()),
             DecisionsApi(state.clone()),

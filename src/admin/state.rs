@@ -9,18 +9,21 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
-use crate::rulebook::current::{Current, LoadError, Loaded};
+use crate::rulebook::current::{Current, LoadError, Loaded, Standing};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
+use crate::store::audit_log::AuditKey;
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
 /// message. Handed in, because `admin` and `webhook` do not know each other.
@@ -55,14 +58,19 @@ pub struct AdminState {
     pub sample: Arc<RowSet>,
     /// The key that seals secrets.
     pub key: SecretKey,
+    /// The key of the audit chain.
+    pub audit: AuditKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
+    /// Runs backtests.
+    pub backtests: Backtests,
     pub(super) last_use: LastUse,
 }
 
 impl AdminState {
     /// Puts the parts together: `db` for writes, `read` for lists.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "the parts, each named once")]
     pub fn new(
         db: DatabaseConnection,
         read: DatabaseConnection,
@@ -71,6 +79,7 @@ impl AdminState {
         clock: Clock,
         key: SecretKey,
         from_webhook: FromWebhook,
+        backtests: Backtests,
     ) -> Self {
         Self {
             db,
@@ -79,8 +88,10 @@ impl AdminState {
             current,
             clock,
             sample: Arc::new(sample::rows()),
+            audit: AuditKey::new(&key.of_audit_chain()),
             key,
             from_webhook,
+            backtests,
             last_use: LastUse::default(),
         }
     }
@@ -95,6 +106,58 @@ impl AdminState {
         }
     }
 
+    /// The rows of a revision.
+    ///
+    /// # Errors
+    /// 404 when there is none, 5xx when the database fails.
+    pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, Problem> {
+        self.current
+            .rows(rulebook_id, revision)
+            .await
+            .map_err(|error| match error {
+                LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+                error => unloadable(error),
+            })
+    }
+
+    /// The rows of a rulebook at its head, whether they compile or not, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn standing(&self, caller: &Caller, code: &str) -> Result<Standing, Problem> {
+        let found = self.current.standing(code).await.map_err(unloadable)?;
+        found
+            .filter(|standing| caller.sees(standing.rulebook_id))
+            .ok_or_else(|| no_rulebook(code))
+    }
+
+    /// The id of a rulebook, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 404 when there is none for this caller, 5xx when the database fails.
+    pub async fn find(&self, caller: &Caller, code: &str) -> Result<Uuid, Problem> {
+        let found = self.current.find(code).await?;
+        found
+            .map(|(id, _)| id)
+            .filter(|id| caller.sees(*id))
+            .ok_or_else(|| no_rulebook(code))
+    }
+
+    /// A revision of a rulebook that was opened; without a number its head.
+    ///
+    /// # Errors
+    /// 404 when there is no such revision, 5xx when the database fails.
+    pub async fn at(&self, loaded: &Loaded, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
+        let Some(number) = revision else {
+            return Ok(Arc::clone(&loaded.rulebook));
+        };
+        let found = self.current.at(loaded.rulebook_id, number).await;
+        found.map_err(|error| match error {
+            LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+            error => unloadable(error),
+        })
+    }
+
     /// The head of a rulebook, as far as the caller may see it: another's is not there.
     ///
     /// # Errors
@@ -105,8 +168,12 @@ impl AdminState {
             .await
             .map_err(unloadable)?
             .filter(|loaded| caller.sees(loaded.rulebook_id))
-            .ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))
+            .ok_or_else(|| no_rulebook(code))
     }
+}
+
+fn no_rulebook(code: &str) -> Problem {
+    Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
 /// A rulebook that cannot be loaded is ours to mend, unless only the database is away.

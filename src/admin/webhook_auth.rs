@@ -159,8 +159,8 @@ impl WebhookAuthApi {
         key: Key<Admin>,
         rulebook: InRulebook,
     ) -> Result<FoundRow<WebhookAuth>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = self.row(loaded.rulebook_id).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.row(rulebook_id).await?;
         Ok(answer(
             (self.0.from_webhook.read_auth)(row.webhook_auth)?,
             row.auth_version,
@@ -181,10 +181,10 @@ impl WebhookAuthApi {
         if_match: Header<Option<String>>,
         body: Body<WebhookAuth>,
     ) -> Result<FoundRow<WebhookAuth>, Fails<AuthWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let (auth, version) = taken_apart(body.0.0)?;
         let auth = (self.0.from_webhook.read_auth)(auth)?;
-        let row = self.row(loaded.rulebook_id).await?;
+        let row = self.row(rulebook_id).await?;
         let said = Precondition {
             body: version,
             if_match: if_match.0,
@@ -200,19 +200,20 @@ impl WebhookAuthApi {
             Some(row.webhook_auth),
             Some(auth.clone()),
         );
+        let audit = self.0.audit.clone();
         let (db, new, version) = (self.0.db.clone(), auth.clone(), row.auth_version);
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
             let done = rulebooks::set_webhook_auth(&tx, row.id, version, new).await?;
             if done {
-                audit_log::append(&tx, entry).await?;
+                audit_log::append(&tx, &audit, entry).await?;
             }
             tx.commit().await.map(|()| done)
         });
         if task.await.map_err(|error| Problem::internal(&error))?? {
             return Ok(answer(auth, version + 1));
         }
-        let now = self.row(loaded.rulebook_id).await?.auth_version;
+        let now = self.row(rulebook_id).await?.auth_version;
         Err(stale(&what, version, Some(now)).into())
     }
 }

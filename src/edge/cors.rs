@@ -60,12 +60,13 @@ impl<E: Endpoint> Endpoint for CorsEndpoint<E> {
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.append(header::VARY, HeaderValue::from_static("origin"));
-        let expose = HeaderValue::from_static("x-request-id, etag, retry-after");
+        let expose = HeaderValue::from_static("x-request-id, etag, retry-after, idempotent-replayed");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, expose);
         if preflight {
             let methods = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-            let allowed = HeaderValue::from_static("authorization, content-type, if-match, x-request-id");
+            let allowed =
+                HeaderValue::from_static("authorization, content-type, if-match, idempotency-key, x-request-id");
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }

@@ -22,6 +22,7 @@ pub enum Code {
     PayloadTooLarge,
     UnsupportedMediaType,
     RuleFault,
+    IdempotencyKeyReused,
     VersionRequired,
     RateLimited,
     Internal,
@@ -38,7 +39,7 @@ struct Line {
 
 impl Code {
     /// Every code, in the order of statuses.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -52,6 +53,7 @@ impl Code {
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::RuleFault,
+        Self::IdempotencyKeyReused,
         Self::VersionRequired,
         Self::RateLimited,
         Self::Internal,
@@ -78,6 +80,7 @@ impl Code {
             Self::PayloadTooLarge      => line("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large", false),
             Self::UnsupportedMediaType => line("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "This media type is not taken here", false),
             Self::RuleFault            => line("rule_fault", S::UNPROCESSABLE_ENTITY, "The rulebook would not work with this change", false),
+            Self::IdempotencyKeyReused => line("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, "This key belongs to another request", false),
             Self::VersionRequired      => line("version_required", S::PRECONDITION_REQUIRED, "The version that was read is missing", false),
             Self::RateLimited          => line("rate_limited", S::TOO_MANY_REQUESTS, "Too many requests", true),
             Self::Internal             => line("internal", S::INTERNAL_SERVER_ERROR, "Something went wrong on our side", false),

@@ -18,6 +18,7 @@ use poem::{
     error::ResponseError,
     http::{HeaderValue, StatusCode, header},
 };
+use serde_json::Value;
 
 pub use self::{
     code::Code,
@@ -34,6 +35,14 @@ pub struct Problem {
     retry_after_s: Option<u32>,
     allow: Option<String>,
     errors: Vec<FieldFault>,
+    more: Option<Box<More>>,
+}
+
+/// What few problems have.
+#[derive(Debug, Default)]
+struct More {
+    conflicts: Vec<Value>,
+    cases: Vec<Value>,
 }
 
 impl Problem {
@@ -52,6 +61,7 @@ impl Problem {
             retry_after_s: None,
             allow: None,
             errors: Vec::new(),
+            more: None,
         }
     }
 
@@ -112,6 +122,31 @@ impl Problem {
         self
     }
 
+    /// The same with every place in a body being one below `prefix`.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Self {
+        for fault in &mut self.errors {
+            if fault.pointer.is_empty() || fault.pointer.starts_with('/') {
+                fault.pointer.insert_str(0, prefix);
+            }
+        }
+        self
+    }
+
+    /// The same with the rows that are not as the request expects, each in both of its versions.
+    #[must_use]
+    pub fn with_conflicts(mut self, conflicts: Vec<Value>) -> Self {
+        self.more.get_or_insert_default().conflicts = conflicts;
+        self
+    }
+
+    /// The same with the cases that are red: what they expect, what was decided and why.
+    #[must_use]
+    pub fn with_cases(mut self, cases: Vec<Value>) -> Self {
+        self.more.get_or_insert_default().cases = cases;
+        self
+    }
+
     /// The same with a `Retry-After` header.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
@@ -142,6 +177,18 @@ impl Problem {
     #[must_use]
     pub fn errors(&self) -> &[FieldFault] {
         &self.errors
+    }
+
+    /// The rows that are not as the request expects.
+    #[must_use]
+    pub fn conflicts(&self) -> &[Value] {
+        self.more.as_ref().map_or(&[], |more| &more.conflicts)
+    }
+
+    /// The cases that are red.
+    #[must_use]
+    pub fn cases(&self) -> &[Value] {
+        self.more.as_ref().map_or(&[], |more| &more.cases)
     }
 
     /// An error of poem's own (no such route, a body that does not parse) as a problem.
@@ -235,8 +282,7 @@ mod tests {
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.header(header::RETRY_AFTER), Some("3"));
         assert_eq!(response.content_type(), Some("application/problem+json"));
-        let body: serde_json::Value =
-            serde_json::from_slice(&response.take_body().into_bytes().await.unwrap()).unwrap();
+        let body: Value = serde_json::from_slice(&response.take_body().into_bytes().await.unwrap()).unwrap();
         assert_eq!(body["code"], "rate_limited");
         assert_eq!(body["status"], 429);
         assert_eq!(body["retryable"], true);
@@ -265,7 +311,7 @@ mod tests {
             .into_string()
             .await
             .unwrap();
-        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["errors"][0]["pointer"], "/price/from");
         assert_eq!(body["code"], "invalid_body");
     }

@@ -11,6 +11,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::{ToJSON, Type},
 };
+use serde_json::Value;
 
 use super::Problem;
 use crate::edge::request_id;
@@ -62,6 +63,13 @@ pub struct ProblemBody {
     /// Each fault of the request with its place.
     #[oai(skip_serializing_if_is_empty, default)]
     pub errors: Vec<FieldFault>,
+    /// Rows that are not as the request expects: `resource`, `code`, the version `made_against` and the one that `stands`,
+    /// each with its row.
+    #[oai(skip_serializing_if_is_empty, default)]
+    pub conflicts: Vec<Value>,
+    /// Cases that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
+    #[oai(skip_serializing_if_is_empty, default)]
+    pub cases: Vec<Value>,
 }
 
 impl ProblemBody {
@@ -78,6 +86,8 @@ impl ProblemBody {
             request_id: request_id::current().map(|id| id.to_string()),
             retryable: code.retryable(),
             errors: problem.errors().to_vec(),
+            conflicts: problem.conflicts().to_vec(),
+            cases: problem.cases().to_vec(),
         }
     }
 

@@ -1,11 +1,27 @@
-//! When a business is open: opening hours, evening, weekend and holidays in the rulebook's time zone.
+//! When a business is open: opening hours, evening, weekend, holidays and special days in the rulebook's time zone.
 //!
 //! Comes in: a calendar row. Goes out: a [`Calendar`] that answers for a local time, or every fault of the row.
+//!
+//! All of it goes by the clock on the wall: an hour that a change of the clock leaves out never comes, and one that it
+//! repeats is twice what the row says of it. Hours through midnight belong to the day on which they begin: those of an
+//! eve go on into a holiday, and those of the holiday itself do not begin. A special day has its own hours whatever else
+//! it is; a holiday on which we are open for some hours is still a holiday.
+
+mod day_rule;
+mod days;
+mod holidays;
+mod hours;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Timelike, Weekday};
 
+use self::day_rule::DayRule;
+pub use self::days::Day;
+use self::holidays::{Holidays, Rule};
+use self::hours::{Hours, Span, minutes};
 use super::fault::Fault;
 use super::rows::{self, Resource};
 
@@ -20,56 +36,56 @@ pub const DAYS: [&str; 7] = [
     "sunday",
 ];
 
-/// Minutes since midnight, from and until (not included).
-type Span = (u32, u32);
+/// The most holidays by rule, and the most special days: one for each day of a year.
+const MOST: usize = 366;
 
 /// A compiled calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {
-    open: [Vec<Span>; 7],
+    open: [Hours; 7],
     evening: Span,
     weekend: [bool; 7],
-    holidays: BTreeMap<NaiveDate, String>,
+    holidays: Holidays,
+    /// Dates first, then rules, each in the order of the row.
+    special: Vec<Special>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Special {
+    on: DayRule,
+    name: String,
+    hours: Hours,
 }
 
 impl Calendar {
     /// Compiles a row; faults are added to `faults`.
     pub fn new(row: &rows::Calendar, faults: &mut Vec<Fault>) -> Self {
-        let mut report = |column: String, text: String| {
+        let mut report = |column: String, problem: &'static str, text: String| {
             faults.push(Fault {
                 resource: Resource::Calendars,
                 code: row.code.clone(),
                 column,
                 line: None,
                 position: None,
-                problem: "bad_hours",
+                problem,
                 text,
             });
         };
-        let mut open: [Vec<Span>; 7] = Default::default();
+        let mut open: [Hours; 7] = Default::default();
         for (day, spans) in &row.open {
             let column = format!("open/{day}");
-            let Some(place) = day_number(day) else {
-                report(column, format!("`{day}` is no day: use monday to sunday"));
-                continue;
-            };
-            for span in spans {
-                match span
-                    .split_once('-')
-                    .map(|(from, until)| (minutes(from), minutes(until)))
-                {
-                    Some((Some(from), Some(until))) if from < until => open[place].push((from, until)),
-                    _ => report(column.clone(), format!("\"{span}\" is not like \"08:00-17:00\"")),
-                }
-            }
-            open[place].sort_unstable();
-            if open[place].windows(2).any(|pair| pair[0].1 > pair[1].0) {
-                report(column, "these hours overlap".to_owned());
+            match day_number(day) {
+                Some(place) => open[place] = Hours::read(spans, |text| report(column.clone(), "bad_hours", text)),
+                None => report(column, "bad_hours", no_day(day)),
             }
         }
         let mut time = |column: &str, text: &str| {
             minutes(text).unwrap_or_else(|| {
-                report(column.to_owned(), format!("\"{text}\" is not like \"18:00\""));
+                report(
+                    column.to_owned(),
+                    "bad_hours",
+                    format!("\"{text}\" is not like \"18:00\""),
+                );
                 0
             })
         };
@@ -81,14 +97,27 @@ impl Calendar {
         for day in &row.weekend {
             match day_number(day) {
                 Some(place) => weekend[place] = true,
-                None => report("weekend".to_owned(), format!("`{day}` is no day: use monday to sunday")),
+                None => report("weekend".to_owned(), "bad_hours", no_day(day)),
             }
         }
+        for (column, count) in [
+            ("holiday_rules", row.holiday_rules.len()),
+            ("special_days", row.special_days.len()),
+        ] {
+            if count > MOST {
+                report(column.to_owned(), "too_many", format!("at most {MOST} are possible"));
+            }
+        }
+        let rules = rules(row, &mut report);
+        let special = special(row, &mut report);
+        let by_date: BTreeMap<NaiveDate, String> =
+            row.holidays.iter().map(|day| (day.date, day.name.clone())).collect();
         Self {
             open,
             evening,
             weekend,
-            holidays: row.holidays.iter().map(|day| (day.date, day.name.clone())).collect(),
+            holidays: Holidays::new(by_date, rules, weekend),
+            special,
         }
     }
 
@@ -110,40 +139,59 @@ impl Calendar {
         self.weekend[number(date.weekday())]
     }
 
+    /// The days of the weekend, by name.
+    #[must_use]
+    pub fn weekend_days(&self) -> Vec<&'static str> {
+        let days = DAYS.iter().zip(self.weekend);
+        days.filter(|(_, free)| *free).map(|(day, _)| *day).collect()
+    }
+
     /// The holiday's name, on a holiday.
     #[must_use]
     pub fn holiday(&self, date: NaiveDate) -> Option<&str> {
-        self.holidays.get(&date).map(String::as_str)
+        self.holidays.on(date)
+    }
+
+    /// The special day's name, on one.
+    #[must_use]
+    pub fn special(&self, date: NaiveDate) -> Option<&str> {
+        self.special_on(date).map(|special| special.name.as_str())
     }
 
     /// Whether we are open.
     #[must_use]
     pub fn open(&self, local: NaiveDateTime) -> bool {
-        let now = minute(local);
-        self.hours(local.date())
-            .iter()
-            .any(|(from, until)| (*from..*until).contains(&now))
+        let (date, now) = (local.date(), minute(local));
+        let before = date.pred_opt().and_then(|before| self.hours(before));
+        self.hours(date).is_some_and(|hours| hours.on_the_day(now))
+            || before.is_some_and(|hours| hours.on_the_next(now))
     }
 
-    /// The opening hours of a day, none on a holiday.
-    fn hours(&self, date: NaiveDate) -> &[Span] {
-        if self.holidays.contains_key(&date) {
-            return &[];
-        }
-        &self.open[number(date.weekday())]
+    /// The opening hours that begin on a day; none when none do.
+    fn hours(&self, date: NaiveDate) -> Option<&Hours> {
+        let hours = match self.special_on(date) {
+            Some(special) => &special.hours,
+            None if self.holiday(date).is_some() => return None,
+            None => &self.open[number(date.weekday())],
+        };
+        (!hours.is_empty()).then_some(hours)
     }
 
-    /// The opening hours of a day as text, as `08:00-17:00`; none when closed.
+    fn special_on(&self, date: NaiveDate) -> Option<&Special> {
+        // A rule's day may lie in the year beside the one it is counted from.
+        let year = date.year();
+        let years = [year, year.saturating_sub(1), year.saturating_add(1)];
+        let is_it = |special: &&Special| years.iter().any(|year| special.on.day_in(*year) == Some(date));
+        self.special.iter().find(is_it)
+    }
+
+    /// The opening hours that begin on a day as text, as `08:00-17:00`; none when closed.
     #[must_use]
     pub fn hours_text(&self, date: NaiveDate) -> Vec<String> {
-        let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        let spans = self.hours(date).iter();
-        spans
-            .map(|(from, until)| format!("{}-{}", clock(*from), clock(*until)))
-            .collect()
+        self.hours(date).map(Hours::texts).unwrap_or_default()
     }
 
-    /// The day that is a number of days later, counting only days on which we are open when `working`.
+    /// The day that is a number of days later, counting only days on which we open when `working`.
     #[must_use]
     pub fn days_later(&self, date: NaiveDate, days: u64, working: bool) -> NaiveDate {
         if !working {
@@ -156,12 +204,53 @@ impl Calendar {
                 break;
             }
             day = day.succ_opt().unwrap_or(day);
-            if !self.hours(day).is_empty() {
+            if self.hours(day).is_some() {
                 left -= 1;
             }
         }
         day
     }
+}
+
+/// Takes a fault: its column, its code and a sentence.
+type Report<'a> = dyn FnMut(String, &'static str, String) + 'a;
+
+fn rules(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Rule> {
+    let mut rules = Vec::with_capacity(row.holiday_rules.len());
+    for (place, rule) in row.holiday_rules.iter().take(MOST).enumerate() {
+        match DayRule::read(&rule.on) {
+            Ok(on) => rules.push(Rule {
+                on,
+                name: rule.name.clone(),
+                if_weekend: rule.if_weekend,
+            }),
+            Err(text) => report(format!("holiday_rules/{place}/on"), "bad_day", text),
+        }
+    }
+    rules
+}
+
+fn special(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Special> {
+    let mut days: Vec<Special> = Vec::with_capacity(row.special_days.len());
+    for (place, day) in row.special_days.iter().take(MOST).enumerate() {
+        let column = format!("special_days/{place}/open");
+        let hours = Hours::read(&day.open, |text| report(column.clone(), "bad_hours", text));
+        let column = format!("special_days/{place}/on");
+        match DayRule::read(&day.on) {
+            Ok(on) if days.iter().any(|known| known.on == on) => {
+                let text = format!("\"{}\" is there twice: a day has one set of hours", day.on);
+                report(column, "duplicate", text);
+            }
+            Ok(on) => days.push(Special {
+                on,
+                name: day.name.clone(),
+                hours,
+            }),
+            Err(text) => report(column, "bad_day", text),
+        }
+    }
+    days.sort_by_key(|day| !matches!(day.on, DayRule::Once(_)));
+    days
 }
 
 fn minute(local: NaiveDateTime) -> u32 {
@@ -177,77 +266,7 @@ fn day_number(day: &str) -> Option<usize> {
     DAYS.iter().position(|known| *known == day)
 }
 
-/// `08:30` as minutes since midnight; `24:00` is the end of the day.
-fn minutes(text: &str) -> Option<u32> {
-    let (hours, minutes) = text.trim().split_once(':')?;
-    let two_digits = |part: &str| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten();
-    let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
-    let total = hours * 60 + minutes;
-    (minutes < 60 && total <= 24 * 60).then_some(total)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn calendar() -> Calendar {
-        let row: rows::Calendar = toml::from_str(
-            r#"
-            code = "main"
-            evening_from = "18:00"
-            evening_until = "22:00"
-            weekend = ["saturday", "sunday"]
-            open = { monday = ["08:00-12:00", "13:00-17:00"], tuesday = ["08:00-17:00"] }
-            holidays = [{ date = "2026-12-28", name = "closed" }]
-            "#,
-        )
-        .unwrap();
-        let mut faults = Vec::new();
-        let calendar = Calendar::new(&row, &mut faults);
-        assert_eq!(faults, []);
-        calendar
-    }
-
-    fn local(text: &str) -> NaiveDateTime {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_evening_begins_and_ends_on_the_minute() {
-        let calendar = calendar();
-        let evenings = [
-            "2026-11-23T17:59:59",
-            "2026-11-23T18:00:00",
-            "2026-11-23T21:59:59",
-            "2026-11-23T22:00:00",
-        ]
-        .map(|at| calendar.evening(local(at)));
-        assert_eq!(evenings, [false, true, true, false]);
-    }
-
-    #[test]
-    fn a_holiday_is_closed_all_day() {
-        let calendar = calendar();
-        assert!(calendar.open(local("2026-12-21T09:00:00")));
-        assert!(!calendar.open(local("2026-12-21T12:30:00")));
-        assert!(!calendar.open(local("2026-12-28T09:00:00")));
-        assert_eq!(calendar.holiday("2026-12-28".parse().unwrap()), Some("closed"));
-    }
-
-    #[test]
-    fn working_days_skip_days_on_which_we_are_closed() {
-        let calendar = calendar();
-        let friday = "2026-12-25".parse().unwrap();
-        // Monday the 28th is a holiday, so the next open days are the 29th and the 4th.
-        assert_eq!(calendar.days_later(friday, 2, true), "2027-01-04".parse().unwrap());
-        assert_eq!(calendar.days_later(friday, 2, false), "2026-12-27".parse().unwrap());
-    }
-
-    #[test]
-    fn hours_that_are_none_are_reported() {
-        for text in ["8:00", "25:00", "08:60", "0800", "aa:bb", "24:01", ""] {
-            assert_eq!(minutes(text), None, "{text}");
-        }
-        assert_eq!(minutes("24:00"), Some(1440));
-    }
+fn no_day(day: &str) -> String {
+    let hint = super::vocabulary::did_you_mean(day, DAYS.into_iter());
+    format!("`{day}` is no day: use monday to sunday{hint}")
 }

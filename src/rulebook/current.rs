@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::compile::{self, Rulebook};
 use super::fault::Fault;
 use super::quarantine::Quarantines;
+use super::rows::RowSet;
 use super::script::pool::ScriptPool;
 use crate::store::{revisions, rulebooks, rules};
 use crate::telemetry::metrics;
@@ -22,6 +23,9 @@ const MOST_ROWS: u64 = 200_000;
 /// Of how many rulebooks the head is remembered.
 const MOST_HEADS: u64 = 10_000;
 
+/// How many rows of revisions that are only read stay in memory.
+const MOST_READ_ROWS: u64 = 50_000;
+
 /// A rulebook at its head.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -29,6 +33,54 @@ pub struct Loaded {
     pub rulebook_id: Uuid,
     /// Compiled.
     pub rulebook: Arc<Rulebook>,
+}
+
+/// A revision as far as it can be had.
+#[derive(Debug, Clone)]
+pub enum Base {
+    /// Compiled.
+    Compiled(Arc<Rulebook>),
+    /// Only its rows: they do not compile, which an edit, an import or a roll back can mend.
+    Rows(Arc<RowSet>),
+}
+
+impl Base {
+    /// Its rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        match self {
+            Self::Compiled(rulebook) => rulebook.rows(),
+            Self::Rows(rows) => rows,
+        }
+    }
+
+    /// Compiled, where it compiles.
+    #[must_use]
+    pub const fn compiled(&self) -> Option<&Arc<Rulebook>> {
+        match self {
+            Self::Compiled(rulebook) => Some(rulebook),
+            Self::Rows(_) => None,
+        }
+    }
+}
+
+/// The rows of a rulebook at its head, whether they compile or not.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Which rulebook.
+    pub rulebook_id: Uuid,
+    /// The head.
+    pub revision: i64,
+    /// What stands there.
+    pub base: Base,
+}
+
+impl Standing {
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        self.base.rows()
+    }
 }
 
 /// Why a revision cannot be used.
@@ -62,6 +114,8 @@ pub struct Current {
     read: DatabaseConnection,
     primary: DatabaseConnection,
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
+    /// Older revisions as people look at them page by page: not compiled, and not in the way of those that decide.
+    read_only: Cache<(Uuid, i64), Arc<RowSet>>,
     /// The head that a message last saw: a guess at what the next one will see.
     heads: Cache<Uuid, i64>,
     pool: ScriptPool,
@@ -76,10 +130,15 @@ impl Current {
             .max_capacity(MOST_ROWS)
             .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
             .build();
+        let read_only = Cache::builder()
+            .max_capacity(MOST_READ_ROWS)
+            .weigher(|_, rows: &Arc<RowSet>| u32::try_from(rows.count()).unwrap_or(u32::MAX).max(1))
+            .build();
         Self {
             read,
             primary,
             compiled,
+            read_only,
             heads: Cache::new(MOST_HEADS),
             pool: ScriptPool::default(),
             quarantines: Quarantines::default(),
@@ -117,6 +176,34 @@ impl Current {
     /// # Errors
     /// When its rows cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
+        let Some((rulebook_id, revision)) = self.find(code).await? else {
+            return Ok(None);
+        };
+        let rulebook = self.at(rulebook_id, revision).await?;
+        Ok(Some(Loaded { rulebook_id, rulebook }))
+    }
+
+    /// The rows of the rulebook of this code at its head; `None` when there is none.
+    ///
+    /// # Errors
+    /// When its rows cannot be read.
+    pub async fn standing(&self, code: &str) -> Result<Option<Standing>, LoadError> {
+        let Some((rulebook_id, revision)) = self.find(code).await? else {
+            return Ok(None);
+        };
+        let base = self.base(rulebook_id, revision).await?;
+        Ok(Some(Standing {
+            rulebook_id,
+            revision,
+            base,
+        }))
+    }
+
+    /// The id and the head of the rulebook of this code.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
         // No text in PostgreSQL holds a NUL, and it refuses a question with one.
         if code.contains('\0') {
             return Ok(None);
@@ -125,12 +212,22 @@ impl Current {
             .filter(rulebooks::Column::Code.eq(code))
             .one(&self.read)
             .await?;
-        let Some(found) = found else { return Ok(None) };
-        let rulebook = self.at(found.id, found.head_revision).await?;
-        Ok(Some(Loaded {
-            rulebook_id: found.id,
-            rulebook,
-        }))
+        Ok(found.map(|found| (found.id, found.head_revision)))
+    }
+
+    /// A revision, or only its rows where they do not compile.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read.
+    pub async fn base(&self, rulebook_id: Uuid, revision: i64) -> Result<Base, LoadError> {
+        match self.at(rulebook_id, revision).await {
+            Ok(rulebook) => Ok(Base::Compiled(rulebook)),
+            Err(LoadError::Faults { .. }) => {
+                let rows = self.rows_of(rulebook_id, revision).await?;
+                Ok(Base::Rows(Arc::new(rows)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The rulebook at a revision.
@@ -150,6 +247,24 @@ impl Current {
             .map_err(|error| (*error).clone())
     }
 
+    /// The rows of a revision, to be read: they need not compile, as those of an older program may not.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read.
+    pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, LoadError> {
+        let key = (rulebook_id, revision);
+        if let Some(compiled) = self.compiled.get(&key).await {
+            return Ok(Arc::new(compiled.rows().clone()));
+        }
+        self.read_only
+            .try_get_with(key, async {
+                let rows = self.stored_rows(rulebook_id, revision).await?;
+                rows.map(Arc::new).ok_or(LoadError::Unknown(revision))
+            })
+            .await
+            .map_err(|error: Arc<LoadError>| (*error).clone())
+    }
+
     /// Keeps what was just published, so that the next message need not load it.
     pub async fn keep(&self, rulebook_id: Uuid, rulebook: Arc<Rulebook>) {
         self.compiled.insert((rulebook_id, rulebook.revision()), rulebook).await;
@@ -162,14 +277,7 @@ impl Current {
     }
 
     async fn load(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
-        let rows = match self.rows(&self.read, rulebook_id, revision).await? {
-            Some(rows) => rows,
-            // A replica may lag behind the head that a message read on the primary.
-            None => self
-                .rows(&self.primary, rulebook_id, revision)
-                .await?
-                .ok_or(LoadError::Unknown(revision))?,
-        };
+        let rows = self.rows_of(rulebook_id, revision).await?;
         let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None))
             .await
             .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
@@ -178,23 +286,31 @@ impl Current {
             .map_err(|faults| LoadError::Faults { revision, faults })
     }
 
-    async fn rows(
-        &self,
-        db: &DatabaseConnection,
-        rulebook_id: Uuid,
-        revision: i64,
-    ) -> Result<Option<super::rows::RowSet>, DbErr> {
-        let exists = revisions::Entity::find_by_id((rulebook_id, revision))
-            .select_only()
-            .column(revisions::Column::Number)
-            .into_tuple::<i64>()
-            .one(db)
-            .await?;
-        if exists.is_none() {
-            return Ok(None);
-        }
-        // Rows of a revision never change once it is there, so several statements see one state without a transaction,
-        // whose beginning a client that hangs up could cut short.
-        rules::load(db, rulebook_id, revision).await.map(Some)
+    async fn rows_of(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
+        let rows = self.stored_rows(rulebook_id, revision).await?;
+        rows.ok_or(LoadError::Unknown(revision))
     }
+
+    async fn stored_rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+        match rows_in(&self.read, rulebook_id, revision).await? {
+            Some(rows) => Ok(Some(rows)),
+            // A replica may lag behind the head that a message read on the primary.
+            None => rows_in(&self.primary, rulebook_id, revision).await,
+        }
+    }
+}
+
+async fn rows_in(db: &DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+    let exists = revisions::Entity::find_by_id((rulebook_id, revision))
+        .select_only()
+        .column(revisions::Column::Number)
+        .into_tuple::<i64>()
+        .one(db)
+        .await?;
+    if exists.is_none() {
+        return Ok(None);
+    }
+    // Rows of a revision never change once it is there, so several statements see one state without a transaction,
+    // whose beginning a client that hangs up could cut short.
+    rules::load(db, rulebook_id, revision).await.map(Some)
 }

@@ -3,7 +3,7 @@
 //! In order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, whom to
 //! notify. Each row that took part leaves a step in the trace.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,9 @@ use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule
 use super::say;
 use super::script::{self, Budget, Compiled, Faulted, Run, Skips};
 use super::vocabulary::{self, Env};
+
+/// Scripts to leave out as an earlier decision had to, and what its trace said of each.
+pub type LeftOut = BTreeMap<String, String>;
 
 /// A decision in the making.
 pub(super) struct Deciding<'a> {
@@ -66,7 +69,19 @@ impl Rulebook {
     /// Decides and leaves out some scripts: because they are in quarantine, or because a stored decision did.
     #[must_use]
     pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
-        let mut deciding = Deciding::new(self, extracted, at);
+        self.decide_heard(extracted, derive::listened_to(extracted), at, skips)
+    }
+
+    /// The same where the text that rules listen to ([`derive::listened_to`]) is known already.
+    #[must_use]
+    pub(super) fn decide_heard(
+        &self,
+        extracted: &Extracted,
+        folded: String,
+        at: DateTime<Utc>,
+        skips: Skips,
+    ) -> Decided {
+        let mut deciding = Deciding::heard(self, extracted, folded, at);
         deciding.skips = skips;
         let price = deciding.price();
         let (priority, sla_seconds, rule) = deciding.priority(price.as_ref());
@@ -173,7 +188,10 @@ impl Rulebook {
 impl<'a> Deciding<'a> {
     /// Derives what can be derived before any rule runs.
     pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
-        let folded = derive::listened_to(extracted);
+        Self::heard(book, extracted, derive::listened_to(extracted), at)
+    }
+
+    fn heard(book: &'a Rulebook, extracted: &'a Extracted, folded: String, at: DateTime<Utc>) -> Self {
         let env = book.vocabulary.env(&extracted.facts, book.words.find(&folded));
         let service = book.services.find(&extracted.facts, &env.heard, &book.words);
         let area = book.areas.find(&extracted.facts);

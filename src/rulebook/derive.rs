@@ -18,9 +18,12 @@ use super::words::{WordId, WordList, Words, fold};
 pub const SERVICE_TEXT: &str = "service_text";
 /// The mapped fact with the problem in the caller's words.
 pub const PROBLEM: &str = "problem";
-const POSTAL_CODE: &str = "postal_code";
-const CITY: &str = "city";
-const LANGUAGE: &str = "language";
+/// The mapped fact with the caller's postal code.
+pub const POSTAL_CODE: &str = "postal_code";
+/// The mapped fact with the caller's city.
+pub const CITY: &str = "city";
+/// The mapped fact with the caller's language, where the assistant knows it.
+pub const LANGUAGE: &str = "language";
 
 /// Services by rank, with the ways to name one.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +108,11 @@ impl Areas {
         areas
     }
 
+    /// All areas by rank.
+    pub fn ranked(&self) -> impl Iterator<Item = &Area> {
+        self.ranked.iter().map(|stored| &stored.row)
+    }
+
     /// The area of an address, and how it was found. A postal code that lies in no area leaves it to the city.
     pub fn find(&self, facts: &Facts) -> Option<(&Area, String)> {
         if let Some(Fact::Text(code)) = facts.get(POSTAL_CODE) {
@@ -126,8 +134,16 @@ impl Areas {
     }
 }
 
+impl Areas {
+    /// How much of a postal code matters: the length of the longest prefix of any area.
+    #[must_use]
+    pub const fn longest_prefix(&self) -> usize {
+        self.longest
+    }
+}
+
 /// Letters and digits only, in upper case.
-fn postal(code: &str) -> String {
+pub(super) fn postal(code: &str) -> String {
     let sound = code.chars().filter(char::is_ascii_alphanumeric).take(16);
     sound.map(|c| c.to_ascii_uppercase()).collect()
 }
@@ -194,11 +210,13 @@ pub fn clock(local: NaiveDateTime, calendar: Option<&Calendar>) -> Vec<(&'static
         ("weekday", Fact::Text(day.to_owned())),
     ];
     if let Some(calendar) = calendar {
+        let open = calendar.open(local);
         facts.extend([
             ("evening", Fact::Boolean(calendar.evening(local))),
             ("weekend", Fact::Boolean(calendar.weekend(local.date()))),
             ("holiday", Fact::Boolean(calendar.holiday(local.date()).is_some())),
-            ("after_hours", Fact::Boolean(!calendar.open(local))),
+            ("after_hours", Fact::Boolean(!open)),
+            ("open", Fact::Boolean(open)),
         ]);
     }
     facts

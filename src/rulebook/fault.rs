@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::rows::Resource;
 
 /// One thing wrong with one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The row's kind.
     pub resource: Resource,

@@ -4,8 +4,10 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect.
+//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide
+//! again what was decided before.
 
+pub mod backtest;
 pub mod calendar;
 pub mod cases;
 pub mod change_set;
@@ -19,12 +21,16 @@ pub mod decide;
 mod decide_tests;
 pub mod decision;
 pub mod derive;
+pub mod diff;
 pub mod explain;
 pub mod extract;
 pub mod facts;
 pub mod fault;
 pub mod files;
+pub mod guard;
 pub mod index;
+pub mod kept_case;
+pub mod lint;
 mod lookups;
 pub mod money;
 pub mod parse;
@@ -33,6 +39,7 @@ mod parse_tests;
 pub mod price;
 pub mod publish;
 pub mod quarantine;
+pub mod replay;
 pub mod rows;
 pub mod sample;
 pub mod say;

@@ -1,29 +1,39 @@
 //! A change set becomes a revision: apply, compile, check, run the cases, all outside any transaction; then one short
 //! transaction compares the head and writes rows, revision, audit entries and the new head.
+//!
+//! [`plan`] is everything before the transaction, `write` what the transaction writes, [`sets`] and [`schedule`] the
+//! life of a stored change set, [`refusal`] why something was not published.
+
+pub mod plan;
+pub mod refusal;
+pub mod schedule;
+pub mod sets;
+mod write;
 
 use std::sync::Arc;
 
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::plan::{Draft, Planned};
+use self::plan::{checked, head};
+use self::sets::{Claim, SetError};
 use super::cases::CaseResult;
-use super::change_set::{ChangeSet, apply, brought_back};
-use super::compile::{self, Rulebook};
+use super::change_set::{ChangeSet, Conflict, apply, brought_back};
+use super::compile::Rulebook;
 use super::current::{Current, LoadError};
 use super::fault::Fault;
-use super::rows::{Resource, RowSet};
+use super::rows::RowSet;
 use crate::clock::Clock;
-use crate::store::{self, audit_log, revisions, rulebooks, rules};
+use crate::store::{self, audit_log::AuditKey, rulebooks, rules};
 
 /// How often a publish starts anew because somebody else published meanwhile.
 const MOST_TRIES: u32 = 20;
 
 /// Who publishes.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Author {
     /// The name of the key, or of the command.
     pub name: String,
@@ -56,34 +66,9 @@ pub enum PublishError {
     /// A rulebook of this code exists.
     #[error("a rulebook of this code exists")]
     RulebookExists,
-    /// Somebody changed the row since it was read.
-    #[error("{} {code} is at version {current:?}", resource.path())]
-    Stale {
-        /// The kind of row.
-        resource: Resource,
-        /// Its code.
-        code: String,
-        /// The version that stands; none when the row is gone.
-        current: Option<i64>,
-    },
-    /// The row to change is not there.
-    #[error("no {} {code}", resource.path())]
-    Missing {
-        /// The kind of row.
-        resource: Resource,
-        /// Its code.
-        code: String,
-    },
-    /// A row of this code is there already.
-    #[error("{} {code} exists", resource.path())]
-    Exists {
-        /// The kind of row.
-        resource: Resource,
-        /// Its code.
-        code: String,
-        /// The version that stands.
-        version: i64,
-    },
+    /// Somebody changed rows since they were read, made them or deleted them.
+    #[error("{} rows are not as the edits expect", .0.len())]
+    Conflicts(Vec<Conflict>),
     /// The rows do not compile.
     #[error("{} faults", .0.len())]
     Faults(Vec<Fault>),
@@ -93,6 +78,9 @@ pub enum PublishError {
     /// Too many others publish at once.
     #[error("too many publish at once")]
     Contended,
+    /// A stored change set cannot take this.
+    #[error(transparent)]
+    Set(#[from] SetError),
     /// The state to start from cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -101,19 +89,36 @@ pub enum PublishError {
     Database(#[from] DbErr),
 }
 
+/// What becomes of the head: the columns of a revision that are known before it is made.
+#[derive(Debug, Clone, Copy)]
+struct Step<'a> {
+    kind: &'static str,
+    equals: Option<i64>,
+    comment: &'a str,
+    author: &'a Author,
+    /// The stored change set that is published by it, as it was read.
+    set: Option<Claim>,
+}
+
 /// Makes revisions.
 #[derive(Clone)]
 pub struct Publisher {
     db: DatabaseConnection,
     current: Current,
     clock: Clock,
+    audit_key: AuditKey,
 }
 
 impl Publisher {
     /// Over the primary database.
     #[must_use]
-    pub fn new(db: DatabaseConnection, current: Current, clock: Clock) -> Self {
-        Self { db, current, clock }
+    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, audit_key: AuditKey) -> Self {
+        Self {
+            db,
+            current,
+            clock,
+            audit_key,
+        }
     }
 
     /// Publishes edits; a plain write is a change set of one.
@@ -126,9 +131,15 @@ impl Publisher {
         change: ChangeSet,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let plan = |head: &Rulebook| apply(head.rows(), head.revision() + 1, &change.edits);
-        self.advance(rulebook_id, "publish", None, &change.comment, author, plan)
-            .await
+        let step = Step {
+            kind: "publish",
+            equals: None,
+            comment: &change.comment,
+            author,
+            set: None,
+        };
+        let plan = |base: &RowSet, next| apply(base, next, &change.edits);
+        self.advance(rulebook_id, step, plan).await
     }
 
     /// Publishes a new revision equal to an older one.
@@ -142,13 +153,19 @@ impl Publisher {
         comment: &str,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let old = match self.current.at(rulebook_id, to).await {
+        let old = match self.current.base(rulebook_id, to).await {
             Err(LoadError::Unknown(_)) => return Err(PublishError::UnknownRevision(to)),
             other => other?,
         };
-        let plan = |head: &Rulebook| Ok(brought_back(head.rows(), old.rows(), head.revision() + 1));
-        self.advance(rulebook_id, "roll_back", Some(to), comment, author, plan)
-            .await
+        let step = Step {
+            kind: "roll_back",
+            equals: Some(to),
+            comment,
+            author,
+            set: None,
+        };
+        let plan = |base: &RowSet, next| Ok(brought_back(base, old.rows(), next));
+        self.advance(rulebook_id, step, plan).await
     }
 
     /// Makes the rulebook be exactly these rows.
@@ -162,8 +179,15 @@ impl Publisher {
         comment: &str,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let plan = |head: &Rulebook| Ok(brought_back(head.rows(), &rows, head.revision() + 1));
-        self.advance(rulebook_id, "import", None, comment, author, plan).await
+        let step = Step {
+            kind: "import",
+            equals: None,
+            comment,
+            author,
+            set: None,
+        };
+        let plan = |base: &RowSet, next| Ok(brought_back(base, &rows, next));
+        self.advance(rulebook_id, step, plan).await
     }
 
     /// A new rulebook with these rows as its first revision.
@@ -180,7 +204,6 @@ impl Publisher {
         let next = brought_back(&RowSet::default(), &rows, 1);
         let rulebook = checked(next, 1, None).await?;
         let id = self.clock.new_id();
-        let now = self.clock.now();
         let tx = store::begin(&self.db).await?;
         let row = rulebooks::ActiveModel {
             id: Set(id),
@@ -188,7 +211,7 @@ impl Publisher {
             head_revision: Set(0),
             webhook_auth: Set(webhook_auth),
             auth_version: Set(1),
-            created_at: Set(now),
+            created_at: Set(self.clock.now()),
         };
         let inserted = rulebooks::Entity::insert(row)
             .on_conflict(
@@ -201,45 +224,58 @@ impl Publisher {
         if inserted == 0 {
             return Err(PublishError::RulebookExists);
         }
+        let step = Step {
+            kind: "import",
+            equals: None,
+            comment: "first revision",
+            author,
+            set: None,
+        };
+        self.audit(&tx, author, write::Entry::rulebook_made(id, code)).await?;
         let changes = rules::changes(&RowSet::default(), rulebook.rows());
-        self.write(&tx, id, "import", None, "first revision", author, &changes, 1)
-            .await?;
+        self.write(&tx, id, step, &changes, 1).await?;
         tx.commit().await?;
         self.current.keep(id, Arc::clone(&rulebook)).await;
         Ok((id, Published { revision: 1, rulebook }))
     }
 
-    /// From the head to the next revision, again when somebody else was first.
+    /// From the head to the next revision, again when somebody else was first. Guard rails on what may be published at
+    /// once belong between the check and the transaction: they know the rows before and after.
     async fn advance(
         &self,
         rulebook_id: Uuid,
-        kind: &str,
-        equals: Option<i64>,
-        comment: &str,
-        author: &Author,
-        plan: impl Fn(&Rulebook) -> Result<RowSet, PublishError>,
+        step: Step<'_>,
+        plan: impl Fn(&RowSet, i64) -> Result<RowSet, PublishError>,
     ) -> Result<Published, PublishError> {
         for _ in 0..MOST_TRIES {
             let head = head(&self.db, rulebook_id)
                 .await?
                 .ok_or(PublishError::UnknownRulebook)?;
-            let base = self.current.at(rulebook_id, head).await?;
-            let rows = plan(&base)?;
+            let base = self.current.base(rulebook_id, head).await?;
+            let rows = plan(base.rows(), head + 1)?;
             let changes = rules::changes(base.rows(), &rows);
             if changes.is_empty() {
-                return Ok(Published {
-                    revision: head,
-                    rulebook: base,
-                });
+                if step.set.is_some() {
+                    return Err(SetError::NoEffect.into());
+                }
+                if let Some(standing) = base.compiled() {
+                    return Ok(Published {
+                        revision: head,
+                        rulebook: Arc::clone(standing),
+                    });
+                }
             }
-            let rulebook = checked(rows, head + 1, Some(Arc::clone(&base))).await?;
+            let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
             let tx = store::begin(&self.db).await?;
             if rulebooks::locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
                 continue;
             }
-            self.write(&tx, rulebook_id, kind, equals, comment, author, &changes, head + 1)
-                .await?;
+            // The change set's row before the audit log, as everywhere: the other order could stop two for ever.
+            if let Some(claim) = step.set {
+                self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
+            }
+            self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
             tx.commit().await?;
             self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
             return Ok(Published {
@@ -249,84 +285,4 @@ impl Publisher {
         }
         Err(PublishError::Contended)
     }
-
-    /// The writes of one revision; the caller holds the head.
-    #[expect(clippy::too_many_arguments, reason = "the columns of a revision, each named once")]
-    async fn write(
-        &self,
-        tx: &DatabaseTransaction,
-        rulebook_id: Uuid,
-        kind: &str,
-        equals: Option<i64>,
-        comment: &str,
-        author: &Author,
-        changes: &[rules::RowChange],
-        number: i64,
-    ) -> Result<(), DbErr> {
-        let now = self.clock.now();
-        let revision = revisions::ActiveModel {
-            rulebook_id: Set(rulebook_id),
-            number: Set(number),
-            kind: Set(kind.to_owned()),
-            equals: Set(equals),
-            author: Set(author.name.clone()),
-            comment: Set(comment.to_owned()),
-            created_at: Set(now),
-        };
-        revisions::Entity::insert(revision).exec_without_returning(tx).await?;
-        rules::write(tx, rulebook_id, number, changes).await?;
-        for change in changes {
-            let action = match (&change.before, &change.after) {
-                (None, _) => "create",
-                (_, None) => "delete",
-                _ => "update",
-            };
-            let entry = audit_log::Model {
-                id: self.clock.new_id(),
-                at: now,
-                actor: author.name.clone(),
-                actor_key_id: author.key_id,
-                address: author.address.clone(),
-                request_id: author.request_id.clone(),
-                rulebook_id: Some(rulebook_id),
-                action: action.to_owned(),
-                resource: change.resource.path().to_owned(),
-                code: change.code.clone(),
-                revision: Some(number),
-                before: change.before.clone(),
-                after: change.after.clone(),
-            };
-            audit_log::append(tx, entry).await?;
-        }
-        rulebooks::Entity::update_many()
-            .col_expr(rulebooks::Column::HeadRevision, number.into())
-            .filter(rulebooks::Column::Id.eq(rulebook_id))
-            .exec(tx)
-            .await?;
-        Ok(())
-    }
-}
-
-async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
-    rulebooks::Entity::find_by_id(rulebook_id)
-        .select_only()
-        .column(rulebooks::Column::HeadRevision)
-        .into_tuple::<i64>()
-        .one(db)
-        .await
-}
-
-/// Compiled, and every case green.
-async fn checked(rows: RowSet, revision: i64, base: Option<Arc<Rulebook>>) -> Result<Arc<Rulebook>, PublishError> {
-    tokio::task::spawn_blocking(move || {
-        let rulebook = compile::compile(revision, &rows, base.as_deref()).map_err(PublishError::Faults)?;
-        let failed: Vec<CaseResult> = rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
-        if failed.is_empty() {
-            Ok(Arc::new(rulebook))
-        } else {
-            Err(PublishError::CasesFailed(failed))
-        }
-    })
-    .await
-    .map_err(|error| DbErr::Custom(error.to_string()))?
 }

@@ -9,8 +9,8 @@ mod urgency;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::assistant::*;
 pub use self::facts::*;
@@ -71,6 +71,14 @@ macro_rules! resources {
         #[derive(Debug, Clone, Default, PartialEq)]
         pub struct RowSet { $($(#[$doc])* pub $field: Table<$row>),* }
 
+        impl RowSet {
+            /// How many rows there are.
+            #[must_use]
+            pub fn count(&self) -> usize {
+                [$(self.$field.len()),*].iter().sum()
+            }
+        }
+
         $(impl Row for $row {
             const RESOURCE: Resource = Resource::$variant;
             fn code(&self) -> &str { &self.code }
@@ -122,3 +130,28 @@ resources! {
 }
 
 pub(crate) use with_row;
+
+impl Resource {
+    /// The resource of this name in paths.
+    #[must_use]
+    pub fn named(path: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|resource| resource.path() == path)
+    }
+}
+
+/// By its name in paths.
+impl Serialize for Resource {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.path())
+    }
+}
+
+impl<'de> Deserialize<'de> for Resource {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        Self::named(&name).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|resource| resource.path()).collect();
+            D::Error::custom(format!("`{name}` is no resource; these are: {}", known.join(", ")))
+        })
+    }
+}

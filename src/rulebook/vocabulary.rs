@@ -26,6 +26,7 @@ pub const DERIVED: &[(&str, FactKind)] = &[
     ("after_hours", FactKind::Boolean),
     ("price_from", FactKind::Number),
     ("price_to", FactKind::Number),
+    ("open", FactKind::Boolean),
 ];
 
 /// The slot of a derived fact.
@@ -120,6 +121,18 @@ impl Vocabulary {
         self.names.get(slot).map_or("", |(name, _)| name.as_str())
     }
 
+    /// A fact's type.
+    #[must_use]
+    pub fn kind(&self, slot: Slot) -> Option<FactKind> {
+        self.names.get(slot).map(|(_, kind)| *kind)
+    }
+
+    /// How many facts there are; their slots count from 0.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())
@@ -177,4 +190,14 @@ pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> St
         .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(wrong.chars().count()) / 3)
         .min()
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}
+
+/// What serde says of a name that it does not know, with the nearest of those that it expected.
+#[must_use]
+pub fn hinted(text: &str) -> String {
+    let mut names = text.split('`').skip(1).step_by(2);
+    match names.next() {
+        Some(wrong) if text.starts_with("unknown ") => format!("{text}{}", did_you_mean(wrong, names)),
+        _ => text.to_owned(),
+    }
 }

@@ -116,6 +116,7 @@ impl WordList {
         Ok(Words {
             automaton,
             patterns: self.patterns,
+            ids: self.ids,
         })
     }
 }
@@ -125,6 +126,7 @@ impl WordList {
 pub struct Words {
     automaton: AhoCorasick,
     patterns: Vec<(String, bool)>,
+    ids: HashMap<(String, bool), WordId>,
 }
 
 impl Words {
@@ -135,6 +137,52 @@ impl Words {
         found.map_or_else(String::new, |(text, prefix)| {
             format!("{text}{}", if *prefix { "*" } else { "" })
         })
+    }
+
+    /// The id of a word, if it is one that is listened for.
+    #[must_use]
+    pub fn id(&self, word: &str) -> Option<WordId> {
+        self.ids.get(&pattern(word)?).copied()
+    }
+
+    /// The words that are heard whenever this one is, itself among them.
+    #[must_use]
+    pub fn implied(&self, id: WordId) -> Vec<WordId> {
+        let Some((text, prefix)) = usize::try_from(id).ok().and_then(|id| self.patterns.get(id)) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for hit in self.automaton.find_overlapping_iter(text) {
+            let other = hit.pattern().as_usize();
+            let begins = self.patterns[other].1;
+            // What only begins a word may go on, so that another which ends there must be able to go on too.
+            let ends_with_it = hit.end() == text.len() && *prefix && !begins;
+            if !ends_with_it && stands_alone(text, hit.start(), hit.end(), begins) {
+                found.push(hit.pattern().as_u32());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The words of a folded text that are listened for, each whole, in the order of the text, once each.
+    #[must_use]
+    pub fn spans<'a>(&self, folded: &'a str) -> Vec<&'a str> {
+        let mut spans: Vec<&str> = Vec::new();
+        for hit in self.automaton.find_overlapping_iter(folded) {
+            let prefix = self.patterns[hit.pattern().as_usize()].1;
+            if !stands_alone(folded, hit.start(), hit.end(), prefix) {
+                continue;
+            }
+            let rest = &folded[hit.end()..];
+            let more = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+            let span = &folded[hit.start()..hit.end() + more];
+            if !spans.contains(&span) {
+                spans.push(span);
+            }
+        }
+        spans
     }
 
     /// The ids of the words in a folded text, ascending, once each.

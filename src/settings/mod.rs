@@ -110,17 +110,20 @@ pub enum TwilioFrom {
 pub enum Worker {
     /// Sends the texts.
     Outbox,
+    /// Publishes the change sets whose time has come.
+    Scheduler,
 }
 
 impl Worker {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Outbox];
+    pub const ALL: &'static [Self] = &[Self::Outbox, Self::Scheduler];
 
     /// Its name in RINGBOOK_WORKERS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Outbox => "outbox",
+            Self::Scheduler => "scheduler",
         }
     }
 }

@@ -34,7 +34,7 @@ fn without_anything_set_the_defaults_hold() {
     assert_eq!(settings.database.file(), Some(Path::new("ringbook.db")));
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert!(settings.twilio.is_none() && settings.rate_limit_enabled && !settings.include_stack_trace);
-    assert_eq!(settings.workers, [Worker::Outbox]);
+    assert_eq!(settings.workers, Worker::ALL);
 }
 
 #[test]

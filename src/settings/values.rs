@@ -122,7 +122,7 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
         list => items(list)
             .map(|name| Worker::ALL.iter().copied().find(|worker| worker.name() == name))
             .collect::<Option<_>>()
-            .ok_or_else(|| "all, none, or a list of: outbox".into()),
+            .ok_or_else(|| "all, none, or a list of: outbox, scheduler".into()),
     }
 }
 

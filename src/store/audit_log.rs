@@ -1,6 +1,19 @@
-//! Who changed what, when, from what to what.
+//! Who changed what, when, from what to what: append-only, each entry chained to the one before it.
+//!
+//! In: entries, in the transaction of the change they tell. Out: the same with number and MAC, and the head moved. What
+//! callers said never gets in: of a row that may carry it, an entry holds a digest.
 
+use std::cmp::max;
+
+use chrono::{DurationRound as _, TimeDelta};
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{DatabaseBackend, DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _, Set};
+use serde_json::json;
+
+pub use super::audit_chain::AuditKey;
+use super::audit_chain::{Columns, GENESIS, Head, digest};
+use super::audit_head;
 
 /// A row of `audit_log`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -8,6 +21,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
+    pub seq: i64,
     pub at: DateTimeUtc,
     #[sea_orm(column_type = "Text")]
     pub actor: String,
@@ -28,6 +42,8 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
+    /// None for an entry that was written before there was a chain, until the next start.
+    pub mac: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -35,11 +51,233 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Writes an entry.
-pub async fn append(tx: &sea_orm::DatabaseTransaction, entry: Model) -> Result<(), DbErr> {
-    use sea_orm::IntoActiveModel as _;
-    Entity::insert(entry.into_active_model().reset_all())
+/// An entry to be written; its number and its MAC come with the writing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEntry {
+    /// Its id.
+    pub id: Uuid,
+    /// When.
+    pub at: DateTimeUtc,
+    /// Who: the name of the key, or of the command.
+    pub actor: String,
+    /// With which key.
+    pub actor_key_id: Option<Uuid>,
+    /// From which address.
+    pub address: Option<String>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// Of which rulebook.
+    pub rulebook_id: Option<Uuid>,
+    /// What was done.
+    pub action: String,
+    /// To what kind of thing.
+    pub resource: String,
+    /// To which one.
+    pub code: String,
+    /// The revision that came of it.
+    pub revision: Option<i64>,
+    /// What it was.
+    pub before: Option<Json>,
+    /// What it became.
+    pub after: Option<Json>,
+}
+
+/// Rows that may carry what a caller said: the log keeps a digest of them, so that erasing a caller never breaks it.
+const DIGESTED: [&str; 1] = ["cases"];
+/// Entries written in one statement: a constant, since every number of rows is a statement of its own to prepare.
+const CHUNK: usize = 50;
+
+/// Writes an entry; see [`append_all`].
+pub async fn append(tx: &DatabaseTransaction, key: &AuditKey, entry: NewEntry) -> Result<(), DbErr> {
+    append_all(tx, key, vec![entry]).await
+}
+
+/// Writes entries in order. The last thing a transaction does, since the head of the chain is held from here to its end:
+/// whoever held the head and then waited for another lock would stop everybody.
+pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<NewEntry>) -> Result<(), DbErr> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let mut head = hold_head(tx, key).await?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let row = chained(key, &mut head, entry.into())?;
+        rows.push(row);
+    }
+    for chunk in rows.chunks(CHUNK) {
+        let chunk = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
+        Entity::insert_many(chunk).exec_without_returning(tx).await?;
+    }
+    move_head(tx, key, head).await
+}
+
+/// Begins the chain where there is none: what was written before it gets its MACs, oldest first. Out: how many entries
+/// were taken in, and none when the chain had begun.
+pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Option<u64>, DbErr> {
+    let first = audit_head::Model::sealed(
+        key,
+        Head {
+            seq: 0,
+            mac: GENESIS.to_vec(),
+            broken_since: None,
+        },
+    );
+    let once = OnConflict::column(audit_head::Column::One).do_nothing().to_owned();
+    let begun = audit_head::Entity::insert(first.into_active_model().reset_all())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    if begun == 0 {
+        return Ok(None);
+    }
+    let mut head = Head {
+        seq: 0,
+        mac: GENESIS.to_vec(),
+        broken_since: None,
+    };
+    // A head that was taken away does not come back: entries with a MAC show that there was one.
+    if Entity::find()
+        .filter(Column::Mac.is_not_null())
+        .one(tx)
+        .await?
+        .is_some()
+    {
+        head = unfit(tx, head).await?;
+        move_head(tx, key, head).await?;
+        return Ok(Some(0));
+    }
+    loop {
+        let rows = Entity::find()
+            .filter(Column::Seq.gt(head.seq))
+            .order_by_asc(Column::Seq);
+        let rows = rows.limit(500).all(tx).await?;
+        if rows.is_empty() {
+            break;
+        }
+        for mut row in rows {
+            row.seq = head.seq + 1;
+            let row = chained(key, &mut head, row)?;
+            let mac = ActiveModel {
+                mac: Set(row.mac),
+                ..Default::default()
+            };
+            Entity::update_many()
+                .set(mac)
+                .filter(Column::Id.eq(row.id))
+                .exec(tx)
+                .await?;
+        }
+    }
+    let taken = head.seq.unsigned_abs();
+    move_head(tx, key, head).await?;
+    Ok(Some(taken))
+}
+
+/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
+async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbErr> {
+    let mut query = audit_head::Entity::find_by_id(1);
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        query = query.lock(LockType::Update);
+    }
+    let found = match query.clone().one(tx).await? {
+        Some(found) => found,
+        None => {
+            begin_chain(tx, key).await?;
+            let found = query.one(tx).await?;
+            found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
+        }
+    };
+    // Its own statement: it must see what was committed while this one waited for the lock.
+    let last = last_seq(tx).await?;
+    if found.fits(key) && last == found.seq {
+        return Ok(found.head());
+    }
+    unfit(tx, found.head()).await
+}
+
+/// A head that somebody else wrote, or that is not that of the entries there. Changes go on and are told; that it did not
+/// fit stays in the head, so that the next entry does not write over what was done.
+async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
+    let next = max(last_seq(tx).await?, head.seq).saturating_add(1);
+    tracing::error!(
+        seq = next,
+        "the head of the audit chain does not fit its entries, or RINGBOOK_SECRET_KEY is another than before: run \
+         `ringbook audit verify`"
+    );
+    Ok(Head {
+        seq: next - 1,
+        mac: head.mac,
+        broken_since: Some(head.broken_since.map_or(next, |since| since.min(next))),
+    })
+}
+
+async fn last_seq(tx: &DatabaseTransaction) -> Result<i64, DbErr> {
+    let last = Entity::find().select_only().column_as(Column::Seq.max(), "last");
+    Ok(last.into_tuple::<Option<i64>>().one(tx).await?.flatten().unwrap_or(0))
+}
+
+async fn move_head(tx: &DatabaseTransaction, key: &AuditKey, head: Head) -> Result<(), DbErr> {
+    let row = audit_head::Model::sealed(key, head);
+    audit_head::Entity::update(row.into_active_model().reset_all())
         .exec_without_returning(tx)
         .await?;
     Ok(())
+}
+
+/// The row as the next of the chain, and the head moved to it.
+fn chained(key: &AuditKey, head: &mut Head, mut row: Model) -> Result<Model, DbErr> {
+    row.seq = head.seq + 1;
+    let mac = key.of_entry(&head.mac, &columns(&row));
+    let mac = mac.ok_or_else(|| DbErr::Type("an audit entry holds what is no JSON".to_owned()))?;
+    (head.seq, head.mac) = (row.seq, mac.to_vec());
+    row.mac = Some(mac.to_vec());
+    Ok(row)
+}
+
+fn columns(row: &Model) -> Columns {
+    Columns {
+        seq: row.seq,
+        id: row.id,
+        at: row.at,
+        actor: row.actor.clone(),
+        actor_key_id: row.actor_key_id,
+        address: row.address.clone(),
+        request_id: row.request_id.clone(),
+        rulebook_id: row.rulebook_id,
+        action: row.action.clone(),
+        resource: row.resource.clone(),
+        code: row.code.clone(),
+        revision: row.revision,
+        before: row.before.as_ref().map(ToString::to_string),
+        after: row.after.as_ref().map(ToString::to_string),
+    }
+}
+
+impl From<NewEntry> for Model {
+    fn from(entry: NewEntry) -> Self {
+        let hidden = DIGESTED.contains(&entry.resource.as_str());
+        let kept = |value: Option<Json>| match value {
+            None | Some(Json::Null) => None,
+            Some(value) if hidden => Some(json!({"sha256": digest(&value.to_string())})),
+            Some(value) => Some(value),
+        };
+        Self {
+            id: entry.id,
+            seq: 0,
+            // No database keeps more than microseconds.
+            at: entry.at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(entry.at),
+            actor: entry.actor,
+            actor_key_id: entry.actor_key_id,
+            address: entry.address,
+            request_id: entry.request_id,
+            rulebook_id: entry.rulebook_id,
+            action: entry.action,
+            resource: entry.resource,
+            code: entry.code,
+            revision: entry.revision,
+            before: kept(entry.before),
+            after: kept(entry.after),
+            mac: None,
+        }
+    }
 }

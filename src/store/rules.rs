@@ -1,7 +1,7 @@
 //! Rule rows: each stands in its table since one revision until another. One description of the columns serves
 //! loading a revision and writing a new one.
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SimpleExpr};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Value as Bind};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -85,6 +85,8 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("evening_until", Text),
             ("weekend", Json),
             ("holidays", Json),
+            ("holiday_rules", Json),
+            ("special_days", Json),
         ],
         Resource::Adjustments => &[
             ("names", Json),
@@ -148,44 +150,77 @@ pub async fn load(db: &impl ConnectionTrait, rulebook_id: Uuid, revision: i64) -
     Ok(set)
 }
 
+/// A row as the revision `version` wrote it; none when that revision wrote none of this code.
+///
+/// # Errors
+/// When the database does not answer, or holds a row that is none.
+pub async fn written(
+    db: &impl ConnectionTrait,
+    rulebook_id: Uuid,
+    resource: Resource,
+    code: &str,
+    version: i64,
+) -> Result<Option<Value>, DbErr> {
+    let mut query = select(resource, rulebook_id);
+    query
+        .and_where(Expr::col(Alias::new("code")).eq(code))
+        .and_where(Expr::col(Alias::new("since_revision")).eq(version));
+    let Some(found) = db.query_one(&query).await? else {
+        return Ok(None);
+    };
+    let row = with_row!(resource, R => serde_json::to_value(row::<R>(&found)?.row));
+    row.map(Some).map_err(|error| DbErr::Custom(error.to_string()))
+}
+
 async fn load_table<R: Row>(
     db: &impl ConnectionTrait,
     rulebook_id: Uuid,
     revision: i64,
     set: &mut RowSet,
 ) -> Result<(), DbErr> {
-    let columns = columns(R::RESOURCE);
-    let mut select = Query::select();
-    select
-        .from(Alias::new(R::RESOURCE.table()))
-        .column(Alias::new("code"))
-        .column(Alias::new("since_revision"));
-    for (name, _) in columns {
-        select.column(Alias::new(*name));
-    }
-    select
-        .and_where(Expr::col(Alias::new("rulebook_id")).eq(rulebook_id))
+    let mut query = select(R::RESOURCE, rulebook_id);
+    query
         .and_where(Expr::col(Alias::new("since_revision")).lte(revision))
         .and_where(
             Expr::col(Alias::new("until_revision"))
                 .is_null()
                 .or(Expr::col(Alias::new("until_revision")).gt(revision)),
         );
-    for found in db.query_all(&select).await? {
-        let code: String = found.try_get("", "code")?;
-        let version: i64 = found.try_get("", "since_revision")?;
-        let mut fields = Map::new();
-        fields.insert("code".to_owned(), Value::String(code.clone()));
-        for (name, kind) in columns {
-            if let Some(value) = read(&found, name, *kind)? {
-                fields.insert((*name).to_owned(), value);
-            }
-        }
-        let row: R = serde_json::from_value(Value::Object(fields))
-            .map_err(|error| DbErr::Type(format!("{} {code}: {error}", R::RESOURCE.table())))?;
-        R::table_mut(set).insert(code, Arc::new(Stored { version, row }));
+    for found in db.query_all(&query).await? {
+        let stored = row::<R>(&found)?;
+        R::table_mut(set).insert(stored.row.code().to_owned(), Arc::new(stored));
     }
     Ok(())
+}
+
+fn select(resource: Resource, rulebook_id: Uuid) -> SelectStatement {
+    let mut select = Query::select();
+    select
+        .from(Alias::new(resource.table()))
+        .column(Alias::new("code"))
+        .column(Alias::new("since_revision"));
+    for (name, _) in columns(resource) {
+        select.column(Alias::new(*name));
+    }
+    select.and_where(Expr::col(Alias::new("rulebook_id")).eq(rulebook_id));
+    select
+}
+
+fn row<R: Row>(found: &QueryResult) -> Result<Stored<R>, DbErr> {
+    let code: String = found.try_get("", "code")?;
+    let mut fields = Map::new();
+    fields.insert("code".to_owned(), Value::String(code.clone()));
+    for (name, kind) in columns(R::RESOURCE) {
+        if let Some(value) = read(found, name, *kind)? {
+            fields.insert((*name).to_owned(), value);
+        }
+    }
+    let row: R = serde_json::from_value(Value::Object(fields))
+        .map_err(|error| DbErr::Type(format!("{} {code}: {error}", R::RESOURCE.table())))?;
+    Ok(Stored {
+        version: found.try_get("", "since_revision")?,
+        row,
+    })
 }
 
 fn read(found: &QueryResult, name: &str, kind: Kind) -> Result<Option<Value>, DbErr> {
@@ -321,11 +356,17 @@ mod tests {
     #[test]
     fn every_field_of_every_row_has_a_column_of_the_schema() {
         let schema = include_str!("../../migrations/src/sql/m0001_begin_up.sql");
+        let later = [include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql")];
         for &resource in Resource::ALL {
             let start = schema
                 .find(&format!("CREATE TABLE {} (", resource.table()))
                 .expect("the table is in the schema");
-            let table = &schema[start..start + schema[start..].find("\n);").unwrap()];
+            let mut table = schema[start..start + schema[start..].find("\n);").unwrap()].to_owned();
+            // What later migrations added.
+            let added = format!("ALTER TABLE {} ADD COLUMN ", resource.table());
+            for line in later.iter().flat_map(|sql| sql.lines()) {
+                table.extend(line.strip_prefix(&added).into_iter().flat_map(|column| [", ", column]));
+            }
             for (name, kind) in columns(resource) {
                 let sql = match kind {
                     Kind::Text => "text",

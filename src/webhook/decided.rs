@@ -182,6 +182,7 @@ impl Decided {
             created_at: now,
         };
         intake::insert_decision(tx, new).await?;
+        step.counts(decision);
         for faulted in &self.faulted {
             script_failed(step, tx, faulted).await?;
         }

@@ -16,6 +16,7 @@ mod decode_tests;
 pub mod document;
 pub mod event;
 pub mod facts;
+pub mod hits;
 #[cfg(test)]
 mod hostile_tests;
 pub mod keys;

@@ -105,6 +105,17 @@ fn placeholder(
         "customer" => fact("customer_name"),
         "phone" => fact("customer_phone").or_else(|| fact("caller")),
         "ref" => Some(reference.to_owned()),
+        "slot" => fact("wanted_slot"),
+        "sla" => Some(minutes(decision.sla_seconds)),
         other => fact(other),
+    }
+}
+
+/// Seconds as a technician reads them.
+fn minutes(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
     }
 }

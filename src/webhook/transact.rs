@@ -16,6 +16,7 @@ use super::access::Access;
 use super::answer;
 use super::decided::{self, Ahead, Found, Question};
 use super::event::{Event, Kind, Payload};
+use super::hits::{RuleHits, Took};
 use super::record::{self, Recording};
 use super::requests;
 use super::texts;
@@ -24,6 +25,7 @@ use crate::clock::Clock;
 use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
+use crate::rulebook::decision::Decision;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
@@ -43,6 +45,8 @@ pub struct Intake {
     pub outbox: Outbox,
     /// The time.
     pub clock: Clock,
+    /// How often each row takes part.
+    pub hits: RuleHits,
 }
 
 /// A message to record.
@@ -156,10 +160,13 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
         head: &head,
         event_id: intake.clock.new_id(),
         quarantined: Mutex::default(),
+        took: Mutex::default(),
     };
     let (taken, answer, texted) = step.run(&tx, ahead).await?;
+    let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
     tx.commit().await?;
-    for row in &*step.quarantined.lock().unwrap_or_else(PoisonError::into_inner) {
+    intake.hits.count(rulebook_id, message.received_at, took);
+    for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
         tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");
         intake.current.quarantines().add(row);
     }
@@ -182,6 +189,8 @@ pub(super) struct Step<'a> {
     pub event_id: Uuid,
     /// Scripts that this message sent into quarantine.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
+    /// What took part in the decisions that are kept; counted when they are committed.
+    took: Mutex<Vec<Took>>,
 }
 
 impl Step<'_> {
@@ -311,6 +320,12 @@ impl Step<'_> {
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// Notes the rows that took part in a decision which is kept.
+    pub(super) fn counts(&self, decision: &Decision) {
+        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
+        took.push(Took::part_in(decision));
     }
 
     /// Puts a decision's texts into the outbox; whether there are any.

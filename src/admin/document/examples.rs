@@ -31,6 +31,12 @@ pub fn add(document: &mut Value, sample: &RowSet) {
             parameter(paths, &one, method, "code", &code);
         }
     }
+    if let Some((code, _)) = first::<crate::rulebook::rows::Calendar>(sample) {
+        let days = "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days";
+        for (name, example) in [("code", code.as_str()), ("from", "2026-12-01"), ("until", "2027-12-31")] {
+            parameter(paths, days, "get", name, example);
+        }
+    }
     if let Some((_, mut settings)) = first::<crate::rulebook::rows::Settings>(sample) {
         settings["version"] = 1.into();
         request(paths, "/admin/v1/rulebooks/{rulebook}", "put", settings.clone());
@@ -53,6 +59,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     );
     let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
+    let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/guard-rails", "put", rails);
     let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
     let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
     request(paths, auth, "put", narrowed);
@@ -68,10 +76,29 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "price": {"from": "350.00", "to": "450.00"},
     });
     request(paths, &format!("{scripts}/test"), "post", tried);
+    change_sets(paths, sample);
     if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {
         let question = json!({"facts": case.facts, "said": case.said, "at": case.at});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
     }
+}
+
+fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
+    let all = "/admin/v1/rulebooks/{rulebook}/change-sets";
+    let Some(code) = sample.adjustments.keys().find(|code| code.contains("shore")) else {
+        return;
+    };
+    let raise =
+        json!({"resource": "adjustments", "code": code, "method": "patch", "body": {"amount": "120.00"}, "version": 1});
+    let (comment, change) = ("South Shore to 120", raise.clone());
+    request(paths, all, "post", json!({"comment": comment, "changes": [change]}));
+    request(paths, &format!("{all}/{{id}}/changes"), "post", raise);
+    request(
+        paths,
+        &format!("{all}/{{id}}/publish"),
+        "post",
+        json!({"comment": comment}),
+    );
 }
 
 fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {

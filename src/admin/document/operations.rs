@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, decisions, leads, notices, revisions, rulebooks, scripts, secrets, sms_messages, stats,
-    webhook_events,
+    api_keys, audit_log, backtests, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks,
+    scripts, secrets, sms_messages, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -31,7 +31,15 @@ pub fn tags() -> Value {
             "Scripts that failed again and again and are left out for a while.",
         ),
         ("vocabulary", "What conditions and scripts may name."),
+        (
+            "change-sets",
+            "Edits that are looked at together before they are live, published at once or at a time.",
+        ),
+        ("lint", "Rules that cannot be meant."),
+        ("rule-hits", "How often each row took part in what was decided."),
+        ("unmatched-calls", "Callers whom no row was for."),
         ("revisions", "The states a rulebook has had, and the way back."),
+        ("backtests", "What a change would have done to the calls that were."),
         (
             "webhook-auth",
             "How Vapi proves that a message is its own: which schemes, how old at most.",
@@ -40,13 +48,17 @@ pub fn tags() -> Value {
             "secrets",
             "What Vapi signs with and the rulebook's own Twilio account; values go in and never out.",
         ),
+        (
+            "guard-rails",
+            "The limits beyond which a change of prices waits for a second person.",
+        ),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
         ("leads", "Whom to call back."),
         ("sms-messages", "Text messages and every attempt to send them."),
         ("webhook-events", "Every message that came in, as it came."),
         ("notices", "What a person should know."),
-        ("audit-log", "Who changed what."),
+        ("audit-log", "Who changed what, and whether somebody has been at it."),
         ("api-keys", "Who may do what."),
         ("stats", "Numbers at a glance."),
         ("webhooks", "What Vapi and Twilio send to Ringbook."),
@@ -74,7 +86,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let told = TOLD.iter().find(|told| told.path == tag && path.starts_with(RULEBOOK));
+    let rows = |told: &&Told| {
+        let list = format!("{RULEBOOK}/{}", told.path);
+        path == list || path == format!("{list}/{{code}}")
+    };
+    let told = TOLD.iter().find(rows);
     operation["tags"] = json!([tag]);
     let rows = format!("{RULEBOOK}/{tag}");
     let on_rows = path == rows || path == format!("{rows}/{{code}}");
@@ -110,10 +126,86 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("put_rulebook", ("put", RULEBOOK)),
     ("patch_rulebook", ("patch", RULEBOOK)),
     ("evaluate", ("post", "/admin/v1/rulebooks/{rulebook}/evaluate")),
+    (
+        "list_change_sets",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets"),
+    ),
+    (
+        "create_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets"),
+    ),
+    (
+        "get_change_set",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}"),
+    ),
+    (
+        "add_change",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/changes"),
+    ),
+    (
+        "remove_change",
+        (
+            "delete",
+            "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/changes/{number}",
+        ),
+    ),
+    (
+        "diff_change_set",
+        ("get", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/diff"),
+    ),
+    (
+        "check_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/check"),
+    ),
+    (
+        "publish_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/publish"),
+    ),
+    (
+        "cancel_schedule",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/schedule"),
+    ),
+    (
+        "discard_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
+    ),
+    ("lint_rulebook", ("get", "/admin/v1/rulebooks/{rulebook}/lint")),
+    ("list_rule_hits", ("get", "/admin/v1/rulebooks/{rulebook}/rule-hits")),
+    (
+        "get_unmatched_calls",
+        ("get", "/admin/v1/rulebooks/{rulebook}/unmatched-calls"),
+    ),
+    (
+        "get_calendar_days",
+        ("get", "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days"),
+    ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
+    (
+        "get_revision",
+        ("get", "/admin/v1/rulebooks/{rulebook}/revisions/{number}"),
+    ),
+    (
+        "diff_revision",
+        ("get", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/diff"),
+    ),
+    (
+        "export_revision",
+        ("get", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/export"),
+    ),
     (
         "roll_back",
         ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
+    ),
+    ("list_backtests", ("get", "/admin/v1/rulebooks/{rulebook}/backtests")),
+    ("start_backtest", ("post", "/admin/v1/rulebooks/{rulebook}/backtests")),
+    ("get_backtest", ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}")),
+    (
+        "cancel_backtest",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/backtests/{id}"),
+    ),
+    (
+        "follow_backtest",
+        ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}/events"),
     ),
     (
         "list_script_versions",
@@ -140,6 +232,8 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "put_webhook_auth",
         ("put", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
     ),
+    ("get_guard_rails", ("get", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
+    ("put_guard_rails", ("put", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
     ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
     ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
     (
@@ -150,6 +244,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_call", ("get", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}")),
     ("list_decisions", ("get", "/admin/v1/rulebooks/{rulebook}/decisions")),
     ("get_decision", ("get", "/admin/v1/rulebooks/{rulebook}/decisions/{id}")),
+    (
+        "replay_decision",
+        ("post", "/admin/v1/rulebooks/{rulebook}/decisions/{id}/replay"),
+    ),
+    (
+        "create_case_of_call",
+        ("post", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case"),
+    ),
     ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
     ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),
     ("list_sms_messages", ("get", "/admin/v1/sms-messages")),
@@ -158,6 +260,7 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_webhook_event", ("get", "/admin/v1/webhook-events/{id}")),
     ("list_notices", ("get", "/admin/v1/notices")),
     ("list_audit_log", ("get", "/admin/v1/audit-log")),
+    ("verify_audit_log", ("get", "/admin/v1/audit-log/verification")),
     ("list_api_keys", ("get", "/admin/v1/api-keys")),
     ("create_api_key", ("post", "/admin/v1/api-keys")),
     ("revoke_api_key", ("delete", "/admin/v1/api-keys/{id}")),
@@ -209,8 +312,11 @@ fn role(operation: &Value) -> String {
 fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
+            "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
             "scripts/{code}/versions" => Some(scripts::VERSIONS),
+            "rule-hits" => Some(rule_hits::LIST),
+            "backtests" => Some(backtests::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::resources::TOLD;
+use crate::rulebook::rows::Resource;
 
 /// Mends what poem-openapi writes otherwise, and adds what rows have in the API only.
 pub fn mend(document: &mut Value) {
@@ -29,6 +30,9 @@ pub fn mend(document: &mut Value) {
             "description": "The head revision: the rules of the next call.",
         });
     }
+    if let Some(change) = schemas.get_mut("NewChange") {
+        change["properties"]["resource"]["enum"] = Resource::ALL.iter().map(|resource| resource.path()).collect();
+    }
     for (name, schema) in schemas.iter_mut() {
         // Answers may grow; what is sent may hold no field that nobody knows.
         let sent = TOLD.iter().any(|told| told.schema == name)
@@ -40,6 +44,9 @@ pub fn mend(document: &mut Value) {
                 "TestPrice",
                 "TestPriority",
                 "NewApiKey",
+                "NewChange",
+                "NewChangeSet",
+                "PublishRequest",
                 "NewRulebook",
                 "NewSecret",
                 "WebhookAuth",

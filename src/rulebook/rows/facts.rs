@@ -40,13 +40,14 @@ pub enum FactKind {
     Time,
 }
 
-/// Opening hours and the days that are not ordinary.
+/// Opening hours and the days that are not ordinary, all by the clock on the wall in the rulebook's time zone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
     /// Names the calendar.
     pub code: String,
-    /// Opening hours by day (`monday` to `sunday`), as `["08:00-12:00", "13:00-17:00"]`; a missing day is closed.
+    /// Opening hours by day (`monday` to `sunday`), as `["08:00-12:00", "13:00-17:00"]`; a missing day is closed. Hours
+    /// through midnight, as `22:00-06:00`, belong to the day on which they begin.
     pub open: BTreeMap<String, Vec<String>>,
     /// When the evening begins, as `18:00`.
     pub evening_from: String,
@@ -54,10 +55,18 @@ pub struct Calendar {
     pub evening_until: String,
     /// The days of the weekend.
     pub weekend: Vec<String>,
-    /// Days on which we are closed.
+    /// Days on which we are closed, by their dates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub holidays: Vec<Holiday>,
+    /// Days on which we are closed every year, by rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub holiday_rules: Vec<HolidayRule>,
+    /// Days with opening hours of their own, holidays or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub special_days: Vec<SpecialDay>,
 }
 
 /// A day on which we are closed.
@@ -68,6 +77,50 @@ pub struct Holiday {
     pub date: NaiveDate,
     /// Its name.
     pub name: String,
+}
+
+/// A day on which we are closed every year.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct HolidayRule {
+    /// Which day: `12-25`, `easter-2`, `first monday of september`, `last monday of may`, `monday before 05-25` (or
+    /// after, on or before, on or after).
+    pub on: String,
+    /// Its name.
+    pub name: String,
+    /// Which other day is a holiday too when it falls on the weekend; without it none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_weekend: Option<IfWeekend>,
+}
+
+/// Which day is a holiday too when one falls on the weekend; never one that is a holiday already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum IfWeekend {
+    /// The first day after the weekend.
+    Next,
+    /// The last day before the weekend.
+    Previous,
+    /// The nearer of both, the one before when they are equally near.
+    Nearest,
+    /// From a Sunday the Monday after it; from a Saturday none.
+    SundayToMonday,
+}
+
+/// A day with opening hours of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct SpecialDay {
+    /// Which day: a date as `2026-12-24`, or one of every year as `12-24` or `easter+1`, as in a holiday rule. A date
+    /// goes before a rule.
+    pub on: String,
+    /// Its name.
+    pub name: String,
+    /// Its opening hours, as `["08:00-12:00"]`; none is closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub open: Vec<String>,
 }
 
 /// Facts and what must be decided from them; publishing runs every case.

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::rulebook::decision::Decision;
-use crate::rulebook::rows::Resource;
-
 /// Scripts to leave out of a decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skips {
@@ -42,21 +39,15 @@ impl Skips {
         self.some.insert(code.to_owned(), why.into());
     }
 
-    /// Leaves out what a stored decision had to leave out, with the same words, so that it comes out the same again.
-    #[must_use]
-    pub fn of(decision: &Decision) -> Self {
-        let mut skips = Self::none();
-        for code in &decision.dropped_scripts {
-            let mut steps = decision.trace.iter().rev();
-            let step = steps.find(|step| step.resource == Resource::Scripts.path() && step.code == *code);
-            skips.add(code, step.map_or("left out", |step| step.did.as_str()));
-        }
-        skips
-    }
-
     /// Why a script is left out; none when it runs.
     #[must_use]
     pub fn why(&self, code: &str) -> Option<&str> {
         self.some.get(code).or(self.all.as_ref()).map(String::as_str)
+    }
+}
+
+impl From<BTreeMap<String, String>> for Skips {
+    fn from(some: BTreeMap<String, String>) -> Self {
+        Self { all: None, some }
     }
 }

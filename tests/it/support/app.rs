@@ -70,7 +70,8 @@ impl TestApp {
         }
     }
 
-    async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
+    /// A server on a database that a test has prepared.
+    pub async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
         let usual = [
             ("DATABASE_URL", database.url.as_str()),
             ("RINGBOOK_LISTEN", "127.0.0.1:0"),
@@ -117,9 +118,27 @@ impl TestApp {
         }
     }
 
+    /// Where its database is.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+
     /// The address of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Another instance on the same database, with the same clock and settings. To be stopped before this one.
+    pub async fn another(&self) -> Self {
+        Self::start_on(self.database.shared(), self.app.clock.clone(), self.env.clone()).await
+    }
+
+    /// Stops the server in peace; while it is down, `meanwhile`; then another starts on the same database.
+    pub async fn restart_after(self, meanwhile: impl FnOnce(&Clock)) -> Self {
+        drop(self.stop);
+        self.served.await.unwrap().unwrap();
+        meanwhile(&self.app.clock);
+        Self::start_on(self.database, self.app.clock.clone(), self.env).await
     }
 
     /// Stops the server in peace and starts another on the same database, with the same clock and settings.

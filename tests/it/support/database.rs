@@ -65,6 +65,15 @@ impl TestDatabase {
         }
     }
 
+    /// The same database, for another instance; removing this one removes nothing.
+    pub fn shared(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            name: None,
+            _folder: None,
+        }
+    }
+
     /// Removes what a server would keep.
     pub async fn remove(self) {
         if let Some(name) = &self.name {

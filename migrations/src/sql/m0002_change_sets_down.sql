@@ -1,0 +1,2 @@
+DROP TABLE change_set_changes;
+DROP TABLE change_sets;

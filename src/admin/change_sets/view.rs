@@ -1,0 +1,274 @@
+//! Change sets as they are shown. In: what is stored, and who asks. Out: the shapes of the API; who may not read phone
+//! numbers sees them masked.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::super::auth::Caller;
+use super::super::masking;
+use super::super::publishing::{About, as_json, field_fault};
+use crate::problem::FieldFault;
+use crate::rulebook::Fault;
+use crate::rulebook::cases::CaseResult;
+use crate::rulebook::change_set::{Edit, Expected};
+use crate::rulebook::publish::refusal::{Clash, Version};
+use crate::rulebook::publish::sets::{StoredChange, StoredSet};
+use crate::store::change_sets;
+use crate::store::rules::RowChange;
+
+/// A change set.
+#[derive(Debug, Object)]
+#[oai(rename = "ChangeSet", skip_serializing_if_is_none)]
+pub struct ChangeSetState {
+    /// Its id.
+    id: Uuid,
+    /// `open`, `scheduled`, `waiting` (for a second person), `published`, `refused` or `discarded`.
+    state: String,
+    /// What it is for.
+    comment: String,
+    /// Who opened it.
+    author: String,
+    /// When.
+    created_at: DateTime<Utc>,
+    /// When it was last changed.
+    updated_at: DateTime<Utc>,
+    /// Rises with every change of it. Bring it when you change it.
+    version: i64,
+    /// The head revision when it was opened.
+    base_revision: i64,
+    /// How many changes it holds.
+    changes_count: i64,
+    /// When it is to be published, or was to be.
+    publish_at: Option<DateTime<Utc>>,
+    /// Who scheduled that.
+    publish_by: Option<String>,
+    /// The revision that it became.
+    revision: Option<i64>,
+    /// Why a scheduled publish was refused: `code`, `detail`, and `conflicts`, `faults` or `cases`.
+    refusal: Option<Value>,
+    /// Its changes, in order; not in lists.
+    changes: Option<Vec<Change>>,
+    /// Rows that others changed since; their changes cannot be published. Not in lists.
+    conflicts: Option<Vec<Conflict>>,
+}
+
+/// A change in a change set.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Change {
+    /// Its number within the change set.
+    number: i64,
+    /// The kind of row.
+    resource: String,
+    /// The row's code.
+    code: String,
+    /// `put`, `patch` or `delete`.
+    method: String,
+    /// The row, or the fields to change.
+    body: Option<Value>,
+    /// The version of the row that it was made against; none when the row is new.
+    version: Option<i64>,
+    /// Who added it.
+    author: String,
+    /// When.
+    created_at: DateTime<Utc>,
+}
+
+/// A row that others changed since the changes were made.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Conflict {
+    /// The kind of row.
+    resource: String,
+    /// The row's code.
+    code: String,
+    /// The row that the changes were made against; none when it was to be new.
+    made_against: Option<RowVersion>,
+    /// The row that stands; none when there is none.
+    stands: Option<RowVersion>,
+}
+
+/// A row in one of its versions.
+#[derive(Debug, Object)]
+pub struct RowVersion {
+    /// The revision that wrote it.
+    version: i64,
+    /// The row.
+    row: Value,
+}
+
+/// What a change set changes.
+#[derive(Debug, Object)]
+pub struct ChangeSetDiff {
+    /// The revision it is compared with.
+    base_revision: i64,
+    /// Every row that changes.
+    rows: Vec<ChangedRow>,
+    /// Rows that others changed since; their changes are left out.
+    conflicts: Vec<Conflict>,
+}
+
+/// A row before and after.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ChangedRow {
+    /// The kind of row.
+    resource: String,
+    /// The row's code.
+    code: String,
+    /// `create`, `update` or `delete`.
+    change: String,
+    /// As it is; none when it is new.
+    before: Option<Value>,
+    /// As it would be; none when it goes.
+    after: Option<Value>,
+}
+
+/// Whether a change set could be published as things stand.
+#[derive(Debug, Object)]
+pub struct Check {
+    /// The head it was checked on.
+    base_revision: i64,
+    /// Whether nothing is in the way.
+    publishable: bool,
+    /// How many rows it changes.
+    changed_rows: usize,
+    /// Rows that others changed since.
+    conflicts: Vec<Conflict>,
+    /// What does not compile, each with the row and the column.
+    faults: Vec<FieldFault>,
+    /// How many cases were run; none are when there are faults.
+    cases_run: usize,
+    /// Those that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
+    cases_failed: Vec<Value>,
+}
+
+impl ChangeSetState {
+    /// Without its changes, as in a list.
+    #[must_use]
+    pub fn of(caller: &Caller, set: change_sets::Model) -> Self {
+        Self {
+            id: set.id,
+            state: set.state,
+            comment: set.comment,
+            author: set.author,
+            created_at: set.created_at,
+            updated_at: set.updated_at,
+            version: set.version,
+            base_revision: set.base_revision,
+            changes_count: set.changes,
+            publish_at: set.publish_at,
+            publish_by: set
+                .publisher
+                .and_then(|author| author["name"].as_str().map(ToOwned::to_owned)),
+            revision: set.revision,
+            refusal: set.refusal.map(|refusal| masking::json(caller, refusal)),
+            changes: None,
+            conflicts: None,
+        }
+    }
+
+    /// With its changes and what is in their way.
+    #[must_use]
+    pub fn whole(caller: &Caller, stored: StoredSet, conflicts: Vec<Conflict>) -> Self {
+        let changes = stored.changes.into_iter();
+        Self {
+            changes: Some(changes.map(|change| shown(caller, change)).collect()),
+            conflicts: Some(conflicts),
+            ..Self::of(caller, stored.set)
+        }
+    }
+}
+
+fn shown(caller: &Caller, change: StoredChange) -> Change {
+    let version = match change.edit.expected() {
+        Expected::Version(version) => Some(version),
+        Expected::Absent | Expected::Any => None,
+    };
+    let resource = change.edit.resource().path().to_owned();
+    let (code, method, body) = match change.edit {
+        Edit::Put { code, row, .. } => (code, "put", Some(row)),
+        Edit::Patch { code, patch, .. } => (code, "patch", Some(patch)),
+        Edit::Delete { code, .. } => (code, "delete", None),
+    };
+    Change {
+        number: change.number,
+        resource,
+        code,
+        method: method.to_owned(),
+        body: body.map(|body| masking::json(caller, body)),
+        version,
+        author: change.author,
+        created_at: change.created_at,
+    }
+}
+
+/// Rows that moved, as this caller may see them.
+#[must_use]
+pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
+    let version = |version: Version| RowVersion {
+        version: version.version,
+        row: masking::json(caller, version.row.unwrap_or_default()),
+    };
+    let shown = |clash: Clash| Conflict {
+        resource: clash.resource.path().to_owned(),
+        code: clash.code,
+        made_against: clash.made_against.map(version),
+        stands: clash.stands.map(version),
+    };
+    clashes.into_iter().map(shown).collect()
+}
+
+impl ChangeSetDiff {
+    /// From the rows that change.
+    #[must_use]
+    pub fn of(caller: &Caller, base_revision: i64, changes: Vec<RowChange>, conflicts: Vec<Conflict>) -> Self {
+        let row = |change: RowChange| ChangedRow {
+            resource: change.resource.path().to_owned(),
+            code: change.code,
+            change: match (&change.before, &change.after) {
+                (None, _) => "create",
+                (_, None) => "delete",
+                _ => "update",
+            }
+            .to_owned(),
+            before: change.before.map(|row| masking::json(caller, row)),
+            after: change.after.map(|row| masking::json(caller, row)),
+        };
+        Self {
+            base_revision,
+            rows: changes.into_iter().map(row).collect(),
+            conflicts,
+        }
+    }
+}
+
+impl Check {
+    /// From what was found.
+    #[must_use]
+    pub fn of(
+        caller: &Caller,
+        base_revision: i64,
+        changed_rows: usize,
+        conflicts: Vec<Conflict>,
+        faults: &[Fault],
+        cases_run: usize,
+        failed: &[CaseResult],
+    ) -> Self {
+        let cases = as_json(failed).into_iter();
+        Self {
+            base_revision,
+            publishable: conflicts.is_empty() && faults.is_empty() && failed.is_empty() && changed_rows > 0,
+            changed_rows,
+            conflicts,
+            faults: faults
+                .iter()
+                .map(|fault| field_fault(fault, &About::default()))
+                .collect(),
+            cases_run,
+            cases_failed: cases.map(|case| masking::json(caller, case)).collect(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Answers that are no JSON: a text to read, a revision's files as one archive.
+//!
+//! The archive is a tar: everything that can open a folder of files can open it, `curl … | tar x` needs no file between,
+//! and rules are too small to be worth compressing.
+
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, http::header};
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+
+use crate::rulebook::files;
+use crate::rulebook::rows::RowSet;
+
+/// A text for people.
+pub struct Text(pub String);
+
+impl Payload for Text {
+    const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")))
+    }
+}
+
+impl IntoResponse for Text {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+    }
+}
+
+/// An archive of files.
+pub struct Tar(pub Vec<u8>);
+
+impl Payload for Tar {
+    const CONTENT_TYPE: &'static str = "application/x-tar";
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")))
+    }
+}
+
+impl IntoResponse for Tar {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+    }
+}
+
+/// What kinds of answer the client takes.
+pub struct Accept(String);
+
+impl Accept {
+    /// Whether this kind is asked for by name, and JSON is not.
+    #[must_use]
+    pub fn prefers(&self, media_type: &str) -> bool {
+        let asks = |wanted: &str| {
+            self.0.split(',').any(|range| {
+                let essence = range.split(';').next().unwrap_or_default().trim();
+                essence.eq_ignore_ascii_case(wanted)
+            })
+        };
+        asks(media_type) && !asks("application/json")
+    }
+}
+
+impl<'a> FromRequest<'a> for Accept {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(request.header(header::ACCEPT).unwrap_or_default().to_owned()))
+    }
+}
+
+/// The rows' files in a folder of this name. The same rows give the same bytes: no time, no owner.
+///
+/// # Errors
+/// When a name does not fit into an archive.
+pub fn archive(rows: &RowSet, folder: &str) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, text) in files::write(rows) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_cksum();
+        archive.append_data(&mut header, format!("{folder}/{name}"), text.as_bytes())?;
+    }
+    archive.into_inner()
+}

@@ -1,0 +1,314 @@
+//! A request that is sent twice is done once: `Idempotency-Key` on what makes something.
+//!
+//! In: the header and the request. Out: leave to do it, or the answer that it had the first time. Key and answer are
+//! written in the transaction of the effect, so that there is never the one without the other; what was refused had no
+//! effect and may be tried again. The answer is sealed: it may hold a secret that is shown once. Kept for a day.
+//!
+//! ```text
+//! let claim = match once.begin(&state, &caller, rulebook_id).await? { Begun::Again(answer) => return Ok(answer), Begun::Go(claim) => claim };
+//! // in a task:  if !claim.take(&tx).await? { … someone is doing it at this moment: `Once::again` }
+//! //             …the effect…;  claim.settle(&tx, &answer).await?;  tx.commit()
+//! ```
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::http::StatusCode;
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::registry::{MetaHeader, MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type as _;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::body;
+use super::state::AdminState;
+use crate::clock::Clock;
+use crate::keys::SecretKey;
+use crate::problem::{Code, FieldFault, Problem};
+use crate::store::{self, idempotency_keys};
+
+/// The header that brings the key.
+pub const HEADER: &str = "Idempotency-Key";
+/// The header of an answer that was given before.
+pub const REPLAYED: &str = "Idempotent-Replayed";
+/// How long an answer is kept.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+/// How often what is older is forgotten.
+const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
+/// The longest key.
+const LONGEST: usize = 200;
+
+/// The key that a request brought, if it brought one.
+pub struct Once(Option<Asked>);
+
+/// A key and what was asked under it.
+struct Asked {
+    key: String,
+    /// Of method, address and body.
+    hash: Vec<u8>,
+}
+
+/// Whether a request is to be done.
+pub enum Begun<T> {
+    /// For the first time.
+    Go(Claim),
+    /// It was done: its answer.
+    Again(Answered<T>),
+}
+
+/// Leave to do a request, to be taken in the transaction that does it.
+pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
+
+impl Once {
+    /// Whether the request was done before.
+    ///
+    /// # Errors
+    /// When another request was done under this key, or the database fails.
+    pub async fn begin<T>(
+        &self,
+        state: &AdminState,
+        caller: &Caller,
+        rulebook_id: Option<Uuid>,
+    ) -> Result<Begun<T>, Problem> {
+        let Some(asked) = &self.0 else {
+            return Ok(Begun::Go(Claim(None)));
+        };
+        if let Some(answer) = self.found(state, caller).await? {
+            return Ok(Begun::Again(answer));
+        }
+        let row = idempotency_keys::Model {
+            id: state.clock.new_id(),
+            rulebook_id,
+            key_id: caller.key_id,
+            idempotency_key: asked.key.clone(),
+            request_hash: asked.hash.clone(),
+            status: None,
+            answer: None,
+            created_at: state.clock.now(),
+        };
+        Ok(Begun::Go(Claim(Some(Box::new((row, state.key.clone()))))))
+    }
+
+    /// The answer of whoever did it at the same moment: after [`Claim::take`] said no.
+    ///
+    /// # Errors
+    /// When it was another request, or it is not there after all: then the request may be sent again.
+    pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<Answered<T>, Problem> {
+        let found = self.found(state, caller).await?;
+        found.ok_or_else(|| {
+            let gone = DbErr::RecordNotFound("the answer to an idempotency key".to_owned());
+            Problem::unavailable(&gone, 1)
+        })
+    }
+
+    async fn found<T>(&self, state: &AdminState, caller: &Caller) -> Result<Option<Answered<T>>, Problem> {
+        let Some(asked) = &self.0 else { return Ok(None) };
+        let since = state.clock.now() - KEPT;
+        let found = idempotency_keys::find(state.latest(), caller.key_id, &asked.key, since).await?;
+        let Some(found) = found else { return Ok(None) };
+        if found.request_hash != asked.hash {
+            let detail = "Another request was sent under this `Idempotency-Key`; take a new key for a new request.";
+            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+        }
+        // A row without an answer is never committed.
+        let sealed = found.answer.unwrap_or_default();
+        let opened = state.key.open(Uuid::nil(), found.id, &sealed);
+        let opened = opened.map_err(|error| Problem::internal(&error))?;
+        let recorded = serde_json::from_slice(&opened).map_err(|error| Problem::internal(&error))?;
+        Ok(Some(Answered {
+            recorded,
+            again: true,
+            of: PhantomData,
+        }))
+    }
+}
+
+impl Claim {
+    /// Takes the key, first of all in the transaction. False when someone else has done the request: roll back and answer
+    /// with [`Once::again`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        match self.0.as_deref() {
+            Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - KEPT).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Writes the answer, in the transaction of the effect.
+    ///
+    /// # Errors
+    /// When it cannot be sealed or the database fails.
+    pub async fn settle<T>(&self, tx: &DatabaseTransaction, answer: &Answered<T>) -> Result<(), DbErr> {
+        let Some((row, key)) = self.0.as_deref() else {
+            return Ok(());
+        };
+        let text = serde_json::to_vec(&answer.recorded).map_err(|error| DbErr::Json(error.to_string()))?;
+        let sealed = key.seal(Uuid::nil(), row.id, &text);
+        let sealed = sealed.map_err(|error| DbErr::Custom(error.to_string()))?;
+        idempotency_keys::settle(tx, row.id, answer.recorded.status, sealed).await
+    }
+}
+
+/// An answer as it goes out and as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Recorded {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// The answer `T`, given now or before.
+pub struct Answered<T> {
+    recorded: Recorded,
+    again: bool,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: IntoResponse> Answered<T> {
+    /// An answer that is ready to be kept and given.
+    ///
+    /// # Errors
+    /// When it is no text, which a JSON answer always is.
+    pub async fn new(answer: T) -> Result<Self, Problem> {
+        let (parts, body) = answer.into_response().into_parts();
+        let headers = parts.headers.iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        let recorded = Recorded {
+            status: parts.status.as_u16(),
+            headers: headers.collect(),
+            body: body.into_string().await.map_err(|error| Problem::internal(&error))?,
+        };
+        Ok(Self {
+            recorded,
+            again: false,
+            of: PhantomData,
+        })
+    }
+}
+
+impl<T> IntoResponse for Answered<T> {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.recorded.status).unwrap_or(StatusCode::OK);
+        let mut response = Response::builder().status(status);
+        for (name, value) in &self.recorded.headers {
+            response = response.header(name.as_str(), value);
+        }
+        if self.again {
+            response = response.header(REPLAYED, "true");
+        }
+        response.body(self.recorded.body)
+    }
+}
+
+impl<T: ApiResponse> ApiResponse for Answered<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = T::meta();
+        for response in &mut meta.responses {
+            response.headers.push(MetaHeader {
+                name: REPLAYED.to_owned(),
+                description: Some(
+                    "`true` on an answer that was given before, under the same `Idempotency-Key`.".to_owned(),
+                ),
+                required: false,
+                deprecated: false,
+                schema: bool::schema_ref(),
+            });
+        }
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Once {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = false;
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(String::schema_ref().merge(MetaSchema {
+            min_length: Some(1),
+            max_length: Some(LONGEST),
+            ..MetaSchema::ANY
+        }))
+    }
+
+    fn param_raw_type(&self) -> Option<&String> {
+        self.0.as_ref().map(|asked| &asked.key)
+    }
+
+    /// Reads the body for its hash and puts it back for whoever takes it next.
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        let mut given = request.headers().get_all(HEADER).iter();
+        let Some(first) = given.next() else {
+            return Ok(Self(None));
+        };
+        let key = first
+            .to_str()
+            .ok()
+            .filter(|key| (1..=LONGEST).contains(&key.len()) && given.next().is_none());
+        let key = key.ok_or_else(|| {
+            let detail =
+                format!("`{HEADER}` must be one text of 1 to {LONGEST} printable ASCII characters, as a UUID.");
+            let fault = FieldFault::new(HEADER, "invalid_value", detail.clone());
+            Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
+        })?;
+        let mut hash = Sha256::new();
+        let address = request
+            .original_uri()
+            .path_and_query()
+            .map_or("", |address| address.as_str());
+        hash.update(format!("{} {address}\n", request.method()));
+        if body.is_some() {
+            let bytes = body::bytes(body).await?;
+            hash.update(&bytes);
+            *body = RequestBody::new(bytes.into());
+        }
+        Ok(Self(Some(Asked {
+            key: key.to_owned(),
+            hash: hash.finalize().to_vec(),
+        })))
+    }
+}
+
+/// Forgets, every hour, what was asked more than a day ago.
+pub async fn tidy(db: DatabaseConnection, clock: Clock, stop: CancellationToken) {
+    let mut hours = tokio::time::interval(TIDIED);
+    while stop.run_until_cancelled(hours.tick()).await.is_some() {
+        match forget(&db, clock.now() - KEPT).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "{count} old idempotency keys are forgotten"),
+            Err(error) => tracing::warn!(%error, "old idempotency keys cannot be forgotten"),
+        }
+    }
+}
+
+/// Forgets what was asked at `until` or earlier. Out: how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(db: &DatabaseConnection, until: DateTime<Utc>) -> Result<u64, DbErr> {
+    let tx = store::begin(db).await?;
+    let count = idempotency_keys::forget(&tx, until).await?;
+    tx.commit().await?;
+    Ok(count)
+}

@@ -1,0 +1,94 @@
+//! Which state of a rulebook a request reads: the head, an older revision, or the head as it would be with a change set.
+//!
+//! In: the caller and the parameters `revision` and `change_set`. Out: the rows of that state, each with the version that
+//! a change of it names.
+
+use std::sync::Arc;
+
+use poem_openapi::types::Type;
+use uuid::Uuid;
+
+use super::answer::Versioned;
+use super::auth::Caller;
+use super::change_sets;
+use super::state::AdminState;
+use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::current::Standing;
+use crate::rulebook::rows::{Row, RowSet, Stored};
+
+/// The rows of one state of a rulebook.
+pub enum Seen {
+    /// They stand at the head.
+    Head(Standing),
+    /// They stood at an older revision.
+    Revision(Arc<RowSet>),
+    /// They would be there if the change set were published.
+    WouldBe(Standing, RowSet),
+}
+
+impl Seen {
+    /// The state that a request names, as far as the caller may see it.
+    ///
+    /// # Errors
+    /// 400 when it names two, 404 when there is no such rulebook for this caller, no such revision or change set, 5xx when
+    /// the database fails.
+    pub async fn of(
+        state: &AdminState,
+        caller: &Caller,
+        rulebook: &str,
+        revision: Option<i64>,
+        change_set: Option<Uuid>,
+    ) -> Result<Self, Problem> {
+        let standing = state.standing(caller, rulebook).await?;
+        match (revision, change_set) {
+            (Some(_), Some(_)) => {
+                let detail = "Give `revision` or `change_set`: a change set stands on the head.";
+                let fault = FieldFault::new("change_set", "contradiction", detail);
+                Err(Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault]))
+            }
+            (Some(revision), None) if revision != standing.revision => {
+                Ok(Self::Revision(state.rows(standing.rulebook_id, revision).await?))
+            }
+            (None, Some(id)) => {
+                let rows = change_sets::would_be(state, &standing, id).await?;
+                Ok(Self::WouldBe(standing, rows))
+            }
+            _ => Ok(Self::Head(standing)),
+        }
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        match self {
+            Self::Head(standing) => standing.rows(),
+            Self::Revision(rows) => rows,
+            Self::WouldBe(_, rows) => rows,
+        }
+    }
+
+    /// A row and its version.
+    #[must_use]
+    pub fn one<R: Row + Type>(&self, code: &str) -> Option<(Versioned<R>, i64)> {
+        let stored = R::table(self.rows()).get(code)?;
+        Some(self.told(code, stored))
+    }
+
+    /// All rows of a kind.
+    pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = Versioned<R>> {
+        let rows = R::table(self.rows()).iter();
+        rows.map(|(code, stored)| self.told(code, stored).0)
+    }
+
+    /// In a change set, a row's version is the one that its next change is made against: that of the row as it stands.
+    fn told<R: Row + Type>(&self, code: &str, stored: &Stored<R>) -> (Versioned<R>, i64) {
+        let row = Versioned::of(stored);
+        match self {
+            Self::WouldBe(standing, _) => {
+                let stands = R::table(standing.rows()).get(code).map_or(0, |row| row.version);
+                (row.with("version", stands.into()), stands)
+            }
+            Self::Head(_) | Self::Revision(_) => (row, stored.version),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The audit chain while the server runs: it begins with the first start, and its head is told to the log, so that a tail
+//! which was cut off together with its head is still found: `ringbook audit verify --head SEQ:MAC`.
+
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio_util::sync::CancellationToken;
+
+use crate::store::audit_log::AuditKey;
+use crate::store::audit_verify::NotedHead;
+use crate::store::{self, audit_head, audit_log};
+
+/// How often the head is told.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Begins the chain where there is none; what was written before there were chains is taken in, oldest first.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr> {
+    if let Some(head) = audit_head::read(db).await? {
+        if !head.fits(key) {
+            tracing::error!(
+                "the head of the audit chain does not fit: it was altered, or RINGBOOK_SECRET_KEY is another than before; run \
+                 `ringbook audit verify`"
+            );
+        }
+        return Ok(());
+    }
+    let tx = store::begin(db).await?;
+    let taken = audit_log::begin_chain(&tx, key).await?;
+    tx.commit().await?;
+    if let Some(entries) = taken {
+        tracing::info!(entries, "the audit chain begins with {entries} entries");
+    }
+    Ok(())
+}
+
+/// Tells the head to the log now, every hour and at the end.
+pub async fn tell_head(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
+    let mut hours = tokio::time::interval(EVERY);
+    while stop.run_until_cancelled(hours.tick()).await.is_some() {
+        tell(&db, &key).await;
+    }
+    tell(&db, &key).await;
+}
+
+async fn tell(db: &DatabaseConnection, key: &AuditKey) {
+    match audit_head::read(db).await {
+        Ok(Some(head)) if head.fits(key) => {
+            let noted = NotedHead {
+                seq: head.seq,
+                mac: head.mac,
+            };
+            tracing::info!(seq = noted.seq, head = %noted, "the audit log ends at entry {}", noted.seq);
+        }
+        Ok(_) => tracing::error!("the head of the audit chain is missing or was altered: run `ringbook audit verify`"),
+        Err(error) => tracing::warn!(%error, "the head of the audit chain cannot be read"),
+    }
+}

@@ -1,0 +1,65 @@
+//! What a calendar gives for each of some days, so that people see what their rules mean.
+
+use chrono::{DateTime, Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::{Calendar, DAYS, number};
+
+/// One day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Day {
+    /// The date in the rulebook's time zone.
+    pub date: NaiveDate,
+    /// `monday` to `sunday`.
+    pub weekday: &'static str,
+    /// The opening hours that begin on it; none is closed.
+    pub open: Vec<String>,
+    /// Whether it is of the weekend.
+    pub weekend: bool,
+    /// The holiday's name, on a holiday.
+    pub holiday: Option<String>,
+    /// The special day's name, on one.
+    pub special: Option<String>,
+    /// By how many minutes the clock is changed on it, forward or back; none when it is not.
+    pub clock_change: Option<i32>,
+}
+
+impl Calendar {
+    /// Each day from one to another, both among them.
+    #[must_use]
+    pub fn days(&self, from: NaiveDate, until: NaiveDate, zone: Tz) -> Vec<Day> {
+        let days = from.iter_days().take_while(|day| *day <= until);
+        days.map(|date| Day {
+            date,
+            weekday: DAYS[number(date.weekday())],
+            open: self.hours_text(date),
+            weekend: self.weekend(date),
+            holiday: self.holiday(date).map(ToOwned::to_owned),
+            special: self.special(date).map(ToOwned::to_owned),
+            clock_change: clock_change(date, zone),
+        })
+        .collect()
+    }
+}
+
+fn clock_change(date: NaiveDate, zone: Tz) -> Option<i32> {
+    let offset = |date: NaiveDate| {
+        let midnight = date.and_time(NaiveTime::MIN);
+        let at = begins(midnight, zone)?;
+        Some(at.with_timezone(&zone).offset().fix().local_minus_utc())
+    };
+    let change = (offset(date.succ_opt()?)? - offset(date)?) / 60;
+    (change != 0).then_some(change)
+}
+
+/// The first instant at which the clock on the wall shows this time, or the first after it when it never does.
+fn begins(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.to_utc()),
+        // What is left out is hours, or on the date line a whole day.
+        LocalResult::None => (1..=48).find_map(|step| {
+            let later = local.checked_add_signed(chrono::TimeDelta::minutes(30 * step))?;
+            zone.from_local_datetime(&later).earliest().map(|at| at.to_utc())
+        }),
+    }
+}

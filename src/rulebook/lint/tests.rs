@@ -1,0 +1,536 @@
+//! Each finding from the smallest change of the sample that makes it, and the search against trying everything.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::solve::{Found, search};
+use super::world::World;
+use super::*;
+use crate::rulebook::condition::{Op, Test};
+use crate::rulebook::facts::{Fact, Facts};
+use crate::rulebook::rows::{Adjustment, Calendar, FactMapping, PriorityRule, RowSet, Script, Service, Stored};
+use crate::rulebook::rows::{Area, Contact, Template};
+use crate::rulebook::{compile, sample};
+
+fn now() -> DateTime<Utc> {
+    "2026-11-24T15:00:00Z".parse().unwrap()
+}
+
+fn put<R: Row>(rows: &mut RowSet, row: Value) {
+    let row: R = serde_json::from_value(row).unwrap();
+    let stored = Stored { version: 1, row };
+    R::table_mut(rows).insert(stored.row.code().to_owned(), Arc::new(stored));
+}
+
+fn edit<R: Row>(rows: &mut RowSet, code: &str, change: impl Fn(&mut Value)) {
+    let mut row = serde_json::to_value(&R::table(rows)[code].row).unwrap();
+    change(&mut row);
+    put::<R>(rows, row);
+}
+
+fn rule(rows: &mut RowSet, code: &str, rank: i64, priority: &str, condition: &str) {
+    put::<PriorityRule>(
+        rows,
+        json!({
+            "code": code, "names": {"fr": code, "en": code}, "rank": rank, "condition": condition,
+            "priority": priority, "sla_seconds": 60,
+        }),
+    );
+}
+
+/// The findings about rows as `resource/code column problem`.
+fn findings(rows: &RowSet) -> Vec<String> {
+    let book = compile(1, rows, None).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let found = lint(&book, now());
+    found
+        .iter()
+        .map(|f| {
+            let related: Vec<&str> = f.related.iter().map(|(_, code)| code.as_str()).collect();
+            let row = format!("{}/{} {} {}", f.resource.path(), f.code, f.column, f.problem);
+            if related.is_empty() {
+                row
+            } else {
+                format!("{row} ({})", related.join(", "))
+            }
+        })
+        .collect()
+}
+
+/// What a change of the sample makes lint find.
+fn found(change: impl Fn(&mut RowSet)) -> Vec<String> {
+    let mut rows = sample::rows();
+    change(&mut rows);
+    findings(&rows)
+}
+
+#[test]
+fn the_sample_has_no_findings() {
+    assert_eq!(findings(&sample::rows()), Vec::<String>::new());
+}
+
+#[test]
+fn a_rule_that_never_comes_first_is_found() {
+    let with = |rules: &[(&str, &str)]| {
+        found(|rows| {
+            rows.priority_rules.clear();
+            for (place, (code, condition)) in (1i64..).zip(rules) {
+                let priority = ["P1", "P2", "P3", "P4"][usize::try_from(place).unwrap() % 4];
+                rule(rows, code, place, priority, condition);
+            }
+        })
+    };
+    let unreachable: &[(&[(&str, &str)], &str)] = &[
+        (&[("all", ""), ("late", "evening")], "late condition unreachable (all)"),
+        (
+            &[("a", "evening"), ("b", "evening && weekend")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "evening || weekend"), ("b", "weekend")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "service in [\"pool\", \"sump\"]"), ("b", "service == \"pool\"")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "price_to >= 1000"), ("b", "price_to > 1000")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "price_to > 0"), ("b", "price_to == 5")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "says(\"flood*\")"), ("b", "says(\"flooding\")")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "says(\"slab\")"), ("b", "says(\"under the slab\")")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "evening"), ("b", "!evening"), ("c", "urgency == \"urgent\"")],
+            "c condition unreachable (a, b)",
+        ),
+        (
+            &[
+                ("a", "hour < 8"),
+                ("b", "hour >= 8 && hour < 17"),
+                ("c", "hour > 16"),
+                ("d", "weekend"),
+            ],
+            "d condition unreachable (a, b, c)",
+        ),
+        (
+            &[("a", "offer == \"refused\""), ("b", "service == \"pool\"")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "weekend"), ("b", "weekday == \"sunday\"")],
+            "b condition unreachable (a)",
+        ),
+        (
+            &[("a", "evening && weekend"), ("b", "weekend && evening")],
+            "b condition same_condition (a)",
+        ),
+        (
+            &[
+                ("a", "service in [\"pool\", \"sump\"]"),
+                ("b", "service == \"sump\" || service == \"pool\""),
+            ],
+            "b condition same_condition (a)",
+        ),
+    ];
+    for (rules, expected) in unreachable {
+        assert_eq!(with(rules), [format!("priority-rules/{expected}")], "{rules:?}");
+    }
+    let fine: &[&[(&str, &str)]] = &[
+        &[("a", "evening && weekend"), ("b", "evening")],
+        &[("a", "evening"), ("b", "weekend")],
+        // A missing fact makes both false.
+        &[("a", "price_to >= 1000"), ("b", "price_to < 1000"), ("c", "")],
+        &[
+            ("a", "urgency == \"urgent\""),
+            ("b", "urgency != \"urgent\""),
+            ("c", ""),
+        ],
+        &[("a", "price_to > 1000"), ("b", "price_to >= 1000")],
+        &[("a", "says(\"flooding\")"), ("b", "says(\"flood*\")")],
+        &[("a", "says(\"flood\")"), ("b", "says(\"flood*\")")],
+        &[("a", "says(\"floods\")"), ("b", "says(\"flood\")")],
+        &[
+            ("a", "price_to > metres"),
+            ("b", "metres < price_to && evening"),
+            ("c", "evening"),
+        ],
+        &[("a", "caller == \"1\""), ("b", "caller != \"1\""), ("c", "evening")],
+    ];
+    for (place, rules) in fine.iter().enumerate() {
+        let only = with(rules);
+        if place == 8 {
+            assert_eq!(only, ["priority-rules/b condition unreachable (a)"]);
+        } else {
+            assert_eq!(only, Vec::<String>::new(), "{rules:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_rule_twice_is_a_warning_and_another_result_an_error() {
+    let mut rows = sample::rows();
+    rule(&mut rows, "first", 1, "P1", "urgency == \"urgent\"");
+    rule(&mut rows, "second", 2, "P1", "\"urgent\" == urgency");
+    rule(&mut rows, "third", 3, "P2", "urgency in [\"urgent\"]");
+    let book = compile(1, &rows, None).unwrap();
+    let found = lint(&book, now());
+    let told: Vec<_> = found.iter().map(|f| (f.code.as_str(), f.problem, f.severity)).collect();
+    assert_eq!(
+        told,
+        [
+            ("second", "duplicate", Severity::Warning),
+            ("third", "same_condition", Severity::Error)
+        ]
+    );
+    assert_eq!(
+        found[1].to_string(),
+        "error: priority-rules/third condition: `first` has the same condition, another result and comes first, so that this never applies"
+    );
+    let before = lint(&compile(1, &sample::rows(), None).unwrap(), now());
+    assert_eq!(introduced(&before, found.clone()).len(), 1);
+    assert_eq!(introduced(&found, found.clone()), []);
+}
+
+#[test]
+fn a_rule_before_all_others_for_a_day_is_no_error() {
+    let mut rows = sample::rows();
+    rule(&mut rows, "storm", 1, "P1", "");
+    rule(&mut rows, "in_turn", 900, "P4", "true");
+    let found = lint(&compile(1, &rows, None).unwrap(), now());
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(
+        found.iter().all(|found| found.severity == Severity::Warning),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_condition_that_can_never_hold_is_found() {
+    for condition in [
+        "false",
+        "urgency == \"urgent\" && urgency == \"soon\"",
+        "price_to > 10 && price_to < 5",
+        "price_to > 5 && price_to < 5",
+        "hour > 8 && hour < 9",
+        "hour == 24",
+        "evening && !evening",
+        "service == \"pool\" && offer == \"offered\"",
+        "weekend && weekday == \"monday\"",
+        "open && after_hours",
+        "!open && !after_hours",
+        "price_to < price_to",
+        "price_to < price_from && price_from < price_to",
+        "says(\"flooding\") && !says(\"flood*\")",
+        "urgency != \"urgent\" && urgency !in [\"soon\", \"flexible\"]",
+        "(evening || weekend) && !evening && !weekend",
+        "metres >= 1 && !(metres > 0)",
+    ] {
+        let found = found(|rows| rule(rows, "odd", 1, "P1", condition));
+        assert_eq!(found, ["priority-rules/odd condition never_true"], "{condition}");
+    }
+    let found = found(|rows| {
+        edit::<crate::rulebook::rows::Settings>(rows, "settings", |row| {
+            row.as_object_mut().unwrap().remove("calendar");
+        });
+    });
+    assert_eq!(
+        found,
+        [
+            "calendars/main  unused",
+            "adjustments/evening condition never_true (settings)",
+            "adjustments/urgent_off_hours condition never_true (settings)",
+        ]
+    );
+}
+
+#[test]
+fn adjustments_that_never_apply_are_found() {
+    let add = |fields: Value| {
+        found(|rows| {
+            let mut row = json!({
+                "code": "odd", "names": {"fr": "odd", "en": "odd"}, "rank": 35, "kind": "add", "amount": "5.00",
+            });
+            row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            put::<Adjustment>(rows, row);
+        })
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(
+        add(json!({"valid_until": "2026-11-24T15:00:00Z"})),
+        ["adjustments/odd valid_until expired"]
+    );
+    assert_eq!(add(json!({"valid_until": "2026-11-24T15:00:01Z"})), none);
+    assert_eq!(
+        add(json!({"services": ["pool", "sump"]})),
+        ["adjustments/odd services never_applies (pool, sump)"]
+    );
+    assert_eq!(add(json!({"services": ["pool", "pipe_lining"]})), none);
+    assert_eq!(
+        add(json!({"condition": "offer == \"refused\""})),
+        ["adjustments/odd condition never_applies"]
+    );
+    assert_eq!(
+        add(json!({"services": ["pipe_lining"], "condition": "service == \"french_drain\""})),
+        ["adjustments/odd condition never_true"]
+    );
+    assert_eq!(
+        add(json!({"stacking_group": "hours", "condition": "evening && weekend"})),
+        ["adjustments/odd stacking_group unreachable (evening)"]
+    );
+    assert_eq!(add(json!({"stacking_group": "alone"})), none);
+}
+
+#[test]
+fn words_and_places_that_another_row_takes_are_found() {
+    let found = found(|rows| {
+        edit::<Service>(rows, "camera_inspection", |row| {
+            row["keywords"] = json!(["inspect*", "pool table"])
+        });
+        edit::<Area>(rows, "montreal", |row| {
+            row["postal_prefixes"] = json!(["H", "H7", "j4b"])
+        });
+        put::<Area>(
+            rows,
+            json!({"code": "far", "names": {"fr": "x", "en": "x"}, "rank": 90, "cities": ["LAVAL"]}),
+        );
+        put::<Area>(
+            rows,
+            json!({"code": "none", "names": {"fr": "x", "en": "x"}, "rank": 91}),
+        );
+    });
+    assert_eq!(
+        found,
+        [
+            "services/camera_inspection keywords keyword_taken (pool)",
+            "areas/far  matches_nothing",
+            "areas/far cities city_taken (laval)",
+            "areas/montreal postal_prefixes prefix_taken (laval)",
+            "areas/montreal postal_prefixes prefix_taken (south_shore)",
+            "areas/none  matches_nothing",
+        ]
+    );
+}
+
+#[test]
+fn rows_without_use_and_texts_without_words_are_found() {
+    let found = found(|rows| {
+        put::<Contact>(
+            rows,
+            json!({"code": "idle", "name": "I", "phone": "+15145550104", "language": "fr", "rank": 9, "on_call": false}),
+        );
+        put::<Script>(
+            rows,
+            json!({"code": "idle", "hook": "tool", "rank": 1, "source": "result.set(1);"}),
+        );
+        put::<Template>(rows, json!({"code": "idle", "texts": {"fr": "{slot} {sla}"}}));
+        let mut calendar = serde_json::to_value(&rows.calendars["main"].row).unwrap();
+        calendar["code"] = json!("idle");
+        put::<Calendar>(rows, calendar);
+        rows.fact_mappings.remove("wanted_slot");
+        edit::<Service>(rows, "pool", |row| row["reason"] = json!({"en": "No."}));
+    });
+    assert_eq!(
+        found,
+        [
+            "services/pool reason missing_translation",
+            "calendars/idle  unused",
+            "scripts/idle  unused",
+            "contacts/idle  unused",
+            "templates/idle  unused",
+            "templates/idle texts missing_translation",
+            "templates/idle texts/fr empty_placeholder",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_that_tells_nobody_is_found() {
+    let found = found(|rows| edit::<Contact>(rows, "on_call", |row| row["on_call"] = json!(false)));
+    assert_eq!(
+        found,
+        [
+            "priority-rules/emergency notify tells_nobody",
+            "priority-rules/municipal notify tells_nobody",
+        ]
+    );
+}
+
+/// Ten thousand rows: services, adjustments for each, and rules with ranges that no index helps.
+fn many(rules: i64) -> RowSet {
+    let mut rows = sample::rows();
+    rows.priority_rules.clear();
+    for number in 0..3000 {
+        let code = format!("service_{number}");
+        put::<Service>(
+            &mut rows,
+            json!({"code": code, "names": {"fr": code, "en": code}, "keywords": [format!("word{number}")], "rank": 100 + number,
+                "offer": "offered", "price_from": "10.00", "price_to": "20.00"}),
+        );
+        put::<Adjustment>(
+            &mut rows,
+            json!({"code": format!("add_{number}"), "names": {"fr": "x", "en": "x"}, "rank": number, "kind": "add", "amount": "1.00",
+                "condition": format!("service == \"{code}\" && (evening || weekend)")}),
+        );
+    }
+    for number in 0..rules {
+        let priority = ["P1", "P2"][usize::try_from(number).unwrap() % 2];
+        let condition = match number % 2 {
+            0 => format!("price_to > {} && price_to < {}", 100 * number, 100 * number + 50),
+            _ => format!("service == \"service_{}\" && !evening", number % 3000),
+        };
+        rule(&mut rows, &format!("rule_{number}"), 100 + number, priority, &condition);
+    }
+    rows
+}
+
+#[test]
+fn ten_thousand_rows_are_looked_through_in_time() {
+    let book = compile(1, &many(4000), None).unwrap();
+    let started = Instant::now();
+    let found = lint(&book, now());
+    let took = started.elapsed();
+    println!("lint of {} rows: {took:?}, {} findings", book.row_count(), found.len());
+    // Every second service comes again after 3000 rules.
+    assert_eq!(
+        found
+            .iter()
+            .filter(|found| found.problem == "same_condition" || found.problem == "duplicate")
+            .count(),
+        500
+    );
+    // Unoptimised, on a busy machine; optimised it is a fraction of a second.
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
+/// Five facts of small domains, as random conditions use them.
+fn small_world() -> RowSet {
+    let mut rows = sample::rows();
+    for (code, kind) in [
+        ("a_text", "text"),
+        ("a_number", "number"),
+        ("b_number", "number"),
+        ("a_boolean", "boolean"),
+    ] {
+        put::<FactMapping>(&mut rows, json!({"code": code, "pointers": ["/x"], "kind": kind}));
+    }
+    rule(
+        &mut rows,
+        "words",
+        900,
+        "P4",
+        "says(\"red\", \"red*\", \"red hat\", \"blue\")",
+    );
+    rows
+}
+
+/// Terms over the slots of [`small_world`], by place in this list.
+const FACTS: [&str; 4] = ["a_text", "a_number", "b_number", "a_boolean"];
+
+fn some_test() -> impl Strategy<Value = Test> {
+    let number = || (0i64..3).prop_map(|n| Fact::Number(n.into()));
+    let op = prop_oneof![
+        Just(Op::Eq),
+        Just(Op::Ne),
+        Just(Op::Lt),
+        Just(Op::Le),
+        Just(Op::Gt),
+        Just(Op::Ge),
+    ];
+    let text = || (0usize..3).prop_map(|n| Fact::Text(["x", "y", "z"][n].to_owned()));
+    let leaf = prop_oneof![
+        Just(Test::Always(true)),
+        Just(Test::Truth(3)),
+        (any::<bool>(), text()).prop_map(|(same, text)| Test::Compare(0, if same { Op::Eq } else { Op::Ne }, text)),
+        prop::collection::vec(text(), 1..3).prop_map(|texts| Test::In(0, texts)),
+        prop::collection::vec(text(), 1..3).prop_map(|texts| Test::NotIn(0, texts)),
+        (1usize..3, op.clone(), number()).prop_map(|(slot, op, number)| Test::Compare(slot, op, number)),
+        op.prop_map(|op| Test::CompareFacts(1, op, 2)),
+        prop::collection::vec(0u32..4, 1..3).prop_map(Test::Says),
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|test| Test::Not(Box::new(test))),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(Test::All),
+            prop::collection::vec(inner, 1..4).prop_map(Test::Any),
+        ]
+    })
+}
+
+/// The test with the slots and words of a vocabulary instead of places in lists.
+fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
+    let slot = |place: usize| slots[place];
+    let each = |tests: Vec<Test>| tests.into_iter().map(|test| placed(test, slots, words)).collect();
+    match test {
+        Test::Truth(place) => Test::Truth(slot(place)),
+        Test::Compare(place, op, fact) => Test::Compare(slot(place), op, fact),
+        Test::CompareFacts(left, op, right) => Test::CompareFacts(slot(left), op, slot(right)),
+        Test::In(place, facts) => Test::In(slot(place), facts),
+        Test::NotIn(place, facts) => Test::NotIn(slot(place), facts),
+        Test::Says(places) => Test::Says(places.into_iter().map(|place| words[place as usize]).collect()),
+        Test::Not(test) => Test::Not(Box::new(placed(*test, slots, words))),
+        Test::All(tests) => Test::All(each(tests)),
+        Test::Any(tests) => Test::Any(each(tests)),
+        always @ Test::Always(_) => always,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// What is said to be impossible holds in no call of a world in which every value between and beside the literals
+    /// is tried; what is said to be possible is shown by a call.
+    #[test]
+    fn the_search_agrees_with_trying_everything(test in some_test(), other in some_test()) {
+        use std::sync::LazyLock;
+        static BOOK: LazyLock<Rulebook> = LazyLock::new(|| compile(1, &small_world(), None).unwrap());
+        let book = &*BOOK;
+        let slots = FACTS.map(|name| book.vocabulary.get(name).unwrap().0);
+        let words = ["red", "red*", "red hat", "blue"].map(|word| book.words.id(word).unwrap());
+        let (test, other) = (placed(test, &slots, &words), placed(other, &slots, &words));
+        let world = World::new(book, true);
+        let wanted = [(&test, true), (&other, false)];
+        let outcome = search(&world, &wanted);
+        if let Found::Call(call) = &outcome {
+            prop_assert!(test.holds(call) && !other.holds(call));
+        }
+        let numbers = [None, Some("-1"), Some("0"), Some("0.5"), Some("1"), Some("1.5"), Some("2"), Some("3")];
+        let numbers = numbers.map(|number| number.map(|text| Fact::Number(text.parse().unwrap())));
+        let texts = [None, Some("x"), Some("y"), Some("z"), Some("w")].map(|text| text.map(|t| Fact::Text(t.to_owned())));
+        let truths = [None, Some(Fact::Boolean(false)), Some(Fact::Boolean(true))];
+        let said = ["", "blue", "redder", "redder blue", "red", "red blue", "red hat", "red hat blue"];
+        let none = Facts::new();
+        let mut possible = false;
+        for heard in said {
+            for text in &texts {
+                for (a, b) in numbers.iter().flat_map(|a| numbers.iter().map(move |b| (a, b))) {
+                    for truth in &truths {
+                        let mut env = book.vocabulary.env(&none, book.words.find(heard));
+                        for (slot, fact) in slots.into_iter().zip([text, a, b, truth]) {
+                            if let Some(fact) = fact {
+                                env.set(slot, fact.clone());
+                            }
+                        }
+                        possible |= test.holds(&env) && !other.holds(&env);
+                    }
+                }
+            }
+        }
+        if matches!(outcome, Found::Impossible) {
+            prop_assert!(!possible);
+        }
+    }
+}

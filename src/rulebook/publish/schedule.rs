@@ -1,0 +1,159 @@
+//! Change sets that are published later. In: a change set and its time. Out: when the time has come, a revision, or a
+//! refusal that the change set keeps and a notice tells.
+//!
+//! The transaction that moves the head also turns the change set from scheduled to published, so that of all instances
+//! one does it, once, also when its time came while none was running.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::refusal::Refusal;
+use super::sets::{SetError, StoredSet, about, ready};
+use super::{Author, PublishError, Publisher};
+use crate::rulebook::change_set::apply;
+use crate::store::change_sets::State;
+use crate::store::notices::{self, Notice, Severity};
+use crate::store::{self, change_sets, rules};
+
+/// The notice about a scheduled publish that was refused.
+pub const NOTICE: &str = "scheduled_publish_refused";
+
+/// What a notice about a change set is about.
+pub(super) fn subject(id: Uuid) -> String {
+    format!("change set {id}")
+}
+
+/// What came of a change set whose time had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It became this revision.
+    Published(i64),
+    /// The ground had moved, it does not compile, or a case is red.
+    Refused,
+    /// Somebody else was first.
+    Gone,
+}
+
+impl Publisher {
+    /// Has a change set published at `at`. It must be fit to be published now.
+    ///
+    /// # Errors
+    /// When it is another than was read, or could not be published as things stand.
+    pub async fn schedule_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        at: DateTime<Utc>,
+        comment: Option<&str>,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let from = &[State::Open, State::Refused];
+        let stored = self.set(rulebook_id, id).await?;
+        ready(&stored, version, from)?;
+        let (revision, base) = self.standing(rulebook_id).await?;
+        let rows = apply(base.rows(), revision + 1, &stored.edits())?;
+        if rules::changes(base.rows(), &rows).is_empty() {
+            return Err(SetError::NoEffect.into());
+        }
+        super::plan::checked(rows, revision + 1, base.compiled().cloned()).await?;
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
+        stored.set.publish_at = Some(at);
+        stored.set.publisher = serde_json::to_value(author).ok();
+        if let Some(comment) = comment {
+            comment.clone_into(&mut stored.set.comment);
+        }
+        self.moved(&tx, &mut stored.set, State::Scheduled).await?;
+        let after = json!({"at": at, "comment": stored.set.comment});
+        self.audit(&tx, author, about(&stored.set, "schedule", None, Some(after)))
+            .await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Opens a scheduled change set again.
+    ///
+    /// # Errors
+    /// When it is another than was read, or not scheduled.
+    pub async fn cancel_schedule(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Scheduled]).await?;
+        let before = json!({"at": stored.set.publish_at});
+        stored.set.publish_at = None;
+        stored.set.publisher = None;
+        self.moved(&tx, &mut stored.set, State::Open).await?;
+        let entry = about(&stored.set, "cancel_schedule", Some(before), None);
+        self.audit(&tx, author, entry).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Publishes a change set whose time has come, or refuses it for good.
+    ///
+    /// # Errors
+    /// When it can be tried again: the database is away, or others publish all the time.
+    pub async fn publish_due(&self, due: &change_sets::Model) -> Result<Due, PublishError> {
+        let stored = match self.set(due.rulebook_id, due.id).await {
+            Err(PublishError::Set(SetError::Unknown)) => return Ok(Due::Gone),
+            other => other?,
+        };
+        if ready(&stored, due.version, &[State::Scheduled]).is_err() {
+            return Ok(Due::Gone);
+        }
+        let author = stored.set.publisher.clone();
+        let author: Author = serde_json::from_value(author.unwrap_or_default())
+            .map_err(|error| DbErr::Type(format!("change_sets.publisher: {error}")))?;
+        match self.publish_stored(&stored, &stored.set.comment, &author).await {
+            Ok(published) => Ok(Due::Published(published.revision)),
+            Err(PublishError::Set(SetError::Stale { .. } | SetError::Unknown)) => Ok(Due::Gone),
+            Err(error) => {
+                let refusal = self.refusal(due.rulebook_id, &error).await?;
+                // What is no refusal of the rules is tried again.
+                let refusal = refusal.ok_or(error)?;
+                self.refuse(&stored, &refusal, &author).await
+            }
+        }
+    }
+
+    async fn refuse(&self, stored: &StoredSet, refusal: &Refusal, author: &Author) -> Result<Due, PublishError> {
+        let set = &stored.set;
+        let tx = store::begin(&self.db).await?;
+        let held = self
+            .held(&tx, set.rulebook_id, set.id, set.version, &[State::Scheduled])
+            .await;
+        let mut stored = match held {
+            Err(PublishError::Set(_)) => return Ok(Due::Gone),
+            other => other?,
+        };
+        let set = &mut stored.set;
+        set.refusal = serde_json::to_value(refusal).ok();
+        self.moved(&tx, set, State::Refused).await?;
+        let notice = Notice {
+            rulebook_id: set.rulebook_id,
+            code: NOTICE,
+            severity: Severity::Urgent,
+            subject: subject(set.id),
+            text: format!(
+                "The change set {} was due and was not published: {}",
+                set.id, refusal.detail
+            ),
+            what_to_do: "Read the change set: `refusal` says why. Correct it and publish it again, or discard it."
+                .to_owned(),
+        };
+        let now = self.clock.now();
+        notices::raise(&tx, notice, now, self.clock.new_id()).await?;
+        let after = json!({"at": set.publish_at, "because": refusal.code});
+        self.audit(&tx, author, about(set, "refuse", None, Some(after))).await?;
+        tx.commit().await?;
+        Ok(Due::Refused)
+    }
+}

@@ -1,0 +1,476 @@
+//! Stored change sets: opened, changed, published at once or discarded. [`super::schedule`] publishes them later.
+//!
+//! In: who does what to which change set, and the version of it that they read. Out: the change set as it then stands.
+//! Every step is one transaction that holds the change set's row and leaves an audit entry.
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::schedule::{NOTICE, subject};
+use super::write::Entry;
+use super::{Author, PublishError, Published, Publisher, Step};
+use crate::rulebook::change_set::{Edit, apply};
+use crate::store::change_sets::State;
+use crate::store::{self, change_set_changes, change_sets, notices};
+
+/// How many changes a change set holds at most.
+pub const MOST_CHANGES: usize = 10_000;
+/// How large they may be together, as JSON.
+pub const MOST_BYTES: i64 = 8 * 1024 * 1024;
+
+/// Where changes can be added and taken away, and from where it can be published.
+const WORKED_ON: &[State] = &[State::Open, State::Refused];
+
+/// Why a stored change set cannot take a step; it stands as it stood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetError {
+    /// There is none of this id.
+    #[error("no such change set")]
+    Unknown,
+    /// It was changed since it was read.
+    #[error("the change set is at version {current}")]
+    Stale {
+        /// The version that was read.
+        expected: i64,
+        /// The version that stands.
+        current: i64,
+    },
+    /// Its state does not allow it.
+    #[error("the change set is {state}")]
+    State {
+        /// Where it is in its life.
+        state: String,
+    },
+    /// There is nothing in it to publish.
+    #[error("the change set holds no changes")]
+    Empty,
+    /// The rulebook stands already as it would make it.
+    #[error("the change set changes nothing")]
+    NoEffect,
+    /// It has no change of this number.
+    #[error("the change set has no change {0}")]
+    NoChange(i64),
+    /// It would hold more than it can.
+    #[error("the change set would hold {changes} changes of {bytes} bytes")]
+    TooLarge {
+        /// How many changes.
+        changes: usize,
+        /// How large, together.
+        bytes: i64,
+    },
+}
+
+/// A change set with what it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredSet {
+    /// Its row.
+    pub set: change_sets::Model,
+    /// Its changes, in order.
+    pub changes: Vec<StoredChange>,
+}
+
+/// A change in a change set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredChange {
+    /// Its number within the change set; a number is not used again.
+    pub number: i64,
+    /// What it is.
+    pub edit: Edit,
+    /// How large it is as JSON.
+    pub bytes: i64,
+    /// Who added it.
+    pub author: String,
+    /// When.
+    pub created_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl StoredSet {
+    /// Its edits, in order.
+    #[must_use]
+    pub fn edits(&self) -> Vec<Edit> {
+        self.changes.iter().map(|change| change.edit.clone()).collect()
+    }
+}
+
+/// A change set as it was read: published only as long as it is still like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub id: Uuid,
+    pub version: i64,
+}
+
+impl Publisher {
+    /// A change set and its changes.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn set(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredSet, PublishError> {
+        let set = change_sets::find(&self.db, rulebook_id, id).await?;
+        let set = set.ok_or(SetError::Unknown)?;
+        let changes = change_set_changes::of(&self.db, rulebook_id, id).await?;
+        Ok(StoredSet {
+            set,
+            changes: changes.into_iter().map(read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// A new change set with these edits in it, not compiled.
+    ///
+    /// # Errors
+    /// When it would be too large, or there is no such rulebook.
+    pub async fn open_set(
+        &self,
+        rulebook_id: Uuid,
+        comment: &str,
+        edits: Vec<Edit>,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let head = super::plan::head(&self.db, rulebook_id).await?;
+        let now = self.clock.now();
+        let mut set = change_sets::Model {
+            rulebook_id,
+            id: self.clock.new_id(),
+            state: State::Open.word().to_owned(),
+            comment: comment.to_owned(),
+            author: author.name.clone(),
+            author_key_id: author.key_id,
+            base_revision: head.ok_or(PublishError::UnknownRulebook)?,
+            version: 1,
+            changes: 0,
+            bytes: 0,
+            next_number: 1,
+            publish_at: None,
+            publisher: None,
+            revision: None,
+            refusal: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let mut changes = Vec::new();
+        self.put_in(&mut set, &mut changes, edits, author)?;
+        let tx = store::begin(&self.db).await?;
+        change_sets::insert(&tx, set.clone()).await?;
+        change_set_changes::add(&tx, rows(&set, &changes)?).await?;
+        let after = json!({"comment": comment, "changes": changes.len()});
+        self.audit(&tx, author, about(&set, "create", None, Some(after)))
+            .await?;
+        tx.commit().await?;
+        Ok(StoredSet { set, changes })
+    }
+
+    /// Adds edits. One that was made against another ground than the edits of its row so far takes their place: its
+    /// writer saw the row as it stands now.
+    ///
+    /// # Errors
+    /// When the change set is another than was read, or would be too large.
+    pub async fn add_changes(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        edits: Vec<Edit>,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, WORKED_ON).await?;
+        for edit in &edits {
+            let outdated = |change: &StoredChange| {
+                change.edit.is_of(edit.resource(), edit.code()) && change.edit.expected() != edit.expected()
+            };
+            for change in stored.changes.extract_if(.., |change| outdated(change)) {
+                change_set_changes::remove(&tx, rulebook_id, id, change.number).await?;
+            }
+        }
+        let before = stored.changes.len();
+        self.put_in(&mut stored.set, &mut stored.changes, edits, author)?;
+        let added = &stored.changes[before.min(stored.changes.len())..];
+        change_set_changes::add(&tx, rows(&stored.set, added)?).await?;
+        let after: Vec<Value> = added.iter().map(named).collect();
+        self.worked_on(&tx, &mut stored.set, author, "add_change", None, Some(after.into()))
+            .await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Takes a change out.
+    ///
+    /// # Errors
+    /// When the change set is another than was read, or has no such change.
+    pub async fn remove_change(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        number: i64,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, WORKED_ON).await?;
+        let place = stored.changes.iter().position(|change| change.number == number);
+        let removed = stored.changes.remove(place.ok_or(SetError::NoChange(number))?);
+        change_set_changes::remove(&tx, rulebook_id, id, number).await?;
+        measure(&mut stored.set, &stored.changes)?;
+        self.worked_on(
+            &tx,
+            &mut stored.set,
+            author,
+            "remove_change",
+            Some(named(&removed)),
+            None,
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Throws a change set away; it can still be read.
+    ///
+    /// # Errors
+    /// When it is another than was read, or has been published or discarded.
+    pub async fn discard_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let alive = &[State::Open, State::Scheduled, State::Waiting, State::Refused];
+        let mut stored = self.held(&tx, rulebook_id, id, version, alive).await?;
+        let before = json!({"state": stored.set.state});
+        self.moved(&tx, &mut stored.set, State::Discarded).await?;
+        let entry = about(&stored.set, "discard", Some(before), None);
+        self.audit(&tx, author, entry).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Publishes a change set at once.
+    ///
+    /// # Errors
+    /// When it is another than was read, holds nothing, or as for [`Publisher::publish`].
+    pub async fn publish_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        comment: Option<&str>,
+        author: &Author,
+    ) -> Result<Published, PublishError> {
+        let stored = self.set(rulebook_id, id).await?;
+        ready(&stored, version, WORKED_ON)?;
+        let comment = comment.unwrap_or(&stored.set.comment);
+        self.publish_stored(&stored, comment, author).await
+    }
+
+    /// Publishes a change set as it was read.
+    pub(super) async fn publish_stored(
+        &self,
+        stored: &StoredSet,
+        comment: &str,
+        author: &Author,
+    ) -> Result<Published, PublishError> {
+        let set = &stored.set;
+        let step = Step {
+            kind: "publish",
+            equals: None,
+            comment,
+            author,
+            set: Some(Claim {
+                id: set.id,
+                version: set.version,
+            }),
+        };
+        let edits = stored.edits();
+        self.advance(set.rulebook_id, step, |base, next| apply(base, next, &edits))
+            .await
+    }
+
+    /// In the transaction that moves the head: the change set became a revision.
+    pub(super) async fn set_published(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        claim: Claim,
+        step: Step<'_>,
+        revision: i64,
+    ) -> Result<(), PublishError> {
+        let set = change_sets::locked(tx, rulebook_id, claim.id).await?;
+        let mut set = set.ok_or(SetError::Unknown)?;
+        if set.version != claim.version {
+            return Err(stale(&set, claim.version).into());
+        }
+        step.comment.clone_into(&mut set.comment);
+        set.revision = Some(revision);
+        self.moved(tx, &mut set, State::Published).await?;
+        let mut entry = about(&set, "publish", None, Some(json!({"comment": step.comment})));
+        entry.revision = Some(revision);
+        self.audit(tx, step.author, entry).await?;
+        Ok(())
+    }
+
+    /// The change set, held, where it is as it was read and in one of these states.
+    pub(super) async fn held(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        states: &[State],
+    ) -> Result<StoredSet, PublishError> {
+        let set = change_sets::locked(tx, rulebook_id, id).await?;
+        let set = set.ok_or(SetError::Unknown)?;
+        may(&set, version, states)?;
+        let changes = change_set_changes::of_held(tx, rulebook_id, id).await?;
+        Ok(StoredSet {
+            set,
+            changes: changes.into_iter().map(read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Puts a held change set into a state, which ends what was said of the one before.
+    pub(super) async fn moved(
+        &self,
+        tx: &DatabaseTransaction,
+        set: &mut change_sets::Model,
+        state: State,
+    ) -> Result<(), DbErr> {
+        let now = self.clock.now();
+        if set.is_in(&[State::Refused]) {
+            notices::resolve(tx, set.rulebook_id, NOTICE, &subject(set.id), now).await?;
+            set.refusal = None;
+        }
+        state.word().clone_into(&mut set.state);
+        set.version += 1;
+        set.updated_at = now;
+        change_sets::save(tx, set.clone()).await
+    }
+
+    /// What it holds was changed: it is open (again).
+    async fn worked_on(
+        &self,
+        tx: &DatabaseTransaction,
+        set: &mut change_sets::Model,
+        author: &Author,
+        action: &'static str,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> Result<(), DbErr> {
+        set.publish_at = None;
+        set.publisher = None;
+        self.moved(tx, set, State::Open).await?;
+        self.audit(tx, author, about(set, action, before, after)).await
+    }
+
+    fn put_in(
+        &self,
+        set: &mut change_sets::Model,
+        changes: &mut Vec<StoredChange>,
+        edits: Vec<Edit>,
+        author: &Author,
+    ) -> Result<(), PublishError> {
+        for edit in edits {
+            let text = serde_json::to_string(&edit).map_err(|error| DbErr::Custom(error.to_string()))?;
+            changes.push(StoredChange {
+                number: set.next_number,
+                edit,
+                bytes: i64::try_from(text.len()).unwrap_or(i64::MAX),
+                author: author.name.clone(),
+                created_at: self.clock.now(),
+            });
+            set.next_number += 1;
+        }
+        measure(set, changes)
+    }
+}
+
+/// Whether a change set, as it was read, holds something and is in one of these states.
+pub(super) fn ready(stored: &StoredSet, version: i64, states: &[State]) -> Result<(), SetError> {
+    may(&stored.set, version, states)?;
+    if stored.changes.is_empty() {
+        return Err(SetError::Empty);
+    }
+    Ok(())
+}
+
+fn may(set: &change_sets::Model, version: i64, states: &[State]) -> Result<(), SetError> {
+    // Who read an older version learns that first: the state may have been another then.
+    if set.version != version {
+        return Err(stale(set, version));
+    }
+    if !set.is_in(states) {
+        return Err(SetError::State {
+            state: set.state.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn stale(set: &change_sets::Model, expected: i64) -> SetError {
+    SetError::Stale {
+        expected,
+        current: set.version,
+    }
+}
+
+/// Counts what a change set holds, or says that it is too much.
+fn measure(set: &mut change_sets::Model, changes: &[StoredChange]) -> Result<(), PublishError> {
+    let (count, bytes) = (changes.len(), changes.iter().map(|change| change.bytes).sum());
+    if count > MOST_CHANGES || bytes > MOST_BYTES {
+        return Err(SetError::TooLarge { changes: count, bytes }.into());
+    }
+    set.changes = i64::try_from(count).unwrap_or(i64::MAX);
+    set.bytes = bytes;
+    Ok(())
+}
+
+fn rows(set: &change_sets::Model, changes: &[StoredChange]) -> Result<Vec<change_set_changes::Model>, DbErr> {
+    let row = |change: &StoredChange| {
+        Ok(change_set_changes::Model {
+            rulebook_id: set.rulebook_id,
+            change_set_id: set.id,
+            number: change.number,
+            edit: serde_json::to_value(&change.edit).map_err(|error| DbErr::Custom(error.to_string()))?,
+            bytes: change.bytes,
+            author: change.author.clone(),
+            created_at: change.created_at,
+        })
+    };
+    changes.iter().map(row).collect()
+}
+
+fn read(row: change_set_changes::Model) -> Result<StoredChange, DbErr> {
+    Ok(StoredChange {
+        number: row.number,
+        edit: serde_json::from_value(row.edit)
+            .map_err(|error| DbErr::Type(format!("change_set_changes.edit: {error}")))?,
+        bytes: row.bytes,
+        author: row.author,
+        created_at: row.created_at,
+    })
+}
+
+/// Which change it was, without what it says.
+fn named(change: &StoredChange) -> Value {
+    let (resource, code) = (change.edit.resource(), change.edit.code());
+    json!({"number": change.number, "resource": resource, "code": code})
+}
+
+/// An audit entry about a change set.
+pub(super) fn about(
+    set: &change_sets::Model,
+    action: &'static str,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Entry<'static> {
+    Entry {
+        rulebook_id: set.rulebook_id,
+        action,
+        resource: "change-sets",
+        code: set.id.to_string(),
+        revision: None,
+        before,
+        after,
+    }
+}

@@ -1,0 +1,326 @@
+//! Whether the audit log is as it was written.
+//!
+//! In: the database, the key, and a head that somebody noted before. Out: that it is whole and where it ends, or the first
+//! entry that was altered, removed, added or moved. Reads a page at a time: a log of any length takes the same memory.
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _};
+use sea_orm::{
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QueryResult, QuerySelect as _, QueryTrait as _, Statement,
+};
+use uuid::Uuid;
+
+use super::audit_chain::{AuditKey, Columns, GENESIS, same};
+use super::audit_head;
+use super::audit_log::{Column, Entity};
+
+/// Entries read at once.
+const PAGE: u64 = 500;
+
+/// A head as the log told it: `SEQ:MAC`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedHead {
+    /// The number of its entry.
+    pub seq: i64,
+    /// That entry's MAC.
+    pub mac: Vec<u8>,
+}
+
+impl std::fmt::Display for NotedHead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, hex::encode(&self.mac))
+    }
+}
+
+/// Why a text is no head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a head as it stands in the log: its number, a colon and 64 hexadecimal digits")]
+pub struct NotAHead;
+
+impl std::str::FromStr for NotedHead {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let (seq, mac) = text.split_once(':').ok_or(NotAHead)?;
+        let seq = seq.parse().ok().filter(|seq| *seq >= 0).ok_or(NotAHead)?;
+        let mac = hex::decode(mac).ok().filter(|mac| mac.len() == 32).ok_or(NotAHead)?;
+        Ok(Self { seq, mac })
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every entry is as it was written.
+    Intact {
+        /// Where the chain ends.
+        head: NotedHead,
+    },
+    /// Somebody has been at it.
+    Broken(FirstBad),
+}
+
+/// The first place where the log is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstBad {
+    /// The number of the entry.
+    pub seq: i64,
+    /// Its id, where there is one to be read.
+    pub id: Option<Uuid>,
+    /// What was done.
+    pub problem: Tampering,
+}
+
+/// What can be done to a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tampering {
+    /// The entry is not the one that was written under this number.
+    Altered,
+    /// There is no entry of this number.
+    Missing,
+    /// The entry was put in.
+    Added,
+    /// The head was altered or taken away, and nothing else can be told to be wrong.
+    Head,
+    /// The noted head is not in the chain.
+    NotedHead,
+}
+
+impl std::fmt::Display for FirstBad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seq = self.seq;
+        let id = self.id.map(|id| format!(" (id {id})")).unwrap_or_default();
+        match self.problem {
+            Tampering::Altered => write!(
+                f,
+                "entry {seq}{id} is not the one that was written under this number: it was altered, moved or put in, or it \
+                 was written under another RINGBOOK_SECRET_KEY"
+            ),
+            Tampering::Missing => write!(f, "entry {seq} is missing"),
+            Tampering::Added => write!(
+                f,
+                "entry {seq}{id} was put in: it stands beside or beyond what was written"
+            ),
+            Tampering::Head if seq == 0 => {
+                f.write_str("there is no head: the chain has not begun, or all of it was removed")
+            }
+            Tampering::Head => write!(
+                f,
+                "the head of the chain was altered, or taken away, before entry {seq} was written or read"
+            ),
+            Tampering::NotedHead => write!(
+                f,
+                "the noted head is not in the chain: what was entry {seq} then is not there now"
+            ),
+        }
+    }
+}
+
+/// Reads the whole log. `progress` is told how many entries were read and how many there are.
+///
+/// # Errors
+/// When the database fails; what it holds is never an error.
+pub async fn verify<C: ConnectionTrait>(
+    db: &C,
+    key: &AuditKey,
+    noted: Option<&NotedHead>,
+    mut progress: impl FnMut(i64, i64),
+) -> Result<Verdict, DbErr> {
+    let broken = |seq, id, problem| Ok(Verdict::Broken(FirstBad { seq, id, problem }));
+    let mut seen_end = None;
+    let mut walk = Walk {
+        seq: 0,
+        mac: GENESIS.to_vec(),
+        noted_is_there: noted.is_none_or(|noted| noted.seq == 0 && same(&noted.mac, &GENESIS)),
+    };
+    let mut last: Option<(i64, Uuid)> = None;
+    let end = loop {
+        let page = page(db, last).await?;
+        for row in &page {
+            match walk.step(key, row, noted) {
+                Ok(at) => last = Some(at),
+                Err(bad) => return Ok(Verdict::Broken(bad)),
+            }
+        }
+        // Entries and head in one statement: both as they stood at one instant.
+        let end = End::read(db).await?;
+        progress(walk.seq, std::cmp::max(end.last_seq, walk.seq));
+        // Who appends while we read is followed to the end; with nothing more to be read, there is nothing to wait for.
+        if page.is_empty() && (end.last_seq <= walk.seq || seen_end == Some(end.last_seq)) {
+            break end;
+        }
+        seen_end = page.is_empty().then_some(end.last_seq);
+    };
+    let Some(head) = &end.head else {
+        return broken(walk.seq, None, Tampering::Head);
+    };
+    if walk.seq < head.seq {
+        return broken(walk.seq + 1, None, Tampering::Missing);
+    }
+    if walk.seq > head.seq {
+        return broken(head.seq + 1, None, Tampering::Added);
+    }
+    if end.count > walk.seq {
+        return broken(walk.seq, None, Tampering::Added);
+    }
+    if !head.fits(key) || !same(&head.mac, &walk.mac) {
+        return broken(walk.seq, None, Tampering::Head);
+    }
+    if let Some(since) = head.broken_since {
+        return broken(since, None, Tampering::Head);
+    }
+    if let (Some(noted), false) = (noted, walk.noted_is_there) {
+        return broken(noted.seq, None, Tampering::NotedHead);
+    }
+    Ok(Verdict::Intact {
+        head: NotedHead {
+            seq: walk.seq,
+            mac: walk.mac,
+        },
+    })
+}
+
+/// How far the chain was followed.
+struct Walk {
+    seq: i64,
+    mac: Vec<u8>,
+    noted_is_there: bool,
+}
+
+impl Walk {
+    /// Compares the next entry with what must follow.
+    fn step(&mut self, key: &AuditKey, row: &QueryResult, noted: Option<&NotedHead>) -> Result<(i64, Uuid), FirstBad> {
+        let (expected, id) = (self.seq + 1, row.try_get::<Uuid>("", "id").ok());
+        let bad = |seq, problem| FirstBad { seq, id, problem };
+        // What cannot even be read as what it should be was not written by us.
+        let entry = columns(row).map_err(|_| bad(expected, Tampering::Altered))?;
+        if entry.seq > expected {
+            return Err(FirstBad {
+                id: None,
+                ..bad(expected, Tampering::Missing)
+            });
+        }
+        if entry.seq < expected {
+            return Err(bad(entry.seq, Tampering::Added));
+        }
+        let mac = key.of_entry(&self.mac, &entry);
+        let stored = row.try_get::<Option<Vec<u8>>>("", "mac").ok().flatten();
+        match (mac, stored) {
+            (Some(mac), Some(stored)) if same(&mac, &stored) => self.mac = stored,
+            _ => return Err(bad(expected, Tampering::Altered)),
+        }
+        self.seq = expected;
+        if noted.is_some_and(|noted| noted.seq == expected && same(&noted.mac, &self.mac)) {
+            self.noted_is_there = true;
+        }
+        Ok((entry.seq, entry.id))
+    }
+}
+
+/// Where the log ends, in one statement.
+struct End {
+    head: Option<audit_head::Model>,
+    last_seq: i64,
+    count: i64,
+}
+
+impl End {
+    async fn read<C: ConnectionTrait>(db: &C) -> Result<Self, DbErr> {
+        let sql = "SELECT (SELECT count(*) FROM audit_log) AS entries, (SELECT max(seq) FROM audit_log) AS last_seq, \
+                   head.one, head.seq, head.mac, head.broken_since, head.head_mac \
+                   FROM (SELECT 1 AS here) AS one_row LEFT JOIN audit_head AS head ON head.one = 1";
+        let row = db
+            .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
+            .await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("a row that is always there".to_owned()))?;
+        let is_there = row.try_get::<Option<i64>>("", "one")?.is_some();
+        // A head that cannot be read is one that does not fit.
+        let head = is_there.then(|| audit_head::Model {
+            one: 1,
+            seq: row.try_get("", "seq").unwrap_or_default(),
+            mac: row.try_get("", "mac").unwrap_or_default(),
+            broken_since: row.try_get("", "broken_since").unwrap_or_default(),
+            head_mac: row.try_get("", "head_mac").unwrap_or_default(),
+        });
+        let last_seq = row.try_get::<Option<i64>>("", "last_seq").ok().flatten();
+        Ok(Self {
+            head,
+            last_seq: last_seq.unwrap_or_default(),
+            count: row.try_get("", "entries")?,
+        })
+    }
+}
+
+/// The entries after one, by number; several of one number, which a whole log does not have, come by their ids.
+async fn page<C: ConnectionTrait>(db: &C, after: Option<(i64, Uuid)>) -> Result<Vec<QueryResult>, DbErr> {
+    let text = |column: Column| Expr::col(column).cast_as(Alias::new("text"));
+    let mut select = Entity::find().select_only().columns([
+        Column::Seq,
+        Column::Id,
+        Column::At,
+        Column::Actor,
+        Column::ActorKeyId,
+        Column::Address,
+        Column::RequestId,
+        Column::RulebookId,
+        Column::Action,
+        Column::Resource,
+        Column::Code,
+        Column::Revision,
+        Column::Mac,
+    ]);
+    // As text: a number must not pass through a float.
+    select = select
+        .expr_as(text(Column::Before), "before")
+        .expr_as(text(Column::After), "after");
+    if let Some((seq, id)) = after {
+        let twin = Condition::all().add(Column::Seq.eq(seq)).add(Column::Id.gt(id));
+        select = select.filter(Condition::any().add(Column::Seq.gt(seq)).add(twin));
+    }
+    let select = select.order_by_asc(Column::Seq).order_by_asc(Column::Id).limit(PAGE);
+    db.query_all(&select.into_query()).await
+}
+
+fn columns(row: &QueryResult) -> Result<Columns, DbErr> {
+    Ok(Columns {
+        seq: row.try_get("", "seq")?,
+        id: row.try_get("", "id")?,
+        at: row.try_get("", "at")?,
+        actor: row.try_get("", "actor")?,
+        actor_key_id: row.try_get("", "actor_key_id")?,
+        address: row.try_get("", "address")?,
+        request_id: row.try_get("", "request_id")?,
+        rulebook_id: row.try_get("", "rulebook_id")?,
+        action: row.try_get("", "action")?,
+        resource: row.try_get("", "resource")?,
+        code: row.try_get("", "code")?,
+        revision: row.try_get("", "revision")?,
+        before: row.try_get("", "before")?,
+        after: row.try_get("", "after")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_written_and_read_the_same_way() {
+        let head = NotedHead {
+            seq: 12,
+            mac: vec![0xab; 32],
+        };
+        assert_eq!(head.to_string().parse(), Ok(head));
+        for text in [
+            "",
+            "12",
+            "12:",
+            "12:ab",
+            "-1:00",
+            "x:00",
+            &format!("1:{}", "zz".repeat(32)),
+        ] {
+            assert_eq!(text.parse::<NotedHead>(), Err(NotAHead), "{text}");
+        }
+    }
+}

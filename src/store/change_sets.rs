@@ -1,0 +1,154 @@
+//! Change sets: edits not yet published, and what became of them.
+//!
+//! A change set is changed only while its row is [`locked`], and every change raises its version: whoever read an older
+//! version publishes nothing.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    DatabaseBackend, DatabaseConnection, DatabaseTransaction, IntoActiveModel as _, QueryOrder, QuerySelect,
+};
+
+/// A row of `change_sets`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "change_sets")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub rulebook_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    #[sea_orm(column_type = "Text")]
+    pub comment: String,
+    #[sea_orm(column_type = "Text")]
+    pub author: String,
+    pub author_key_id: Option<Uuid>,
+    pub base_revision: i64,
+    pub version: i64,
+    pub changes: i64,
+    pub bytes: i64,
+    pub next_number: i64,
+    pub publish_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub publisher: Option<Json>,
+    pub revision: Option<i64>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub refusal: Option<Json>,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Where a change set is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Changes are added to it.
+    Open,
+    /// To be published at its time.
+    Scheduled,
+    /// To be published when a second person agrees.
+    Waiting,
+    /// It became a revision.
+    Published,
+    /// It was due and could not be published. It can be changed and published like an open one.
+    Refused,
+    /// Thrown away.
+    Discarded,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Open,
+        Self::Scheduled,
+        Self::Waiting,
+        Self::Published,
+        Self::Refused,
+        Self::Discarded,
+    ];
+
+    /// The word in the table.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Scheduled => "scheduled",
+            Self::Waiting => "waiting",
+            Self::Published => "published",
+            Self::Refused => "refused",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+impl Model {
+    /// Its state. The table holds no other words: a CHECK sees to it.
+    #[must_use]
+    pub fn is_in(&self, states: &[State]) -> bool {
+        states.iter().any(|state| state.word() == self.state)
+    }
+}
+
+/// A change set.
+pub async fn find(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id((rulebook_id, id)).one(db).await
+}
+
+/// A change set, held until the transaction ends.
+pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
+    let mut query = Entity::find_by_id((rulebook_id, id));
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        query = query.lock(LockType::Update);
+    }
+    query.one(tx).await
+}
+
+/// Writes a new one.
+pub async fn insert(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
+    Entity::insert(set.into_active_model().reset_all())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes one that is held.
+pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
+    let key = (set.rulebook_id, set.id);
+    Entity::update_many()
+        .set(set.into_active_model().reset_all())
+        .filter(Column::RulebookId.eq(key.0))
+        .filter(Column::Id.eq(key.1))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Those whose time has come, in the order of their times.
+pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::State.eq(State::Scheduled.word()))
+        .filter(Column::PublishAt.lte(now))
+        .order_by_asc(Column::PublishAt)
+        .order_by_asc(Column::Id)
+        .limit(most)
+        .all(db)
+        .await
+}
+
+/// When the next one is due.
+pub async fn next_due(db: &DatabaseConnection) -> Result<Option<DateTimeUtc>, DbErr> {
+    let next = Entity::find()
+        .select_only()
+        .column(Column::PublishAt)
+        .filter(Column::State.eq(State::Scheduled.word()))
+        .order_by_asc(Column::PublishAt)
+        .into_tuple::<Option<DateTimeUtc>>()
+        .one(db)
+        .await?;
+    Ok(next.flatten())
+}

@@ -1,0 +1,84 @@
+//! Requests that are done once: under which key, what was asked, and the answer, sealed.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{DatabaseTransaction, IntoActiveModel as _, Set};
+
+/// A row of `idempotency_keys`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "idempotency_keys")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub rulebook_id: Option<Uuid>,
+    pub key_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub idempotency_key: String,
+    pub request_hash: Vec<u8>,
+    pub status: Option<i64>,
+    pub answer: Option<Vec<u8>>,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What an API key asked under an idempotency key since `since`.
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    key_id: Uuid,
+    idempotency_key: &str,
+    since: DateTimeUtc,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::KeyId.eq(key_id))
+        .filter(Column::IdempotencyKey.eq(idempotency_key))
+        .filter(Column::CreatedAt.gt(since))
+        .one(db)
+        .await
+}
+
+/// Takes an idempotency key, before anything else is done; one that was taken at `since` or earlier is free again. Out:
+/// whether nobody else has it. Who takes it at the same time waits here until this transaction ends.
+pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> Result<bool, DbErr> {
+    Entity::delete_many()
+        .filter(Column::KeyId.eq(row.key_id))
+        .filter(Column::IdempotencyKey.eq(row.idempotency_key.as_str()))
+        .filter(Column::CreatedAt.lte(since))
+        .exec(tx)
+        .await?;
+    let once = OnConflict::columns([Column::KeyId, Column::IdempotencyKey])
+        .do_nothing()
+        .to_owned();
+    let inserted = Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Writes the answer beside the effect.
+pub async fn settle(tx: &DatabaseTransaction, id: Uuid, status: u16, answer: Vec<u8>) -> Result<(), DbErr> {
+    let change = ActiveModel {
+        status: Set(Some(i64::from(status))),
+        answer: Set(Some(answer)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets what was asked at `until` or earlier. Out: how many.
+pub async fn forget(tx: &DatabaseTransaction, until: DateTimeUtc) -> Result<u64, DbErr> {
+    let done = Entity::delete_many()
+        .filter(Column::CreatedAt.lte(until))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected)
+}
