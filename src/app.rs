@@ -27,7 +27,7 @@ use crate::{
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
-    rulebook::{current::Current, publish::Publisher},
+    rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
     store::{
         audit_log::AuditKey,
@@ -360,6 +360,7 @@ fn start_workers(app: &App) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
     }
+    app.tasks.spawn(watch_quarantines(app.clone()));
     let audit = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
         .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
@@ -385,6 +386,17 @@ fn start_workers(app: &App) {
             metrics::upkeep();
         }
     });
+}
+
+/// Learns which scripts other instances sent into quarantine, and ends what is over.
+async fn watch_quarantines(app: App) {
+    let mut looks = tokio::time::interval(quarantine::EVERY);
+    while app.stop.run_until_cancelled(looks.tick()).await.is_some() {
+        let quarantines = app.current.quarantines();
+        if let Err(error) = quarantines.look(&app.db, &app.read, &app.clock).await {
+            tracing::warn!(%error, "the scripts in quarantine could not be read; they are read again soon");
+        }
+    }
 }
 
 /// One TLS provider for the whole process; a second call changes nothing.

@@ -53,6 +53,13 @@ impl MigratorTrait for Migrator {
                 up_sqlite: "",
                 down: include_str!("sql/m0006_hits_and_calendars_down.sql"),
             },
+            FileMigration {
+                name: "m0007_scripts",
+                up: include_str!("sql/m0007_scripts_up.sql"),
+                up_postgres: include_str!("sql/m0007_scripts_postgres.sql"),
+                up_sqlite: include_str!("sql/m0007_scripts_sqlite.sql"),
+                down: include_str!("sql/m0007_scripts_down.sql"),
+            },
         ];
         files
             .iter()

@@ -65,7 +65,7 @@ fn build() -> Value {
         "title": "Ringbook",
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
-        "description": include_str!("document/guide.md"),
+        "description": format!("{}{}", include_str!("document/guide.md"), super::docs_scripting::markdown()),
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     document["servers"] = json!([{"url": "/", "description": "This server."}]);

@@ -116,7 +116,7 @@ impl EvaluateApi {
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
         // A script may take its time, which a handler's thread has not.
         let explain = explain.0 == Some(true);
-        let task = tokio::task::spawn_blocking(move || {
+        let decide = move || {
             let decision = book.decide(&extracted, at);
             let left_out = explain.then(|| book.explain_decision(&extracted, at, &decision));
             Ok::<_, serde_json::Error>((
@@ -125,16 +125,13 @@ impl EvaluateApi {
                 decision,
                 left_out,
             ))
-        });
-        let (extracted, whole, decision, left_out) = task
-            .await
-            .map_err(|error| Problem::internal(&error))?
+        };
+        let decided = self.0.current.pool().run(rulebook_id, decide).await;
+        let (extracted, whole, decision, left_out) = decided
+            .map_err(|busy| Problem::unavailable(&busy, 1))?
             .map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
-        let explanation = match left_out {
-            Some(left_out) => Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?),
-            None => None,
-        };
+        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
         Ok(Found::new(Evaluation {
             revision,
             at,

@@ -81,8 +81,8 @@ resources! {
         [choice("priority", &["P1", "P2", "P3", "P4"], "The priority it gives."), text("notify", "Rules that tell this contact.")],
         "How urgent a call is and whom to text; the first rule whose condition holds.";
     Script "scripts" "script" "scripts" BY_RANK,
-        [choice("hook", &["price", "priority", "tool"], "Where it runs.")],
-        "What rows cannot say, in Rhai.";
+        [choice("hook", &["price", "priority", "tool", "library"], "Where it runs.")],
+        "What rows cannot say, in Rhai; a `library` holds functions for the others.";
     Template "templates" "template" "templates" BY_CODE, [], "What a text message says, by language.";
     Contact "contacts" "contact" "contacts" BY_RANK,
         [Filter { name: "on_call", kind: Kind::Boolean, doc: "Whether they are told when no rule names anyone." },

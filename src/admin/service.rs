@@ -13,6 +13,7 @@ use super::calls::CallsApi;
 use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
 use super::docs_page;
+use super::docs_scripting;
 use super::document;
 use super::evaluate::EvaluateApi;
 use super::guard_rails::GuardRailsApi;
@@ -23,10 +24,13 @@ use super::resources;
 use super::revisions::RevisionsApi;
 use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
+use super::script_quarantines::ScriptQuarantinesApi;
+use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
 use super::state::AdminState;
 use super::stats::StatsApi;
+use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
 
@@ -41,6 +45,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             BacktestsApi(state.clone()),
             CallCasesApi(state.clone()),
             RevisionsApi(state.clone()),
+        ),
+        (
+            ScriptsApi(state.clone()),
+            ScriptQuarantinesApi(state.clone()),
+            VocabularyApi(state.clone()),
         ),
         (
             WebhookAuthApi(state.clone()),
@@ -77,6 +86,7 @@ pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()));
     Route::new()
         .at("/openapi.json", poem::get(document))
+        .at("/docs/scripting", poem::get(docs_scripting::endpoint()))
         .at("/docs", poem::get(docs_page::endpoint()))
         .nest("/", api)
         .data(state)

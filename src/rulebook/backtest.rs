@@ -22,6 +22,7 @@ use super::decision::{Decision, Step};
 use super::derive;
 use super::facts::{Extracted, Facts};
 use super::rows::{Priority, Resource, Row, with_row};
+use super::script::Skips;
 
 /// How often a decision is tried again whose script was dropped: a busy machine says nothing about the rules.
 const RETRIES: usize = 1;
@@ -195,7 +196,7 @@ impl Backtest {
 }
 
 fn decide(book: &Rulebook, extracted: &Extracted, folded: String, at: DateTime<Utc>) -> Decision {
-    let mut decision = book.decide_heard(extracted, folded, at, None);
+    let mut decision = book.decide_heard(extracted, folded, at, Skips::none()).decision;
     for _ in 0..RETRIES {
         if !decision.is_degraded() {
             break;

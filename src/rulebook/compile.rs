@@ -21,15 +21,12 @@ use super::parse::Conditions;
 use super::rows::{
     Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, Stored, Tax, Tool,
 };
-use super::script::{self, Compiled};
+use super::script::{Compiled, isolate, library};
 use super::vocabulary::{self, Env, Slot, Vocabulary};
 use super::words::{WordList, Words};
 
 /// The code of the one settings row.
 pub const SETTINGS: &str = "settings";
-
-/// Room for deep expressions while parsing: conditions and scripts are compiled on a thread of their own.
-const STACK: usize = 16 * 1024 * 1024;
 
 /// One compiled revision of a rulebook.
 #[derive(Debug, Clone)]
@@ -86,23 +83,15 @@ impl<R> Rules<R> {
     }
 }
 
-/// Compiles a rulebook. Scripts that are unchanged since `reuse` are shared with it.
+/// Compiles a rulebook, on a thread of its own. Scripts that are unchanged since `reuse` are shared with it.
 ///
 /// # Errors
 /// Every fault of every row.
 pub fn compile(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
-    std::thread::scope(|scope| {
-        let work = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
-        match work.spawn_scoped(scope, || compile_here(revision, rows, reuse)) {
-            Ok(thread) => thread
-                .join()
-                .unwrap_or_else(|_| Err(vec![internal("compiling was interrupted")])),
-            Err(_) => Err(vec![internal("no thread could be started to compile on")]),
-        }
-    })
+    isolate::isolated(|| compile_here(revision, rows, reuse)).unwrap_or_else(|text| Err(vec![internal(text)]))
 }
 
-fn internal(text: &str) -> Fault {
+pub(super) fn internal(text: &str) -> Fault {
     Fault {
         resource: Resource::Settings,
         code: SETTINGS.to_owned(),
@@ -136,7 +125,8 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
     let adjustments = compiler.rules(|row: &Adjustment| (row.rank, &row.condition, &row.services), &prices);
     let priorities = compiler.rules(|row: &PriorityRule| (row.rank, &row.condition, &[]), &[]);
     let assistants = compiler.rules(|row: &AssistantRule| (row.rank, &row.condition, &[]), &prices);
-    let scripts = scripts(rows, reuse, &mut faults);
+    let known = reuse.map(Rulebook::compiled_scripts).unwrap_or_default();
+    let scripts = library::compile(rows, known, compiler.faults);
 
     let mut calendars: BTreeMap<&str, Calendar> = BTreeMap::new();
     for (code, stored) in &rows.calendars {
@@ -244,23 +234,6 @@ fn for_services(test: Test, services: &[String]) -> Test {
     }
 }
 
-fn scripts(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>) -> Vec<Arc<Compiled>> {
-    let mut compiled = Vec::new();
-    for stored in rows.scripts.values() {
-        let same = reuse.and_then(|book| book.scripts.iter().find(|known| known.row == stored.row));
-        if let Some(same) = same {
-            compiled.push(Arc::clone(same));
-            continue;
-        }
-        match script::compile(&stored.row) {
-            Ok(script) => compiled.push(Arc::new(script)),
-            Err(fault) => faults.push(fault.at(Resource::Scripts, &stored.row.code, "source")),
-        }
-    }
-    compiled.sort_by_key(|script| script.row.rank);
-    compiled
-}
-
 impl Rulebook {
     /// Which revision this is.
     #[must_use]
@@ -327,6 +300,12 @@ impl Rulebook {
         self.services.ranked()
     }
 
+    /// The only values of a text fact, where there are such.
+    #[must_use]
+    pub fn closed_values(&self, fact: &str) -> Option<Vec<String>> {
+        closed_values(&self.rows, fact)
+    }
+
     /// A contact by code.
     #[must_use]
     pub fn contact(&self, code: &str) -> Option<&Contact> {
@@ -376,6 +355,25 @@ impl Rulebook {
         self.scripts
             .iter()
             .map(Arc::as_ref)
-            .filter(move |script| script.row.hook == hook)
+            .filter(move |script| script.row().hook == hook)
+    }
+
+    pub(super) fn compiled_scripts(&self) -> &[Arc<Compiled>] {
+        &self.scripts
+    }
+
+    /// A script by code.
+    #[must_use]
+    pub fn script(&self, code: &str) -> Option<&Compiled> {
+        self.scripts
+            .iter()
+            .map(Arc::as_ref)
+            .find(|script| script.row().code == code)
+    }
+
+    /// Whether deciding may run a script.
+    #[must_use]
+    pub fn has_scripts(&self) -> bool {
+        self.scripts.iter().any(|script| script.row().hook != Hook::Library)
     }
 }

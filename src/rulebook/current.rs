@@ -12,12 +12,16 @@ use uuid::Uuid;
 
 use super::compile::{self, Rulebook};
 use super::fault::Fault;
+use super::quarantine::Quarantines;
 use super::rows::RowSet;
+use super::script::pool::ScriptPool;
 use crate::store::{revisions, rulebooks, rules};
 use crate::telemetry::metrics;
 
 /// How many compiled rulebooks stay in memory, weighed in rows.
 const MOST_ROWS: u64 = 200_000;
+/// Of how many rulebooks the head is remembered.
+const MOST_HEADS: u64 = 10_000;
 
 /// How many rows of revisions that are only read stay in memory.
 const MOST_READ_ROWS: u64 = 50_000;
@@ -112,6 +116,10 @@ pub struct Current {
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
     /// Older revisions as people look at them page by page: not compiled, and not in the way of those that decide.
     read_only: Cache<(Uuid, i64), Arc<RowSet>>,
+    /// The head that a message last saw: a guess at what the next one will see.
+    heads: Cache<Uuid, i64>,
+    pool: ScriptPool,
+    quarantines: Quarantines,
 }
 
 impl Current {
@@ -131,6 +139,35 @@ impl Current {
             primary,
             compiled,
             read_only,
+            heads: Cache::new(MOST_HEADS),
+            pool: ScriptPool::default(),
+            quarantines: Quarantines::default(),
+        }
+    }
+
+    /// The threads on which messages run scripts.
+    #[must_use]
+    pub const fn pool(&self) -> &ScriptPool {
+        &self.pool
+    }
+
+    /// The scripts to leave out.
+    #[must_use]
+    pub const fn quarantines(&self) -> &Quarantines {
+        &self.quarantines
+    }
+
+    /// The rulebook at the head that a message saw last, which may have moved since: for work that is thrown away when
+    /// the transaction sees another.
+    pub async fn guess(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
+        let revision = self.heads.get(&rulebook_id).await?;
+        self.at(rulebook_id, revision).await.ok()
+    }
+
+    /// Notes the head that a message saw.
+    pub async fn saw(&self, rulebook_id: Uuid, revision: i64) {
+        if self.heads.get(&rulebook_id).await != Some(revision) {
+            self.heads.insert(rulebook_id, revision).await;
         }
     }
 

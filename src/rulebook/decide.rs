@@ -4,7 +4,7 @@
 //! notify. Each row that took part leaves a step in the trace.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Instant;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -17,7 +17,7 @@ use super::money::{Money, Rate};
 use super::price::{self, Range};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
-use super::script::{self, Run};
+use super::script::{self, Budget, Compiled, Faulted, Run, Skips};
 use super::vocabulary::{self, Env};
 
 /// Scripts to leave out as an earlier decision had to, and what its trace said of each.
@@ -28,7 +28,7 @@ pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
     extracted: &'a Extracted,
     at: DateTime<Utc>,
-    folded: String,
+    folded: Arc<str>,
     pub(super) env: Env<'a>,
     derived: Facts,
     language: String,
@@ -36,30 +36,53 @@ pub(super) struct Deciding<'a> {
     trace: Vec<Step>,
     said: Vec<String>,
     dropped: Vec<String>,
-    left_out: Option<&'a LeftOut>,
-    /// When the scripts must have ended, from the first one's start.
-    scripts_until: Option<Instant>,
+    skips: Skips,
+    faulted: Vec<Faulted>,
+    budget: Budget,
+}
+
+/// A decision, and what the counting of faults needs to know of its scripts.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// The scripts that failed in it, those left out beforehand not among them.
+    pub faulted: Vec<Faulted>,
+}
+
+/// A tool's script failed, or was left out.
+#[derive(Debug)]
+pub struct ToolFault {
+    /// Why, and where.
+    pub fault: script::ScriptFault,
+    /// Whether it ran and failed.
+    pub ran: bool,
 }
 
 impl Rulebook {
     /// Decides. `at` is the instant the facts are about, never the present one.
     #[must_use]
     pub fn decide(&self, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
-        self.decide_heard(extracted, derive::listened_to(extracted), at, None)
+        self.decide_without(extracted, at, Skips::none()).decision
     }
 
-    /// The same where the text that rules listen to ([`derive::listened_to`]) is known already, and with the scripts
-    /// left out that another decision had to leave out.
+    /// Decides and leaves out some scripts: because they are in quarantine, or because a stored decision did.
+    #[must_use]
+    pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
+        self.decide_heard(extracted, derive::listened_to(extracted), at, skips)
+    }
+
+    /// The same where the text that rules listen to ([`derive::listened_to`]) is known already.
     #[must_use]
     pub(super) fn decide_heard(
         &self,
         extracted: &Extracted,
         folded: String,
         at: DateTime<Utc>,
-        left_out: Option<&LeftOut>,
-    ) -> Decision {
+        skips: Skips,
+    ) -> Decided {
         let mut deciding = Deciding::heard(self, extracted, folded, at);
-        deciding.left_out = left_out;
+        deciding.skips = skips;
         let price = deciding.price();
         let (priority, sla_seconds, rule) = deciding.priority(price.as_ref());
         let mut say = say::sentence(self.settings(), deciding.service, price.as_ref(), &deciding.language);
@@ -71,7 +94,7 @@ impl Rulebook {
             Some(Fact::Text(text)) => Some(text.clone()),
             _ => None,
         };
-        Decision {
+        let decision = Decision {
             revision: self.revision(),
             service: deciding.service.map(|service| service.code.clone()),
             offer: deciding.service.map(|service| service.offer),
@@ -87,6 +110,10 @@ impl Rulebook {
             dropped_scripts: deciding.dropped,
             derived: deciding.derived,
             trace: deciding.trace,
+        };
+        Decided {
+            decision,
+            faulted: deciding.faulted,
         }
     }
 
@@ -107,21 +134,33 @@ impl Rulebook {
         args: &serde_json::Value,
         extracted: &Extracted,
         at: DateTime<Utc>,
-    ) -> Result<serde_json::Value, script::ScriptFault> {
-        let found = self.scripts(Hook::Tool).find(|script| script.row.code == code);
-        let script = found.ok_or_else(|| script::ScriptFault {
-            code: code.to_owned(),
-            line: None,
-            position: None,
-            text: "there is no such tool script".to_owned(),
-        })?;
+        skips: &Skips,
+    ) -> Result<serde_json::Value, ToolFault> {
+        let left_out = |version: i64, text: &str| ToolFault {
+            fault: script::ScriptFault {
+                code: code.to_owned(),
+                version,
+                line: None,
+                position: None,
+                text: text.to_owned(),
+                is_own: false,
+            },
+            ran: false,
+        };
+        let found = self.scripts(Hook::Tool).find(|script| script.row().code == code);
+        let script = found.ok_or_else(|| left_out(0, "there is no such tool script"))?;
+        if let Some(why) = skips.why(code) {
+            return Err(left_out(script.version(), why));
+        }
         let mut deciding = Deciding::new(self, extracted, at);
+        deciding.skips = skips.clone();
         let price = deciding.price();
         deciding.tell_price(price.as_ref());
-        let mut run = deciding.run();
+        let mut run = deciding.to_run();
         run.args = args.clone();
         run.range = price.map(|price| (price.from.decimal(), price.to.decimal()));
-        let done = script::run(script, run)?;
+        let done = script::run(script, run, &mut Budget::default()).outcome;
+        let done = done.map_err(|fault| ToolFault { fault, ran: true })?;
         let said = (!done.said.is_empty()).then(|| done.said.join(" ").into());
         Ok(done.result.or(said).unwrap_or_default())
     }
@@ -162,7 +201,7 @@ impl<'a> Deciding<'a> {
             book,
             extracted,
             at,
-            folded,
+            folded: folded.into(),
             env,
             derived: Facts::new(),
             language: language.clone(),
@@ -170,8 +209,9 @@ impl<'a> Deciding<'a> {
             trace: Vec::new(),
             said: Vec::new(),
             dropped: Vec::new(),
-            left_out: None,
-            scripts_until: None,
+            skips: Skips::none(),
+            faulted: Vec::new(),
+            budget: Budget::default(),
         };
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
@@ -200,7 +240,20 @@ impl<'a> Deciding<'a> {
     pub(super) fn price(&mut self) -> Option<Price> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, per) = self.base(service)?;
-        let mut range = base;
+        let range = self.adjusted(base)?;
+        let range = self.price_scripts(range);
+        self.finish(range, per)
+    }
+
+    /// The price range before any script.
+    pub(super) fn price_by_rows(&mut self) -> Option<Range> {
+        let service = self.service.filter(|service| service.offer != Offer::Refused)?;
+        let (base, _) = self.base(service)?;
+        self.adjusted(base)
+    }
+
+    /// The range after the adjustments that hold, in rank order.
+    fn adjusted(&mut self, mut range: Range) -> Option<Range> {
         let mut groups: HashSet<&str> = HashSet::new();
         let book = self.book;
         let matching: Vec<&'a Adjustment> = book.adjustments.matching(&self.env).collect();
@@ -219,8 +272,7 @@ impl<'a> Deciding<'a> {
             }
             range = self.adjust(adjustment, range)?;
         }
-        range = self.price_scripts(range);
-        self.finish(range, per)
+        Some(range)
     }
 
     /// The base price, times the quantity where there is one; else what one is.
@@ -274,57 +326,49 @@ impl<'a> Deciding<'a> {
     fn price_scripts(&mut self, mut range: Range) -> Range {
         let book = self.book;
         for script in book.scripts(Hook::Price) {
-            if self.leaves_out(&script.row.code) {
-                continue;
-            }
-            let mut run = self.run();
+            let mut run = self.to_run();
             run.range = Some(range);
-            if let Some(done) = self.keep(script::run(script, run)) {
+            if let Some(done) = self.run(script, run) {
                 range = done.range.unwrap_or(range);
             }
         }
         range
     }
 
-    /// Notes a script as dropped without running it, when it is one of those to leave out.
-    fn leaves_out(&mut self, code: &str) -> bool {
-        let Some(did) = self.left_out.and_then(|scripts| scripts.get(code)) else {
-            return false;
-        };
-        self.trace.push(Step::plain(Resource::Scripts, code, did.clone()));
-        self.dropped.push(code.to_owned());
-        true
-    }
-
-    /// Adds a run's steps and sentences, or notes that it was dropped.
-    fn keep(&mut self, outcome: Result<Run, script::ScriptFault>) -> Option<Run> {
-        match outcome {
+    /// Runs a script unless it is to be left out; keeps what it did, or notes that it was dropped.
+    fn run(&mut self, script: &Compiled, run: Run) -> Option<Run> {
+        let code = &script.row().code;
+        if let Some(why) = self.skips.why(code).map(str::to_owned) {
+            self.leave_out(code, why);
+            return None;
+        }
+        match script::run(script, run, &mut self.budget).outcome {
             Ok(mut run) => {
                 self.trace.append(&mut run.steps);
                 self.said.append(&mut run.said);
                 Some(run)
             }
             Err(fault) => {
-                let did = format!("dropped with all it did: {fault}");
-                self.trace.push(Step::plain(Resource::Scripts, &fault.code, did));
-                self.dropped.push(fault.code);
+                self.leave_out(code, format!("dropped with all it did: {fault}"));
+                if fault.is_own {
+                    let (code, version) = (fault.code, fault.version);
+                    self.faulted.push(Faulted { code, version });
+                }
                 None
             }
         }
     }
 
-    fn run(&mut self) -> Run {
-        let until = *self
-            .scripts_until
-            .get_or_insert_with(|| Instant::now() + script::TOGETHER);
+    fn leave_out(&mut self, code: &str, why: String) {
+        self.trace.push(Step::plain(Resource::Scripts, code, why));
+        self.dropped.push(code.to_owned());
+    }
+
+    /// What every run begins with.
+    pub(super) fn to_run(&self) -> Run {
         let mut facts = self.extracted.facts.clone();
         facts.extend(self.derived.clone());
-        Run {
-            facts,
-            heard: self.folded.clone(),
-            deadline: Some(until),
-            ..Run::default()
-        }
+        Run::about(facts, Arc::clone(&self.folded))
     }
 
     /// Rounding and taxes.
@@ -376,12 +420,9 @@ impl<'a> Deciding<'a> {
             (settings.default_priority, settings.default_sla_seconds)
         };
         for script in book.scripts(Hook::Priority) {
-            if self.leaves_out(&script.row.code) {
-                continue;
-            }
-            let mut run = self.run();
+            let mut run = self.to_run();
             run.priority = Some(outcome);
-            if let Some(done) = self.keep(script::run(script, run)) {
+            if let Some(done) = self.run(script, run) {
                 outcome = done.priority.unwrap_or(outcome);
             }
         }

@@ -138,12 +138,24 @@ fn a_tool_script_answers_from_its_arguments() {
     let book = compile(1, &sample::rows(), None).unwrap();
     let args = serde_json::json!({"houseLength": 12, "houseWidth": 8.5});
     let answer = book
-        .run_tool_script("estimate_metres", &args, &Extracted::default(), at())
+        .run_tool_script(
+            "estimate_metres",
+            &args,
+            &Extracted::default(),
+            at(),
+            &script::Skips::none(),
+        )
         .unwrap();
     assert_eq!(answer, "About 41.0 metres of French drain.");
     assert!(
-        book.run_tool_script("spring_promotion", &args, &Extracted::default(), at())
-            .is_err()
+        book.run_tool_script(
+            "spring_promotion",
+            &args,
+            &Extracted::default(),
+            at(),
+            &script::Skips::none()
+        )
+        .is_err()
     );
 }
 

@@ -43,13 +43,13 @@ impl Rulebook {
         for hook in [Hook::Price, Hook::Priority] {
             let silent = self
                 .scripts(hook)
-                .filter(|script| !took_part(decision, Resource::Scripts, &script.row.code));
+                .filter(|script| !took_part(decision, Resource::Scripts, &script.row().code));
             steps.extend(silent.map(|script| {
                 let why = match hook {
                     Hook::Price if decision.price.is_none() => "not run: there is no price",
                     _ => "ran and changed nothing",
                 };
-                Step::plain(Resource::Scripts, &script.row.code, why)
+                Step::plain(Resource::Scripts, &script.row().code, why)
             }));
         }
         steps

@@ -81,10 +81,11 @@ impl Rulebook {
         self.read_by(&self.adjustments, &mut read);
         self.read_by(&self.priorities, &mut read);
         read.extend(self.services().filter_map(|service| service.quantity_fact.clone()));
-        let scripts = || self.scripts(Hook::Price).chain(self.scripts(Hook::Priority));
+        let hooks = [Hook::Price, Hook::Priority, Hook::Library];
+        let scripts = || hooks.into_iter().flat_map(|hook| self.scripts(hook));
         for name in self.vocabulary.names() {
             let quoted = format!("\"{name}\"");
-            if scripts().any(|script| script.row.source.contains(&quoted)) {
+            if scripts().any(|script| script.row().source.contains(&quoted)) {
                 read.insert(name.to_owned());
             }
         }

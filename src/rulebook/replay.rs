@@ -12,9 +12,9 @@ use serde_json::Value;
 use super::compile::Rulebook;
 use super::decide::LeftOut;
 use super::decision::Decision;
-use super::derive;
 use super::facts::Extracted;
 use super::rows::Resource;
+use super::script::Skips;
 
 /// How often it is tried again when a script is dropped that was not: a busy machine, not another decision.
 const RETRIES: usize = 2;
@@ -87,7 +87,8 @@ impl Rulebook {
     }
 
     fn again(&self, extracted: &Extracted, at: DateTime<Utc>, left_out: &LeftOut) -> Decision {
-        self.decide_heard(extracted, derive::listened_to(extracted), at, Some(left_out))
+        self.decide_without(extracted, at, Skips::from(left_out.clone()))
+            .decision
     }
 }
 

@@ -38,6 +38,41 @@ pub fn derived_slot(name: &str) -> Option<Slot> {
 /// Facts that a message gives without any mapping.
 pub const GIVEN: &[(&str, FactKind)] = &[("caller", FactKind::Text), ("call_seconds", FactKind::Number)];
 
+/// What a derived or given fact says.
+#[must_use]
+pub fn about(name: &str) -> &'static str {
+    match name {
+        "service" => "The code of the service that the caller wants.",
+        "offer" => "Whether that service is done: \"offered\", \"refused\" or \"assessment\".",
+        "area" => "The code of the service area, by postal code or city.",
+        "language" => "The caller's language, one of the rulebook's.",
+        "hour" => "The hour of the day in the rulebook's time zone, 0 to 23.",
+        "weekday" => "The day of the week, as \"monday\".",
+        "evening" => "Whether it is evening by the rulebook's calendar.",
+        "weekend" => "Whether it is a weekend by the rulebook's calendar.",
+        "holiday" => "Whether it is a holiday by the rulebook's calendar.",
+        "after_hours" => "Whether the business is closed by the rulebook's calendar.",
+        "price_from" => "The lowest price before tax; known only once the price is.",
+        "price_to" => "The highest price before tax; known only once the price is.",
+        "caller" => "The number that calls.",
+        "call_seconds" => "How long the call lasted.",
+        _ => "",
+    }
+}
+
+/// What a condition is made of besides facts and literals, and what each piece says.
+pub const CONDITIONS: &[(&str, &str)] = &[
+    ("urgent", "A fact that is true or false, by itself."),
+    ("area == \"south_shore\"", "Is the same; `!=` is not."),
+    ("metres >= 12.5", "Numbers and instants in order: `<`, `<=`, `>`, `>=`."),
+    ("area in [\"laval\", \"montreal\"]", "Is one of these."),
+    ("a && b", "Both; `a || b` is either, `!a` is not."),
+    (
+        "says(\"flood*\")",
+        "The caller said the word; accents and case do not matter, `*` may end it.",
+    ),
+];
+
 /// A mapping may carry these names although they are derived too: what it reads is then only a hint.
 pub const HINTS: &[&str] = &["language"];
 

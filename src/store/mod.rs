@@ -27,6 +27,8 @@ pub mod revisions;
 pub mod rule_hits;
 pub mod rulebooks;
 pub mod rules;
+pub mod script_quarantines;
+pub mod scripts;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;

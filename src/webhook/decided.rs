@@ -1,5 +1,10 @@
 //! A decision about a message, with what it was made from and how long it took.
+//!
+//! Where a rulebook has scripts, what a message needs decided is worked out on the threads for scripts *before* its
+//! transaction begins, at the head that was last seen: a slow script holds neither an asynchronous thread nor SQLite's
+//! one writer. The transaction uses it only when it sees the same head.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -7,14 +12,17 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::event::Event;
-use super::facts;
-use super::transact::Step;
+use super::answer::Answer;
+use super::event::Payload;
+use super::transact::{Intake, Message, Step};
+use super::{facts, requests, tools};
 use crate::clock::Clock;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decision::Decision;
 use crate::rulebook::facts::Extracted;
+use crate::rulebook::quarantine;
 use crate::rulebook::rows::Priority;
+use crate::rulebook::script::{Faulted, Skips};
 use crate::store::intake::{self, NewDecision};
 use crate::store::notices::{self, Notice, Severity};
 use crate::telemetry;
@@ -32,29 +40,107 @@ pub struct Decided {
     pub decision: Decision,
     /// How long it took.
     pub duration_us: i64,
+    /// The scripts that failed in it.
+    faulted: Vec<Faulted>,
 }
 
-/// Decides about a message.
-#[must_use]
-pub fn decide(
-    rulebook: &Rulebook,
-    event: &Event,
-    arguments: Option<&Value>,
-    received_at: DateTime<Utc>,
-    clock: &Clock,
-) -> Decided {
-    let started = Instant::now();
-    let extracted = facts::extract(rulebook, event, arguments);
-    let at = facts::instant(event, received_at);
-    let decision = rulebook.decide(&extracted, at);
-    let took = started.elapsed();
-    telemetry::metrics::decision(level(decision.priority), decision.is_degraded(), took);
-    Decided {
-        id: clock.new_id(),
-        extracted,
-        at,
-        decision,
-        duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+/// Everything that is decided about a message, as a function of these four.
+pub(super) struct Question<'a> {
+    pub rulebook: &'a Rulebook,
+    pub message: &'a Message,
+    pub clock: &'a Clock,
+    pub skips: Skips,
+}
+
+/// What a message needs, worked out by one revision.
+pub(super) struct Ahead {
+    pub revision: i64,
+    pub found: Found,
+}
+
+/// What was worked out.
+pub(super) enum Found {
+    /// The decision about a report.
+    Report(Box<Decided>),
+    /// Every tool that was called.
+    Tools(Vec<tools::Ran>),
+    /// The answer to another request, where a rule has one.
+    Answer(Option<Answer>),
+}
+
+impl Question<'_> {
+    /// Decides about the message, with a tool's arguments where there are any.
+    pub(super) fn decide(&self, arguments: Option<&Value>) -> Decided {
+        let started = Instant::now();
+        let event = &self.message.event;
+        let extracted = facts::extract(self.rulebook, event, arguments);
+        let at = facts::instant(event, self.message.received_at);
+        let decided = self.rulebook.decide_without(&extracted, at, self.skips.clone());
+        let (decision, took) = (decided.decision, started.elapsed());
+        telemetry::metrics::decision(level(decision.priority), decision.is_degraded(), took);
+        Decided {
+            id: self.clock.new_id(),
+            extracted,
+            at,
+            decision,
+            duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            faulted: decided.faulted,
+        }
+    }
+
+    fn work_out(&self) -> Ahead {
+        let found = match &self.message.event.payload {
+            Payload::Report(_) => Found::Report(Box::new(self.decide(None))),
+            Payload::ToolCalls(requests) => {
+                Found::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
+            }
+            _ => Found::Answer(requests::answer(self)),
+        };
+        Ahead {
+            revision: self.rulebook.revision(),
+            found,
+        }
+    }
+}
+
+/// Whether deciding about a message may run scripts.
+pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
+    let decides = matches!(
+        &message.event.payload,
+        Payload::Report(_) | Payload::ToolCalls(_) | Payload::TransferDestination | Payload::Handoff { .. }
+    );
+    decides && rulebook.has_scripts()
+}
+
+/// Works out what a message needs on the threads for scripts; without any script when they are busy.
+pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Ahead {
+    let rulebook_id = message.access.rulebook_id;
+    let skips = intake
+        .current
+        .quarantines()
+        .skips(rulebook_id, rulebook, message.received_at);
+    let (book, asked, clock) = (Arc::clone(rulebook), Arc::clone(message), intake.clock.clone());
+    let work = move || {
+        let question = Question {
+            rulebook: &book,
+            message: &asked,
+            clock: &clock,
+            skips,
+        };
+        question.work_out()
+    };
+    match intake.current.pool().run(rulebook_id, work).await {
+        Ok(ahead) => ahead,
+        Err(busy) => {
+            telemetry::metrics::script_fault();
+            let question = Question {
+                rulebook,
+                message,
+                clock: &intake.clock,
+                skips: Skips::all(format!("left out: {busy}")),
+            };
+            question.work_out()
+        }
     }
 }
 
@@ -97,23 +183,37 @@ impl Decided {
         };
         intake::insert_decision(tx, new).await?;
         step.counts(decision);
-        for script in &decision.dropped_scripts {
-            let id = step.intake.clock.new_id();
-            notices::raise(tx, script_failed(rulebook_id, script), now, id).await?;
+        for faulted in &self.faulted {
+            script_failed(step, tx, faulted).await?;
         }
         Ok(())
     }
 }
 
-/// A script fails while calls are decided: they are decided without it.
-pub(super) fn script_failed(rulebook_id: Uuid, script: &str) -> Notice {
+/// A script failed while a call was decided: it was decided without it, a person is told, and a script that fails again
+/// and again is left out for a while.
+pub(super) async fn script_failed(step: &Step<'_>, tx: &DatabaseTransaction, faulted: &Faulted) -> Result<(), DbErr> {
+    let (message, clock) = (step.message, &step.intake.clock);
+    let (rulebook_id, now) = (message.access.rulebook_id, message.received_at);
+    telemetry::metrics::script_fault();
+    notices::raise(tx, failed_notice(rulebook_id, &faulted.code), now, clock.new_id()).await?;
+    if let Some(row) = quarantine::count(tx, rulebook_id, faulted, now, clock).await? {
+        step.quarantined
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(row);
+    }
+    Ok(())
+}
+
+fn failed_notice(rulebook_id: Uuid, script: &str) -> Notice {
     Notice {
         rulebook_id,
         code: "script_failed",
         severity: Severity::Warning,
         subject: format!("script {script}"),
         text: format!("The script `{script}` failed; calls are answered without what it would have said."),
-        what_to_do: "Try it with `evaluate` on the facts of a degraded decision, then correct it or delete it."
+        what_to_do: "Try it with `test_script` on the facts of a degraded decision, then correct it or delete it."
             .to_owned(),
     }
 }

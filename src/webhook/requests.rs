@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::answer::{Answer, AssistantAnswer, Destination, Document, HandoffDestination};
+use super::decided::Question;
 use super::event::{Event, Payload};
 use super::facts;
 use crate::rulebook::compile::Rulebook;
@@ -16,14 +17,15 @@ const MOST_DOCUMENTS: usize = 20;
 
 /// The answer to a request, where a rule has one.
 #[must_use]
-pub fn answer(rulebook: &Rulebook, event: &Event, received_at: DateTime<Utc>) -> Option<Answer> {
+pub(super) fn answer(question: &Question<'_>) -> Option<Answer> {
+    let (rulebook, event, received_at) = (question.rulebook, &question.message.event, question.message.received_at);
     match &event.payload {
         Payload::AssistantRequest => assistant(rulebook, event, received_at),
-        Payload::TransferDestination => Some(Answer::Destination(destination(rulebook, event, None, received_at)?)),
+        Payload::TransferDestination => Some(Answer::Destination(destination(question, None)?)),
         Payload::Handoff {
             destination: wanted, ..
         } => {
-            let destination = destination(rulebook, event, wanted.as_deref(), received_at)?;
+            let destination = destination(question, wanted.as_deref())?;
             Some(Answer::Handoff(HandoffDestination::Number(destination)))
         }
         Payload::KnowledgeBase { query } => Some(Answer::Documents(documents(rulebook, query))),
@@ -86,14 +88,11 @@ fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String>
 }
 
 /// The contact asked for by code or name, else the first whom the decision about this call would tell.
-fn destination(
-    rulebook: &Rulebook,
-    event: &Event,
-    wanted: Option<&str>,
-    received_at: DateTime<Utc>,
-) -> Option<Destination> {
-    let extracted = facts::extract(rulebook, event, None);
-    let decision = rulebook.decide(&extracted, facts::instant(event, received_at));
+fn destination(question: &Question<'_>, wanted: Option<&str>) -> Option<Destination> {
+    let rulebook = question.rulebook;
+    let extracted = facts::extract(rulebook, &question.message.event, None);
+    let at = facts::instant(&question.message.event, question.message.received_at);
+    let decision = rulebook.decide_without(&extracted, at, question.skips.clone()).decision;
     let named = wanted.and_then(|wanted| {
         let mut contacts = rulebook.rows().contacts.values().map(|stored| &stored.row);
         contacts.find(|contact| contact.code == wanted || contact.name.eq_ignore_ascii_case(wanted))

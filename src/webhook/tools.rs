@@ -8,29 +8,32 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolResult};
-use super::decided::{self, Decided, level};
+use super::decided::{self, Decided, Question, level};
 use super::event::ToolRequest;
 use super::facts;
 use super::record;
 use super::transact::{Step, Taken, TransactError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::{Offer, Tool, ToolKind};
+use crate::rulebook::script::Faulted;
 use crate::store::intake::{self, LeadPart, NewToolCall};
-use crate::store::notices;
 
 /// What a tool call came to.
-struct Ran {
+pub(super) struct Ran {
     result: Result<Value, String>,
     decided: Option<Decided>,
     tool: Option<Tool>,
+    /// The tool's own script, when it failed.
+    faulted: Option<Faulted>,
     duration_us: i64,
 }
 
-/// Runs the tools that have not run yet, records them, and answers for all.
+/// Runs the tools that have not run yet, unless they `ran` ahead of the transaction; records them, and answers for all.
 pub(super) async fn answered(
     step: &Step<'_>,
     tx: &DatabaseTransaction,
     requests: &[ToolRequest],
+    ran: Option<Vec<Ran>>,
 ) -> Result<(Taken, Value, bool), TransactError> {
     let message = step.message;
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
@@ -40,7 +43,9 @@ pub(super) async fn answered(
     }
     let mut results = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
+    let mut ahead = ran.into_iter().flatten();
     for request in requests {
+        let ahead = ahead.next();
         let stored = intake::stored_tool_result(tx, rulebook_id, call_id, &request.id).await?;
         let result = match stored {
             Some(result) => ToolResult {
@@ -49,7 +54,7 @@ pub(super) async fn answered(
                 result,
             },
             None => {
-                let ran = run(step, request);
+                let ran = ahead.unwrap_or_else(|| run(&step.question(), request));
                 let result = match &ran.result {
                     Ok(value) => ToolResult::ok(&request.id, &request.name, value),
                     Err(error) => ToolResult::failed(&request.id, &request.name, error),
@@ -101,9 +106,8 @@ async fn save(
         return Ok(false);
     };
     decided.save(step, tx, purpose(tool.runs)).await?;
-    if let (ToolKind::Script, Err(_), Some(script)) = (tool.runs, &ran.result, &tool.script) {
-        let id = step.intake.clock.new_id();
-        notices::raise(tx, decided::script_failed(rulebook_id, script), now, id).await?;
+    if let Some(faulted) = &ran.faulted {
+        decided::script_failed(step, tx, faulted).await?;
     }
     if let Some(call_id) = call_id {
         if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
@@ -144,10 +148,10 @@ fn purpose(kind: ToolKind) -> &'static str {
     }
 }
 
-fn run(step: &Step<'_>, request: &ToolRequest) -> Ran {
+/// Runs one tool.
+pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
     let started = Instant::now();
-    let (rulebook, message) = (step.rulebook, step.message);
-    let Some(tool) = rulebook.tool(&request.name).cloned() else {
+    let Some(tool) = question.rulebook.tool(&request.name).cloned() else {
         return Ran {
             result: Err(format!(
                 "There is no tool named {}. Tell the caller that somebody will call back.",
@@ -155,30 +159,27 @@ fn run(step: &Step<'_>, request: &ToolRequest) -> Ran {
             )),
             decided: None,
             tool: None,
+            faulted: None,
             duration_us: 0,
         };
     };
-    let decided = decided::decide(
-        rulebook,
-        &message.event,
-        Some(&request.arguments),
-        message.received_at,
-        &step.intake.clock,
-    );
+    let decided = question.decide(Some(&request.arguments));
+    let mut faulted = None;
     let result = match tool.runs {
         ToolKind::Quote => Ok(quote(&decided.decision)),
         ToolKind::Priority => Ok(priority(&decided.decision)),
         ToolKind::ServiceCheck => Ok(service_check(&decided.decision)),
-        ToolKind::Scheduling => Ok(scheduling(step, &decided)),
-        ToolKind::SmsAlert => alert(step, &tool, &decided),
+        ToolKind::Scheduling => Ok(scheduling(question, &decided)),
+        ToolKind::SmsAlert => alert(question, &tool, &decided),
         ToolKind::Booking => Ok(booking(&decided)),
-        ToolKind::Script => script(step, &tool, request, &decided),
+        ToolKind::Script => script(question, &tool, request, &decided, &mut faulted),
     };
     let duration_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     Ran {
         result,
         decided: Some(decided),
         tool: Some(tool),
+        faulted,
         duration_us,
     }
 }
@@ -205,10 +206,13 @@ fn service_check(decision: &Decision) -> Value {
     })
 }
 
-fn scheduling(step: &Step<'_>, decided: &Decided) -> Value {
+fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
     let decision = &decided.decision;
-    let service = decision.service.as_deref().and_then(|code| step.rulebook.service(code));
-    let window = service.and_then(|service| step.rulebook.lead_window(service, decided.at));
+    let service = decision
+        .service
+        .as_deref()
+        .and_then(|code| question.rulebook.service(code));
+    let window = service.and_then(|service| question.rulebook.lead_window(service, decided.at));
     let (earliest, latest) = window.map_or((None, None), |(from, to)| (Some(from), Some(to)));
     let say = match (earliest, latest, decision.language.as_str()) {
         (Some(from), Some(to), "fr") if from == to => format!("Nous pouvons passer le {from}."),
@@ -227,7 +231,7 @@ fn scheduling(step: &Step<'_>, decided: &Decided) -> Value {
     })
 }
 
-fn alert(step: &Step<'_>, tool: &Tool, decided: &Decided) -> Result<Value, String> {
+fn alert(question: &Question<'_>, tool: &Tool, decided: &Decided) -> Result<Value, String> {
     if alert_template(tool, decided).is_none() {
         return Err("No text is set up for this alert. Tell the caller that somebody will call back.".to_owned());
     }
@@ -235,7 +239,7 @@ fn alert(step: &Step<'_>, tool: &Tool, decided: &Decided) -> Result<Value, Strin
         .decision
         .notify
         .iter()
-        .filter_map(|code| step.rulebook.contact(code))
+        .filter_map(|code| question.rulebook.contact(code))
         .map(|contact| contact.name.as_str())
         .collect();
     if names.is_empty() {
@@ -253,21 +257,33 @@ fn booking(decided: &Decided) -> Value {
     json!({"requested": true, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
 }
 
-fn script(step: &Step<'_>, tool: &Tool, request: &ToolRequest, decided: &Decided) -> Result<Value, String> {
+fn script(
+    question: &Question<'_>,
+    tool: &Tool,
+    request: &ToolRequest,
+    decided: &Decided,
+    faulted: &mut Option<Faulted>,
+) -> Result<Value, String> {
     let code = tool.script.as_deref().unwrap_or_default();
-    step.rulebook
-        .run_tool_script(code, &request.arguments, &decided.extracted, decided.at)
-        .map_err(|fault| {
-            crate::telemetry::metrics::script_fault();
-            // The fault's text is not logged: a script may throw what the caller said.
-            tracing::warn!(
-                script = code,
-                line = fault.line,
-                position = fault.position,
-                "tool script failed"
-            );
-            "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
-        })
+    let rulebook = question.rulebook;
+    let ran = rulebook.run_tool_script(
+        code,
+        &request.arguments,
+        &decided.extracted,
+        decided.at,
+        &question.skips,
+    );
+    ran.map_err(|failed| {
+        let fault = failed.fault;
+        // The fault's text is not logged: a script may throw what the caller said.
+        let (line, position) = (fault.line, fault.position);
+        tracing::warn!(script = code, line, position, ran = failed.ran, "tool script failed");
+        *faulted = failed.ran.then_some(Faulted {
+            code: fault.code,
+            version: fault.version,
+        });
+        "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
+    })
 }
 
 fn short(name: &str) -> String {

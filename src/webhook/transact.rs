@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::access::Access;
 use super::answer;
-use super::decided;
+use super::decided::{self, Ahead, Found, Question};
 use super::event::{Event, Kind, Payload};
 use super::hits::{RuleHits, Took};
 use super::record::{self, Recording};
@@ -26,8 +26,13 @@ use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
+use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
+use crate::store::script_quarantines;
+
+/// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
+const MOST_TRIES: u32 = 3;
 
 /// What every message needs.
 #[derive(Clone)]
@@ -116,27 +121,55 @@ pub enum TransactError {
 }
 
 /// Records a message and says what to answer.
-pub async fn transact(intake: &Intake, message: &Message) -> Result<Outcome, TransactError> {
+pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
-    let tx = store::begin(&intake.db).await?;
-    let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
-    if head.auth_version != message.access.auth_version {
-        tx.rollback().await?;
-        return Err(TransactError::AccessChanged);
-    }
-    let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+    let mut ahead = match intake.current.guess(rulebook_id).await {
+        Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
+            Some(decided::ahead(intake, message, &rulebook).await)
+        }
+        _ => None,
+    };
+    let mut tries = 0;
+    let (tx, head, rulebook) = loop {
+        let tx = store::begin(&intake.db).await?;
+        let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+        if head.auth_version != message.access.auth_version {
+            tx.rollback().await?;
+            return Err(TransactError::AccessChanged);
+        }
+        let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+        intake.current.saw(rulebook_id, head.revision).await;
+        ahead = ahead.filter(|ahead| ahead.revision == head.revision);
+        if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
+            break (tx, head, rulebook);
+        }
+        // Decided by another revision, or not yet: once more outside, and inside only when edits do not cease.
+        tries += 1;
+        if tries < MOST_TRIES {
+            tx.rollback().await?;
+            ahead = Some(decided::ahead(intake, message, &rulebook).await);
+        } else {
+            ahead = Some(decided::ahead(intake, message, &rulebook).await);
+            break (tx, head, rulebook);
+        }
+    };
     let step = Step {
         intake,
         message,
         rulebook: &rulebook,
         head: &head,
         event_id: intake.clock.new_id(),
+        quarantined: Mutex::default(),
         took: Mutex::default(),
     };
-    let (taken, answer, texted) = step.run(&tx).await?;
+    let (taken, answer, texted) = step.run(&tx, ahead).await?;
     let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
     tx.commit().await?;
     intake.hits.count(rulebook_id, message.received_at, took);
+    for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");
+        intake.current.quarantines().add(row);
+    }
     if texted {
         intake.outbox.wake();
     }
@@ -154,13 +187,26 @@ pub(super) struct Step<'a> {
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
     pub event_id: Uuid,
+    /// Scripts that this message sent into quarantine.
+    pub quarantined: Mutex<Vec<script_quarantines::Model>>,
     /// What took part in the decisions that are kept; counted when they are committed.
     took: Mutex<Vec<Took>>,
 }
 
 impl Step<'_> {
-    async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
-        let (event, intake) = (&self.message.event, self.intake);
+    /// What is decided here and now: no script takes part, or it was worked out ahead.
+    pub(super) fn question(&self) -> Question<'_> {
+        Question {
+            rulebook: self.rulebook,
+            message: self.message,
+            clock: &self.intake.clock,
+            skips: Skips::none(),
+        }
+    }
+
+    async fn run(&self, tx: &DatabaseTransaction, ahead: Option<Ahead>) -> Result<(Taken, Value, bool), TransactError> {
+        let event = &self.message.event;
+        let ahead = ahead.map(|ahead| ahead.found);
         let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
         match &event.payload {
             // What was answered before the caller was erased is gone too.
@@ -170,7 +216,10 @@ impl Step<'_> {
                 Ok((taken, neutral.to_json(), texted))
             }
             Payload::Report(report) => {
-                let decided = decided::decide(self.rulebook, event, None, self.message.received_at, &intake.clock);
+                let decided = match ahead {
+                    Some(Found::Report(decided)) => *decided,
+                    _ => self.question().decide(None),
+                };
                 let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
                 let recording = Recording {
                     step: self,
@@ -188,7 +237,13 @@ impl Step<'_> {
                 }
                 Ok((amended.0, amended.1, false))
             }
-            Payload::ToolCalls(requests) => tools::answered(self, tx, requests).await,
+            Payload::ToolCalls(requests) => {
+                let ran = match ahead {
+                    Some(Found::Tools(ran)) => Some(ran),
+                    _ => None,
+                };
+                tools::answered(self, tx, requests, ran).await
+            }
             Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
                 let answer = answer::neutral(event.kind).to_json();
                 let taken = self.keep(tx, &answer).await?;
@@ -199,7 +254,10 @@ impl Step<'_> {
                 }))
             }
             _ => {
-                let answer = requests::answer(self.rulebook, event, self.message.received_at);
+                let answer = match ahead {
+                    Some(Found::Answer(answer)) => answer,
+                    _ => requests::answer(&self.question()),
+                };
                 let answered = answer.unwrap_or_else(|| answer::neutral(event.kind));
                 let kept = self.keep_only(tx, &answered).await?;
                 if event.kind == Kind::AssistantRequest {

@@ -123,7 +123,8 @@ fn the_message_path_and_the_pure_core_keep_their_doors() {
                 "{file} imports outbox"
             );
         }
-        if file.starts_with("rulebook/") && file != "rulebook/current.rs" && !file.starts_with("rulebook/publish") {
+        let doors = ["rulebook/current.rs", "rulebook/quarantine.rs"];
+        if file.starts_with("rulebook/") && !doors.contains(&file.as_str()) && !file.starts_with("rulebook/publish") {
             let outside: Vec<_> = names.iter().filter(|name| *name != "rulebook").collect();
             assert!(outside.is_empty(), "{file}, of the pure core, imports {outside:?}");
         }

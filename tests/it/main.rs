@@ -36,6 +36,7 @@ mod review_secrets;
 mod revisions;
 mod rule_hits;
 mod schedule;
+mod scripts;
 mod start;
 mod text;
 mod tools;

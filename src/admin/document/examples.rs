@@ -66,6 +66,16 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, auth, "put", narrowed);
     let key = json!({"name": "office", "role": "editor", "rulebook": "default"});
     request(paths, "/admin/v1/api-keys", "post", key);
+    let scripts = "/admin/v1/rulebooks/{rulebook}/scripts/{code}";
+    for (path, method) in [("versions", "get"), ("test", "post")] {
+        parameter(paths, &format!("{scripts}/{path}"), method, "code", "spring_promotion");
+    }
+    let tried = json!({
+        "source": "if quote.from > 100 { quote.percent(-10, \"spring\"); }\nlog(fact(\"area\"));",
+        "facts": {"service_text": "camera inspection"},
+        "price": {"from": "350.00", "to": "450.00"},
+    });
+    request(paths, &format!("{scripts}/test"), "post", tried);
     change_sets(paths, sample);
     if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {
         let question = json!({"facts": case.facts, "said": case.said, "at": case.at});

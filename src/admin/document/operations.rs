@@ -10,7 +10,7 @@ use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
     api_keys, audit_log, backtests, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks,
-    secrets, sms_messages, stats, webhook_events,
+    scripts, secrets, sms_messages, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -26,6 +26,11 @@ pub fn tags() -> Value {
             .map(|told| json!({"name": told.path, "description": told.about})),
     );
     for (name, about) in [
+        (
+            "script-quarantines",
+            "Scripts that failed again and again and are left out for a while.",
+        ),
+        ("vocabulary", "What conditions and scripts may name."),
         (
             "change-sets",
             "Edits that are looked at together before they are live, published at once or at a time.",
@@ -87,7 +92,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     };
     let told = TOLD.iter().find(rows);
     operation["tags"] = json!([tag]);
-    if let Some(told) = told {
+    let rows = format!("{RULEBOOK}/{tag}");
+    let on_rows = path == rows || path == format!("{rows}/{{code}}");
+    if let Some(told) = told.filter(|_| on_rows) {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
     } else if operation["operationId"].is_null() {
         let (id, _) = OTHERS
@@ -209,6 +216,23 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}/events"),
     ),
     (
+        "list_script_versions",
+        ("get", "/admin/v1/rulebooks/{rulebook}/scripts/{code}/versions"),
+    ),
+    (
+        "test_script",
+        ("post", "/admin/v1/rulebooks/{rulebook}/scripts/{code}/test"),
+    ),
+    (
+        "list_script_quarantines",
+        ("get", "/admin/v1/rulebooks/{rulebook}/script-quarantines"),
+    ),
+    (
+        "release_script",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/script-quarantines/{script}"),
+    ),
+    ("get_vocabulary", ("get", "/admin/v1/rulebooks/{rulebook}/vocabulary")),
+    (
         "get_webhook_auth",
         ("get", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
     ),
@@ -298,6 +322,7 @@ fn list_at(path: &str) -> Option<ListSpec> {
         return match last {
             "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
+            "scripts/{code}/versions" => Some(scripts::VERSIONS),
             "rule-hits" => Some(rule_hits::LIST),
             "backtests" => Some(backtests::LIST),
             "secrets" => Some(secrets::LIST),

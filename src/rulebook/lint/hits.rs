@@ -45,7 +45,7 @@ pub(super) fn lint(rulebook: &Rulebook, usage: &Usage, found: &mut Findings) {
     unused::<PriorityRule>(rows, usage, "it gave no call its priority", found);
     for stored in rows.scripts.values() {
         // What a tool runs is not part of a decision.
-        if stored.row.hook != Hook::Tool {
+        if matches!(stored.row.hook, Hook::Price | Hook::Priority) {
             one::<Script>(stored, usage, "it did nothing", found);
         }
     }

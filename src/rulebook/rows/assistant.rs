@@ -15,7 +15,7 @@ pub struct Script {
     pub hook: Hook,
     /// The order among scripts of one hook.
     pub rank: i64,
-    /// Rhai.
+    /// Rhai. What it may call stands at `/docs/scripting`; `import "money" as money;` at the top uses a library.
     pub source: String,
 }
 
@@ -30,6 +30,21 @@ pub enum Hook {
     Priority,
     /// As a tool that the assistant calls.
     Tool,
+    /// Nowhere by itself: its functions are used by scripts that import it.
+    Library,
+}
+
+impl Hook {
+    /// Its name in rows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Price => "price",
+            Self::Priority => "priority",
+            Self::Tool => "tool",
+            Self::Library => "library",
+        }
+    }
 }
 
 /// A tool that the assistant calls by name.

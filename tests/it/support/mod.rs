@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod database;
+pub mod hostile;
 pub mod messages;
 pub mod requests;
 pub mod stand_in;

@@ -1,0 +1,147 @@
+//! `/docs/scripting`: the facts and functions that conditions and scripts may use, written by the code that offers them.
+//!
+//! In: nothing. Out: an HTML page for people, and the same as Markdown for the document that `/docs` shows.
+
+use std::fmt::Write as _;
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderValue, header};
+use poem::{Endpoint, Response};
+
+use crate::rulebook::script::functions::FUNCTIONS;
+use crate::rulebook::script::{LIMITS, Limit};
+use crate::rulebook::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
+
+/// The page loads nothing and runs nothing.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const STYLE: &str = "body{font:16px/1.6 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
+    table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ddd;padding:.4rem;text-align:left;vertical-align:top}\
+    code{font:14px ui-monospace,monospace;background:#f4f4f4;padding:.1rem .2rem}";
+
+/// What the page says, in the order of reading: a heading, a paragraph, then rows of code, text and an example.
+struct Section {
+    heading: &'static str,
+    text: &'static str,
+    rows: Vec<(String, String, String)>,
+}
+
+fn sections() -> Vec<Section> {
+    let facts = DERIVED.iter().chain(GIVEN).map(|(name, kind)| {
+        let kind = format!("{kind:?}").to_lowercase();
+        ((*name).to_owned(), format!("{} ({kind})", about(name)), String::new())
+    });
+    let terms = CONDITIONS
+        .iter()
+        .map(|(written, about)| ((*written).to_owned(), (*about).to_owned(), String::new()));
+    let functions = FUNCTIONS.iter().map(|function| {
+        (
+            function.signature.to_owned(),
+            function.about.to_owned(),
+            function.example.to_owned(),
+        )
+    });
+    let limits = LIMITS
+        .iter()
+        .map(|Limit { name, most }| (most.to_string(), (*name).to_owned(), String::new()));
+    vec![
+        Section {
+            heading: "Facts",
+            text: "A condition names a fact; a script asks with fact(\"name\"). A fact that is not known makes a condition \
+                   false. A rulebook adds its own with fact mappings: get_vocabulary lists them all.",
+            rows: facts.collect(),
+        },
+        Section {
+            heading: "Conditions",
+            text: "What a condition is made of.",
+            rows: terms.collect(),
+        },
+        Section {
+            heading: "Scripts",
+            text: "Everything that a script may call, besides Rhai's own let, if, switch, for, while, fn, try and operators. \
+                   Numbers are exact. A library holds functions for others: import \"money\" as money; at the top, then \
+                   money::half(x). A script that fails is dropped with all it did.",
+            rows: functions.collect(),
+        },
+        Section {
+            heading: "Limits of a script",
+            text: "Beyond them it is refused or stopped; after five faults in ten minutes it is left out for ten.",
+            rows: limits.collect(),
+        },
+    ]
+}
+
+/// The page.
+pub fn endpoint() -> impl Endpoint<Output = Response> {
+    let page = html();
+    make_sync(move |_| {
+        let mut response = Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .body(page.clone());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        response
+    })
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn html() -> String {
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Ringbook: conditions and scripts</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><link rel=\"icon\" href=\"data:,\">\
+         <style>{STYLE}</style></head><body>\n<h1>Conditions and scripts</h1>\n<p><a href=\"/docs\">The API</a></p>\n"
+    );
+    for Section { heading, text, rows } in sections() {
+        let _ = write!(page, "<h2>{heading}</h2>\n<p>{}</p>\n<table>\n", escaped(text));
+        for (code, about, example) in rows {
+            let (code, about) = (escaped(&code), escaped(&about));
+            let example = if example.is_empty() {
+                String::new()
+            } else {
+                format!("<br><code>{}</code>", escaped(&example))
+            };
+            let _ = writeln!(page, "<tr><td><code>{code}</code></td><td>{about}{example}</td></tr>");
+        }
+        page.push_str("</table>\n");
+    }
+    page.push_str("</body></html>\n");
+    page
+}
+
+/// The same as Markdown.
+#[must_use]
+pub fn markdown() -> String {
+    let mut told = String::from(
+        "\n### What conditions and scripts may use\nThe same with examples: [/docs/scripting](/docs/scripting).\n",
+    );
+    for Section { heading, text, rows } in sections() {
+        let _ = write!(told, "\n**{heading}.** {text}\n\n");
+        for (code, about, _) in rows {
+            let _ = writeln!(told, "- `{code}` {about}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_offered_is_told() {
+        let (page, told) = (html(), markdown());
+        for function in FUNCTIONS {
+            assert!(page.contains(&escaped(function.signature)) && told.contains(function.signature));
+            assert!(page.contains(&escaped(function.example)), "{}", function.signature);
+        }
+        for (name, _) in DERIVED.iter().chain(GIVEN) {
+            assert!(!about(name).is_empty(), "{name} is not told");
+            assert!(page.contains(&format!("<code>{name}</code>")), "{name}");
+        }
+    }
+}

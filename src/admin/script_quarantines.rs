@@ -1,0 +1,116 @@
+//! Scripts that failed again and again: which are left out of calls, and letting one out.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use serde_json::json;
+
+use super::answer::{Found, Gone};
+use super::auth::{Editor, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::secrets::audited;
+use super::state::{AdminState, InRulebook, shortened};
+use crate::problem::Problem;
+use crate::rulebook::quarantine;
+use crate::store::{self, audit_log, script_quarantines};
+
+/// The operations.
+pub struct ScriptQuarantinesApi(pub AdminState);
+
+/// The scripts in quarantine.
+#[derive(Debug, Object)]
+pub struct ScriptQuarantines {
+    /// One each, by code.
+    items: Vec<ScriptQuarantine>,
+}
+
+/// A script that is left out of calls for a while.
+#[derive(Debug, Object)]
+pub struct ScriptQuarantine {
+    /// The script.
+    script: String,
+    /// The revision that wrote it, or a library that it uses; a newer one runs at once.
+    version: i64,
+    /// How often it failed.
+    faults: i64,
+    /// When it failed first.
+    first_fault_at: DateTime<Utc>,
+    /// When it failed last.
+    last_fault_at: DateTime<Utc>,
+    /// Since when it is left out.
+    since: Option<DateTime<Utc>>,
+    /// When it is tried again.
+    until: Option<DateTime<Utc>>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/script-quarantines")]
+impl ScriptQuarantinesApi {
+    /// List the scripts in quarantine
+    ///
+    /// A script that fails five times within ten minutes is left out for ten minutes; calls are decided without it, marked
+    /// degraded. A new version runs at once.
+    #[oai(path = "/", method = "get")]
+    async fn list_script_quarantines(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+    ) -> Result<Found<ScriptQuarantines>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let now = self.0.clock.now();
+        let rows = script_quarantines::of_rulebook(self.0.latest(), loaded.rulebook_id, now).await?;
+        // What was changed since runs again.
+        let stands = |row: &script_quarantines::Model| {
+            let script = loaded.rulebook.script(&row.code);
+            script.is_some_and(|script| script.version() == row.version)
+        };
+        let items = rows.into_iter().filter(stands).map(|row| ScriptQuarantine {
+            script: row.code,
+            version: row.version,
+            faults: row.faults,
+            first_fault_at: row.first_fault_at,
+            last_fault_at: row.last_fault_at,
+            since: row.since,
+            until: row.until,
+        });
+        Ok(Found::new(ScriptQuarantines { items: items.collect() }))
+    }
+
+    /// Let a script out of quarantine
+    ///
+    /// It runs again from the next call on, on other instances within two seconds; its faults are forgotten.
+    #[oai(path = "/:script", method = "delete")]
+    async fn release_script(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The script's code.
+        script: Path<String>,
+    ) -> Result<Gone, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let (rulebook_id, code) = (loaded.rulebook_id, script.0);
+        let missing = || Problem::not_found(format!("script `{}` in quarantine", shortened(&code)));
+        // No code holds a NUL, which PostgreSQL refuses.
+        if code.contains('\0') {
+            return Err(missing().into());
+        }
+        let before = Some(json!({"quarantined": true}));
+        let after = Some(json!({"quarantined": false}));
+        let what = ("release", "script-quarantines", code.as_str());
+        let entry = audited(&self.0, &key, rulebook_id, what, before, after);
+        let (db, now, released) = (self.0.db.clone(), self.0.clock.now(), code.clone());
+        let audit = self.0.audit.clone();
+        let task = tokio::spawn(async move {
+            let tx = store::begin(&db).await?;
+            let found = quarantine::release(&tx, rulebook_id, &released, now).await?;
+            if found {
+                audit_log::append(&tx, &audit, entry).await?;
+            }
+            tx.commit().await.map(|()| found)
+        });
+        if !task.await.map_err(|error| Problem::internal(&error))?? {
+            return Err(missing().into());
+        }
+        self.0.current.quarantines().remove(rulebook_id, &code);
+        Ok(Gone::Gone)
+    }
+}

@@ -1,0 +1,378 @@
+//! Scripts beyond their rows: what they were, and a try of what they would do.
+//!
+//! In: a script's code, and perhaps a source that is not published. Out: its versions; or all that a run did, with what
+//! it logged and how long it took, or its fault with line and column. A try touches nothing and runs on the same threads
+//! as the scripts of calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use rust_decimal::Decimal;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::answer::{Found, Page};
+use super::auth::{Editor, Key, Viewer};
+use super::body::Body;
+use super::fails::{Fails, Usual};
+use super::list::{ListQuery, ListSpec};
+use super::rule_rows::check_code;
+use super::state::{AdminState, InRulebook, shortened};
+use crate::problem::{FieldFault, Problem};
+use crate::rulebook::Rulebook;
+use crate::rulebook::fault::Fault;
+use crate::rulebook::money::Money;
+use crate::rulebook::rows::{Hook, Priority, Script};
+use crate::rulebook::script::trial::{Begin, Trial};
+use crate::store::{page, revisions, scripts};
+
+/// What the list of versions can be asked.
+pub const VERSIONS: ListSpec = ListSpec {
+    sorts: &["-since", "since"],
+    filters: &[],
+};
+
+/// The operations.
+pub struct ScriptsApi(pub AdminState);
+
+/// A script as it stood from one revision until another.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ScriptVersion {
+    /// The revision that wrote it.
+    since: i64,
+    /// The revision that replaced or deleted it; absent while it stands.
+    until: Option<i64>,
+    /// Where it ran.
+    hook: String,
+    /// The order among scripts of one hook.
+    rank: i64,
+    /// Rhai.
+    source: String,
+    /// Who published it.
+    author: String,
+    /// Why.
+    comment: String,
+    /// When.
+    created_at: DateTime<Utc>,
+}
+
+/// What a script is tried on. What is left out is what the rows would give.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptTest {
+    /// The source to try; without it the published one.
+    source: Option<String>,
+    /// Where it runs; without it as the published one. A library cannot be tried by itself.
+    hook: Option<Hook>,
+    /// Facts by name, as a message would give them.
+    #[serde(default)]
+    #[oai(default)]
+    facts: BTreeMap<String, Value>,
+    /// What the caller said.
+    #[serde(default)]
+    #[oai(default)]
+    said: String,
+    /// The instant the facts are about; without it now.
+    at: Option<DateTime<Utc>>,
+    /// What the assistant gives the tool: an object.
+    #[serde(default)]
+    #[oai(default)]
+    args: Value,
+    /// The price before the script.
+    price: Option<TestPrice>,
+    /// The priority before the script.
+    priority: Option<TestPriority>,
+}
+
+/// A price range.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct TestPrice {
+    /// Lowest.
+    from: Money,
+    /// Highest.
+    to: Money,
+}
+
+/// A priority.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct TestPriority {
+    /// How urgent.
+    level: Priority,
+    /// Seconds within which somebody should call back.
+    sla_seconds: i64,
+}
+
+/// What a try came to.
+#[derive(Debug, Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ScriptTried {
+    /// The rulebook's revision that it was tried in.
+    revision: i64,
+    /// Why a call would go on without it; absent when it did not fail.
+    fault: Option<TriedFault>,
+    /// What it did, each with the money before and after, exact and not rounded.
+    steps: Vec<Value>,
+    /// The price before.
+    price_before: Option<ExactPrice>,
+    /// The price after.
+    price_after: Option<ExactPrice>,
+    /// The priority before.
+    priority_before: Option<TestPriority>,
+    /// The priority after.
+    priority_after: Option<TestPriority>,
+    /// What it said to the caller.
+    said: Vec<String>,
+    /// What it answered as a tool.
+    result: Option<Value>,
+    /// What it logged, also when it failed.
+    log: Vec<String>,
+    /// How long it worked, in microseconds.
+    duration_us: i64,
+    /// How many operations it made, counted in sixteens.
+    operations: i64,
+}
+
+/// A price range, exact.
+#[derive(Debug, Object)]
+pub struct ExactPrice {
+    /// Lowest.
+    from: String,
+    /// Highest.
+    to: String,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct TriedFault {
+    /// `compile` when it would not be published, `run` when a call would go on without it.
+    stage: String,
+    /// The script, or the library that it uses.
+    script: String,
+    /// A short fixed code.
+    code: String,
+    /// The line, from 1.
+    line: Option<i64>,
+    /// The column, from 1.
+    column: Option<i64>,
+    /// A sentence, with the name that was probably meant.
+    detail: String,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/scripts")]
+impl ScriptsApi {
+    /// List the versions of a script
+    ///
+    /// Also of one that is deleted; the newest first.
+    #[oai(path = "/:code/versions", method = "get")]
+    async fn list_script_versions(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The script's code.
+        code: Path<String>,
+        query: ListQuery,
+    ) -> Result<Found<Page<ScriptVersion>>, Fails<Usual>> {
+        let listing = query.read(&VERSIONS)?;
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        check_code(&code.0)?;
+        let select = scripts::Entity::find()
+            .filter(scripts::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(scripts::Column::Code.eq(&code.0));
+        let sorting = page::Sorting {
+            by: scripts::Column::SinceRevision,
+            id: scripts::Column::SinceRevision,
+            descending: listing.descending,
+        };
+        let after = listing.after.as_ref().and_then(|(by, _)| by.as_i64());
+        let first = after.is_none();
+        let after = after.map(|number| (number.into(), number.into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        if rows.is_empty() && first {
+            return Err(Problem::not_found(format!("script `{}`", shortened(&code.0))).into());
+        }
+        let numbers = rows.iter().map(|row| row.since_revision);
+        let published = revisions::Entity::find()
+            .filter(revisions::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(revisions::Column::Number.is_in(numbers))
+            .all(self.0.latest())
+            .await?;
+        let mut published: BTreeMap<i64, revisions::Model> = published
+            .into_iter()
+            .map(|revision| (revision.number, revision))
+            .collect();
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (row.since_revision.into(), String::new()),
+            |row| {
+                let revision = published.remove(&row.since_revision);
+                let (author, comment, created_at) = revision
+                    .map(|revision| (revision.author, revision.comment, revision.created_at))
+                    .unwrap_or_default();
+                ScriptVersion {
+                    since: row.since_revision,
+                    until: row.until_revision,
+                    hook: row.hook,
+                    rank: row.rank,
+                    source: row.source,
+                    author,
+                    comment,
+                    created_at,
+                }
+            },
+        )))
+    }
+
+    /// Try a script
+    ///
+    /// Nothing is stored and nobody is told: the answer says what the script would do on these facts, what it wrote with
+    /// `log(…)`, how long it took, or what is wrong with it and where. A source that is not published is tried with the
+    /// published libraries.
+    #[oai(path = "/:code/test", method = "post")]
+    async fn test_script(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The script's code, of one that is published or of a new one.
+        code: Path<String>,
+        body: Body<ScriptTest>,
+    ) -> Result<Found<ScriptTried>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let book = loaded.rulebook;
+        check_code(&code.0)?;
+        let test = body.0;
+        let extracted = book.extract_named(&test.facts, test.said.clone()).map_err(|faults| {
+            let fault = |(name, text): (String, String)| {
+                FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
+            };
+            Problem::invalid_body(faults.into_iter().map(fault).collect())
+        })?;
+        let script = wanted(&book, &code.0, &test)?;
+        let at = test.at.unwrap_or_else(|| self.0.clock.now());
+        let begin = begin(test)?;
+        let (compiling, asked) = (Arc::clone(&book), script);
+        let compiled = tokio::task::spawn_blocking(move || compiling.compile_script(asked)).await;
+        let revision = book.revision();
+        let script = match compiled.map_err(|error| Problem::internal(&error))? {
+            Ok(script) => script,
+            Err(faults) => {
+                return Ok(Found::new(ScriptTried {
+                    revision,
+                    fault: faults.into_iter().next().map(not_compiled),
+                    ..ScriptTried::default()
+                }));
+            }
+        };
+        let run = move || book.try_script(&script, &extracted, at, begin);
+        let tried = self.0.current.pool().run(loaded.rulebook_id, run).await;
+        let trial = tried.map_err(|busy| Problem::unavailable(&busy, 1))?;
+        Ok(Found::new(told(revision, trial)?))
+    }
+}
+
+/// The script to try: the published one with what the test says otherwise.
+fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Problem> {
+    let published = book.rows().scripts.get(code).map(|stored| stored.row.clone());
+    let missing = |pointer: &str| {
+        let detail = format!(
+            "There is no script `{}` yet: give `source` and `hook`.",
+            shortened(code)
+        );
+        Problem::invalid_body(vec![FieldFault::new(pointer, "missing_field", detail)])
+    };
+    let script = match (published, &test.source, test.hook) {
+        (Some(mut script), source, hook) => {
+            script.source = source.clone().unwrap_or(script.source);
+            script.hook = hook.unwrap_or(script.hook);
+            script
+        }
+        (None, Some(source), Some(hook)) => Script {
+            code: code.to_owned(),
+            hook,
+            rank: 0,
+            source: source.clone(),
+        },
+        (None, None, _) => return Err(missing("/source")),
+        (None, _, None) => return Err(missing("/hook")),
+    };
+    if script.hook == Hook::Library {
+        let detail = "A library does nothing by itself: try a script that imports it.";
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "/hook",
+            "invalid_value",
+            detail,
+        )]));
+    }
+    Ok(script)
+}
+
+fn begin(test: ScriptTest) -> Result<Begin, Problem> {
+    if !(test.args.is_null() || test.args.is_object()) {
+        let detail = "`args` is an object, as the assistant sends it.";
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "/args",
+            "invalid_value",
+            detail,
+        )]));
+    }
+    Ok(Begin {
+        range: test.price.map(|price| (price.from.decimal(), price.to.decimal())),
+        priority: test.priority.map(|priority| (priority.level, priority.sla_seconds)),
+        args: test.args,
+    })
+}
+
+fn place(at: Option<usize>) -> Option<i64> {
+    at.and_then(|at| i64::try_from(at).ok())
+}
+
+fn not_compiled(fault: Fault) -> TriedFault {
+    TriedFault {
+        stage: "compile".to_owned(),
+        script: fault.code,
+        code: fault.problem.to_owned(),
+        line: place(fault.line),
+        column: place(fault.position),
+        detail: fault.text,
+    }
+}
+
+fn told(revision: i64, trial: Trial) -> Result<ScriptTried, Problem> {
+    let price = |range: Option<(Decimal, Decimal)>| {
+        range.map(|(from, to)| ExactPrice {
+            from: from.to_string(),
+            to: to.to_string(),
+        })
+    };
+    let priority =
+        |priority: Option<(Priority, i64)>| priority.map(|(level, sla_seconds)| TestPriority { level, sla_seconds });
+    let steps: Result<Vec<Value>, _> = trial.steps.iter().map(serde_json::to_value).collect();
+    Ok(ScriptTried {
+        revision,
+        fault: trial.fault.map(|fault| TriedFault {
+            stage: "run".to_owned(),
+            script: fault.code,
+            code: "script_failed".to_owned(),
+            line: place(fault.line),
+            column: place(fault.position),
+            detail: fault.text,
+        }),
+        steps: steps.map_err(|error| Problem::internal(&error))?,
+        price_before: price(trial.range_before),
+        price_after: price(trial.range_after),
+        priority_before: priority(trial.priority_before),
+        priority_after: priority(trial.priority_after),
+        said: trial.said,
+        result: trial.result,
+        log: trial.log,
+        duration_us: i64::try_from(trial.worked.as_micros()).unwrap_or(i64::MAX),
+        operations: i64::try_from(trial.operations).unwrap_or(i64::MAX),
+    })
+}

@@ -1,0 +1,171 @@
+//! Scripts that fail again and again are left out for a while, and a person is told.
+//!
+//! In: the faults of decisions. Out: which scripts to leave out of the next ones. Faults are counted in the database,
+//! inside the message's transaction, so instances count together and none forgets at a restart. What is in quarantine is
+//! read every [`EVERY`] and kept in memory, so that no message pays a query: the instance that saw the last fault leaves
+//! the script out from its next message on, every other from its next look on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use super::compile::Rulebook;
+use super::script::{Faulted, Skips};
+use crate::clock::Clock;
+use crate::store;
+use crate::store::notices::{self, Notice, Severity};
+use crate::store::script_quarantines::{self, Limits, Model};
+
+/// So many faults within so long, and a script is left out for so long.
+pub const LIMITS: Limits = Limits {
+    faults: 5,
+    within: TimeDelta::minutes(10),
+    for_: TimeDelta::minutes(10),
+};
+/// How often what other instances did is looked at.
+pub const EVERY: Duration = Duration::from_secs(2);
+/// The notice's code.
+const NOTICE: &str = "script_quarantined";
+
+/// The scripts in quarantine, as far as this instance knows. Cloning is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Quarantines(Arc<RwLock<HashMap<Uuid, Vec<Active>>>>);
+
+#[derive(Debug, Clone)]
+struct Active {
+    code: String,
+    version: i64,
+    until: DateTime<Utc>,
+}
+
+impl From<&Model> for Active {
+    fn from(row: &Model) -> Self {
+        Self {
+            code: row.code.clone(),
+            version: row.version,
+            until: row.until.unwrap_or(DateTime::<Utc>::MIN_UTC),
+        }
+    }
+}
+
+impl Quarantines {
+    /// What a decision of this rulebook leaves out at an instant. A newer version of a script is not in quarantine.
+    #[must_use]
+    pub fn skips(&self, rulebook_id: Uuid, rulebook: &Rulebook, now: DateTime<Utc>) -> Skips {
+        let mut skips = Skips::none();
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for active in all.get(&rulebook_id).into_iter().flatten() {
+            let same = rulebook
+                .script(&active.code)
+                .is_some_and(|script| script.version() == active.version);
+            if same && now < active.until {
+                skips.add(
+                    &active.code,
+                    "left out: in quarantine because it failed again and again",
+                );
+            }
+        }
+        skips
+    }
+
+    /// Knows of a script that was just sent into quarantine, without waiting for the next look.
+    pub fn add(&self, row: &Model) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let own = all.entry(row.rulebook_id).or_default();
+        own.retain(|active| active.code != row.code);
+        own.push(row.into());
+    }
+
+    /// Knows that a script was let out.
+    pub fn remove(&self, rulebook_id: Uuid, code: &str) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = all.get_mut(&rulebook_id) {
+            own.retain(|active| active.code != code);
+        }
+    }
+
+    /// Reads what is in quarantine, and ends what has been in it for long enough.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look(&self, db: &DatabaseConnection, read: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
+        let now = clock.now();
+        let rows = script_quarantines::all(read).await?;
+        let (standing, over): (Vec<Model>, Vec<Model>) = rows
+            .into_iter()
+            .partition(|row| row.until.is_some_and(|until| now < until));
+        let mut all: HashMap<Uuid, Vec<Active>> = HashMap::new();
+        for row in &standing {
+            all.entry(row.rulebook_id).or_default().push(row.into());
+        }
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = all;
+        if over.is_empty() {
+            return Ok(());
+        }
+        let tx = store::begin(db).await?;
+        for row in &over {
+            if script_quarantines::end(&tx, row).await? {
+                notices::resolve(&tx, row.rulebook_id, NOTICE, &subject(&row.code), now).await?;
+            }
+        }
+        tx.commit().await
+    }
+}
+
+/// Counts a script's fault; the row when it is now in quarantine, of which a person is told once.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn count(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    faulted: &Faulted,
+    now: DateTime<Utc>,
+    clock: &Clock,
+) -> Result<Option<Model>, DbErr> {
+    let script = (faulted.code.as_str(), faulted.version);
+    let row = script_quarantines::fault(tx, rulebook_id, script, now, LIMITS).await?;
+    if row.is_some() {
+        let code = &faulted.code;
+        let notice = Notice {
+            rulebook_id,
+            code: NOTICE,
+            severity: Severity::Urgent,
+            subject: subject(code),
+            text: format!(
+                "The script `{code}` failed {} times and is left out for {} minutes; calls are answered without it.",
+                LIMITS.faults,
+                LIMITS.for_.num_minutes()
+            ),
+            what_to_do:
+                "Try it with `test_script` on the facts of a degraded decision and publish a corrected one, which \
+                         runs at once; or let it out with `release_script`."
+                    .to_owned(),
+        };
+        notices::raise(tx, notice, now, clock.new_id()).await?;
+    }
+    Ok(row)
+}
+
+/// Lets a script out; false when it was not in quarantine.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn release(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let released = script_quarantines::release(tx, rulebook_id, code).await?;
+    notices::resolve(tx, rulebook_id, NOTICE, &subject(code), now).await?;
+    Ok(released)
+}
+
+fn subject(code: &str) -> String {
+    format!("script {code}")
+}

@@ -1,0 +1,108 @@
+//! The one Rhai engine of the process, without anything that is not in [`super::functions`].
+//!
+//! In: nothing. Out: an engine whose limits bound what a script can hold; how long it runs is bounded in
+//! [`super::run`]. Scripts share it, and nothing of a run stays in it.
+
+use std::ops::{Range, RangeInclusive};
+use std::sync::LazyLock;
+
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, INT, Module, ModuleResolver, OptimizationLevel, Position, Scope, Shared,
+};
+
+use super::host::{PriorityHandle, Quote, ResultHandle};
+use super::values::{MAX_LIST, MAX_TEXT};
+use super::{functions, run};
+
+/// The most operations of one run.
+pub(super) const MAX_OPERATIONS: u64 = 200_000;
+/// Operations between two looks at the clock.
+const CLOCK_EVERY: u64 = 16;
+/// The most variables that one call sees.
+pub(super) const MAX_VARIABLES: usize = 32;
+/// How deep functions may call each other.
+pub(super) const MAX_CALLS: usize = 8;
+/// The most functions of one script.
+pub(super) const MAX_FUNCTIONS: usize = 64;
+/// The most libraries that one script imports.
+pub(super) const MAX_IMPORTS: usize = 16;
+/// How deep expressions and blocks may nest, outside of functions and in them.
+pub(super) const MAX_DEPTHS: (usize, usize) = (48, 32);
+
+pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+    let mut engine = Engine::new_raw();
+    engine.set_optimization_level(OptimizationLevel::None);
+    functions::register(&mut engine);
+    engine
+        .register_iterator::<Range<INT>>()
+        .register_iterator::<RangeInclusive<INT>>()
+        .register_iterator::<Array>();
+
+    engine.set_strict_variables(true);
+    engine.set_allow_anonymous_fn(false);
+    engine.set_max_operations(MAX_OPERATIONS);
+    engine.set_max_call_levels(MAX_CALLS);
+    engine.set_max_expr_depths(MAX_DEPTHS.0, MAX_DEPTHS.1);
+    engine.set_max_string_size(MAX_TEXT);
+    engine.set_max_array_size(MAX_LIST);
+    engine.set_max_map_size(16);
+    engine.set_max_variables(MAX_VARIABLES);
+    engine.set_max_functions(MAX_FUNCTIONS);
+    engine.set_max_modules(MAX_IMPORTS);
+    // One lock less that all threads share.
+    engine.set_max_strings_interned(0);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.set_module_resolver(OwnLibraries);
+    // Object maps (`#{`) are off, because their keys escape the size limits; the feature `no_object` would also take
+    // away `quote.add(…)`. Powers are, because one of them can take longer than a thousand other operations.
+    for symbol in [
+        "eval",
+        "export",
+        "print",
+        "debug",
+        "Fn",
+        "call",
+        "curry",
+        "sleep",
+        "timestamp",
+        "is_def_fn",
+        "is_def_var",
+        "is_shared",
+        "#{",
+        "**",
+        "**=",
+    ] {
+        engine.disable_symbol(symbol);
+    }
+    engine.on_print(|_| {});
+    engine.on_debug(|_, _, _| {});
+    engine.on_progress(|operations| {
+        let over = operations % CLOCK_EVERY == 0 && run::is_over(operations);
+        over.then_some(Dynamic::UNIT)
+    });
+    engine
+});
+
+/// The host objects, as variables.
+pub(super) fn scope() -> Scope<'static> {
+    let mut scope = Scope::new();
+    scope.push("quote", Quote);
+    scope.push("priority", PriorityHandle);
+    scope.push("result", ResultHandle);
+    scope
+}
+
+/// `import` finds the libraries of the running script's own rulebook and nothing else.
+struct OwnLibraries;
+
+impl ModuleResolver for OwnLibraries {
+    fn resolve(
+        &self,
+        _engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        at: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        run::library(path).ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), at).into())
+    }
+}

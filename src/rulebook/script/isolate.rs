@@ -1,0 +1,50 @@
+//! Where sources are compiled: a thread of its own with room for deep expressions, and few of them at once.
+//!
+//! A thread cannot be stopped, so what it is given is bounded: [`super::MAX_SOURCE`], the depth of expressions, and the
+//! number of scripts. Whoever publishes hostile sources all day keeps at most [`AT_ONCE`] threads busy.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// Room for deep expressions while parsing.
+const STACK: usize = 16 * 1024 * 1024;
+/// How many compile at the same time.
+pub const AT_ONCE: usize = 2;
+
+static BUSY: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+/// Holds one of the places until dropped.
+struct Place;
+
+impl Place {
+    fn take() -> Self {
+        let busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = ENDED
+            .wait_while(busy, |busy| *busy >= AT_ONCE)
+            .unwrap_or_else(PoisonError::into_inner);
+        *busy += 1;
+        Self
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *BUSY.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_one();
+    }
+}
+
+/// Does `work` on a thread of its own and waits for it: never call it on an asynchronous thread.
+///
+/// # Errors
+/// When no thread could be started, or the work was interrupted.
+pub fn isolated<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, &'static str> {
+    let _place = Place::take();
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
+        match thread.spawn_scoped(scope, work) {
+            Ok(thread) => thread.join().map_err(|_| "compiling was interrupted"),
+            Err(_) => Err("no thread could be started to compile on"),
+        }
+    })
+}

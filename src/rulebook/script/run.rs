@@ -1,0 +1,238 @@
+//! One run of one script: what it may read, what it has done, and when it must end.
+//!
+//! In: facts and, by hook, a price range, a priority or a tool's arguments. Out: all that the script did, or a fault and
+//! nothing of it. A run counts the time of its own thread, so that a busy machine makes no innocent script fail, and the
+//! wall's only when that is four times over.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, EvalAltResult, Module, Position, Shared};
+use rust_decimal::Decimal;
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+
+use super::engine::{ENGINE, MAX_OPERATIONS, scope};
+use super::values::clean;
+use super::{Compiled, ScriptFault};
+use crate::rulebook::decision::Step;
+use crate::rulebook::facts::Facts;
+use crate::rulebook::rows::Priority;
+
+/// After this much work a run is stopped.
+pub const DEADLINE: Duration = Duration::from_millis(20);
+/// All scripts of one decision may work this long together.
+pub const TOGETHER: Duration = Duration::from_millis(60);
+/// When that is over, what comes after is still given this much: a short script need not suffer for a slow one.
+const LEAST: Duration = Duration::from_millis(1);
+/// How many times longer a run may take when its thread has to wait for the machine.
+const PATIENCE: u32 = 4;
+
+/// The libraries that a script imports, by code.
+pub(super) type Modules = BTreeMap<String, Shared<Module>>;
+
+/// What a run may read and has done.
+#[derive(Debug, Default)]
+pub(in crate::rulebook) struct Run {
+    pub facts: Facts,
+    pub heard: Arc<str>,
+    pub args: Value,
+    pub range: Option<(Decimal, Decimal)>,
+    pub priority: Option<(Priority, i64)>,
+    pub result: Option<Value>,
+    pub said: Vec<String>,
+    pub steps: Vec<Step>,
+    /// What `log(…)` wrote; none where nobody reads it.
+    pub log: Option<Vec<String>>,
+    pub(super) code: String,
+    pub(super) modules: Arc<Modules>,
+    timer: Option<Timer>,
+}
+
+impl Run {
+    /// On these facts, where the caller said this, folded.
+    pub(in crate::rulebook) fn about(facts: Facts, heard: Arc<str>) -> Self {
+        Self {
+            facts,
+            heard,
+            ..Self::default()
+        }
+    }
+}
+
+/// How long the scripts of one decision may still work.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::rulebook) struct Budget(Duration);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(TOGETHER)
+    }
+}
+
+/// What a run came to, however it ended.
+#[derive(Debug)]
+pub(in crate::rulebook) struct Ran {
+    /// What it did, or why it was stopped.
+    pub outcome: Result<Run, ScriptFault>,
+    /// What it logged until then.
+    pub log: Vec<String>,
+    /// How long it worked.
+    pub worked: Duration,
+    /// How many operations Rhai counted, to the last look at the clock.
+    pub operations: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Timer {
+    began: Instant,
+    worked_before: Duration,
+    allowed: Duration,
+    operations: u64,
+}
+
+impl Timer {
+    fn is_over(&self) -> bool {
+        let wall = self.began.elapsed();
+        wall > self.allowed && (wall > self.allowed * PATIENCE || self.worked() > self.allowed)
+    }
+
+    fn worked(&self) -> Duration {
+        thread_time().saturating_sub(self.worked_before)
+    }
+}
+
+/// How long the present thread has worked.
+pub(super) fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+thread_local! {
+    /// The run on this thread. Runs are synchronous and never nest, so host functions find theirs here.
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+/// Gives the current run to a host function, unless its time is over: one call may take longer than many operations.
+pub(super) fn with_run<T>(act: impl FnOnce(&mut Run) -> Result<T, String>) -> Result<T, Box<EvalAltResult>> {
+    RUN.with_borrow_mut(|run| {
+        let run = run.as_mut().ok_or("no script is running")?;
+        if run.timer.is_some_and(|timer| timer.is_over()) {
+            return Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)));
+        }
+        act(run).map_err(Into::into)
+    })
+}
+
+/// Whether the run on this thread must end; notes how many operations it has made.
+pub(super) fn is_over(operations: u64) -> bool {
+    RUN.with_borrow_mut(|run| {
+        let timer = run.as_mut().and_then(|run| run.timer.as_mut());
+        timer.is_some_and(|timer| {
+            timer.operations = operations;
+            timer.is_over()
+        })
+    })
+}
+
+/// A library that the run on this thread may import.
+pub(super) fn library(code: &str) -> Option<Shared<Module>> {
+    RUN.with_borrow(|run| run.as_ref().and_then(|run| run.modules.get(code).cloned()))
+}
+
+/// Lets `work` import these libraries.
+pub(super) fn with_libraries<T>(modules: &Arc<Modules>, work: impl FnOnce() -> T) -> T {
+    RUN.set(Some(Run {
+        modules: Arc::clone(modules),
+        ..Run::default()
+    }));
+    let done = work();
+    RUN.set(None);
+    done
+}
+
+/// Runs a script; what it took is taken from the budget.
+pub(in crate::rulebook) fn run(script: &Compiled, mut run: Run, budget: &mut Budget) -> Ran {
+    run.code.clone_from(&script.row.code);
+    run.modules = Arc::clone(&script.modules);
+    let timer = Timer {
+        began: Instant::now(),
+        worked_before: thread_time(),
+        allowed: DEADLINE.min(budget.0).max(LEAST),
+        operations: 0,
+    };
+    run.timer = Some(timer);
+    RUN.set(Some(run));
+    let outcome = ENGINE.eval_ast_with_scope::<Dynamic>(&mut scope(), &script.ast);
+    let worked = timer.worked();
+    budget.0 = budget.0.saturating_sub(worked);
+    let mut done = RUN.take();
+    let log = done.as_mut().and_then(|run| run.log.take()).unwrap_or_default();
+    let operations = done
+        .as_ref()
+        .and_then(|run| run.timer)
+        .map_or(0, |timer| timer.operations);
+    let outcome = match (outcome, done) {
+        (Ok(_), Some(run)) => Ok(run),
+        (Ok(_), None) => Err(fault(script, Position::NONE, "the run was lost".to_owned())),
+        (Err(error), _) => {
+            let mut fault = told(script, &error);
+            let stopped = matches!(error.unwrap_inner(), EvalAltResult::ErrorTerminated(..));
+            fault.is_own = !stopped || timer.allowed == DEADLINE;
+            Err(fault)
+        }
+    };
+    Ran {
+        outcome,
+        log,
+        worked,
+        operations,
+    }
+}
+
+fn fault(script: &Compiled, at: Position, text: String) -> ScriptFault {
+    ScriptFault {
+        code: script.row.code.clone(),
+        version: script.version,
+        line: at.line(),
+        position: at.position(),
+        text,
+        is_own: true,
+    }
+}
+
+fn told(script: &Compiled, error: &EvalAltResult) -> ScriptFault {
+    let inner = error.unwrap_inner();
+    let mut text = match inner {
+        EvalAltResult::ErrorTerminated(..) => format!(
+            "stopped after {} ms, or {} ms of all scripts together",
+            DEADLINE.as_millis(),
+            TOGETHER.as_millis()
+        ),
+        EvalAltResult::ErrorTooManyOperations(_) => format!("stopped after {MAX_OPERATIONS} operations"),
+        EvalAltResult::ErrorStackOverflow(_) => "stopped: functions call each other too deeply".to_owned(),
+        other => {
+            let mut bare = other.to_string();
+            if let Some(end) = bare.rfind(" (line ") {
+                bare.truncate(end);
+            }
+            clean(&bare.chars().take(300).collect::<String>())
+        }
+    };
+    if let Some(library) = inside(error) {
+        text = format!("in the library `{library}`: {text}");
+    }
+    fault(script, inner.position(), text)
+}
+
+/// The library in which a fault came up, if it was one: its line is then the library's.
+fn inside(error: &EvalAltResult) -> Option<&str> {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {
+            inside(inner).or_else(|| (!source.is_empty()).then_some(source.as_str()))
+        }
+        EvalAltResult::ErrorInModule(source, inner, _) => inside(inner).or(Some(source.as_str())),
+        _ => None,
+    }
+}

@@ -1,0 +1,53 @@
+//! Scripts that a decision leaves out, and why; and those that failed in it.
+
+use std::collections::BTreeMap;
+
+/// Scripts to leave out of a decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skips {
+    all: Option<String>,
+    some: BTreeMap<String, String>,
+}
+
+/// A script that failed, so that its faults can be counted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Faulted {
+    /// The script.
+    pub code: String,
+    /// The revision that wrote it, or a library that it uses.
+    pub version: i64,
+}
+
+impl Skips {
+    /// Leaves out nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Leaves out every script, for this reason.
+    #[must_use]
+    pub fn all(why: impl Into<String>) -> Self {
+        Self {
+            all: Some(why.into()),
+            some: BTreeMap::new(),
+        }
+    }
+
+    /// Leaves out one more script.
+    pub fn add(&mut self, code: &str, why: impl Into<String>) {
+        self.some.insert(code.to_owned(), why.into());
+    }
+
+    /// Why a script is left out; none when it runs.
+    #[must_use]
+    pub fn why(&self, code: &str) -> Option<&str> {
+        self.some.get(code).or(self.all.as_ref()).map(String::as_str)
+    }
+}
+
+impl From<BTreeMap<String, String>> for Skips {
+    fn from(some: BTreeMap<String, String>) -> Self {
+        Self { all: None, some }
+    }
+}

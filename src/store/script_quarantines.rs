@@ -1,0 +1,126 @@
+//! The faults of scripts, counted across instances; and which scripts are left out because of them.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _};
+
+/// A row of `script_quarantines`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "script_quarantines")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub rulebook_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub code: String,
+    pub version: i64,
+    pub faults: i64,
+    pub first_fault_at: DateTimeUtc,
+    pub last_fault_at: DateTimeUtc,
+    pub since: Option<DateTimeUtc>,
+    pub until: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// How many faults within how long send a script into quarantine, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// So many faults.
+    pub faults: i64,
+    /// Within this time from the first.
+    pub within: chrono::TimeDelta,
+    /// For this time.
+    pub for_: chrono::TimeDelta,
+}
+
+/// Counts a fault of a script's version; the row when this is the fault that sends it into quarantine.
+pub async fn fault(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    (code, version): (&str, i64),
+    now: DateTimeUtc,
+    limits: Limits,
+) -> Result<Option<Model>, DbErr> {
+    let fresh = Model {
+        rulebook_id,
+        code: code.to_owned(),
+        version,
+        faults: 0,
+        first_fault_at: now,
+        last_fault_at: now,
+        since: None,
+        until: None,
+    };
+    let row: ActiveModel = fresh.clone().into();
+    let known = OnConflict::columns([Column::RulebookId, Column::Code])
+        .do_nothing()
+        .to_owned();
+    Entity::insert(row.reset_all())
+        .on_conflict(known)
+        .exec_without_returning(tx)
+        .await?;
+    // Messages that fail at the same time are counted one after the other.
+    let mut find = Entity::find_by_id((rulebook_id, code.to_owned()));
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        find = find.lock(LockType::NoKeyUpdate);
+    }
+    let mut row = find.one(tx).await?.unwrap_or_else(|| fresh.clone());
+    if version < row.version {
+        // Decided before the script was changed: says nothing of the script as it is.
+        return Ok(None);
+    }
+    let is_over = row.until.is_some_and(|until| until <= now);
+    let too_old = row.until.is_none() && now - row.first_fault_at > limits.within;
+    if version > row.version || is_over || too_old {
+        row = fresh;
+    }
+    row.faults += 1;
+    row.last_fault_at = row.last_fault_at.max(now);
+    let enters = row.until.is_none() && row.faults >= limits.faults;
+    if enters {
+        (row.since, row.until) = (Some(now), Some(now + limits.for_));
+    }
+    let changed: ActiveModel = row.clone().into();
+    Entity::update(changed.reset_all()).exec(tx).await?;
+    Ok(enters.then_some(row))
+}
+
+/// Every script in quarantine, also where its time is over and nobody has ended it yet.
+pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Until.is_not_null()).all(db).await
+}
+
+/// A rulebook's scripts in quarantine at an instant, by code.
+pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: DateTimeUtc) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Until.gt(now))
+        .order_by_asc(Column::Code)
+        .all(db)
+        .await
+}
+
+/// Lets a script out and forgets its faults; false when it was not in quarantine.
+pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<bool, DbErr> {
+    let done = Entity::delete_many()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Code.eq(code))
+        .filter(Column::Until.is_not_null())
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Ends a quarantine whose time is over; false when another instance did, or it began anew.
+pub async fn end(tx: &DatabaseTransaction, row: &Model) -> Result<bool, DbErr> {
+    let done = Entity::delete_many()
+        .filter(Column::RulebookId.eq(row.rulebook_id))
+        .filter(Column::Code.eq(&row.code))
+        .filter(Column::Until.eq(row.until))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
