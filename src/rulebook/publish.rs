@@ -293,9 +293,10 @@ impl Publisher {
                 }
             }
             let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
-            let guards = match step.free {
-                true => GuardRails::default(),
-                false => guard_rails::guards(&self.db, rulebook_id).await?,
+            let guards = if step.free {
+                GuardRails::default()
+            } else {
+                guard_rails::guards(&self.db, rulebook_id).await?
             };
             let breaches = breaches(&guards, base.rows(), rulebook.rows());
             let tx = store::begin(&self.db).await?;
