@@ -61,6 +61,10 @@ pub enum FoundRow<T: ToJSON> {
 
 /// A stored row after a `PUT`.
 #[derive(ApiResponse)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once for an answer, and poem-openapi takes no box"
+)]
 pub enum PutRow<T: ToJSON> {
     /// The row was replaced; this is how it stands, live for the next call.
     #[oai(status = 200)]
@@ -79,6 +83,10 @@ pub enum PutRow<T: ToJSON> {
 
 /// A stored row after a `PATCH`.
 #[derive(ApiResponse)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once for an answer, and poem-openapi takes no box"
+)]
 pub enum PatchedRow<T: ToJSON> {
     /// The row was changed; this is how it stands, live for the next call.
     #[oai(status = 200)]
@@ -94,6 +102,10 @@ pub enum PatchedRow<T: ToJSON> {
 
 /// After a `DELETE` of a row.
 #[derive(ApiResponse)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once for an answer, and poem-openapi takes no box"
+)]
 pub enum DeletedRow {
     /// It is gone.
     #[oai(status = 204)]

@@ -22,7 +22,8 @@ use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
 use super::auth::{Caller, Editor, Key, Publisher, Viewer};
 use super::body::Body;
 use super::export::{Accept, Text};
-use super::fails::{ChangeSetWrite, Fails, Publishing, Usual};
+use super::fails::{ChangeSetWrite, Fails, OpenedOnce, Publishing, Usual};
+use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
 use super::revisions::DiffFormat;
@@ -123,21 +124,37 @@ impl ChangeSetsApi {
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         body: Body<NewChangeSet>,
-    ) -> Result<Opened, Fails<ChangeSetWrite>> {
+    ) -> Result<Answered<Opened>, Fails<OpenedOnce>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
+        let claim = match once.begin(&self.0, &key, Some(standing.rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
         let comment = body_comment(Some(body.0.comment))?.unwrap_or_default();
         let edits = incoming::read(&standing, &[], body.0.changes, "/changes")?;
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let rulebook_id = standing.rulebook_id;
-        let opened = self
-            .in_a_task(rulebook_id, async move {
-                publisher.open_set(rulebook_id, &comment, edits, &author).await
-            })
+        let opened = publisher.open_set(rulebook_id, &comment, edits, &author).await;
+        let opened = finished(&self.0, rulebook_id, Ok(opened), &About::default()).await?;
+        let version = etag(opened.set.version);
+        let view = ChangeSetState::whole(&key, opened.clone(), Vec::new());
+        let answer = Answered::new(Opened::Created(Json(view), version)).await?;
+        let keep = claim.keeping(answer.clone());
+        let stored = self
+            .in_a_task(
+                rulebook_id,
+                async move { publisher.store_set(&opened, keep, &author).await },
+            )
             .await?;
-        let version = opened.set.version;
-        let view = self.shown(&key, opened).await?;
-        Ok(Opened::Created(Json(view), etag(version)))
+        if stored {
+            Ok(answer)
+        } else {
+            Ok(once.again(&self.0, &key).await?)
+        }
     }
 
     /// Read a change set

@@ -36,6 +36,23 @@ impl Particular for OnceWrite {
     )];
 }
 
+/// A change set that is opened, once under its `Idempotency-Key`.
+pub struct OpenedOnce;
+
+impl Particular for OpenedOnce {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "A row that a change is about has changed since it was read; read it again.",
+        ),
+        (Code::VersionRequired, "Bring, in each change, the version of its row."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
 /// A write to a row that has a version.
 pub struct VersionedWrite;
 

@@ -30,6 +30,7 @@ use super::state::AdminState;
 use crate::clock::Clock;
 use crate::keys::SecretKey;
 use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::publish::sets::Keep;
 use crate::store::{self, idempotency_keys};
 
 /// The header that brings the key.
@@ -156,6 +157,21 @@ impl Claim {
     }
 }
 
+impl Claim {
+    /// Takes the key and writes the answer, for what knows its answer before its effect.
+    pub fn keeping<T: 'static>(self, answer: Answered<T>) -> Keep {
+        Box::new(move |tx| {
+            Box::pin(async move {
+                let first = self.take(tx).await?;
+                if first {
+                    self.settle(tx, &answer).await?;
+                }
+                Ok(first)
+            })
+        })
+    }
+}
+
 /// An answer as it goes out and as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Recorded {
@@ -169,6 +185,16 @@ pub struct Answered<T> {
     recorded: Recorded,
     again: bool,
     of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Answered<T> {
+    fn clone(&self) -> Self {
+        Self {
+            recorded: self.recorded.clone(),
+            again: self.again,
+            of: PhantomData,
+        }
+    }
 }
 
 impl<T: IntoResponse> Answered<T> {

@@ -71,6 +71,10 @@ pub struct Revision {
 
 /// After a roll back.
 #[derive(ApiResponse)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once for an answer, and poem-openapi takes no box"
+)]
 pub enum RolledBackOrWaits {
     /// The rulebook is as it was then.
     #[oai(status = 200)]

@@ -299,9 +299,10 @@ impl Publisher {
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 meant(Some(Arc::clone(base)), &rulebook).await?;
             }
-            let guards = match step.free {
-                true => GuardRails::default(),
-                false => guard_rails::guards(&self.db, rulebook_id).await?,
+            let guards = if step.free {
+                GuardRails::default()
+            } else {
+                guard_rails::guards(&self.db, rulebook_id).await?
             };
             let breaches = breaches(&guards, base.rows(), rulebook.rows());
             let tx = store::begin(&self.db).await?;

@@ -16,6 +16,7 @@ both!(
     requests_at_the_same_moment_make_one_thing,
     a_key_belongs_to_one_request_of_one_caller,
     what_was_refused_may_be_sent_again,
+    a_change_set_is_opened_once,
     a_day_later_the_key_is_free,
     a_secret_shown_once_is_not_kept_in_clear,
 );
@@ -115,6 +116,25 @@ async fn what_was_refused_may_be_sent_again(kind: Database) {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let (status, again, _) = read(post(&app, ADMIN_KEY, KEYS, "again", &new_key("a")).await).await;
     assert_eq!((status, again), (StatusCode::CREATED, false));
+    app.stop().await;
+}
+
+async fn a_change_set_is_opened_once(kind: Database) {
+    let app = TestApp::start(kind).await;
+    let sets = "/admin/v1/rulebooks/default/change-sets";
+    let body = json!({"comment": "spring", "changes": [crate::change_sets::raise("120.00", &json!(1))]});
+    let all = (0..6).map(|_| async { read(post(&app, ADMIN_KEY, sets, "spring", &body).await).await });
+    let answers = futures_util::future::join_all(all).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.0 == StatusCode::CREATED && answer.2 == answers[0].2),
+        "{answers:?}"
+    );
+    assert_eq!(answers.iter().filter(|(_, again, _)| !again).count(), 1);
+    assert_eq!(app.counts(["change_sets", "change_set_changes"]).await, [1, 1]);
+    let again = post(&app, ADMIN_KEY, sets, "spring", &body).await;
+    assert_eq!(again.headers()["etag"], "\"1\"");
     app.stop().await;
 }
 

@@ -3,6 +3,7 @@
 //! In: who does what to which change set, and the version of it that they read. Out: the change set as it then stands.
 //! Every step is one transaction that holds the change set's row and leaves an audit entry.
 
+use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -105,6 +106,10 @@ impl StoredSet {
     }
 }
 
+/// Keeps something in the transaction of an effect, before all else: as the answer, for who asks again. False where it was
+/// kept before.
+pub type Keep = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
+
 /// A change set as it was read: published only as long as it is still like that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim {
@@ -124,7 +129,7 @@ impl Publisher {
         Ok(StoredSet::of(set, changes)?)
     }
 
-    /// A new change set with these edits in it, not compiled.
+    /// A new change set with these edits in it, not compiled and not yet stored.
     ///
     /// # Errors
     /// When it would be too large, or there is no such rulebook.
@@ -137,14 +142,26 @@ impl Publisher {
     ) -> Result<StoredSet, PublishError> {
         let head = super::plan::head(&self.db, rulebook_id).await?;
         let head = head.ok_or(PublishError::UnknownRulebook)?;
-        let stored = self.new_set(rulebook_id, head, comment, edits, author)?;
+        self.new_set(rulebook_id, head, comment, edits, author)
+    }
+
+    /// Stores a new change set, and in the same transaction what `keep` keeps. Out: whether it was stored; not when `keep`
+    /// says that it was before.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn store_set(&self, stored: &StoredSet, keep: Keep, author: &Author) -> Result<bool, PublishError> {
         let tx = store::begin(&self.db).await?;
-        self.insert_set(&tx, &stored).await?;
-        let after = json!({"comment": comment, "changes": stored.changes.len()});
+        if !keep(&tx).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        self.insert_set(&tx, stored).await?;
+        let after = json!({"comment": stored.set.comment, "changes": stored.changes.len()});
         self.audit(&tx, author, about(&stored.set, "create", None, Some(after)))
             .await?;
         tx.commit().await?;
-        Ok(stored)
+        Ok(true)
     }
 
     /// A new change set on a head, not yet stored.
