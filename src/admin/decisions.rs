@@ -198,12 +198,12 @@ impl DecisionsApi {
         /// The decision's id.
         id: Path<Uuid>,
     ) -> Result<Found<Replay>, Fails<Again>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = self.find(loaded.rulebook_id, id.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
         let facts = row.extracted.to_string();
         let replayed = replay::one(
             &self.0.current,
-            loaded.rulebook_id,
+            rulebook_id,
             row.revision,
             &facts,
             row.decided_for,

@@ -19,6 +19,7 @@ mod backtest;
 mod calendars;
 mod change_sets;
 mod edge;
+mod edits;
 mod erase;
 mod guard_rails;
 mod hostile;

@@ -159,6 +159,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         ("delete", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/schedule"),
     ),
     (
+        "reject_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/reject"),
+    ),
+    (
+        "approve_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/approve"),
+    ),
+    (
         "discard_change_set",
         ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
     ),
