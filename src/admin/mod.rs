@@ -41,6 +41,7 @@ mod rulebooks;
 mod secrets;
 mod seen;
 mod service;
+mod sheets;
 mod sms_messages;
 mod state;
 mod stats;

@@ -31,13 +31,33 @@ pub async fn publish(
     author: Author,
 ) -> Result<Published, Problem> {
     let about = About::of(&edit);
+    let edits = vec![edit];
+    made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
+}
+
+/// The same for edits of several rows.
+///
+/// # Errors
+/// What the publisher refused, as a problem.
+pub async fn publish_all(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    change: ChangeSet,
+    author: Author,
+) -> Result<Published, Problem> {
+    made(state, rulebook_id, change, author, &About::default()).await
+}
+
+async fn made(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    change: ChangeSet,
+    author: Author,
+    about: &About,
+) -> Result<Published, Problem> {
     let publisher = Arc::clone(&state.publisher);
-    let change = ChangeSet {
-        edits: vec![edit],
-        comment,
-    };
     let task = tokio::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
-    finished(state, rulebook_id, task.await, &about).await
+    finished(state, rulebook_id, task.await, about).await
 }
 
 /// Rolls back to an older revision.

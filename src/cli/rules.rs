@@ -326,7 +326,7 @@ fn refusal(error: &PublishError) -> String {
             }
             text
         }
-        other => other.to_string(),
+        other => telemetry::chain(other),
     }
 }
 
