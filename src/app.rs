@@ -22,6 +22,7 @@ use crate::{
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
+    history::jobs::Backtests,
     jobs::Scheduler,
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
@@ -113,6 +114,8 @@ pub struct App {
     pub accesses: Accesses,
     /// How often each row of a rulebook takes part in a decision.
     pub hits: RuleHits,
+    /// Runs backtests.
+    pub backtests: Backtests,
     /// Seals stored secrets.
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
@@ -166,6 +169,15 @@ impl App {
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let backtests = Backtests::new(
+            db.clone(),
+            read.clone(),
+            clock.clone(),
+            Arc::new(facts::read_body),
+            tasks.clone(),
+            stop.clone(),
+        );
         Ok(Self {
             scheduler,
             current,
@@ -173,6 +185,7 @@ impl App {
             outbox,
             accesses,
             hits: RuleHits::default(),
+            backtests,
             key,
             new_secrets: Arc::new(new_secrets),
             settings: Arc::new(settings),
@@ -181,8 +194,8 @@ impl App {
             read,
             limiter: Arc::new(limiter),
             checks,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            tasks,
+            stop,
         })
     }
 
@@ -305,6 +318,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
         },
+        app.backtests.clone(),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -357,6 +371,12 @@ fn start_workers(app: &App) {
     app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
     let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);

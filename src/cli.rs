@@ -3,6 +3,9 @@
 //! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function, or a file
 //! in `cli/`; what a command prints for people goes to standard output here, logs go to standard error.
 
+mod backtest;
+mod backtest_table;
+mod replay;
 mod rules;
 
 use std::{io::Write as _, process::ExitCode};
@@ -32,6 +35,7 @@ use crate::{
 };
 
 pub use self::rules::Rules;
+use self::rules::{listed, read_rules, refusal};
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]
@@ -70,6 +74,10 @@ pub enum Command {
     },
     /// Play realistic signed calls against a running server: a demo, a smoke test, a load test
     Simulate(Simulate),
+    /// Try a change on the calls that were: which quotes, priorities and texts would be different
+    Backtest(backtest::Backtest),
+    /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
+    Replay(replay::Replay),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -151,6 +159,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rules { way } => return rules::run(settings, way).await,
         Command::Audit { what } => audit(&settings, what).await,
         Command::Simulate(how) => simulate(&settings, how).await,
+        Command::Backtest(how) => backtest::backtest(&settings, how).await,
+        Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     };
     done.map(|()| ExitCode::SUCCESS)

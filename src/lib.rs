@@ -13,6 +13,7 @@ pub mod clock;
 pub mod edge;
 pub mod first_start;
 pub mod health;
+pub mod history;
 pub mod http_client;
 pub mod jobs;
 pub mod keys;

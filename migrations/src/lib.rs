@@ -33,6 +33,20 @@ impl MigratorTrait for Migrator {
                 down: include_str!("sql/m0003_trust_down.sql"),
             },
             FileMigration {
+                name: "m0003_waiting",
+                up: include_str!("sql/m0003_waiting_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0003_waiting_down.sql"),
+            },
+            FileMigration {
+                name: "m0004_backtests",
+                up: include_str!("sql/m0004_backtests_up.sql"),
+                up_postgres: "",
+                up_sqlite: "",
+                down: include_str!("sql/m0004_backtests_down.sql"),
+            },
+            FileMigration {
                 name: "m0006_hits_and_calendars",
                 up: include_str!("sql/m0006_hits_and_calendars_up.sql"),
                 up_postgres: "",

@@ -9,6 +9,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use serde_json::Value;
 
+use super::change_sets::view::ChangeSetState;
 use crate::rulebook::rows::{Row, Stored};
 
 /// A JSON answer.
@@ -67,6 +68,43 @@ pub enum PutRow<T: ToJSON> {
     /// The row is new and live for the next call.
     #[oai(status = 201)]
     Created(Json<T>, #[oai(header = "ETag")] String),
+    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
+}
+
+/// A stored row after a `PATCH`.
+#[derive(ApiResponse)]
+pub enum PatchedRow<T: ToJSON> {
+    /// The row was changed; this is how it stands, live for the next call.
+    #[oai(status = 200)]
+    Changed(Json<T>, #[oai(header = "ETag")] String),
+    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
+}
+
+/// After a `DELETE` of a row.
+#[derive(ApiResponse)]
+pub enum DeletedRow {
+    /// It is gone.
+    #[oai(status = 204)]
+    Gone,
+    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
 }
 
 /// After a `DELETE`.

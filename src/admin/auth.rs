@@ -65,6 +65,8 @@ pub trait Needs: Send + Sync + 'static {
 pub struct Viewer;
 /// A key that may change the rules.
 pub struct Editor;
+/// A key that may approve what others changed.
+pub struct Publisher;
 /// A key that may make rulebooks, keys and secrets.
 pub struct Admin;
 
@@ -73,6 +75,9 @@ impl Needs for Viewer {
 }
 impl Needs for Editor {
     const ROLE: Role = Role::Editor;
+}
+impl Needs for Publisher {
+    const ROLE: Role = Role::Publisher;
 }
 impl Needs for Admin {
     const ROLE: Role = Role::Admin;

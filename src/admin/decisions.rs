@@ -1,7 +1,7 @@
 //! Decisions: every one with what it was made from and why.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
@@ -9,11 +9,17 @@ use uuid::Uuid;
 
 use super::answer::{Found, Page};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, Usual};
+use super::call_cases::erased;
+use super::explanation::Explanation;
+use super::fails::{Again, Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, InRulebook, unloadable};
+use crate::history::HistoryError;
+use crate::history::replay::{self, ReplayError};
 use crate::problem::Problem;
+use crate::rulebook::backtest::stored_facts;
+use crate::rulebook::decision::Decision;
 use crate::rulebook::money::Money;
 use crate::store::decisions;
 
@@ -91,6 +97,32 @@ pub struct StoredDecision {
     extracted: Value,
     /// The whole decision with its trace.
     decision: Value,
+    /// Every row and its part in it; only where it was asked for.
+    explanation: Option<Explanation>,
+}
+
+/// What came of a decision made again.
+#[derive(Debug, Object)]
+pub struct Replay {
+    /// The decision.
+    id: Uuid,
+    /// The revision that decided, then and now.
+    revision: i64,
+    /// Whether the same came out, byte for byte.
+    same: bool,
+    /// Every place that differs.
+    differences: Vec<ReplayDifference>,
+}
+
+/// A place in which a decision made again differs.
+#[derive(Debug, Object)]
+pub struct ReplayDifference {
+    /// The place in the decision, as a JSON pointer.
+    place: String,
+    /// What is stored there; null when nothing is.
+    stored: Value,
+    /// What comes out now; null when nothing does.
+    now: Value,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/decisions")]
@@ -138,13 +170,89 @@ impl DecisionsApi {
         rulebook: InRulebook,
         /// The decision's id.
         id: Path<Uuid>,
-    ) -> Result<Found<StoredDecision>, Fails<Usual>> {
+        /// With every row's part in it: what it did to the money, or the first term that failed.
+        explain: Query<Option<bool>>,
+    ) -> Result<Found<StoredDecision>, Fails<Again>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let found = decisions::Entity::find_by_id((rulebook_id, id.0))
+        let row = self.find(rulebook_id, id.0).await?;
+        let explanation = match explain.0 {
+            Some(true) => Some(self.explanation(&key, &rulebook.0, &row).await?),
+            _ => None,
+        };
+        Ok(Found::new(StoredDecision {
+            explanation,
+            ..view(&key, row)
+        }))
+    }
+
+    /// Make a decision again
+    ///
+    /// With the revision, the facts and the instant that are stored with it: the same must come out, byte for byte, where
+    /// the bytes are those of the decision as JSON with sorted keys. A script that had to be left out is left out again.
+    /// Nothing is stored.
+    #[oai(path = "/:id/replay", method = "post")]
+    async fn replay_decision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The decision's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<Replay>, Fails<Again>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
+        let facts = row.extracted.to_string();
+        let replayed = replay::one(
+            &self.0.current,
+            rulebook_id,
+            row.revision,
+            &facts,
+            row.decided_for,
+            row.result,
+        );
+        let replayed = replayed.await.map_err(|error| match error {
+            ReplayError::Revision(error) => unloadable(error),
+            ReplayError::History(HistoryError::Database(error)) => error.into(),
+            ReplayError::History(error) => Problem::internal(&error),
+        })?;
+        let replayed = replayed.ok_or_else(|| erased(Some(id.0)))?;
+        let differences = replayed.differences.into_iter().map(|difference| ReplayDifference {
+            place: difference.place,
+            stored: masking::json(&key, difference.stored),
+            now: masking::json(&key, difference.now),
+        });
+        let differences: Vec<_> = differences.collect();
+        Ok(Found::new(Replay {
+            id: row.id,
+            revision: row.revision,
+            same: differences.is_empty(),
+            differences,
+        }))
+    }
+}
+
+impl DecisionsApi {
+    async fn find(&self, rulebook_id: Uuid, id: Uuid) -> Result<decisions::Model, Problem> {
+        let found = decisions::Entity::find_by_id((rulebook_id, id))
             .one(&self.0.read)
             .await?;
-        let row = found.ok_or_else(|| Problem::not_found(format!("decision `{}`", id.0)))?;
-        Ok(Found::new(view(&key, row)))
+        found.ok_or_else(|| Problem::not_found(format!("decision `{id}`")))
+    }
+
+    async fn explanation(
+        &self,
+        caller: &Caller,
+        rulebook: &str,
+        row: &decisions::Model,
+    ) -> Result<Explanation, Problem> {
+        let current = &self.0.current;
+        let then = current.at(row.rulebook_id, row.revision).await.map_err(unloadable)?;
+        let head = current.find(rulebook).await?.map_or(row.revision, |(_, head)| head);
+        let internal = |error: serde_json::Error| Problem::internal(&error);
+        let extracted = stored_facts(&row.extracted.to_string()).map_err(internal)?;
+        let extracted = extracted.ok_or_else(|| erased(Some(row.id)))?;
+        let decision: Decision = serde_json::from_value(row.result.clone()).map_err(internal)?;
+        let left_out = then.explain_decision(&extracted, row.decided_for, &decision);
+        Explanation::new(caller, rulebook, decision, left_out, head)
     }
 }
 
@@ -165,5 +273,6 @@ fn view(caller: &Caller, row: decisions::Model) -> StoredDecision {
         created_at: row.created_at,
         extracted: masking::json(caller, row.extracted),
         decision: masking::json(caller, row.result),
+        explanation: None,
     }
 }

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::service::apis;
 use super::state::{AdminState, FromWebhook};
 use crate::clock::Clock;
+use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
 use crate::rulebook::publish::Publisher;
@@ -45,6 +46,7 @@ fn build() -> Value {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),
     };
+    let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
     let state = AdminState::new(
         nowhere.clone(),
         nowhere,
@@ -53,6 +55,7 @@ fn build() -> Value {
         clock,
         SecretKey::new(&[0; 32]),
         from_webhook,
+        backtests,
     );
     let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();

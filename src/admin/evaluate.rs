@@ -16,6 +16,7 @@ use super::answer::Found;
 use super::auth::{Key, Viewer};
 use super::body::Body;
 use super::change_sets;
+use super::explanation::Explanation;
 use super::fails::{Evaluating, Fails};
 use super::state::{AdminState, InRulebook, unloadable};
 use crate::problem::{Code, FieldFault, Problem};
@@ -42,6 +43,7 @@ pub struct Question {
 
 /// A decision that was not stored.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Evaluation {
     /// The revision that decided; of a change set the one that it would become.
     revision: i64,
@@ -51,6 +53,8 @@ pub struct Evaluation {
     extracted: Value,
     /// The decision: service, price with taxes, priority, whom to tell, what to say, and the trace of why.
     decision: Value,
+    /// Every row and its part in it; only where it was asked for.
+    explanation: Option<Explanation>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
@@ -65,16 +69,16 @@ impl EvaluateApi {
         revision: Query<Option<i64>>,
         /// A change set to decide with, as if it were published on the head.
         change_set: Query<Option<Uuid>>,
+        /// With every row's part in it: what it did to the money, or the first term that failed.
+        explain: Query<Option<bool>>,
         body: Body<Question>,
     ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
-        let rulebook = match (revision.0, change_set.0) {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let (rulebook_id, head) = (standing.rulebook_id, standing.revision);
+        let book = match (revision.0, change_set.0) {
             (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
-            (None, Some(id)) => {
-                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-                change_sets::candidate(&self.0, rulebook_id, id).await?
-            }
+            (None, Some(id)) => change_sets::candidate(&self.0, rulebook_id, id).await?,
             (Some(number), None) => {
-                let rulebook_id = self.0.find(&key, &rulebook.0).await?;
                 let found = self.0.current.at(rulebook_id, number).await;
                 found.map_err(|error| match error {
                     LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
@@ -92,7 +96,7 @@ impl EvaluateApi {
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {
             (Some(facts), None) => {
-                let extracted = rulebook.extract_named(&facts, question.said).map_err(|faults| {
+                let extracted = book.extract_named(&facts, question.said).map_err(|faults| {
                     let fault = |(name, text): (String, String)| {
                         FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
                     };
@@ -100,7 +104,7 @@ impl EvaluateApi {
                 })?;
                 (extracted, None)
             }
-            (None, Some(message)) => (self.0.from_webhook.read_message)(&rulebook, &message).ok_or_else(|| {
+            (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
                 Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
             })?,
@@ -111,23 +115,40 @@ impl EvaluateApi {
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
         // A script may take its time, which a handler's thread has not.
+        let explain = explain.0 == Some(true);
         let task = tokio::task::spawn_blocking(move || {
-            let decision = rulebook.decide(&extracted, at);
+            let decision = book.decide(&extracted, at);
+            let left_out = explain.then(|| book.explain_decision(&extracted, at, &decision));
             Ok::<_, serde_json::Error>((
-                decision.revision,
                 serde_json::to_value(&extracted)?,
                 serde_json::to_value(&decision)?,
+                decision,
+                left_out,
             ))
         });
-        let (revision, extracted, decision) = task
+        let (extracted, whole, decision, left_out) = task
             .await
             .map_err(|error| Problem::internal(&error))?
             .map_err(|error| Problem::internal(&error))?;
+        let revision = decision.revision;
+        let explanation = match left_out {
+            Some(left_out) => {
+                let head = self
+                    .0
+                    .current
+                    .find(&rulebook.0)
+                    .await?
+                    .map_or(revision, |(_, head)| head);
+                Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?)
+            }
+            None => None,
+        };
         Ok(Found::new(Evaluation {
             revision,
             at,
             extracted,
-            decision,
+            decision: whole,
+            explanation,
         }))
     }
 }

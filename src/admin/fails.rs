@@ -165,6 +165,27 @@ impl Particular for PlainWrite {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "This conflicts with what is stored.")];
 }
 
+/// A case made of a call.
+pub struct KeptCall;
+
+impl Particular for KeptCall {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "The caller was erased: no facts are left."),
+        (Code::StaleVersion, "A case of this code exists already."),
+        (
+            Code::RuleFault,
+            "The head decides otherwise about this call, or the case would not work; every fault is listed.",
+        ),
+    ];
+}
+
+/// A stored decision looked at again.
+pub struct Again;
+
+impl Particular for Again {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The caller was erased: no facts are left.")];
+}
+
 /// A problem of an operation whose particular errors are `P`.
 #[derive(Debug)]
 pub struct Fails<P>(Problem, PhantomData<fn() -> P>);

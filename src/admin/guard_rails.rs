@@ -18,7 +18,7 @@ use super::versions::{Precondition, expected, stale};
 use crate::problem::{FieldFault, Problem};
 use crate::rulebook::guard;
 use crate::rulebook::money::{Money, Rate};
-use crate::store::{self, audit_log, guard_rails};
+use crate::store::{self, audit_log, guard_rails, rulebooks};
 
 /// The operations.
 pub struct GuardRailsApi(pub AdminState);
@@ -95,6 +95,8 @@ impl GuardRailsApi {
         let (db, audit) = (self.0.db.clone(), self.0.audit.clone());
         let task = tokio::spawn(async move {
             let tx = store::begin(&db).await?;
+            // Who publishes at this moment does so by the old ones or starts anew.
+            rulebooks::locked_head(&tx, row.rulebook_id).await?;
             let done = guard_rails::write(&tx, row).await?;
             if done {
                 audit_log::append(&tx, &audit, entry).await?;

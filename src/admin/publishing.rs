@@ -9,13 +9,16 @@ use serde_json::Value;
 use tokio::task::JoinError;
 use uuid::Uuid;
 
+use super::answer::{Json, etag};
+use super::auth::{Caller, Role};
+use super::change_sets::view::ChangeSetState;
 use super::state::{AdminState, unloadable};
 use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Fault;
 use crate::rulebook::cases::{CaseResult, Mismatch};
 use crate::rulebook::change_set::{ChangeSet, Conflict, Edit, Expected};
-use crate::rulebook::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError};
+use crate::rulebook::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
 use crate::rulebook::publish::{Author, PublishError, Published};
 use crate::rulebook::rows::Resource;
 
@@ -29,7 +32,7 @@ pub async fn publish(
     edit: Edit,
     comment: String,
     author: Author,
-) -> Result<Published, Problem> {
+) -> Result<Outcome<Published>, Problem> {
     let about = About::of(&edit);
     let edits = vec![edit];
     made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
@@ -44,7 +47,7 @@ pub async fn publish_all(
     rulebook_id: Uuid,
     change: ChangeSet,
     author: Author,
-) -> Result<Published, Problem> {
+) -> Result<Outcome<Published>, Problem> {
     made(state, rulebook_id, change, author, &About::default()).await
 }
 
@@ -54,10 +57,30 @@ async fn made(
     change: ChangeSet,
     author: Author,
     about: &About,
-) -> Result<Published, Problem> {
+) -> Result<Outcome<Published>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let task = tokio::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
-    finished(state, rulebook_id, task.await, about).await
+    held_or_finished(state, rulebook_id, task.await, about).await
+}
+
+/// What came of a publish.
+pub enum Outcome<T> {
+    /// It is live.
+    Done(T),
+    /// It goes beyond the guard rails and waits.
+    Waits(Box<StoredSet>),
+}
+
+/// A change set that waits, as it is answered: itself, its address and its ETag.
+#[must_use]
+pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredSet) -> (Json<ChangeSetState>, String, String) {
+    let address = format!("/admin/v1/rulebooks/{rulebook}/change-sets/{}", stored.set.id);
+    let version = etag(stored.set.version);
+    (
+        Json(ChangeSetState::whole(caller, stored, Vec::new())),
+        address,
+        version,
+    )
 }
 
 /// Rolls back to an older revision.
@@ -69,11 +92,12 @@ pub async fn roll_back(
     rulebook_id: Uuid,
     to: i64,
     comment: String,
-    author: Author,
-) -> Result<Published, Problem> {
+    caller: &Caller,
+) -> Result<Outcome<Published>, Problem> {
     let publisher = Arc::clone(&state.publisher);
-    let task = tokio::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author).await });
-    finished(state, rulebook_id, task.await, &About::default()).await
+    let (author, is_admin) = (caller.author(), caller.role == Role::Admin);
+    let task = tokio::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author, is_admin).await });
+    held_or_finished(state, rulebook_id, task.await, &About::default()).await
 }
 
 /// The row an edit is about, and what it expected: a fault in that row is told by its place in the body.
@@ -87,6 +111,22 @@ impl About {
         Self {
             row: Some((edit.resource(), edit.code().to_owned())),
         }
+    }
+}
+
+/// What came of a publishing task that the guard rails may hold.
+///
+/// # Errors
+/// As for [`finished`].
+pub async fn held_or_finished<T>(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    outcome: Result<Result<T, PublishError>, JoinError>,
+    about: &About,
+) -> Result<Outcome<T>, Problem> {
+    match outcome {
+        Ok(Err(PublishError::Waits(stored))) => Ok(Outcome::Waits(stored)),
+        outcome => finished(state, rulebook_id, outcome, about).await.map(Outcome::Done),
     }
 }
 
@@ -167,6 +207,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
                 "With this change the rulebook no longer decides as its cases expect; change the case or the rule.";
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
+        error @ PublishError::Waits(_) => Problem::new(Code::Conflict, format!("Nothing was published: {error}.")),
         error @ PublishError::Contended => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
@@ -198,11 +239,15 @@ fn set_problem(error: &SetError) -> Problem {
         SetError::State { state } => {
             let advice = match state.as_str() {
                 "scheduled" => "cancel its schedule first",
-                "waiting" => "it waits for a second person",
+                "waiting" => "it waits for a second person, who approves or rejects it",
                 _ => "open another one",
             };
             Problem::new(Code::Conflict, format!("The change set is {state}: {advice}."))
         }
+        SetError::TheirOwn => Problem::new(
+            Code::Forbidden,
+            "Nobody approves their own change: this key opened the change set or added to it. Somebody else must.",
+        ),
         SetError::Empty => Problem::new(Code::Conflict, "The change set holds no changes: add one first."),
         SetError::NoEffect => {
             let detail = "The change set changes nothing: the rulebook stands already as it would make it.";

@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::answer::{Found, Json, Page};
 use super::auth::{Editor, Key, Viewer};
+use super::change_sets::view::ChangeSetState;
 use super::export::{self, Accept, Tar, Text};
 use super::fails::{Fails, RulebookWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
@@ -16,7 +17,7 @@ use super::publishing;
 use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::Problem;
-use crate::rulebook::current::Loaded;
+use crate::rulebook::current::Standing;
 use crate::rulebook::diff::{self, RowDiff};
 use crate::store::{page, revisions};
 
@@ -66,6 +67,21 @@ pub struct Revision {
     comment: String,
     /// When.
     created_at: DateTime<Utc>,
+}
+
+/// After a roll back.
+#[derive(ApiResponse)]
+pub enum RolledBackOrWaits {
+    /// The rulebook is as it was then.
+    #[oai(status = 200)]
+    RolledBack(Json<RolledBack>),
+    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
 }
 
 /// What came of a roll back.
@@ -137,9 +153,9 @@ pub enum Exported {
 }
 
 /// The revision that a path or a parameter names.
-fn number_of(text: &str, loaded: &Loaded) -> Result<i64, Problem> {
+fn number_of(text: &str, standing: &Standing) -> Result<i64, Problem> {
     if text == "head" {
-        return Ok(loaded.rulebook.revision());
+        return Ok(standing.revision);
     }
     let number = text.parse().ok().filter(|number| *number >= 1);
     number.ok_or_else(|| Problem::not_found(format!("revision `{}`", shortened(text))))
@@ -198,9 +214,9 @@ impl RevisionsApi {
         /// Its number, or `head`.
         number: Path<String>,
     ) -> Result<Found<Revision>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &loaded)?;
-        let found = revisions::Entity::find_by_id((loaded.rulebook_id, number))
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let found = revisions::Entity::find_by_id((standing.rulebook_id, number))
             .one(self.0.latest())
             .await?;
         let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
@@ -224,17 +240,17 @@ impl RevisionsApi {
         format: Query<Option<DiffFormat>>,
         accept: Accept,
     ) -> Result<DiffFound, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &loaded)?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
         let (from, to) = match to.0 {
-            Some(to) => (number, number_of(&to, &loaded)?),
+            Some(to) => (number, number_of(&to, &standing)?),
             None => (number - 1, number),
         };
         let before = match from {
             0 => Arc::default(),
-            from => self.0.rows(loaded.rulebook_id, from).await?,
+            from => self.0.rows(standing.rulebook_id, from).await?,
         };
-        let after = self.0.rows(loaded.rulebook_id, to).await?;
+        let after = self.0.rows(standing.rulebook_id, to).await?;
         let as_text = format
             .0
             .map_or(accept.prefers("text/plain"), |format| format == DiffFormat::Text);
@@ -262,9 +278,9 @@ impl RevisionsApi {
         /// Its number, or `head`.
         number: Path<String>,
     ) -> Result<Exported, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &loaded)?;
-        let rows = self.0.rows(loaded.rulebook_id, number).await?;
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let rows = self.0.rows(standing.rulebook_id, number).await?;
         let name = format!("{}-{number}", rulebook.0);
         let task = tokio::task::spawn_blocking({
             let name = name.clone();
@@ -278,7 +294,8 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back.
+    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back. The guard
+    /// rails hold an editor's as any other change, and never an administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     async fn roll_back(
         &self,
@@ -288,16 +305,22 @@ impl RevisionsApi {
         number: Path<i64>,
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
-    ) -> Result<Found<RolledBack>, Fails<RulebookWrite>> {
+    ) -> Result<RolledBackOrWaits, Fails<RulebookWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         if number.0 < 1 {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
         }
         let comment = checked_comment(comment.0)?;
-        let published = publishing::roll_back(&self.0, rulebook_id, number.0, comment, key.author()).await?;
-        Ok(Found::new(RolledBack {
-            revision: published.revision,
-            equals: number.0,
-        }))
+        let outcome = publishing::roll_back(&self.0, rulebook_id, number.0, comment, &key).await?;
+        Ok(match outcome {
+            publishing::Outcome::Done(published) => RolledBackOrWaits::RolledBack(Json(RolledBack {
+                revision: published.revision,
+                equals: number.0,
+            })),
+            publishing::Outcome::Waits(set) => {
+                let (set, address, version) = publishing::waiting(&key, &rulebook.0, *set);
+                RolledBackOrWaits::Waits(set, address, version)
+            }
+        })
     }
 }

@@ -11,12 +11,12 @@ use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, FoundRow, Gone, Page, PutRow, Versioned, etag};
+use super::answer::{DeletedRow, Found, FoundRow, Page, PatchedRow, PutRow, Versioned, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
 use super::fails::{Fails, Usual, VersionedWrite};
 use super::list::{ListQuery, ListSpec};
-use super::publishing::{self, named};
+use super::publishing::{self, Outcome, named, waiting};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
@@ -135,9 +135,14 @@ impl<R: AdminRow> RowsApi<R> {
         if current.is_none() {
             check_code(&code.0)?;
         }
-        let stored = self
-            .write(&key, standing.rulebook_id, &code.0, row, &said, current, comment)
-            .await?;
+        let (state, id) = (&self.state, standing.rulebook_id);
+        let stored = match write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await? {
+            Outcome::Done((stored, _)) => stored,
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                return Ok(PutRow::Waits(set, address, version));
+            }
+        };
         let answer = (
             super::answer::Json(Versioned::of(stored.as_ref())),
             etag(stored.version),
@@ -162,7 +167,7 @@ impl<R: AdminRow> RowsApi<R> {
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowPatch<R>,
-    ) -> Result<FoundRow<Versioned<R>>, Fails<VersionedWrite>> {
+    ) -> Result<PatchedRow<Versioned<R>>, Fails<VersionedWrite>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
@@ -174,18 +179,17 @@ impl<R: AdminRow> RowsApi<R> {
             if_none_match: None,
         };
         let comment = checked_comment(comment.0)?;
-        let stored = self
-            .write(
-                &key,
-                standing.rulebook_id,
-                &code.0,
-                row,
-                &said,
-                Some(stored.version),
-                comment,
-            )
-            .await?;
-        Ok(FoundRow::Found(
+        let current = Some(stored.version);
+        let (state, id) = (&self.state, standing.rulebook_id);
+        let written = write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await?;
+        let stored = match written {
+            Outcome::Done((stored, _)) => stored,
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                return Ok(PatchedRow::Waits(set, address, version));
+            }
+        };
+        Ok(PatchedRow::Changed(
             super::answer::Json(Versioned::of(stored.as_ref())),
             etag(stored.version),
         ))
@@ -206,7 +210,7 @@ impl<R: AdminRow> RowsApi<R> {
         version: Query<Option<i64>>,
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
-    ) -> Result<Gone, Fails<VersionedWrite>> {
+    ) -> Result<DeletedRow, Fails<VersionedWrite>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let said = Precondition {
@@ -221,25 +225,14 @@ impl<R: AdminRow> RowsApi<R> {
             expected,
         };
         let comment = checked_comment(comment.0)?;
-        publishing::publish(&self.state, standing.rulebook_id, edit, comment, key.author()).await?;
-        Ok(Gone::Gone)
-    }
-}
-
-impl<R: AdminRow> RowsApi<R> {
-    #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
-    async fn write(
-        &self,
-        caller: &super::auth::Caller,
-        rulebook_id: Uuid,
-        code: &str,
-        row: Value,
-        said: &Precondition,
-        current: Option<i64>,
-        comment: String,
-    ) -> Result<Arc<Stored<R>>, Problem> {
-        let written = write(&self.state, caller, rulebook_id, code, row, said, current, comment).await?;
-        Ok(written.0)
+        let state = &self.state;
+        match publishing::publish(state, standing.rulebook_id, edit, comment, key.author()).await? {
+            Outcome::Done(_) => Ok(DeletedRow::Gone),
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                Ok(DeletedRow::Waits(set, address, version))
+            }
+        }
     }
 }
 
@@ -247,6 +240,37 @@ impl<R: AdminRow> RowsApi<R> {
 ///
 /// # Errors
 /// 412, 422, 428 and whatever else the publisher refuses.
+#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+pub async fn write_guarded<R: Row>(
+    state: &AdminState,
+    caller: &super::auth::Caller,
+    rulebook_id: Uuid,
+    code: &str,
+    row: Value,
+    said: &Precondition,
+    current: Option<i64>,
+    comment: String,
+) -> Result<Outcome<(Arc<Stored<R>>, i64)>, Problem> {
+    let expected = expected(said, current, &named(R::RESOURCE, code))?;
+    let edit = Edit::Put {
+        resource: R::RESOURCE,
+        code: code.to_owned(),
+        row,
+        expected,
+    };
+    let published: Published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+        Outcome::Done(published) => published,
+        Outcome::Waits(set) => return Ok(Outcome::Waits(set)),
+    };
+    let row = R::table(published.rulebook.rows()).get(code).cloned();
+    let row = row.ok_or_else(|| missing::<R>(code))?;
+    Ok(Outcome::Done((row, published.revision)))
+}
+
+/// The same for rows that hold no prices, which no guard rails hold.
+///
+/// # Errors
+/// As for [`write_guarded`].
 #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
 pub async fn write<R: Row>(
     state: &AdminState,
@@ -258,16 +282,13 @@ pub async fn write<R: Row>(
     current: Option<i64>,
     comment: String,
 ) -> Result<(Arc<Stored<R>>, i64), Problem> {
-    let expected = expected(said, current, &named(R::RESOURCE, code))?;
-    let edit = Edit::Put {
-        resource: R::RESOURCE,
-        code: code.to_owned(),
-        row,
-        expected,
-    };
-    let published: Published = publishing::publish(state, rulebook_id, edit, comment, caller.author()).await?;
-    let row = R::table(published.rulebook.rows()).get(code).cloned();
-    Ok((row.ok_or_else(|| missing::<R>(code))?, published.revision))
+    match write_guarded(state, caller, rulebook_id, code, row, said, current, comment).await? {
+        Outcome::Done(written) => Ok(written),
+        Outcome::Waits(set) => {
+            let detail = format!("It waits for a second person, as change set {}.", set.set.id);
+            Err(Problem::new(Code::Conflict, detail))
+        }
+    }
 }
 
 fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {

@@ -6,7 +6,9 @@ use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
+use super::backtests::BacktestsApi;
 use super::calendar_days::CalendarDaysApi;
+use super::call_cases::CallCasesApi;
 use super::calls::CallsApi;
 use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
@@ -36,6 +38,8 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         (
             EvaluateApi(state.clone()),
             ChangeSetsApi(state.clone()),
+            BacktestsApi(state.clone()),
+            CallCasesApi(state.clone()),
             RevisionsApi(state.clone()),
         ),
         (

@@ -14,10 +14,11 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiResponse, Object, OpenApi, impl_apirequest_for_payload};
 use uuid::Uuid;
 
-use super::answer::Found;
+use super::answer::Json;
 use super::auth::{Editor, Key, Viewer};
+use super::change_sets::view::ChangeSetState;
 use super::fails::{Fails, Usual, VersionedWrite};
-use super::publishing::{About, finished, publish_all};
+use super::publishing::{About, Outcome, finished, publish_all, waiting};
 use super::rule_rows::{AdminRow, checked_comment};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook};
@@ -110,6 +111,21 @@ pub struct SheetImport {
     rows: Vec<RowDiff>,
 }
 
+/// After an import.
+#[derive(ApiResponse)]
+pub enum SheetDone {
+    /// What it changed, or would change.
+    #[oai(status = 200)]
+    Done(Json<SheetImport>),
+    /// It goes beyond the guard rails: a change set that waits for a second person.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
+}
+
 #[OpenApi(prefix_path = R::SHEET)]
 impl<R: AdminRow> SheetsApi<R> {
     /// Export
@@ -148,7 +164,7 @@ impl<R: AdminRow> SheetsApi<R> {
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
         body: Csv<Vec<u8>>,
-    ) -> Result<Found<SheetImport>, Fails<VersionedWrite>> {
+    ) -> Result<SheetDone, Fails<VersionedWrite>> {
         let comment = checked_comment(comment.0)?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
@@ -176,10 +192,15 @@ impl<R: AdminRow> SheetsApi<R> {
             self.add(rulebook_id, id, edits, &key).await?;
         } else {
             let change = ChangeSet { edits, comment };
-            let published = publish_all(&self.state, rulebook_id, change, key.author()).await?;
-            import.revision = Some(published.revision);
+            match publish_all(&self.state, rulebook_id, change, key.author()).await? {
+                Outcome::Done(published) => import.revision = Some(published.revision),
+                Outcome::Waits(set) => {
+                    let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                    return Ok(SheetDone::Waits(set, address, version));
+                }
+            }
         }
-        Ok(Found::new(import))
+        Ok(SheetDone::Done(Json(import)))
     }
 }
 

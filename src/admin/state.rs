@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::problem::database::is_transient;
 use crate::problem::{Code, Problem};
@@ -61,12 +62,15 @@ pub struct AdminState {
     pub audit: AuditKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
+    /// Runs backtests.
+    pub backtests: Backtests,
     pub(super) last_use: LastUse,
 }
 
 impl AdminState {
     /// Puts the parts together: `db` for writes, `read` for lists.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "the parts, each named once")]
     pub fn new(
         db: DatabaseConnection,
         read: DatabaseConnection,
@@ -75,6 +79,7 @@ impl AdminState {
         clock: Clock,
         key: SecretKey,
         from_webhook: FromWebhook,
+        backtests: Backtests,
     ) -> Self {
         Self {
             db,
@@ -86,6 +91,7 @@ impl AdminState {
             audit: AuditKey::new(&key.of_audit_chain()),
             key,
             from_webhook,
+            backtests,
             last_use: LastUse::default(),
         }
     }

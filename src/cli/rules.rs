@@ -245,6 +245,11 @@ fn read(folder: &Path) -> Result<(Files, RowSet)> {
     Ok((texts, rows))
 }
 
+/// A folder's rows.
+pub(super) fn read_rules(folder: &Path) -> Result<RowSet> {
+    Ok(read(folder)?.1)
+}
+
 /// The rows compiled and every case green, or every fault with its place in the files.
 fn compiled(texts: &Files, rows: &RowSet) -> Result<Rulebook> {
     let rulebook = compile(1, rows, None).map_err(|faults| anyhow!(listed(&located(texts, &faults))))?;
@@ -290,6 +295,9 @@ fn red(cases: &[CaseResult], line: impl Fn(&str, &str, &str) -> String) -> Strin
             let told = format!("{place} should be {expected} and is {got}");
             text.push_str(&format!("\n  {}", line(&case.code, place, &told)));
         }
+        for why in case.because() {
+            text.push_str(&format!("\n    {why}"));
+        }
     }
     text
 }
@@ -304,14 +312,14 @@ fn checked_code(rulebook: &str) -> Result<()> {
 }
 
 /// Every fault on a line of its own.
-fn listed(faults: &[impl std::fmt::Display]) -> String {
+pub(super) fn listed(faults: &[impl std::fmt::Display]) -> String {
     let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
     let plural = if faults.len() == 1 { "" } else { "s" };
     format!("the rules have {} fault{plural}:{}", faults.len(), lines.concat())
 }
 
 /// Why the rules were not taken.
-fn refusal(error: &PublishError) -> String {
+pub(super) fn refusal(error: &PublishError) -> String {
     match error {
         PublishError::Faults(faults) => listed(faults),
         PublishError::CasesFailed(cases) => red(cases, |code, _, told| format!("{code}: {told}")),

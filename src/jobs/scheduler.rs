@@ -76,6 +76,10 @@ impl Scheduler {
                     tracing::warn!(change_set = %id, "change set {id} was due and could not be published");
                     done += 1;
                 }
+                Ok(Due::Waits) => {
+                    tracing::warn!(change_set = %id, "change set {id} was due and waits for a second person");
+                    done += 1;
+                }
                 Ok(Due::Gone) => {}
                 Err(error) => log(id, &error),
             }

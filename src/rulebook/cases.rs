@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::compile::Rulebook;
-use super::decision::Decision;
+use super::decision::{Decision, Step};
 use super::rows::Case;
 
 /// How often a case is tried again whose script was dropped.
@@ -32,6 +32,15 @@ pub struct CaseResult {
     pub mismatches: Vec<Mismatch>,
     /// What was decided.
     pub decision: Decision,
+}
+
+impl CaseResult {
+    /// Why it was decided as it was: every step of the trace, a line each.
+    #[must_use]
+    pub fn because(&self) -> Vec<String> {
+        let line = |step: &Step| format!("{}/{}: {step}", step.resource, step.code);
+        self.decision.trace.iter().map(line).collect()
+    }
 }
 
 impl Rulebook {

@@ -3,7 +3,7 @@
 //! In order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, whom to
 //! notify. Each row that took part leaves a step in the trace.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +20,9 @@ use super::say;
 use super::script::{self, Run};
 use super::vocabulary::{self, Env};
 
+/// Scripts to leave out as an earlier decision had to, and what its trace said of each.
+pub type LeftOut = BTreeMap<String, String>;
+
 /// A decision in the making.
 pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
@@ -33,6 +36,7 @@ pub(super) struct Deciding<'a> {
     trace: Vec<Step>,
     said: Vec<String>,
     dropped: Vec<String>,
+    left_out: Option<&'a LeftOut>,
     /// When the scripts must have ended, from the first one's start.
     scripts_until: Option<Instant>,
 }
@@ -41,7 +45,21 @@ impl Rulebook {
     /// Decides. `at` is the instant the facts are about, never the present one.
     #[must_use]
     pub fn decide(&self, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
-        let mut deciding = Deciding::new(self, extracted, at);
+        self.decide_heard(extracted, derive::listened_to(extracted), at, None)
+    }
+
+    /// The same where the text that rules listen to ([`derive::listened_to`]) is known already, and with the scripts
+    /// left out that another decision had to leave out.
+    #[must_use]
+    pub(super) fn decide_heard(
+        &self,
+        extracted: &Extracted,
+        folded: String,
+        at: DateTime<Utc>,
+        left_out: Option<&LeftOut>,
+    ) -> Decision {
+        let mut deciding = Deciding::heard(self, extracted, folded, at);
+        deciding.left_out = left_out;
         let price = deciding.price();
         let (priority, sla_seconds, rule) = deciding.priority(price.as_ref());
         let mut say = say::sentence(self.settings(), deciding.service, price.as_ref(), &deciding.language);
@@ -131,7 +149,10 @@ impl Rulebook {
 impl<'a> Deciding<'a> {
     /// Derives what can be derived before any rule runs.
     pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
-        let folded = derive::listened_to(extracted);
+        Self::heard(book, extracted, derive::listened_to(extracted), at)
+    }
+
+    fn heard(book: &'a Rulebook, extracted: &'a Extracted, folded: String, at: DateTime<Utc>) -> Self {
         let env = book.vocabulary.env(&extracted.facts, book.words.find(&folded));
         let service = book.services.find(&extracted.facts, &env.heard, &book.words);
         let area = book.areas.find(&extracted.facts);
@@ -149,6 +170,7 @@ impl<'a> Deciding<'a> {
             trace: Vec::new(),
             said: Vec::new(),
             dropped: Vec::new(),
+            left_out: None,
             scripts_until: None,
         };
         if let Some((service, why)) = service {
@@ -252,6 +274,9 @@ impl<'a> Deciding<'a> {
     fn price_scripts(&mut self, mut range: Range) -> Range {
         let book = self.book;
         for script in book.scripts(Hook::Price) {
+            if self.leaves_out(&script.row.code) {
+                continue;
+            }
             let mut run = self.run();
             run.range = Some(range);
             if let Some(done) = self.keep(script::run(script, run)) {
@@ -259,6 +284,16 @@ impl<'a> Deciding<'a> {
             }
         }
         range
+    }
+
+    /// Notes a script as dropped without running it, when it is one of those to leave out.
+    fn leaves_out(&mut self, code: &str) -> bool {
+        let Some(did) = self.left_out.and_then(|scripts| scripts.get(code)) else {
+            return false;
+        };
+        self.trace.push(Step::plain(Resource::Scripts, code, did.clone()));
+        self.dropped.push(code.to_owned());
+        true
     }
 
     /// Adds a run's steps and sentences, or notes that it was dropped.
@@ -341,6 +376,9 @@ impl<'a> Deciding<'a> {
             (settings.default_priority, settings.default_sla_seconds)
         };
         for script in book.scripts(Hook::Priority) {
+            if self.leaves_out(&script.row.code) {
+                continue;
+            }
             let mut run = self.run();
             run.priority = Some(outcome);
             if let Some(done) = self.keep(script::run(script, run)) {

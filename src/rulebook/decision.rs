@@ -109,6 +109,22 @@ impl Step {
     }
 }
 
+impl std::fmt::Display for Step {
+    /// What it did, and to the money: `always applies: 100 to 200 became 110 to 220`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.did)?;
+        let Some(money) = &self.money else { return Ok(()) };
+        let MoneyStep {
+            from_before,
+            from_after,
+            to_before,
+            to_after,
+            ..
+        } = money;
+        write!(f, ": {from_before} to {to_before} became {from_after} to {to_after}")
+    }
+}
+
 /// Both ends of the range before and after a step, unrounded, as exact decimal text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoneyStep {

@@ -18,9 +18,12 @@ use super::words::{WordId, WordList, Words, fold};
 pub const SERVICE_TEXT: &str = "service_text";
 /// The mapped fact with the problem in the caller's words.
 pub const PROBLEM: &str = "problem";
-const POSTAL_CODE: &str = "postal_code";
-const CITY: &str = "city";
-const LANGUAGE: &str = "language";
+/// The mapped fact with the caller's postal code.
+pub const POSTAL_CODE: &str = "postal_code";
+/// The mapped fact with the caller's city.
+pub const CITY: &str = "city";
+/// The mapped fact with the caller's language, where the assistant knows it.
+pub const LANGUAGE: &str = "language";
 
 /// Services by rank, with the ways to name one.
 #[derive(Debug, Clone, Default)]
@@ -128,6 +131,14 @@ impl Areas {
             return Some((&self.ranked[*place].row, "matched the city".to_owned()));
         }
         None
+    }
+}
+
+impl Areas {
+    /// How much of a postal code matters: the length of the longest prefix of any area.
+    #[must_use]
+    pub const fn longest_prefix(&self) -> usize {
+        self.longest
     }
 }
 

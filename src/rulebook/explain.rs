@@ -1,32 +1,121 @@
-//! Why a rule did not take part: every rule whose condition does not hold, and the first term that failed.
+//! Why a row did not take part: every row that a decision looked at in vain, and the first term that failed.
 
 use chrono::{DateTime, Utc};
 
 use super::compile::{Rulebook, Rules};
 use super::condition::{Op, Test};
 use super::decide::Deciding;
-use super::decision::Step;
+use super::decision::{Decision, Step};
+use super::derive;
 use super::facts::{Extracted, Fact};
-use super::rows::Row;
+use super::rows::{Adjustment, Hook, Resource, Row, Service};
 use super::vocabulary::{Env, Slot};
+use super::words;
 
 impl Rulebook {
-    /// For each adjustment and priority rule that does not hold, in rank order, the first term that failed. Asked for
-    /// by people who wonder; a decision itself does not carry it.
+    /// For each row that a decision about these facts leaves out, why.
     #[must_use]
     pub fn explain(&self, extracted: &Extracted, at: DateTime<Utc>) -> Vec<Step> {
+        self.explain_decision(extracted, at, &self.decide(extracted, at))
+    }
+
+    /// For each service, area, adjustment, tax, priority rule and script without a step in the decision's trace, in the
+    /// order in which a decision meets them, why it has none. Asked for by people who wonder; a decision itself does
+    /// not carry it.
+    #[must_use]
+    pub fn explain_decision(&self, extracted: &Extracted, at: DateTime<Utc>, decision: &Decision) -> Vec<Step> {
         let mut deciding = Deciding::new(self, extracted, at);
-        let price = deciding.price();
-        let mut steps = self.left_out(&self.adjustments, &deciding.env);
-        deciding.tell_price(price.as_ref());
-        steps.extend(self.left_out(&self.priorities, &deciding.env));
+        let mut steps = self.other_services(extracted, decision);
+        steps.extend(self.other_areas(extracted, decision));
+        steps.extend(self.adjustments.with_tests().filter_map(|(row, test)| {
+            let why = self.adjustment_left_out(row, test, &deciding.env, at, decision)?;
+            Some(Step::plain(Resource::Adjustments, &row.code, why))
+        }));
+        deciding.tell_price(decision.price.as_ref());
+        if decision.price.is_none() {
+            steps.extend(
+                self.taxes
+                    .iter()
+                    .map(|tax| Step::plain(Resource::Taxes, &tax.code, "there is no price")),
+            );
+        }
+        steps.extend(self.other_priorities(&self.priorities, &deciding.env, decision));
+        for hook in [Hook::Price, Hook::Priority] {
+            let silent = self
+                .scripts(hook)
+                .filter(|script| !took_part(decision, Resource::Scripts, &script.row.code));
+            steps.extend(silent.map(|script| {
+                let why = match hook {
+                    Hook::Price if decision.price.is_none() => "not run: there is no price",
+                    _ => "ran and changed nothing",
+                };
+                Step::plain(Resource::Scripts, &script.row.code, why)
+            }));
+        }
         steps
     }
 
-    fn left_out<R: Row>(&self, rules: &Rules<R>, env: &Env<'_>) -> Vec<Step> {
-        let failing = rules.with_tests().filter(|(_, test)| !test.holds(env));
-        failing
-            .map(|(row, test)| Step::plain(R::RESOURCE, row.code(), self.why_not(test, env)))
+    fn other_services(&self, extracted: &Extracted, decision: &Decision) -> Vec<Step> {
+        let folded = derive::listened_to(extracted);
+        let why = |service: &Service| {
+            let word = service.keywords.iter().find(|word| words::heard(&folded, word));
+            match (word, &decision.service) {
+                (Some(word), Some(first)) => format!("heard \"{word}\", but {first} came first"),
+                _ => "not named, and none of its words heard".to_owned(),
+            }
+        };
+        self.services()
+            .filter(|service| decision.service.as_ref() != Some(&service.code))
+            .map(|service| Step::plain(Resource::Services, &service.code, why(service)))
+            .collect()
+    }
+
+    fn other_areas(&self, extracted: &Extracted, decision: &Decision) -> Vec<Step> {
+        let known = ["postal_code", "city"]
+            .iter()
+            .any(|name| extracted.facts.contains_key(*name));
+        let why = if known {
+            "neither the postal code nor the city lies in it"
+        } else {
+            "neither a postal code nor a city is known"
+        };
+        self.areas
+            .ranked()
+            .filter(|area| decision.area.as_ref() != Some(&area.code))
+            .map(|area| Step::plain(Resource::Areas, &area.code, why))
+            .collect()
+    }
+
+    fn adjustment_left_out(
+        &self,
+        row: &Adjustment,
+        test: &Test,
+        env: &Env<'_>,
+        at: DateTime<Utc>,
+        decision: &Decision,
+    ) -> Option<String> {
+        if !test.holds(env) {
+            return Some(self.why_not(test, env));
+        }
+        if let Some(from) = row.valid_from.filter(|from| at < *from) {
+            return Some(format!("holds, but is only valid from {}", from.to_rfc3339()));
+        }
+        if let Some(until) = row.valid_until.filter(|until| at >= *until) {
+            return Some(format!("holds, but was only valid until {}", until.to_rfc3339()));
+        }
+        let silent = !took_part(decision, Resource::Adjustments, &row.code);
+        silent.then(|| "holds, but there is no price to change".to_owned())
+    }
+
+    fn other_priorities<R: Row>(&self, rules: &Rules<R>, env: &Env<'_>, decision: &Decision) -> Vec<Step> {
+        let first = decision.priority_rule.as_deref();
+        let others = rules.with_tests().filter(|(row, _)| first != Some(row.code()));
+        let why = |test: &Test| match first {
+            Some(first) if test.holds(env) => format!("holds, but {first} came first"),
+            _ => self.why_not(test, env),
+        };
+        others
+            .map(|(row, test)| Step::plain(R::RESOURCE, row.code(), why(test)))
             .collect()
     }
 
@@ -110,6 +199,11 @@ const fn sign(op: Op) -> &'static str {
     }
 }
 
+fn took_part(decision: &Decision, resource: Resource, code: &str) -> bool {
+    let is = |step: &Step| step.resource == resource.path() && step.code == code;
+    decision.trace.iter().any(is)
+}
+
 fn shown(fact: &Fact) -> String {
     match fact {
         Fact::Boolean(value) => value.to_string(),
@@ -137,21 +231,27 @@ mod tests {
         let why = |code: &str| {
             steps
                 .iter()
-                .find(|step| step.code == code)
+                .find(|step| format!("{}/{}", step.resource, step.code) == code)
                 .map(|step| step.did.as_str())
         };
         assert_eq!(
-            why("south_shore"),
+            why("adjustments/south_shore"),
             Some("area == \"south_shore\" fails: area is missing")
         );
         assert_eq!(
-            why("urgent_off_hours"),
+            why("adjustments/urgent_off_hours"),
             Some("none of 2 alternatives holds; the first: evening fails: evening is false")
         );
         assert_eq!(
-            why("municipal"),
+            why("priority-rules/municipal"),
             Some("not heard: says(\"municipal*\", \"ville de\", \"city of\")")
         );
-        assert_eq!(why("minimum"), None);
+        assert_eq!(why("adjustments/minimum"), None);
+        assert_eq!(why("services/root_removal"), None, "the service that was found");
+        assert_eq!(
+            why("services/camera_inspection"),
+            Some("not named, and none of its words heard")
+        );
+        assert!(steps.iter().any(|step| step.resource == "areas"));
     }
 }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use serde::Serialize;
 
 use super::money::{Money, Rate};
 use super::rows::{Adjustment, AdjustmentKind, Resource, Row, RowSet, Service, Stored, Table, Tax};
@@ -24,30 +25,20 @@ pub struct GuardRails {
 }
 
 /// Which limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// The lowest price.
     LowestPrice,
     /// The highest price.
     HighestPrice,
     /// The largest change in percent.
+    #[serde(rename = "largest_change_percent")]
     LargestChange,
 }
 
-impl Limit {
-    /// Its name in the API.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LowestPrice => "lowest_price",
-            Self::HighestPrice => "highest_price",
-            Self::LargestChange => "largest_change_percent",
-        }
-    }
-}
-
 /// A change beyond a limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breach {
     /// The kind of row.
     pub resource: Resource,

@@ -4,8 +4,10 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect; [`guard`] says which changes go too far for one person.
+//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! what was decided before, and [`kept_case`] holds it.
 
+pub mod backtest;
 pub mod calendar;
 pub mod cases;
 pub mod change_set;
@@ -28,6 +30,7 @@ pub mod fault;
 pub mod files;
 pub mod guard;
 pub mod index;
+pub mod kept_case;
 pub mod lint;
 mod lookups;
 pub mod money;
@@ -36,6 +39,7 @@ pub mod parse;
 mod parse_tests;
 pub mod price;
 pub mod publish;
+pub mod replay;
 pub mod rows;
 pub mod sample;
 pub mod say;

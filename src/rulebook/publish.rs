@@ -2,12 +2,13 @@
 //! transaction compares the head and writes rows, revision, audit entries and the new head.
 //!
 //! [`plan`] is everything before the transaction, `write` what the transaction writes, [`sets`] and [`schedule`] the
-//! life of a stored change set, [`refusal`] why something was not published.
+//! life of a stored change set, [`waiting`] what goes beyond the guard rails, [`refusal`] why something was not published.
 
 pub mod plan;
 pub mod refusal;
 pub mod schedule;
 pub mod sets;
+pub mod waiting;
 mod write;
 
 use std::sync::Arc;
@@ -15,22 +16,27 @@ use std::sync::Arc;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
 use self::plan::{checked, head};
-use self::sets::{Claim, SetError};
+use self::sets::{Claim, SetError, StoredSet};
 use super::cases::CaseResult;
 use super::change_set::{ChangeSet, Conflict, apply, brought_back};
 use super::compile::Rulebook;
 use super::current::{Current, LoadError};
 use super::fault::Fault;
+use super::guard::{GuardRails, breaches};
 use super::rows::RowSet;
 use crate::clock::Clock;
-use crate::store::{self, audit_log::AuditKey, rulebooks, rules};
+use crate::store::{self, audit_log::AuditKey, guard_rails, rulebooks, rules};
 
 /// How often a publish starts anew because somebody else published meanwhile.
 const MOST_TRIES: u32 = 20;
+/// How many rulebooks publish side by side in this process. One rulebook's edits take turns: side by side, all but the first
+/// would have compiled for nothing. Among processes the head decides.
+const TURNS: usize = 64;
 
 /// Who publishes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -75,6 +81,9 @@ pub enum PublishError {
     /// Cases expect something else.
     #[error("{} cases fail", .0.len())]
     CasesFailed(Vec<CaseResult>),
+    /// It goes beyond the guard rails: it waits for a second person.
+    #[error("it goes beyond the guard rails and waits for a second person, as change set {}", .0.set.id)]
+    Waits(Box<StoredSet>),
     /// Too many others publish at once.
     #[error("too many publish at once")]
     Contended,
@@ -95,7 +104,12 @@ struct Step<'a> {
     kind: &'static str,
     equals: Option<i64>,
     comment: &'a str,
+    /// Who does it.
     author: &'a Author,
+    /// Whose change it is: of one that somebody else approved, its author's.
+    made_by: &'a str,
+    /// Whether the guard rails do not hold it: somebody else approved it, or an administrator takes something back.
+    free: bool,
     /// The stored change set that is published by it, as it was read.
     set: Option<Claim>,
 }
@@ -107,6 +121,7 @@ pub struct Publisher {
     current: Current,
     clock: Clock,
     audit_key: AuditKey,
+    turns: Arc<[Mutex<()>; TURNS]>,
 }
 
 impl Publisher {
@@ -118,6 +133,7 @@ impl Publisher {
             current,
             clock,
             audit_key,
+            turns: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
         }
     }
 
@@ -136,13 +152,15 @@ impl Publisher {
             equals: None,
             comment: &change.comment,
             author,
+            made_by: &author.name,
+            free: false,
             set: None,
         };
         let plan = |base: &RowSet, next| apply(base, next, &change.edits);
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older one.
+    /// Publishes a new revision equal to an older one; an administrator's is not held by the guard rails.
     ///
     /// # Errors
     /// When there is no such revision, or as for [`Publisher::publish`].
@@ -152,6 +170,7 @@ impl Publisher {
         to: i64,
         comment: &str,
         author: &Author,
+        is_admin: bool,
     ) -> Result<Published, PublishError> {
         let old = match self.current.base(rulebook_id, to).await {
             Err(LoadError::Unknown(_)) => return Err(PublishError::UnknownRevision(to)),
@@ -162,6 +181,8 @@ impl Publisher {
             equals: Some(to),
             comment,
             author,
+            made_by: &author.name,
+            free: is_admin,
             set: None,
         };
         let plan = |base: &RowSet, next| Ok(brought_back(base, old.rows(), next));
@@ -184,6 +205,8 @@ impl Publisher {
             equals: None,
             comment,
             author,
+            made_by: &author.name,
+            free: false,
             set: None,
         };
         let plan = |base: &RowSet, next| Ok(brought_back(base, &rows, next));
@@ -229,24 +252,28 @@ impl Publisher {
             equals: None,
             comment: "first revision",
             author,
+            made_by: &author.name,
+            free: true,
             set: None,
         };
-        self.audit(&tx, author, write::Entry::rulebook_made(id, code)).await?;
         let changes = rules::changes(&RowSet::default(), rulebook.rows());
-        self.write(&tx, id, step, &changes, 1).await?;
+        let mut entries = vec![self.entry(author, write::Entry::rulebook_made(id, code))];
+        entries.extend(self.write(&tx, id, step, &changes, 1).await?);
+        self.audit_all(&tx, entries).await?;
         tx.commit().await?;
         self.current.keep(id, Arc::clone(&rulebook)).await;
         Ok((id, Published { revision: 1, rulebook }))
     }
 
-    /// From the head to the next revision, again when somebody else was first. Guard rails on what may be published at
-    /// once belong between the check and the transaction: they know the rows before and after.
+    /// From the head to the next revision, again when somebody else was first.
     async fn advance(
         &self,
         rulebook_id: Uuid,
         step: Step<'_>,
         plan: impl Fn(&RowSet, i64) -> Result<RowSet, PublishError>,
     ) -> Result<Published, PublishError> {
+        let turn = usize::from(rulebook_id.as_bytes()[15]) % TURNS;
+        let _turn = self.turns[turn].lock().await;
         for _ in 0..MOST_TRIES {
             let head = head(&self.db, rulebook_id)
                 .await?
@@ -266,16 +293,34 @@ impl Publisher {
                 }
             }
             let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
+            let guards = match step.free {
+                true => GuardRails::default(),
+                false => guard_rails::guards(&self.db, rulebook_id).await?,
+            };
+            let breaches = breaches(&guards, base.rows(), rulebook.rows());
             let tx = store::begin(&self.db).await?;
             if rulebooks::locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
                 continue;
             }
-            // The change set's row before the audit log, as everywhere: the other order could stop two for ever.
-            if let Some(claim) = step.set {
-                self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
+            // Whoever sets guard rails holds the head as well: nothing is published by those of before.
+            if !step.free && guard_rails::guards(&tx, rulebook_id).await? != guards {
+                tx.rollback().await?;
+                continue;
             }
-            self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
+            if !breaches.is_empty() {
+                let ground = (head, base.rows());
+                let waiting = self.hold(&tx, rulebook_id, step, ground, &changes, &breaches).await?;
+                tx.commit().await?;
+                return Err(PublishError::Waits(Box::new(waiting)));
+            }
+            let mut entries = self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
+            if let Some(claim) = step.set {
+                let published = self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
+                entries.push(self.entry(step.author, published));
+            }
+            // The audit log last, as everywhere: another order could stop two for ever.
+            self.audit_all(&tx, entries).await?;
             tx.commit().await?;
             self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
             return Ok(Published {

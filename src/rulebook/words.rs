@@ -166,6 +166,25 @@ impl Words {
         found
     }
 
+    /// The words of a folded text that are listened for, each whole, in the order of the text, once each.
+    #[must_use]
+    pub fn spans<'a>(&self, folded: &'a str) -> Vec<&'a str> {
+        let mut spans: Vec<&str> = Vec::new();
+        for hit in self.automaton.find_overlapping_iter(folded) {
+            let prefix = self.patterns[hit.pattern().as_usize()].1;
+            if !stands_alone(folded, hit.start(), hit.end(), prefix) {
+                continue;
+            }
+            let rest = &folded[hit.end()..];
+            let more = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+            let span = &folded[hit.start()..hit.end() + more];
+            if !spans.contains(&span) {
+                spans.push(span);
+            }
+        }
+        spans
+    }
+
     /// The ids of the words in a folded text, ascending, once each.
     #[must_use]
     pub fn find(&self, folded: &str) -> Vec<WordId> {

@@ -18,6 +18,7 @@ pub struct Model {
     pub bytes: i64,
     #[sea_orm(column_type = "Text")]
     pub author: String,
+    pub author_key_id: Option<Uuid>,
     pub created_at: DateTimeUtc,
 }
 

@@ -35,6 +35,10 @@ pub struct Model {
     pub revision: Option<i64>,
     #[sea_orm(column_type = "JsonBinary")]
     pub refusal: Option<Json>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub breaches: Option<Json>,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub approved_by: Option<Json>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -70,3 +70,15 @@ pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, 
         (at != DateTime::<Utc>::UNIX_EPOCH).then_some(at),
     ))
 }
+
+/// The facts of a message as it came, through each of several rulebooks; `None` when it cannot be read.
+#[must_use]
+pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<Extracted>> {
+    let event = super::decode::decode(body).ok()?;
+    Some(
+        rulebooks
+            .iter()
+            .map(|rulebook| extract(rulebook, &event, None))
+            .collect(),
+    )
+}

@@ -103,14 +103,19 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     );
     let diff = got(&app, &format!("{SETS}/{id}/diff")).await;
     assert_eq!(diff["rows"].as_array().unwrap().len(), 1, "{diff}");
-    let row = &diff["rows"][0];
     assert_eq!(
-        (&row["before"]["amount"], &row["after"]["amount"]),
-        (&json!("100.00"), &json!("120.00"))
+        diff["rows"][0]["changes"],
+        json!([
+            {"column": "rank", "before": 10, "after": 11},
+            {"column": "amount", "before": "100.00", "after": "120.00"},
+        ]),
+        "{diff}"
     );
-    assert_eq!(
-        (&row["before"]["rank"], &row["after"]["rank"]),
-        (&json!(10), &json!(11))
+    let text = got(&app, &format!("{SETS}/{id}/diff?format=text")).await;
+    let text = text.as_str().unwrap();
+    assert!(
+        text.starts_with("changed adjustments/south_shore\n") && text.contains("120.00"),
+        "{text}"
     );
     let (status, check) = app.admin(Method::POST, &format!("{SETS}/{id}/check"), None).await;
     assert_eq!(
@@ -137,7 +142,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     let revisions = got(&app, &format!("{BOOK}/revisions")).await;
     assert_eq!(revisions["items"][0]["comment"], "South Shore to 120");
     let diff = got(&app, &format!("{SETS}/{id}/diff")).await;
-    assert_eq!(diff["rows"][0]["after"]["amount"], "120.00");
+    assert_eq!(diff["rows"][0]["changes"][0]["after"], "120.00");
     // The list shows it, without what it held.
     let list = got(&app, &format!("{SETS}?state=published")).await;
     assert_eq!(

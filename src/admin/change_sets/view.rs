@@ -2,21 +2,24 @@
 //! numbers sees them masked.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::Object;
+use poem_openapi::{ApiResponse, Object, ResponseContent};
+use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::super::answer::Json;
 use super::super::auth::Caller;
+use super::super::export::Text;
 use super::super::masking;
 use super::super::publishing::{About, as_json, field_fault};
 use crate::problem::FieldFault;
 use crate::rulebook::Fault;
 use crate::rulebook::cases::CaseResult;
 use crate::rulebook::change_set::{Edit, Expected};
+use crate::rulebook::diff::{self, RowDiff};
 use crate::rulebook::publish::refusal::{Clash, Version};
 use crate::rulebook::publish::sets::{StoredChange, StoredSet};
 use crate::store::change_sets;
-use crate::store::rules::RowChange;
 
 /// A change set.
 #[derive(Debug, Object)]
@@ -46,12 +49,36 @@ pub struct ChangeSetState {
     publish_by: Option<String>,
     /// The revision that it became.
     revision: Option<i64>,
-    /// Why a scheduled publish was refused: `code`, `detail`, and `conflicts`, `faults` or `cases`.
+    /// Where it goes beyond the guard rails, for which it waits or waited.
+    breaches: Option<Vec<GuardRailBreach>>,
+    /// Who approved that.
+    approved_by: Option<String>,
+    /// Why it was rejected, or a scheduled publish refused: `code`, `detail`, and `conflicts`, `faults` or `cases`.
     refusal: Option<Value>,
     /// Its changes, in order; not in lists.
     changes: Option<Vec<Change>>,
     /// Rows that others changed since; their changes cannot be published. Not in lists.
     conflicts: Option<Vec<Conflict>>,
+}
+
+/// A change beyond a guard rail.
+#[derive(Debug, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct GuardRailBreach {
+    /// The kind of row.
+    resource: String,
+    /// The row's code.
+    code: String,
+    /// The column.
+    column: String,
+    /// What it is; none for a new row.
+    before: Option<String>,
+    /// What it would become; none for a row that goes.
+    after: Option<String>,
+    /// `lowest_price`, `highest_price` or `largest_change_percent`.
+    limit: String,
+    /// The same in a sentence.
+    text: String,
 }
 
 /// A change in a change set.
@@ -103,27 +130,28 @@ pub struct RowVersion {
 #[derive(Debug, Object)]
 pub struct ChangeSetDiff {
     /// The revision it is compared with.
-    base_revision: i64,
-    /// Every row that changes.
-    rows: Vec<ChangedRow>,
+    pub base_revision: i64,
+    /// Every row that changes, in the order in which a decision meets the resources, then by code.
+    pub rows: Vec<RowDiff>,
     /// Rows that others changed since; their changes are left out.
-    conflicts: Vec<Conflict>,
+    pub conflicts: Vec<Conflict>,
 }
 
-/// A row before and after.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct ChangedRow {
-    /// The kind of row.
-    resource: String,
-    /// The row's code.
-    code: String,
-    /// `create`, `update` or `delete`.
-    change: String,
-    /// As it is; none when it is new.
-    before: Option<Value>,
-    /// As it would be; none when it goes.
-    after: Option<Value>,
+/// A difference as it was asked for.
+#[derive(ResponseContent)]
+pub enum SetDiff {
+    /// For programs.
+    Json(Json<ChangeSetDiff>),
+    /// For people.
+    Text(Text),
+}
+
+/// A difference.
+#[derive(ApiResponse)]
+pub enum SetDiffFound {
+    /// What is different.
+    #[oai(status = 200)]
+    Found(SetDiff),
 }
 
 /// Whether a change set could be published as things stand.
@@ -164,6 +192,10 @@ impl ChangeSetState {
                 .publisher
                 .and_then(|author| author["name"].as_str().map(ToOwned::to_owned)),
             revision: set.revision,
+            breaches: set.breaches.and_then(|breaches| serde_json::from_value(breaches).ok()),
+            approved_by: set
+                .approved_by
+                .and_then(|author| author["name"].as_str().map(ToOwned::to_owned)),
             refusal: set.refusal.map(|refusal| masking::json(caller, refusal)),
             changes: None,
             conflicts: None,
@@ -222,26 +254,14 @@ pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
 }
 
 impl ChangeSetDiff {
-    /// From the rows that change.
+    /// For people.
     #[must_use]
-    pub fn of(caller: &Caller, base_revision: i64, changes: Vec<RowChange>, conflicts: Vec<Conflict>) -> Self {
-        let row = |change: RowChange| ChangedRow {
-            resource: change.resource.path().to_owned(),
-            code: change.code,
-            change: match (&change.before, &change.after) {
-                (None, _) => "create",
-                (_, None) => "delete",
-                _ => "update",
-            }
-            .to_owned(),
-            before: change.before.map(|row| masking::json(caller, row)),
-            after: change.after.map(|row| masking::json(caller, row)),
-        };
-        Self {
-            base_revision,
-            rows: changes.into_iter().map(row).collect(),
-            conflicts,
+    pub fn text(&self) -> String {
+        let mut text = diff::text(&self.rows);
+        for Conflict { resource, code, .. } in &self.conflicts {
+            text.push_str(&format!("\nconflict {resource}/{code}: others changed it since\n"));
         }
+        text
     }
 }
 

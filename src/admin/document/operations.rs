@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks, secrets,
-    sms_messages, stats, webhook_events,
+    api_keys, audit_log, backtests, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks,
+    secrets, sms_messages, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -34,6 +34,7 @@ pub fn tags() -> Value {
         ("rule-hits", "How often each row took part in what was decided."),
         ("unmatched-calls", "Callers whom no row was for."),
         ("revisions", "The states a rulebook has had, and the way back."),
+        ("backtests", "What a change would have done to the calls that were."),
         (
             "webhook-auth",
             "How Vapi proves that a message is its own: which schemes, how old at most.",
@@ -161,6 +162,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         ("delete", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/schedule"),
     ),
     (
+        "reject_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/reject"),
+    ),
+    (
+        "approve_change_set",
+        ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/approve"),
+    ),
+    (
         "discard_change_set",
         ("post", "/admin/v1/rulebooks/{rulebook}/change-sets/{id}/discard"),
     ),
@@ -191,6 +200,17 @@ const OTHERS: &[(&str, (&str, &str))] = &[
         "roll_back",
         ("post", "/admin/v1/rulebooks/{rulebook}/revisions/{number}/roll-back"),
     ),
+    ("list_backtests", ("get", "/admin/v1/rulebooks/{rulebook}/backtests")),
+    ("start_backtest", ("post", "/admin/v1/rulebooks/{rulebook}/backtests")),
+    ("get_backtest", ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}")),
+    (
+        "cancel_backtest",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/backtests/{id}"),
+    ),
+    (
+        "follow_backtest",
+        ("get", "/admin/v1/rulebooks/{rulebook}/backtests/{id}/events"),
+    ),
     (
         "get_webhook_auth",
         ("get", "/admin/v1/rulebooks/{rulebook}/webhook-auth"),
@@ -211,6 +231,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_call", ("get", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}")),
     ("list_decisions", ("get", "/admin/v1/rulebooks/{rulebook}/decisions")),
     ("get_decision", ("get", "/admin/v1/rulebooks/{rulebook}/decisions/{id}")),
+    (
+        "replay_decision",
+        ("post", "/admin/v1/rulebooks/{rulebook}/decisions/{id}/replay"),
+    ),
+    (
+        "create_case_of_call",
+        ("post", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case"),
+    ),
     ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
     ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),
     ("list_sms_messages", ("get", "/admin/v1/sms-messages")),
@@ -301,6 +329,7 @@ fn list_at(path: &str) -> Option<ListSpec> {
             "change-sets" => Some(change_sets::LIST),
             "revisions" => Some(revisions::LIST),
             "rule-hits" => Some(rule_hits::LIST),
+            "backtests" => Some(backtests::LIST),
             "secrets" => Some(secrets::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),

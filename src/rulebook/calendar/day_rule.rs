@@ -4,7 +4,7 @@
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
-use super::{DAYS, day_number};
+use super::DAYS;
 use crate::rulebook::vocabulary::did_you_mean;
 
 /// What a rule looks like, for those who wrote it otherwise.
@@ -40,7 +40,7 @@ pub enum DayRule {
     /// So many days after Easter Sunday, or before.
     Easter(i64),
     /// On the first (0) to fifth (4) such weekday of a month, or the last (5).
-    Nth(usize, Weekday, u32),
+    Nth(u8, Weekday, u32),
     /// On the nearest such weekday before or after a date, which may itself be the day or not.
     Beside {
         /// The weekday.
@@ -83,8 +83,7 @@ impl DayRule {
             [which, day, "of", month] => {
                 let which = place(which, &ORDINALS)?;
                 let month = place(month, &MONTHS)?;
-                // At most 11.
-                Ok(Self::Nth(which, weekday(day)?, month as u32 + 1))
+                Ok(Self::Nth(which, weekday(day)?, u32::from(month) + 1))
             }
             [day, "on", "or", side @ ("before" | "after"), date] => Self::beside(day, side, true, date),
             [day, side @ ("before" | "after"), date] => Self::beside(day, side, false, date),
@@ -117,10 +116,7 @@ impl DayRule {
                 let last = next.pred_opt()?;
                 shifted(last, -days_between(weekday, last.weekday()))
             }
-            // At most 4.
-            Self::Nth(place, weekday, month) => {
-                NaiveDate::from_weekday_of_month_opt(year, month, weekday, place as u8 + 1)
-            }
+            Self::Nth(place, weekday, month) => NaiveDate::from_weekday_of_month_opt(year, month, weekday, place + 1),
             Self::Beside {
                 weekday,
                 before,
@@ -168,16 +164,14 @@ fn easter_offset(text: &str) -> Option<i64> {
 }
 
 fn weekday(name: &str) -> Result<Weekday, String> {
-    let place = day_number(name).ok_or_else(|| {
-        let hint = did_you_mean(name, DAYS.into_iter());
-        format!("`{name}` is no day of the week{hint}")
-    })?;
-    // At most 6.
-    Weekday::try_from(place as u8).map_err(|_| format!("`{name}` is no day of the week"))
+    let day = place(name, &DAYS)?;
+    Weekday::try_from(day).map_err(|_| format!("`{name}` is no day of the week"))
 }
 
-fn place(name: &str, names: &[&str]) -> Result<usize, String> {
-    names.iter().position(|known| *known == name).ok_or_else(|| {
+/// Where a name stands among some.
+fn place(name: &str, names: &[&str]) -> Result<u8, String> {
+    let found = (0u8..).zip(names).find(|(_, known)| **known == name);
+    found.map(|(place, _)| place).ok_or_else(|| {
         let hint = did_you_mean(name, names.iter().copied());
         format!("`{name}` is none of {}{hint}", names.join(", "))
     })
@@ -200,6 +194,7 @@ fn shifted(date: NaiveDate, days: i64) -> Option<NaiveDate> {
 /// Easter Sunday of the western churches: the algorithm that Jean Meeus gives in "Astronomical Algorithms" (1991),
 /// chapter 8, after Samuel Butcher (1876), for every year of the Gregorian calendar.
 #[must_use]
+#[expect(clippy::many_single_char_names, reason = "the letters of the book")]
 pub fn easter(year: i32) -> Option<NaiveDate> {
     if year < 1583 {
         return None;

@@ -72,17 +72,19 @@ fn the_sample_has_no_findings() {
     assert_eq!(findings(&sample::rows()), Vec::<String>::new());
 }
 
+/// What lint finds in these priority rules, in this order, instead of the sample's.
+fn in_rules(rules: &[(&str, &str)]) -> Vec<String> {
+    found(|rows| {
+        rows.priority_rules.clear();
+        for (place, (code, condition)) in (1i64..).zip(rules) {
+            let priority = ["P1", "P2", "P3", "P4"][usize::try_from(place).unwrap() % 4];
+            rule(rows, code, place, priority, condition);
+        }
+    })
+}
+
 #[test]
 fn a_rule_that_never_comes_first_is_found() {
-    let with = |rules: &[(&str, &str)]| {
-        found(|rows| {
-            rows.priority_rules.clear();
-            for (place, (code, condition)) in (1i64..).zip(rules) {
-                let priority = ["P1", "P2", "P3", "P4"][usize::try_from(place).unwrap() % 4];
-                rule(rows, code, place, priority, condition);
-            }
-        })
-    };
     let unreachable: &[(&[(&str, &str)], &str)] = &[
         (&[("all", ""), ("late", "evening")], "late condition unreachable (all)"),
         (
@@ -147,8 +149,12 @@ fn a_rule_that_never_comes_first_is_found() {
         ),
     ];
     for (rules, expected) in unreachable {
-        assert_eq!(with(rules), [format!("priority-rules/{expected}")], "{rules:?}");
+        assert_eq!(in_rules(rules), [format!("priority-rules/{expected}")], "{rules:?}");
     }
+}
+
+#[test]
+fn a_rule_that_may_come_first_is_not_found() {
     let fine: &[&[(&str, &str)]] = &[
         &[("a", "evening && weekend"), ("b", "evening")],
         &[("a", "evening"), ("b", "weekend")],
@@ -171,7 +177,7 @@ fn a_rule_that_never_comes_first_is_found() {
         &[("a", "caller == \"1\""), ("b", "caller != \"1\""), ("c", "evening")],
     ];
     for (place, rules) in fine.iter().enumerate() {
-        let only = with(rules);
+        let only = in_rules(rules);
         if place == 8 {
             assert_eq!(only, ["priority-rules/b condition unreachable (a)"]);
         } else {
@@ -298,10 +304,10 @@ fn adjustments_that_never_apply_are_found() {
 fn words_and_places_that_another_row_takes_are_found() {
     let found = found(|rows| {
         edit::<Service>(rows, "camera_inspection", |row| {
-            row["keywords"] = json!(["inspect*", "pool table"])
+            row["keywords"] = json!(["inspect*", "pool table"]);
         });
         edit::<Area>(rows, "montreal", |row| {
-            row["postal_prefixes"] = json!(["H", "H7", "j4b"])
+            row["postal_prefixes"] = json!(["H", "H7", "j4b"]);
         });
         put::<Area>(
             rows,

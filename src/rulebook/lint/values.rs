@@ -253,9 +253,8 @@ fn later(a: &Bound<Fact>, b: &Bound<Fact>) -> Bound<Fact> {
         (Bound::Unbounded, other) | (other, Bound::Unbounded) => other.clone(),
         (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => match x.cmp(y) {
             Ordering::Greater => a.clone(),
-            Ordering::Less => b.clone(),
             Ordering::Equal if matches!(a, Bound::Excluded(_)) => a.clone(),
-            Ordering::Equal => b.clone(),
+            _ => b.clone(),
         },
     }
 }
@@ -265,9 +264,8 @@ fn earlier(a: &Bound<Fact>, b: &Bound<Fact>) -> Bound<Fact> {
         (Bound::Unbounded, other) | (other, Bound::Unbounded) => other.clone(),
         (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => match x.cmp(y) {
             Ordering::Less => a.clone(),
-            Ordering::Greater => b.clone(),
             Ordering::Equal if matches!(a, Bound::Excluded(_)) => a.clone(),
-            Ordering::Equal => b.clone(),
+            _ => b.clone(),
         },
     }
 }

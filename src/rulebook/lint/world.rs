@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use rust_decimal::Decimal;
 
 use super::values::Values;
-use crate::rulebook::calendar::DAYS;
+use crate::rulebook::calendar::{Calendar, DAYS};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decide::offer_name;
 use crate::rulebook::facts::{Fact, Facts};
@@ -83,7 +83,7 @@ impl<'a> World<'a> {
             words: &rulebook.words,
             slots,
             offers: offers.map(|(code, stored)| (code.as_str(), stored.row.offer)).collect(),
-            weekend: rulebook.calendar().map(|calendar| calendar.weekend_days()),
+            weekend: rulebook.calendar().map(Calendar::weekend_days),
             implied: std::cell::RefCell::default(),
         }
     }

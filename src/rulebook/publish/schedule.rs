@@ -13,9 +13,10 @@ use super::refusal::Refusal;
 use super::sets::{SetError, StoredSet, about, ready};
 use super::{Author, PublishError, Publisher};
 use crate::rulebook::change_set::apply;
+use crate::rulebook::guard;
 use crate::store::change_sets::State;
 use crate::store::notices::{self, Notice, Severity};
-use crate::store::{self, change_sets, rules};
+use crate::store::{self, change_sets, guard_rails, rules};
 
 /// The notice about a scheduled publish that was refused.
 pub const NOTICE: &str = "scheduled_publish_refused";
@@ -32,6 +33,8 @@ pub enum Due {
     Published(i64),
     /// The ground had moved, it does not compile, or a case is red.
     Refused,
+    /// The guard rails are narrower than when it was scheduled: it waits for a second person.
+    Waits,
     /// Somebody else was first.
     Gone,
 }
@@ -40,7 +43,8 @@ impl Publisher {
     /// Has a change set published at `at`. It must be fit to be published now.
     ///
     /// # Errors
-    /// When it is another than was read, or could not be published as things stand.
+    /// When it is another than was read, or could not be published as things stand; [`PublishError::Waits`] when it goes
+    /// beyond the guard rails.
     pub async fn schedule_set(
         &self,
         rulebook_id: Uuid,
@@ -58,13 +62,20 @@ impl Publisher {
         if rules::changes(base.rows(), &rows).is_empty() {
             return Err(SetError::NoEffect.into());
         }
-        super::plan::checked(rows, revision + 1, base.compiled().cloned()).await?;
+        super::plan::checked(rows.clone(), revision + 1, base.compiled().cloned()).await?;
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);
         stored.set.publisher = serde_json::to_value(author).ok();
         if let Some(comment) = comment {
             comment.clone_into(&mut stored.set.comment);
+        }
+        let guards = guard_rails::guards(&tx, rulebook_id).await?;
+        let breaches = guard::breaches(&guards, base.rows(), &rows);
+        if !breaches.is_empty() {
+            self.waits(&tx, &mut stored, &breaches, author).await?;
+            tx.commit().await?;
+            return Err(PublishError::Waits(Box::new(stored)));
         }
         self.moved(&tx, &mut stored.set, State::Scheduled).await?;
         let after = json!({"at": at, "comment": stored.set.comment});
@@ -115,6 +126,7 @@ impl Publisher {
         match self.publish_stored(&stored, &stored.set.comment, &author).await {
             Ok(published) => Ok(Due::Published(published.revision)),
             Err(PublishError::Set(SetError::Stale { .. } | SetError::Unknown)) => Ok(Due::Gone),
+            Err(PublishError::Waits(_)) => Ok(Due::Waits),
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
                 // What is no refusal of the rules is tried again.

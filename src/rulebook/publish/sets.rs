@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::schedule::{NOTICE, subject};
+use super::waiting::{WAITS, approval};
 use super::write::Entry;
 use super::{Author, PublishError, Published, Publisher, Step};
 use crate::rulebook::change_set::{Edit, apply};
@@ -48,6 +49,9 @@ pub enum SetError {
     /// The rulebook stands already as it would make it.
     #[error("the change set changes nothing")]
     NoEffect,
+    /// Who would approve it had a hand in it.
+    #[error("nobody approves their own change")]
+    TheirOwn,
     /// It has no change of this number.
     #[error("the change set has no change {0}")]
     NoChange(i64),
@@ -81,11 +85,19 @@ pub struct StoredChange {
     pub bytes: i64,
     /// Who added it.
     pub author: String,
+    /// With which key.
+    pub author_key_id: Option<Uuid>,
     /// When.
     pub created_at: chrono::DateTime<chrono::Utc>,
 }
 
 impl StoredSet {
+    /// From its rows.
+    pub(super) fn of(set: change_sets::Model, changes: Vec<change_set_changes::Model>) -> Result<Self, DbErr> {
+        let changes = changes.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { set, changes })
+    }
+
     /// Its edits, in order.
     #[must_use]
     pub fn edits(&self) -> Vec<Edit> {
@@ -109,10 +121,7 @@ impl Publisher {
         let set = change_sets::find(&self.db, rulebook_id, id).await?;
         let set = set.ok_or(SetError::Unknown)?;
         let changes = change_set_changes::of(&self.db, rulebook_id, id).await?;
-        Ok(StoredSet {
-            set,
-            changes: changes.into_iter().map(read).collect::<Result<_, _>>()?,
-        })
+        Ok(StoredSet::of(set, changes)?)
     }
 
     /// A new change set with these edits in it, not compiled.
@@ -127,6 +136,26 @@ impl Publisher {
         author: &Author,
     ) -> Result<StoredSet, PublishError> {
         let head = super::plan::head(&self.db, rulebook_id).await?;
+        let head = head.ok_or(PublishError::UnknownRulebook)?;
+        let stored = self.new_set(rulebook_id, head, comment, edits, author)?;
+        let tx = store::begin(&self.db).await?;
+        self.insert_set(&tx, &stored).await?;
+        let after = json!({"comment": comment, "changes": stored.changes.len()});
+        self.audit(&tx, author, about(&stored.set, "create", None, Some(after)))
+            .await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// A new change set on a head, not yet stored.
+    pub(super) fn new_set(
+        &self,
+        rulebook_id: Uuid,
+        head: i64,
+        comment: &str,
+        edits: Vec<Edit>,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
         let now = self.clock.now();
         let mut set = change_sets::Model {
             rulebook_id,
@@ -135,7 +164,7 @@ impl Publisher {
             comment: comment.to_owned(),
             author: author.name.clone(),
             author_key_id: author.key_id,
-            base_revision: head.ok_or(PublishError::UnknownRulebook)?,
+            base_revision: head,
             version: 1,
             changes: 0,
             bytes: 0,
@@ -144,19 +173,20 @@ impl Publisher {
             publisher: None,
             revision: None,
             refusal: None,
+            breaches: None,
+            approved_by: None,
             created_at: now,
             updated_at: now,
         };
         let mut changes = Vec::new();
         self.put_in(&mut set, &mut changes, edits, author)?;
-        let tx = store::begin(&self.db).await?;
-        change_sets::insert(&tx, set.clone()).await?;
-        change_set_changes::add(&tx, rows(&set, &changes)?).await?;
-        let after = json!({"comment": comment, "changes": changes.len()});
-        self.audit(&tx, author, about(&set, "create", None, Some(after)))
-            .await?;
-        tx.commit().await?;
         Ok(StoredSet { set, changes })
+    }
+
+    /// Stores a new change set.
+    pub(super) async fn insert_set(&self, tx: &DatabaseTransaction, stored: &StoredSet) -> Result<(), DbErr> {
+        change_sets::insert(tx, stored.set.clone()).await?;
+        change_set_changes::add(tx, rows(&stored.set, &stored.changes)?).await
     }
 
     /// Adds edits. One that was made against another ground than the edits of its row so far takes their place: its
@@ -277,6 +307,8 @@ impl Publisher {
             equals: None,
             comment,
             author,
+            made_by: &author.name,
+            free: set.approved_by.is_some(),
             set: Some(Claim {
                 id: set.id,
                 version: set.version,
@@ -287,7 +319,7 @@ impl Publisher {
             .await
     }
 
-    /// In the transaction that moves the head: the change set became a revision.
+    /// In the transaction that moves the head: the change set became a revision. Out: what the audit log is to be told.
     pub(super) async fn set_published(
         &self,
         tx: &DatabaseTransaction,
@@ -295,19 +327,20 @@ impl Publisher {
         claim: Claim,
         step: Step<'_>,
         revision: i64,
-    ) -> Result<(), PublishError> {
-        let set = change_sets::locked(tx, rulebook_id, claim.id).await?;
-        let mut set = set.ok_or(SetError::Unknown)?;
-        if set.version != claim.version {
-            return Err(stale(&set, claim.version).into());
+    ) -> Result<Entry<'static>, PublishError> {
+        let mut set = self.claimed(tx, rulebook_id, claim).await?.set;
+        let waited = set.is_in(&[State::Waiting]);
+        if waited {
+            set.approved_by = approval(step.author)?;
         }
         step.comment.clone_into(&mut set.comment);
         set.revision = Some(revision);
         self.moved(tx, &mut set, State::Published).await?;
-        let mut entry = about(&set, "publish", None, Some(json!({"comment": step.comment})));
+        let action = if waited { "approve" } else { "publish" };
+        let after = json!({"comment": step.comment, "author": set.author});
+        let mut entry = about(&set, action, None, Some(after));
         entry.revision = Some(revision);
-        self.audit(tx, step.author, entry).await?;
-        Ok(())
+        Ok(entry)
     }
 
     /// The change set, held, where it is as it was read and in one of these states.
@@ -323,10 +356,7 @@ impl Publisher {
         let set = set.ok_or(SetError::Unknown)?;
         may(&set, version, states)?;
         let changes = change_set_changes::of_held(tx, rulebook_id, id).await?;
-        Ok(StoredSet {
-            set,
-            changes: changes.into_iter().map(read).collect::<Result<_, _>>()?,
-        })
+        Ok(StoredSet::of(set, changes)?)
     }
 
     /// Puts a held change set into a state, which ends what was said of the one before.
@@ -340,6 +370,13 @@ impl Publisher {
         if set.is_in(&[State::Refused]) {
             notices::resolve(tx, set.rulebook_id, NOTICE, &subject(set.id), now).await?;
             set.refusal = None;
+        }
+        if set.is_in(&[State::Waiting]) {
+            notices::resolve(tx, set.rulebook_id, WAITS, &subject(set.id), now).await?;
+        }
+        if state == State::Open {
+            // Whatever was agreed to was agreed to as it was.
+            (set.breaches, set.approved_by) = (None, None);
         }
         state.word().clone_into(&mut set.state);
         set.version += 1;
@@ -377,6 +414,7 @@ impl Publisher {
                 edit,
                 bytes: i64::try_from(text.len()).unwrap_or(i64::MAX),
                 author: author.name.clone(),
+                author_key_id: author.key_id,
                 created_at: self.clock.now(),
             });
             set.next_number += 1;
@@ -407,7 +445,7 @@ fn may(set: &change_sets::Model, version: i64, states: &[State]) -> Result<(), S
     Ok(())
 }
 
-fn stale(set: &change_sets::Model, expected: i64) -> SetError {
+pub(super) fn stale(set: &change_sets::Model, expected: i64) -> SetError {
     SetError::Stale {
         expected,
         current: set.version,
@@ -434,6 +472,7 @@ fn rows(set: &change_sets::Model, changes: &[StoredChange]) -> Result<Vec<change
             edit: serde_json::to_value(&change.edit).map_err(|error| DbErr::Custom(error.to_string()))?,
             bytes: change.bytes,
             author: change.author.clone(),
+            author_key_id: change.author_key_id,
             created_at: change.created_at,
         })
     };
@@ -447,6 +486,7 @@ fn read(row: change_set_changes::Model) -> Result<StoredChange, DbErr> {
             .map_err(|error| DbErr::Type(format!("change_set_changes.edit: {error}")))?,
         bytes: row.bytes,
         author: row.author,
+        author_key_id: row.author_key_id,
         created_at: row.created_at,
     })
 }

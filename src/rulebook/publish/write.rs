@@ -35,7 +35,7 @@ impl Entry<'_> {
 }
 
 impl Publisher {
-    /// The writes of one revision; the caller holds the head.
+    /// The writes of one revision; the caller holds the head. Out: what the audit log is to be told, last of all.
     pub(super) async fn write(
         &self,
         tx: &DatabaseTransaction,
@@ -43,13 +43,13 @@ impl Publisher {
         step: Step<'_>,
         changes: &[rules::RowChange],
         number: i64,
-    ) -> Result<(), DbErr> {
+    ) -> Result<Vec<audit_log::NewEntry>, DbErr> {
         let revision = revisions::ActiveModel {
             rulebook_id: Set(rulebook_id),
             number: Set(number),
             kind: Set(step.kind.to_owned()),
             equals: Set(step.equals),
-            author: Set(step.author.name.clone()),
+            author: Set(step.made_by.to_owned()),
             comment: Set(step.comment.to_owned()),
             created_at: Set(self.clock.now()),
         };
@@ -93,7 +93,7 @@ impl Publisher {
             })),
         };
         entries.push(self.entry(step.author, whole));
-        audit_log::append_all(tx, &self.audit_key, entries).await
+        Ok(entries)
     }
 
     /// Who did what: how the publisher writes into the audit log.
@@ -101,7 +101,16 @@ impl Publisher {
         audit_log::append(tx, &self.audit_key, self.entry(author, entry)).await
     }
 
-    fn entry(&self, author: &Author, entry: Entry<'_>) -> audit_log::NewEntry {
+    /// The same, several at once.
+    pub(super) async fn audit_all(
+        &self,
+        tx: &DatabaseTransaction,
+        entries: Vec<audit_log::NewEntry>,
+    ) -> Result<(), DbErr> {
+        audit_log::append_all(tx, &self.audit_key, entries).await
+    }
+
+    pub(super) fn entry(&self, author: &Author, entry: Entry<'_>) -> audit_log::NewEntry {
         audit_log::NewEntry {
             id: self.clock.new_id(),
             at: self.clock.now(),

@@ -1,0 +1,279 @@
+//! How many stored calls a backtest looks at in a second.
+//!
+//! In: the sample rulebook with its scripts, and a SQLite file filled with stored decisions; with TEST_POSTGRES_URL a
+//! PostgreSQL database of its own as well. Out: microseconds of one thread for a call that is in memory, and calls a
+//! second of the whole path, from the first page to the result. Run it with `cargo bench --bench backtest`, or
+//! `scripts/with-postgres.sh cargo bench --bench backtest -- --at-least 20000`.
+#![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Parser;
+use ringbook::clock::Clock;
+use ringbook::history::run::{Plan, Progress, run};
+use ringbook::rulebook::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, stored_facts};
+use ringbook::rulebook::current::Current;
+use ringbook::rulebook::facts::{Extracted, Fact};
+use ringbook::rulebook::publish::{Author, Publisher};
+use ringbook::rulebook::rows::{Adjustment, Stored};
+use ringbook::rulebook::{Rulebook, compile, sample};
+use ringbook::settings::Database;
+use ringbook::store::audit_log::AuditKey;
+use ringbook::store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
+use ringbook::store::past_decisions::Span;
+use ringbook::store::{begin, connect, migrate};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+#[derive(Parser)]
+struct Options {
+    /// Stored calls.
+    #[arg(long, default_value_t = 60_000)]
+    calls: usize,
+    /// How often they are looked at.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Fail when the whole path looks at fewer calls a second.
+    #[arg(long)]
+    at_least: Option<u64>,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let base = compile(1, &sample::rows(), None).map_err(|_| anyhow::anyhow!("the sample does not compile"))?;
+    let test = Backtest::new(Arc::new(base.clone()), Arc::new(dearer(&base)?));
+    in_memory(&test)?;
+    let folder = tempfile::tempdir()?;
+    let file = format!("sqlite://{}/ringbook.db", folder.path().display());
+    runtime.block_on(whole_path("SQLite", &file, &options))?;
+    #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+    let server = std::env::var("TEST_POSTGRES_URL");
+    match server {
+        Ok(server) => runtime.block_on(on_postgres(&server, &options)),
+        Err(_) => {
+            println!("PostgreSQL: not measured, TEST_POSTGRES_URL is not set");
+            Ok(())
+        }
+    }
+}
+
+/// The South Shore 20 dearer.
+fn dearer(base: &Rulebook) -> Result<Rulebook> {
+    let mut rows = base.rows().clone();
+    let standing = rows.adjustments.get("south_shore").context("no south_shore")?;
+    let row = Adjustment {
+        amount: Some("120.00".parse()?),
+        ..standing.row.clone()
+    };
+    rows.adjustments
+        .insert(row.code.clone(), Arc::new(Stored { version: 2, row }));
+    compile(2, &rows, Some(base)).map_err(|_| anyhow::anyhow!("the change does not compile"))
+}
+
+/// Callers who say as much as callers do, half of them in French, a third from the South Shore.
+fn callers() -> Vec<Extracted> {
+    let wants = [
+        "Bonjour, oui, mon évier de cuisine est complètement bouché depuis hier soir et l'eau ne descend plus du tout.",
+        "Hello, there are tree roots in the main pipe again, somebody came two years ago, can you come this week?",
+        "Il y a un refoulement d'égout au sous-sol, c'est une urgence, l'eau monte, venez vite s'il vous plaît!",
+        "How much is a French drain all around my house? It is about twelve metres by nine, maybe a little more.",
+    ];
+    let more = [
+        "Oui, c'est ça. Non, il n'y a personne à la maison avant dix-sept heures, mais je peux m'arranger.",
+        "My number is the one I am calling from. Thank you very much, have a nice day, goodbye.",
+    ];
+    let places = ["J4K 2M6", "H2X 1Y4", "J7Y 1A1"];
+    let mut callers = Vec::new();
+    for want in wants {
+        for more in more {
+            for place in places {
+                let texts = [
+                    ("postal_code", place),
+                    ("address", "1234, rue des Érables"),
+                    ("city", "Longueuil"),
+                    ("customer_name", "Jeanne Tremblay"),
+                    ("customer_phone", "+15145550123"),
+                    ("caller", "+15145550123"),
+                    ("urgency", "urgent"),
+                    ("problem", want),
+                ];
+                let mut facts: ringbook::rulebook::facts::Facts = texts
+                    .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
+                    .into();
+                facts.insert("call_seconds".to_owned(), Fact::Number(65.into()));
+                callers.push(Extracted {
+                    facts,
+                    said: format!("{want}\n{more}\n{more}"),
+                });
+            }
+        }
+    }
+    callers
+}
+
+fn at() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_532_400, 0).unwrap_or_default()
+}
+
+/// One thread: a call's facts as text, decided twice and counted.
+fn in_memory(test: &Backtest) -> Result<()> {
+    const ROUNDS: u32 = 500;
+    let texts: Vec<String> = callers().iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    let mut tally = Tally::new(false);
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        for text in &texts {
+            let call = StoredCall {
+                decision_id: Uuid::nil(),
+                call_id: None,
+                at: at(),
+                stored: StoredOutcome::default(),
+                said: Said::Stored(stored_facts(text)?.context("these facts were not erased")?),
+            };
+            test.look(call, &mut tally);
+        }
+    }
+    let each = began.elapsed() / (ROUNDS * u32::try_from(texts.len())?);
+    println!("in memory: {:.1} us a call on one thread", micros(each));
+    Ok(())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+async fn on_postgres(server: &str, options: &Options) -> Result<()> {
+    let (address, _) = server.rsplit_once('/').context("TEST_POSTGRES_URL has no database")?;
+    let name = format!("ringbook_bench_{}", Clock::system().new_id().simple());
+    let mut connect = sea_orm::ConnectOptions::new(server);
+    connect.max_connections(1).sqlx_logging(false);
+    let admin = sea_orm::Database::connect(connect).await?;
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+    let measured = whole_path("PostgreSQL", &format!("{address}/{name}"), options).await;
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    admin.execute_unprepared(&drop).await?;
+    measured
+}
+
+async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
+    let database = Database::parse(url).context("that is no address of a database")?;
+    migrate::up(&database).await?;
+    let db = connect::open(&database, None).await?;
+    let current = Current::new(db.read.clone(), db.write.clone());
+    let clock = Clock::system();
+    let publisher = Publisher::new(
+        db.write.clone(),
+        current.clone(),
+        clock.clone(),
+        AuditKey::new(&[0; 32]),
+    );
+    let made = publisher
+        .create("bench", sample::rows(), json!({}), &Author::default())
+        .await?;
+    let (rulebook_id, published) = made;
+    fill(&db.write, rulebook_id, &published.rulebook, &clock, options.calls).await?;
+    let plan = Plan {
+        test: Backtest::new(Arc::clone(&published.rulebook), Arc::new(dearer(&published.rulebook)?)),
+        span: Span {
+            rulebook_id,
+            from: clock.now() - TimeDelta::days(1),
+            until: clock.now() + TimeDelta::days(1),
+            purposes: &[],
+        },
+        limit: None,
+        tool_quotes: false,
+        read_body: Arc::new(|_, _| None),
+    };
+    let mut best = 0;
+    for _ in 0..options.rounds {
+        let (progress, _) = watch::channel(Progress::default());
+        let began = Instant::now();
+        let found = run(&db.read, plan.clone(), &progress, &CancellationToken::new()).await?;
+        let took = began.elapsed();
+        ensure!(
+            found.calls == u64::try_from(options.calls)?,
+            "{} calls were seen",
+            found.calls
+        );
+        let millis = u64::try_from(took.as_millis())?.max(1);
+        let rate = found.calls * 1000 / millis;
+        println!(
+            "{what}: {} calls in {millis} ms, {rate} calls/s, {} change",
+            found.calls, found.changed
+        );
+        best = best.max(rate);
+    }
+    db.write.close().await?;
+    db.read.close().await?;
+    if let Some(at_least) = options.at_least {
+        ensure!(best >= at_least, "{what}: {best} calls/s are fewer than {at_least}");
+    }
+    Ok(())
+}
+
+/// Stored decisions, all of one message.
+async fn fill(
+    db: &DatabaseConnection,
+    rulebook_id: Uuid,
+    rulebook: &Rulebook,
+    clock: &Clock,
+    calls: usize,
+) -> Result<()> {
+    let callers = callers();
+    let decided: Vec<_> = callers.iter().map(|caller| rulebook.decide(caller, at())).collect();
+    let tx = begin(db).await?;
+    let (event_id, now) = (clock.new_id(), clock.now());
+    let answer = json!({});
+    let event = NewEvent {
+        rulebook_id,
+        id: event_id,
+        business_key: "bench",
+        delivery_key: "bench",
+        kind: "end-of-call-report",
+        call_id: None,
+        message_at: None,
+        received_at: now,
+        body: None,
+        body_hash: [0; 32],
+        answer: &answer,
+        state: "recorded",
+        amends: None,
+    };
+    insert_event(&tx, &event).await?;
+    for (number, (caller, decision)) in callers.iter().zip(&decided).cycle().take(calls).enumerate() {
+        let price = decision.price.as_ref();
+        let call_id = format!("call-{number}");
+        let priority = format!("{:?}", decision.priority);
+        let new = NewDecision {
+            rulebook_id,
+            id: clock.new_id(),
+            call_id: Some(&call_id),
+            event_id,
+            purpose: "report",
+            revision: 1,
+            decided_for: at(),
+            extracted: serde_json::to_value(caller)?,
+            result: serde_json::to_value(decision)?,
+            service: decision.service.as_deref(),
+            priority: &priority,
+            price_from: price.map(|price| price.from.minor()),
+            price_to: price.map(|price| price.to.minor()),
+            degraded: false,
+            duration_us: 10,
+            created_at: now,
+        };
+        insert_decision(&tx, new).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! A stored call becomes a case with one request: what was decided about it is held from now on.
+//!
+//! In: a call and a code. Out: a case beside the rules, published like any other row, with no more of the caller in it
+//! than the decision takes (`rulebook::kept_case`).
+
+use poem_openapi::param::Path;
+use poem_openapi::{Enum, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answer::{Json, PutRow, Versioned, etag};
+use super::auth::{Editor, Key};
+use super::body::Body;
+use super::fails::{Fails, KeptCall};
+use super::rule_rows::{checked_comment, write};
+use super::state::{AdminState, InRulebook, shortened};
+use super::versions::Precondition;
+use crate::problem::{Code, Problem};
+use crate::rulebook::backtest::stored_facts;
+use crate::rulebook::current::Loaded;
+use crate::rulebook::kept_case::ToKeep;
+use crate::rulebook::rows::Case;
+use crate::store::decisions;
+
+/// The operation.
+pub struct CallCasesApi(pub AdminState);
+
+/// A case to be made of a call.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewCase {
+    /// Names the case.
+    code: String,
+    /// What it shows.
+    #[serde(default)]
+    comment: Option<String>,
+    /// What the case expects.
+    #[serde(default)]
+    #[oai(default)]
+    expect: Expect,
+}
+
+/// Which decision a case expects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Expect {
+    /// What was decided then. Refused with what differs when the head decides otherwise.
+    #[default]
+    Decided,
+    /// What the head decides about the same facts.
+    Head,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calls")]
+impl CallCasesApi {
+    /// Make a case of a call
+    ///
+    /// Holds service, area, price, priority and language of the call's decision. Only facts that a rule reads are kept,
+    /// of a postal code only what tells areas apart, of what was said only the words that rules listen for; more only
+    /// where the rulebook would decide otherwise without it.
+    #[oai(path = "/:call_id/case", method = "post")]
+    async fn create_case_of_call(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// Vapi's id of the call.
+        call_id: Path<String>,
+        body: Body<NewCase>,
+    ) -> Result<PutRow<Versioned<Case>>, Fails<KeptCall>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let comment = checked_comment(body.0.comment)?;
+        let row = self.decision(&loaded, &call_id.0).await?;
+        let case = made(loaded.clone(), row, body.0.code, comment, body.0.expect).await?;
+        let standing = loaded
+            .rulebook
+            .rows()
+            .cases
+            .get(&case.code)
+            .map(|stored| stored.version);
+        let value = serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?;
+        let new = Precondition {
+            if_none_match: Some("*".to_owned()),
+            ..Precondition::default()
+        };
+        let comment = format!("case of the call {}", call_id.0);
+        let (stored, _) = write::<Case>(
+            &self.0,
+            &key,
+            loaded.rulebook_id,
+            &case.code,
+            value,
+            &new,
+            standing,
+            comment,
+        )
+        .await?;
+        Ok(PutRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
+    }
+}
+
+impl CallCasesApi {
+    /// The decision that the call's lead carries, else the last one that a tool asked for.
+    async fn decision(&self, loaded: &Loaded, call_id: &str) -> Result<decisions::Model, Problem> {
+        let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
+        if call_id.contains('\0') {
+            return Err(missing());
+        }
+        let of_call = || {
+            decisions::Entity::find()
+                .filter(decisions::Column::RulebookId.eq(loaded.rulebook_id))
+                .filter(decisions::Column::CallId.eq(call_id))
+                .order_by_desc(decisions::Column::Id)
+        };
+        let report = of_call().filter(decisions::Column::Purpose.eq("report"));
+        if let Some(row) = report.one(self.0.latest()).await? {
+            return Ok(row);
+        }
+        of_call().one(self.0.latest()).await?.ok_or_else(missing)
+    }
+}
+
+/// The case; scripts may take their time, so on a thread of its own.
+async fn made(
+    loaded: Loaded,
+    row: decisions::Model,
+    code: String,
+    comment: String,
+    expect: Expect,
+) -> Result<Case, Problem> {
+    let work = tokio::task::spawn_blocking(move || {
+        let Some(extracted) = stored_facts(&row.extracted.to_string())? else {
+            return Ok(None);
+        };
+        let decision = match expect {
+            Expect::Decided => row.result,
+            Expect::Head => serde_json::to_value(loaded.rulebook.decide(&extracted, row.decided_for))?,
+        };
+        let case = loaded.rulebook.case_of(&ToKeep {
+            code: &code,
+            comment: &comment,
+            extracted: &extracted,
+            at: row.decided_for,
+            decision: &decision,
+        });
+        Ok::<_, serde_json::Error>(Some(case))
+    });
+    let made = work.await.map_err(|error| Problem::internal(&error))?;
+    made.map_err(|error| Problem::internal(&error))?
+        .ok_or_else(|| erased(None))
+}
+
+/// 409: there is nothing left to decide about.
+#[must_use]
+pub fn erased(id: Option<Uuid>) -> Problem {
+    let what = id.map_or_else(|| "the call".to_owned(), |id| format!("the decision {id}"));
+    Problem::new(
+        Code::Conflict,
+        format!("The caller was erased: nothing is left of what {what} was made from."),
+    )
+}

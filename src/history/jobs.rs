@@ -1,0 +1,335 @@
+//! Backtests as jobs. In: what somebody asked for. Out: a row that says how far it is, on every instance.
+//!
+//! One backtest runs at a time on an instance, the others wait their turn: calls come first. Whoever runs one writes to
+//! its row twice a second, and learns there that it was cancelled; a row that nobody writes to any more belongs to an
+//! instance that is gone. Nothing else about a backtest is kept in memory.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, Set};
+use serde_json::Value;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::run::{self, Plan, Progress};
+use super::{HistoryError, ReadBody};
+use crate::clock::Clock;
+use crate::rulebook::Rulebook;
+use crate::rulebook::backtest::{Backtest, BacktestResult};
+use crate::store::past_decisions::Span;
+use crate::store::{self, backtests};
+
+/// Backtests that run at the same time on this instance.
+const AT_A_TIME: usize = 1;
+/// Backtests of one rulebook that may wait or run.
+const MOST_WAITING: u64 = 20;
+/// How often the row is written.
+const BEAT: Duration = Duration::from_millis(500);
+/// A row that is not written for so long belongs to an instance that is gone.
+const SILENT: TimeDelta = TimeDelta::seconds(15);
+
+/// What somebody asked for.
+pub struct Asked {
+    /// Base and candidate.
+    pub test: Backtest,
+    /// The same in words, to be shown.
+    pub wanted: Value,
+    /// The calls' rulebook and time.
+    pub span: Span,
+    /// At most so many decisions, the newest.
+    pub limit: Option<u64>,
+    /// Whether prices that tools were asked for are looked at too.
+    pub tool_quotes: bool,
+    /// Who.
+    pub author: String,
+}
+
+/// Why a backtest was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Too many wait already.
+    #[error("{MOST_WAITING} backtests of this rulebook wait or run already")]
+    TooMany,
+    /// The database did not take it.
+    #[error("the backtest could not be kept")]
+    Database(#[from] DbErr),
+    /// The task that kept it ended before it was done.
+    #[error("the work was stopped: {0}")]
+    Stopped(String),
+}
+
+/// Runs backtests.
+#[derive(Clone)]
+pub struct Backtests {
+    db: DatabaseConnection,
+    read: DatabaseConnection,
+    clock: Clock,
+    read_body: ReadBody,
+    turn: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+type Key = (Uuid, Uuid);
+
+impl Backtests {
+    /// Over both pools: `read` for the calls. What runs ends soon after `stop` is cancelled; `tasks` knows of it.
+    #[must_use]
+    pub fn new(
+        db: DatabaseConnection,
+        read: DatabaseConnection,
+        clock: Clock,
+        read_body: ReadBody,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            db,
+            read,
+            clock,
+            read_body,
+            turn: Arc::new(Semaphore::new(AT_A_TIME)),
+            tasks,
+            stop,
+        }
+    }
+
+    /// For operations that only describe themselves.
+    #[must_use]
+    pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
+        let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
+        Self::new(
+            db.clone(),
+            db,
+            clock,
+            never,
+            TaskTracker::new(),
+            CancellationToken::new(),
+        )
+    }
+
+    /// Cancelled when this instance stops.
+    #[must_use]
+    pub const fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Takes a backtest in; it runs when its turn comes.
+    ///
+    /// # Errors
+    /// When too many wait, or the database does not take it.
+    pub async fn ask(&self, asked: Asked) -> Result<backtests::Model, AskError> {
+        let now = self.clock.now();
+        let row = backtests::Model {
+            rulebook_id: asked.span.rulebook_id,
+            id: self.clock.new_id(),
+            state: backtests::QUEUED.to_owned(),
+            base_revision: asked.test.both().0.revision(),
+            wanted: asked.wanted,
+            percent: 0,
+            looked_at: 0,
+            result: None,
+            error: None,
+            author: asked.author,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            updated_at: now,
+        };
+        let plan = Plan {
+            test: asked.test,
+            span: asked.span,
+            limit: asked.limit,
+            tool_quotes: asked.tool_quotes,
+            read_body: Arc::clone(&self.read_body),
+        };
+        let (jobs, kept) = (self.clone(), row.clone());
+        let keeping = tokio::spawn(async move {
+            let tx = store::begin(&jobs.db).await?;
+            backtests::interrupt(&tx, now - SILENT, now).await?;
+            if backtests::unfinished(&tx, kept.rulebook_id).await? >= MOST_WAITING {
+                return Err(AskError::TooMany);
+            }
+            backtests::insert(&tx, kept).await?;
+            tx.commit().await?;
+            Ok(())
+        });
+        keeping.await.map_err(|error| AskError::Stopped(error.to_string()))??;
+        let (jobs, key) = (self.clone(), (row.rulebook_id, row.id));
+        self.tasks.spawn(async move { jobs.carry_out(key, plan).await });
+        Ok(row)
+    }
+
+    /// Stops a backtest that waits or runs, wherever it does; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn cancel(&self, key: Key) -> Result<(), AskError> {
+        let jobs = self.clone();
+        let cancelling = tokio::spawn(async move { jobs.end(key, backtests::CANCELLED, None, None).await });
+        cancelling
+            .await
+            .map_err(|error| AskError::Stopped(error.to_string()))??;
+        Ok(())
+    }
+
+    /// At start: what an earlier run of this instance left unfinished will not be finished.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn mend(&self) -> Result<u64, DbErr> {
+        let now = self.clock.now();
+        // A SQLite file has one server; on PostgreSQL another instance may well be at work.
+        let silent_since = match self.db.get_database_backend() {
+            DbBackend::Sqlite => now,
+            _ => now - SILENT,
+        };
+        let tx = store::begin(&self.db).await?;
+        let interrupted = backtests::interrupt(&tx, silent_since, now).await?;
+        tx.commit().await?;
+        Ok(interrupted)
+    }
+
+    async fn carry_out(&self, key: Key, plan: Plan) {
+        let mut beat = tokio::time::interval(BEAT);
+        let mut turn = pin!(Arc::clone(&self.turn).acquire_owned());
+        let _permit = loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {
+                    self.ended(key, backtests::INTERRUPTED, None, None).await;
+                    return;
+                }
+                permit = &mut turn => break permit,
+                _ = beat.tick() => if !self.alive(key, backtests::ActiveModel::default()).await { return },
+            }
+        };
+        let started = backtests::ActiveModel {
+            state: Set(backtests::RUNNING.to_owned()),
+            started_at: Set(Some(self.clock.now())),
+            ..Default::default()
+        };
+        if !self.alive(key, started).await {
+            return;
+        }
+        let (progress, mut seen) = watch::channel(Progress::default());
+        let stop = self.stop.child_token();
+        let mut running = pin!(run::run(&self.read, plan, &progress, &stop));
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut running => break outcome,
+                _ = beat.tick() => {
+                    let change = told(&seen.borrow_and_update());
+                    if !self.alive(key, change).await {
+                        stop.cancel();
+                    }
+                }
+            }
+        };
+        match outcome {
+            Ok(result) if self.stop.is_cancelled() => {
+                self.ended(key, backtests::INTERRUPTED, Some(&result), None).await;
+            }
+            Ok(result) => self.ended(key, backtests::DONE, Some(&result), None).await,
+            Err(error) => {
+                tracing::error!(backtest = %key.1, error = &error as &dyn std::error::Error, "backtest {} failed", key.1);
+                self.ended(key, backtests::FAILED, None, Some(sentence(&error))).await;
+            }
+        }
+    }
+
+    /// Writes that somebody is at work on it, and what changed; false when it was cancelled.
+    async fn alive(&self, key: Key, change: backtests::ActiveModel) -> bool {
+        let change = backtests::ActiveModel {
+            updated_at: Set(self.clock.now()),
+            ..change
+        };
+        match self.write(key, change).await {
+            Ok(goes_on) => goes_on,
+            Err(error) => {
+                // The next beat tries again; when the database stays away, so do the calls to look at.
+                tracing::warn!(backtest = %key.1, %error, "backtest {} could not say how far it is", key.1);
+                true
+            }
+        }
+    }
+
+    async fn ended(&self, key: Key, state: &str, result: Option<&BacktestResult>, error: Option<&str>) {
+        if let Err(error) = self.end(key, state, result, error).await {
+            tracing::warn!(backtest = %key.1, %error, "backtest {} could not say that it is {state}", key.1);
+        }
+    }
+
+    async fn end(
+        &self,
+        key: Key,
+        state: &str,
+        result: Option<&BacktestResult>,
+        error: Option<&str>,
+    ) -> Result<bool, DbErr> {
+        let now = self.clock.now();
+        let mut change = backtests::ActiveModel {
+            state: Set(state.to_owned()),
+            error: Set(error.map(ToOwned::to_owned)),
+            finished_at: Set(Some(now)),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        if let Some(result) = result {
+            change.looked_at = Set(looked_at(result));
+            change.result = Set(serde_json::to_value(result).ok());
+        }
+        if state == backtests::DONE {
+            change.percent = Set(100);
+        }
+        self.write(key, change).await
+    }
+
+    async fn write(&self, key: Key, change: backtests::ActiveModel) -> Result<bool, DbErr> {
+        let tx = store::begin(&self.db).await?;
+        let goes_on = backtests::update(&tx, key, change).await?;
+        tx.commit().await?;
+        Ok(goes_on)
+    }
+}
+
+/// The state to show: one that is written as going on may be over, with its instance.
+#[must_use]
+pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
+    let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());
+    if unfinished && now - row.updated_at > SILENT {
+        backtests::INTERRUPTED
+    } else {
+        &row.state
+    }
+}
+
+fn told(progress: &Progress) -> backtests::ActiveModel {
+    if progress.result.calls == 0 {
+        return backtests::ActiveModel::default();
+    }
+    backtests::ActiveModel {
+        percent: Set(i64::from(progress.percent)),
+        looked_at: Set(looked_at(&progress.result)),
+        result: Set(serde_json::to_value(&progress.result).ok()),
+        ..Default::default()
+    }
+}
+
+fn looked_at(result: &BacktestResult) -> i64 {
+    i64::try_from(result.calls + result.erased + result.unreadable).unwrap_or(i64::MAX)
+}
+
+/// For those who asked; the cause is in the log.
+fn sentence(error: &HistoryError) -> &'static str {
+    match error {
+        HistoryError::Database(_) => "The database did not answer; try again.",
+        HistoryError::Malformed(_) => "A stored decision cannot be read; the log says more.",
+        HistoryError::Stopped(_) => "The work was stopped; try again.",
+    }
+}

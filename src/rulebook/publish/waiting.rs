@@ -1,0 +1,210 @@
+//! Change sets that wait for a second person, because they go beyond the guard rails.
+//!
+//! In: what would have been published. Out: a change set in the state `waiting`, with what it goes beyond, and a notice;
+//! later, approved by somebody who had no hand in it, a revision, or rejected.
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::sets::{Claim, SetError, StoredSet, about, ready, stale};
+use super::{Author, PublishError, Publisher, Step};
+use crate::rulebook::change_set::{Edit, Expected, apply};
+use crate::rulebook::guard::Breach;
+use crate::rulebook::rows::{Row, RowSet, with_row};
+use crate::store::change_sets::State;
+use crate::store::notices::{self, Notice, Severity};
+use crate::store::rules::RowChange;
+use crate::store::{self, change_set_changes, change_sets};
+
+/// The notice that a change set waits.
+pub const WAITS: &str = "change_set_waits";
+
+impl Publisher {
+    /// In the transaction that holds the head: what was to be published waits. What is no stored change set becomes one.
+    pub(super) async fn hold(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        step: Step<'_>,
+        (revision, base): (i64, &RowSet),
+        changes: &[RowChange],
+        breaches: &[Breach],
+    ) -> Result<StoredSet, PublishError> {
+        let mut stored = match step.set {
+            Some(claim) => self.claimed(tx, rulebook_id, claim).await?,
+            None => {
+                let edits = changes.iter().map(|change| edit_of(base, change)).collect();
+                let new = self.new_set(rulebook_id, revision, step.comment, edits, step.author)?;
+                self.insert_set(tx, &new).await?;
+                new
+            }
+        };
+        step.comment.clone_into(&mut stored.set.comment);
+        self.waits(tx, &mut stored, breaches, step.author).await?;
+        Ok(stored)
+    }
+
+    /// A held change set waits from now on.
+    pub(super) async fn waits(
+        &self,
+        tx: &DatabaseTransaction,
+        stored: &mut StoredSet,
+        breaches: &[Breach],
+        author: &Author,
+    ) -> Result<(), DbErr> {
+        let set = &mut stored.set;
+        let told: Vec<&str> = breaches.iter().map(|breach| breach.text.as_str()).collect();
+        set.breaches = Some(serde_json::to_value(breaches).map_err(|error| DbErr::Json(error.to_string()))?);
+        self.moved(tx, set, State::Waiting).await?;
+        let notice = Notice {
+            rulebook_id: set.rulebook_id,
+            code: WAITS,
+            severity: Severity::Warning,
+            subject: super::schedule::subject(set.id),
+            text: format!(
+                "The change set {} of {} goes beyond the guard rails and waits for a second person: {}",
+                set.id,
+                set.author,
+                told.iter().take(3).copied().collect::<Vec<_>>().join(" ")
+            ),
+            what_to_do:
+                "Somebody with the role `publisher` or `admin` who had no hand in it reads it, and approves or rejects \
+                         it."
+                .to_owned(),
+        };
+        notices::raise(tx, notice, self.clock.now(), self.clock.new_id()).await?;
+        let after = json!({"comment": set.comment, "at": set.publish_at, "breaches": told});
+        self.audit(tx, author, about(set, "wait", None, Some(after))).await
+    }
+
+    /// Agrees to a waiting change set, exactly as it was read: it is published, at once or at the time it was meant for.
+    ///
+    /// # Errors
+    /// When it is another than was read, does not wait, is (also) the approver's own, or as for [`Publisher::publish`].
+    pub async fn approve_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        author: &Author,
+    ) -> Result<(), PublishError> {
+        let stored = self.set(rulebook_id, id).await?;
+        ready(&stored, version, &[State::Waiting])?;
+        not_their_own(&stored, author)?;
+        if stored.set.publish_at.is_some_and(|at| at > self.clock.now()) {
+            let tx = store::begin(&self.db).await?;
+            let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
+            stored.set.approved_by = approval(author)?;
+            self.moved(&tx, &mut stored.set, State::Scheduled).await?;
+            let after = json!({"author": stored.set.author, "at": stored.set.publish_at});
+            let entry = about(&stored.set, "approve", None, Some(after));
+            self.audit(&tx, author, entry).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
+        let step = Step {
+            kind: "publish",
+            equals: None,
+            comment: &stored.set.comment,
+            author,
+            made_by: &stored.set.author,
+            free: true,
+            set: Some(Claim { id, version }),
+        };
+        let edits = stored.edits();
+        self.advance(rulebook_id, step, |base, next| apply(base, next, &edits))
+            .await?;
+        Ok(())
+    }
+
+    /// Turns a waiting change set down: it can be changed and published again.
+    ///
+    /// # Errors
+    /// When it is another than was read, or does not wait.
+    pub async fn reject_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        comment: &str,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
+        let because = if comment.is_empty() {
+            String::new()
+        } else {
+            format!(": {comment}")
+        };
+        let detail = format!("{} rejected it{because}", author.name);
+        self.moved(&tx, &mut stored.set, State::Refused).await?;
+        stored.set.refusal = Some(json!({"code": "rejected", "detail": detail}));
+        stored.set.publish_at = None;
+        change_sets::save(&tx, stored.set.clone()).await?;
+        let entry = about(&stored.set, "reject", None, Some(json!({"comment": comment})));
+        self.audit(&tx, author, entry).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// A change set, held, as it was read.
+    pub(super) async fn claimed(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        claim: Claim,
+    ) -> Result<StoredSet, PublishError> {
+        let set = change_sets::locked(tx, rulebook_id, claim.id)
+            .await?
+            .ok_or(SetError::Unknown)?;
+        if set.version != claim.version {
+            return Err(stale(&set, claim.version).into());
+        }
+        let changes = change_set_changes::of_held(tx, rulebook_id, claim.id).await?;
+        StoredSet::of(set, changes).map_err(PublishError::from)
+    }
+}
+
+/// Who agreed, as the change set keeps it.
+pub(super) fn approval(author: &Author) -> Result<Option<serde_json::Value>, DbErr> {
+    let told = serde_json::to_value(author).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Some(told))
+}
+
+/// Two people: by their keys, and by their names where a change came without a key.
+fn not_their_own(stored: &StoredSet, author: &Author) -> Result<(), SetError> {
+    let theirs = |key: Option<Uuid>, name: &str| match key {
+        Some(_) => key == author.key_id,
+        None => name == author.name,
+    };
+    let set = &stored.set;
+    let added = stored
+        .changes
+        .iter()
+        .any(|change| theirs(change.author_key_id, &change.author));
+    if theirs(set.author_key_id, &set.author) || added {
+        return Err(SetError::TheirOwn);
+    }
+    Ok(())
+}
+
+/// A change of a row as the edit that makes it, made against the row as it stands.
+fn edit_of(base: &RowSet, change: &RowChange) -> Edit {
+    let (resource, code) = (change.resource, change.code.clone());
+    let stands = with_row!(resource, R => R::table(base).get(&code).map(|stored| stored.version));
+    let expected = stands.map_or(Expected::Absent, Expected::Version);
+    match &change.after {
+        Some(row) => Edit::Put {
+            resource,
+            code,
+            row: row.clone(),
+            expected,
+        },
+        None => Edit::Delete {
+            resource,
+            code,
+            expected,
+        },
+    }
+}
