@@ -35,7 +35,6 @@ use crate::{
 };
 
 pub use self::rules::Rules;
-use self::rules::{listed, read_rules, refusal};
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]

@@ -3,6 +3,8 @@
 //! In: a call and a code. Out: a case beside the rules, published like any other row, with no more of the caller in it
 //! than the decision takes (`rulebook::kept_case`).
 
+use std::sync::Arc;
+
 use poem_openapi::param::Path;
 use poem_openapi::{Enum, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -10,17 +12,20 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::answer::{Json, PutRow, Versioned, etag};
-use super::auth::{Editor, Key};
+use super::auth::{Caller, Editor, Key};
 use super::body::Body;
+use super::change_sets;
 use super::fails::{Fails, KeptCall};
-use super::rule_rows::{checked_comment, write};
+use super::publishing::{self, About};
+use super::rule_rows::{check_code, checked_comment, write};
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::Precondition;
 use crate::problem::{Code, Problem};
 use crate::rulebook::backtest::stored_facts;
+use crate::rulebook::change_set::{Edit, Expected};
 use crate::rulebook::current::Loaded;
 use crate::rulebook::kept_case::ToKeep;
-use crate::rulebook::rows::Case;
+use crate::rulebook::rows::{Case, Resource, Stored};
 use crate::store::decisions;
 
 /// The operation.
@@ -39,6 +44,12 @@ pub struct NewCase {
     #[serde(default)]
     #[oai(default)]
     expect: Expect,
+    /// The change set to add the case to; without it the case is published at once.
+    #[serde(default)]
+    change_set: Option<Uuid>,
+    /// The version of that change set as it was read.
+    #[serde(default)]
+    change_set_version: Option<i64>,
 }
 
 /// Which decision a case expects.
@@ -69,10 +80,22 @@ impl CallCasesApi {
         call_id: Path<String>,
         body: Body<NewCase>,
     ) -> Result<PutRow<Versioned<Case>>, Fails<KeptCall>> {
+        let NewCase {
+            code,
+            comment,
+            expect,
+            change_set,
+            change_set_version,
+        } = body.0;
         let loaded = self.0.open(&key, &rulebook.0).await?;
-        let comment = checked_comment(body.0.comment)?;
+        let comment = checked_comment(comment)?;
         let row = self.decision(&loaded, &call_id.0).await?;
-        let case = made(loaded.clone(), row, body.0.code, comment, body.0.expect).await?;
+        let case = made(loaded.clone(), row, code, comment, expect).await?;
+        if let Some(set) = change_set {
+            let version = change_set_version.ok_or_else(version_required)?;
+            let case = self.add(&key, &rulebook.0, (set, version), case).await?;
+            return Ok(PutRow::Created(Json(Versioned::of(&case)), etag(case.version)));
+        }
         let standing = loaded
             .rulebook
             .rows()
@@ -101,6 +124,37 @@ impl CallCasesApi {
 }
 
 impl CallCasesApi {
+    /// Adds the case to a change set that stands at this version. As any new row of a change set it has version 0.
+    async fn add(
+        &self,
+        caller: &Caller,
+        rulebook: &str,
+        (set, version): (Uuid, i64),
+        case: Case,
+    ) -> Result<Stored<Case>, Problem> {
+        let standing = self.0.standing(caller, rulebook).await?;
+        let rows = change_sets::would_be(&self.0, &standing, set).await?;
+        check_code(&case.code)?;
+        if rows.cases.contains_key(&case.code) {
+            let detail = format!("The change set or the head has a case `{}` already.", case.code);
+            return Err(Problem::new(Code::StaleVersion, detail));
+        }
+        let edit = Edit::Put {
+            resource: Resource::Cases,
+            code: case.code.clone(),
+            row: serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?,
+            expected: Expected::Absent,
+        };
+        let (publisher, author, rulebook_id) = (Arc::clone(&self.0.publisher), caller.author(), standing.rulebook_id);
+        let adding = tokio::spawn(async move {
+            publisher
+                .add_changes(rulebook_id, set, version, vec![edit], &author)
+                .await
+        });
+        publishing::finished(&self.0, rulebook_id, adding.await, &About::default()).await?;
+        Ok(Stored { version: 0, row: case })
+    }
+
     /// The decision that the call's lead carries, else the last one that a tool asked for.
     async fn decision(&self, loaded: &Loaded, call_id: &str) -> Result<decisions::Model, Problem> {
         let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
@@ -119,6 +173,13 @@ impl CallCasesApi {
         }
         of_call().one(self.0.latest()).await?.ok_or_else(missing)
     }
+}
+
+fn version_required() -> Problem {
+    Problem::new(
+        Code::VersionRequired,
+        "Bring the `change_set_version` of the change set that was read.",
+    )
 }
 
 /// The case; scripts may take their time, so on a thread of its own.

@@ -34,6 +34,7 @@ use crate::rulebook::Rulebook;
 use crate::rulebook::change_set::applied;
 use crate::rulebook::current::Standing;
 use crate::rulebook::diff::diff;
+use crate::rulebook::lint::{Finding, introduced, lint};
 use crate::rulebook::publish::plan::failed_cases;
 use crate::rulebook::publish::sets::StoredSet;
 use crate::rulebook::publish::{Draft, PublishError};
@@ -274,7 +275,8 @@ impl ChangeSetsApi {
     /// Check a change set
     ///
     /// Whether it could be published as things stand, and if not, everything that is in the way: rows that others changed,
-    /// faults with their place, and cases that are red with what they expect, what was decided and why. Changes nothing.
+    /// faults with their place, and cases that are red with what they expect, what was decided and why; and what it brings
+    /// in that cannot be meant. Changes nothing.
     #[oai(path = "/:id/check", method = "post")]
     async fn check_change_set(
         &self,
@@ -289,22 +291,16 @@ impl ChangeSetsApi {
         let draft = self.draft(&stored).await?;
         let changed = rules::changes(draft.base.rows(), &draft.applied.rows).len();
         let clashes = self.clashes(&key, rulebook_id, &draft).await?;
-        let (faults, cases, failed) = match draft.compiled().await? {
+        let (faults, cases, failed, findings) = match draft.compiled().await? {
             Ok(rulebook) => {
                 let failed = failed_cases(&rulebook).await?;
-                (Vec::new(), rulebook.rows().cases.len(), failed)
+                let findings = self.findings(&draft, &rulebook).await?;
+                (Vec::new(), rulebook.rows().cases.len(), failed, findings)
             }
-            Err(faults) => (faults, 0, Vec::new()),
+            Err(faults) => (faults, 0, Vec::new(), Vec::new()),
         };
-        Ok(Found::new(Check::of(
-            &key,
-            draft.base_revision,
-            changed,
-            clashes,
-            &faults,
-            cases,
-            &failed,
-        )))
+        let check = Check::of(&key, draft.base_revision, changed, clashes, &faults, cases, &failed);
+        Ok(Found::new(check.with_findings(findings)))
     }
 
     /// Publish a change set
@@ -501,6 +497,17 @@ impl ChangeSetsApi {
         let rulebook_id = stored.set.rulebook_id;
         let draft = self.0.publisher.draft(rulebook_id, &stored.edits()).await;
         finished(&self.0, rulebook_id, Ok(draft), &About::default()).await
+    }
+
+    /// What lint finds in the candidate and not in what stands.
+    async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
+        let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
+        let now = self.0.clock.now();
+        let task = tokio::task::spawn_blocking(move || {
+            let before = base.map(|base| lint(&base, now)).unwrap_or_default();
+            introduced(&before, lint(&rulebook, now))
+        });
+        task.await.map_err(|error| Problem::internal(&error))
     }
 
     async fn clashes(&self, caller: &Caller, rulebook_id: Uuid, draft: &Draft) -> Result<Vec<view::Conflict>, Problem> {

@@ -203,7 +203,7 @@ impl DecisionsApi {
         let facts = row.extracted.to_string();
         let replayed = replay::one(
             &self.0.current,
-            rulebook_id,
+            loaded.rulebook_id,
             row.revision,
             &facts,
             row.decided_for,

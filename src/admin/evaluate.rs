@@ -132,15 +132,7 @@ impl EvaluateApi {
             .map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
         let explanation = match left_out {
-            Some(left_out) => {
-                let head = self
-                    .0
-                    .current
-                    .find(&rulebook.0)
-                    .await?
-                    .map_or(revision, |(_, head)| head);
-                Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?)
-            }
+            Some(left_out) => Some(Explanation::new(&key, &rulebook.0, decision, left_out, head)?),
             None => None,
         };
         Ok(Found::new(Evaluation {
@@ -148,7 +140,7 @@ impl EvaluateApi {
             at,
             extracted,
             decision: whole,
-            explanation,
+            explanation: explanation.transpose()?,
         }))
     }
 }

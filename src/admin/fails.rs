@@ -170,8 +170,18 @@ pub struct KeptCall;
 
 impl Particular for KeptCall {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "The caller was erased: no facts are left."),
-        (Code::StaleVersion, "A case of this code exists already."),
+        (
+            Code::Conflict,
+            "The caller was erased, so that no facts are left, or the change set is over.",
+        ),
+        (
+            Code::StaleVersion,
+            "A case of this code exists already, or the change set has changed since it was read.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set that was read.",
+        ),
         (
             Code::RuleFault,
             "The head decides otherwise about this call, or the case would not work; every fault is listed.",

@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::backtest_table::{Ran, table};
-use super::{listed, print, read_rules, refusal, rules_of};
+use super::rules::{listed, read, refusal};
+use super::{print, rules_of};
 use crate::clock::Clock;
 use crate::history::run::{self, Plan, Progress};
 use crate::rulebook::backtest::Backtest as Comparison;
@@ -128,7 +129,7 @@ async fn candidate_of(
         .folder
         .as_ref()
         .context("--change-set, --revision or --folder is needed")?;
-    let (rows, base) = (read_rules(folder)?, Arc::clone(head));
+    let (rows, base) = (read(folder)?.1, Arc::clone(head));
     let work = move || compile(base.revision() + 1, &rows, Some(&base));
     let compiled = tokio::task::spawn_blocking(work).await?;
     compiled.map(Arc::new).map_err(|faults| anyhow!(listed(&faults)))

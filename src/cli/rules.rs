@@ -239,15 +239,10 @@ fn check(folder: &Path, deny_warnings: bool) -> Result<()> {
 }
 
 /// A folder's texts and rows.
-fn read(folder: &Path) -> Result<(Files, RowSet)> {
+pub(super) fn read(folder: &Path) -> Result<(Files, RowSet)> {
     let texts = files::read_texts(folder).map_err(|faults| anyhow!(listed(&faults)))?;
     let rows = files::parse(&texts).map_err(|faults| anyhow!(listed(&faults)))?;
     Ok((texts, rows))
-}
-
-/// A folder's rows.
-pub(super) fn read_rules(folder: &Path) -> Result<RowSet> {
-    Ok(read(folder)?.1)
 }
 
 /// The rows compiled and every case green, or every fault with its place in the files.

@@ -4,6 +4,7 @@
 //! is not reported: a finding is a fact about the rows, never a guess.
 
 mod adjustments;
+mod errors;
 pub mod hits;
 mod people;
 mod places;
@@ -14,11 +15,15 @@ mod tests;
 mod values;
 mod world;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+pub use self::errors::brought_in;
 use self::world::World;
 use super::compile::Rulebook;
+use super::fault::Fault;
 use super::rows::{Resource, Row};
 
 /// How bad a finding is.
@@ -50,6 +55,20 @@ pub struct Finding {
     pub related: Vec<(Resource, String)>,
 }
 
+impl From<Finding> for Fault {
+    fn from(found: Finding) -> Self {
+        Self {
+            resource: found.resource,
+            code: found.code,
+            column: found.column,
+            line: None,
+            position: None,
+            problem: found.problem,
+            text: found.text,
+        }
+    }
+}
+
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let severity = match self.severity {
@@ -69,10 +88,15 @@ impl std::fmt::Display for Finding {
 pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     let mut found = Findings::default();
     let world = World::new(rulebook, true);
-    rules::lint(rulebook, &world, &mut found);
-    adjustments::lint(rulebook, &world, now, &mut found);
-    places::lint(rulebook, &world, &mut found);
+    rules::priorities(&world, &mut found);
+    rules::assistants(&world, &mut found);
+    adjustments::lint(&world, now, &mut found);
+    places::lint(&world, &mut found);
     people::lint(rulebook, &mut found);
+    if !world.had_patience() {
+        let text = "the rules are too many or too entangled: not all of them were looked through";
+        found.warn(rulebook.settings(), "", "not_all_looked_through", text);
+    }
     found.in_order()
 }
 
@@ -84,15 +108,15 @@ pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Us
     found.in_order()
 }
 
-/// The errors that `after` has and `before` had not: what a change brought in, so that nobody is held up by what was
-/// there before.
+/// The findings that `after` has and `before` had not: what a change brought in.
 #[must_use]
 pub fn introduced(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
-    let same = |a: &Finding, b: &Finding| {
-        (a.resource, &a.code, &a.column, a.problem) == (b.resource, &b.code, &b.column, b.problem)
-    };
-    let errors = after.into_iter().filter(|found| found.severity == Severity::Error);
-    errors.filter(|new| !before.iter().any(|old| same(old, new))).collect()
+    let place = |found: &Finding| (found.resource, found.code.clone(), found.column.clone(), found.problem);
+    let known: BTreeSet<_> = before.iter().map(place).collect();
+    after
+        .into_iter()
+        .filter(|found| !known.contains(&place(found)))
+        .collect()
 }
 
 /// Findings being collected.

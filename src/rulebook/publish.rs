@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
-use self::plan::{checked, head};
+use self::plan::{checked, head, meant};
 use self::sets::{Claim, SetError, StoredSet};
 use super::cases::CaseResult;
 use super::change_set::{ChangeSet, Conflict, apply, brought_back};
@@ -140,7 +140,8 @@ impl Publisher {
     /// Publishes edits; a plain write is a change set of one.
     ///
     /// # Errors
-    /// When an edit is stale, the result does not compile, a case fails, or the database does not take it.
+    /// When an edit is stale, the result does not compile or has an error of lint that was not there, a case fails, or the
+    /// database does not take it.
     pub async fn publish(
         &self,
         rulebook_id: Uuid,
@@ -226,6 +227,7 @@ impl Publisher {
     ) -> Result<(Uuid, Published), PublishError> {
         let next = brought_back(&RowSet::default(), &rows, 1);
         let rulebook = checked(next, 1, None).await?;
+        meant(None, &rulebook).await?;
         let id = self.clock.new_id();
         let tx = store::begin(&self.db).await?;
         let row = rulebooks::ActiveModel {
@@ -293,6 +295,10 @@ impl Publisher {
                 }
             }
             let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
+            // The way back is never barred, nor the way out of a state that does not compile.
+            if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
+                meant(Some(Arc::clone(base)), &rulebook).await?;
+            }
             let guards = match step.free {
                 true => GuardRails::default(),
                 false => guard_rails::guards(&self.db, rulebook_id).await?,

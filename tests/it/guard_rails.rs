@@ -1,16 +1,29 @@
 //! Guard rails: limits that only an administrator sets, and beyond which a change waits for a second person.
 
+use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
+use ringbook::rulebook::publish::{Author, PublishError};
+use ringbook::store::rulebooks;
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
 use crate::both;
-use crate::support::{Database, TestApp};
+use crate::change_sets::{BOOK, SETS, SHORE, got, opened, raise, step};
+use crate::support::{Database, TestApp, app::ADMIN_KEY, requests::read};
 
 const RAILS: &str = "/admin/v1/rulebooks/default/guard-rails";
 
 both!(
     an_admin_sets_limits_with_the_version_that_was_read,
-    limits_that_cannot_hold_are_refused
+    limits_that_cannot_hold_are_refused,
+    a_plain_write_beyond_a_limit_waits_and_somebody_else_approves_it,
+    nobody_who_had_a_hand_in_a_change_set_approves_it,
+    what_waits_is_rejected_changed_and_published_within_the_limits,
+    what_is_approved_is_what_was_read,
+    a_scheduled_publish_beyond_a_limit_waits_first_and_is_published_at_its_time,
+    limits_set_after_the_schedule_hold_it_when_it_is_due,
+    an_administrators_roll_back_is_never_held,
+    an_import_beyond_a_limit_waits,
 );
 
 async fn new_key(app: &TestApp, name: &str, role: &str) -> String {
@@ -82,5 +95,323 @@ async fn limits_that_cannot_hold_are_refused(kind: Database) {
         );
     }
     assert_eq!(app.admin(Method::GET, RAILS, None).await.1, json!({"version": 0}));
+    app.stop().await;
+}
+
+/// No price changes by more than a tenth at once.
+async fn narrow(app: &TestApp) {
+    let rails = json!({"largest_change_percent": "10", "version": got(app, RAILS).await["version"]});
+    assert_eq!(app.admin(Method::PUT, RAILS, Some(&rails)).await.0, StatusCode::OK);
+}
+
+async fn asked(app: &TestApp, key: &str, set: &Value, what: &str) -> (StatusCode, Value) {
+    let body = (what == "/publish").then(|| json!({}));
+    app.admin_with(key, Method::POST, &step(set, what), body.as_ref()).await
+}
+
+async fn amount(app: &TestApp) -> Value {
+    got(app, SHORE).await["amount"].clone()
+}
+
+/// The open notices that something waits.
+async fn notices(app: &TestApp) -> usize {
+    let open = app.rows("notices").await;
+    let waits = open.iter().filter(|row| row["code"] == "change_set_waits");
+    waits.filter(|row| row["resolved_at"].is_null()).count()
+}
+
+async fn actions(app: &TestApp, set: &Value) -> Vec<(String, String)> {
+    let id = set["id"].as_str().unwrap();
+    let log = got(
+        app,
+        &format!("/admin/v1/audit-log?sort=at&resource=change-sets&code={id}"),
+    )
+    .await;
+    let text = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
+    let entries = log["items"].as_array().unwrap().iter();
+    entries
+        .map(|entry| (text(entry, "actor"), text(entry, "action")))
+        .collect()
+}
+
+async fn a_plain_write_beyond_a_limit_waits_and_somebody_else_approves_it(kind: Database) {
+    let app = TestApp::start(kind).await;
+    narrow(&app).await;
+    let (editor, other) = (
+        new_key(&app, "ann", "publisher").await,
+        new_key(&app, "ben", "publisher").await,
+    );
+    let mut row = got(&app, SHORE).await;
+    row["amount"] = json!("110.00");
+    let (status, row) = app.admin_with(&editor, Method::PUT, SHORE, Some(&row)).await;
+    assert_eq!(status, StatusCode::OK, "a tenth is within the limit: {row}");
+
+    let request = app.client.patch(app.url(SHORE)).bearer_auth(&editor);
+    let patch = json!({"amount": "150.00", "version": row["version"]});
+    let response = request.json(&patch).send().await.unwrap();
+    let headers = response.headers().clone();
+    let (status, set) = read(response).await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::ACCEPTED, &json!("waiting")),
+        "{set}"
+    );
+    assert_eq!(headers["etag"], format!("\"{}\"", set["version"]).as_str());
+    let address = headers["location"].to_str().unwrap();
+    assert_eq!(address, format!("{SETS}/{}", set["id"].as_str().unwrap()));
+    assert_eq!(got(&app, address).await, set);
+    let breach = &set["breaches"][0];
+    assert_eq!(
+        (&breach["code"], &breach["column"], &breach["limit"]),
+        (
+            &json!("south_shore"),
+            &json!("amount"),
+            &json!("largest_change_percent")
+        )
+    );
+    assert_eq!(
+        (&breach["before"], &breach["after"]),
+        (&json!("110.00"), &json!("150.00"))
+    );
+    assert_eq!((amount(&app).await, notices(&app).await), (json!("110.00"), 1));
+    let noticed = app.rows("notices").await[0]["text"].as_str().unwrap().to_owned();
+    assert!(noticed.contains("ann") && noticed.contains("36.4 %"), "{noticed}");
+
+    let (status, problem) = asked(&app, &editor, &set, "/approve").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(problem["detail"].as_str().unwrap().contains("own change"), "{problem}");
+    let mere_editor = new_key(&app, "eve", "editor").await;
+    assert_eq!(
+        asked(&app, &mere_editor, &set, "/approve").await.0,
+        StatusCode::FORBIDDEN
+    );
+    let unread = format!("{address}/approve");
+    assert_eq!(
+        app.admin_with(&other, Method::POST, &unread, None).await.0,
+        StatusCode::PRECONDITION_REQUIRED
+    );
+    let (status, set) = asked(&app, &other, &set, "/approve").await;
+    assert_eq!(
+        (status, &set["state"], &set["approved_by"]),
+        (StatusCode::OK, &json!("published"), &json!("ben"))
+    );
+    assert_eq!((amount(&app).await, notices(&app).await), (json!("150.00"), 0));
+    let newest = &got(&app, &format!("{BOOK}/revisions")).await["items"][0];
+    assert_eq!(
+        (&newest["number"], &newest["author"]),
+        (&set["revision"], &json!("ann"))
+    );
+    let told = actions(&app, &set).await;
+    assert_eq!(told, [("ann".into(), "wait".into()), ("ben".into(), "approve".into())]);
+    assert_eq!(asked(&app, &other, &set, "/approve").await.0, StatusCode::CONFLICT);
+
+    // A row that goes takes its price with it.
+    let version = got(&app, SHORE).await["version"].clone();
+    let (status, set) = app
+        .admin_with(&editor, Method::DELETE, &format!("{SHORE}?version={version}"), None)
+        .await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::ACCEPTED, &json!("waiting")),
+        "{set}"
+    );
+    app.stop().await;
+}
+
+async fn nobody_who_had_a_hand_in_a_change_set_approves_it(kind: Database) {
+    let app = TestApp::start(kind).await;
+    narrow(&app).await;
+    let mut keys = Vec::new();
+    for name in ["ann", "ben", "cid"] {
+        keys.push(new_key(&app, name, "admin").await);
+    }
+    let body = json!({"comment": "", "changes": []});
+    let (_, set) = app.admin_with(&keys[0], Method::POST, SETS, Some(&body)).await;
+    let add = raise("200.00", &json!(1));
+    let (status, set) = app
+        .admin_with(&keys[1], Method::POST, &step(&set, "/changes"), Some(&add))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+    let (status, set) = asked(&app, &keys[2], &set, "/publish").await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::ACCEPTED, &json!("waiting")),
+        "{set}"
+    );
+    for own in &keys[..2] {
+        assert_eq!(asked(&app, own, &set, "/approve").await.0, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(amount(&app).await, "100.00");
+    // What waits is left as it is.
+    assert_eq!(
+        app.admin_with(&keys[1], Method::POST, &step(&set, "/changes"), Some(&add))
+            .await
+            .0,
+        StatusCode::CONFLICT
+    );
+    assert_eq!(asked(&app, &keys[0], &set, "/publish").await.0, StatusCode::CONFLICT);
+    assert_eq!(asked(&app, &keys[2], &set, "/approve").await.0, StatusCode::OK);
+    assert_eq!(amount(&app).await, "200.00");
+    app.stop().await;
+}
+
+async fn what_waits_is_rejected_changed_and_published_within_the_limits(kind: Database) {
+    let app = TestApp::start(kind).await;
+    narrow(&app).await;
+    let set = opened(&app, "more", &[raise("200.00", &json!(1))]).await;
+    let (_, set) = asked(&app, ADMIN_KEY, &set, "/publish").await;
+    let other = new_key(&app, "ben", "publisher").await;
+    let reject = format!("{}&comment=too%20much", step(&set, "/reject"));
+    let (status, set) = app.admin_with(&other, Method::POST, &reject, None).await;
+    assert_eq!((status, &set["state"]), (StatusCode::OK, &json!("refused")), "{set}");
+    assert!(
+        set["refusal"]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("ben rejected it: too much"),
+        "{set}"
+    );
+    assert_eq!((amount(&app).await, notices(&app).await), (json!("100.00"), 0));
+    let less = raise("105.00", &json!(1));
+    let (_, set) = app.admin(Method::POST, &step(&set, "/changes"), Some(&less)).await;
+    assert_eq!((&set["state"], &set["breaches"]), (&json!("open"), &Value::Null));
+    let (status, set) = asked(&app, ADMIN_KEY, &set, "/publish").await;
+    assert_eq!((status, &set["state"]), (StatusCode::OK, &json!("published")), "{set}");
+    assert_eq!(amount(&app).await, "105.00");
+    app.stop().await;
+}
+
+async fn what_is_approved_is_what_was_read(kind: Database) {
+    let app = TestApp::start(kind).await;
+    narrow(&app).await;
+    let other = new_key(&app, "ben", "publisher").await;
+    let set = opened(&app, "", &[raise("200.00", &json!(1))]).await;
+    let before = set.clone();
+    let (_, set) = asked(&app, ADMIN_KEY, &set, "/publish").await;
+    assert_eq!(
+        asked(&app, &other, &before, "/approve").await.0,
+        StatusCode::PRECONDITION_FAILED
+    );
+    // The ground moves: what was looked at is not what would be published.
+    let patch = json!({"amount": "101.00", "version": 1});
+    assert_eq!(app.admin(Method::PATCH, SHORE, Some(&patch)).await.0, StatusCode::OK);
+    let (status, problem) = asked(&app, &other, &set, "/approve").await;
+    assert_eq!(status, StatusCode::PRECONDITION_FAILED, "{problem}");
+    assert_eq!(problem["conflicts"][0]["code"], "south_shore");
+    assert_eq!(amount(&app).await, "101.00");
+    assert_eq!(
+        got(&app, &format!("{SETS}/{}", set["id"].as_str().unwrap())).await["state"],
+        "waiting"
+    );
+    app.stop().await;
+}
+
+async fn at_rest(kind: Database) -> TestApp {
+    let start = "2026-05-04T18:00:00Z".parse().unwrap();
+    TestApp::builder(kind)
+        .set("RINGBOOK_WORKERS", "none")
+        .at(start)
+        .start()
+        .await
+}
+
+async fn scheduled(app: &TestApp, set: &Value) -> (StatusCode, Value) {
+    let body = json!({"at": "2026-05-04T19:00:00Z"});
+    app.admin(Method::POST, &step(set, "/publish"), Some(&body)).await
+}
+
+async fn a_scheduled_publish_beyond_a_limit_waits_first_and_is_published_at_its_time(kind: Database) {
+    let app = at_rest(kind).await;
+    narrow(&app).await;
+    let other = new_key(&app, "ben", "publisher").await;
+    let set = opened(&app, "", &[raise("200.00", &json!(1))]).await;
+    let (status, set) = scheduled(&app, &set).await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::ACCEPTED, &json!("waiting")),
+        "{set}"
+    );
+    let (status, set) = asked(&app, &other, &set, "/approve").await;
+    assert_eq!(
+        (status, &set["state"], &set["approved_by"]),
+        (StatusCode::OK, &json!("scheduled"), &json!("ben"))
+    );
+    assert_eq!((amount(&app).await, notices(&app).await), (json!("100.00"), 0));
+    app.app.clock.step(TimeDelta::hours(1));
+    assert_eq!(app.app.scheduler.publish_due().await.unwrap(), 1);
+    assert_eq!(amount(&app).await, "200.00");
+    app.stop().await;
+}
+
+async fn limits_set_after_the_schedule_hold_it_when_it_is_due(kind: Database) {
+    let app = at_rest(kind).await;
+    let set = opened(&app, "", &[raise("200.00", &json!(1))]).await;
+    let (status, set) = scheduled(&app, &set).await;
+    assert_eq!((status, &set["state"]), (StatusCode::OK, &json!("scheduled")), "{set}");
+    narrow(&app).await;
+    app.app.clock.step(TimeDelta::hours(1));
+    assert_eq!(app.app.scheduler.publish_due().await.unwrap(), 1);
+    assert_eq!(app.app.scheduler.publish_due().await.unwrap(), 0);
+    let set = got(&app, &format!("{SETS}/{}", set["id"].as_str().unwrap())).await;
+    assert_eq!(
+        (&set["state"], amount(&app).await, notices(&app).await),
+        (&json!("waiting"), json!("100.00"), 1)
+    );
+    let other = new_key(&app, "ben", "publisher").await;
+    let (status, set) = asked(&app, &other, &set, "/approve").await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::OK, &json!("published")),
+        "its time is over: {set}"
+    );
+    app.stop().await;
+}
+
+async fn an_administrators_roll_back_is_never_held(kind: Database) {
+    let app = TestApp::start(kind).await;
+    let patch = json!({"amount": "300.00", "version": 1});
+    assert_eq!(app.admin(Method::PATCH, SHORE, Some(&patch)).await.0, StatusCode::OK);
+    narrow(&app).await;
+    let back = format!("{BOOK}/revisions/1/roll-back");
+    let editor = new_key(&app, "eve", "editor").await;
+    let (status, set) = app.admin_with(&editor, Method::POST, &back, None).await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::ACCEPTED, &json!("waiting")),
+        "{set}"
+    );
+    assert_eq!(amount(&app).await, "300.00");
+    let (status, done) = app.admin(Method::POST, &back, None).await;
+    assert_eq!(status, StatusCode::OK, "{done}");
+    assert_eq!(amount(&app).await, "100.00");
+    app.stop().await;
+}
+
+async fn an_import_beyond_a_limit_waits(kind: Database) {
+    let app = TestApp::start(kind).await;
+    narrow(&app).await;
+    let rulebook = rulebooks::Entity::find().one(&app.app.db).await.unwrap().unwrap();
+    let mut rows = app.app.current.at(rulebook.id, 1).await.unwrap().rows().clone();
+    let shore = std::sync::Arc::make_mut(rows.adjustments.get_mut("south_shore").unwrap());
+    shore.row.amount = Some("250.00".parse().unwrap());
+    let author = Author {
+        name: "ringbook rules import".to_owned(),
+        ..Author::default()
+    };
+    let error = app
+        .app
+        .publisher
+        .import(rulebook.id, rows, "from files", &author)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, PublishError::Waits(_)), "{error}");
+    let list = got(&app, &format!("{SETS}?state=waiting")).await;
+    let set = &list["items"][0];
+    assert_eq!(
+        (&set["changes_count"], &set["comment"], amount(&app).await),
+        (&json!(1), &json!("from files"), json!("100.00"))
+    );
+    assert_eq!(asked(&app, ADMIN_KEY, set, "/approve").await.0, StatusCode::OK);
+    assert_eq!(amount(&app).await, "250.00");
     app.stop().await;
 }

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use crate::both;
 use crate::support::{Database, TestApp};
 
-both!(lint_tells_what_a_change_brought_in, what_lint_cannot_be_asked_is_told);
+both!(
+    lint_tells_what_a_change_brought_in,
+    what_lint_cannot_be_asked_is_told,
+    an_error_of_lint_holds_up_the_change_that_brings_it_in,
+    a_check_tells_what_a_change_set_brings_in,
+);
 
 const LINT: &str = "/admin/v1/rulebooks/default/lint";
 
@@ -61,5 +66,99 @@ async fn what_lint_cannot_be_asked_is_told(database: Database) {
     }
     let (status, _) = app.get(LINT).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
+    app.stop().await;
+}
+
+const RULES: &str = "/admin/v1/rulebooks/default/priority-rules";
+
+fn rule(condition: &str) -> Value {
+    json!({
+        "names": {"fr": "x", "en": "x"}, "rank": 90, "priority": "P2", "sla_seconds": 60, "condition": condition,
+    })
+}
+
+async fn an_error_of_lint_holds_up_the_change_that_brings_it_in(database: Database) {
+    let app = TestApp::start(database).await;
+    let path = format!("{RULES}/odd");
+    let (status, problem) = app
+        .admin(Method::PUT, &path, Some(&rule("hour > 20 && hour < 6")))
+        .await;
+    assert_eq!(
+        (
+            status,
+            &problem["code"],
+            &problem["errors"][0]["code"],
+            &problem["errors"][0]["pointer"]
+        ),
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &json!("rule_fault"),
+            &json!("never_true"),
+            &json!("/condition")
+        ),
+        "{problem}"
+    );
+    assert_eq!(lint(&app, "").await["revision"], 1);
+    // The same condition as another rule, in other words, and another priority.
+    let twin = "says(\"city of\", \"municipal*\") || says(\"ville de\")";
+    let (status, problem) = app.admin(Method::PUT, &path, Some(&rule(twin))).await;
+    assert_eq!(
+        (status, &problem["errors"][0]["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("same_condition")),
+        "{problem}"
+    );
+    let (status, _) = app
+        .admin(Method::PUT, &path, Some(&rule("hour > 20 || hour < 6")))
+        .await;
+    assert_eq!(status, StatusCode::CREATED);
+    app.stop().await;
+}
+
+async fn a_check_tells_what_a_change_set_brings_in(database: Database) {
+    let app = TestApp::start(database).await;
+    let sets = "/admin/v1/rulebooks/default/change-sets";
+    let change = |code: &str, condition: &str| json!({"resource": "priority-rules", "code": code, "method": "put", "body": rule(condition)});
+    let body = json!({"comment": "x", "changes": [change("late", "says(\"flooding\")")]});
+    let (status, set) = app.admin(Method::POST, sets, Some(&body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{set}");
+    let path = format!("{sets}/{}", set["id"].as_str().unwrap());
+    let (_, check) = app.admin(Method::POST, &format!("{path}/check"), None).await;
+    assert_eq!(check["publishable"], true, "{check}");
+    assert_eq!(
+        (
+            &check["findings"][0]["code"],
+            &check["findings"][0]["problem"],
+            &check["findings"][0]["severity"]
+        ),
+        (&json!("late"), &json!("unreachable"), &json!("warning"))
+    );
+    let added = format!("{path}/changes?version={}", set["version"]);
+    let (status, set) = app
+        .admin(Method::POST, &added, Some(&change("never", "weekend && !weekend")))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+    let (_, check) = app.admin(Method::POST, &format!("{path}/check"), None).await;
+    assert_eq!(
+        (&check["publishable"], &check["faults"]),
+        (&json!(false), &json!([])),
+        "{check}"
+    );
+    let problems: Vec<&Value> = check["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| &f["problem"])
+        .collect();
+    assert_eq!(problems, ["unreachable", "never_true"]);
+    let publish = format!("{path}/publish?version={}", set["version"]);
+    let (status, problem) = app.admin(Method::POST, &publish, Some(&json!({}))).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    let soon = app.app.clock.now() + chrono::TimeDelta::days(1);
+    let (status, problem) = app.admin(Method::POST, &publish, Some(&json!({"at": soon}))).await;
+    assert_eq!(
+        (status, &problem["errors"][0]["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("never_true")),
+        "{problem}"
+    );
     app.stop().await;
 }

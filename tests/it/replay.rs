@@ -355,6 +355,30 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
         (StatusCode::CREATED, &json!("542.00")),
         "{case}"
     );
+    // Into a change set it comes like any other change.
+    let sets = format!("{RULEBOOK}/change-sets");
+    let (_, set) = server
+        .admin(Method::POST, &sets, Some(&json!({"comment": "cases"})))
+        .await;
+    let kept = |version: Value| json!({"code": "in_a_set", "expect": "head", "change_set": set["id"], "change_set_version": version});
+    let (status, case) = server
+        .admin(Method::POST, &path, Some(&kept(set["version"].clone())))
+        .await;
+    assert_eq!((status, &case["version"]), (StatusCode::CREATED, &json!(0)), "{case}");
+    let one = format!("{RULEBOOK}/cases/in_a_set");
+    assert_eq!(server.admin(Method::GET, &one, None).await.0, StatusCode::NOT_FOUND);
+    let would_be = format!("{one}?change_set={}", set["id"].as_str().unwrap());
+    assert_eq!(
+        server.admin(Method::GET, &would_be, None).await.1["expect"],
+        case["expect"]
+    );
+    for (version, status) in [
+        (json!(null), StatusCode::PRECONDITION_REQUIRED),
+        (set["version"].clone(), StatusCode::PRECONDITION_FAILED),
+    ] {
+        let (answered, problem) = server.admin(Method::POST, &path, Some(&kept(version))).await;
+        assert_eq!(answered, status, "{problem}");
+    }
     for (path, body, status) in [
         ("calls/nobody/case", json!({"code": "x"}), StatusCode::NOT_FOUND),
         ("calls/one/case", json!({}), StatusCode::BAD_REQUEST),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::super::answer::Json;
 use super::super::auth::Caller;
 use super::super::export::Text;
+use super::super::lint::LintFinding;
 use super::super::masking;
 use super::super::publishing::{About, as_json, field_fault};
 use crate::problem::FieldFault;
@@ -17,6 +18,7 @@ use crate::rulebook::Fault;
 use crate::rulebook::cases::CaseResult;
 use crate::rulebook::change_set::{Edit, Expected};
 use crate::rulebook::diff::{self, RowDiff};
+use crate::rulebook::lint::{Finding, Severity};
 use crate::rulebook::publish::refusal::{Clash, Version};
 use crate::rulebook::publish::sets::{StoredChange, StoredSet};
 use crate::store::change_sets;
@@ -171,6 +173,8 @@ pub struct Check {
     cases_run: usize,
     /// Those that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     cases_failed: Vec<Value>,
+    /// What it brings in that cannot be meant; with an error among them it is refused.
+    findings: Vec<LintFinding>,
 }
 
 impl ChangeSetState {
@@ -289,6 +293,15 @@ impl Check {
                 .collect(),
             cases_run,
             cases_failed: cases.map(|case| masking::json(caller, case)).collect(),
+            findings: Vec::new(),
         }
+    }
+
+    /// The same with what lint says of it.
+    #[must_use]
+    pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
+        self.publishable &= !findings.iter().any(|found| found.severity == Severity::Error);
+        self.findings = findings.into_iter().map(LintFinding::from).collect();
+        self
     }
 }

@@ -8,12 +8,21 @@ use super::rules::{Reach, listed, never, reach};
 use super::solve::{Found, search};
 use super::world::World;
 use super::{Findings, Severity};
-use crate::rulebook::compile::Rulebook;
 use crate::rulebook::condition::Test;
 use crate::rulebook::rows::{Adjustment, Resource, Row as _};
 use crate::rulebook::vocabulary::Env;
 
-pub(super) fn lint(rulebook: &Rulebook, world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) {
+/// Whether an adjustment's condition can hold at all.
+pub(super) fn can_hold(world: &World<'_>, row: &Adjustment, test: &Test, found: &mut Findings) -> bool {
+    let never_holds = matches!(search(world, &[(test, true)]), Found::Impossible);
+    if never_holds {
+        never(world, row, test, found);
+    }
+    !never_holds
+}
+
+pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) {
+    let rulebook = world.rulebook();
     let priced = World::with_a_price(rulebook);
     for (row, test) in rulebook.adjustments.with_tests() {
         if let Some(until) = row.valid_until.filter(|until| *until <= now) {
@@ -21,9 +30,8 @@ pub(super) fn lint(rulebook: &Rulebook, world: &World<'_>, now: DateTime<Utc>, f
             let text = format!("it has ended on {day}: delete it, or give it a new end");
             found.warn(row, "valid_until", "expired", text);
         }
-        if matches!(search(world, &[(test, true)]), Found::Impossible) {
-            never(rulebook, row, test, found);
-        } else if let Some(priced) = &priced
+        if can_hold(world, row, test, found)
+            && let Some(priced) = &priced
             && matches!(search(priced, &[(test, true)]), Found::Impossible)
         {
             let column = if row.services.is_empty() {
@@ -36,13 +44,13 @@ pub(super) fn lint(rulebook: &Rulebook, world: &World<'_>, now: DateTime<Utc>, f
             found.add(Severity::Warning, row, column, "never_applies", text, related.collect());
         }
     }
-    stacking_groups(rulebook, world, found);
+    stacking_groups(world, found);
 }
 
 /// Of a group the first that holds applies, so that a later one may never be it.
-fn stacking_groups(rulebook: &Rulebook, world: &World<'_>, found: &mut Findings) {
+fn stacking_groups(world: &World<'_>, found: &mut Findings) {
     let mut groups: BTreeMap<&str, Vec<(&Adjustment, &Test)>> = BTreeMap::new();
-    for (row, test) in rulebook.adjustments.with_tests() {
+    for (row, test) in world.rulebook().adjustments.with_tests() {
         if let Some(group) = &row.stacking_group {
             groups.entry(group).or_default().push((row, test));
         }

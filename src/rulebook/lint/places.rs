@@ -9,13 +9,14 @@ use crate::rulebook::derive::postal;
 use crate::rulebook::rows::{Area, Resource, Service};
 use crate::rulebook::words::{WordId, fold};
 
-pub(super) fn lint(rulebook: &Rulebook, world: &World<'_>, found: &mut Findings) {
-    services(rulebook, world, found);
-    areas(rulebook, found);
+pub(super) fn lint(world: &World<'_>, found: &mut Findings) {
+    services(world, found);
+    areas(world.rulebook(), found);
 }
 
 /// A word that names two services names the first only.
-fn services(rulebook: &Rulebook, world: &World<'_>, found: &mut Findings) {
+fn services(world: &World<'_>, found: &mut Findings) {
+    let rulebook = world.rulebook();
     let mut taken: HashMap<WordId, &Service> = HashMap::new();
     for service in rulebook.services() {
         let words = service

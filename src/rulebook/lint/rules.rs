@@ -8,7 +8,7 @@ use super::Findings;
 use super::Severity;
 use super::solve::{Found, search};
 use super::world::World;
-use crate::rulebook::compile::{Rulebook, Rules};
+use crate::rulebook::compile::Rules;
 use crate::rulebook::condition::Test;
 use crate::rulebook::rows::{AssistantRule, PriorityRule, Resource, Row};
 use crate::rulebook::vocabulary::Env;
@@ -16,19 +16,24 @@ use crate::rulebook::vocabulary::Env;
 /// How many rules together may be looked at as those that leave another nothing.
 const MOST_TOGETHER: usize = 24;
 
-pub(super) fn lint(rulebook: &Rulebook, world: &World<'_>, found: &mut Findings) {
+/// How many rules are looked at, for a call, in the time of one step of a search.
+const RULES_A_STEP: usize = 64;
+
+pub(super) fn priorities(world: &World<'_>, found: &mut Findings) {
     let same = |a: &PriorityRule, b: &PriorityRule| {
         (a.priority, a.sla_seconds, &a.notify, &a.template) == (b.priority, b.sla_seconds, &b.notify, &b.template)
     };
-    first_that_holds(rulebook, world, &rulebook.priorities, same, found);
+    first_that_holds(world, &world.rulebook().priorities, same, found);
+}
+
+pub(super) fn assistants(world: &World<'_>, found: &mut Findings) {
     let same = |a: &AssistantRule, b: &AssistantRule| {
         (a.answer, &a.assistant_id, &a.contact, &a.message) == (b.answer, &b.assistant_id, &b.contact, &b.message)
     };
-    first_that_holds(rulebook, world, &rulebook.assistants, same, found);
+    first_that_holds(world, &world.rulebook().assistants, same, found);
 }
 
 fn first_that_holds<R: Row>(
-    rulebook: &Rulebook,
     world: &World<'_>,
     rules: &Rules<R>,
     same_result: impl Fn(&R, &R) -> bool,
@@ -48,7 +53,7 @@ fn first_that_holds<R: Row>(
     for (place, (row, test)) in all.iter().enumerate() {
         match reach(world, &tests, place, first) {
             Reach::Reachable => {}
-            Reach::Never => never(rulebook, *row, test, found),
+            Reach::Never => never(world, *row, test, found),
             Reach::Taken(by) => {
                 let rows: Vec<&R> = by
                     .iter()
@@ -92,9 +97,9 @@ fn first_that_holds<R: Row>(
 }
 
 /// A condition that no call fulfils: an error, unless it is only for want of a calendar or the like.
-pub(super) fn never<R: Row>(rulebook: &Rulebook, row: &R, test: &Test, found: &mut Findings) {
-    let at_all = World::new(rulebook, false);
-    if matches!(search(&at_all, &[(test, true)]), Found::Impossible) {
+pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
+    let rulebook = world.rulebook();
+    if matches!(search(world.at_all(), &[(test, true)]), Found::Impossible) {
         let text = "this can never hold: its parts contradict each other";
         found.add(Severity::Error, row, "condition", "never_true", text, Vec::new());
     } else {
@@ -142,6 +147,9 @@ pub(super) fn reach(
             }
             Found::GivenUp => return Reach::Reachable,
         };
+        if !world.spend(place / RULES_A_STEP) {
+            return Reach::Reachable;
+        }
         match first(&call) {
             Some(other) if other < place && taken.len() < MOST_TOGETHER => {
                 let alone = [(*own, true), (tests[other], false)];

@@ -72,7 +72,7 @@ struct Search<'w, 'a, 't> {
 impl<'t> Search<'_, '_, 't> {
     fn from(&mut self, mut state: State<'t>, depth: u32) -> Found {
         while let Some((test, holds)) = state.todo.pop() {
-            if self.patience == 0 {
+            if self.patience == 0 || !self.world.spend(1) {
                 return Found::GivenUp;
             }
             self.patience -= 1;

@@ -4,6 +4,7 @@
 //! Comes in: a compiled rulebook. Goes out: a [`World`] that is never smaller than the real one, so that what is
 //! impossible in it is impossible.
 
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
@@ -19,8 +20,12 @@ use crate::rulebook::words::{WordId, Words};
 
 static NO_FACTS: Facts = Facts::new();
 
+/// How much may be looked at in all, so that no rulebook keeps a processor busy for long.
+const PATIENCE: u64 = 20_000_000;
+
 /// All that a rule may meet.
 pub(super) struct World<'a> {
+    rulebook: &'a Rulebook,
     vocabulary: &'a Vocabulary,
     words: &'a Words,
     /// What each fact can be.
@@ -29,7 +34,10 @@ pub(super) struct World<'a> {
     offers: BTreeMap<&'a str, Offer>,
     /// The days of the weekend, when there is a calendar.
     weekend: Option<Vec<&'static str>>,
-    implied: std::cell::RefCell<HashMap<WordId, Vec<WordId>>>,
+    implied: RefCell<HashMap<WordId, Vec<WordId>>>,
+    patience: Cell<u64>,
+    /// The same world when nothing is wanting.
+    at_all: OnceCell<Box<World<'a>>>,
 }
 
 impl<'a> World<'a> {
@@ -79,12 +87,15 @@ impl<'a> World<'a> {
         }
         let offers = rows.services.iter();
         Self {
+            rulebook,
             vocabulary,
             words: &rulebook.words,
             slots,
             offers: offers.map(|(code, stored)| (code.as_str(), stored.row.offer)).collect(),
             weekend: rulebook.calendar().map(Calendar::weekend_days),
-            implied: std::cell::RefCell::default(),
+            implied: RefCell::default(),
+            patience: Cell::new(PATIENCE),
+            at_all: OnceCell::new(),
         }
     }
 
@@ -96,6 +107,36 @@ impl<'a> World<'a> {
         let mut world = Self::new(rulebook, true);
         world.slots[slot] = codes;
         Some(world)
+    }
+
+    /// The rulebook whose world it is.
+    pub fn rulebook(&self) -> &'a Rulebook {
+        self.rulebook
+    }
+
+    /// What would be possible with a calendar and an address.
+    pub fn at_all(&self) -> &World<'a> {
+        self.at_all.get_or_init(|| Box::new(World::new(self.rulebook, false)))
+    }
+
+    /// Whether the same is possible in both, so that what was found about a condition still holds.
+    pub fn is_like(&self, other: &World<'_>) -> bool {
+        self.vocabulary.names().eq(other.vocabulary.names())
+            && self.slots == other.slots
+            && self.offers == other.offers
+            && self.weekend == other.weekend
+    }
+
+    /// Spends some of the patience; false when there is none left.
+    pub fn spend(&self, steps: usize) -> bool {
+        let left = self.patience.get().saturating_sub(steps as u64);
+        self.patience.set(left);
+        left > 0
+    }
+
+    /// Whether everything was looked at.
+    pub fn had_patience(&self) -> bool {
+        self.patience.get() > 0
     }
 
     /// What a fact can be.

@@ -12,6 +12,7 @@ use crate::rulebook::change_set::{Applied, Edit, applied, apply};
 use crate::rulebook::compile::{self, Rulebook};
 use crate::rulebook::current::Base;
 use crate::rulebook::fault::Fault;
+use crate::rulebook::lint;
 use crate::rulebook::rows::RowSet;
 use crate::store::rulebooks;
 
@@ -134,6 +135,17 @@ pub(super) async fn checked(
     } else {
         Err(PublishError::CasesFailed(failed))
     }
+}
+
+/// Without an error of lint that the base had not; the base is none for a new rulebook.
+pub(super) async fn meant(base: Option<Arc<Rulebook>>, rulebook: &Arc<Rulebook>) -> Result<(), PublishError> {
+    let rulebook = Arc::clone(rulebook);
+    let found = tokio::task::spawn_blocking(move || lint::brought_in(base.as_deref(), &rulebook));
+    let found = found.await.map_err(|error| DbErr::Custom(error.to_string()))?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
 }
 
 /// Every case that is red.

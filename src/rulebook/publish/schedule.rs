@@ -4,6 +4,8 @@
 //! The transaction that moves the head also turns the change set from scheduled to published, so that of all instances
 //! one does it, once, also when its time came while none was running.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use serde_json::json;
@@ -62,7 +64,10 @@ impl Publisher {
         if rules::changes(base.rows(), &rows).is_empty() {
             return Err(SetError::NoEffect.into());
         }
-        super::plan::checked(rows.clone(), revision + 1, base.compiled().cloned()).await?;
+        let rulebook = super::plan::checked(rows.clone(), revision + 1, base.compiled().cloned()).await?;
+        if let Some(base) = base.compiled() {
+            super::plan::meant(Some(Arc::clone(base)), &rulebook).await?;
+        }
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);

@@ -1,0 +1,55 @@
+//! The errors that a change brings in, for which it is refused: of what the change leaves alone nothing is looked at again.
+//!
+//! Comes in: the rulebook as it stands, where there is one, and as it shall be. Goes out: errors that only the latter has.
+
+use std::sync::Arc;
+
+use super::world::World;
+use super::{Finding, Findings, Severity, adjustments, introduced, rules};
+use crate::rulebook::compile::Rulebook;
+use crate::rulebook::rows::{Adjustment, AssistantRule, PriorityRule, Row, RowSet, Stored};
+
+/// The errors that `after` has and `before` had not.
+#[must_use]
+pub fn brought_in(before: Option<&Rulebook>, after: &Rulebook) -> Vec<Finding> {
+    let found = errors(after, before);
+    match before {
+        // Without an error there is nothing to compare.
+        Some(before) if !found.is_empty() => introduced(&errors(before, None), found),
+        _ => found,
+    }
+}
+
+/// The errors of a rulebook; where only those that another has not are wanted, at least these.
+fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
+    let world = World::new(rulebook, true);
+    let same_world = other.filter(|other| World::new(other, true).is_like(&world));
+    let same_world = same_world.map(Rulebook::rows);
+    let mut found = Findings::default();
+    if !same_world.is_some_and(|other| same_rows::<PriorityRule>(other, rulebook.rows())) {
+        rules::priorities(&world, &mut found);
+    }
+    if !same_world.is_some_and(|other| same_rows::<AssistantRule>(other, rulebook.rows())) {
+        rules::assistants(&world, &mut found);
+    }
+    for (row, test) in rulebook.adjustments.with_tests() {
+        let stored = rulebook.rows().adjustments.get(&row.code);
+        let known = same_world.and_then(|other| other.adjustments.get(&row.code));
+        if !stored.zip(known).is_some_and(|(new, old)| same::<Adjustment>(old, new)) {
+            adjustments::can_hold(&world, row, test, &mut found);
+        }
+    }
+    let mut found = found.in_order();
+    found.retain(|found| found.severity == Severity::Error);
+    found
+}
+
+fn same_rows<R: Row>(one: &RowSet, other: &RowSet) -> bool {
+    let (one, other) = (R::table(one), R::table(other));
+    let mut both = one.iter().zip(other);
+    one.len() == other.len() && both.all(|((code, old), (other, new))| code == other && same(old, new))
+}
+
+fn same<R: Row>(old: &Arc<Stored<R>>, new: &Arc<Stored<R>>) -> bool {
+    Arc::ptr_eq(old, new) || old.row == new.row
+}
