@@ -47,6 +47,7 @@ mod scripts;
 mod secrets;
 mod seen;
 mod service;
+mod sheets;
 mod sms_messages;
 mod state;
 mod stats;

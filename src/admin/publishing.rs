@@ -34,13 +34,33 @@ pub async fn publish(
     author: Author,
 ) -> Result<Outcome<Published>, Problem> {
     let about = About::of(&edit);
+    let edits = vec![edit];
+    made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
+}
+
+/// The same for edits of several rows.
+///
+/// # Errors
+/// What the publisher refused, as a problem.
+pub async fn publish_all(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    change: ChangeSet,
+    author: Author,
+) -> Result<Outcome<Published>, Problem> {
+    made(state, rulebook_id, change, author, &About::default()).await
+}
+
+async fn made(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    change: ChangeSet,
+    author: Author,
+    about: &About,
+) -> Result<Outcome<Published>, Problem> {
     let publisher = Arc::clone(&state.publisher);
-    let change = ChangeSet {
-        edits: vec![edit],
-        comment,
-    };
     let task = tokio::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
-    held_or_finished(state, rulebook_id, task.await, &about).await
+    held_or_finished(state, rulebook_id, task.await, about).await
 }
 
 /// What came of a publish.

@@ -4,6 +4,7 @@ use poem_openapi::OpenApi;
 
 use super::list::{Filter, Kind, ListSpec};
 use super::rule_rows::{AdminRow, RowsApi};
+use super::sheets::SheetsApi;
 use super::state::AdminState;
 use crate::rulebook::rows::{
     Adjustment, Area, AssistantRule, Calendar, Case, Contact, FactMapping, PriorityRule, Script, Service, Tax,
@@ -50,6 +51,7 @@ macro_rules! resources {
     ($($row:ident $path:literal $one:literal $many:literal $sorts:expr, [$($filter:expr),*], $about:literal;)*) => {
         $(impl AdminRow for $row {
             const PATH: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path);
+            const SHEET: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path, ".csv");
             const LIST: ListSpec = ListSpec { sorts: $sorts, filters: &[$($filter),*] };
         })*
 
@@ -60,7 +62,7 @@ macro_rules! resources {
 
         /// The operations on all of them.
         pub fn apis(state: &AdminState) -> impl OpenApi + use<> {
-            ($(RowsApi::<$row>::new(state.clone()),)*)
+            (($(RowsApi::<$row>::new(state.clone()),)*), ($(SheetsApi::<$row>::new(state.clone()),)*))
         }
     };
 }

@@ -30,6 +30,8 @@ use crate::rulebook::rows::{Row, RowSet, Stored};
 pub trait AdminRow: Row + Type {
     /// The path of the list, with `:rulebook`.
     const PATH: &'static str;
+    /// The path of the same rows as a spreadsheet.
+    const SHEET: &'static str;
     /// What its list can be asked.
     const LIST: ListSpec;
 }

@@ -329,7 +329,7 @@ pub(super) fn refusal(error: &PublishError) -> String {
             }
             text
         }
-        other => other.to_string(),
+        other => telemetry::chain(other),
     }
 }
 

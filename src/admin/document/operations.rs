@@ -91,10 +91,11 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         path == list || path == format!("{list}/{{code}}")
     };
     let told = TOLD.iter().find(rows);
-    operation["tags"] = json!([tag]);
-    let rows = format!("{RULEBOOK}/{tag}");
-    let on_rows = path == rows || path == format!("{rows}/{{code}}");
-    if let Some(told) = told.filter(|_| on_rows) {
+    let sheet = TOLD.iter().find(|told| path == format!("{RULEBOOK}/{}.csv", told.path));
+    operation["tags"] = json!([sheet.map_or(tag, |told| told.path)]);
+    if let Some(told) = sheet {
+        name_sheet_operation(told, method, operation);
+    } else if let Some(told) = told {
         name_row_operation(told, method, path.ends_with("{code}"), operation);
     } else if operation["operationId"].is_null() {
         let (id, _) = OTHERS
@@ -311,6 +312,33 @@ fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Valu
     operation["description"] = about.into();
 }
 
+fn name_sheet_operation(told: &Told, method: &str, operation: &mut Value) {
+    let several = told.many.replace('_', " ");
+    let (verb, summary, about) = if method == "get" {
+        (
+            "export",
+            format!("Export the {several} as a spreadsheet"),
+            "CSV with a row each, all of them: `code`, the fields, and `version`. A text by language has a column per language, \
+             as `names.fr`; a list of words is one cell with ` | ` between them; what is deeper is JSON. A text that a \
+             spreadsheet could take for a formula has an apostrophe in front."
+                .to_owned(),
+        )
+    } else {
+        (
+            "import",
+            format!("Import {several} from a spreadsheet"),
+            "Takes what the export gives, edited: as CSV in UTF-8 with commas, semicolons or tabs. A column that is left out \
+             leaves its fields as they are; an empty cell empties its field. A row that changes must bring the `version` that \
+             stands; a new row has none. All of it is one revision, or nothing is changed and every fault is told with its \
+             row and column."
+                .to_owned(),
+        )
+    };
+    operation["operationId"] = format!("{verb}_{}_csv", told.many).into();
+    operation["summary"] = summary.into();
+    operation["description"] = about.into();
+}
+
 fn role(operation: &Value) -> String {
     let schemes = operation["security"].as_array().into_iter().flatten();
     let mut names = schemes.filter_map(Value::as_object).flat_map(Map::keys);
@@ -406,8 +434,8 @@ fn add_statuses(operation: &mut Value, role: &str) {
             "It does not exist, or not for this key.",
         ),
         (body, "408", "The body took too long to arrive."),
-        (body, "413", "The body is larger than 1 MiB."),
-        (body, "415", "The body is not JSON."),
+        (body, "413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
+        (body, "415", "The body is not JSON, or a sheet not CSV."),
         (
             true,
             "429",

@@ -1,0 +1,254 @@
+//! Rows of one kind as a spreadsheet: out as CSV, and back in as one change.
+//!
+//! In: a CSV body. Out: what it changes, published as one revision, added to a change set or only shown; or every fault
+//! with its row and column.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use poem::error::ReadBodyError;
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::param::Query;
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use poem_openapi::{ApiResponse, Object, OpenApi, impl_apirequest_for_payload};
+use uuid::Uuid;
+
+use super::answer::Json;
+use super::auth::{Editor, Key, Viewer};
+use super::change_sets::view::ChangeSetState;
+use super::fails::{Fails, Usual, VersionedWrite};
+use super::publishing::{About, Outcome, finished, publish_all, waiting};
+use super::rule_rows::{AdminRow, checked_comment};
+use super::seen::Seen;
+use super::state::{AdminState, InRulebook};
+use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::change_set::{ChangeSet, Edit};
+use crate::rulebook::diff::{self, RowDiff};
+use crate::rulebook::publish::PublishError;
+use crate::rulebook::publish::plan::failed_cases;
+use crate::rulebook::sheet::{self, SheetFault};
+
+/// The most that a sheet may hold.
+pub const LIMIT: usize = 8 * 1024 * 1024;
+/// So many faults are told at once.
+const MOST_FAULTS: usize = 100;
+
+/// The operations on the sheet of one kind of row.
+pub struct SheetsApi<R> {
+    state: AdminState,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> SheetsApi<R> {
+    /// The operations, working with `state`.
+    #[must_use]
+    pub const fn new(state: AdminState) -> Self {
+        Self {
+            state,
+            kind: PhantomData,
+        }
+    }
+}
+
+/// CSV in a body or in an answer.
+pub struct Csv<T>(pub T);
+
+impl<T: Send> Payload for Csv<T> {
+    const CONTENT_TYPE: &'static str = "text/csv; charset=utf-8";
+
+    fn check_content_type(content_type: &str) -> bool {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("text/csv") || essence.eq_ignore_ascii_case("application/csv")
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")))
+    }
+}
+
+impl IntoResponse for Csv<String> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+    }
+}
+
+impl ParsePayload for Csv<Vec<u8>> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(_request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let read = body.take()?.into_bytes_limit(LIMIT).await;
+        let bytes = read.map_err(|error| match error {
+            ReadBodyError::PayloadTooLarge => Problem::new(
+                Code::PayloadTooLarge,
+                format!("The sheet is larger than the {LIMIT} bytes taken here."),
+            ),
+            _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
+        })?;
+        Ok(Self(bytes.into()))
+    }
+}
+
+impl_apirequest_for_payload!(Csv<Vec<u8>>);
+
+/// A sheet.
+#[derive(ApiResponse)]
+pub enum SheetFound {
+    /// UTF-8 with a byte order mark, as Excel wants it; commas and CRLF.
+    #[oai(status = 200)]
+    Found(Csv<String>, #[oai(header = "Content-Disposition")] String),
+}
+
+/// What a sheet changed.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SheetImport {
+    /// The revision that stands with it; absent when it was only shown or added to a change set.
+    revision: Option<i64>,
+    /// The change set that it was added to.
+    change_set: Option<Uuid>,
+    /// Every row that is not the same with it, by code.
+    rows: Vec<RowDiff>,
+}
+
+/// After an import.
+#[derive(ApiResponse)]
+pub enum SheetDone {
+    /// What it changed, or would change.
+    #[oai(status = 200)]
+    Done(Json<SheetImport>),
+    /// It goes beyond the guard rails: a change set that waits for a second person.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
+}
+
+#[OpenApi(prefix_path = R::SHEET)]
+impl<R: AdminRow> SheetsApi<R> {
+    /// Export
+    #[oai(path = "/", method = "get")]
+    async fn export_sheet(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// An older revision; without it the head.
+        revision: Query<Option<i64>>,
+    ) -> Result<SheetFound, Fails<Usual>> {
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
+        // Thousands of rows take a while to write, which a handler's thread has not.
+        let task = tokio::task::spawn_blocking(move || sheet::write::<R>(seen.rows()));
+        let text = task.await.map_err(|error| Problem::internal(&error))?;
+        let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
+        let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
+        Ok(SheetFound::Found(Csv(text), name))
+    }
+
+    /// Import
+    #[oai(path = "/", method = "post")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn import_sheet(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// Only shows what it would change, and what would be wrong.
+        #[oai(default)]
+        dry_run: Query<bool>,
+        /// Deletes the rows that the sheet does not have.
+        #[oai(default)]
+        delete_missing: Query<bool>,
+        /// Adds the changes to this change set instead of publishing them.
+        change_set: Query<Option<Uuid>>,
+        /// Why, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: Csv<Vec<u8>>,
+    ) -> Result<SheetDone, Fails<VersionedWrite>> {
+        let comment = checked_comment(comment.0)?;
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
+        let task = tokio::task::spawn_blocking(move || sheet::read::<R>(&bytes, standing.rows(), delete_missing.0));
+        let edits = task.await.map_err(|error| Problem::internal(&error))?.map_err(told)?;
+        let planned = self.state.publisher.plan(rulebook_id, &edits).await;
+        let planned = finished(&self.state, rulebook_id, Ok(planned), &About::default()).await?;
+        let rows = diff::diff(&planned.base, &planned.rows);
+        let mut import = SheetImport {
+            revision: None,
+            change_set: change_set.0,
+            rows,
+        };
+        if dry_run.0 {
+            let would = match planned.rulebook {
+                Err(faults) => Err(PublishError::Faults(faults)),
+                Ok(rulebook) => match failed_cases(&rulebook).await {
+                    Ok(failed) if failed.is_empty() => Ok(()),
+                    Ok(failed) => Err(PublishError::CasesFailed(failed)),
+                    Err(error) => Err(error.into()),
+                },
+            };
+            finished(&self.state, rulebook_id, Ok(would), &About::default()).await?;
+        } else if let Some(id) = change_set.0 {
+            self.add(rulebook_id, id, edits, &key).await?;
+        } else {
+            let change = ChangeSet { edits, comment };
+            match publish_all(&self.state, rulebook_id, change, key.author()).await? {
+                Outcome::Done(published) => import.revision = Some(published.revision),
+                Outcome::Waits(set) => {
+                    let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                    return Ok(SheetDone::Waits(set, address, version));
+                }
+            }
+        }
+        Ok(SheetDone::Done(Json(import)))
+    }
+}
+
+impl<R: AdminRow> SheetsApi<R> {
+    /// Into a change set, as it stands.
+    async fn add(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        edits: Vec<Edit>,
+        caller: &super::auth::Caller,
+    ) -> Result<(), Problem> {
+        let (publisher, author) = (Arc::clone(&self.state.publisher), caller.author());
+        let task = tokio::spawn(async move {
+            let version = publisher.set(rulebook_id, id).await?.set.version;
+            publisher.add_changes(rulebook_id, id, version, edits, &author).await
+        });
+        finished(&self.state, rulebook_id, task.await, &About::default()).await?;
+        Ok(())
+    }
+}
+
+/// The faults of a sheet as a problem: of one kind, where all are of that kind.
+fn told(faults: Vec<SheetFault>) -> Problem {
+    let all = |problem: &str| faults.iter().all(|fault| fault.problem == problem);
+    let any = |problem: &str| faults.iter().any(|fault| fault.problem == problem);
+    let versions = faults
+        .iter()
+        .all(|fault| ["stale_version", "version_required"].contains(&fault.problem));
+    let code = match versions {
+        true if all("version_required") => Code::VersionRequired,
+        true if any("stale_version") => Code::StaleVersion,
+        _ => Code::InvalidBody,
+    };
+    let detail = match faults.as_slice() {
+        [one] => one.to_string(),
+        many if many.len() > MOST_FAULTS => format!(
+            "The sheet has {} faults; `errors` lists the first {MOST_FAULTS} with their rows and columns.",
+            many.len()
+        ),
+        many => format!(
+            "The sheet has {} faults; `errors` lists each with its row and column.",
+            many.len()
+        ),
+    };
+    let errors = faults.iter().take(MOST_FAULTS).map(|fault| {
+        let pointer = format!("/{}/{}", fault.row, fault.column);
+        FieldFault::new(pointer, fault.problem, fault.to_string())
+    });
+    Problem::new(code, detail).with_errors(errors.collect())
+}
