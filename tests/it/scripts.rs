@@ -38,6 +38,7 @@ both!(
     hostile_scripts_lose_no_message,
     the_vocabulary_holds_facts_functions_and_libraries,
     libraries_travel_in_files,
+    neighbours_go_on_while_a_hostile_rulebook_is_hammered,
 );
 
 async fn put(server: &TestApp, code: &str, hook: &str, source: &str) -> (StatusCode, Value) {
@@ -502,4 +503,73 @@ async fn libraries_travel_in_files(database: Database) {
     assert!(again.script("user").is_some());
     assert_eq!(ringbook::rulebook::files::write(again.rows()), files);
     server.stop().await;
+}
+
+/// The slowest of the best 99 % of so many reports of a call each, one after the other.
+async fn p99(server: &TestApp, secret: &str, round: &str) -> std::time::Duration {
+    let mut took = Vec::new();
+    for call in 0..100 {
+        let message = report(&format!("{round}-{call}"), CLOGGED).to_string();
+        let began = std::time::Instant::now();
+        let (status, _) = server
+            .post_signed_to("/webhooks/vapi/quiet", secret, message.as_bytes())
+            .await;
+        took.push(began.elapsed());
+        assert_eq!(status, StatusCode::OK);
+    }
+    took.sort_unstable();
+    took[98]
+}
+
+async fn neighbours_go_on_while_a_hostile_rulebook_is_hammered(database: Database) {
+    let server = TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .set("RATE_LIMIT_ENABLED", "false")
+        .start()
+        .await;
+    assert_eq!(
+        put(&server, "endless", "price", "loop { }").await.0,
+        StatusCode::CREATED
+    );
+    let new = json!({"code": "quiet", "rows": "sample"});
+    let (status, answer) = server.admin(Method::POST, "/admin/v1/rulebooks", Some(&new)).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let secret = "the secret of the quiet one";
+    let stored = json!({"purpose": "webhook", "value": secret});
+    let secrets = "/admin/v1/rulebooks/quiet/secrets";
+    assert_eq!(
+        server.admin(Method::POST, secrets, Some(&stored)).await.0,
+        StatusCode::CREATED
+    );
+
+    p99(&server, secret, "warm").await;
+    let alone = p99(&server, secret, "alone").await;
+    let quarantines = server.app.current.quarantines().clone();
+    let default = rulebooks::Entity::find().all(&server.app.db).await.unwrap();
+    let default = default.iter().find(|row| row.code == "default").unwrap().id;
+    let hammer = async {
+        for call in 0.. {
+            let (a, b) = (
+                report(&format!("a-{call}"), CLOGGED),
+                report(&format!("b-{call}"), CLOGGED),
+            );
+            let (a, b) = tokio::join!(server.post_signed(&a), server.post_signed(&b));
+            assert_eq!((a.0, b.0), (StatusCode::OK, StatusCode::OK));
+            // As if it were never sent into quarantine.
+            quarantines.remove(default, "endless");
+        }
+    };
+    let beside = tokio::select! {
+        beside = p99(&server, secret, "beside") => beside,
+        () = hammer => unreachable!(),
+    };
+    println!("a neighbour's p99: {alone:?} alone, {beside:?} beside a hostile rulebook, {database:?}");
+    let decisions = server.rows("decisions").await;
+    let (hostile, quiet): (Vec<_>, Vec<_>) = decisions.iter().partition(|row| {
+        let call = row["call_id"].as_str().unwrap();
+        call.starts_with("a-") || call.starts_with("b-")
+    });
+    assert_eq!(quiet.len(), 300);
+    assert!(quiet.iter().all(|row| !yes(&row["degraded"])), "a neighbour was harmed");
+    assert!(!hostile.is_empty() && hostile.iter().all(|row| yes(&row["degraded"])));
 }
