@@ -68,12 +68,13 @@ fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
+    change(&mut Arc::make_mut(row).row);
+}
+
 /// The sample with what files could lose: quotes, line breaks, endings, what is empty and what is not there.
 fn awkward() -> RowSet {
     let mut rows = sample::rows();
-    fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
-        change(&mut Arc::make_mut(row).row);
-    }
     for (number, contact) in rows.contacts.values_mut().enumerate() {
         let name = ["\"Zoé\" l'Œuf \\ 'x'", "\u{1f3a5}\tcaméra", " [x] # = \u{7f} '''", ""][number % 4];
         change(contact, |row| row.name = format!("a{name}"));

@@ -14,7 +14,7 @@ use crate::{
     rulebook::{
         change_set::{ChangeSet, Edit},
         diff, edits,
-        publish::{Author, Publisher},
+        publish::{Author, PublishError, Publisher, sets::Keep},
         rows::RowSet,
     },
     settings::Settings,
@@ -94,15 +94,29 @@ impl Change<'_> {
             return print(&live(rulebook, published.revision));
         }
         agreed(how, "Open a change set with this?")?;
-        let opened = self
-            .publisher
-            .open_set(self.rulebook_id, comment, edits, &author())
-            .await;
-        let id = opened.map_err(|error| anyhow!(refusal(&error)))?.set.id;
+        let id = self
+            .opened(comment, edits)
+            .await
+            .map_err(|error| anyhow!(refusal(&error)))?;
         let of = of_rulebook(rulebook);
         print(&format!(
             "change set {id} is open: look at it in the API, or publish it with\n  ringbook rules publish {id}{of}"
         ))
+    }
+}
+
+impl Change<'_> {
+    /// The id of a new change set.
+    async fn opened(&self, comment: &str, edits: Vec<Edit>) -> Result<Uuid, PublishError> {
+        let author = author();
+        let stored = self
+            .publisher
+            .open_set(self.rulebook_id, comment, edits, &author)
+            .await?;
+        // Nobody asks a command a second time, so there is no answer to keep.
+        let keep: Keep = Box::new(|_| Box::pin(async { Ok(true) }));
+        self.publisher.store_set(&stored, keep, &author).await?;
+        Ok(stored.set.id)
     }
 }
 
