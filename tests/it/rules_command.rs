@@ -70,10 +70,10 @@ fn error(output: &Output) -> String {
 
 /// The sample with what files could lose: quotes, line breaks, endings, what is empty and what is not there.
 fn awkward() -> RowSet {
-    let mut rows = sample::rows();
     fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
         change(&mut Arc::make_mut(row).row);
     }
+    let mut rows = sample::rows();
     for (number, contact) in rows.contacts.values_mut().enumerate() {
         let name = ["\"Zoé\" l'Œuf \\ 'x'", "\u{1f3a5}\tcaméra", " [x] # = \u{7f} '''", ""][number % 4];
         change(contact, |row| row.name = format!("a{name}"));
@@ -99,7 +99,7 @@ fn awkward() -> RowSet {
     let case = rows.cases.values_mut().next().unwrap();
     change(case, |row| {
         row.expect.insert("/nowhere".to_owned(), serde_json::Value::Null);
-        row.comment = "null\n'''\\".to_owned();
+        "null\n'''\\".clone_into(&mut row.comment);
     });
     rows
 }
