@@ -17,6 +17,7 @@ use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Row, RowSet, Stored};
 
 /// The rows of one state of a rulebook.
+#[expect(clippy::large_enum_variant, reason = "one for each request, and never kept")]
 pub enum Seen {
     /// They stand at the head.
     Head(Standing),

@@ -112,6 +112,7 @@ pub struct SheetImport {
 }
 
 /// After an import.
+#[expect(clippy::large_enum_variant, reason = "an answer is made once and moved to the wire")]
 #[derive(ApiResponse)]
 pub enum SheetDone {
     /// What it changed, or would change.
@@ -169,7 +170,10 @@ impl<R: AdminRow> SheetsApi<R> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
         let task = tokio::task::spawn_blocking(move || sheet::read::<R>(&bytes, standing.rows(), delete_missing.0));
-        let edits = task.await.map_err(|error| Problem::internal(&error))?.map_err(told)?;
+        let edits = task
+            .await
+            .map_err(|error| Problem::internal(&error))?
+            .map_err(|faults| told(&faults))?;
         let planned = self.state.publisher.plan(rulebook_id, &edits).await;
         let planned = finished(&self.state, rulebook_id, Ok(planned), &About::default()).await?;
         let rows = diff::diff(&planned.base, &planned.rows);
@@ -224,7 +228,7 @@ impl<R: AdminRow> SheetsApi<R> {
 }
 
 /// The faults of a sheet as a problem: of one kind, where all are of that kind.
-fn told(faults: Vec<SheetFault>) -> Problem {
+fn told(faults: &[SheetFault]) -> Problem {
     let all = |problem: &str| faults.iter().all(|fault| fault.problem == problem);
     let any = |problem: &str| faults.iter().any(|fault| fault.problem == problem);
     let versions = faults
@@ -235,7 +239,7 @@ fn told(faults: Vec<SheetFault>) -> Problem {
         true if any("stale_version") => Code::StaleVersion,
         _ => Code::InvalidBody,
     };
-    let detail = match faults.as_slice() {
+    let detail = match faults {
         [one] => one.to_string(),
         many if many.len() > MOST_FAULTS => format!(
             "The sheet has {} faults; `errors` lists the first {MOST_FAULTS} with their rows and columns.",

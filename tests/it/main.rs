@@ -6,6 +6,10 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
+#![allow(
+    clippy::too_many_lines,
+    reason = "a test tells its story from the first step to the last"
+)]
 
 #[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
 mod support;

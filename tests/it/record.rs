@@ -285,7 +285,7 @@ async fn in_both_orders(database: Database, [one, two]: [Value; 2], stands: &Val
 async fn the_record_follows_the_latest_report_in_either_order(database: Database) {
     let stories = two_stories(1);
     let stands = stories[1].clone();
-    in_both_orders(database, stories, &stands).await;
+    Box::pin(in_both_orders(database, stories, &stands)).await;
 }
 
 async fn reports_of_one_instant_follow_the_greater_hash(database: Database) {
@@ -293,7 +293,7 @@ async fn reports_of_one_instant_follow_the_greater_hash(database: Database) {
     let hash = |message: &Value| Sha256::digest(serde_json::to_vec(message).unwrap());
     let stands = usize::from(hash(&stories[0]) <= hash(&stories[1]));
     let stands = stories[stands].clone();
-    in_both_orders(database, stories, &stands).await;
+    Box::pin(in_both_orders(database, stories, &stands)).await;
 }
 
 /// Every order of a few things.

@@ -68,12 +68,11 @@ fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
-    change(&mut Arc::make_mut(row).row);
-}
-
 /// The sample with what files could lose: quotes, line breaks, endings, what is empty and what is not there.
 fn awkward() -> RowSet {
+    fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
+        change(&mut Arc::make_mut(row).row);
+    }
     let mut rows = sample::rows();
     for (number, contact) in rows.contacts.values_mut().enumerate() {
         let name = ["\"Zoé\" l'Œuf \\ 'x'", "\u{1f3a5}\tcaméra", " [x] # = \u{7f} '''", ""][number % 4];
@@ -100,7 +99,7 @@ fn awkward() -> RowSet {
     let case = rows.cases.values_mut().next().unwrap();
     change(case, |row| {
         row.expect.insert("/nowhere".to_owned(), serde_json::Value::Null);
-        row.comment = "null\n'''\\".to_owned();
+        "null\n'''\\".clone_into(&mut row.comment);
     });
     rows
 }

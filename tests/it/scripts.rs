@@ -563,7 +563,7 @@ async fn neighbours_go_on_while_a_hostile_rulebook_is_hammered(database: Databas
         beside = p99(&server, secret, "beside") => beside,
         () = hammer => unreachable!(),
     };
-    println!("a neighbour's p99: {alone:?} alone, {beside:?} beside a hostile rulebook, {database:?}");
+    eprintln!("a neighbour's p99: {alone:?} alone, {beside:?} beside a hostile rulebook, {database:?}");
     let decisions = server.rows("decisions").await;
     let (hostile, quiet): (Vec<_>, Vec<_>) = decisions.iter().partition(|row| {
         let call = row["call_id"].as_str().unwrap();

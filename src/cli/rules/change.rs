@@ -103,9 +103,7 @@ impl Change<'_> {
             "change set {id} is open: look at it in the API, or publish it with\n  ringbook rules publish {id}{of}"
         ))
     }
-}
 
-impl Change<'_> {
     /// The id of a new change set.
     async fn opened(&self, comment: &str, edits: Vec<Edit>) -> Result<Uuid, PublishError> {
         let author = author();

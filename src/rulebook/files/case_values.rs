@@ -12,7 +12,7 @@ const FIELDS: [&str; 2] = ["facts", "expect"];
 
 /// The row with every value of a case in a form that TOML has.
 pub(super) fn for_toml<R: Row>(row: &R) -> R {
-    fn change(value: &mut Value) -> Result<(), String> {
+    let change = |value: &mut Value| {
         *value = match value.take() {
             Value::Null => Value::from("null"),
             Value::Number(number) if number.is_u64() && !number.is_i64() => format!("\\{number}").into(),
@@ -22,7 +22,7 @@ pub(super) fn for_toml<R: Row>(row: &R) -> R {
             other => other,
         };
         Ok(())
-    }
+    };
     changed(row, change).unwrap_or_else(|_| row.clone())
 }
 

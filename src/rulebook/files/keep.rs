@@ -107,7 +107,7 @@ fn extent(value: &Spanned<DeValue<'_>>) -> Range<usize> {
     let mut add = |one: Range<usize>| all = all.start.min(one.start)..all.end.max(one.end);
     match value.get_ref() {
         DeValue::Table(entries) => {
-            for (key, value) in entries.iter() {
+            for (key, value) in entries {
                 add(key.span());
                 add(extent(value));
             }

@@ -43,7 +43,7 @@ pub(super) fn row_text(code: &str, fields: &toml::Table) -> String {
 /// A row's fields as they stand in its table: without its code, and without a script's text, which has its own file.
 pub(super) fn fields<R: Row>(row: &R) -> toml::Table {
     // Rows are structs of texts, numbers and lists, which are always a table: TOML's only gaps are filled before.
-    let mut fields = toml::Table::try_from(&case_values::for_toml(row)).unwrap_or_default();
+    let mut fields = toml::Table::try_from(case_values::for_toml(row)).unwrap_or_default();
     fields.retain(|name, _| name != "code" && !(R::RESOURCE == Resource::Scripts && name == "source"));
     fields
 }
@@ -51,10 +51,11 @@ pub(super) fn fields<R: Row>(row: &R) -> toml::Table {
 /// A field's line; several where texts have several lines.
 pub(super) fn field_text(name: &str, value: &toml::Value) -> String {
     match value {
-        toml::Value::Table(entries) if entries.values().any(is_tall) => entries
-            .iter()
-            .map(|(entry, value)| format!("{}.{} = {}\n", key(name), key(entry), top(value)))
-            .collect(),
+        toml::Value::Table(entries) if entries.values().any(is_tall) => {
+            let lines = entries.iter();
+            let lines = lines.map(|(entry, value)| format!("{}.{} = {}\n", key(name), key(entry), top(value)));
+            lines.collect::<Vec<_>>().concat()
+        }
         value => format!("{} = {}\n", key(name), top(value)),
     }
 }

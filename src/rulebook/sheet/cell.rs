@@ -19,7 +19,6 @@ pub(super) fn of(value: &Value, shape: Shape, required: bool) -> String {
         (Shape::Text | Shape::TextMap, Value::String(text)) => of_text(text, required),
         // Digits with a sign, as the type holds them: a spreadsheet may count with them.
         (Shape::Number, Value::String(text)) => text.clone(),
-        (Shape::Integer | Shape::Boolean, value) => value.to_string(),
         (Shape::Texts | Shape::TextsMap, Value::Array(items)) => of_texts(items, shape == Shape::Texts),
         (_, value) => value.to_string(),
     }

@@ -116,7 +116,7 @@ fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let row = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let row = before.split(|byte| *byte == b'\n').count() as u64;
         let text = "the file is not UTF-8: in Excel, save as “CSV UTF-8 (Comma delimited)”";
         SheetFault::new(row, "", "not_utf8", text)
     })?;
