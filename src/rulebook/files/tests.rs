@@ -79,7 +79,7 @@ fn every_fault_names_its_file_line_and_column() {
         "taxes.toml:13:1: the row's code is the name of its table",
         "taxes.toml:15:1: missing field `names`",
         "scripts.toml:2:2: the script `gone` has no file scripts/gone.rhai",
-        "scripts.toml:7:8: unknown variant `prise`, expected one of `price`, `priority`, `tool`; did you mean `price`?",
+        "scripts.toml:7:8: unknown variant `prise`, expected one of `price`, `priority`, `tool`, `library`; did you mean `price`?",
         "contacts.toml:1:3: ",
         "scripts/lost.rhai: no row in scripts.toml has the code `lost`; did you mean `last`?",
         "tax.toml: this file belongs to no resource; did you mean `taxes.toml`?",
