@@ -52,6 +52,7 @@ pub fn about(name: &str) -> &'static str {
         "weekend" => "Whether it is a weekend by the rulebook's calendar.",
         "holiday" => "Whether it is a holiday by the rulebook's calendar.",
         "after_hours" => "Whether the business is closed by the rulebook's calendar.",
+        "open" => "Whether the business is open by the rulebook's calendar.",
         "price_from" => "The lowest price before tax; known only once the price is.",
         "price_to" => "The highest price before tax; known only once the price is.",
         "caller" => "The number that calls.",
