@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Gone, Json, Page};
+use super::audited;
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
 use super::fails::{Fails, OnceWrite, Usual};
@@ -21,8 +22,7 @@ use super::keys::NewKey;
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
 use crate::problem::{FieldFault, Problem};
-use crate::rulebook::publish::Author;
-use crate::store::{self, api_keys, audit_log};
+use crate::store::{api_keys, audit_log};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -159,26 +159,26 @@ impl ApiKeysApi {
         };
         let after = json!({"name": row.name, "role": row.role, "prefix": row.prefix, "expires_at": row.expires_at});
         let entry = self.entry(&key, &row, "create", None, Some(after));
-        let audit = self.0.audit.clone();
-        let (db, stored) = (self.0.db.clone(), row.clone());
         let made = Made::Created(Json(MadeApiKey {
             key: new.text,
-            api_key: view(&seen, row),
+            api_key: view(&seen, row.clone()),
         }));
         let answer = Answered::new(made).await?;
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            if !claim.take(&tx).await? {
-                return tx.rollback().await.map(|()| None);
-            }
-            api_keys::insert(&tx, stored).await?;
-            claim.settle(&tx, &answer).await?;
-            audit_log::append(&tx, &audit, entry).await?;
-            tx.commit().await.map(|()| Some(answer))
+        let kept = answer.clone();
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                let first = claim.take(tx).await?;
+                if first {
+                    api_keys::insert(tx, row).await?;
+                    claim.settle(tx, &kept).await?;
+                }
+                Ok(first)
+            })
         });
-        match task.await.map_err(|error| Problem::internal(&error))?? {
-            Some(answer) => Ok(answer),
-            None => Ok(once.again(&self.0, &key).await?),
+        if done.await? {
+            Ok(answer)
+        } else {
+            Ok(once.again(&self.0, &key).await?)
         }
     }
 
@@ -205,15 +205,10 @@ impl ApiKeysApi {
             Some(json!({"name": row.name, "role": row.role})),
             None,
         );
-        let (db, audit) = (self.0.db.clone(), self.0.audit.clone());
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            if api_keys::revoke(&tx, row.id, now).await? {
-                audit_log::append(&tx, &audit, entry).await?;
-            }
-            tx.commit().await
+        let revoke = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { api_keys::revoke(tx, row.id, now).await })
         });
-        task.await.map_err(|error| Problem::internal(&error))??;
+        revoke.await?;
         Ok(Gone::Gone)
     }
 }
@@ -227,27 +222,15 @@ impl ApiKeysApi {
         before: Option<Value>,
         after: Option<Value>,
     ) -> audit_log::NewEntry {
-        let Author {
-            name,
-            key_id,
-            address,
-            request_id,
-        } = caller.author();
-        audit_log::NewEntry {
-            id: self.0.clock.new_id(),
-            at: self.0.clock.now(),
-            actor: name,
-            actor_key_id: key_id,
-            address,
-            request_id,
-            rulebook_id: key.rulebook_id,
-            action: action.to_owned(),
-            resource: "api-keys".to_owned(),
-            code: key.id.to_string(),
-            revision: None,
+        let code = key.id.to_string();
+        audited::entry(
+            &self.0,
+            caller,
+            key.rulebook_id,
+            (action, "api-keys", &code),
             before,
             after,
-        }
+        )
     }
 }
 

@@ -14,7 +14,7 @@ use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::store::audit_verify::{NotedHead, Tampering, Verdict, verify};
 use crate::store::{audit_log, page};
 
@@ -234,11 +234,7 @@ impl AuditLogApi {
             .as_deref()
             .map(str::parse::<NotedHead>)
             .transpose()
-            .map_err(|error| {
-                let detail = format!("{error}.");
-                let fault = FieldFault::new("head", "invalid_value", detail.clone());
-                Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
-            })?;
+            .map_err(|error| Problem::invalid_parameter("head", format!("{error}.")))?;
         let verdict = verify(&self.0.read, &self.0.audit, noted.as_ref(), |_, _| ()).await?;
         Ok(Found::new(match verdict {
             Verdict::Intact { head } => AuditVerification {

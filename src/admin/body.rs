@@ -14,6 +14,7 @@ use serde_path_to_error::Segment;
 
 use crate::problem::{Code, FieldFault, Problem};
 pub use crate::rulebook::change_set::merge;
+use crate::rulebook::fault::escaped;
 use crate::rulebook::rows::Row;
 
 /// The most that a body may hold.
@@ -116,12 +117,6 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
         };
         fault(&pointer, code, format!("{}.", shortened(&text)))
     })
-}
-
-/// A key as a part of a JSON pointer.
-#[must_use]
-pub fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// A text of serde's may repeat what was sent; a little of it helps, all of it does not.

@@ -9,7 +9,7 @@ use super::auth::{Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::rule_rows::missing;
 use super::state::{AdminState, InRulebook};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::calendar::{Calendar, Day};
 use crate::rulebook::rows;
 
@@ -86,7 +86,7 @@ impl CalendarDaysApi {
             None => from.checked_add_days(Days::new(USUAL_DAYS)).unwrap_or(from),
         };
         if !(0..MOST_DAYS).contains(&(until - from).num_days()) {
-            return Err(wrong(
+            return Err(Problem::invalid_parameter(
                 "until",
                 format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1),
             )
@@ -120,10 +120,5 @@ impl From<Day> for CalendarDay {
 fn day(name: &str, text: &str) -> Result<NaiveDate, Problem> {
     let read = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let read = read.filter(|_| text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit()));
-    read.ok_or_else(|| wrong(name, format!("`{name}` must be a date, as `2026-12-24`.")))
-}
-
-fn wrong(name: &str, detail: String) -> Problem {
-    let fault = FieldFault::new(name, "invalid_value", detail.clone());
-    Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
+    read.ok_or_else(|| Problem::invalid_parameter(name, format!("`{name}` must be a date, as `2026-12-24`.")))
 }

@@ -18,9 +18,13 @@ use super::body::Body;
 use super::change_sets;
 use super::explanation::Explanation;
 use super::fails::{Evaluating, Fails};
+use super::seen::both_states;
 use super::state::{AdminState, InRulebook, unloadable};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{FieldFault, Problem};
+use crate::rulebook::Rulebook;
 use crate::rulebook::current::LoadError;
+use crate::rulebook::facts::Extracted;
+use crate::rulebook::fault::escaped;
 
 /// The operation.
 pub struct EvaluateApi(pub AdminState);
@@ -85,25 +89,11 @@ impl EvaluateApi {
                     error => unloadable(error),
                 })?
             }
-            (Some(_), Some(_)) => {
-                let detail = "Give either `revision` or `change_set`.";
-                let fault = FieldFault::new("change_set", "contradiction", detail);
-                return Err(Problem::new(Code::InvalidParameter, detail)
-                    .with_errors(vec![fault])
-                    .into());
-            }
+            (Some(_), Some(_)) => return Err(both_states().into()),
         };
         let question = body.0;
         let (extracted, message_at) = match (question.facts, question.message) {
-            (Some(facts), None) => {
-                let extracted = book.extract_named(&facts, question.said).map_err(|faults| {
-                    let fault = |(name, text): (String, String)| {
-                        FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
-                    };
-                    Problem::invalid_body(faults.into_iter().map(fault).collect())
-                })?;
-                (extracted, None)
-            }
+            (Some(facts), None) => (named_facts(&book, &facts, question.said)?, None),
             (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
                 Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
@@ -140,4 +130,21 @@ impl EvaluateApi {
             explanation: explanation.transpose()?,
         }))
     }
+}
+
+/// Facts given by name.
+///
+/// # Errors
+/// 400 with each that is unknown or of another type.
+pub(super) fn named_facts(
+    book: &Rulebook,
+    facts: &BTreeMap<String, Value>,
+    said: String,
+) -> Result<Extracted, Problem> {
+    book.extract_named(facts, said).map_err(|faults| {
+        let fault = |(name, text): (String, String)| {
+            FieldFault::new(format!("/facts/{}", escaped(&name)), "invalid_fact", text)
+        };
+        Problem::invalid_body(faults.into_iter().map(fault).collect())
+    })
 }

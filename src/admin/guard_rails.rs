@@ -9,16 +9,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{FoundRow, Json, etag};
+use super::audited;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
 use super::fails::{Fails, SettingsWrite, Usual};
-use super::secrets::audited;
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
 use crate::problem::{FieldFault, Problem};
 use crate::rulebook::guard;
 use crate::rulebook::money::{Money, Rate};
-use crate::store::{self, audit_log, guard_rails, rulebooks};
+use crate::store::{guard_rails, rulebooks};
 
 /// The operations.
 pub struct GuardRailsApi(pub AdminState);
@@ -47,8 +47,8 @@ impl GuardRailsApi {
         key: Key<Viewer>,
         rulebook: InRulebook,
     ) -> Result<FoundRow<GuardRails>, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let row = guard_rails::read(self.0.latest(), loaded.rulebook_id).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = guard_rails::read(self.0.latest(), rulebook_id).await?;
         Ok(match row {
             Some(row) => answer(row.guards()?, row.version),
             None => answer(guard::GuardRails::default(), 0),
@@ -70,9 +70,9 @@ impl GuardRailsApi {
         if_match: Header<Option<String>>,
         body: Body<GuardRails>,
     ) -> Result<FoundRow<GuardRails>, Fails<SettingsWrite>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let guards = checked(&body.0)?;
-        let standing = guard_rails::read(self.0.latest(), loaded.rulebook_id).await?;
+        let standing = guard_rails::read(self.0.latest(), rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
@@ -83,30 +83,26 @@ impl GuardRailsApi {
         expected(&said, current, &what)?;
         let version = current.unwrap_or_default() + 1;
         let before = standing.map(|row| row.guards()).transpose()?;
-        let entry = audited(
+        let entry = audited::entry(
             &self.0,
             &key,
-            loaded.rulebook_id,
+            Some(rulebook_id),
             ("update", "guard-rails", &rulebook.0),
             before.as_ref().map(told),
             Some(told(&guards)),
         );
-        let row = guard_rails::Model::of(loaded.rulebook_id, &guards, version, self.0.clock.now());
-        let (db, audit) = (self.0.db.clone(), self.0.audit.clone());
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            // Who publishes at this moment does so by the old ones or starts anew.
-            rulebooks::locked_head(&tx, row.rulebook_id).await?;
-            let done = guard_rails::write(&tx, row).await?;
-            if done {
-                audit_log::append(&tx, &audit, entry).await?;
-            }
-            tx.commit().await.map(|()| done)
+        let row = guard_rails::Model::of(rulebook_id, &guards, version, self.0.clock.now());
+        let write = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                // Who publishes at this moment does so by the old ones or starts anew.
+                rulebooks::locked_head(tx, row.rulebook_id).await?;
+                guard_rails::write(tx, row).await
+            })
         });
-        if task.await.map_err(|error| Problem::internal(&error))?? {
+        if write.await? {
             return Ok(answer(guards, version));
         }
-        let now = guard_rails::read(self.0.latest(), loaded.rulebook_id).await?;
+        let now = guard_rails::read(self.0.latest(), rulebook_id).await?;
         Err(stale(&what, version - 1, now.map(|row| row.version)).into())
     }
 }

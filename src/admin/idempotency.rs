@@ -29,7 +29,7 @@ use super::body;
 use super::state::AdminState;
 use crate::clock::Clock;
 use crate::keys::SecretKey;
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::rulebook::publish::sets::Keep;
 use crate::store::{self, idempotency_keys};
 
@@ -295,8 +295,7 @@ impl<'a> ApiExtractor<'a> for Once {
         let key = key.ok_or_else(|| {
             let detail =
                 format!("`{HEADER}` must be one text of 1 to {LONGEST} printable ASCII characters, as a UUID.");
-            let fault = FieldFault::new(HEADER, "invalid_value", detail.clone());
-            Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
+            Problem::invalid_parameter(HEADER, detail)
         })?;
         let mut hash = Sha256::new();
         let address = request

@@ -12,6 +12,7 @@ mod across;
 pub mod answer;
 mod api_keys;
 mod audit_log;
+mod audited;
 pub mod auth;
 mod backtests;
 pub mod body;

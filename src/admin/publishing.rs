@@ -18,6 +18,7 @@ use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Fault;
 use crate::rulebook::cases::{CaseResult, Mismatch};
 use crate::rulebook::change_set::{ChangeSet, Conflict, Edit, Expected};
+use crate::rulebook::fault::escaped;
 use crate::rulebook::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
 use crate::rulebook::publish::{Author, PublishError, Published};
 use crate::rulebook::rows::Resource;
@@ -291,11 +292,7 @@ fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
     let told = |mismatch: &Mismatch| {
         let place = &mismatch.place;
         FieldFault::new(
-            format!(
-                "cases/{}/expect/{}",
-                case.code,
-                place.replace('~', "~0").replace('/', "~1")
-            ),
+            format!("cases/{}/expect/{}", case.code, escaped(place)),
             "case_failed",
             format!(
                 "The case `{}` expects {} at `{place}` and got {}.",

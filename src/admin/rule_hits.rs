@@ -11,16 +11,14 @@ use super::auth::{Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::lint::hits::{COUNTED, Usage};
 use crate::rulebook::rows::{Resource, Row, RowSet, with_row};
-use crate::store::rule_hits::{self, Counted};
+use crate::store::rule_hits::{self, Counted, KEPT_DAYS};
 use crate::store::{decisions, revisions};
 
 /// Days looked back when the client does not say.
 const DEFAULT_DAYS: u32 = 90;
-/// Days that are kept.
-const MOST_DAYS: u32 = 400;
 /// Calls named of those that matched nothing.
 const MOST_CALLS: u64 = 100;
 
@@ -149,10 +147,10 @@ impl RuleHitsApi {
         days: Query<u32>,
     ) -> Result<Found<Unmatched>, Fails<Usual>> {
         let days = checked_days(days.0)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
         let since = first_day(now, days);
-        let counted = rule_hits::since(&self.0.read, loaded.rulebook_id, &since).await?;
+        let counted = rule_hits::since(&self.0.read, rulebook_id, &since).await?;
         let none = |resource| counted.of(resource, "").map_or(0, |hits| hits.hits);
         let earliest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
         let calls = decisions::Entity::find()
@@ -163,7 +161,7 @@ impl RuleHitsApi {
                 decisions::Column::Purpose,
                 decisions::Column::CreatedAt,
             ])
-            .filter(decisions::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(decisions::Column::RulebookId.eq(rulebook_id))
             .filter(decisions::Column::Service.is_null())
             .filter(decisions::Column::CreatedAt.gte(earliest))
             .order_by_desc(decisions::Column::Id)
@@ -273,9 +271,8 @@ pub(super) fn checked_days(days: u32) -> Result<u32, Problem> {
 
 fn days_of(days: Option<i64>) -> Result<u32, Problem> {
     let days = days.map_or(Some(DEFAULT_DAYS), |days| u32::try_from(days).ok());
-    days.filter(|days| (1..=MOST_DAYS).contains(days)).ok_or_else(|| {
-        let detail = format!("`days` must be a whole number from 1 to {MOST_DAYS}.");
-        let fault = FieldFault::new("days", "invalid_value", detail.clone());
-        Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
+    days.filter(|days| (1..=KEPT_DAYS).contains(days)).ok_or_else(|| {
+        let detail = format!("`days` must be a whole number from 1 to {KEPT_DAYS}.");
+        Problem::invalid_parameter("days", detail)
     })
 }

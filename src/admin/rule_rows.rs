@@ -357,13 +357,7 @@ pub fn check_code(code: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";
-    Err(
-        Problem::new(Code::InvalidParameter, detail).with_errors(vec![FieldFault::new(
-            "code",
-            "invalid_value",
-            detail,
-        )]),
-    )
+    Err(Problem::invalid_parameter("code", detail))
 }
 
 /// What was done, for the list of revisions.
@@ -375,12 +369,8 @@ pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
     if comment.chars().count() <= 500 && !comment.contains('\0') {
         return Ok(comment);
     }
-    let detail = "`comment` has at most 500 characters.";
-    Err(
-        Problem::new(Code::InvalidParameter, detail).with_errors(vec![FieldFault::new(
-            "comment",
-            "invalid_value",
-            detail,
-        )]),
-    )
+    Err(Problem::invalid_parameter(
+        "comment",
+        "`comment` has at most 500 characters.",
+    ))
 }

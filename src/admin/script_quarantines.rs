@@ -6,13 +6,13 @@ use poem_openapi::{Object, OpenApi};
 use serde_json::json;
 
 use super::answer::{Found, Gone};
+use super::audited;
 use super::auth::{Editor, Key, Viewer};
 use super::fails::{Fails, Usual};
-use super::secrets::audited;
 use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::Problem;
 use crate::rulebook::quarantine;
-use crate::store::{self, audit_log, script_quarantines};
+use crate::store::script_quarantines;
 
 /// The operations.
 pub struct ScriptQuarantinesApi(pub AdminState);
@@ -86,8 +86,8 @@ impl ScriptQuarantinesApi {
         /// The script's code.
         script: Path<String>,
     ) -> Result<Gone, Fails<Usual>> {
-        let loaded = self.0.open(&key, &rulebook.0).await?;
-        let (rulebook_id, code) = (loaded.rulebook_id, script.0);
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let code = script.0;
         let missing = || Problem::not_found(format!("script `{}` in quarantine", shortened(&code)));
         // No code holds a NUL, which PostgreSQL refuses.
         if code.contains('\0') {
@@ -96,18 +96,12 @@ impl ScriptQuarantinesApi {
         let before = Some(json!({"quarantined": true}));
         let after = Some(json!({"quarantined": false}));
         let what = ("release", "script-quarantines", code.as_str());
-        let entry = audited(&self.0, &key, rulebook_id, what, before, after);
-        let (db, now, released) = (self.0.db.clone(), self.0.clock.now(), code.clone());
-        let audit = self.0.audit.clone();
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            let found = quarantine::release(&tx, rulebook_id, &released, now).await?;
-            if found {
-                audit_log::append(&tx, &audit, entry).await?;
-            }
-            tx.commit().await.map(|()| found)
+        let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, before, after);
+        let (now, released) = (self.0.clock.now(), code.clone());
+        let release = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { quarantine::release(tx, rulebook_id, &released, now).await })
         });
-        if !task.await.map_err(|error| Problem::internal(&error))?? {
+        if !release.await? {
             return Err(missing().into());
         }
         self.0.current.quarantines().remove(rulebook_id, &code);

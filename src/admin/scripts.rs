@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::answer::{Found, Page};
 use super::auth::{Editor, Key, Viewer};
 use super::body::Body;
+use super::evaluate::named_facts;
 use super::fails::{Fails, Usual};
 use super::list::{ListQuery, ListSpec};
 use super::rule_rows::check_code;
@@ -181,10 +182,10 @@ impl ScriptsApi {
         query: ListQuery,
     ) -> Result<Found<Page<ScriptVersion>>, Fails<Usual>> {
         let listing = query.read(&VERSIONS)?;
-        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         check_code(&code.0)?;
         let select = scripts::Entity::find()
-            .filter(scripts::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(scripts::Column::RulebookId.eq(rulebook_id))
             .filter(scripts::Column::Code.eq(&code.0));
         let sorting = page::Sorting {
             by: scripts::Column::SinceRevision,
@@ -200,7 +201,7 @@ impl ScriptsApi {
         }
         let numbers = rows.iter().map(|row| row.since_revision);
         let published = revisions::Entity::find()
-            .filter(revisions::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(revisions::Column::RulebookId.eq(rulebook_id))
             .filter(revisions::Column::Number.is_in(numbers))
             .all(self.0.latest())
             .await?;
@@ -248,12 +249,7 @@ impl ScriptsApi {
         let book = loaded.rulebook;
         check_code(&code.0)?;
         let test = body.0;
-        let extracted = book.extract_named(&test.facts, test.said.clone()).map_err(|faults| {
-            let fault = |(name, text): (String, String)| {
-                FieldFault::new(format!("/facts/{}", super::body::escaped(&name)), "invalid_fact", text)
-            };
-            Problem::invalid_body(faults.into_iter().map(fault).collect())
-        })?;
+        let extracted = named_facts(&book, &test.facts, test.said.clone())?;
         let script = wanted(&book, &code.0, &test)?;
         let at = test.at.unwrap_or_else(|| self.0.clock.now());
         let begin = begin(test)?;

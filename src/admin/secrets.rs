@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::answer::{Found, Gone, Json, Page};
+use super::audited;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
 use super::fails::{Fails, OnceWrite, Usual};
@@ -20,8 +21,7 @@ use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
 use crate::problem::{FieldFault, Problem};
-use crate::rulebook::publish::Author;
-use crate::store::{self, audit_log, page, secrets};
+use crate::store::{audit_log, page, secrets};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -180,22 +180,22 @@ impl SecretsApi {
             retired_at: None,
         };
         let entry = self.entry(&key, &row, "create");
-        let audit = self.0.audit.clone();
-        let (db, stored) = (self.0.db.clone(), row.clone());
-        let answer = Answered::new(Stored::Created(Json(view(row)))).await?;
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            if !claim.take(&tx).await? {
-                return tx.rollback().await.map(|()| None);
-            }
-            secrets::add(&tx, stored).await?;
-            claim.settle(&tx, &answer).await?;
-            audit_log::append(&tx, &audit, entry).await?;
-            tx.commit().await.map(|()| Some(answer))
+        let answer = Answered::new(Stored::Created(Json(view(row.clone())))).await?;
+        let kept = answer.clone();
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                let first = claim.take(tx).await?;
+                if first {
+                    secrets::add(tx, row).await?;
+                    claim.settle(tx, &kept).await?;
+                }
+                Ok(first)
+            })
         });
-        match task.await.map_err(|error| Problem::internal(&error))?? {
-            Some(answer) => Ok(answer),
-            None => Ok(once.again(&self.0, &key).await?),
+        if done.await? {
+            Ok(answer)
+        } else {
+            Ok(once.again(&self.0, &key).await?)
         }
     }
 
@@ -216,16 +216,11 @@ impl SecretsApi {
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;
         let entry = self.entry(&key, &row, "retire");
-        let audit = self.0.audit.clone();
-        let (db, now) = (self.0.db.clone(), self.0.clock.now());
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            if secrets::retire(&tx, row.rulebook_id, row.id, now).await? {
-                audit_log::append(&tx, &audit, entry).await?;
-            }
-            tx.commit().await
+        let now = self.0.clock.now();
+        let retire = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { secrets::retire(tx, row.rulebook_id, row.id, now).await })
         });
-        task.await.map_err(|error| Problem::internal(&error))??;
+        retire.await?;
         Ok(Gone::Gone)
     }
 }
@@ -239,46 +234,14 @@ impl SecretsApi {
         } else {
             (Some(told), None)
         };
-        audited(
+        audited::entry(
             &self.0,
             caller,
-            secret.rulebook_id,
+            Some(secret.rulebook_id),
             (action, "secrets", &secret.id.to_string()),
             before,
             after,
         )
-    }
-}
-
-/// An entry about something of a rulebook that is not in its revisions: `what` is the action, the resource, the code.
-pub(super) fn audited(
-    state: &AdminState,
-    caller: &Caller,
-    rulebook_id: Uuid,
-    what: (&str, &str, &str),
-    before: Option<Value>,
-    after: Option<Value>,
-) -> audit_log::NewEntry {
-    let Author {
-        name,
-        key_id,
-        address,
-        request_id,
-    } = caller.author();
-    audit_log::NewEntry {
-        id: state.clock.new_id(),
-        at: state.clock.now(),
-        actor: name,
-        actor_key_id: key_id,
-        address,
-        request_id,
-        rulebook_id: Some(rulebook_id),
-        action: what.0.to_owned(),
-        resource: what.1.to_owned(),
-        code: what.2.to_owned(),
-        revision: None,
-        before,
-        after,
     }
 }
 

@@ -42,11 +42,7 @@ impl Seen {
     ) -> Result<Self, Problem> {
         let standing = state.standing(caller, rulebook).await?;
         match (revision, change_set) {
-            (Some(_), Some(_)) => {
-                let detail = "Give `revision` or `change_set`: a change set stands on the head.";
-                let fault = FieldFault::new("change_set", "contradiction", detail);
-                Err(Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault]))
-            }
+            (Some(_), Some(_)) => Err(both_states()),
             (Some(revision), None) if revision != standing.revision => {
                 Ok(Self::Revision(state.rows(standing.rulebook_id, revision).await?))
             }
@@ -92,4 +88,12 @@ impl Seen {
             Self::Head(_) | Self::Revision(_) => (row, stored.version),
         }
     }
+}
+
+/// 400: a request reads one state.
+#[must_use]
+pub fn both_states() -> Problem {
+    let detail = "Give `revision` or `change_set`: a change set stands on the head.";
+    let fault = FieldFault::new("change_set", "contradiction", detail);
+    Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
 }

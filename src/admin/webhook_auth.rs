@@ -15,14 +15,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::{FoundRow, Json, etag};
+use super::audited;
 use super::auth::{Admin, Key};
 use super::body::Body;
 use super::fails::{AuthWrite, Fails, Usual};
-use super::secrets::audited;
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
 use crate::problem::{FieldFault, Problem};
-use crate::store::{self, audit_log, rulebooks};
+use crate::store::rulebooks;
 
 /// The operations.
 pub struct WebhookAuthApi(pub AdminState);
@@ -192,25 +192,19 @@ impl WebhookAuthApi {
         };
         let what = format!("`webhook-auth` of rulebook `{}`", row.code);
         expected(&said, Some(row.auth_version), &what)?;
-        let entry = audited(
+        let entry = audited::entry(
             &self.0,
             &key,
-            row.id,
+            Some(row.id),
             ("update", "webhook-auth", &row.code),
             Some(row.webhook_auth),
             Some(auth.clone()),
         );
-        let audit = self.0.audit.clone();
-        let (db, new, version) = (self.0.db.clone(), auth.clone(), row.auth_version);
-        let task = tokio::spawn(async move {
-            let tx = store::begin(&db).await?;
-            let done = rulebooks::set_webhook_auth(&tx, row.id, version, new).await?;
-            if done {
-                audit_log::append(&tx, &audit, entry).await?;
-            }
-            tx.commit().await.map(|()| done)
+        let (new, version) = (auth.clone(), row.auth_version);
+        let set = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { rulebooks::set_webhook_auth(tx, row.id, version, new).await })
         });
-        if task.await.map_err(|error| Problem::internal(&error))?? {
+        if set.await? {
             return Ok(answer(auth, version + 1));
         }
         let now = self.row(rulebook_id).await?.auth_version;

@@ -91,6 +91,17 @@ impl Problem {
         Self::new(Code::InvalidBody, detail).with_errors(errors)
     }
 
+    /// 400 for a parameter that is not of the path or of the body.
+    #[must_use]
+    pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::new(Code::InvalidParameter, detail.as_str()).with_errors(vec![FieldFault::new(
+            name,
+            "invalid_value",
+            detail,
+        )])
+    }
+
     /// 429 with the seconds to wait.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {

@@ -21,7 +21,7 @@ use super::compile::Rulebook;
 use super::decision::{Decision, Step};
 use super::derive;
 use super::facts::{Extracted, Facts};
-use super::rows::{Priority, Resource, Row, with_row};
+use super::rows::{Resource, Row, with_row};
 use super::script::Skips;
 
 /// How often a decision is tried again whose script was dropped: a busy machine says nothing about the rules.
@@ -219,16 +219,6 @@ fn texts(book: &Rulebook, decision: &Decision) -> u64 {
     let contacts = decision.notify.iter().filter_map(|code| book.contact(code));
     let reached = contacts.filter(|contact| book.template_text(template, &contact.language).is_some());
     u64::try_from(reached.count()).unwrap_or(u64::MAX)
-}
-
-/// `P1` to `P4`, as stored.
-const fn level(priority: Priority) -> &'static str {
-    match priority {
-        Priority::P1 => "P1",
-        Priority::P2 => "P2",
-        Priority::P3 => "P3",
-        Priority::P4 => "P4",
-    }
 }
 
 #[cfg(test)]

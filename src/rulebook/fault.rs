@@ -4,6 +4,12 @@ use serde::Serialize;
 
 use super::rows::Resource;
 
+/// A key as a part of a JSON pointer (RFC 6901).
+#[must_use]
+pub fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// One thing wrong with one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {

@@ -13,6 +13,7 @@ use super::compile::Rulebook;
 use super::decide::LeftOut;
 use super::decision::Decision;
 use super::facts::Extracted;
+use super::fault::escaped;
 use super::rows::Resource;
 use super::script::Skips;
 
@@ -115,7 +116,7 @@ fn compare(place: String, stored: &Value, now: &Value, differences: &mut Vec<Dif
             let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).collect();
             keys.sort();
             for key in keys {
-                let inner = format!("{place}/{}", key.replace('~', "~0").replace('/', "~1"));
+                let inner = format!("{place}/{}", escaped(key));
                 compare(inner, &stored[key], &now[key], differences);
             }
         }

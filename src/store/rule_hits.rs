@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use crate::rulebook::rows::Resource;
 
+/// For how many days counts are kept.
+pub const KEPT_DAYS: u32 = 400;
 /// Rows written in one statement.
 const CHUNK: usize = 50;
 /// The name under which all decisions are counted.

@@ -21,7 +21,6 @@ use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decision::Decision;
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::quarantine;
-use crate::rulebook::rows::Priority;
 use crate::rulebook::script::{Faulted, Skips};
 use crate::store::intake::{self, NewDecision};
 use crate::store::notices::{self, Notice, Severity};
@@ -77,7 +76,7 @@ impl Question<'_> {
         let at = facts::instant(event, self.message.received_at);
         let decided = self.rulebook.decide_without(&extracted, at, self.skips.clone());
         let (decision, took) = (decided.decision, started.elapsed());
-        telemetry::metrics::decision(level(decision.priority), decision.is_degraded(), took);
+        telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), took);
         Decided {
             id: self.clock.new_id(),
             extracted,
@@ -144,17 +143,6 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
     }
 }
 
-/// `P1` to `P4`.
-#[must_use]
-pub fn level(priority: Priority) -> &'static str {
-    match priority {
-        Priority::P1 => "P1",
-        Priority::P2 => "P2",
-        Priority::P3 => "P3",
-        Priority::P4 => "P4",
-    }
-}
-
 impl Decided {
     /// Keeps it, and tells a person of the scripts that it had to leave out.
     pub(super) async fn save(&self, step: &Step<'_>, tx: &DatabaseTransaction, purpose: &str) -> Result<(), DbErr> {
@@ -174,7 +162,7 @@ impl Decided {
             extracted: serde_json::to_value(&self.extracted).map_err(json)?,
             result: serde_json::to_value(decision).map_err(json)?,
             service: decision.service.as_deref(),
-            priority: level(decision.priority),
+            priority: decision.priority.name(),
             price_from: price.map(|price| price.from.minor()),
             price_to: price.map(|price| price.to.minor()),
             degraded: decision.is_degraded(),

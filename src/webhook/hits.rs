@@ -19,15 +19,13 @@ use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::Resource;
 use crate::store::{
     self,
-    rule_hits::{self, DECISIONS, HitKey, Hits},
+    rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS},
 };
 
 /// How often what was counted is written.
 const EVERY: Duration = Duration::from_secs(10);
 /// The most that is kept between two writes; what is beyond is not counted.
 const MOST: usize = 100_000;
-/// For how many days counts are kept.
-const KEPT_DAYS: u64 = 400;
 
 /// The counts of this process. Cloning shares them.
 #[derive(Clone, Default)]
@@ -130,7 +128,7 @@ impl RuleHits {
         }
         // In one order on every instance, so that two of them cannot wait for each other.
         counted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let oldest = now.checked_sub_days(Days::new(KEPT_DAYS)).filter(|_| forget);
+        let oldest = now.checked_sub_days(Days::new(KEPT_DAYS.into())).filter(|_| forget);
         let db = db.clone();
         let work = tokio::spawn(async move {
             let written = write(&db, &counted, oldest).await;

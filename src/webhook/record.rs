@@ -5,7 +5,7 @@ use sea_orm::DatabaseTransaction;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::decided::{Decided, level};
+use super::decided::Decided;
 use super::event::{CallPart, Event, Payload, Report, status_rank};
 use super::facts;
 use super::transact::{Step, TransactError};
@@ -50,7 +50,7 @@ impl Recording<'_, '_> {
             price_from,
             price_to,
             quote_revision: Some(quote.map_or(decision.revision, |quote| quote.revision)),
-            priority: Some(level(decision.priority)),
+            priority: Some(decision.priority.name()),
             sla_seconds: Some(decision.sla_seconds),
             due_at: now.checked_add_signed(TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default()),
             decision_id: Some(self.decided.id),

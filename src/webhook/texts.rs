@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::decided::{Decided, level};
+use super::decided::Decided;
 use super::facts;
 use crate::clock::Clock;
 use crate::outbox::{self, NewSms};
@@ -38,7 +38,7 @@ pub fn about(
                 decision_id: Some(decided.id),
                 contact: contact.code().to_owned(),
                 template: template.to_owned(),
-                priority: level(decided.decision.priority).to_owned(),
+                priority: decided.decision.priority.name().to_owned(),
                 to_number: contact.phone.clone(),
                 body: filled(text, rulebook, decided, contact, &outbox::reference_of(id)),
                 now,
@@ -82,7 +82,7 @@ fn placeholder(
     let label =
         |names: &crate::rulebook::rows::Labels| names.get(&contact.language).or_else(|| names.values().next()).cloned();
     match name {
-        "priority" => Some(level(decision.priority).to_owned()),
+        "priority" => Some(decision.priority.name().to_owned()),
         "service" => {
             let code = decision.service.as_ref()?;
             rulebook

@@ -8,7 +8,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolResult};
-use super::decided::{self, Decided, Question, level};
+use super::decided::{self, Decided, Question};
 use super::event::ToolRequest;
 use super::facts;
 use super::record;
@@ -185,7 +185,7 @@ pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
 }
 
 fn quote(decision: &Decision) -> Value {
-    let mut quote = json!({"say": decision.say, "service": decision.service, "priority": level(decision.priority)});
+    let mut quote = json!({"say": decision.say, "service": decision.service, "priority": decision.priority.name()});
     if let Some(price) = &decision.price {
         quote["price"] = json!(price);
     }
@@ -193,7 +193,7 @@ fn quote(decision: &Decision) -> Value {
 }
 
 fn priority(decision: &Decision) -> Value {
-    json!({"priority": level(decision.priority), "slaSeconds": decision.sla_seconds, "rule": decision.priority_rule})
+    json!({"priority": decision.priority.name(), "slaSeconds": decision.sla_seconds, "rule": decision.priority_rule})
 }
 
 fn service_check(decision: &Decision) -> Value {
@@ -224,7 +224,7 @@ fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
     };
     json!({
         "service": decision.service,
-        "priority": level(decision.priority),
+        "priority": decision.priority.name(),
         "earliest": earliest,
         "latest": latest,
         "say": say,
@@ -245,7 +245,7 @@ fn alert(question: &Question<'_>, tool: &Tool, decided: &Decided) -> Result<Valu
     if names.is_empty() {
         return Err("Nobody is on call. Tell the caller that somebody will call back.".to_owned());
     }
-    Ok(json!({"alerted": names, "priority": level(decided.decision.priority)}))
+    Ok(json!({"alerted": names, "priority": decided.decision.priority.name()}))
 }
 
 fn booking(decided: &Decided) -> Value {

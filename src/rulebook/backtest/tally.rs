@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::outcome::{BacktestResult, ChangedCall, Degraded, Listed, MoneyChange, Move, Side, Texts, ToolQuotes};
-use super::{Backtest, StoredCall, level, texts};
+use super::{Backtest, StoredCall, texts};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decision::{Decision, Price};
 use crate::rulebook::money::Money;
@@ -288,7 +288,7 @@ fn is_as_stored(call: &StoredCall, decision: &Decision) -> bool {
     let price = decision.price.as_ref();
     let stored = &call.stored;
     stored.service == decision.service
-        && stored.priority == level(decision.priority)
+        && stored.priority == decision.priority.name()
         && stored.price_from == price.map(|price| price.from.minor())
         && stored.price_to == price.map(|price| price.to.minor())
 }

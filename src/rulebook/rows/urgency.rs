@@ -18,6 +18,19 @@ pub enum Priority {
     P4,
 }
 
+impl Priority {
+    /// As rows, columns and answers write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P1 => "P1",
+            Self::P2 => "P2",
+            Self::P3 => "P3",
+            Self::P4 => "P4",
+        }
+    }
+}
+
 /// Gives a call its priority; the first by rank whose condition holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]

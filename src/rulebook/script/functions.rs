@@ -93,7 +93,7 @@ functions! {
     Property("priority") level / 0 "priority.level", Priority,
         "The priority so far: \"P1\" to \"P4\".",
         r#"if priority.level == "P4" { priority.set("P3", 3600); }"#,
-        |engine| { engine.register_get("level", |_: &mut PriorityHandle| with_run(|run| host::current_priority(run).map(|(level, _)| format!("{level:?}")))); };
+        |engine| { engine.register_get("level", |_: &mut PriorityHandle| with_run(|run| host::current_priority(run).map(|(level, _)| level.name().to_owned()))); };
     Property("priority") sla_seconds / 0 "priority.sla_seconds", Priority,
         "The seconds within which somebody should call back, so far.",
         r#"if priority.sla_seconds > 1800 { priority.set("P3", 1800); }"#,

@@ -65,13 +65,9 @@ pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> Out
 pub(super) fn set_priority(level: &str, sla: INT) -> Outcome<()> {
     with_run(|run| {
         current_priority(run)?;
-        let priority = match level {
-            "P1" => Priority::P1,
-            "P2" => Priority::P2,
-            "P3" => Priority::P3,
-            "P4" => Priority::P4,
-            _ => return Err("priority.set(…) takes \"P1\" to \"P4\"".to_owned()),
-        };
+        let all = [Priority::P1, Priority::P2, Priority::P3, Priority::P4];
+        let priority = all.into_iter().find(|priority| priority.name() == level);
+        let priority = priority.ok_or("priority.set(…) takes \"P1\" to \"P4\"")?;
         if !(0..=31_536_000).contains(&sla) {
             return Err("priority.set(…) takes seconds from 0 to a year".to_owned());
         }

@@ -1,0 +1,67 @@
+//! Writes that are no revision and still are told in the audit log: keys, secrets, settings.
+//!
+//! In: what is done, and by whom. Out: whether it was done; with it, in the same transaction, its entry.
+
+use futures_util::future::BoxFuture;
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::state::AdminState;
+use crate::problem::Problem;
+use crate::rulebook::publish::Author;
+use crate::store::{self, audit_log};
+
+/// The entry about it: `what` is the action, the resource and the code.
+pub fn entry(
+    state: &AdminState,
+    caller: &Caller,
+    rulebook_id: Option<Uuid>,
+    what: (&str, &str, &str),
+    before: Option<Value>,
+    after: Option<Value>,
+) -> audit_log::NewEntry {
+    let Author {
+        name,
+        key_id,
+        address,
+        request_id,
+    } = caller.author();
+    audit_log::NewEntry {
+        id: state.clock.new_id(),
+        at: state.clock.now(),
+        actor: name,
+        actor_key_id: key_id,
+        address,
+        request_id,
+        rulebook_id,
+        action: what.0.to_owned(),
+        resource: what.1.to_owned(),
+        code: what.2.to_owned(),
+        revision: None,
+        before,
+        after,
+    }
+}
+
+/// Does it in a transaction, in a task of its own so that nobody hanging up can cut it in two. `effect` says whether there
+/// was anything to do: only then there is an entry.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn write<F>(state: &AdminState, entry: audit_log::NewEntry, effect: F) -> Result<bool, Problem>
+where
+    F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send + 'static,
+{
+    let (db, key) = (state.db.clone(), state.audit.clone());
+    let task = tokio::spawn(async move {
+        let tx = store::begin(&db).await?;
+        let done = effect(&tx).await?;
+        if done {
+            audit_log::append(&tx, &key, entry).await?;
+        }
+        tx.commit().await.map(|()| done)
+    });
+    Ok(task.await.map_err(|error| Problem::internal(&error))??)
+}
