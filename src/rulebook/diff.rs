@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
-use super::rows::{Resource, Row, RowSet, Stored, with_row};
+use super::rows::{Resource, Row, RowSet, Stored, changed, with_row};
 
 /// Lines shown around a changed line.
 const CONTEXT: usize = 3;
@@ -96,28 +96,20 @@ pub fn diff(before: &RowSet, after: &RowSet) -> Vec<RowDiff> {
 }
 
 fn table<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowDiff>) {
-    let (old, new) = (R::table(before), R::table(after));
-    let codes: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for code in codes {
-        found.extend(row(code, old.get(code), new.get(code)));
-    }
-}
-
-fn row<R: Row>(code: &str, before: Option<&Arc<Stored<R>>>, after: Option<&Arc<Stored<R>>>) -> Option<RowDiff> {
-    let what = match (before, after) {
-        (None, None) => return None,
-        (None, Some(_)) => What::Added,
-        (Some(_), None) => What::Removed,
-        (Some(was), Some(is)) if Arc::ptr_eq(was, is) || was.row == is.row => return None,
-        (Some(_), Some(_)) => What::Changed,
-    };
     let whole = |stored: Option<&Arc<Stored<R>>>| stored.map(|stored| fields(&stored.row)).unwrap_or_default();
-    Some(RowDiff {
-        resource: R::RESOURCE.path().to_owned(),
-        code: code.to_owned(),
-        what,
-        changes: changes(&whole(before), &whole(after)),
-    })
+    for (code, was, is) in changed::<R>(before, after) {
+        let what = match (was, is) {
+            (None, _) => What::Added,
+            (_, None) => What::Removed,
+            _ => What::Changed,
+        };
+        found.push(RowDiff {
+            resource: R::RESOURCE.path().to_owned(),
+            code: code.clone(),
+            what,
+            changes: changes(&whole(was), &whole(is)),
+        });
+    }
 }
 
 /// A row's fields in the order in which its struct names them, which a JSON object forgets.

@@ -2,7 +2,7 @@
 //! made against the version that stands, so that nobody's change in between is lost.
 
 use super::change_set::{Edit, Expected};
-use super::rows::{Resource, Row, RowSet, with_row};
+use super::rows::{Resource, Row, RowSet, changed, with_row};
 
 /// The edits from `before` to `after`, in the order of the resources, then by code.
 #[must_use]
@@ -15,25 +15,22 @@ pub fn between(before: &RowSet, after: &RowSet) -> Vec<Edit> {
 }
 
 fn of_one<R: Row>(before: &RowSet, after: &RowSet, edits: &mut Vec<Edit>) {
-    let (standing, wanted) = (R::table(before), R::table(after));
-    for (code, stored) in wanted {
-        let expected = match standing.get(code) {
-            Some(standing) if standing.row == stored.row => continue,
-            Some(standing) => Expected::Version(standing.version),
-            None => Expected::Absent,
-        };
-        edits.push(Edit::Put {
-            resource: R::RESOURCE,
-            code: code.clone(),
-            // Rows are structs of texts, numbers and lists, which always become JSON.
-            row: serde_json::to_value(&stored.row).unwrap_or_default(),
-            expected,
+    for (code, standing, wanted) in changed::<R>(before, after) {
+        let (resource, code) = (R::RESOURCE, code.clone());
+        let expected = standing.map_or(Expected::Absent, |standing| Expected::Version(standing.version));
+        edits.push(match wanted {
+            Some(wanted) => Edit::Put {
+                resource,
+                code,
+                // Rows are structs of texts, numbers and lists, which always become JSON.
+                row: serde_json::to_value(&wanted.row).unwrap_or_default(),
+                expected,
+            },
+            None => Edit::Delete {
+                resource,
+                code,
+                expected,
+            },
         });
     }
-    let gone = standing.iter().filter(|(code, _)| !wanted.contains_key(*code));
-    edits.extend(gone.map(|(code, stored)| Edit::Delete {
-        resource: R::RESOURCE,
-        code: code.clone(),
-        expected: Expected::Version(stored.version),
-    }));
 }

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::money::{Money, Rate};
-use super::rows::{Adjustment, AdjustmentKind, Resource, Row, RowSet, Service, Stored, Table, Tax};
+use super::rows::{Adjustment, AdjustmentKind, Resource, RowSet, Service, Stored, Tax, changed};
 
 /// A rulebook's limits; what is none has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,30 +63,20 @@ pub fn breaches(guards: &GuardRails, before: &RowSet, after: &RowSet) -> Vec<Bre
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (old, new) in changed(&before.services, &after.services) {
-        services(guards, old, new, &mut found);
+    for (_, old, new) in changed::<Service>(before, after) {
+        services(guards, row(old), row(new), &mut found);
     }
-    for (old, new) in changed(&before.adjustments, &after.adjustments) {
-        adjustments(guards, old, new, after, &mut found);
+    for (_, old, new) in changed::<Adjustment>(before, after) {
+        adjustments(guards, row(old), row(new), after, &mut found);
     }
-    for (old, new) in changed(&before.taxes, &after.taxes) {
-        taxes(guards, old, new, &mut found);
+    for (_, old, new) in changed::<Tax>(before, after) {
+        taxes(guards, row(old), row(new), &mut found);
     }
     found
 }
 
-/// The rows that differ, each as it was and as it will be.
-fn changed<'a, R: Row>(before: &'a Table<R>, after: &'a Table<R>) -> Vec<(Option<&'a R>, Option<&'a R>)> {
-    let same = |one: &Arc<Stored<R>>, other: &Arc<Stored<R>>| Arc::ptr_eq(one, other) || one.row == other.row;
-    let gone = before.iter().filter(|(code, _)| !after.contains_key(*code));
-    let gone = gone.map(|(code, old)| (code, (Some(&old.row), None)));
-    let others = after.iter().filter_map(|(code, new)| match before.get(code) {
-        Some(old) if same(old, new) => None,
-        old => Some((code, (old.map(|old| &old.row), Some(&new.row)))),
-    });
-    let mut all: Vec<_> = gone.chain(others).collect();
-    all.sort_by_key(|(code, _)| *code);
-    all.into_iter().map(|(_, pair)| pair).collect()
+fn row<R>(stored: Option<&Arc<Stored<R>>>) -> Option<&R> {
+    stored.map(|stored| &stored.row)
 }
 
 fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, found: &mut Vec<Breach>) {
@@ -316,6 +306,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::rulebook::rows::Row;
     use crate::rulebook::sample;
 
     fn rails(lowest: Option<&str>, highest: Option<&str>, percent: Option<&str>) -> GuardRails {

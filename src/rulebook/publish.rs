@@ -26,6 +26,7 @@ use super::cases::CaseResult;
 use super::change_set::{ChangeSet, Conflict, apply, brought_back};
 use super::compile::Rulebook;
 use super::current::{Current, LoadError};
+use super::edits;
 use super::fault::Fault;
 use super::guard::{GuardRails, breaches};
 use super::rows::RowSet;
@@ -114,6 +115,21 @@ struct Step<'a> {
     set: Option<Claim>,
 }
 
+impl<'a> Step<'a> {
+    /// What somebody does themselves, held by the guard rails, and not out of a stored change set.
+    const fn new(kind: &'static str, comment: &'a str, author: &'a Author) -> Self {
+        Self {
+            kind,
+            equals: None,
+            comment,
+            author,
+            made_by: author.name.as_str(),
+            free: false,
+            set: None,
+        }
+    }
+}
+
 /// Makes revisions.
 #[derive(Clone)]
 pub struct Publisher {
@@ -148,15 +164,7 @@ impl Publisher {
         change: ChangeSet,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let step = Step {
-            kind: "publish",
-            equals: None,
-            comment: &change.comment,
-            author,
-            made_by: &author.name,
-            free: false,
-            set: None,
-        };
+        let step = Step::new("publish", &change.comment, author);
         let plan = |base: &RowSet, next| apply(base, next, &change.edits);
         self.advance(rulebook_id, step, plan).await
     }
@@ -178,13 +186,9 @@ impl Publisher {
             other => other?,
         };
         let step = Step {
-            kind: "roll_back",
             equals: Some(to),
-            comment,
-            author,
-            made_by: &author.name,
             free: is_admin,
-            set: None,
+            ..Step::new("roll_back", comment, author)
         };
         let plan = |base: &RowSet, next| Ok(brought_back(base, old.rows(), next));
         self.advance(rulebook_id, step, plan).await
@@ -201,15 +205,7 @@ impl Publisher {
         comment: &str,
         author: &Author,
     ) -> Result<Published, PublishError> {
-        let step = Step {
-            kind: "import",
-            equals: None,
-            comment,
-            author,
-            made_by: &author.name,
-            free: false,
-            set: None,
-        };
+        let step = Step::new("import", comment, author);
         let plan = |base: &RowSet, next| Ok(brought_back(base, &rows, next));
         self.advance(rulebook_id, step, plan).await
     }
@@ -249,15 +245,7 @@ impl Publisher {
         if inserted == 0 {
             return Err(PublishError::RulebookExists);
         }
-        let step = Step {
-            kind: "import",
-            equals: None,
-            comment: "first revision",
-            author,
-            made_by: &author.name,
-            free: true,
-            set: None,
-        };
+        let step = Step::new("import", "first revision", author);
         let changes = rules::changes(&RowSet::default(), rulebook.rows());
         let mut entries = vec![self.entry(author, write::Entry::rulebook_made(id, code))];
         entries.extend(self.write(&tx, id, step, &changes, 1).await?);
@@ -316,8 +304,8 @@ impl Publisher {
                 continue;
             }
             if !breaches.is_empty() {
-                let ground = (head, base.rows());
-                let waiting = self.hold(&tx, rulebook_id, step, ground, &changes, &breaches).await?;
+                let edits = || edits::between(base.rows(), rulebook.rows());
+                let waiting = self.hold(&tx, rulebook_id, step, head, edits, &breaches).await?;
                 tx.commit().await?;
                 return Err(PublishError::Waits(Box::new(waiting)));
             }

@@ -6,7 +6,7 @@ mod facts;
 mod pricing;
 mod urgency;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -42,6 +42,25 @@ pub trait Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 
     fn table(set: &RowSet) -> &Table<Self>;
     /// This resource's rows in a set, to change.
     fn table_mut(set: &mut RowSet) -> &mut Table<Self>;
+}
+
+/// Whether a row reads alike, whichever revision wrote it.
+#[must_use]
+pub fn same<R: Row>(one: &Arc<Stored<R>>, other: &Arc<Stored<R>>) -> bool {
+    Arc::ptr_eq(one, other) || one.row == other.row
+}
+
+/// A row's code, and the row as it was and as it is; none where it was not there yet, or is gone.
+pub type Changed<'a, R> = (&'a String, Option<&'a Arc<Stored<R>>>, Option<&'a Arc<Stored<R>>>);
+
+/// The rows of one kind that do not read alike in two states, by code.
+#[must_use]
+pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<Changed<'a, R>> {
+    let (old, new) = (R::table(before), R::table(after));
+    let codes: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let pairs = codes.into_iter().map(|code| (code, old.get(code), new.get(code)));
+    let differ = |(_, was, is): &Changed<'a, R>| !was.zip(*is).is_some_and(|(was, is)| same(was, is));
+    pairs.filter(differ).collect()
 }
 
 macro_rules! resources {

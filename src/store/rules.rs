@@ -8,7 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::rulebook::money::Money;
-use crate::rulebook::rows::{Resource, Row, RowSet, Stored, with_row};
+use crate::rulebook::rows::{Resource, Row, RowSet, Stored, changed, with_row};
 
 /// How a field of a row stands in its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,23 +251,14 @@ pub fn changes(before: &RowSet, after: &RowSet) -> Vec<RowChange> {
 }
 
 fn table_changes<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowChange>) {
-    let (old, new) = (R::table(before), R::table(after));
-    let codes: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for code in codes {
-        let (was, is) = (old.get(code), new.get(code));
-        let same = match (was, is) {
-            (Some(was), Some(is)) => Arc::ptr_eq(was, is) || was.row == is.row,
-            _ => false,
-        };
-        if !same {
-            let json = |row: &Arc<Stored<R>>| serde_json::to_value(&row.row).unwrap_or_default();
-            found.push(RowChange {
-                resource: R::RESOURCE,
-                code: code.clone(),
-                before: was.map(json),
-                after: is.map(json),
-            });
-        }
+    let json = |row: &Arc<Stored<R>>| serde_json::to_value(&row.row).unwrap_or_default();
+    for (code, was, is) in changed::<R>(before, after) {
+        found.push(RowChange {
+            resource: R::RESOURCE,
+            code: code.clone(),
+            before: was.map(json),
+            after: is.map(json),
+        });
     }
 }
 

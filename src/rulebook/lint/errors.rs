@@ -2,12 +2,10 @@
 //!
 //! Comes in: the rulebook as it stands, where there is one, and as it shall be. Goes out: errors that only the latter has.
 
-use std::sync::Arc;
-
 use super::world::World;
 use super::{Finding, Findings, Severity, adjustments, introduced, rules};
 use crate::rulebook::compile::Rulebook;
-use crate::rulebook::rows::{Adjustment, AssistantRule, PriorityRule, Row, RowSet, Stored};
+use crate::rulebook::rows::{Adjustment, AssistantRule, PriorityRule, changed, same};
 
 /// The errors that `after` has and `before` had not.
 #[must_use]
@@ -26,10 +24,10 @@ fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
     let same_world = other.filter(|other| World::new(other, true).is_like(&world));
     let same_world = same_world.map(Rulebook::rows);
     let mut found = Findings::default();
-    if !same_world.is_some_and(|other| same_rows::<PriorityRule>(other, rulebook.rows())) {
+    if !same_world.is_some_and(|other| changed::<PriorityRule>(other, rulebook.rows()).is_empty()) {
         rules::priorities(&world, &mut found);
     }
-    if !same_world.is_some_and(|other| same_rows::<AssistantRule>(other, rulebook.rows())) {
+    if !same_world.is_some_and(|other| changed::<AssistantRule>(other, rulebook.rows()).is_empty()) {
         rules::assistants(&world, &mut found);
     }
     for (row, test) in rulebook.adjustments.with_tests() {
@@ -42,14 +40,4 @@ fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
     let mut found = found.in_order();
     found.retain(|found| found.severity == Severity::Error);
     found
-}
-
-fn same_rows<R: Row>(one: &RowSet, other: &RowSet) -> bool {
-    let (one, other) = (R::table(one), R::table(other));
-    let mut both = one.iter().zip(other);
-    one.len() == other.len() && both.all(|((code, old), (other, new))| code == other && same(old, new))
-}
-
-fn same<R: Row>(old: &Arc<Stored<R>>, new: &Arc<Stored<R>>) -> bool {
-    Arc::ptr_eq(old, new) || old.row == new.row
 }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::refusal::Refusal;
 use super::sets::{SetError, StoredSet, about, ready};
-use super::{Author, PublishError, Publisher};
+use super::waiting::signed;
+use super::{Author, PublishError, Publisher, Step};
 use crate::rulebook::change_set::apply;
 use crate::rulebook::guard;
 use crate::store::change_sets::State;
@@ -71,7 +72,7 @@ impl Publisher {
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);
-        stored.set.publisher = serde_json::to_value(author).ok();
+        stored.set.publisher = signed(author)?;
         if let Some(comment) = comment {
             comment.clone_into(&mut stored.set.comment);
         }
@@ -104,11 +105,8 @@ impl Publisher {
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Scheduled]).await?;
         let before = json!({"at": stored.set.publish_at});
-        stored.set.publish_at = None;
-        stored.set.publisher = None;
-        self.moved(&tx, &mut stored.set, State::Open).await?;
-        let entry = about(&stored.set, "cancel_schedule", Some(before), None);
-        self.audit(&tx, author, entry).await?;
+        self.worked_on(&tx, &mut stored.set, author, "cancel_schedule", Some(before), None)
+            .await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -128,7 +126,8 @@ impl Publisher {
         let author = stored.set.publisher.clone();
         let author: Author = serde_json::from_value(author.unwrap_or_default())
             .map_err(|error| DbErr::Type(format!("change_sets.publisher: {error}")))?;
-        match self.publish_stored(&stored, &stored.set.comment, &author).await {
+        let step = Step::new("publish", &stored.set.comment, &author);
+        match self.publish_stored(&stored, step).await {
             Ok(published) => Ok(Due::Published(published.revision)),
             Err(PublishError::Set(SetError::Stale { .. } | SetError::Unknown)) => Ok(Due::Gone),
             Err(PublishError::Waits(_)) => Ok(Due::Waits),
@@ -152,7 +151,7 @@ impl Publisher {
             other => other?,
         };
         let set = &mut stored.set;
-        set.refusal = serde_json::to_value(refusal).ok();
+        set.refusal = Some(serde_json::to_value(refusal).map_err(|error| DbErr::Json(error.to_string()))?);
         self.moved(&tx, set, State::Refused).await?;
         let notice = Notice {
             rulebook_id: set.rulebook_id,

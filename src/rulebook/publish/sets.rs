@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::schedule::{NOTICE, subject};
-use super::waiting::{WAITS, approval};
+use super::waiting::{WAITS, signed};
 use super::write::Entry;
 use super::{Author, PublishError, Published, Publisher, Step};
 use crate::rulebook::change_set::{Edit, apply};
@@ -308,28 +308,20 @@ impl Publisher {
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, WORKED_ON)?;
         let comment = comment.unwrap_or(&stored.set.comment);
-        self.publish_stored(&stored, comment, author).await
+        self.publish_stored(&stored, Step::new("publish", comment, author))
+            .await
     }
 
     /// Publishes a change set as it was read.
-    pub(super) async fn publish_stored(
-        &self,
-        stored: &StoredSet,
-        comment: &str,
-        author: &Author,
-    ) -> Result<Published, PublishError> {
+    pub(super) async fn publish_stored(&self, stored: &StoredSet, step: Step<'_>) -> Result<Published, PublishError> {
         let set = &stored.set;
         let step = Step {
-            kind: "publish",
-            equals: None,
-            comment,
-            author,
-            made_by: &author.name,
-            free: set.approved_by.is_some(),
+            free: step.free || set.approved_by.is_some(),
             set: Some(Claim {
                 id: set.id,
                 version: set.version,
             }),
+            ..step
         };
         let edits = stored.edits();
         self.advance(set.rulebook_id, step, |base, next| apply(base, next, &edits))
@@ -348,7 +340,7 @@ impl Publisher {
         let mut set = self.claimed(tx, rulebook_id, claim).await?.set;
         let waited = set.is_in(&[State::Waiting]);
         if waited {
-            set.approved_by = approval(step.author)?;
+            set.approved_by = signed(step.author)?;
         }
         step.comment.clone_into(&mut set.comment);
         set.revision = Some(revision);
@@ -402,7 +394,7 @@ impl Publisher {
     }
 
     /// What it holds was changed: it is open (again).
-    async fn worked_on(
+    pub(super) async fn worked_on(
         &self,
         tx: &DatabaseTransaction,
         set: &mut change_sets::Model,

@@ -9,12 +9,10 @@ use uuid::Uuid;
 
 use super::sets::{Claim, SetError, StoredSet, about, ready, stale};
 use super::{Author, PublishError, Publisher, Step};
-use crate::rulebook::change_set::{Edit, Expected, apply};
+use crate::rulebook::change_set::Edit;
 use crate::rulebook::guard::Breach;
-use crate::rulebook::rows::{Row, RowSet, with_row};
 use crate::store::change_sets::State;
 use crate::store::notices::{self, Notice, Severity};
-use crate::store::rules::RowChange;
 use crate::store::{self, change_set_changes, change_sets};
 
 /// The notice that a change set waits.
@@ -27,15 +25,14 @@ impl Publisher {
         tx: &DatabaseTransaction,
         rulebook_id: Uuid,
         step: Step<'_>,
-        (revision, base): (i64, &RowSet),
-        changes: &[RowChange],
+        head: i64,
+        edits: impl FnOnce() -> Vec<Edit>,
         breaches: &[Breach],
     ) -> Result<StoredSet, PublishError> {
         let mut stored = match step.set {
             Some(claim) => self.claimed(tx, rulebook_id, claim).await?,
             None => {
-                let edits = changes.iter().map(|change| edit_of(base, change)).collect();
-                let new = self.new_set(rulebook_id, revision, step.comment, edits, step.author)?;
+                let new = self.new_set(rulebook_id, head, step.comment, edits(), step.author)?;
                 self.insert_set(tx, &new).await?;
                 new
             }
@@ -95,7 +92,7 @@ impl Publisher {
         if stored.set.publish_at.is_some_and(|at| at > self.clock.now()) {
             let tx = store::begin(&self.db).await?;
             let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
-            stored.set.approved_by = approval(author)?;
+            stored.set.approved_by = signed(author)?;
             self.moved(&tx, &mut stored.set, State::Scheduled).await?;
             let after = json!({"author": stored.set.author, "at": stored.set.publish_at});
             let entry = about(&stored.set, "approve", None, Some(after));
@@ -104,17 +101,11 @@ impl Publisher {
             return Ok(());
         }
         let step = Step {
-            kind: "publish",
-            equals: None,
-            comment: &stored.set.comment,
-            author,
             made_by: &stored.set.author,
             free: true,
-            set: Some(Claim { id, version }),
+            ..Step::new("publish", &stored.set.comment, author)
         };
-        let edits = stored.edits();
-        self.advance(rulebook_id, step, |base, next| apply(base, next, &edits))
-            .await?;
+        self.publish_stored(&stored, step).await?;
         Ok(())
     }
 
@@ -138,10 +129,9 @@ impl Publisher {
             format!(": {comment}")
         };
         let detail = format!("{} rejected it{because}", author.name);
-        self.moved(&tx, &mut stored.set, State::Refused).await?;
         stored.set.refusal = Some(json!({"code": "rejected", "detail": detail}));
         stored.set.publish_at = None;
-        change_sets::save(&tx, stored.set.clone()).await?;
+        self.moved(&tx, &mut stored.set, State::Refused).await?;
         let entry = about(&stored.set, "reject", None, Some(json!({"comment": comment})));
         self.audit(&tx, author, entry).await?;
         tx.commit().await?;
@@ -166,8 +156,8 @@ impl Publisher {
     }
 }
 
-/// Who agreed, as the change set keeps it.
-pub(super) fn approval(author: &Author) -> Result<Option<serde_json::Value>, DbErr> {
+/// Who scheduled or approved it, as the change set keeps it.
+pub(super) fn signed(author: &Author) -> Result<Option<serde_json::Value>, DbErr> {
     let told = serde_json::to_value(author).map_err(|error| DbErr::Json(error.to_string()))?;
     Ok(Some(told))
 }
@@ -187,24 +177,4 @@ fn not_their_own(stored: &StoredSet, author: &Author) -> Result<(), SetError> {
         return Err(SetError::TheirOwn);
     }
     Ok(())
-}
-
-/// A change of a row as the edit that makes it, made against the row as it stands.
-fn edit_of(base: &RowSet, change: &RowChange) -> Edit {
-    let (resource, code) = (change.resource, change.code.clone());
-    let stands = with_row!(resource, R => R::table(base).get(&code).map(|stored| stored.version));
-    let expected = stands.map_or(Expected::Absent, Expected::Version);
-    match &change.after {
-        Some(row) => Edit::Put {
-            resource,
-            code,
-            row: row.clone(),
-            expected,
-        },
-        None => Edit::Delete {
-            resource,
-            code,
-            expected,
-        },
-    }
 }

@@ -126,10 +126,10 @@ impl Shared {
             }
         }
         let altogether: usize = queue.waiting.values().map(VecDeque::len).sum();
-        let own = queue.waiting.entry(rulebook_id).or_default();
-        if own.len() >= QUEUE || altogether >= QUEUES {
+        if altogether >= QUEUES || queue.waiting.get(&rulebook_id).is_some_and(|own| own.len() >= QUEUE) {
             return Err(Busy);
         }
+        let own = queue.waiting.entry(rulebook_id).or_default();
         own.push_back(work);
         if own.len() == 1 {
             queue.turns.push_back(rulebook_id);
