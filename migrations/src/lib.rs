@@ -4,67 +4,44 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DatabaseBackend;
 
+/// The files of a migration; `postgres` and `sqlite` where it has some for one database only.
+macro_rules! file {
+    ($name:literal) => {
+        file!(@ $name, "", "")
+    };
+    ($name:literal, postgres) => {
+        file!(@ $name, include_str!(concat!("sql/", $name, "_postgres.sql")), "")
+    };
+    ($name:literal, postgres, sqlite) => {
+        file!(@ $name, include_str!(concat!("sql/", $name, "_postgres.sql")), include_str!(concat!("sql/", $name, "_sqlite.sql")))
+    };
+    (@ $name:literal, $postgres:expr, $sqlite:expr) => {
+        FileMigration {
+            name: $name,
+            up: include_str!(concat!("sql/", $name, "_up.sql")),
+            up_postgres: $postgres,
+            up_sqlite: $sqlite,
+            down: include_str!(concat!("sql/", $name, "_down.sql")),
+        }
+    };
+}
+
 /// All migrations, oldest first.
 #[derive(Debug)]
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let files: &[FileMigration] = &[
-            FileMigration {
-                name: "m0001_begin",
-                up: include_str!("sql/m0001_begin_up.sql"),
-                up_postgres: include_str!("sql/m0001_begin_postgres.sql"),
-                up_sqlite: "",
-                down: include_str!("sql/m0001_begin_down.sql"),
-            },
-            FileMigration {
-                name: "m0002_change_sets",
-                up: include_str!("sql/m0002_change_sets_up.sql"),
-                up_postgres: "",
-                up_sqlite: "",
-                down: include_str!("sql/m0002_change_sets_down.sql"),
-            },
-            FileMigration {
-                name: "m0003_trust",
-                up: include_str!("sql/m0003_trust_up.sql"),
-                up_postgres: include_str!("sql/m0003_trust_postgres.sql"),
-                up_sqlite: include_str!("sql/m0003_trust_sqlite.sql"),
-                down: include_str!("sql/m0003_trust_down.sql"),
-            },
-            FileMigration {
-                name: "m0003_waiting",
-                up: include_str!("sql/m0003_waiting_up.sql"),
-                up_postgres: "",
-                up_sqlite: "",
-                down: include_str!("sql/m0003_waiting_down.sql"),
-            },
-            FileMigration {
-                name: "m0004_backtests",
-                up: include_str!("sql/m0004_backtests_up.sql"),
-                up_postgres: "",
-                up_sqlite: "",
-                down: include_str!("sql/m0004_backtests_down.sql"),
-            },
-            FileMigration {
-                name: "m0006_hits_and_calendars",
-                up: include_str!("sql/m0006_hits_and_calendars_up.sql"),
-                up_postgres: "",
-                up_sqlite: "",
-                down: include_str!("sql/m0006_hits_and_calendars_down.sql"),
-            },
-            FileMigration {
-                name: "m0007_scripts",
-                up: include_str!("sql/m0007_scripts_up.sql"),
-                up_postgres: include_str!("sql/m0007_scripts_postgres.sql"),
-                up_sqlite: include_str!("sql/m0007_scripts_sqlite.sql"),
-                down: include_str!("sql/m0007_scripts_down.sql"),
-            },
+        let files = [
+            file!("m0001_begin", postgres),
+            file!("m0002_change_sets"),
+            file!("m0003_trust", postgres, sqlite),
+            file!("m0003_waiting"),
+            file!("m0004_backtests"),
+            file!("m0006_hits_and_calendars"),
+            file!("m0007_scripts", postgres, sqlite),
         ];
-        files
-            .iter()
-            .map(|file| Box::new(*file) as Box<dyn MigrationTrait>)
-            .collect()
+        files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }
 }
 

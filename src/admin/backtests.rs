@@ -3,8 +3,6 @@
 //! In: a candidate (edits, or a revision) and a span of time. Out: a job that says how far it is and what it found so
 //! far, to be asked for or followed as a stream of events.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use poem::web::sse::Event;
@@ -24,15 +22,11 @@ use super::change_sets::{self, NewChange};
 use super::fails::{Fails, PlainWrite, RulebookWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
-use super::publishing::{self, About};
 use super::state::{AdminState, InRulebook, unloadable};
 use crate::history::jobs::{self, AskError, Asked};
 use crate::problem::{Code, FieldFault, Problem};
-use crate::rulebook::Rulebook;
 use crate::rulebook::backtest::{Backtest as Comparison, BacktestResult};
-use crate::rulebook::change_set::Edit;
 use crate::rulebook::current::{LoadError, Standing};
-use crate::rulebook::publish::PublishError;
 use crate::store::backtests;
 use crate::store::past_decisions::Span;
 
@@ -281,12 +275,6 @@ impl BacktestsApi {
         found.ok_or_else(|| Problem::not_found(format!("backtest `{}`", one.1)))
     }
 
-    async fn planned(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
-        let planned = self.0.publisher.plan(rulebook_id, edits).await;
-        let candidate = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
-        publishing::finished(&self.0, rulebook_id, Ok(candidate), &About::default()).await
-    }
-
     async fn asked(&self, standing: Standing, wanted: NewBacktest, caller: &Caller) -> Result<Asked, Problem> {
         let rulebook_id = standing.rulebook_id;
         let now = self.0.clock.now();
@@ -317,7 +305,7 @@ impl BacktestsApi {
             (None, Some(changes), None) => {
                 let edits = change_sets::read_changes(&standing, &[], changes, "/changes")?;
                 told["changes"] = serde_json::to_value(&edits).map_err(|error| Problem::internal(&error))?;
-                self.planned(rulebook_id, &edits).await?
+                change_sets::planned(&self.0, rulebook_id, &edits).await?
             }
             (None, None, Some(number)) => {
                 let found = self.0.current.at(rulebook_id, number).await;

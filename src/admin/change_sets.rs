@@ -6,6 +6,7 @@
 mod at;
 mod incoming;
 pub mod view;
+mod work;
 
 use std::sync::Arc;
 
@@ -17,9 +18,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::incoming::{NewChange, read as read_changes};
-use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound, clashes_of};
+use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound};
+use self::work::{Read, alive, body_comment};
+pub use self::work::{candidate, planned, would_be};
 use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
-use super::auth::{Caller, Editor, Key, Publisher, Viewer};
+use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
 use super::export::{Accept, Text};
 use super::fails::{ChangeSetWrite, Fails, OpenedOnce, Publishing, Usual};
@@ -29,17 +32,9 @@ use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
 use super::revisions::DiffFormat;
 use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook};
-use super::versions::{Precondition, expected};
-use crate::problem::{Code, FieldFault, Problem};
-use crate::rulebook::Rulebook;
-use crate::rulebook::change_set::applied;
-use crate::rulebook::current::Standing;
+use crate::problem::{Code, Problem};
 use crate::rulebook::diff::diff;
-use crate::rulebook::lint::{Finding, introduced, lint};
 use crate::rulebook::publish::plan::failed_cases;
-use crate::rulebook::publish::sets::StoredSet;
-use crate::rulebook::publish::{Draft, PublishError};
-use crate::rulebook::rows::RowSet;
 use crate::store::change_sets::{self, State};
 use crate::store::rules;
 
@@ -194,16 +189,15 @@ impl ChangeSetsApi {
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = standing.rulebook_id;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
+        let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let edits = incoming::read(&standing, &stored.edits(), vec![body.0], "")?;
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let stored = self
-            .in_a_task(rulebook_id, async move {
-                publisher.add_changes(rulebook_id, id.0, version, edits, &author).await
-            })
-            .await?;
-        self.answer(&key, stored).await.map_err(Into::into)
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .add_changes(rulebook_id, read.id, read.version, edits, author)
+                .await
+        };
+        self.changed(&key, read, work).await
     }
 
     /// Take a change out
@@ -223,17 +217,14 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let stored = self
-            .in_a_task(rulebook_id, async move {
-                publisher
-                    .remove_change(rulebook_id, id.0, version, number.0, &author)
-                    .await
-            })
-            .await?;
-        self.answer(&key, stored).await.map_err(Into::into)
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .remove_change(rulebook_id, read.id, read.version, number.0, author)
+                .await
+        };
+        self.changed(&key, read, work).await
     }
 
     /// Compare a change set with what stands
@@ -341,20 +332,18 @@ impl ChangeSetsApi {
     ) -> Result<PatchedRow<ChangeSetState>, Fails<Publishing>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = standing.rulebook_id;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = body_comment(body.0.comment)?;
         let at = at::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let task = tokio::spawn(async move {
-            let comment = comment.as_deref();
+            let (comment, Read { publisher, author, .. }) = (comment.as_deref(), &read);
             match at {
                 None => publisher
-                    .publish_set(rulebook_id, id.0, version, comment, &author)
+                    .publish_set(rulebook_id, read.id, read.version, comment, author)
                     .await
                     .map(drop),
                 Some(at) => publisher
-                    .schedule_set(rulebook_id, id.0, version, at, comment, &author)
+                    .schedule_set(rulebook_id, read.id, read.version, at, comment, author)
                     .await
                     .map(drop),
             }
@@ -387,15 +376,15 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<Publishing>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        self.in_a_task(rulebook_id, async move {
-            publisher.approve_set(rulebook_id, id.0, version, &author).await
-        })
-        .await?;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        self.answer(&key, stored).await.map_err(Into::into)
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .approve_set(rulebook_id, read.id, read.version, author)
+                .await?;
+            publisher.set(rulebook_id, read.id).await
+        };
+        self.changed(&key, read, work).await
     }
 
     /// Reject a change set that waits
@@ -417,18 +406,15 @@ impl ChangeSetsApi {
         comment: Query<Option<String>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = checked_comment(comment.0)?;
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let stored = self
-            .in_a_task(rulebook_id, async move {
-                publisher
-                    .reject_set(rulebook_id, id.0, version, &comment, &author)
-                    .await
-            })
-            .await?;
-        self.answer(&key, stored).await.map_err(Into::into)
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .reject_set(rulebook_id, read.id, read.version, &comment, author)
+                .await
+        };
+        self.changed(&key, read, work).await
     }
 
     /// Cancel a scheduled publish
@@ -448,8 +434,7 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
+        let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         if !stored.set.is_in(&[State::Scheduled]) {
             let detail = format!(
                 "The change set is {}: there is no schedule to cancel.",
@@ -457,13 +442,13 @@ impl ChangeSetsApi {
             );
             return Err(Problem::new(Code::Conflict, detail).into());
         }
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let stored = self
-            .in_a_task(rulebook_id, async move {
-                publisher.cancel_schedule(rulebook_id, id.0, version, &author).await
-            })
-            .await?;
-        self.answer(&key, stored).await.map_err(Into::into)
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .cancel_schedule(rulebook_id, read.id, read.version, author)
+                .await
+        };
+        self.changed(&key, read, work).await
     }
 
     /// Discard a change set
@@ -483,137 +468,11 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = read_version(&stored, version.0, if_match.0)?;
-        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let stored = self
-            .in_a_task(rulebook_id, async move {
-                publisher.discard_set(rulebook_id, id.0, version, &author).await
-            })
-            .await?;
-        self.answer(&key, stored).await.map_err(Into::into)
-    }
-}
-
-impl ChangeSetsApi {
-    async fn stored(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredSet, Problem> {
-        let found = self.0.publisher.set(rulebook_id, id).await;
-        finished(&self.0, rulebook_id, Ok(found), &About::default()).await
-    }
-
-    /// A write, in a task of its own so that nobody hanging up can cut it in two.
-    async fn in_a_task<T: Send + 'static>(
-        &self,
-        rulebook_id: Uuid,
-        work: impl Future<Output = Result<T, PublishError>> + Send + 'static,
-    ) -> Result<T, Problem> {
-        finished(&self.0, rulebook_id, tokio::spawn(work).await, &About::default()).await
-    }
-
-    async fn draft(&self, stored: &StoredSet) -> Result<Draft, Problem> {
-        let rulebook_id = stored.set.rulebook_id;
-        let draft = self.0.publisher.draft(rulebook_id, &stored.edits()).await;
-        finished(&self.0, rulebook_id, Ok(draft), &About::default()).await
-    }
-
-    /// What lint finds in the candidate and not in what stands.
-    async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
-        let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
-        let now = self.0.clock.now();
-        let task = tokio::task::spawn_blocking(move || {
-            let before = base.map(|base| lint(&base, now)).unwrap_or_default();
-            introduced(&before, lint(&rulebook, now))
-        });
-        task.await.map_err(|error| Problem::internal(&error))
-    }
-
-    async fn clashes(&self, caller: &Caller, rulebook_id: Uuid, draft: &Draft) -> Result<Vec<view::Conflict>, Problem> {
-        let clashes = self.0.publisher.clashes(rulebook_id, &draft.applied.conflicts).await;
-        let clashes = finished(&self.0, rulebook_id, Ok(clashes), &About::default()).await?;
-        Ok(clashes_of(caller, clashes))
-    }
-
-    /// With its changes, and what is in their way while they are not published.
-    async fn shown(&self, caller: &Caller, stored: StoredSet) -> Result<ChangeSetState, Problem> {
-        let clashes = if is_alive(&stored) {
-            let draft = self.draft(&stored).await?;
-            self.clashes(caller, stored.set.rulebook_id, &draft).await?
-        } else {
-            Vec::new()
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher.discard_set(rulebook_id, read.id, read.version, author).await
         };
-        Ok(ChangeSetState::whole(caller, stored, clashes))
+        self.changed(&key, read, work).await
     }
-
-    async fn answer(&self, caller: &Caller, stored: StoredSet) -> Result<FoundRow<ChangeSetState>, Problem> {
-        let version = stored.set.version;
-        let view = self.shown(caller, stored).await?;
-        Ok(FoundRow::Found(Json(view), etag(version)))
-    }
-}
-
-/// A rulebook's rows as they would be with a change set.
-///
-/// # Errors
-/// 404 when there is none of this id, 409 when it was published or discarded.
-pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
-    let found = state.publisher.set(standing.rulebook_id, id).await;
-    let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
-    alive(&stored)?;
-    Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
-}
-
-/// A rulebook compiled as it would be with a change set.
-///
-/// # Errors
-/// As for [`would_be`]; 412 when others changed its rows since, 422 when it does not compile.
-pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
-    let planned = async {
-        let stored = state.publisher.set(rulebook_id, id).await?;
-        let planned = state.publisher.plan(rulebook_id, &stored.edits()).await?;
-        let rulebook = planned.rulebook.map_err(PublishError::Faults)?;
-        Ok((stored, rulebook))
-    };
-    let (stored, rulebook) = finished(state, rulebook_id, Ok(planned.await), &About::default()).await?;
-    alive(&stored)?;
-    Ok(rulebook)
-}
-
-fn is_alive(stored: &StoredSet) -> bool {
-    !stored.set.is_in(&[State::Published, State::Discarded])
-}
-
-fn alive(stored: &StoredSet) -> Result<(), Problem> {
-    if is_alive(stored) {
-        return Ok(());
-    }
-    let detail = match stored.set.revision {
-        Some(revision) => format!("The change set was published as revision {revision}."),
-        None => "The change set was discarded.".to_owned(),
-    };
-    Err(Problem::new(Code::Conflict, detail))
-}
-
-/// The version that a request brought, which must be the one that stands.
-fn read_version(stored: &StoredSet, version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
-    let said = Precondition {
-        body: version,
-        if_match,
-        if_none_match: None,
-    };
-    expected(&said, Some(stored.set.version), "change set").map_err(|problem| match problem.code() {
-        Code::VersionRequired => Problem::new(
-            Code::VersionRequired,
-            "Bring the `version` of the change set that was read, in the query or as `If-Match: \"version\"`.",
-        ),
-        _ => problem,
-    })?;
-    Ok(stored.set.version)
-}
-
-fn body_comment(comment: Option<String>) -> Result<Option<String>, Problem> {
-    let Some(comment) = comment else { return Ok(None) };
-    checked_comment(Some(comment)).map(Some).map_err(|problem| {
-        let detail = problem.detail().to_owned();
-        Problem::invalid_body(vec![FieldFault::new("/comment", "invalid_value", detail)])
-    })
 }

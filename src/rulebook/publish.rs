@@ -8,6 +8,7 @@ pub mod plan;
 pub mod refusal;
 pub mod schedule;
 pub mod sets;
+mod stored;
 pub mod waiting;
 mod write;
 

@@ -46,13 +46,17 @@ async fn state_of(app: &TestApp, set: &Value) -> Value {
 
 /// Waits until the change set is in another state than `scheduled`.
 async fn settled(app: &TestApp, set: &Value) -> Value {
-    loop {
-        let set = state_of(app, set).await;
-        if set["state"] != "scheduled" {
-            return set;
+    let moved = async {
+        loop {
+            let set = state_of(app, set).await;
+            if set["state"] != "scheduled" {
+                return set;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    };
+    let moved = tokio::time::timeout(Duration::from_secs(30), moved).await;
+    moved.unwrap_or_else(|_| panic!("still scheduled after half a minute: {set}"))
 }
 
 async fn a_scheduled_publish_happens_at_its_time_and_not_before(database: Database) {

@@ -1,0 +1,200 @@
+//! What the operations on change sets have in common: how one is found, read, changed and shown.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::ChangeSetsApi;
+use super::view::{ChangeSetState, Conflict, clashes_of};
+use crate::admin::answer::{FoundRow, Json, etag};
+use crate::admin::auth::Caller;
+use crate::admin::publishing::{About, finished};
+use crate::admin::rule_rows::checked_comment;
+use crate::admin::state::AdminState;
+use crate::admin::versions::{Precondition, expected};
+use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::Rulebook;
+use crate::rulebook::change_set::{Edit, applied};
+use crate::rulebook::current::Standing;
+use crate::rulebook::lint::{Finding, introduced, lint};
+use crate::rulebook::publish::sets::StoredSet;
+use crate::rulebook::publish::{Author, Draft, PublishError, Publisher};
+use crate::rulebook::rows::RowSet;
+use crate::store::change_sets::State;
+
+/// A change set as a request read it, and who would change it.
+pub struct Read {
+    pub rulebook_id: Uuid,
+    pub id: Uuid,
+    pub version: i64,
+    pub publisher: Arc<Publisher>,
+    pub author: Author,
+}
+
+impl ChangeSetsApi {
+    /// The change set, and leave to change it as it was read: in the version that the request brought.
+    pub(super) async fn read(
+        &self,
+        caller: &Caller,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: Option<i64>,
+        if_match: Option<String>,
+    ) -> Result<(Read, StoredSet), Problem> {
+        let stored = self.stored(rulebook_id, id).await?;
+        let read = Read {
+            rulebook_id,
+            id,
+            version: read_version(&stored, version, if_match)?,
+            publisher: Arc::clone(&self.0.publisher),
+            author: caller.author(),
+        };
+        Ok((read, stored))
+    }
+
+    /// Changes it and answers with how it stands then.
+    pub(super) async fn changed<W, E>(
+        &self,
+        caller: &Caller,
+        read: Read,
+        work: impl FnOnce(Read) -> W,
+    ) -> Result<FoundRow<ChangeSetState>, E>
+    where
+        W: Future<Output = Result<StoredSet, PublishError>> + Send + 'static,
+        E: From<Problem>,
+    {
+        let stored = self.in_a_task(read.rulebook_id, work(read)).await?;
+        Ok(self.answer(caller, stored).await?)
+    }
+
+    pub(super) async fn stored(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredSet, Problem> {
+        let found = self.0.publisher.set(rulebook_id, id).await;
+        finished(&self.0, rulebook_id, Ok(found), &About::default()).await
+    }
+
+    /// A write, in a task of its own so that nobody hanging up can cut it in two.
+    pub(super) async fn in_a_task<T: Send + 'static>(
+        &self,
+        rulebook_id: Uuid,
+        work: impl Future<Output = Result<T, PublishError>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        finished(&self.0, rulebook_id, tokio::spawn(work).await, &About::default()).await
+    }
+
+    pub(super) async fn draft(&self, stored: &StoredSet) -> Result<Draft, Problem> {
+        let rulebook_id = stored.set.rulebook_id;
+        let draft = self.0.publisher.draft(rulebook_id, &stored.edits()).await;
+        finished(&self.0, rulebook_id, Ok(draft), &About::default()).await
+    }
+
+    /// What lint finds in the candidate and not in what stands.
+    pub(super) async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
+        let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
+        let now = self.0.clock.now();
+        let task = tokio::task::spawn_blocking(move || {
+            let before = base.map(|base| lint(&base, now)).unwrap_or_default();
+            introduced(&before, lint(&rulebook, now))
+        });
+        task.await.map_err(|error| Problem::internal(&error))
+    }
+
+    pub(super) async fn clashes(
+        &self,
+        caller: &Caller,
+        rulebook_id: Uuid,
+        draft: &Draft,
+    ) -> Result<Vec<Conflict>, Problem> {
+        let clashes = self.0.publisher.clashes(rulebook_id, &draft.applied.conflicts).await;
+        let clashes = finished(&self.0, rulebook_id, Ok(clashes), &About::default()).await?;
+        Ok(clashes_of(caller, clashes))
+    }
+
+    /// With its changes, and what is in their way while they are not published.
+    pub(super) async fn shown(&self, caller: &Caller, stored: StoredSet) -> Result<ChangeSetState, Problem> {
+        let clashes = if is_alive(&stored) {
+            let draft = self.draft(&stored).await?;
+            self.clashes(caller, stored.set.rulebook_id, &draft).await?
+        } else {
+            Vec::new()
+        };
+        Ok(ChangeSetState::whole(caller, stored, clashes))
+    }
+
+    pub(super) async fn answer(&self, caller: &Caller, stored: StoredSet) -> Result<FoundRow<ChangeSetState>, Problem> {
+        let version = stored.set.version;
+        let view = self.shown(caller, stored).await?;
+        Ok(FoundRow::Found(Json(view), etag(version)))
+    }
+}
+
+/// A rulebook's rows as they would be with a change set.
+///
+/// # Errors
+/// 404 when there is none of this id, 409 when it was published or discarded.
+pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
+    let found = state.publisher.set(standing.rulebook_id, id).await;
+    let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
+    alive(&stored)?;
+    Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
+}
+
+/// A rulebook compiled as it would be with a change set.
+///
+/// # Errors
+/// As for [`would_be`]; 412 when others changed its rows since, 422 when it does not compile.
+pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
+    let found = state.publisher.set(rulebook_id, id).await;
+    let stored = finished(state, rulebook_id, Ok(found), &About::default()).await?;
+    alive(&stored)?;
+    planned(state, rulebook_id, &stored.edits()).await
+}
+
+/// A rulebook compiled as it would be with edits.
+///
+/// # Errors
+/// 412 when others changed their rows since, 422 when it does not compile.
+pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
+    let planned = state.publisher.plan(rulebook_id, edits).await;
+    let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
+    finished(state, rulebook_id, Ok(rulebook), &About::default()).await
+}
+
+fn is_alive(stored: &StoredSet) -> bool {
+    !stored.set.is_in(&[State::Published, State::Discarded])
+}
+
+pub(super) fn alive(stored: &StoredSet) -> Result<(), Problem> {
+    if is_alive(stored) {
+        return Ok(());
+    }
+    let detail = match stored.set.revision {
+        Some(revision) => format!("The change set was published as revision {revision}."),
+        None => "The change set was discarded.".to_owned(),
+    };
+    Err(Problem::new(Code::Conflict, detail))
+}
+
+/// The version that a request brought, which must be the one that stands.
+fn read_version(stored: &StoredSet, version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
+    let said = Precondition {
+        body: version,
+        if_match,
+        if_none_match: None,
+    };
+    expected(&said, Some(stored.set.version), "change set").map_err(|problem| match problem.code() {
+        Code::VersionRequired => Problem::new(
+            Code::VersionRequired,
+            "Bring the `version` of the change set that was read, in the query or as `If-Match: \"version\"`.",
+        ),
+        _ => problem,
+    })?;
+    Ok(stored.set.version)
+}
+
+pub(super) fn body_comment(comment: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(comment) = comment else { return Ok(None) };
+    checked_comment(Some(comment)).map(Some).map_err(|problem| {
+        let detail = problem.detail().to_owned();
+        Problem::invalid_body(vec![FieldFault::new("/comment", "invalid_value", detail)])
+    })
+}
