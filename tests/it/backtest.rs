@@ -20,6 +20,7 @@ both!(
     what_cannot_be_tried_is_refused_with_its_place,
     what_a_dead_instance_left_behind_is_interrupted,
     whoever_waits_can_be_cancelled,
+    every_page_of_calls_is_looked_at,
 );
 
 const BACKTESTS: &str = "/admin/v1/rulebooks/default/backtests";
@@ -403,5 +404,35 @@ async fn whoever_waits_can_be_cancelled(database: Database) {
         .admin(Method::POST, BACKTESTS, Some(&json!({"revision": 1})))
         .await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    server.stop().await;
+}
+
+/// Decisions are read in pages of 500: none of them is left out, whichever thread is done first.
+async fn every_page_of_calls_is_looked_at(database: Database) {
+    const COPIES: usize = 1_200;
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    post(&server, &call("roots", "J'ai des racines.", SOUTH, &json!({}))).await;
+    let ids = (0..COPIES).map(|_| server.app.clock.new_id());
+    let ids: Vec<String> = match database {
+        Database::Postgres => ids.map(|id| format!("(CAST('{id}' AS uuid))")).collect(),
+        Database::Sqlite => ids.map(|id| format!("(x'{}')", id.simple())).collect(),
+    };
+    let others = "call_id, event_id, purpose, revision, decided_for, extracted, result, service, priority, price_from, \
+                  price_to, degraded, duration_us, created_at";
+    let copies = format!(
+        "WITH new (new_id) AS (VALUES {}) INSERT INTO decisions (rulebook_id, id, {others}) \
+         SELECT rulebook_id, new_id, {others} FROM decisions, new WHERE purpose = 'report'",
+        ids.join(", ")
+    );
+    server.sql(&copies).await;
+    let dearer = json!({"changes": [patch("adjustments", "south_shore", &json!({"amount": "120.00"}))]});
+    let job = backtest(&server, &dearer).await;
+    assert_eq!(job["state"], "done", "{job}");
+    let found = &job["result"];
+    assert_eq!(
+        (&found["calls"], &found["changed"]),
+        (&json!(COPIES + 1), &json!(COPIES + 1))
+    );
+    assert_eq!(found["money"][0]["change_from"], format!("{}.00", 20 * (COPIES + 1)));
     server.stop().await;
 }

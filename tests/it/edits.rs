@@ -171,6 +171,36 @@ fn mark_of(decision: &Value) -> i64 {
     revision
 }
 
+/// Whoever comes second to the head starts anew from the new one: edits of different rows do not hinder each other, on
+/// whichever instance they are made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_edit_different_rows_at_once_all_succeed() {
+    const EDITS: i64 = 15;
+    if !postgres_is_tested() {
+        return;
+    }
+    let first = TestApp::builder(Database::Postgres)
+        .set("RINGBOOK_WORKERS", "none")
+        .start()
+        .await;
+    let apps = [&first.another().await, &first.another().await, &first];
+    let rows = ["camera_inspection", "root_removal", "pipe_lining"];
+    let edit = async |app: &TestApp, code: &str| {
+        let path = format!("/admin/v1/rulebooks/default/services/{code}");
+        let (_, mut row) = app.admin(Method::GET, &path, None).await;
+        for edit in 0..EDITS {
+            let patch = json!({"lead_days_max": 30 + edit, "version": row["version"]});
+            let (status, answer) = app.admin(Method::PATCH, &path, Some(&patch)).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            row = answer;
+        }
+    };
+    tokio::join!(edit(apps[0], rows[0]), edit(apps[1], rows[1]), edit(apps[2], rows[2]));
+    let (_, rulebook) = first.admin(Method::GET, "/admin/v1/rulebooks/default", None).await;
+    assert_eq!(rulebook["revision"], 1 + 3 * EDITS);
+    first.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
     if !postgres_is_tested() {
