@@ -1,7 +1,9 @@
 //! The whole way of a text, against a stand-in for Twilio on loopback and on real databases. Time is the test's.
 
+mod callbacks;
 mod delivery;
 mod discretion;
+mod people;
 mod stand_in;
 mod trouble;
 mod unclear;
