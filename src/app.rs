@@ -342,9 +342,18 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
         .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
-        .at("/webhooks/twilio/status/:id", post(receive_status).data(callbacks.clone()))
-        .at("/webhooks/twilio/inbound", post(receive_inbound).data(callbacks.clone()))
-        .at("/webhooks/twilio/inbound/:rulebook", post(receive_inbound_for).data(callbacks))
+        .at(
+            "/webhooks/twilio/status/:id",
+            post(receive_status).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound",
+            post(receive_inbound).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound/:rulebook",
+            post(receive_inbound_for).data(callbacks),
+        )
         .nest(
             "/",
             admin::service(state)
@@ -410,7 +419,9 @@ fn start_workers(app: &App) {
             limiter.tidy();
             metrics::upkeep();
             match notices::count_open(&read).await {
-                Ok(counts) => counts.into_iter().for_each(|(severity, open)| metrics::notices_open(severity, open)),
+                Ok(counts) => counts
+                    .into_iter()
+                    .for_each(|(severity, open)| metrics::notices_open(severity, open)),
                 Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
             }
         }

@@ -73,9 +73,23 @@ mod tests {
     fn a_form_is_read_and_what_is_none_is_refused() {
         let form = Form::read(b"Body=All%C3%B4+%F0%9F%98%80&Empty=&To=%2B15145550101&Odd").unwrap();
         assert_eq!(form.get("Body"), Some("Allô 😀"));
-        assert_eq!((form.get("Empty"), form.get("Odd"), form.get("None")), (Some(""), Some(""), None));
+        assert_eq!(
+            (form.get("Empty"), form.get("Odd"), form.get("None")),
+            (Some(""), Some(""), None)
+        );
         assert_eq!(form.get("To"), Some("+15145550101"));
-        for bad in ["", "&&", "A=%", "A=%4", "A=%zz", "A=%FF", "A=%+1", "A=é", "A=a b", "{\"A\":\"é\"}"] {
+        for bad in [
+            "",
+            "&&",
+            "A=%",
+            "A=%4",
+            "A=%zz",
+            "A=%FF",
+            "A=%+1",
+            "A=é",
+            "A=a b",
+            "{\"A\":\"é\"}",
+        ] {
             assert_eq!(Form::read(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(Form::read("A=1&".repeat(201).as_bytes()), None);

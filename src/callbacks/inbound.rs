@@ -21,7 +21,11 @@ const LONGEST_NUMBER: usize = 64;
 
 /// Takes in a text to the number of any rulebook.
 #[handler]
-pub async fn receive_inbound(request: &Request, body: poem::Body, callbacks: Data<&Callbacks>) -> poem::Result<Response> {
+pub async fn receive_inbound(
+    request: &Request,
+    body: poem::Body,
+    callbacks: Data<&Callbacks>,
+) -> poem::Result<Response> {
     Ok(receive(request, body, callbacks.0, None).await?)
 }
 
@@ -50,7 +54,9 @@ async fn receive(
     let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
     let text = text(&form)?;
     let outbox = callbacks.outbox.clone();
-    callbacks.run(async move { outbox.hear(rulebook_id, &text).await }).await?;
+    callbacks
+        .run(async move { outbox.hear(rulebook_id, &text).await })
+        .await?;
     Ok(Response::builder()
         .status(StatusCode::OK)
         .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
@@ -63,7 +69,11 @@ fn unavailable(error: &OutboxError) -> Problem {
 
 /// The rulebook of a code, when its account signed the request.
 async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str) -> Result<Option<Uuid>, Problem> {
-    let all = callbacks.outbox.rulebooks().await.map_err(|error| unavailable(&error))?;
+    let all = callbacks
+        .outbox
+        .rulebooks()
+        .await
+        .map_err(|error| unavailable(&error))?;
     let found = all.into_iter().find(|(_, own)| own == code);
     let (id, _) = found.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
     let account = callbacks.outbox.accounts().of(id).await;
@@ -75,12 +85,19 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
 /// The rulebook whose number the text was sent to, of those whose account signed the request: first those that send from
 /// this very number, then the default one, then the oldest.
 async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
-    let (sid, to) = (form.get("AccountSid").unwrap_or_default(), form.get("To").unwrap_or_default());
+    let (sid, to) = (
+        form.get("AccountSid").unwrap_or_default(),
+        form.get("To").unwrap_or_default(),
+    );
     let mut best: Option<(u8, Uuid)> = None;
     if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
         return Ok(None);
     }
-    let all = callbacks.outbox.rulebooks().await.map_err(|error| unavailable(&error))?;
+    let all = callbacks
+        .outbox
+        .rulebooks()
+        .await
+        .map_err(|error| unavailable(&error))?;
     for (id, code) in all {
         // One that cannot be read must not keep the others' texts out.
         let account: Option<TwilioAccount> = match callbacks.outbox.accounts().of(id).await {
@@ -110,13 +127,18 @@ fn text(form: &Form) -> Result<InboundText, Problem> {
     let number = |name: &str| {
         let given = form.get(name).unwrap_or_default();
         let is_one = (1..=LONGEST_NUMBER).contains(&given.len()) && !given.chars().any(char::is_control);
-        is_one.then(|| given.to_owned()).ok_or_else(|| bad_field(name, "a phone number"))
+        is_one
+            .then(|| given.to_owned())
+            .ok_or_else(|| bad_field(name, "a phone number"))
     };
     Ok(InboundText {
         sid: sid(form, "MessageSid")?.to_owned(),
         from_number: number("From")?,
         to_number: number("To")?,
         body: form.get("Body").unwrap_or_default().to_owned(),
-        opt_out_type: form.get("OptOutType").filter(|kind| !kind.is_empty()).map(ToOwned::to_owned),
+        opt_out_type: form
+            .get("OptOutType")
+            .filter(|kind| !kind.is_empty())
+            .map(ToOwned::to_owned),
     })
 }

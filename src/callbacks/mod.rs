@@ -80,7 +80,11 @@ impl Callbacks {
             return false;
         };
         let path = request.original_uri().path_and_query();
-        let url = format!("{}{}", public.trim_end_matches('/'), path.map_or("/", |path| path.as_str()));
+        let url = format!(
+            "{}{}",
+            public.trim_end_matches('/'),
+            path.map_or("/", |path| path.as_str())
+        );
         let given = request.header(SIGNATURE).unwrap_or_default();
         signature::verify(&account.token, &url, form, given)
     }

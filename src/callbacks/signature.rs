@@ -95,8 +95,18 @@ mod tests {
         let whole = form(FIRST_FORM);
         assert!(!verify("12346", FIRST, &whole, given));
         assert!(!verify("", FIRST, &whole, given));
-        assert!(!verify(TOKEN, "https://mycompany.com/myapp.php?foo=1&bar=3", &whole, given));
-        assert!(!verify(TOKEN, FIRST, &form(&FIRST_FORM.replace("1234&", "1235&")), given));
+        assert!(!verify(
+            TOKEN,
+            "https://mycompany.com/myapp.php?foo=1&bar=3",
+            &whole,
+            given
+        ));
+        assert!(!verify(
+            TOKEN,
+            FIRST,
+            &form(&FIRST_FORM.replace("1234&", "1235&")),
+            given
+        ));
         assert!(!verify(TOKEN, FIRST, &form(&format!("{FIRST_FORM}&More=1")), given));
         for bad in ["", "RSOYDt4T1cUTdK1PDd93/VVr8B8", "RSOYDt4T1cUTdK1PDd93", "%%%", "AAAA"] {
             assert!(!verify(TOKEN, FIRST, &whole, bad), "{bad}");
@@ -119,6 +129,11 @@ mod tests {
     fn a_repeated_name_counts_with_each_distinct_value_sorted() {
         let given = BASE64.encode(sign(TOKEN, FIRST, &form("A=1&A=2&B=3")).unwrap());
         assert!(verify(TOKEN, FIRST, &form("B=3&A=2&A=1&A=2"), &given));
-        assert!(!verify(TOKEN, FIRST, &form("B=3&A=12"), &BASE64.encode(sign(TOKEN, FIRST, &form("A=21&B=3")).unwrap())));
+        assert!(!verify(
+            TOKEN,
+            FIRST,
+            &form("B=3&A=12"),
+            &BASE64.encode(sign(TOKEN, FIRST, &form("A=21&B=3")).unwrap())
+        ));
     }
 }

@@ -27,7 +27,12 @@ async fn receive(request: &Request, body: poem::Body, callbacks: &Callbacks, id:
     let unknown = || Problem::not_found("SMS message of this id");
     let id: Uuid = id.parse().map_err(|_| unknown())?;
     let unavailable = |error| Problem::unavailable(&error, RETRY_AFTER_S);
-    let rulebook_id = callbacks.outbox.owner(id).await.map_err(unavailable)?.ok_or_else(unknown)?;
+    let rulebook_id = callbacks
+        .outbox
+        .owner(id)
+        .await
+        .map_err(unavailable)?
+        .ok_or_else(unknown)?;
     let account = callbacks.outbox.accounts().of(rulebook_id).await.map_err(unavailable)?;
     if !account.is_some_and(|account| callbacks.is_signed(request, &form, &account)) {
         return Err(callbacks.refuse(request, "a status callback"));
@@ -43,7 +48,8 @@ async fn receive(request: &Request, body: poem::Body, callbacks: &Callbacks, id:
 
 fn report(form: &Form) -> Result<Report, Problem> {
     let status = form.get("MessageStatus").unwrap_or_default();
-    let is_word = (1..=32).contains(&status.len()) && status.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_word =
+        (1..=32).contains(&status.len()) && status.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if !is_word {
         return Err(bad_field("MessageStatus", "one of Twilio's words, such as `delivered`"));
     }

@@ -129,7 +129,7 @@ async fn start(tx: &DatabaseTransaction, rulebook_id: Uuid, number: &str, now: D
     let lifted = sms_suppressions::lift_number(tx, rulebook_id, number, "reply", now).await?;
     let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
     if let Some(last) = last.filter(|_| lifted) {
-        let subject = notice::subject_of(&last.contact);
+        let subject = notices::of_contact(&last.contact);
         notices::resolve(tx, rulebook_id, notices::OPTED_OUT, &subject, now).await?;
     }
     Ok(())
@@ -151,7 +151,17 @@ mod tests {
 
     #[test]
     fn only_the_whole_text_is_a_word() {
-        for body in ["STOP", " stop. ", "Arrêt", "arret", "Unsubscribe!", "STOPALL", "end", "Quit", "cancel"] {
+        for body in [
+            "STOP",
+            " stop. ",
+            "Arrêt",
+            "arret",
+            "Unsubscribe!",
+            "STOPALL",
+            "end",
+            "Quit",
+            "cancel",
+        ] {
             assert_eq!(Meaning::of(&text(body, None)), Some(Meaning::Stop), "{body}");
         }
         for body in ["START", "unstop"] {

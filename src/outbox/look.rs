@@ -8,9 +8,9 @@ use sea_orm::DbErr;
 
 use super::accounts::TwilioAccount;
 use super::breaker::Turn;
+use super::callback::{keep, known};
 use super::classify::classify;
 use super::notice;
-use super::callback::{keep, known};
 use super::settle::{contact_is_served, count_state, report, resumed, tell, write_off};
 use super::status::{Kind, Turnout, after_report, of_word};
 use super::transition::{GivenUp, may_resend, requeue};

@@ -16,11 +16,6 @@ pub(super) const CAPPED: &str = "sms_account_capped";
 /// What they are about.
 pub(super) const PROVIDER: &str = "twilio";
 
-/// What notices about a contact are about.
-pub(super) fn subject_of(contact: &str) -> String {
-    format!("contact {contact}")
-}
-
 /// How soon to look at something about a text.
 fn severity_of(row: &Model) -> Severity {
     if matches!(row.priority.as_str(), "P1" | "P2") {
@@ -40,7 +35,7 @@ pub(super) fn opted_out(row: &Model) -> Notice {
         rulebook_id: row.rulebook_id,
         code: notices::OPTED_OUT,
         severity: severity_of(row),
-        subject: subject_of(&row.contact),
+        subject: notices::of_contact(&row.contact),
         text: format!(
             "Contact {} replied STOP and is no longer texted. The last text to them was a {}.",
             row.contact, row.priority
@@ -57,9 +52,10 @@ pub(super) fn capped(rulebook_id: Uuid) -> Notice {
         severity: Severity::Urgent,
         subject: PROVIDER.to_owned(),
         text: "This rulebook's account at Twilio has sent as much today as it may. Its texts wait.".to_owned(),
-        what_to_do: "Reach the on-call contacts another way today, and ask Twilio for a higher daily cap. Sending starts again \
+        what_to_do:
+            "Reach the on-call contacts another way today, and ask Twilio for a higher daily cap. Sending starts again \
                      by itself."
-            .to_owned(),
+                .to_owned(),
     }
 }
 
@@ -96,7 +92,7 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
         rulebook_id: row.rulebook_id,
         code,
         severity: severity_of(row),
-        subject: subject_of(&row.contact),
+        subject: notices::of_contact(&row.contact),
         text: format!(
             "The {} text {} to contact {} {fate}: {reason}{number}.",
             row.priority, row.reference, row.contact

@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use super::enqueue::{NewSms, enqueue};
-use super::notice::{CREDENTIALS, PROVIDER_DOWN, subject_of};
+use super::notice::{CREDENTIALS, PROVIDER_DOWN};
 use super::{OutboxError, Shared};
 use crate::store::notices::{self, Unsaid};
 use crate::store::{begin, rulebooks, sms_messages};
@@ -46,7 +46,7 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
     let sent = sms_messages::count_since(&shared.db, rulebook_id, OPERATOR, now - TimeDelta::hours(1)).await?;
     let unsaid = Unsaid {
         rulebook_id,
-        subject: subject_of(OPERATOR),
+        subject: notices::of_contact(OPERATOR),
         codes: &[PROVIDER_DOWN, CREDENTIALS],
     };
     for notice in notices::untold(&shared.db, &unsaid, MOST_AN_HOUR.saturating_sub(sent)).await? {

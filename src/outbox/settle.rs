@@ -166,7 +166,7 @@ pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now
     if row.resent_at.is_none() || sms_messages::count_dead(tx, row.rulebook_id, &row.contact).await? > 0 {
         return Ok(());
     }
-    let subject = notice::subject_of(&row.contact);
+    let subject = notices::of_contact(&row.contact);
     for code in notices::GIVEN_UP {
         notices::resolve(tx, row.rulebook_id, code, &subject, now).await?;
     }

@@ -143,7 +143,11 @@ fn failed(
     row.provider_id = Some(report.sid.clone());
     row.provider_status = Some(report.status.clone());
     row.error_code = report.error_code;
-    row.error = Some(code_rule(report.error_code).map_or("Twilio could not deliver the text", |rule| rule.meaning).into());
+    row.error = Some(
+        code_rule(report.error_code)
+            .map_or("Twilio could not deliver the text", |rule| rule.meaning)
+            .into(),
+    );
     if was_dead {
         return (row, Turnout::Step);
     }
@@ -225,7 +229,11 @@ mod tests {
         let words: Vec<&str> = STATUSES.iter().map(|(word, ..)| *word).collect();
         for first in &words {
             for second in &words {
-                let (one, _) = step(row(ACCEPTED, Some("SM1"), "P3"), &report("SM1", first, None), known(0, 1, 0));
+                let (one, _) = step(
+                    row(ACCEPTED, Some("SM1"), "P3"),
+                    &report("SM1", first, None),
+                    known(0, 1, 0),
+                );
                 let before = one.clone();
                 let (two, turnout) = step(one, &report("SM1", second, None), known(rank_of(first), 1, 0));
                 let forward = rank_of(second) > rank_of(first) && rank_of(second) > rank_of("queued");
@@ -235,7 +243,11 @@ mod tests {
                 }
             }
         }
-        let (same, turnout) = step(row(ACCEPTED, Some("SM1"), "P1"), &report("SM1", "pondering", None), known(0, 1, 0));
+        let (same, turnout) = step(
+            row(ACCEPTED, Some("SM1"), "P1"),
+            &report("SM1", "pondering", None),
+            known(0, 1, 0),
+        );
         assert_eq!((turnout, same), (Turnout::NoStep, row(ACCEPTED, Some("SM1"), "P1")));
     }
 
@@ -245,7 +257,11 @@ mod tests {
             let (after, turnout) = step(row(state, None, "P3"), &report("SM1", "sent", None), known(0, 1, 0));
             assert_eq!((after.state.as_str(), turnout), (ACCEPTED, Turnout::Step), "{state}");
             assert_eq!((after.provider_id.as_deref(), after.lease_until), (Some("SM1"), None));
-            let (after, _) = step(row(state, None, "P3"), &report("SM1", "delivered", None), known(0, 1, 0));
+            let (after, _) = step(
+                row(state, None, "P3"),
+                &report("SM1", "delivered", None),
+                known(0, 1, 0),
+            );
             assert_eq!(after.state, DELIVERED, "{state}");
         }
     }
@@ -258,7 +274,10 @@ mod tests {
             assert_eq!((after, turnout), (two(), Turnout::NoStep), "{status}");
         }
         let (after, _) = step(two(), &report("SM1", "delivered", None), known(4, 2, 0));
-        assert_eq!((after.state.as_str(), after.provider_id.as_deref()), (DELIVERED, Some("SM1")));
+        assert_eq!(
+            (after.state.as_str(), after.provider_id.as_deref()),
+            (DELIVERED, Some("SM1"))
+        );
     }
 
     #[test]
@@ -282,12 +301,22 @@ mod tests {
         assert_eq!(fate("P1", Some(30008), 1, 0), again);
         assert_eq!(fate("P1", Some(30008), 2, 1), dead);
         assert_eq!(fate("P1", None, 1, 0), dead);
-        let (after, _) = step(row(ACCEPTED, Some("SM1"), "P1"), &report("SM1", "undelivered", Some(30003)), known(0, 1, 0));
+        let (after, _) = step(
+            row(ACCEPTED, Some("SM1"), "P1"),
+            &report("SM1", "undelivered", Some(30003)),
+            known(0, 1, 0),
+        );
         assert_eq!(after.provider_id, None);
-        assert_eq!(after.next_attempt_at, at() + Patience::default().undelivered_wait.max(TimeDelta::seconds(2)));
+        assert_eq!(
+            after.next_attempt_at,
+            at() + Patience::default().undelivered_wait.max(TimeDelta::seconds(2))
+        );
         let mut old = row(ACCEPTED, Some("SM1"), "P1");
         old.created_at = at() - TimeDelta::hours(6);
         let (after, turnout) = step(old, &report("SM1", "undelivered", Some(30036)), known(0, 1, 0));
-        assert_eq!((after.state.as_str(), turnout), (DEAD, Turnout::GivenUp(GivenUp::Stale)));
+        assert_eq!(
+            (after.state.as_str(), turnout),
+            (DEAD, Turnout::GivenUp(GivenUp::Stale))
+        );
     }
 }

@@ -150,7 +150,10 @@ impl TwilioClient {
             let sid = message.sid.filter(|sid| holds_it && !known.contains(sid))?;
             // Twilio has it, whatever it says of it.
             let status = message.status.as_ref().and_then(|status| status.as_str());
-            let status = status.filter(|status| of_word(status).is_some()).unwrap_or("accepted").to_owned();
+            let status = status
+                .filter(|status| of_word(status).is_some())
+                .unwrap_or("accepted")
+                .to_owned();
             Some(Report {
                 sid,
                 status,

@@ -46,7 +46,19 @@ impl ActiveModelBehavior for ActiveModel {}
 /// A contact does not want texts any more.
 pub const OPTED_OUT: &str = "contact_opted_out";
 /// What is said of a contact's texts that were given up: over when the last of them was sent again.
-pub const GIVEN_UP: [&str; 5] = ["sms_refused", "sms_given_up", "sms_unknown", "sms_undelivered", "sms_suppressed"];
+pub const GIVEN_UP: [&str; 5] = [
+    "sms_refused",
+    "sms_given_up",
+    "sms_unknown",
+    "sms_undelivered",
+    "sms_suppressed",
+];
+
+/// What a notice about a contact is about.
+#[must_use]
+pub fn of_contact(code: &str) -> String {
+    format!("contact {code}")
+}
 
 /// How soon a person should look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,13 +206,11 @@ pub async fn untold<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>, limit: u64)
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let said = Condition::any()
-        .add(Column::RulebookId.ne(unsaid.rulebook_id))
-        .add(
-            Column::Subject
-                .ne(unsaid.subject.as_str())
-                .and(Column::Code.is_not_in(unsaid.codes.iter().copied())),
-        );
+    let said = Condition::any().add(Column::RulebookId.ne(unsaid.rulebook_id)).add(
+        Column::Subject
+            .ne(unsaid.subject.as_str())
+            .and(Column::Code.is_not_in(unsaid.codes.iter().copied())),
+    );
     Entity::find()
         .filter(Column::ResolvedAt.is_null())
         .filter(Column::ToldAt.is_null())

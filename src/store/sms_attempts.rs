@@ -125,11 +125,7 @@ pub async fn count_sends<C: ConnectionTrait>(
 }
 
 /// Whether the last try of a text ended without anyone knowing whether it was sent.
-pub async fn ended_unclear<C: ConnectionTrait>(
-    db: &C,
-    rulebook_id: Uuid,
-    sms_message_id: Uuid,
-) -> Result<bool, DbErr> {
+pub async fn ended_unclear<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, sms_message_id: Uuid) -> Result<bool, DbErr> {
     let last = Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
         .filter(Column::SmsMessageId.eq(sms_message_id))

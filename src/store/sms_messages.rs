@@ -3,9 +3,13 @@
 //! The worker changes a row only by [`save`], which asks for the fencing number that it holds and never leaves a state
 //! that is final. Who came to know more holds the row first ([`locked`]) and writes it with [`record`].
 
+mod again;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, UpdateMany};
+
+pub use self::again::{Dead, Not, locked_dead, send_again};
 
 /// A row of `sms_messages`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -259,7 +263,10 @@ pub async fn rulebook_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<
 
 /// A text, held until the transaction ends.
 pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
-    Entity::find_by_id((rulebook_id, id)).lock(LockType::Update).one(tx).await
+    Entity::find_by_id((rulebook_id, id))
+        .lock(LockType::Update)
+        .one(tx)
+        .await
 }
 
 /// How many texts to a contact were given up and not sent again.

@@ -46,4 +46,5 @@ mod sheets;
 mod start;
 mod text;
 mod tools;
+mod twilio_callbacks;
 mod webhook_settings;

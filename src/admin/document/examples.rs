@@ -66,6 +66,10 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, auth, "put", narrowed);
     let key = json!({"name": "office", "role": "editor", "rulebook": "default"});
     request(paths, "/admin/v1/api-keys", "post", key);
+    let again = json!({"rulebook": "default", "error_code": 21211, "since": "2026-11-22T00:00:00Z"});
+    request(paths, "/admin/v1/sms-messages/resend", "post", again);
+    let done = json!({"comment": "The number was corrected and the text sent again."});
+    request(paths, "/admin/v1/notices/{id}/resolve", "post", done);
     let scripts = "/admin/v1/rulebooks/{rulebook}/scripts/{code}";
     for (path, method) in [("versions", "get"), ("test", "post")] {
         parameter(paths, &format!("{scripts}/{path}"), method, "code", "spring_promotion");

@@ -38,9 +38,15 @@ async fn a_status_that_comes_before_the_answer_settles_the_text() {
         assert_eq!(say(&world, &outbox, id, &sid(1), "delivered", None).await, Noted::Step);
         world.twilio.let_go(1);
         sending.await.unwrap();
-        assert_eq!(world.story(id).await, ("delivered".to_owned(), vec!["accepted".to_owned()]));
+        assert_eq!(
+            world.story(id).await,
+            ("delivered".to_owned(), vec!["accepted".to_owned()])
+        );
         let row = world.row(id).await;
-        assert_eq!((row.provider_id, row.provider_status), (Some(sid(1)), Some("delivered".to_owned())));
+        assert_eq!(
+            (row.provider_id, row.provider_status),
+            (Some(sid(1)), Some("delivered".to_owned()))
+        );
         assert_eq!((row.lease_until, world.twilio.posted().len()), (None, 1));
     }
 }
@@ -72,16 +78,28 @@ async fn what_is_older_than_what_is_known_is_kept_and_changes_nothing() {
         let before = world.row(id).await;
         world.clock.step(TimeDelta::seconds(1));
         for late in ["sent", "queued", "undelivered", "delivered", "pondering"] {
-            assert_eq!(say(&world, &outbox, id, &sid(1), late, Some(30003)).await, Noted::Kept, "{late}");
+            assert_eq!(
+                say(&world, &outbox, id, &sid(1), late, Some(30003)).await,
+                Noted::Kept,
+                "{late}"
+            );
         }
         assert_eq!(world.row(id).await, before);
-        let kept = sms_status_callbacks::of_message(&world.db, world.rulebook_id, id).await.unwrap();
+        let kept = sms_status_callbacks::of_message(&world.db, world.rulebook_id, id)
+            .await
+            .unwrap();
         let mut words: Vec<_> = kept.iter().map(|row| row.status.as_str()).collect();
         words.sort_unstable();
         assert_eq!(words, ["delivered", "pondering", "queued", "sent", "undelivered"]);
         let nobody = world.clock.new_id();
-        assert_eq!(say(&world, &outbox, nobody, &sid(1), "sent", None).await, Noted::Unknown);
-        assert_eq!(sms_status_callbacks::Entity::find().all(&world.db).await.unwrap().len(), 5);
+        assert_eq!(
+            say(&world, &outbox, nobody, &sid(1), "sent", None).await,
+            Noted::Unknown
+        );
+        assert_eq!(
+            sms_status_callbacks::Entity::find().all(&world.db).await.unwrap().len(),
+            5
+        );
     }
 }
 
@@ -95,16 +113,24 @@ async fn an_alert_that_does_not_arrive_is_sent_three_times_and_then_given_to_a_p
         for number in 1..=3_u32 {
             assert_eq!(world.twilio.posted().len(), number as usize);
             assert_eq!(say(&world, &outbox, id, &sid(number), "sent", None).await, Noted::Step);
-            assert_eq!(say(&world, &outbox, id, &sid(number), "undelivered", Some(30003)).await, Noted::Step);
+            assert_eq!(
+                say(&world, &outbox, id, &sid(number), "undelivered", Some(30003)).await,
+                Noted::Step
+            );
             // Nothing that is said of a message that failed brings it back.
             assert_eq!(say(&world, &outbox, id, &sid(number), "sent", None).await, Noted::Kept);
-            world.after(patience().undelivered_wait - TimeDelta::seconds(1), &outbox).await;
+            world
+                .after(patience().undelivered_wait - TimeDelta::seconds(1), &outbox)
+                .await;
             assert_eq!(world.twilio.posted().len(), number as usize, "not at once");
             world.after(TimeDelta::minutes(3), &outbox).await;
         }
         assert_eq!(world.twilio.posted().len(), 3);
         let row = world.row(id).await;
-        assert_eq!((row.state.as_str(), row.provider_status.as_deref()), ("dead", Some("undelivered")));
+        assert_eq!(
+            (row.state.as_str(), row.provider_status.as_deref()),
+            ("dead", Some("undelivered"))
+        );
         assert_eq!(row.error.as_deref(), Some("the phone is off or out of reach"));
         assert_eq!(world.notices().await, [("sms_undelivered".to_owned(), 1, true)]);
     }
@@ -158,6 +184,9 @@ async fn a_text_that_was_given_up_and_arrives_after_all_is_delivered() {
         assert_eq!(world.row(id).await.state, "dead");
         assert_eq!(say(&world, &outbox, id, "SMlate", "delivered", None).await, Noted::Step);
         let row = world.row(id).await;
-        assert_eq!((row.state.as_str(), row.error, row.error_code), ("delivered", None, None));
+        assert_eq!(
+            (row.state.as_str(), row.error, row.error_code),
+            ("delivered", None, None)
+        );
     }
 }

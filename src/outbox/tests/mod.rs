@@ -3,7 +3,9 @@
 mod callbacks;
 mod delivery;
 mod discretion;
+mod outcomes;
 mod people;
+mod rough;
 mod stand_in;
 mod trouble;
 mod unclear;

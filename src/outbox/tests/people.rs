@@ -38,19 +38,33 @@ async fn who_replies_stop_is_not_texted_until_they_reply_start() {
         assert_eq!(world.row(before).await.state, "accepted");
         let row = world.row(after).await;
         assert_eq!((row.state.as_str(), row.attempts), ("dead", 0));
-        assert_eq!(row.error.as_deref(), Some("the recipient has opted out by replying STOP"));
+        assert_eq!(
+            row.error.as_deref(),
+            Some("the recipient has opted out by replying STOP")
+        );
         let told = notices::Entity::find().all(&world.db).await.unwrap();
         let told = told.iter().find(|notice| notice.code == "sms_suppressed").unwrap();
-        assert_eq!((told.severity.as_str(), told.subject.as_str()), ("urgent", "contact on_call"));
+        assert_eq!(
+            (told.severity.as_str(), told.subject.as_str()),
+            ("urgent", "contact on_call")
+        );
         assert!(told.what_to_do.contains("START"), "{}", told.what_to_do);
 
         hear(&world, &outbox, "SM2", "START").await;
         let again = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.row(again).await.state, "accepted");
-        assert!(world.notices().await.contains(&("contact_opted_out".to_owned(), 1, false)));
+        assert!(
+            world
+                .notices()
+                .await
+                .contains(&("contact_opted_out".to_owned(), 1, false))
+        );
         assert_eq!(world.twilio.posted().len(), 2);
-        assert_eq!(inbound_sms_messages::Entity::find().all(&world.db).await.unwrap().len(), 2);
+        assert_eq!(
+            inbound_sms_messages::Entity::find().all(&world.db).await.unwrap().len(),
+            2
+        );
     }
 }
 
@@ -100,15 +114,20 @@ async fn urgent_notices_are_texted_to_the_operator_once_and_not_too_many() {
         settings.concurrency = 1;
         let outbox = world.outbox_with(world.accounts(), settings);
         for contact in 0..9 {
-            world.queue(&format!("c{contact}"), if contact == 0 { "P3" } else { "P1" }).await;
+            world
+                .queue(&format!("c{contact}"), if contact == 0 { "P3" } else { "P1" })
+                .await;
         }
         for _ in 0..3 {
             outbox.drain_once().await.unwrap();
         }
         let to_operator = |world: &World| {
             let posted = world.twilio.posted();
-            let to = posted.into_iter().filter(|posted| posted.field("To") == Some("+15145550199"));
-            to.map(|posted| posted.field("Body").unwrap().to_owned()).collect::<Vec<_>>()
+            let to = posted
+                .into_iter()
+                .filter(|posted| posted.field("To") == Some("+15145550199"));
+            to.map(|posted| posted.field("Body").unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(to_operator(&world).len(), 6, "six an hour");
         assert!(to_operator(&world)[0].contains("was not sent: the number is not a valid phone number"));
@@ -152,7 +171,10 @@ async fn an_account_that_is_stopped_stops_no_other() {
             created_at: Set(world.clock.now()),
             ..Default::default()
         };
-        rulebooks::Entity::insert(other).exec_without_returning(&world.db).await.unwrap();
+        rulebooks::Entity::insert(other)
+            .exec_without_returning(&world.db)
+            .await
+            .unwrap();
         let mut account = World::account();
         account.sid = "AC1".to_owned();
         let accounts = HashMap::from([(world.rulebook_id, World::account()), (other_id, account)]);
