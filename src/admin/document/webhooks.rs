@@ -44,7 +44,7 @@ pub fn all() -> Value {
                 that sent the text. A status that is older than what is known is kept and changes nothing.",
             "security": [],
             "parameters": [signature()],
-            "requestBody": form(&["MessageSid", "MessageStatus"], json!({
+            "requestBody": form(&["MessageSid", "MessageStatus"], &json!({
                 "MessageSid": {"type": "string"},
                 "MessageStatus": {"type": "string", "examples": ["delivered"]},
                 "ErrorCode": {"type": "string", "examples": ["30003"]},
@@ -61,7 +61,7 @@ pub fn all() -> Value {
                 account. STOP and words like it end texts to that number, START lets them begin again.",
             "security": [],
             "parameters": [signature()],
-            "requestBody": form(&["MessageSid", "AccountSid", "From", "To"], json!({
+            "requestBody": form(&["MessageSid", "AccountSid", "From", "To"], &json!({
                 "MessageSid": {"type": "string"},
                 "AccountSid": {"type": "string"},
                 "From": {"type": "string"},
@@ -94,7 +94,7 @@ fn signature() -> Value {
     })
 }
 
-fn form(required: &[&str], properties: Value) -> Value {
+fn form(required: &[&str], properties: &Value) -> Value {
     json!({"required": true, "content": {"application/x-www-form-urlencoded": {"schema": {
         "type": "object",
         "required": required,

@@ -123,10 +123,10 @@ impl Rough {
                 take();
                 return tokio::time::sleep(SILENCE).await;
             }
-            "reset before it is taken" => return reset(stream),
+            "reset before it is taken" => return reset(&stream),
             "reset after it is taken" => {
                 take();
-                return reset(stream);
+                return reset(&stream);
             }
             "broken JSON" => answer("201 Created", "", &take()[..20]),
             "half an answer" => {
@@ -242,8 +242,8 @@ fn name_of(outcome: u64) -> usize {
     unreachable!("the shares are a hundred")
 }
 
-/// Ends a connection with a reset instead of an end.
-fn reset(stream: TcpStream) {
+/// Makes the end of a connection a reset.
+fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 

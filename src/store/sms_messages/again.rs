@@ -86,7 +86,7 @@ pub async fn send_again(
     if unclear && !force {
         return Ok(Err(Not::Unclear));
     }
-    row.state = QUEUED.to_owned();
+    row.state = QUEUED.into();
     // Whoever looks for it at this moment must not write what they find.
     row.fence += 1;
     row.lease_until = None;
