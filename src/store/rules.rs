@@ -51,6 +51,11 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("default_sla_seconds", Integer),
             ("calendar", Text),
             ("unknown_service", Json),
+            ("rotation_from", Text),
+            ("quiet_from", Text),
+            ("quiet_until", Text),
+            ("daily_sms_cap", Integer),
+            ("escalate_after_s", Integer),
         ],
         Resource::FactMappings => &[
             ("pointers", Json),
@@ -109,6 +114,8 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("sla_seconds", Integer),
             ("notify", Json),
             ("template", Text),
+            ("cool_down_s", Integer),
+            ("escalate_after_s", Integer),
         ],
         Resource::Scripts => &[("hook", Text), ("rank", Integer), ("source", Text)],
         Resource::Contacts => &[
@@ -117,6 +124,9 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("language", Text),
             ("rank", Integer),
             ("on_call", Boolean),
+            ("on_call_calendar", Text),
+            ("rotation_week", Integer),
+            ("rotation_of", Integer),
         ],
         Resource::Templates => &[("texts", Json)],
         Resource::Tools => &[("runs", Text), ("script", Text), ("template", Text)],
@@ -347,7 +357,10 @@ mod tests {
     #[test]
     fn every_field_of_every_row_has_a_column_of_the_schema() {
         let schema = include_str!("../../migrations/src/sql/m0001_begin_up.sql");
-        let later = [include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql")];
+        let later = [
+            include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql"),
+            include_str!("../../migrations/src/sql/m0010_on_call_up.sql"),
+        ];
         for &resource in Resource::ALL {
             let start = schema
                 .find(&format!("CREATE TABLE {} (", resource.table()))
