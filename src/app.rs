@@ -25,7 +25,7 @@ use crate::{
     history::jobs::Backtests,
     jobs::Scheduler,
     keys::{KeyError, SecretKey},
-    outbox::{Outbox, OutboxError, OutboxSettings},
+    outbox::{Escalator, Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
@@ -108,6 +108,8 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Hands on what nobody takes.
+    pub escalator: Escalator,
     /// Publishes what was scheduled.
     pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
@@ -165,6 +167,7 @@ impl App {
             accounts(&settings, read.clone(), key.clone()),
             outbox_settings,
         )?;
+        let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
@@ -180,6 +183,7 @@ impl App {
         );
         Ok(Self {
             scheduler,
+            escalator,
             current,
             publisher,
             outbox,
@@ -359,6 +363,8 @@ fn start_workers(app: &App) {
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
     let audit = AuditKey::new(&app.key.of_audit_chain());

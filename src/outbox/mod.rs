@@ -6,19 +6,25 @@
 //! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
 //! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
 //! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
-//! or refuses it. [`worker`] turns the wheel. [`segments`] counts what a text costs. Status callbacks, replies and
-//! escalation come in from outside and are not here yet: until then the list is the only way to learn what became of an
-//! ambiguous text.
+//! or refuses it. [`worker`] turns the wheel. [`segments`] counts what a text costs. Status callbacks come in from outside
+//! and are not here yet: until then the list is the only way to learn what became of an ambiguous text.
+//!
+//! Somebody answers: [`escalate`] hands a P1 that nobody took to the next contact, then to all, and [`acknowledge`] reads
+//! what a contact answers ([`reply`]). [`daily_cap`] keeps a rulebook from texting without end.
 
 pub mod accounts;
+pub mod acknowledge;
 pub mod backoff;
 pub mod breaker;
 mod claim;
 pub mod classify;
 pub mod codes;
+pub mod daily_cap;
 pub mod enqueue;
+pub mod escalate;
 mod look;
 mod notice;
+pub mod reply;
 pub mod segments;
 mod settle;
 #[cfg(test)]
@@ -34,6 +40,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 pub use accounts::{Accounts, Sender, TwilioAccount};
 pub use enqueue::{Enqueued, NewSms, enqueue, reference_of};
+pub use escalate::Escalator;
+pub use reply::inviting;
 pub use worker::Outbox;
 
 use crate::clock::Clock;

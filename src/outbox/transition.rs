@@ -73,7 +73,7 @@ pub(super) fn requeue(mut row: Model, again_at: DateTime<Utc>, patience: &Patien
     row.lease_until = None;
     let given_up = if row.attempts >= patience.max_attempts {
         Some(GivenUp::TriedOften)
-    } else if patience.is_stale(row.created_at, again_at) {
+    } else if patience.is_stale(row.released_at(), again_at) {
         Some(GivenUp::Stale)
     } else {
         None

@@ -81,6 +81,12 @@ impl Outbox {
         self.hint.notify_one();
     }
 
+    /// Whether contacts can answer a text: Twilio must reach us.
+    #[must_use]
+    pub fn takes_replies(&self) -> bool {
+        self.shared.settings.public_url.is_some()
+    }
+
     /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
     /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
     pub async fn run(&self, stop: CancellationToken) {
@@ -197,7 +203,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
                 id: row.id,
                 to: &row.to_number,
                 body: &row.body,
-                validity_seconds: shared.settings.patience.validity_seconds(row.created_at, now),
+                validity_seconds: shared.settings.patience.validity_seconds(row.released_at(), now),
             };
             let answer = shared.client.post(account, text, now).await;
             let verdict = judge(&shared, account, &answer);

@@ -315,6 +315,12 @@ impl Rulebook {
         self.rows.contacts.get(code).map(|stored| &stored.row)
     }
 
+    /// A priority rule by code.
+    #[must_use]
+    pub fn priority_rule(&self, code: &str) -> Option<&PriorityRule> {
+        self.rows.priority_rules.get(code).map(|stored| &stored.row)
+    }
+
     /// The contacts on call, whosever turn it is, in the order in which they are tried.
     #[must_use]
     pub fn on_call(&self) -> Vec<&Contact> {

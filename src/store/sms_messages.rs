@@ -5,7 +5,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
-use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
+use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect, Statement};
 
 /// A row of `sms_messages`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -47,6 +47,17 @@ pub struct Model {
     pub error: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    #[sea_orm(column_type = "Text")]
+    pub rule: Option<String>,
+    pub held_until: Option<DateTimeUtc>,
+}
+
+impl Model {
+    /// Since when it may go: its age counts from then.
+    #[must_use]
+    pub fn released_at(&self) -> DateTimeUtc {
+        self.held_until.unwrap_or(self.created_at)
+    }
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -131,12 +142,21 @@ pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64)
         .await
 }
 
+/// What was made, or let go by the quiet hours, before an instant.
+fn released_by(at: DateTimeUtc) -> Condition {
+    Condition::all().add(Column::CreatedAt.lte(at)).add(
+        Condition::any()
+            .add(Column::HeldUntil.is_null())
+            .add(Column::HeldUntil.lte(at)),
+    )
+}
+
 /// Locks queued texts made before an instant, due or not.
 pub async fn lock_stale(tx: &DatabaseTransaction, made_before: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Expr::cust(UNSETTLED))
         .filter(Column::State.eq(QUEUED))
-        .filter(Column::CreatedAt.lte(made_before))
+        .filter(released_by(made_before))
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx)
@@ -155,7 +175,7 @@ pub async fn any_overdue<C: ConnectionTrait>(
         .add(Column::LeaseUntil.lte(now));
     let stale = Condition::all()
         .add(Column::State.eq(QUEUED))
-        .add(Column::CreatedAt.lte(made_before));
+        .add(released_by(made_before));
     let either = Condition::any().add(lapsed).add(stale);
     let found = Entity::find()
         .filter(Expr::cust(UNSETTLED))
@@ -164,6 +184,61 @@ pub async fn any_overdue<C: ConnectionTrait>(
         .one(db)
         .await?;
     Ok(found.is_some())
+}
+
+/// The contacts whom a rule has texted since an instant about the same call or, where there is one, the same caller.
+pub async fn told_by_rule(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    rule: &str,
+    since: DateTimeUtc,
+    call_id: Option<&str>,
+    caller: Option<&str>,
+) -> Result<Vec<String>, DbErr> {
+    const SQL: &str = "SELECT DISTINCT s.contact FROM sms_messages s \
+        LEFT JOIN calls c ON c.rulebook_id = s.rulebook_id AND c.id = s.call_id \
+        WHERE s.rulebook_id = $1 AND s.rule = $2 AND s.created_at > $3 AND s.state <> 'dead' \
+        AND (s.call_id = $4 OR c.customer_number = $5)";
+    let owned = |text: Option<&str>| text.map(ToOwned::to_owned).into();
+    let values = [
+        rulebook_id.into(),
+        rule.into(),
+        since.into(),
+        owned(call_id),
+        owned(caller),
+    ];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), SQL, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().map(|row| row.try_get("", "contact")).collect()
+}
+
+/// Writes off a text that was queued in this transaction, with the reason.
+pub async fn withhold(tx: &DatabaseTransaction, row: (Uuid, Uuid), reason: &str) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(DEAD))
+        .col_expr(Column::Error, Expr::value(reason))
+        .filter(Column::RulebookId.eq(row.0))
+        .filter(Column::Id.eq(row.1))
+        .filter(Column::State.eq(QUEUED))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The text with a reference, of those made since an instant.
+pub async fn with_reference(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    reference: &str,
+    since: DateTimeUtc,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CreatedAt.gte(since))
+        .filter(Column::Reference.eq(reference))
+        .order_by_desc(Column::CreatedAt)
+        .one(tx)
+        .await
 }
 
 /// When the oldest text that should have gone by `now` was due, and when the next one after `now` is.
