@@ -80,6 +80,27 @@ pub struct Taker {
 }
 
 impl Model {
+    /// A call of which nobody was told and that goes on to nobody.
+    #[must_use]
+    pub fn untold(rulebook_id: Uuid, id: Uuid, call_id: &str, now: DateTimeUtc) -> Self {
+        Self {
+            rulebook_id,
+            id,
+            call_id: Some(call_id.to_owned()),
+            decision_id: None,
+            template: None,
+            after_s: 0,
+            step: FIRST,
+            told: Json::Array(Vec::new()),
+            started_at: now,
+            next_at: None,
+            acknowledged_at: None,
+            acknowledged_by: None,
+            acknowledged_how: None,
+            comment: None,
+        }
+    }
+
     /// Everybody who was told, step by step.
     #[must_use]
     pub fn steps(&self) -> Vec<Told> {
@@ -218,20 +239,11 @@ pub async fn take_call(
     now: DateTimeUtc,
 ) -> Result<bool, DbErr> {
     let row = Model {
-        rulebook_id,
-        id,
-        call_id: Some(call_id.to_owned()),
-        decision_id: None,
-        template: None,
-        after_s: 0,
-        step: FIRST,
-        told: Json::Array(Vec::new()),
-        started_at: now,
-        next_at: None,
         acknowledged_at: Some(now),
         acknowledged_by: Some(taker.by.clone()),
         acknowledged_how: Some(taker.how.to_owned()),
         comment: taker.comment.clone(),
+        ..Model::untold(rulebook_id, id, call_id, now)
     };
     if start(tx, row).await? {
         return Ok(true);
