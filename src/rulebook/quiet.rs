@@ -62,7 +62,6 @@ fn instant(zone: Tz, local: NaiveDateTime, now: DateTime<Utc>) -> DateTime<Utc> 
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
     use crate::rulebook::{compile, sample};
 
     fn until(from: &str, end: &str, at: &str) -> Option<String> {
