@@ -461,7 +461,7 @@ async fn it_is_taken_through_the_api_once(database: Database) {
 
 async fn a_call_has_one_escalation_whatever_comes_about_it(database: Database) {
     let server = at_rest(database).await;
-    let urgent = json!({"problem": "Mon sous-sol est inondé", "message": "inondation"});
+    let urgent = json!({"serviceType": "racines", "problemDescription": "Mon sous-sol est inondé"});
     ok(
         &server,
         &tool_calls("call-1", 10_000, &[("t1", "sendSMSAlert", urgent)]),
