@@ -38,6 +38,7 @@ pub struct RowChange {
 /// Rows written in one statement: a constant, since every number of rows is a statement of its own to prepare.
 const CHUNK: usize = 50;
 
+#[expect(clippy::too_many_lines, reason = "a table: a line a column")]
 const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
     use Kind::{Boolean, Integer, Json, Money, Text, Time};
     match resource {

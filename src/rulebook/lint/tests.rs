@@ -612,7 +612,7 @@ proptest! {
 fn planned(first: &Value, second: &Value) -> RowSet {
     let mut rows = sample::rows();
     edit::<crate::rulebook::rows::Settings>(&mut rows, "settings", |row| {
-        row["rotation_from"] = json!("2026-11-23T08:00")
+        row["rotation_from"] = json!("2026-11-23T08:00");
     });
     for (code, plan) in [("on_call", first), ("second", second)] {
         edit::<Contact>(&mut rows, code, |row| {
