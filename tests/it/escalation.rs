@@ -537,7 +537,7 @@ async fn the_server_does_it_by_itself(database: Database) {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), both)
+    tokio::time::timeout(std::time::Duration::from_mins(1), both)
         .await
         .unwrap();
     // A text that was only simulated goes on like any other.
