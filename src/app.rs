@@ -30,7 +30,7 @@ use crate::{
     history::jobs::Backtests,
     jobs::Scheduler,
     keys::{KeyError, SecretKey},
-    outbox::{Outbox, OutboxError, OutboxSettings, operator::Operator},
+    outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
@@ -116,6 +116,8 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Hands on what nobody takes.
+    pub escalator: Escalator,
     /// Publishes what was scheduled.
     pub scheduler: Scheduler,
     /// Who may speak for which rulebook.
@@ -177,6 +179,7 @@ impl App {
             accounts(&settings, read.clone(), key.clone()),
             outbox_settings,
         )?;
+        let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
@@ -192,6 +195,7 @@ impl App {
         );
         Ok(Self {
             scheduler,
+            escalator,
             current,
             publisher,
             outbox,
@@ -393,6 +397,8 @@ fn start_workers(app: &App) {
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
     let audit = AuditKey::new(&app.key.of_audit_chain());

@@ -22,7 +22,7 @@ use super::requests;
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
-use crate::outbox::{self, Outbox};
+use crate::outbox::Outbox;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
@@ -335,19 +335,8 @@ impl Step<'_> {
         decided: &decided::Decided,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
-        let texts = texts::about(
-            self.rulebook,
-            decided,
-            template,
-            self.message.access.rulebook_id,
-            self.message.event.call_id(),
-            &self.intake.clock,
-            self.message.received_at,
-        );
-        let any = !texts.is_empty();
-        for text in texts {
-            outbox::enqueue(tx, text).await?;
-        }
-        Ok(any)
+        let Some(template) = template else { return Ok(false) };
+        let texts = texts::about(self, decided, template);
+        texts::send(self, tx, decided, template, texts).await
     }
 }
