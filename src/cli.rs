@@ -5,6 +5,7 @@
 
 mod backtest;
 mod backtest_table;
+mod reconcile;
 mod replay;
 mod rules;
 
@@ -77,6 +78,8 @@ pub enum Command {
     Backtest(backtest::Backtest),
     /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
     Replay(replay::Replay),
+    /// Ask Vapi for ended calls of which no report came, and take their reports in
+    Reconcile(reconcile::Reconcile),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -160,6 +163,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Simulate(how) => simulate(&settings, how).await,
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
+        Command::Reconcile(how) => reconcile::reconcile(settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -24,4 +24,5 @@ pub mod settings;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;
+pub mod vapi;
 pub mod webhook;

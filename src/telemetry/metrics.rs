@@ -24,6 +24,8 @@ const SMS_ATTEMPTS: &str = "ringbook_sms_attempts_total";
 const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
+const RECONCILED: &str = "ringbook_reconciled_calls_total";
+const PURGED: &str = "ringbook_purged_rows_total";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
@@ -52,6 +54,8 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (SMS_BREAKERS,       Kind::Gauge,   "Provider accounts to which nothing is sent at present"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
+    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
+    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
 ];
@@ -158,6 +162,16 @@ pub fn outbox(oldest: Duration) {
 /// Accounts whose breaker lets nothing through.
 pub fn breakers_open(count: usize) {
     gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
+pub fn reconciled(became: &'static str) {
+    counter!(RECONCILED, "outcome" => became).increment(1);
+}
+
+/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
+pub fn purged(what: &'static str, rows: u64) {
+    counter!(PURGED, "what" => what).increment(rows);
 }
 
 /// The connections of the pool `name`.

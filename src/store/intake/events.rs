@@ -32,10 +32,14 @@ pub struct NewEvent<'a> {
     pub body_hash: [u8; 32],
     /// What was answered.
     pub answer: &'a Value,
-    /// `recorded`, `amendment` or `unreadable`.
+    /// `recorded`, `amendment`, `unreadable` or `poisoned`.
     pub state: &'static str,
     /// The event that it amends.
     pub amends: Option<Uuid>,
+    /// How it came: `live`, `drained`, `reconciled` or `replayed`.
+    pub origin: &'static str,
+    /// Why it was set aside.
+    pub set_aside: Option<&'a str>,
 }
 
 /// Keeps a message under its business key; false when that key is there already.
@@ -44,10 +48,10 @@ pub struct NewEvent<'a> {
 /// When the database does not take it.
 pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
-        message_at, received_at, body, body_hash, answer, state, amends) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+        message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         ON CONFLICT (rulebook_id, business_key) DO NOTHING";
-    let values: [Bind; 13] = [
+    let values: [Bind; 15] = [
         event.rulebook_id.into(),
         event.id.into(),
         event.business_key.into(),
@@ -61,6 +65,8 @@ pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
         event.answer.clone().into(),
         event.state.into(),
         event.amends.into(),
+        event.origin.into(),
+        event.set_aside.map(ToOwned::to_owned).into(),
     ];
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
@@ -91,4 +97,16 @@ pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str
         body_hash: row.try_get("", "body_hash")?,
         answer: row.try_get("", "answer")?,
     })
+}
+
+/// Takes an event that was set aside out of the inbox, so that it can be taken in under its own key; false when somebody
+/// else has done it.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn take_up(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<bool, DbErr> {
+    const SQL: &str =
+        "DELETE FROM webhook_events WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
+    let done = tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), id.into()])).await?;
+    Ok(done.rows_affected() == 1)
 }
