@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accounts::{accounts, vapi_keys},
-    admin::{self, AdminState, FromWebhook},
+    admin::{self, AdminState, FromWebhook, TakeAgain},
     audit,
     bootstrap::{self, BootstrapError},
     clock::Clock,
@@ -56,6 +56,8 @@ const LAST_ORDERS: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(75);
 /// A text that is due for longer than this is a sign that nobody sends.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
+/// When to try again, for a stored message that could not be taken in.
+const RETRY_AFTER_S: u32 = 2;
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
 
@@ -374,6 +376,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         FromWebhook {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
+            take_again: take_again(&app.feed),
         },
         app.backtests.clone(),
     );
@@ -385,8 +388,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             admin::service(state)
                 .into_endpoint()
                 .with(Cors::new(&app.settings.cors_origins)),
-        )
-        ;
+        );
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
@@ -409,6 +411,18 @@ fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Ou
         .with("/health/ready", "GET, HEAD")
         .with("/metrics", "GET, HEAD");
     edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// How the admin API takes a stored message in again.
+fn take_again(feed: &Feed) -> TakeAgain {
+    let feed = feed.clone();
+    Arc::new(move |rulebook, event| {
+        let feed = feed.clone();
+        Box::pin(async move {
+            let taken = feed.again(rulebook, event).await;
+            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+        })
+    })
 }
 
 /// A rulebook's webhook settings as the webhook takes them, each default spelt out.
@@ -455,7 +469,9 @@ fn start_workers(app: &App) {
         spawn_periodic(app, "reconciler", app.settings.reconcile_every, move |turn| {
             let reconciler = reconciler.clone();
             async move {
-                let asked = reconciler.run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {}).await;
+                let asked = reconciler
+                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
+                    .await;
                 asked.map(drop).map_err(Into::into)
             }
         });

@@ -96,7 +96,8 @@ pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<
     let Some(rulebook_id) = find(db).await? else {
         return Ok(false);
     };
-    let secret = settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &[secrets::WEBHOOK]).await?.is_empty();
+    let secret =
+        settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &[secrets::WEBHOOK]).await?.is_empty();
     Ok(secret && (settings.admin_key.is_some() || api_keys::any(db).await?))
 }
 

@@ -59,4 +59,4 @@ mod webhook_events;
 
 pub use document::{document, document_text};
 pub use service::service;
-pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage};
+pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage, TakeAgain};

@@ -84,7 +84,10 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     if failed == 0 {
         return Ok(());
     }
-    Err(anyhow!("the calls of {failed} of {} rulebooks could not all be asked for", tallies.len()))
+    Err(anyhow!(
+        "the calls of {failed} of {} rulebooks could not all be asked for",
+        tallies.len()
+    ))
 }
 
 /// What was found, for people.
@@ -94,7 +97,11 @@ fn table(tallies: &[Tally], dry_run: bool) -> String {
         "rulebook", "listed", "running", "just ended", "others'", "known"
     )];
     for tally in tallies {
-        let mut rest: Vec<String> = tally.became.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let mut rest: Vec<String> = tally
+            .became
+            .iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
         if dry_run {
             rest.push(format!("{} without a report", tally.missing));
         }
@@ -127,7 +134,18 @@ mod tests {
         assert_eq!(time("90m").unwrap(), TimeDelta::minutes(90));
         assert_eq!(time("24h").unwrap(), TimeDelta::days(1));
         assert_eq!(time("7d").unwrap(), TimeDelta::days(7));
-        for wrong in ["", "m", "90", "-1h", "0h", "1.5h", "400d", "é", "99999999999999999d", "1w"] {
+        for wrong in [
+            "",
+            "m",
+            "90",
+            "-1h",
+            "0h",
+            "1.5h",
+            "400d",
+            "é",
+            "99999999999999999d",
+            "1w",
+        ] {
             assert!(time(wrong).is_err(), "{wrong}");
         }
     }

@@ -108,7 +108,10 @@ async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -
             Ok(true) => {}
             Ok(false) => {
                 let name = held.lease().name;
-                tracing::warn!(work = name, "another instance took over `{name}` while this one was too slow");
+                tracing::warn!(
+                    work = name,
+                    "another instance took over `{name}` while this one was too slow"
+                );
                 stop.cancel();
                 return None;
             }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::QuerySelect as _;
 
 /// Ids asked for in one statement.
 const CHUNK: usize = 100;
@@ -64,11 +64,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// Of these calls, those that need no report any more: theirs has been recorded, or their caller was erased.
-pub async fn settled<C: ConnectionTrait>(
-    db: &C,
-    rulebook_id: Uuid,
-    ids: &[String],
-) -> Result<HashSet<String>, DbErr> {
+pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
     let reported = Condition::any()
         .add(Column::ReportAt.is_not_null())
         .add(Column::ErasedAt.is_not_null());

@@ -45,7 +45,11 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// Of these calls, those about which another rulebook has heard.
-pub async fn of_others<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, calls: &[String]) -> Result<HashSet<String>, DbErr> {
+pub async fn of_others<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    calls: &[String],
+) -> Result<HashSet<String>, DbErr> {
     let mut others = HashSet::new();
     for chunk in calls.chunks(CHUNK) {
         let found = Entity::find()

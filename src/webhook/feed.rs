@@ -13,6 +13,7 @@ use super::late::Origin;
 use super::set_aside;
 use super::transact::{Intake, Message, Taken, TransactError};
 use super::unreadable;
+use crate::store::webhook_events;
 
 /// How often the secrets or the caller's data may change under a message before it is given up for now.
 const MOST_TRIES: u32 = 3;
@@ -80,8 +81,21 @@ impl Feed {
     pub async fn take(&self, fed: Fed) -> Result<Became, FeedError> {
         let feed = self.clone();
         let task = tokio::spawn(async move { feed.taken(fed).await });
-        task.await
-            .map_err(|ended| TransactError::Stopped(ended.to_string()))?
+        task.await.map_err(|ended| TransactError::Stopped(ended.to_string()))?
+    }
+
+    /// Takes a stored event in again. Out: the word for what became of it.
+    pub async fn again(&self, rulebook: String, event: webhook_events::Model) -> Result<&'static str, FeedError> {
+        let Some(body) = event.body else { return Ok("erased") };
+        let set_aside = matches!(event.state.as_str(), "unreadable" | "poisoned");
+        let fed = Fed {
+            rulebook,
+            body: Bytes::from(body),
+            received_at: event.received_at,
+            origin: Origin::Replayed,
+            stands_for: set_aside.then_some(event.id),
+        };
+        Ok(self.take(fed).await?.word())
     }
 
     async fn taken(&self, fed: Fed) -> Result<Became, FeedError> {

@@ -269,7 +269,11 @@ impl Reconciler {
                 *tally.became.entry(became.word()).or_default() += 1;
                 if became == Became::Taken(Taken::Recorded) {
                     telemetry::about_call(Some(&call.id), &one.code);
-                    tracing::info!(call_id = call.id, rulebook = one.code, "the report of a call was made of Vapi's list");
+                    tracing::info!(
+                        call_id = call.id,
+                        rulebook = one.code,
+                        "the report of a call was made of Vapi's list"
+                    );
                 }
             }
         }

@@ -174,17 +174,6 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
             break (tx, head, rulebook);
         }
     };
-    if let Some(id) = message.stands_for
-        && !intake::take_up(&tx, rulebook_id, id).await?
-    {
-        // Somebody else has taken it in meanwhile.
-        tx.rollback().await?;
-        return Ok(Outcome {
-            answer: answer::neutral(message.event.kind).to_json(),
-            taken: Taken::Duplicate,
-            revision: head.revision,
-        });
-    }
     let step = Step {
         intake,
         message,
@@ -337,12 +326,24 @@ impl Step<'_> {
             origin: message.origin.word(),
             set_aside: None,
         };
-        if intake::insert_event(tx, &new).await? {
+        if self.enter(tx, &new).await? {
             return Ok(None);
         }
         let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
         // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
         if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
+            if let Some(id) = message.stands_for {
+                // It had been taken in under its own key meanwhile: what was set aside is another copy of that.
+                let copy_key = format!("-/copy/{id}");
+                let copy = NewEvent {
+                    business_key: &copy_key,
+                    answer: &stored.answer,
+                    state: "amendment",
+                    amends: Some(stored.id),
+                    ..new
+                };
+                intake::become_event(tx, &copy).await?;
+            }
             return Ok(Some((Taken::Duplicate, stored.answer)));
         }
         let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
@@ -353,11 +354,20 @@ impl Step<'_> {
             amends: Some(stored.id),
             ..new
         };
-        let first_time = intake::insert_event(tx, &amendment).await?;
+        let first_time = self.enter(tx, &amendment).await?;
         Ok(Some((
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.
+    async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
+        if self.message.stands_for.is_some() {
+            intake::become_event(tx, new).await
+        } else {
+            intake::insert_event(tx, new).await
+        }
     }
 
     /// Notes the rows that took part in a decision which is kept.

@@ -136,13 +136,21 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
     let stops = [(); 3].map(|()| CancellationToken::new());
     let held = leases_of(&server).try_hold("work", MINUTE).await.unwrap().unwrap();
     let workers: Vec<_> = stops.iter().map(|stop| worker(leases_of(&server), stop)).collect();
-    let done = || workers.iter().map(|(count, _)| count.load(Ordering::SeqCst)).sum::<usize>();
+    let done = || {
+        workers
+            .iter()
+            .map(|(count, _)| count.load(Ordering::SeqCst))
+            .sum::<usize>()
+    };
     assert_eq!(done(), 0, "somebody else holds the lease");
     // Its holder is killed: nobody gives the lease back, and its time runs out.
     drop(held);
     clock.step(TimeDelta::minutes(2));
     until("taken over", || done() == 1).await;
-    let first = workers.iter().position(|(count, _)| count.load(Ordering::SeqCst) == 1).unwrap();
+    let first = workers
+        .iter()
+        .position(|(count, _)| count.load(Ordering::SeqCst) == 1)
+        .unwrap();
     // Not again before its next time, by whomever.
     clock.step(TimeDelta::minutes(9));
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -168,7 +176,11 @@ async fn a_process_without_the_web_answers_health_and_metrics_alone(database: Da
     assert!(metrics.as_str().unwrap().contains("ringbook_pool_connections"));
     for path in ["/docs", "/openapi.json", "/admin/v1/rulebooks"] {
         let (status, answer) = server.admin(Method::GET, path, None).await;
-        assert_eq!((status, answer["code"].as_str()), (StatusCode::NOT_FOUND, Some("not_found")), "{path}");
+        assert_eq!(
+            (status, answer["code"].as_str()),
+            (StatusCode::NOT_FOUND, Some("not_found")),
+            "{path}"
+        );
     }
     let message = crate::support::messages::report("call-1", "Bonjour.");
     assert_eq!(server.post_signed(&message).await.0, StatusCode::NOT_FOUND);

@@ -36,6 +36,7 @@ mod live_price;
 mod reconcile;
 mod record;
 mod replay;
+mod replay_events;
 mod review_races;
 mod review_scripts;
 mod review_secrets;

@@ -83,7 +83,11 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     assert_eq!((dry[0].listed, dry[0].missing), (1, 1), "{dry:?}");
     assert_eq!(having(&server.rows("calls").await, "id", "lost"), Vec::<Value>::new());
     let tally = &ask(&server, &a_day()).await[0];
-    assert_eq!((tally.listed, became(tally, "recorded"), &tally.error), (1, 1, &None), "{tally:?}");
+    assert_eq!(
+        (tally.listed, became(tally, "recorded"), &tally.error),
+        (1, 1, &None),
+        "{tally:?}"
+    );
     let calls = server.rows("calls").await;
     let (lost, posted) = (&having(&calls, "id", "lost")[0], &having(&calls, "id", "posted")[0]);
     for column in [
@@ -155,7 +159,11 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     let events = server.rows("webhook_events").await;
     let reports = having(&events, "type", "end-of-call-report");
     assert_eq!(having(&reports, "state", "recorded").len(), CALLS);
-    assert!(having(&reports, "state", "amendment").iter().all(|event| event["origin"] == "live"));
+    assert!(
+        having(&reports, "state", "amendment")
+            .iter()
+            .all(|event| event["origin"] == "live")
+    );
     let rows = server.rows("calls").await;
     assert!(rows.iter().all(|call| !call["report_at"].is_null()));
     // A piece holds fewer than there are: the list was read in several.
@@ -193,7 +201,10 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     // And Vapi's list has nothing to add to it.
     let asked = &ask(&server, &a_day()).await[0];
     assert_eq!((asked.known, asked.became.len()), (3, 0), "{asked:?}");
-    assert_eq!(having(&server.rows("calls").await, "id", "after")[0]["summary"], "Vapi's own words.");
+    assert_eq!(
+        having(&server.rows("calls").await, "id", "after")[0]["summary"],
+        "Vapi's own words."
+    );
     server.stop().await;
 }
 
@@ -218,7 +229,13 @@ async fn calls_that_go_on_or_have_just_ended_are_left(database: Database) {
     let tally = reconciled(&server).await;
     assert_eq!(became(&tally, "recorded"), 1, "{tally:?}");
     let calls = server.rows("calls").await;
-    assert_eq!((calls.len(), calls.iter().filter(|call| call["report_at"].is_null()).count()), (2, 0));
+    assert_eq!(
+        (
+            calls.len(),
+            calls.iter().filter(|call| call["report_at"].is_null()).count()
+        ),
+        (2, 0)
+    );
     server.stop().await;
 }
 
@@ -230,7 +247,10 @@ async fn old_calls_text_nobody_and_a_person_is_told(database: Database) {
     let tally = &ask(&server, &a_day()).await[0];
     assert_eq!(became(tally, "recorded"), 2, "{tally:?}");
     let texts = server.rows("sms_messages").await;
-    assert!(!texts.is_empty() && texts.iter().all(|text| text["call_id"] == "fresh"), "{texts:#?}");
+    assert!(
+        !texts.is_empty() && texts.iter().all(|text| text["call_id"] == "fresh"),
+        "{texts:#?}"
+    );
     let leads = server.rows("leads").await;
     assert!(yes(&having(&leads, "call_id", "old")[0]["late"]));
     assert!(!yes(&having(&leads, "call_id", "fresh")[0]["late"]));
@@ -244,7 +264,13 @@ async fn vapi_away_and_a_bad_key_are_told_and_over_when_they_are_over(database: 
     let server = asking(database, &vapi).await;
     vapi.knows(ended_call("lost", FLOOD, now));
     server.app.clock.step(TimeDelta::minutes(10));
-    let held = server.app.leases.try_hold("reconciler", TimeDelta::hours(9)).await.unwrap().unwrap();
+    let held = server
+        .app
+        .leases
+        .try_hold("reconciler", TimeDelta::hours(9))
+        .await
+        .unwrap()
+        .unwrap();
     let run = async || {
         let stop = CancellationToken::new();
         let reconciler = &server.app.reconciler;
@@ -290,7 +316,10 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
     vapi.knows(ended_call("lost", FLOOD, now - TimeDelta::minutes(3)));
     let tallies = ask(&server, &a_day()).await;
     assert_eq!((tallies.len(), became(&tallies[0], "recorded")), (2, 1), "{tallies:?}");
-    assert!(tallies[1].error.as_deref().unwrap().contains("same Vapi key"), "{tallies:?}");
+    assert!(
+        tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
+        "{tallies:?}"
+    );
     // Asked for alone it would have the key to itself; what the other has heard of stays there.
     let second = Ask {
         rulebook: Some("second".to_owned()),
@@ -305,14 +334,29 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
 async fn a_stale_reconciler_notes_nothing(database: Database) {
     let vapi = Vapi::start().await;
     let server = asking(database, &vapi).await;
-    let slow = server.app.leases.try_hold("reconciler", TimeDelta::minutes(1)).await.unwrap().unwrap();
+    let slow = server
+        .app
+        .leases
+        .try_hold("reconciler", TimeDelta::minutes(1))
+        .await
+        .unwrap()
+        .unwrap();
     server.app.clock.step(TimeDelta::minutes(2));
-    let quick = server.app.leases.try_hold("reconciler", TimeDelta::minutes(1)).await.unwrap().unwrap();
+    let quick = server
+        .app
+        .leases
+        .try_hold("reconciler", TimeDelta::minutes(1))
+        .await
+        .unwrap()
+        .unwrap();
     let (stop, reconciler) = (CancellationToken::new(), &server.app.reconciler);
     let refused = reconciler.run(&Ask::default(), Some(slow.lease()), &stop, |_| {}).await;
     assert!(refused.unwrap_err().to_string().contains("taken over"));
     assert_eq!(server.rows("reconcile_cursors").await, Vec::<Value>::new());
-    reconciler.run(&Ask::default(), Some(quick.lease()), &stop, |_| {}).await.unwrap();
+    reconciler
+        .run(&Ask::default(), Some(quick.lease()), &stop, |_| {})
+        .await
+        .unwrap();
     assert_eq!(server.rows("reconcile_cursors").await.len(), 1);
     server.stop().await;
 }

@@ -267,6 +267,8 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_sms_message", ("get", "/admin/v1/sms-messages/{id}")),
     ("list_webhook_events", ("get", "/admin/v1/webhook-events")),
     ("get_webhook_event", ("get", "/admin/v1/webhook-events/{id}")),
+    ("replay_webhook_event", ("post", "/admin/v1/webhook-events/{id}/replay")),
+    ("replay_webhook_events", ("post", "/admin/v1/webhook-events/replay")),
     ("list_notices", ("get", "/admin/v1/notices")),
     ("list_audit_log", ("get", "/admin/v1/audit-log")),
     ("verify_audit_log", ("get", "/admin/v1/audit-log/verification")),

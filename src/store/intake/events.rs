@@ -99,14 +99,40 @@ pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str
     })
 }
 
-/// Takes an event that was set aside out of the inbox, so that it can be taken in under its own key; false when somebody
-/// else has done it.
+/// Makes an event that was set aside this one, under its own key and with its answer; false when that key is there already,
+/// or somebody else has done it.
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn take_up(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<bool, DbErr> {
-    const SQL: &str =
-        "DELETE FROM webhook_events WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
-    let done = tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), id.into()])).await?;
-    Ok(done.rows_affected() == 1)
+pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
+    const TAKEN: &str = "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
+    const SQL: &str = "UPDATE webhook_events SET business_key = $3, delivery_key = $4, type = $5, call_id = $6, \
+        message_at = $7, body = $8, answer = $9, state = $10, amends = $11, origin = $12, set_aside = NULL \
+        WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
+    // It is as old as it is, and has become something that is purged at its age.
+    const STEP_BACK: &str = "UPDATE purges SET purged_to = $2 WHERE rulebook_id = $1 AND purged_to > $2";
+    let key: [Bind; 2] = [event.rulebook_id.into(), event.business_key.into()];
+    if tx.query_one_raw(statement(tx, TAKEN, key)).await?.is_some() {
+        return Ok(false);
+    }
+    let values: [Bind; 12] = [
+        event.rulebook_id.into(),
+        event.id.into(),
+        event.business_key.into(),
+        event.delivery_key.into(),
+        event.kind.into(),
+        event.call_id.map(ToOwned::to_owned).into(),
+        event.message_at.into(),
+        event.body.map(<[u8]>::to_vec).into(),
+        event.answer.clone().into(),
+        event.state.into(),
+        event.amends.into(),
+        event.origin.into(),
+    ];
+    if tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let since: [Bind; 2] = [event.rulebook_id.into(), event.received_at.into()];
+    tx.execute_raw(statement(tx, STEP_BACK, since)).await?;
+    Ok(true)
 }

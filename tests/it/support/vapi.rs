@@ -127,7 +127,12 @@ impl Endpoint for Api {
             let found = others.iter().rev().find(|(path, _)| path == uri.path());
             return Ok(found.map_or_else(|| answer(404, &json!({})), |(_, body)| answer(200, body)));
         }
-        let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let value = |name: &str| {
+            query
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
         let at = |name: &str| value(name).map(|text| text.parse::<DateTime<Utc>>().unwrap());
         let (from, until) = (at("updatedAtGe"), at("updatedAtLe"));
         let limit: usize = value("limit").map_or(100, |text| text.parse().unwrap()).min(1000);
