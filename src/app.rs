@@ -23,7 +23,7 @@ use crate::{
     first_start::NewSecrets,
     health::{self, Checks, Pools},
     history::jobs::Backtests,
-    jobs::{Leases, Scheduler, periodic},
+    jobs::{Leases, Purge, Scheduler, periodic, purge},
     keys::{KeyError, SecretKey},
     outbox::{Outbox, OutboxError, OutboxSettings},
     problem::{FieldFault, Problem},
@@ -123,10 +123,12 @@ pub struct App {
     pub scheduler: Scheduler,
     /// Of all instances, one does a piece of background work.
     pub leases: Leases,
+    /// Takes out what need not be kept any longer.
+    pub purge: Purge,
     /// Takes in messages that nobody posts.
     pub feed: Feed,
     /// Asks Vapi for calls of which no report came.
-    pub reconciler: Reconciler,
+    pub reconciler: Arc<Reconciler>,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// How often each row of a rulebook takes part in a decision.
@@ -212,8 +214,9 @@ impl App {
         Ok(Self {
             scheduler,
             leases,
+            purge: Purge::new(db.clone(), clock.clone()),
             feed,
-            reconciler,
+            reconciler: Arc::new(reconciler),
             current,
             publisher,
             outbox,
@@ -478,6 +481,13 @@ fn start_workers(app: &App) {
     }
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    if app.settings.workers.contains(&Worker::Purge) {
+        let purge = app.purge.clone();
+        spawn_periodic(app, "purge", purge::EVERY, move |turn| {
+            let purge = purge.clone();
+            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
+        });
+    }
     let backtests = app.backtests.clone();
     app.tasks.spawn(async move {
         if let Err(error) = backtests.mend().await {

@@ -6,7 +6,9 @@
 
 pub mod leases;
 pub mod periodic;
+pub mod purge;
 pub mod scheduler;
 
 pub use leases::Leases;
+pub use purge::Purge;
 pub use scheduler::Scheduler;

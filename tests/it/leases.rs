@@ -110,7 +110,7 @@ fn worker(leases: Leases, stop: &CancellationToken) -> (Arc<AtomicUsize>, tokio:
     let task = tokio::spawn(periodic::run(
         leases,
         "work",
-        Duration::from_secs(600),
+        Duration::from_mins(10),
         stop,
         move |_: Turn| {
             counted.fetch_add(1, Ordering::SeqCst);
@@ -126,7 +126,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), waited).await;
+    let waited = tokio::time::timeout(Duration::from_mins(1), waited).await;
     assert!(waited.is_ok(), "never: {what}");
 }
 

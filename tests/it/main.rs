@@ -37,6 +37,7 @@ mod reconcile;
 mod record;
 mod replay;
 mod replay_events;
+mod retention;
 mod review_races;
 mod review_scripts;
 mod review_secrets;

@@ -8,6 +8,8 @@ UPDATE webhook_events SET state = 'unreadable' WHERE state = 'poisoned';
 {sqlite}PRAGMA writable_schema = RESET;
 {postgres}ALTER TABLE webhook_events DROP CONSTRAINT webhook_events_state_check;
 {postgres}ALTER TABLE webhook_events ADD CONSTRAINT webhook_events_state_check CHECK (state IN ('recorded', 'amendment', 'unreadable'));
+DROP INDEX tool_calls_event;
+DROP INDEX decisions_event;
 DROP TABLE purges;
 DROP TABLE retentions;
 DROP TABLE reconcile_cursors;

@@ -34,6 +34,10 @@ CREATE TABLE purges (
   PRIMARY KEY (rulebook_id, what)
 );
 
+-- Without them, each event that is purged would have all decisions and tool calls of its rulebook read.
+CREATE INDEX decisions_event ON decisions (event_id, rulebook_id);
+CREATE INDEX tool_calls_event ON tool_calls (event_id, rulebook_id);
+
 -- A fourth state: what could be read and could not be taken in, again and again. SQLite cannot alter a CHECK; only the
 -- text of the table changes, no row does, and the columns added below make every connection read it anew.
 {sqlite}PRAGMA writable_schema = ON;

@@ -52,6 +52,8 @@ pub fn tags() -> Value {
             "guard-rails",
             "The limits beyond which a change of prices waits for a second person.",
         ),
+        ("retention", "How long what callers said is kept."),
+        ("erasures", "Callers who ask to be forgotten."),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
         ("leads", "Whom to call back."),
@@ -243,6 +245,9 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ),
     ("get_guard_rails", ("get", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
     ("put_guard_rails", ("put", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
+    ("get_retention", ("get", "/admin/v1/rulebooks/{rulebook}/retention")),
+    ("put_retention", ("put", "/admin/v1/rulebooks/{rulebook}/retention")),
+    ("create_erasure", ("post", "/admin/v1/rulebooks/{rulebook}/erasures")),
     ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
     ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
     (
