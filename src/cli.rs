@@ -5,6 +5,7 @@
 
 mod backtest;
 mod backtest_table;
+mod doctor;
 mod reconcile;
 mod replay;
 mod rules;
@@ -80,6 +81,8 @@ pub enum Command {
     Replay(replay::Replay),
     /// Ask Vapi for ended calls of which no report came, and take their reports in
     Reconcile(reconcile::Reconcile),
+    /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
+    Doctor(doctor::Doctor),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -164,6 +167,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Reconcile(how) => reconcile::reconcile(settings, how).await,
+        Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     };
     done.map(|()| ExitCode::SUCCESS)

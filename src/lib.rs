@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bootstrap;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod edge;
 pub mod first_start;
 pub mod health;

@@ -22,6 +22,7 @@ mod audit_tampering;
 mod backtest;
 mod calendars;
 mod change_sets;
+mod doctor;
 mod edge;
 mod edits;
 mod erase;

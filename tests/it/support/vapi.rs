@@ -151,7 +151,6 @@ fn answer(status: u16, body: &Value) -> Response {
     Response::builder()
         .status(StatusCode::from_u16(status).unwrap())
         .content_type("application/json")
-        .header("date", "Tue, 24 Nov 2026 16:00:00 GMT")
         .body(body.to_string())
 }
 
