@@ -56,7 +56,8 @@ pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     }
 }
 
-fn key_file(settings: &Settings) -> PathBuf {
+/// Where that file is.
+pub fn key_file(settings: &Settings) -> PathBuf {
     let folder = settings
         .database
         .file()

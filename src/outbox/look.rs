@@ -14,6 +14,7 @@ use super::settle::{count_state, report, resumed, tell, write_off};
 use super::transition::{GivenUp, accept, may_resend, requeue};
 use super::twilio::Listed;
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model};
 use crate::store::{begin, sms_attempts, sms_messages};
 
@@ -29,6 +30,7 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
         .client
         .find(account, &row.to_number, since, &row.reference, shared.now())
         .await;
+    fault_points::reach(Step::LookAnswered)?;
     let (turn, refused) = match &listed {
         Listed::Unreadable(answer) => {
             let outcome = classify(answer);
@@ -90,7 +92,9 @@ async fn conclude(
     } else if !unreadable {
         resumed(&tx, row, now).await?;
     }
+    fault_points::reach(Step::LookBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::LookAfterCommit)?;
     if written {
         if given_up.is_none() {
             count_state(&after);

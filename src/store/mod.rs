@@ -23,6 +23,7 @@ pub mod migrate;
 pub mod notices;
 pub mod page;
 pub mod past_decisions;
+pub mod restored;
 pub mod revisions;
 pub mod rule_hits;
 pub mod rulebooks;

@@ -22,6 +22,7 @@ use super::requests;
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
+use crate::fault_points::{self, Defect};
 use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
@@ -123,6 +124,7 @@ pub enum TransactError {
 /// Records a message and says what to answer.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
+    fault_points::reach(fault_points::Step::MessageLetIn)?;
     let mut ahead = match intake.current.guess(rulebook_id).await {
         Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
             Some(decided::ahead(intake, message, &rulebook).await)
@@ -137,7 +139,10 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
             tx.rollback().await?;
             return Err(TransactError::AccessChanged);
         }
-        let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+        let rulebook = match intake.current.guess(rulebook_id).await {
+            Some(last_seen) if fault_points::planted(Defect::StaleRulebook) => last_seen,
+            _ => intake.current.at(rulebook_id, head.revision).await?,
+        };
         intake.current.saw(rulebook_id, head.revision).await;
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
@@ -163,8 +168,21 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
         took: Mutex::default(),
     };
     let (taken, answer, texted) = step.run(&tx, ahead).await?;
+    fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
     let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if fault_points::planted(Defect::AcknowledgeBeforeCommit) {
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            tx.commit().await
+        });
+        return Ok(Outcome {
+            answer,
+            taken,
+            revision: head.revision,
+        });
+    }
     tx.commit().await?;
+    fault_points::reach(fault_points::Step::MessageAfterCommit)?;
     intake.hits.count(rulebook_id, message.received_at, took);
     for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
         tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");
@@ -301,6 +319,12 @@ impl Step<'_> {
             amends: None,
         };
         if intake::insert_event(tx, &new).await? {
+            fault_points::reach(fault_points::Step::MessageEventInserted)?;
+            return Ok(None);
+        }
+        if fault_points::planted(Defect::InsertTwiceOnConflict) {
+            let business_key = &format!("{key}#{}", self.event_id);
+            intake::insert_event(tx, &NewEvent { business_key, ..new }).await?;
             return Ok(None);
         }
         let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
@@ -345,9 +369,24 @@ impl Step<'_> {
             self.message.received_at,
         );
         let any = !texts.is_empty();
+        if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
+            tokio::spawn(text_apart(self.intake.db.clone(), texts));
+            return Ok(any);
+        }
         for text in texts {
             outbox::enqueue(tx, text).await?;
         }
         Ok(any)
     }
+}
+
+/// What a planted defect does with a decision's texts: as soon as they can, in transactions of their own.
+async fn text_apart(db: DatabaseConnection, texts: Vec<outbox::NewSms>) -> Result<(), DbErr> {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    for text in texts {
+        let tx = store::begin(&db).await?;
+        outbox::enqueue(&tx, text).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
