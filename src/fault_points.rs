@@ -122,7 +122,6 @@ named! {
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it is nothing, and shall stay nothing")]
-#[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
 pub const fn reach(_step: Step) -> Result<(), DbErr> {
     Ok(())
 }

@@ -73,7 +73,9 @@ pub async fn restore(
     files::discard(&part);
     let restored = async {
         copy(from, &part, progress).await?;
-        let given_up = settled(&part, "The database was restored from a backup.", clock).await?;
+        settled(&part, "The database was restored from a backup.", clock).await?;
+        // Most were given up in the copy when it was made.
+        let given_up = waiting(&part).await?;
         let aside = files::beside(
             file,
             &format!(".before-restore-{}", clock.now().format("%Y%m%dT%H%M%S%3fZ")),
@@ -167,6 +169,16 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     db.close().await?;
     single?;
     Ok(done)
+}
+
+/// How many texts wait for a person because they came with a backup.
+async fn waiting(part: &Path) -> Result<i64, BackupError> {
+    let db = open(part).await?;
+    let waiting = restored::given_up(&db).await;
+    let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;
+    db.close().await?;
+    single?;
+    Ok(waiting?)
 }
 
 /// Gives what is at `file` another name; whether there was anything. Refused while somebody works on it.

@@ -15,6 +15,12 @@ pub const REASON: &str = "restored from a backup: it may have been sent since, s
 /// The notice's code.
 pub const NOTICE: &str = "restored";
 
+/// Which texts are not settled.
+const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
+/// Where the outbox is: the database, and its table.
+const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
+    WHERE d.datname = current_database())";
+
 /// Gives up the texts that are not settled. `known` says how it is known that the database was brought back. Out: how many.
 pub async fn give_up_unsent(
     tx: &DatabaseTransaction,
@@ -25,7 +31,6 @@ pub async fn give_up_unsent(
     if planted(Defect::RestoredTextsGoOut) {
         return Ok(0);
     }
-    const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
     let counts = query(
         tx,
         &format!("SELECT rulebook_id, count(*) AS texts FROM sms_messages WHERE {UNSETTLED} GROUP BY rulebook_id"),
@@ -78,8 +83,9 @@ async fn raise(
     const SQL: &str = "INSERT INTO notices (rulebook_id, id, code, severity, subject, text, what_to_do, count, first_at, last_at) \
         VALUES ($1, $2, $3, $4, 'database', $5, $6, 1, $7, $7) \
         ON CONFLICT (rulebook_id, code, subject) WHERE resolved_at IS NULL \
-        DO UPDATE SET severity = excluded.severity, text = excluded.text, what_to_do = excluded.what_to_do, \
-        count = notices.count + 1, last_at = excluded.last_at";
+        DO UPDATE SET count = notices.count + 1, last_at = excluded.last_at";
+    // What is told of texts is not taken back by a later look that finds none waiting.
+    const AND_TOLD: &str = ", severity = excluded.severity, text = excluded.text, what_to_do = excluded.what_to_do";
     let (severity, text, what_to_do) = if texts > 0 {
         (
             "urgent",
@@ -104,7 +110,16 @@ async fn raise(
         what_to_do.into(),
         now.into(),
     ];
-    execute(tx, SQL, values).await
+    let sql = format!("{SQL}{}", if texts > 0 { AND_TOLD } else { "" });
+    execute(tx, &sql, values).await
+}
+
+/// How many texts were given up because the database was brought back, in the copy that a backup is or later.
+pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
+    let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [REASON.into()]);
+    let row = db.query_one_raw(statement).await?;
+    row.map_or(Ok(0), |row| row.try_get("", "texts"))
 }
 
 /// Whether the outbox is still where it was: on PostgreSQL, where a dump that is brought back makes new tables. Remembers
@@ -114,8 +129,6 @@ pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(false);
     }
-    const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
-        WHERE d.datname = current_database())";
     // Who starts at the same time waits here for the row.
     let first = format!("INSERT INTO outbox_place (one, place) VALUES (1, {HERE}) ON CONFLICT (one) DO NOTHING");
     execute(tx, &first, vec![]).await?;

@@ -248,7 +248,7 @@ impl Memory {
 
 /// Every second message is a report, one in so many of them an emergency; the others want a quote.
 fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Value) {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let said = if (number / 2).is_multiple_of(emergency_every) {
             "Mon sous-sol est inondé."
         } else {

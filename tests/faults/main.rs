@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     // What a test harness would understand and this program does not, such as `--quiet`, is passed over.
     let filters: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let scale = Scale::from_environment();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -20,6 +20,7 @@ mod atomic;
 mod audit;
 mod audit_tampering;
 mod backtest;
+mod backup;
 mod calendars;
 mod change_sets;
 mod edge;

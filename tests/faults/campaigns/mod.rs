@@ -151,9 +151,10 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
     const POSTGRES: &[Database] = &[Database::Postgres];
+    const NONE: &[Database] = &[];
     let mut all = Vec::new();
-    let mut add = |short: bool, name, unit, on: &[Database], about, work: Work| {
-        for on in on.iter().copied().filter(|_| short || scale.long) {
+    let mut add = |short: &[Database], name, unit, long: &[Database], about, work: Work| {
+        for on in if scale.long { long } else { short }.iter().copied() {
             all.push(Campaign {
                 name,
                 about,
@@ -163,46 +164,46 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
             });
         }
     };
-    add(true, "kill", "kills", BOTH, kill::ABOUT, |plan, on| {
+    add(SQLITE, "kill", "kills", BOTH, kill::ABOUT, |plan, on| {
         Box::pin(kill::kills(plan, on))
     });
-    add(true, "power", "power losses", SQLITE, power::ABOUT, |plan, on| {
+    add(SQLITE, "power", "power losses", SQLITE, power::ABOUT, |plan, on| {
         Box::pin(power::losses(plan, on))
     });
-    add(true, "repeats", "messages", BOTH, repeats::ABOUT, |plan, on| {
+    add(POSTGRES, "repeats", "messages", BOTH, repeats::ABOUT, |plan, on| {
         Box::pin(repeats::repeats(plan, on))
     });
-    add(true, "strangers", "messages", SQLITE, strangers::ABOUT, |plan, on| {
+    add(SQLITE, "strangers", "messages", SQLITE, strangers::ABOUT, |plan, on| {
         Box::pin(strangers::strangers(plan, on))
     });
-    add(false, "edits", "edits", BOTH, strangers::EDITS, |plan, on| {
+    add(NONE, "edits", "edits", BOTH, strangers::EDITS, |plan, on| {
         Box::pin(strangers::edits(plan, on))
     });
-    add(false, "secrets", "errors", BOTH, strangers::SECRETS, |plan, on| {
+    add(NONE, "secrets", "errors", BOTH, strangers::SECRETS, |plan, on| {
         Box::pin(strangers::secrets(plan, on))
     });
-    add(true, "database", "faults", POSTGRES, database::ABOUT, |plan, on| {
+    add(POSTGRES, "database", "faults", POSTGRES, database::ABOUT, |plan, on| {
         Box::pin(database::faults(plan, on))
     });
-    add(false, "hangups", "clients", POSTGRES, database::HANG_UPS, |plan, on| {
+    add(NONE, "hangups", "clients", POSTGRES, database::HANG_UPS, |plan, on| {
         Box::pin(database::hang_ups(plan, on))
     });
-    add(false, "texts", "faults", BOTH, texts::ABOUT, |plan, on| {
+    add(NONE, "texts", "faults", BOTH, texts::ABOUT, |plan, on| {
         Box::pin(texts::faults(plan, on))
     });
-    add(false, "steps", "cuts", BOTH, steps::ABOUT, |plan, on| {
+    add(NONE, "steps", "cuts", BOTH, steps::ABOUT, |plan, on| {
         Box::pin(steps::steps(plan, on))
     });
-    add(false, "instances", "rounds", POSTGRES, instances::ABOUT, |plan, on| {
+    add(NONE, "instances", "rounds", POSTGRES, instances::ABOUT, |plan, on| {
         Box::pin(instances::instances(plan, on))
     });
-    add(false, "disk", "times full", SQLITE, disk::ABOUT, |plan, on| {
+    add(NONE, "disk", "times full", SQLITE, disk::ABOUT, |plan, on| {
         Box::pin(disk::full(plan, on))
     });
-    add(false, "backup", "backups", BOTH, backup::ABOUT, |plan, on| {
+    add(NONE, "backup", "backups", BOTH, backup::ABOUT, |plan, on| {
         Box::pin(backup::backups(plan, on))
     });
-    add(false, "defects", "defects", SQLITE, defects::ABOUT, |plan, _| {
+    add(NONE, "defects", "defects", SQLITE, defects::ABOUT, |plan, _| {
         Box::pin(defects::defects(plan))
     });
     all
