@@ -129,11 +129,12 @@ fn text(outcomes: &[Outcome]) -> String {
 }
 
 fn rate(n: u64) -> String {
-    let hundredths = (30_000.0 / n as f64).ceil();
-    if hundredths >= 30_000.0 {
+    // In hundredths of a percent, rounded up.
+    let hundredths = 30_000_u64.div_ceil(n);
+    if hundredths >= 10_000 {
         "-".to_owned()
     } else {
-        format!("{:.2} %", hundredths / 100.0)
+        format!("{}.{:02} %", hundredths / 100, hundredths % 100)
     }
 }
 

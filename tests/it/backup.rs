@@ -172,13 +172,13 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     db.close().await.unwrap();
     assert!(events.len() >= 12 && events.len() == decisions.len());
     let twilio = StandIn::start(vec![Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))]).await;
-    texts_only_what_is_new(on(target, &twilio).await, &twilio).await;
+    Box::pin(texts_only_what_is_new(on(target, &twilio).await, &twilio)).await;
 
     // Brought back by hand, past our command: the same.
     let target = empty(kind).await;
     by_hand(&copy, &target.url);
     let twilio = StandIn::start(vec![Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))]).await;
-    texts_only_what_is_new(on(target, &twilio).await, &twilio).await;
+    Box::pin(texts_only_what_is_new(on(target, &twilio).await, &twilio)).await;
     drop(silent);
     server.stop().await;
 }
