@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit;
 pub mod backup;
 pub mod bootstrap;
+pub mod callbacks;
 pub mod cli;
 pub mod clock;
 pub mod edge;

@@ -17,6 +17,7 @@ pub mod containment;
 pub mod decisions;
 pub mod guard_rails;
 pub mod idempotency_keys;
+pub mod inbound_sms_messages;
 pub mod intake;
 pub mod leads;
 pub mod migrate;
@@ -33,6 +34,8 @@ pub mod scripts;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;
+pub mod sms_status_callbacks;
+pub mod sms_suppressions;
 pub mod tool_calls;
 pub mod webhook_events;
 

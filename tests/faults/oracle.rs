@@ -127,39 +127,36 @@ async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
     let missing = [
         (
             "an event without a decision",
-            "SELECT e.call_id || ' ' || e.type FROM webhook_events e WHERE e.type IN ('end-of-call-report', 'tool-calls') \
-             AND e.state = 'recorded' AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.rulebook_id = e.rulebook_id \
-             AND d.event_id = e.id)",
+            "SELECT call_id || ' ' || type FROM webhook_events WHERE type IN ('end-of-call-report', 'tool-calls') \
+             AND state = 'recorded' AND id NOT IN (SELECT event_id FROM decisions)",
         ),
         (
             "a report without a lead",
-            "SELECT e.call_id FROM webhook_events e WHERE e.type = 'end-of-call-report' AND NOT EXISTS \
-             (SELECT 1 FROM leads l WHERE l.rulebook_id = e.rulebook_id AND l.call_id = e.call_id)",
+            "SELECT call_id FROM webhook_events WHERE type = 'end-of-call-report' AND call_id NOT IN (SELECT call_id FROM leads)",
         ),
         (
             "a tool call's message without the tool call",
-            "SELECT e.call_id FROM webhook_events e WHERE e.type = 'tool-calls' AND e.state = 'recorded' AND NOT EXISTS \
-             (SELECT 1 FROM tool_calls t WHERE t.rulebook_id = e.rulebook_id AND t.event_id = e.id)",
+            "SELECT call_id FROM webhook_events WHERE type = 'tool-calls' AND state = 'recorded' AND id NOT IN \
+             (SELECT event_id FROM tool_calls)",
         ),
         (
             "a text without its decision",
-            "SELECT s.reference FROM sms_messages s WHERE s.decision_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM decisions d \
-             WHERE d.rulebook_id = s.rulebook_id AND d.id = s.decision_id)",
+            "SELECT reference FROM sms_messages WHERE decision_id IS NOT NULL AND decision_id NOT IN (SELECT id FROM decisions)",
         ),
         (
             "a revision that the audit log does not know",
-            "SELECT r.number || '' FROM revisions r WHERE NOT EXISTS (SELECT 1 FROM audit_log a \
-             WHERE a.rulebook_id = r.rulebook_id AND a.resource = 'revisions' AND a.revision = r.number)",
+            "SELECT number || '' FROM revisions WHERE number NOT IN (SELECT revision FROM audit_log WHERE \
+             resource = 'revisions' AND revision IS NOT NULL)",
         ),
         (
             "a changed row that the audit log does not know",
-            "SELECT s.code || ' ' || s.since_revision FROM services s WHERE NOT EXISTS (SELECT 1 FROM audit_log a \
-             WHERE a.rulebook_id = s.rulebook_id AND a.resource = 'services' AND a.code = s.code AND a.revision = s.since_revision)",
+            "SELECT code || ' ' || since_revision FROM services WHERE code || ' ' || since_revision NOT IN (SELECT code || ' ' || \
+             revision FROM audit_log WHERE resource = 'services' AND revision IS NOT NULL)",
         ),
         (
             "an audit entry of a revision that does not exist",
-            "SELECT a.code || ' ' || a.revision FROM audit_log a WHERE a.revision IS NOT NULL AND NOT EXISTS (SELECT 1 FROM \
-             revisions r WHERE r.rulebook_id = a.rulebook_id AND r.number = a.revision)",
+            "SELECT code || ' ' || revision FROM audit_log WHERE revision IS NOT NULL AND revision NOT IN \
+             (SELECT number FROM revisions)",
         ),
         (
             "a head that is not the newest revision",

@@ -75,7 +75,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
         once: false,
     };
     let violations = judged(&world, &plan, &memory, expects).await;
-    let refused = world.logs().matches("was taken over by another worker").count();
+    let refused = world.logs().matches("its answer is not written").count();
     let seen = vec![
         told(&memory, &world),
         format!("{refused} answers of stale workers were not written"),
