@@ -9,19 +9,26 @@
 //! or refuses it. [`worker`] turns the wheel. What comes from outside: [`callback`] takes what Twilio says of a text by
 //! itself, [`status`] says what that makes of the text, [`inbound`] takes what people answer. [`operator`] has urgent
 //! notices texted to who runs the server.
+//!
+//! Somebody answers: [`escalate`] hands a P1 that nobody took to the next contact, then to all, and [`acknowledge`] reads
+//! what a contact answers ([`reply`]). [`daily_cap`] keeps a rulebook from texting without end.
 
 pub mod accounts;
+pub mod acknowledge;
 pub mod backoff;
 pub mod breaker;
 pub mod callback;
 mod claim;
 pub mod classify;
 pub mod codes;
+pub mod daily_cap;
 pub mod enqueue;
+pub mod escalate;
 pub mod inbound;
 mod look;
 mod notice;
 pub mod operator;
+pub mod reply;
 mod settle;
 pub mod status;
 #[cfg(test)]
@@ -37,9 +44,12 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 pub use accounts::{Accounts, Sender, TwilioAccount};
 pub use enqueue::{Enqueued, NewSms, enqueue, reference_of};
+pub use escalate::Escalator;
+pub use reply::inviting;
 pub use worker::Outbox;
 
 use crate::clock::Clock;
+use crate::fault_points::or_shorter;
 
 /// What can go wrong here. A text that cannot be sent is no error: it is an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +96,7 @@ impl Default for OutboxSettings {
             concurrency: 8,
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
-            lease: chrono::TimeDelta::seconds(60),
+            lease: or_shorter(chrono::TimeDelta::seconds(60)),
             patience: backoff::Patience::default(),
             breaker: breaker::BreakerPolicy::default(),
             operator: None,

@@ -17,6 +17,7 @@ use super::settle::{judge, settle, simulated};
 use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
+use crate::fault_points::{self, Step};
 use crate::store::sms_messages;
 use crate::telemetry::metrics;
 
@@ -80,6 +81,12 @@ impl Outbox {
     /// Hints that a text was queued. To be called after the commit; a hint that is lost costs one poll.
     pub fn wake(&self) {
         self.hint.notify_one();
+    }
+
+    /// Whether contacts can answer a text: Twilio must reach us.
+    #[must_use]
+    pub fn takes_replies(&self) -> bool {
+        self.shared.settings.public_url.is_some()
     }
 
     /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
@@ -202,6 +209,9 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
                 validity_seconds: shared.settings.patience.validity_seconds(row.since(), now),
             };
             let answer = shared.client.post(account, text, now).await;
+            if fault_points::reach(Step::PostAnswered).is_err() {
+                return;
+            }
             let verdict = judge(&shared, account, &answer);
             settle(&shared, &row, &verdict).await.map(|_| ())
         }
