@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     both,
     support::{
-        Database, TestApp,
+        Answer, Database, StandIn, TestApp,
         messages::{message, report, tool_calls},
         tables::having,
     },
@@ -29,6 +29,7 @@ both!(
     a_text_that_can_be_answered_says_how,
     the_server_does_it_by_itself,
     an_erased_caller_goes_to_nobody,
+    a_text_that_cannot_arrive_is_not_waited_for,
 );
 
 pub const BOOK: &str = "/admin/v1/rulebooks/default";
@@ -550,5 +551,26 @@ async fn an_erased_caller_goes_to_nobody(database: Database) {
     ok(&server, &message("call.deleted", "call-1", 90_000, &json!({}))).await;
     assert_eq!(after(&server, 10_000).await, 0);
     assert_eq!(server.counts(["sms_messages", "notices"]).await, [1, 0]);
+    server.stop().await;
+}
+
+async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
+    let no = json!({"code": 21_211, "message": "no", "status": 400});
+    let twilio = StandIn::start(vec![Answer::json(400, &no)]).await;
+    let server = TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .set("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001")
+        .set("TWILIO_AUTH_TOKEN", "a-token-of-twilio")
+        .set("TWILIO_FROM", "+15145550100")
+        .set("TWILIO_BASE_URL", twilio.url())
+        .at(start())
+        .start()
+        .await;
+    flood(&server, "call-1").await;
+    assert_eq!(after(&server, 10).await, 0);
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!(server.only_row("sms_messages").await["state"], "dead");
+    assert_eq!(after(&server, 0).await, 1);
+    assert_eq!(texted(&server).await, ["on_call", "second"]);
     server.stop().await;
 }
