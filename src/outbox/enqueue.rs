@@ -75,6 +75,8 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         error: None,
         created_at: message.now,
         updated_at: message.now,
+        series_from: 0,
+        resent_at: None,
         rule: message.rule,
         held_until: message.held_until,
     };

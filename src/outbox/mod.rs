@@ -6,8 +6,9 @@
 //! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
 //! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
 //! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
-//! or refuses it. [`worker`] turns the wheel. [`segments`] counts what a text costs. Status callbacks come in from outside
-//! and are not here yet: until then the list is the only way to learn what became of an ambiguous text.
+//! or refuses it. [`worker`] turns the wheel. What comes from outside: [`callback`] takes what Twilio says of a text by
+//! itself, [`status`] says what that makes of the text, [`inbound`] takes what people answer. [`operator`] has urgent
+//! notices texted to who runs the server.
 //!
 //! Somebody answers: [`escalate`] hands a P1 that nobody took to the next contact, then to all, and [`acknowledge`] reads
 //! what a contact answers ([`reply`]). [`daily_cap`] keeps a rulebook from texting without end.
@@ -16,17 +17,20 @@ pub mod accounts;
 pub mod acknowledge;
 pub mod backoff;
 pub mod breaker;
+pub mod callback;
 mod claim;
 pub mod classify;
 pub mod codes;
 pub mod daily_cap;
 pub mod enqueue;
 pub mod escalate;
+pub mod inbound;
 mod look;
 mod notice;
+pub mod operator;
 pub mod reply;
-pub mod segments;
 mod settle;
+pub mod status;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -79,6 +83,8 @@ pub struct OutboxSettings {
     pub patience: backoff::Patience,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
+    /// Who is texted about urgent notices.
+    pub operator: Option<operator::Operator>,
 }
 
 impl Default for OutboxSettings {
@@ -92,6 +98,7 @@ impl Default for OutboxSettings {
             lease: chrono::TimeDelta::seconds(60),
             patience: backoff::Patience::default(),
             breaker: breaker::BreakerPolicy::default(),
+            operator: None,
         }
     }
 }

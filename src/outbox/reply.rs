@@ -3,7 +3,7 @@
 //!
 //! Only what says nothing but yes is a yes: "ok, but I cannot" must not stop an emergency from going to the next contact.
 
-use super::segments::segments;
+use crate::rulebook::segments::segments;
 use crate::rulebook::wording::how_to_reply;
 use crate::rulebook::words::fold;
 

@@ -4,7 +4,8 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
-//! writes the text about it and [`quiet`] says when it waits; [`cases`] hold it all to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
+//! what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
 //! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
@@ -47,6 +48,7 @@ pub mod rows;
 pub mod sample;
 pub mod say;
 pub mod script;
+pub mod segments;
 pub mod sheet;
 pub mod vocabulary;
 pub mod wording;

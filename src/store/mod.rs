@@ -19,6 +19,7 @@ pub mod decisions;
 pub mod escalations;
 pub mod guard_rails;
 pub mod idempotency_keys;
+pub mod inbound_sms_messages;
 pub mod intake;
 pub mod leads;
 pub mod migrate;
@@ -35,6 +36,8 @@ pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_days;
 pub mod sms_messages;
+pub mod sms_status_callbacks;
+pub mod sms_suppressions;
 pub mod tool_calls;
 pub mod webhook_events;
 
