@@ -42,6 +42,7 @@ impl MigratorTrait for Migrator {
             file!("m0007_scripts", postgres, sqlite),
             file!("m0009_delivery"),
             file!("m0010_on_call"),
+            file!("m0011_running"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

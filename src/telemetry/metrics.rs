@@ -27,6 +27,8 @@ const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
 const ESCALATIONS: &str = "ringbook_escalations_running";
 const ACKNOWLEDGED_SECONDS: &str = "ringbook_acknowledged_seconds";
+const RECONCILED: &str = "ringbook_reconciled_calls_total";
+const PURGED: &str = "ringbook_purged_rows_total";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
@@ -58,6 +60,8 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
     (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
     (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
+    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
+    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
 ];
@@ -185,6 +189,16 @@ pub fn escalations(running: u64) {
 /// Somebody took a P1.
 pub fn acknowledged(after: chrono::TimeDelta) {
     histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
+}
+
+/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
+pub fn reconciled(became: &'static str) {
+    counter!(RECONCILED, "outcome" => became).increment(1);
+}
+
+/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
+pub fn purged(what: &'static str, rows: u64) {
+    counter!(PURGED, "what" => what).increment(rows);
 }
 
 /// The connections of the pool `name`.

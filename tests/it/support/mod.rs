@@ -1,6 +1,6 @@
 //! What tests stand on: a running server ([`app`]), its databases ([`database`]), requests as Vapi and an admin send
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]) and a stand-in for
-//! other people's servers ([`stand_in`]).
+//! other people's servers ([`stand_in`], [`vapi`]).
 
 pub mod app;
 pub mod database;
@@ -9,11 +9,13 @@ pub mod messages;
 pub mod requests;
 pub mod stand_in;
 pub mod tables;
+pub mod vapi;
 
 pub use self::{
     app::TestApp,
     database::{Database, postgres_is_tested},
     stand_in::{Answer, StandIn},
+    vapi::Vapi,
 };
 
 /// Makes two tests of each `async fn name(database: Database)`: one on SQLite, one on PostgreSQL.
