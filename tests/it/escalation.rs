@@ -14,6 +14,7 @@ use crate::{
         messages::{message, report, tool_calls},
         tables::having,
     },
+    twilio_callbacks,
 };
 
 both!(
@@ -30,6 +31,7 @@ both!(
     the_server_does_it_by_itself,
     an_erased_caller_goes_to_nobody,
     a_text_that_cannot_arrive_is_not_waited_for,
+    a_reply_through_twilio_stops_it_and_is_answered,
 );
 
 pub const BOOK: &str = "/admin/v1/rulebooks/default";
@@ -572,5 +574,49 @@ async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
     assert_eq!(server.only_row("sms_messages").await["state"], "dead");
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await, ["on_call", "second"]);
+    server.stop().await;
+}
+
+async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
+    let (server, twilio) = twilio_callbacks::start(database, vec![twilio_callbacks::taken("SM1")]).await;
+    flood(&server, "call-1").await;
+    server.app.outbox.drain_once().await.unwrap();
+    let body = reqwest::Url::parse(&format!("http://form/?{}", twilio.seen()[0].body)).unwrap();
+    let body = body
+        .query_pairs()
+        .find(|(name, _)| name == "Body")
+        .unwrap()
+        .1
+        .into_owned();
+    assert!(
+        body.ends_with("Répondez 1 si vous y allez.") || body.ends_with("1=OK"),
+        "{body}"
+    );
+    let say = async |sid: &str, from: &str, body: &str| {
+        let fields = [
+            ("MessageSid", sid),
+            ("AccountSid", twilio_callbacks::ACCOUNT),
+            ("From", from),
+            ("To", "+15145550100"),
+            ("Body", body),
+        ];
+        let (status, answer) =
+            twilio_callbacks::post(&server, "/webhooks/twilio/inbound", twilio_callbacks::TOKEN, &fields).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer
+    };
+    assert!(say("SM11", "+14385550177", "1").await.ends_with("<Response/>"));
+    assert!(say("SM12", MARIO, "1 & <2>").await.contains("<Message>Répondez 1"));
+    assert!(
+        say("SM13", MARIO, "1")
+            .await
+            .contains("<Message>C'est noté: l'appel est à vous.</Message>")
+    );
+    // Twilio tells it twice: it is done once, and said once.
+    assert!(say("SM13", MARIO, "1").await.ends_with("<Response/>"));
+    assert!(say("SM14", SARAH, "1").await.contains("nothing to take"));
+    assert_eq!(after(&server, 10_000).await, 0);
+    assert_eq!(lead(&server, "call-1").await["acknowledgement"]["how"], json!("reply"));
+    assert_eq!(twilio.seen().len(), 1);
     server.stop().await;
 }
