@@ -13,6 +13,7 @@ use super::codes::{DAILY_CAP, OPTED_OUT};
 use super::notice::{self, CAPPED, CREDENTIALS, PROVIDER, PROVIDER_DOWN};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{ACCEPTED, Model};
 use crate::store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
@@ -133,7 +134,9 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
         resumed(&tx, row, now).await?;
     }
+    fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::SettleAfterCommit)?;
     if written {
         metrics::sms_attempt(verdict.outcome.word());
         if given_up.is_none() {
