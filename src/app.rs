@@ -484,6 +484,8 @@ fn start_workers(app: &App) {
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+    }
+    if app.settings.workers.contains(&Worker::Escalation) {
         let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
         app.tasks.spawn(async move { escalator.run(stop).await });
     }
