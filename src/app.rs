@@ -18,6 +18,11 @@ use crate::{
     admin::{self, AdminState, FromWebhook, TakeAgain},
     audit,
     bootstrap::{self, BootstrapError},
+    callbacks::{
+        Callbacks,
+        inbound::{receive_inbound, receive_inbound_for},
+        status::receive_status,
+    },
     clock::Clock,
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
@@ -25,7 +30,7 @@ use crate::{
     history::jobs::Backtests,
     jobs::{Leases, Purge, Scheduler, periodic, purge},
     keys::{KeyError, SecretKey},
-    outbox::{Outbox, OutboxError, OutboxSettings},
+    outbox::{Outbox, OutboxError, OutboxSettings, operator::Operator},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
@@ -33,7 +38,7 @@ use crate::{
         audit_log::AuditKey,
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
-        sms_messages,
+        notices, sms_messages,
     },
     telemetry::metrics,
     vapi::{VapiClient, VapiError},
@@ -52,6 +57,9 @@ use crate::{
 
 /// How long requests and tasks may take to end once the server is told to stop.
 const LAST_ORDERS: Duration = Duration::from_secs(5);
+/// How long the worker's sends may take to end: longer than a request to Twilio may, so that none is left of which nobody
+/// knows whether it was sent.
+const LAST_SENDS: Duration = Duration::from_secs(20);
 /// How long a connection may say nothing: one that only holds its place is closed.
 const IDLE: Duration = Duration::from_secs(75);
 /// A text that is due for longer than this is a sign that nobody sends.
@@ -176,6 +184,10 @@ impl App {
         let outbox_settings = OutboxSettings {
             twilio_base_url: settings.twilio_base_url.clone(),
             public_url: settings.public_url.clone(),
+            operator: settings.operator_number.clone().map(|number| Operator {
+                rulebook: DEFAULT_RULEBOOK,
+                number,
+            }),
             ..OutboxSettings::default()
         };
         let outbox = Outbox::new(
@@ -289,7 +301,7 @@ impl App {
             .await;
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(LAST_ORDERS, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(LAST_SENDS, self.tasks.wait()).await.is_err() {
             tracing::warn!(
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it is taken up again"
@@ -369,6 +381,13 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         public_url: app.settings.public_url.clone(),
         tasks: app.tasks.clone(),
     };
+    let callbacks = Callbacks {
+        outbox: app.outbox.clone(),
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        default_rulebook: DEFAULT_RULEBOOK,
+        tasks: app.tasks.clone(),
+    };
     let state = AdminState::new(
         app.db.clone(),
         app.read.clone(),
@@ -386,6 +405,18 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
         .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
+        .at(
+            "/webhooks/twilio/status/:id",
+            post(receive_status).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound",
+            post(receive_inbound).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound/:rulebook",
+            post(receive_inbound_for).data(callbacks),
+        )
         .nest(
             "/",
             admin::service(state)
@@ -395,6 +426,9 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
+        .with("/webhooks/twilio/status/:id", "POST")
+        .with("/webhooks/twilio/inbound", "POST")
+        .with("/webhooks/twilio/inbound/:rulebook", "POST")
         .with_document("", &admin::document());
     around(app, routes, allowed)
 }
@@ -494,12 +528,18 @@ fn start_workers(app: &App) {
             tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
         }
     });
-    let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
+    let (stop, limiter, read) = (app.stop.clone(), app.limiter.clone(), app.read.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);
         while stop.run_until_cancelled(chores.tick()).await.is_some() {
             limiter.tidy();
             metrics::upkeep();
+            match notices::count_open(&read).await {
+                Ok(counts) => counts
+                    .into_iter()
+                    .for_each(|(severity, open)| metrics::notices_open(severity, open)),
+                Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
+            }
         }
     });
 }

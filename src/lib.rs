@@ -8,6 +8,7 @@ pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod bootstrap;
+pub mod callbacks;
 pub mod cli;
 pub mod clock;
 pub mod doctor;

@@ -67,6 +67,7 @@ fn build() -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
         "description": format!("{}{}", include_str!("document/guide.md"), super::docs_scripting::markdown()),
+        "contact": {"name": "Ringbook"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     document["servers"] = json!([{"url": "/", "description": "This server."}]);

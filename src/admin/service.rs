@@ -18,6 +18,7 @@ use super::document;
 use super::erasures::ErasuresApi;
 use super::evaluate::EvaluateApi;
 use super::guard_rails::GuardRailsApi;
+use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
@@ -30,6 +31,8 @@ use super::script_quarantines::ScriptQuarantinesApi;
 use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
+use super::sms_resend::SmsResendApi;
+use super::sms_suppressions::SmsSuppressionsApi;
 use super::state::AdminState;
 use super::stats::StatsApi;
 use super::vocabulary::VocabularyApi;
@@ -72,6 +75,9 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         ),
         (
             SmsMessagesApi(state.clone()),
+            SmsResendApi(state.clone()),
+            InboundSmsMessagesApi(state.clone()),
+            SmsSuppressionsApi(state.clone()),
             WebhookEventsApi(state.clone()),
             NoticesApi(state.clone()),
         ),

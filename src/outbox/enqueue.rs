@@ -71,6 +71,8 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         error: None,
         created_at: message.now,
         updated_at: message.now,
+        series_from: 0,
+        resent_at: None,
     };
     if sms_messages::insert_once(tx, row).await? {
         metrics::sms(QUEUED);

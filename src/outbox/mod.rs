@@ -6,21 +6,24 @@
 //! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
 //! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
 //! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
-//! or refuses it. [`worker`] turns the wheel. [`segments`] counts what a text costs. Status callbacks, replies and
-//! escalation come in from outside and are not here yet: until then the list is the only way to learn what became of an
-//! ambiguous text.
+//! or refuses it. [`worker`] turns the wheel. What comes from outside: [`callback`] takes what Twilio says of a text by
+//! itself, [`status`] says what that makes of the text, [`inbound`] takes what people answer. [`operator`] has urgent
+//! notices texted to who runs the server.
 
 pub mod accounts;
 pub mod backoff;
 pub mod breaker;
+pub mod callback;
 mod claim;
 pub mod classify;
 pub mod codes;
 pub mod enqueue;
+pub mod inbound;
 mod look;
 mod notice;
-pub mod segments;
+pub mod operator;
 mod settle;
+pub mod status;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -71,6 +74,8 @@ pub struct OutboxSettings {
     pub patience: backoff::Patience,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
+    /// Who is texted about urgent notices.
+    pub operator: Option<operator::Operator>,
 }
 
 impl Default for OutboxSettings {
@@ -84,6 +89,7 @@ impl Default for OutboxSettings {
             lease: chrono::TimeDelta::seconds(60),
             patience: backoff::Patience::default(),
             breaker: breaker::BreakerPolicy::default(),
+            operator: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claim::{Claimed, Errand, claim, tidy};
 use super::look::look;
+use super::operator::tell_operator;
 use super::settle::{judge, settle, simulated};
 use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
@@ -126,6 +127,7 @@ impl Outbox {
         let mut handled = 0;
         loop {
             tidy(&self.shared).await?;
+            tell_operator(&self.shared).await?;
             let claimed = claim(&self.shared, self.shared.settings.concurrency).await?;
             if claimed.is_empty() {
                 return Ok(handled);
@@ -147,6 +149,7 @@ impl Outbox {
         // What others left behind has waited for a lease already: it can wait for a poll.
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
             tidy(shared).await?;
+            tell_operator(shared).await?;
             *tidied = Some(Instant::now());
         }
         while let Some(sent) = sends.try_join_next() {
@@ -175,7 +178,6 @@ impl Outbox {
         Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
     }
 
-    #[cfg(test)]
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -197,7 +199,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
                 id: row.id,
                 to: &row.to_number,
                 body: &row.body,
-                validity_seconds: shared.settings.patience.validity_seconds(row.created_at, now),
+                validity_seconds: shared.settings.patience.validity_seconds(row.since(), now),
             };
             let answer = shared.client.post(account, text, now).await;
             let verdict = judge(&shared, account, &answer);

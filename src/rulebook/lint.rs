@@ -12,6 +12,7 @@ mod rules;
 mod solve;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod world;
 
@@ -93,6 +94,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     adjustments::lint(&world, now, &mut found);
     places::lint(&world, &mut found);
     people::lint(rulebook, &mut found);
+    texts::lint(rulebook, &mut found);
     if !world.had_patience() {
         let text = "the rules are too many or too entangled: not all of them were looked through";
         found.warn(rulebook.settings(), "", "not_all_looked_through", text);

@@ -4,7 +4,7 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! to what people expect; [`guard`] says which changes go too far for one person. [`segments`] counts what a text costs. [`backtest`] and [`replay`] decide again
 //! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
@@ -45,6 +45,7 @@ pub mod rows;
 pub mod sample;
 pub mod say;
 pub mod script;
+pub mod segments;
 pub mod sheet;
 pub mod vocabulary;
 pub mod words;

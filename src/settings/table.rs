@@ -48,6 +48,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),
     setting("twilio_from", "TWILIO_FROM", None, Some("twilio-from"), "The number that texts come from, as +15145550100"),
     setting("twilio_messaging_service_sid", "TWILIO_MESSAGING_SERVICE_SID", None, Some("twilio-messaging-service-sid"), "The messaging service that texts come from, instead of a number"),
+    setting("operator_number", "RINGBOOK_OPERATOR_NUMBER", None, Some("operator-number"), "A phone number that is texted about urgent notices, six an hour at most, as +15145550100"),
     setting("vapi_api_key", "VAPI_API_KEY", None, None, "The key to ask Vapi for calls"),
     setting("twilio_base_url", "TWILIO_BASE_URL", Some("https://api.twilio.com"), Some("twilio-base-url"), "Twilio's API, or a stand-in for it"),
     setting("vapi_base_url", "VAPI_BASE_URL", Some("https://api.vapi.ai"), Some("vapi-base-url"), "Vapi's API, or a stand-in for it"),

@@ -18,6 +18,7 @@ pub mod decisions;
 pub mod erasures;
 pub mod guard_rails;
 pub mod idempotency_keys;
+pub mod inbound_sms_messages;
 pub mod intake;
 pub mod leads;
 pub mod leases;
@@ -37,6 +38,8 @@ pub mod scripts;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;
+pub mod sms_status_callbacks;
+pub mod sms_suppressions;
 pub mod tool_calls;
 pub mod webhook_events;
 

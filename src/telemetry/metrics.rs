@@ -22,6 +22,7 @@ const SCRIPT_FAULTS: &str = "ringbook_script_faults_total";
 const SMS: &str = "ringbook_sms_messages_total";
 const SMS_ATTEMPTS: &str = "ringbook_sms_attempts_total";
 const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
+const NOTICES: &str = "ringbook_notices_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
 const RECONCILED: &str = "ringbook_reconciled_calls_total";
@@ -52,6 +53,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (SMS,                Kind::Counter, "SMS messages, by the state they reached"),
     (SMS_ATTEMPTS,       Kind::Counter, "Attempts to send an SMS message, by outcome"),
     (SMS_BREAKERS,       Kind::Gauge,   "Provider accounts to which nothing is sent at present"),
+    (NOTICES,            Kind::Gauge,   "Notices that nobody has resolved, by severity"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
     (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
@@ -147,6 +149,11 @@ pub fn sms(state: &str) {
 /// One attempt at the SMS provider came to an outcome.
 pub fn sms_attempt(outcome: &'static str) {
     counter!(SMS_ATTEMPTS, "outcome" => outcome).increment(1);
+}
+
+/// So many notices of a severity are open.
+pub fn notices_open(severity: &'static str, count: u64) {
+    gauge!(NOTICES, "severity" => severity).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
 /// A compiled rulebook was asked for.

@@ -72,6 +72,10 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, auth, "put", narrowed);
     let key = json!({"name": "office", "role": "editor", "rulebook": "default"});
     request(paths, "/admin/v1/api-keys", "post", key);
+    let again = json!({"rulebook": "default", "error_code": 21211, "since": "2026-11-22T00:00:00Z"});
+    request(paths, "/admin/v1/sms-messages/resend", "post", again);
+    let done = json!({"comment": "The number was corrected and the text sent again."});
+    request(paths, "/admin/v1/notices/{id}/resolve", "post", done);
     let scripts = "/admin/v1/rulebooks/{rulebook}/scripts/{code}";
     for (path, method) in [("versions", "get"), ("test", "post")] {
         parameter(paths, &format!("{scripts}/{path}"), method, "code", "spring_promotion");
@@ -83,6 +87,13 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     });
     request(paths, &format!("{scripts}/test"), "post", tried);
     change_sets(paths, sample);
+    let case = json!({"code": "as_on_the_phone", "comment": "What a caller was told in May"});
+    request(
+        paths,
+        "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case",
+        "post",
+        case,
+    );
     if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {
         let question = json!({"facts": case.facts, "said": case.said, "at": case.at});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
@@ -97,7 +108,14 @@ fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
     let raise =
         json!({"resource": "adjustments", "code": code, "method": "patch", "body": {"amount": "120.00"}, "version": 1});
     let (comment, change) = ("South Shore to 120", raise.clone());
-    request(paths, all, "post", json!({"comment": comment, "changes": [change]}));
+    request(
+        paths,
+        all,
+        "post",
+        json!({"comment": comment, "changes": [change.clone()]}),
+    );
+    let tried = json!({"changes": [change], "days": 30});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/backtests", "post", tried);
     request(paths, &format!("{all}/{{id}}/changes"), "post", raise);
     request(
         paths,

@@ -607,3 +607,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_letter_that_makes_a_text_cost_more_is_named_with_what_to_write() {
+    let said = |text: &str| {
+        let mut rows = sample::rows();
+        let code = rows.templates.keys().next().unwrap().clone();
+        edit::<Template>(&mut rows, &code, |row| row["texts"]["fr"] = text.into());
+        let book = compile(1, &rows, None).unwrap();
+        let found = lint(&book, now());
+        let costly = found.into_iter().filter(|found| found.problem == "costly_letters");
+        costly.map(|found| (found.column, found.text)).collect::<Vec<_>>()
+    };
+    let base = "{priority} {service}, {area}, {price}. {customer} {phone}. {problem}";
+    assert_eq!(said(&format!("{base} Réf {{ref}}")), []);
+    let found = said(&format!(
+        "{base} Rappelez dès que possible, c’est pressant: fenêtre ouverte. Réf {{ref}}"
+    ));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (column, text) = &found[0];
+    assert_eq!(column, "texts/fr");
+    for part in ["`’`", "`ê`", "`'`", "`e`", "parts instead of"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // In one part it costs nothing.
+    assert_eq!(said("{priority} fenêtre {ref}"), []);
+    let found = said(&format!("{base} 😀 {{ref}}"));
+    assert!(found[0].1.contains("leave `😀` out"), "{found:?}");
+}
