@@ -30,7 +30,7 @@ use crate::{
     history::jobs::Backtests,
     jobs::{Leases, Purge, Scheduler, periodic, purge},
     keys::{KeyError, SecretKey},
-    outbox::{Outbox, OutboxError, OutboxSettings, operator::Operator},
+    outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
@@ -127,6 +127,8 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Hands on what nobody takes.
+    pub escalator: Escalator,
     /// Publishes what was scheduled.
     pub scheduler: Scheduler,
     /// Of all instances, one does a piece of background work.
@@ -196,6 +198,7 @@ impl App {
             accounts(&settings, read.clone(), key.clone()),
             outbox_settings,
         )?;
+        let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
@@ -225,6 +228,7 @@ impl App {
         );
         Ok(Self {
             scheduler,
+            escalator,
             leases,
             purge: Purge::new(db.clone(), clock.clone()),
             feed,
@@ -479,6 +483,10 @@ fn start_workers(app: &App) {
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+    }
+    if app.settings.workers.contains(&Worker::Escalation) {
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
     let key = AuditKey::new(&app.key.of_audit_chain());

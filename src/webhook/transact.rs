@@ -23,10 +23,11 @@ use super::requests;
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
-use crate::outbox::{self, Outbox};
+use crate::outbox::Outbox;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
+use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
@@ -383,25 +384,17 @@ impl Step<'_> {
         decided: &decided::Decided,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
-        let texts = texts::about(
-            self.rulebook,
-            decided,
-            template,
-            self.message.access.rulebook_id,
-            self.message.event.call_id(),
-            &self.intake.clock,
-            self.message.received_at,
-        );
-        let any = !texts.is_empty();
-        if any && self.late {
-            let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
-            notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
+        let Some(template) = template else { return Ok(false) };
+        let texts = texts::about(self, decided, template);
+        if self.late {
+            // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
+            if !texts.is_empty() || decided.decision.priority == Priority::P1 {
+                let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
+                notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
+            }
             return Ok(false);
         }
-        for text in texts {
-            outbox::enqueue(tx, text).await?;
-        }
-        Ok(any)
+        texts::send(self, tx, decided, template, texts).await
     }
 }
 

@@ -57,6 +57,13 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         json!({"code": "second-business", "rows": "sample"}),
     );
+    let taking = json!({"contact": "on_call", "comment": "On my way."});
+    request(
+        paths,
+        "/admin/v1/rulebooks/{rulebook}/leads/{id}/acknowledge",
+        "post",
+        taking,
+    );
     let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
     let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});

@@ -273,6 +273,10 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ),
     ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
     ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),
+    (
+        "acknowledge_lead",
+        ("post", "/admin/v1/rulebooks/{rulebook}/leads/{id}/acknowledge"),
+    ),
     ("list_sms_messages", ("get", "/admin/v1/sms-messages")),
     ("get_sms_message", ("get", "/admin/v1/sms-messages/{id}")),
     ("resend_sms_message", ("post", "/admin/v1/sms-messages/{id}/resend")),
