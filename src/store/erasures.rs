@@ -102,7 +102,8 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
 pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: &str) -> Result<u64, DbErr> {
     const REPLIES: &str =
         "SELECT id, from_number FROM inbound_sms_messages WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-    const ERASED: &str = "UPDATE inbound_sms_messages SET from_number = '', body = '' WHERE rulebook_id = $1 AND id = $2";
+    const ERASED: &str =
+        "UPDATE inbound_sms_messages SET from_number = '', body = '' WHERE rulebook_id = $1 AND id = $2";
     let (mut count, mut after) = (0, Uuid::nil());
     loop {
         let values: [Bind; 3] = [rulebook_id.into(), after.into(), PIECE.into()];
@@ -111,7 +112,8 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
             let (id, number): (Uuid, String) = (row.try_get("", "id")?, row.try_get("", "from_number")?);
             after = id;
             if is_of(&number, digits) {
-                tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()])).await?;
+                tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()]))
+                    .await?;
                 count += 1;
             }
         }

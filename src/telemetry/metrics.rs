@@ -25,10 +25,10 @@ const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
 const NOTICES: &str = "ringbook_notices_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
-const RECONCILED: &str = "ringbook_reconciled_calls_total";
-const PURGED: &str = "ringbook_purged_rows_total";
 const ESCALATIONS: &str = "ringbook_escalations_running";
 const ACKNOWLEDGED_SECONDS: &str = "ringbook_acknowledged_seconds";
+const RECONCILED: &str = "ringbook_reconciled_calls_total";
+const PURGED: &str = "ringbook_purged_rows_total";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
@@ -58,10 +58,10 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (NOTICES,            Kind::Gauge,   "Notices that nobody has resolved, by severity"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
-    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
-    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
     (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
+    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
+    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
 ];
@@ -181,16 +181,6 @@ pub fn breakers_open(count: usize) {
     gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
-pub fn reconciled(became: &'static str) {
-    counter!(RECONCILED, "outcome" => became).increment(1);
-}
-
-/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
-pub fn purged(what: &'static str, rows: u64) {
-    counter!(PURGED, "what" => what).increment(rows);
-}
-
 /// How many P1 calls go on to the next contact.
 pub fn escalations(running: u64) {
     gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
@@ -199,6 +189,16 @@ pub fn escalations(running: u64) {
 /// Somebody took a P1.
 pub fn acknowledged(after: chrono::TimeDelta) {
     histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
+}
+
+/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
+pub fn reconciled(became: &'static str) {
+    counter!(RECONCILED, "outcome" => became).increment(1);
+}
+
+/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
+pub fn purged(what: &'static str, rows: u64) {
+    counter!(PURGED, "what" => what).increment(rows);
 }
 
 /// The connections of the pool `name`.
