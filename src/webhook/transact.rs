@@ -28,6 +28,7 @@ use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
+use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
@@ -410,7 +411,8 @@ impl Step<'_> {
         let Some(template) = template else { return Ok(false) };
         let texts = texts::about(self, decided, template);
         if self.late {
-            if !texts.is_empty() {
+            // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
+            if !texts.is_empty() || decided.decision.priority == Priority::P1 {
                 let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
             }
