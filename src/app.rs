@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    accounts::accounts,
-    admin::{self, AdminState, FromWebhook},
+    accounts::{accounts, vapi_keys},
+    admin::{self, AdminState, FromWebhook, TakeAgain},
     audit,
     bootstrap::{self, BootstrapError},
     callbacks::{
@@ -28,9 +28,9 @@ use crate::{
     first_start::NewSecrets,
     health::{self, Checks, Pools},
     history::jobs::Backtests,
-    jobs::Scheduler,
+    jobs::{Leases, Purge, Scheduler, periodic, purge},
     keys::{KeyError, SecretKey},
-    outbox::{Outbox, OutboxError, OutboxSettings, operator::Operator},
+    outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
@@ -41,11 +41,14 @@ use crate::{
         notices, restored, sms_messages,
     },
     telemetry::metrics,
+    vapi::{VapiClient, VapiError},
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
         auth_settings, facts,
+        feed::Feed,
         hits::RuleHits,
         receive::{Webhook, receive_default, receive_for},
+        reconcile::{Ask, Reconciler},
         scheme::WebhookAuth,
         secret::Secret,
         transact::Intake,
@@ -61,6 +64,8 @@ const LAST_SENDS: Duration = Duration::from_secs(20);
 const IDLE: Duration = Duration::from_secs(75);
 /// A text that is due for longer than this is a sign that nobody sends.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
+/// When to try again, for a stored message that could not be taken in.
+const RETRY_AFTER_S: u32 = 2;
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
 
@@ -85,6 +90,12 @@ pub enum AppError {
     /// The outbox cannot work.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// A command was given a database that no server has prepared.
+    #[error("no server was ever started on this database (DATABASE_URL): run `ringbook` first")]
+    NeverStarted,
+    /// Vapi cannot be asked.
+    #[error(transparent)]
+    Vapi(#[from] VapiError),
     /// The address is taken or not ours.
     #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
     Listen {
@@ -116,8 +127,18 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Hands on what nobody takes.
+    pub escalator: Escalator,
     /// Publishes what was scheduled.
     pub scheduler: Scheduler,
+    /// Of all instances, one does a piece of background work.
+    pub leases: Leases,
+    /// Takes out what need not be kept any longer.
+    pub purge: Purge,
+    /// Takes in messages that nobody posts.
+    pub feed: Feed,
+    /// Asks Vapi for calls of which no report came.
+    pub reconciler: Arc<Reconciler>,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// How often each row of a rulebook takes part in a decision.
@@ -178,10 +199,25 @@ impl App {
             accounts(&settings, read.clone(), key.clone()),
             outbox_settings,
         )?;
+        let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
+        let leases = Leases::new(db.clone(), clock.clone());
+        let hits = RuleHits::default();
+        let feed = Feed {
+            accesses: accesses.clone(),
+            intake: Intake {
+                db: db.clone(),
+                current: current.clone(),
+                outbox: outbox.clone(),
+                clock: clock.clone(),
+                hits: hits.clone(),
+            },
+        };
+        let vapi = VapiClient::new(&settings.vapi_base_url)?;
+        let reconciler = Reconciler::new(feed.clone(), vapi, vapi_keys(&settings, read.clone(), key.clone()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let backtests = Backtests::new(
             db.clone(),
@@ -193,11 +229,16 @@ impl App {
         );
         Ok(Self {
             scheduler,
+            escalator,
+            leases,
+            purge: Purge::new(db.clone(), clock.clone()),
+            feed,
+            reconciler: Arc::new(reconciler),
             current,
             publisher,
             outbox,
             accesses,
-            hits: RuleHits::default(),
+            hits,
             backtests,
             key,
             new_secrets: Arc::new(new_secrets),
@@ -210,6 +251,38 @@ impl App {
             tasks,
             stop,
         })
+    }
+
+    /// The same for a command, which must find what a first start has made: it would make keys that nobody gets to see.
+    ///
+    /// # Errors
+    /// As [`App::start`], and when the database was never started on.
+    pub async fn over_what_is(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+        migrate::up(&settings.database).await?;
+        let db = connect::open(&settings.database, None).await?;
+        let started = bootstrap::is_started(&settings, &db.read).await;
+        for pool in [db.write, db.read] {
+            pool.close().await?;
+        }
+        if started? {
+            Self::start(settings, clock).await
+        } else {
+            Err(AppError::NeverStarted)
+        }
+    }
+
+    /// Closes what a command has opened.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if let Err(error) = self.hits.flush(&self.db, self.clock.now()).await {
+            tracing::warn!(%error, "the last rule hits could not be written");
+        }
+        for db in [self.db, self.read] {
+            if let Err(error) = db.close().await {
+                tracing::warn!(%error, "a database pool did not close");
+            }
+        }
     }
 
     /// Takes the address from the settings.
@@ -303,19 +376,12 @@ fn outbox_check(
 
 /// Every address, on one page.
 pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
-    let pools = Pools {
-        write: app.db.clone(),
-        read: app.read.clone(),
-    };
+    if !app.settings.web {
+        return around(app, Route::new(), AllowedMethods::default());
+    }
     let webhook = Webhook {
         accesses: app.accesses.clone(),
-        intake: Intake {
-            db: app.db.clone(),
-            current: app.current.clone(),
-            outbox: app.outbox.clone(),
-            clock: app.clock.clone(),
-            hits: app.hits.clone(),
-        },
+        intake: app.feed.intake.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
         tasks: app.tasks.clone(),
@@ -337,6 +403,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         FromWebhook {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
+            take_again: take_again(&app.feed),
         },
         app.backtests.clone(),
     );
@@ -360,21 +427,44 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             admin::service(state)
                 .into_endpoint()
                 .with(Cors::new(&app.settings.cors_origins)),
-        )
-        .nest("/health", health::routes(app.checks.clone()))
-        .at("/metrics", health::metrics_route(pools))
-        .map_to_response();
+        );
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
         .with("/webhooks/twilio/status/:id", "POST")
         .with("/webhooks/twilio/inbound", "POST")
         .with("/webhooks/twilio/inbound/:rulebook", "POST")
-        .with_document("", &admin::document())
+        .with_document("", &admin::document());
+    around(app, routes, allowed)
+}
+
+/// What every process answers, also one that does background work alone; and what stands around every route.
+fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Output = Response> + use<> {
+    let pools = Pools {
+        write: app.db.clone(),
+        read: app.read.clone(),
+    };
+    let routes = routes
+        .nest("/health", health::routes(app.checks.clone()))
+        .at("/metrics", health::metrics_route(pools))
+        .map_to_response();
+    let allowed = allowed
         .with("/health/live", "GET, HEAD")
         .with("/health/ready", "GET, HEAD")
         .with("/metrics", "GET, HEAD");
     edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// How the admin API takes a stored message in again.
+fn take_again(feed: &Feed) -> TakeAgain {
+    let feed = feed.clone();
+    Arc::new(move |rulebook, event| {
+        let feed = feed.clone();
+        Box::pin(async move {
+            let taken = feed.again(rulebook, event).await;
+            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+        })
+    })
 }
 
 /// A rulebook's webhook settings as the webhook takes them, each default spelt out.
@@ -394,19 +484,51 @@ fn start_workers(app: &App) {
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
-    let audit = AuditKey::new(&app.key.of_audit_chain());
+    let key = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
-        .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+        .spawn(audit::tell_at_both_ends(app.db.clone(), key.clone(), app.stop.clone()));
+    let db = app.db.clone();
+    spawn_periodic(app, "audit_head", audit::EVERY, move |_| {
+        let (db, key) = (db.clone(), key.clone());
+        async move {
+            audit::tell(&db, &key).await;
+            Ok(())
+        }
+    });
     if app.settings.workers.contains(&Worker::Scheduler) {
         let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
         app.tasks.spawn(async move { scheduler.run(stop).await });
     }
-    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
-    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
+    let (db, clock) = (app.db.clone(), app.clock.clone());
+    spawn_periodic(app, "idempotency_keys", admin::idempotency::TIDIED, move |_| {
+        let (db, clock) = (db.clone(), clock.clone());
+        async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
+    });
+    if app.settings.workers.contains(&Worker::Reconciler) {
+        let reconciler = app.reconciler.clone();
+        spawn_periodic(app, "reconciler", app.settings.reconcile_every, move |turn| {
+            let reconciler = reconciler.clone();
+            async move {
+                let asked = reconciler
+                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
+                    .await;
+                asked.map(drop).map_err(Into::into)
+            }
+        });
+    }
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    if app.settings.workers.contains(&Worker::Purge) {
+        let purge = app.purge.clone();
+        spawn_periodic(app, "purge", purge::EVERY, move |turn| {
+            let purge = purge.clone();
+            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
+        });
+    }
     let backtests = app.backtests.clone();
     app.tasks.spawn(async move {
         if let Err(error) = backtests.mend().await {
@@ -427,6 +549,16 @@ fn start_workers(app: &App) {
             }
         }
     });
+}
+
+/// Work that one of all instances does every so often.
+fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
+where
+    W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), periodic::Failed>> + Send + 'static,
+{
+    let (leases, stop) = (app.leases.clone(), app.stop.clone());
+    app.tasks.spawn(periodic::run(leases, name, every, stop, work));
 }
 
 /// Learns which scripts other instances sent into quarantine, and ends what is over.

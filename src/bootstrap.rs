@@ -92,6 +92,16 @@ pub fn default_webhook_auth() -> Value {
     serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
 }
 
+/// Whether a first start has made everything.
+pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let Some(rulebook_id) = find(db).await? else {
+        return Ok(false);
+    };
+    let secret =
+        settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &[secrets::WEBHOOK]).await?.is_empty();
+    Ok(secret && (settings.admin_key.is_some() || api_keys::any(db).await?))
+}
+
 async fn default_rulebook(db: &DatabaseConnection, publisher: &Publisher) -> Result<Uuid, BootstrapError> {
     let author = Author {
         name: "first start".to_owned(),

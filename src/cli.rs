@@ -6,6 +6,8 @@
 mod backtest;
 mod backtest_table;
 mod backup;
+mod doctor;
+mod reconcile;
 mod replay;
 mod rules;
 
@@ -78,6 +80,10 @@ pub enum Command {
     Backtest(backtest::Backtest),
     /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
     Replay(replay::Replay),
+    /// Ask Vapi for ended calls of which no report came, and take their reports in
+    Reconcile(reconcile::Reconcile),
+    /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
+    Doctor(doctor::Doctor),
     /// Copy the database while servers work on it: a file for SQLite, a dump for PostgreSQL
     Backup(backup::Backup),
     /// Bring a backup back; what it had not yet texted is not sent by itself
@@ -165,6 +171,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Simulate(how) => simulate(&settings, how).await,
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
+        Command::Reconcile(how) => reconcile::reconcile(settings, how).await,
+        Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
         Command::Backup(how) => backup::back_up(&settings, how).await,
         Command::Restore(how) => backup::restore(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),

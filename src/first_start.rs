@@ -63,6 +63,9 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     } else if settings.public_url.is_none() {
         warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a text was delivered");
     }
+    if !settings.web && settings.workers.is_empty() {
+        warnings.push("RINGBOOK_WEB is false and RINGBOOK_WORKERS is none: this process answers and does nothing");
+    }
     if !settings.rate_limit_enabled {
         warnings.push("RATE_LIMIT_ENABLED is false: anybody may send as much as they like");
     }

@@ -45,6 +45,7 @@ fn build() -> Value {
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),
+        take_again: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
     };
     let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
     let state = AdminState::new(

@@ -223,6 +223,19 @@ impl Particular for KeptCall {
     ];
 }
 
+/// A lead that is taken, once under its `Idempotency-Key`.
+pub struct TakenOnce;
+
+impl Particular for TakenOnce {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "Somebody has taken it already; who and when is told."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
 /// A stored decision looked at again.
 pub struct Again;
 

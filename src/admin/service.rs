@@ -15,6 +15,7 @@ use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::docs_scripting;
 use super::document;
+use super::erasures::ErasuresApi;
 use super::evaluate::EvaluateApi;
 use super::guard_rails::GuardRailsApi;
 use super::inbound_sms_messages::InboundSmsMessagesApi;
@@ -22,6 +23,7 @@ use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::resources;
+use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
 use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
@@ -58,6 +60,8 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             WebhookAuthApi(state.clone()),
             SecretsApi(state.clone()),
             GuardRailsApi(state.clone()),
+            RetentionApi(state.clone()),
+            ErasuresApi(state.clone()),
         ),
         (
             LintApi(state.clone()),

@@ -94,6 +94,10 @@ pub struct SmsMessage {
     attempts: i64,
     /// When it is tried next, while it waits.
     next_attempt_at: DateTime<Utc>,
+    /// Until when quiet hours hold it, or held it.
+    held_until: Option<DateTime<Utc>>,
+    /// The code of the priority rule that asked for it.
+    rule: Option<String>,
     /// Twilio's id.
     provider_id: Option<String>,
     /// What Twilio said last.
@@ -279,6 +283,8 @@ pub(super) fn view(caller: &Caller, seen: &Rulebooks, row: sms_messages::Model) 
         state: row.state,
         attempts: row.attempts,
         next_attempt_at: row.next_attempt_at,
+        held_until: row.held_until,
+        rule: row.rule,
         provider_id: row.provider_id,
         provider_status: row.provider_status,
         error_code: row.error_code,

@@ -9,19 +9,26 @@
 //! or refuses it. [`worker`] turns the wheel. What comes from outside: [`callback`] takes what Twilio says of a text by
 //! itself, [`status`] says what that makes of the text, [`inbound`] takes what people answer. [`operator`] has urgent
 //! notices texted to who runs the server.
+//!
+//! Somebody answers: [`escalate`] hands a P1 that nobody took to the next contact, then to all, and [`acknowledge`] reads
+//! what a contact answers ([`reply`]). [`daily_cap`] keeps a rulebook from texting without end.
 
 pub mod accounts;
+pub mod acknowledge;
 pub mod backoff;
 pub mod breaker;
 pub mod callback;
 mod claim;
 pub mod classify;
 pub mod codes;
+pub mod daily_cap;
 pub mod enqueue;
+pub mod escalate;
 pub mod inbound;
 mod look;
 mod notice;
 pub mod operator;
+pub mod reply;
 mod settle;
 pub mod status;
 #[cfg(test)]
@@ -37,6 +44,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 pub use accounts::{Accounts, Sender, TwilioAccount};
 pub use enqueue::{Enqueued, NewSms, enqueue, reference_of};
+pub use escalate::Escalator;
+pub use reply::inviting;
 pub use worker::Outbox;
 
 use crate::clock::Clock;

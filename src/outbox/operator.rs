@@ -63,6 +63,8 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
                 priority: "P2".to_owned(),
                 to_number: operator.number.clone(),
                 body: body.chars().take(LONGEST).collect(),
+                rule: None,
+                held_until: None,
                 now,
             };
             enqueue(&tx, text).await?;

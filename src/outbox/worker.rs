@@ -83,6 +83,12 @@ impl Outbox {
         self.hint.notify_one();
     }
 
+    /// Whether contacts can answer a text: Twilio must reach us.
+    #[must_use]
+    pub fn takes_replies(&self) -> bool {
+        self.shared.settings.public_url.is_some()
+    }
+
     /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
     /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
     pub async fn run(&self, stop: CancellationToken) {

@@ -9,7 +9,7 @@ pub mod secret;
 pub mod table;
 pub mod values;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use figment::{
     Figment, Profile,
@@ -40,6 +40,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     pub cors_origins: Vec<String>,
     pub workers: Vec<Worker>,
+    pub web: bool,
+    pub reconcile_every: Duration,
     pub log_level: String,
     pub log_format: Option<LogFormat>,
     pub include_stack_trace: bool,
@@ -113,11 +115,23 @@ pub enum Worker {
     Outbox,
     /// Publishes the change sets whose time has come.
     Scheduler,
+    /// Texts the next contact while nobody has answered.
+    Escalation,
+    /// Asks Vapi for calls of which no report came.
+    Reconciler,
+    /// Takes out what need not be kept any longer.
+    Purge,
 }
 
 impl Worker {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Outbox, Self::Scheduler];
+    pub const ALL: &'static [Self] = &[
+        Self::Outbox,
+        Self::Scheduler,
+        Self::Escalation,
+        Self::Reconciler,
+        Self::Purge,
+    ];
 
     /// Its name in RINGBOOK_WORKERS.
     #[must_use]
@@ -125,6 +139,9 @@ impl Worker {
         match self {
             Self::Outbox => "outbox",
             Self::Scheduler => "scheduler",
+            Self::Escalation => "escalation",
+            Self::Reconciler => "reconciler",
+            Self::Purge => "purge",
         }
     }
 }
@@ -263,6 +280,8 @@ impl Raw {
             trusted_proxies: self.optional("trusted_proxies", values::networks)?.unwrap_or_default(),
             cors_origins: self.optional("cors_origins", values::origins)?.unwrap_or_default(),
             workers: self.required("workers", values::workers)?,
+            web: self.required("web", values::boolean)?,
+            reconcile_every: self.required("reconcile_every_s", values::seconds::<10, 86_400>)?,
             log_level: self.required("log_level", values::log_level)?,
             log_format: self.optional("log_format", values::log_format)?,
             include_stack_trace: self.required("include_stack_trace", values::boolean)?,

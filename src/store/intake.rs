@@ -19,7 +19,7 @@ pub use self::{
     calls::{CallTouch, ReportedCall, pin_quote, record_report, touch_call},
     decisions::{NewDecision, insert_decision},
     erasure::erase_call,
-    events::{NewEvent, StoredEvent, insert_event, stored_event},
+    events::{NewEvent, StoredEvent, become_event, insert_event, stored_event},
     head::{Head, KnownCall, PinnedQuote, head},
     leads::{LeadPart, fill_lead, upsert_lead},
     tool_calls::{NewToolCall, insert_tool_call, stored_tool_result},

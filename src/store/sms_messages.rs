@@ -7,7 +7,7 @@ mod again;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
-use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, UpdateMany};
+use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
 
 pub use self::again::{Dead, Not, locked_dead, send_again};
 
@@ -57,13 +57,16 @@ pub struct Model {
     pub series_from: i64,
     /// When somebody sent it again.
     pub resent_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "Text")]
+    pub rule: Option<String>,
+    pub held_until: Option<DateTimeUtc>,
 }
 
 impl Model {
-    /// Since when it waits to be sent: made, or sent again.
+    /// Since when it waits to be sent: made, let go by the quiet hours, or sent again. Its age counts from then.
     #[must_use]
     pub fn since(&self) -> DateTimeUtc {
-        self.resent_at.unwrap_or(self.created_at)
+        self.resent_at.or(self.held_until).unwrap_or(self.created_at)
     }
 
     /// How often it was tried since then.
@@ -159,7 +162,7 @@ pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64)
 
 /// Since when a text waits: see [`Model::since`].
 fn waits_since() -> Expr {
-    Expr::cust("COALESCE(resent_at, created_at)")
+    Expr::cust("COALESCE(resent_at, held_until, created_at)")
 }
 
 /// Locks queued texts that wait since before an instant, due or not.
@@ -195,6 +198,61 @@ pub async fn any_overdue<C: ConnectionTrait>(
         .one(db)
         .await?;
     Ok(found.is_some())
+}
+
+/// The contacts whom a rule has texted since an instant about the same call or, where there is one, the same caller.
+pub async fn told_by_rule(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    rule: &str,
+    since: DateTimeUtc,
+    call_id: Option<&str>,
+    caller: Option<&str>,
+) -> Result<Vec<String>, DbErr> {
+    const SQL: &str = "SELECT DISTINCT s.contact FROM sms_messages s \
+        LEFT JOIN calls c ON c.rulebook_id = s.rulebook_id AND c.id = s.call_id \
+        WHERE s.rulebook_id = $1 AND s.rule = $2 AND s.created_at > $3 AND s.state <> 'dead' \
+        AND (s.call_id = $4 OR c.customer_number = $5)";
+    let owned = |text: Option<&str>| text.map(ToOwned::to_owned).into();
+    let values = [
+        rulebook_id.into(),
+        rule.into(),
+        since.into(),
+        owned(call_id),
+        owned(caller),
+    ];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), SQL, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().map(|row| row.try_get("", "contact")).collect()
+}
+
+/// Writes off a text that was queued in this transaction, with the reason.
+pub async fn withhold(tx: &DatabaseTransaction, row: (Uuid, Uuid), reason: &str) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(DEAD))
+        .col_expr(Column::Error, Expr::value(reason))
+        .filter(Column::RulebookId.eq(row.0))
+        .filter(Column::Id.eq(row.1))
+        .filter(Column::State.eq(QUEUED))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The text with a reference, of those made since an instant.
+pub async fn with_reference(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    reference: &str,
+    since: DateTimeUtc,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CreatedAt.gte(since))
+        .filter(Column::Reference.eq(reference))
+        .order_by_desc(Column::CreatedAt)
+        .one(tx)
+        .await
 }
 
 /// When the oldest text that should have gone by `now` was due, and when the next one after `now` is.

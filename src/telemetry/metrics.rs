@@ -9,7 +9,7 @@ use std::{
 };
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
 const MESSAGES: &str = "ringbook_messages_total";
@@ -25,6 +25,10 @@ const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
 const NOTICES: &str = "ringbook_notices_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
+const ESCALATIONS: &str = "ringbook_escalations_running";
+const ACKNOWLEDGED_SECONDS: &str = "ringbook_acknowledged_seconds";
+const RECONCILED: &str = "ringbook_reconciled_calls_total";
+const PURGED: &str = "ringbook_purged_rows_total";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
@@ -54,6 +58,10 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (NOTICES,            Kind::Gauge,   "Notices that nobody has resolved, by severity"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
+    (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
+    (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
+    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
+    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
 ];
@@ -63,6 +71,9 @@ const BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// The same for people, who take seconds to an hour.
+const ANSWER_BUCKETS: &[f64] = &[10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
+
 /// One recorder a process: several servers in one test process share it.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -71,6 +82,9 @@ pub fn install() {
     RECORDER.get_or_init(|| {
         let installed = PrometheusBuilder::new()
             .set_buckets(BUCKETS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Full(ACKNOWLEDGED_SECONDS.to_owned()), ANSWER_BUCKETS)
+            })
             .and_then(PrometheusBuilder::install_recorder);
         let handle = installed
             .inspect_err(|error| tracing::warn!(%error, "metrics are off"))
@@ -165,6 +179,26 @@ pub fn outbox(oldest: Duration) {
 /// Accounts whose breaker lets nothing through.
 pub fn breakers_open(count: usize) {
     gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// How many P1 calls go on to the next contact.
+pub fn escalations(running: u64) {
+    gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
+}
+
+/// Somebody took a P1.
+pub fn acknowledged(after: chrono::TimeDelta) {
+    histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
+}
+
+/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
+pub fn reconciled(became: &'static str) {
+    counter!(RECONCILED, "outcome" => became).increment(1);
+}
+
+/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
+pub fn purged(what: &'static str, rows: u64) {
+    counter!(PURGED, "what" => what).increment(rows);
 }
 
 /// The connections of the pool `name`.

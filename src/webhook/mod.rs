@@ -16,19 +16,23 @@ mod decode_tests;
 pub mod document;
 pub mod event;
 pub mod facts;
+pub mod feed;
 pub mod hits;
 #[cfg(test)]
 mod hostile_tests;
 pub mod keys;
 #[cfg(test)]
 mod keys_tests;
+pub mod late;
 pub mod receive;
+pub mod reconcile;
 mod record;
 #[cfg(test)]
 mod refusal_tests;
 pub mod requests;
 pub mod scheme;
 pub mod secret;
+pub mod set_aside;
 pub mod sign;
 mod texts;
 pub mod tool_requests;

@@ -18,7 +18,9 @@ use tracing::Instrument as _;
 use super::access::{Access, Accesses, DEFAULT_RULEBOOK};
 use super::answer;
 use super::decode;
-use super::transact::{self, Intake, Message, Outcome, TransactError};
+use super::late::Origin;
+use super::set_aside;
+use super::transact::{Intake, Message, Outcome, TransactError};
 use super::unreadable;
 use super::verify::{self, Incoming, Refusal, Scheme};
 use crate::edge::body::{self, WEBHOOK_LIMIT};
@@ -103,6 +105,8 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         body: bytes,
         delivery_key,
         received_at,
+        origin: Origin::Live,
+        stands_for: None,
     };
     if fault_points::planted(Defect::CallerInTheLog) {
         tracing::info!(body = %String::from_utf8_lossy(&message.body), "a message came");
@@ -136,7 +140,7 @@ async fn taken(
     let mut message = Arc::new(message);
     for _ in 0..3 {
         let (intake, asked) = (webhook.intake.clone(), Arc::clone(&message));
-        match run(webhook, async move { transact::transact(&intake, &asked).await }).await {
+        match run(webhook, async move { set_aside::transact(&intake, &asked).await }).await {
             Err(TransactError::AccessChanged) => {
                 let code = message.access.code.clone();
                 let access = readmitted(request, &message.body, webhook, &code, address).await?;

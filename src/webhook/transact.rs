@@ -17,6 +17,7 @@ use super::answer;
 use super::decided::{self, Ahead, Found, Question};
 use super::event::{Event, Kind, Payload};
 use super::hits::{RuleHits, Took};
+use super::late::Origin;
 use super::record::{self, Recording};
 use super::requests;
 use super::texts;
@@ -30,6 +31,7 @@ use crate::rulebook::decision::Decision;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
+use crate::store::notices::{self, Notice, Severity};
 use crate::store::script_quarantines;
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
@@ -62,6 +64,22 @@ pub struct Message {
     pub delivery_key: String,
     /// When it came.
     pub received_at: DateTime<Utc>,
+    /// How it came.
+    pub origin: Origin,
+    /// The event that was set aside and whose place it takes.
+    pub stands_for: Option<Uuid>,
+}
+
+impl Message {
+    /// Whether it comes too late to text anyone. A report that was made of Vapi's list is as old as the end of its call,
+    /// any other message as the moment when it first came.
+    pub(super) fn is_late(&self, now: DateTime<Utc>) -> bool {
+        let ended = match &self.event.payload {
+            Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
+            _ => None,
+        };
+        self.origin.is_late(ended.unwrap_or(self.received_at), now)
+    }
 }
 
 /// What became of a message.
@@ -84,6 +102,8 @@ pub enum Taken {
     Duplicate,
     /// The same thing with another body.
     Amendment,
+    /// It failed again and again, and is kept raw.
+    Poisoned,
 }
 
 impl Taken {
@@ -94,6 +114,7 @@ impl Taken {
             Self::Recorded => "recorded",
             Self::Duplicate => "duplicate",
             Self::Amendment => "amendment",
+            Self::Poisoned => "poisoned",
         }
     }
 }
@@ -163,7 +184,8 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
         message,
         rulebook: &rulebook,
         head: &head,
-        event_id: intake.clock.new_id(),
+        event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
+        late: message.is_late(intake.clock.now()),
         quarantined: Mutex::default(),
         took: Mutex::default(),
     };
@@ -205,6 +227,8 @@ pub(super) struct Step<'a> {
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
     pub event_id: Uuid,
+    /// Whether it comes too late to text anyone.
+    pub late: bool,
     /// Scripts that this message sent into quarantine.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
     /// What took part in the decisions that are kept; counted when they are committed.
@@ -317,8 +341,10 @@ impl Step<'_> {
             answer,
             state: "recorded",
             amends: None,
+            origin: message.origin.word(),
+            set_aside: None,
         };
-        if intake::insert_event(tx, &new).await? {
+        if self.enter(tx, &new).await? {
             fault_points::reach(fault_points::Step::MessageEventInserted)?;
             return Ok(None);
         }
@@ -328,7 +354,20 @@ impl Step<'_> {
             return Ok(None);
         }
         let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
-        if stored.body_hash == event.body_hash {
+        // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
+        if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
+            if let Some(id) = message.stands_for {
+                // It had been taken in under its own key meanwhile: what was set aside is another copy of that.
+                let copy_key = format!("-/copy/{id}");
+                let copy = NewEvent {
+                    business_key: &copy_key,
+                    answer: &stored.answer,
+                    state: "amendment",
+                    amends: Some(stored.id),
+                    ..new
+                };
+                intake::become_event(tx, &copy).await?;
+            }
             return Ok(Some((Taken::Duplicate, stored.answer)));
         }
         let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
@@ -339,11 +378,20 @@ impl Step<'_> {
             amends: Some(stored.id),
             ..new
         };
-        let first_time = intake::insert_event(tx, &amendment).await?;
+        let first_time = self.enter(tx, &amendment).await?;
         Ok(Some((
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.
+    async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
+        if self.message.stands_for.is_some() {
+            intake::become_event(tx, new).await
+        } else {
+            intake::insert_event(tx, new).await
+        }
     }
 
     /// Notes the rows that took part in a decision which is kept.
@@ -359,24 +407,37 @@ impl Step<'_> {
         decided: &decided::Decided,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
-        let texts = texts::about(
-            self.rulebook,
-            decided,
-            template,
-            self.message.access.rulebook_id,
-            self.message.event.call_id(),
-            &self.intake.clock,
-            self.message.received_at,
-        );
-        let any = !texts.is_empty();
+        let Some(template) = template else { return Ok(false) };
+        let texts = texts::about(self, decided, template);
+        if self.late {
+            if !texts.is_empty() {
+                let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
+                notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
+            }
+            return Ok(false);
+        }
         if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
+            let any = !texts.is_empty();
             tokio::spawn(text_apart(self.intake.db.clone(), texts));
             return Ok(any);
         }
-        for text in texts {
-            outbox::enqueue(tx, text).await?;
-        }
-        Ok(any)
+        texts::send(self, tx, decided, template, texts).await
+    }
+}
+
+/// Nobody is texted of what is old; somebody should know that there is something to call back about.
+fn late_notice(rulebook_id: Uuid, priority: &str) -> Notice {
+    Notice {
+        rulebook_id,
+        code: "late_call",
+        severity: if priority == "P1" {
+            Severity::Urgent
+        } else {
+            Severity::Warning
+        },
+        subject: format!("late calls of priority {priority}"),
+        text: format!("A call of priority {priority} was heard of more than half an hour late: nobody was texted."),
+        what_to_do: "Look at the leads with `late=true`, the newest first, and call back.".to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::bytes::Bytes;
 
 use super::access::Access;
 use super::answer::Answer;
+use super::late::Origin;
 use super::transact::{Intake, TransactError};
 use crate::store;
 use crate::store::intake::{self, NewEvent};
@@ -39,6 +40,8 @@ pub async fn keep(
         answer: &Answer::Neutral.to_json(),
         state: "unreadable",
         amends: None,
+        origin: Origin::Live.word(),
+        set_aside: None,
     };
     intake::insert_event(&tx, &event).await?;
     tx.commit().await?;

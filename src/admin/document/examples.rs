@@ -57,10 +57,23 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         json!({"code": "second-business", "rows": "sample"}),
     );
+    let taking = json!({"contact": "on_call", "comment": "On my way."});
+    request(
+        paths,
+        "/admin/v1/rulebooks/{rulebook}/leads/{id}/acknowledge",
+        "post",
+        taking,
+    );
     let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
     let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/guard-rails", "put", rails);
+    let kept = json!({"transcripts_days": 365, "bodies_days": 30, "events_days": 365, "version": 0});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/retention", "put", kept);
+    let caller = json!({"customer_number": "+15145550100"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/erasures", "post", caller);
+    let set = json!({"rulebook": "default", "state": "poisoned", "since": "2026-11-24T00:00:00Z", "limit": 50});
+    request(paths, "/admin/v1/webhook-events/replay", "post", set);
     let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
     let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
     request(paths, auth, "put", narrowed);

@@ -96,13 +96,13 @@ impl TestApp {
             })
         };
         let settings = Settings::load_from(&Flags::default(), lookup, Path::new("no such file")).unwrap();
-        let app = App::start(settings, clock).await.unwrap();
+        let app = Box::pin(App::start(settings, clock)).await.unwrap();
         let listener = app.listen().await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(app.clone().serve(listener, async move {
+        let served = tokio::spawn(Box::pin(app.clone().serve(listener, async move {
             let _ = stopped.await;
-        }));
+        })));
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
             .build()
