@@ -15,10 +15,10 @@ folder=debug
 
 mkdir -p "$target/faults"
 cargo build --locked --features faults --bin ringbook
-cp "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
+cp --remove-destination "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
 cargo build --locked --profile "$profile" --bin ringbook
 # A copy: the tests below put a debug build in the place of this one.
-cp "$target/$folder/ringbook" "$target/faults/ringbook"
+cp --remove-destination "$target/$folder/ringbook" "$target/faults/ringbook"
 
 export RINGBOOK="$target/faults/ringbook"
 export RINGBOOK_FAULTS_BINARY="$target/faults/ringbook-that-breaks"
