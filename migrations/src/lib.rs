@@ -40,6 +40,7 @@ impl MigratorTrait for Migrator {
             file!("m0004_backtests"),
             file!("m0006_hits_and_calendars"),
             file!("m0007_scripts", postgres, sqlite),
+            file!("m0008_spool"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

@@ -4,7 +4,7 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! to what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside. [`backtest`] and [`replay`] decide again
 //! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
@@ -30,6 +30,7 @@ pub mod fault;
 pub mod files;
 pub mod guard;
 pub mod index;
+pub mod keep_rows;
 pub mod kept_case;
 pub mod lint;
 mod lookups;

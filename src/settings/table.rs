@@ -54,6 +54,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("trusted_proxies", "RINGBOOK_TRUSTED_PROXIES", None, Some("trusted-proxies"), "Networks whose X-Forwarded-For is believed, with commas: 10.0.0.0/8,127.0.0.1"),
     setting("cors_origins", "RINGBOOK_CORS_ORIGINS", None, Some("cors-origins"), "Web origins that may call the admin API from a browser, with commas"),
     setting("workers", "RINGBOOK_WORKERS", Some("all"), Some("workers"), "Background work that runs here: all, none, or a list with commas (outbox, scheduler)"),
+    setting("spool_dir", "RINGBOOK_SPOOL_DIR", None, Some("spool-dir"), "The folder where messages wait while the database is away; default: `ringbook-spool` beside the SQLite file, else in the working folder"),
+    setting("spool_size_mb", "RINGBOOK_SPOOL_SIZE_MB", Some("256"), Some("spool-size-mb"), "How much may wait there, in megabytes; 0 is nothing: then a message is refused with 503 while the database is away"),
     setting("log_level", "LOG_LEVEL", Some("info"), Some("log-level"), "error, warn, info, debug or trace; also per module: info,ringbook=debug"),
     setting("log_format", "LOG_FORMAT", None, Some("log-format"), "json (one object a line) or pretty; default: pretty on a terminal, else json"),
     setting("include_stack_trace", "INCLUDE_STACK_TRACE", Some("false"), Some("include-stack-trace"), "Log stack traces of errors and panics"),

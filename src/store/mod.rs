@@ -32,6 +32,7 @@ pub mod scripts;
 pub mod secrets;
 pub mod sms_attempts;
 pub mod sms_messages;
+pub mod spool;
 pub mod tool_calls;
 pub mod webhook_events;
 

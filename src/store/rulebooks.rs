@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, LockType};
-use sea_orm::{DatabaseBackend, DatabaseTransaction, QuerySelect as _};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, QuerySelect as _};
 
 /// A row of `rulebooks`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -61,4 +61,10 @@ pub async fn set_webhook_auth(
         .exec(tx)
         .await?;
     Ok(done.rows_affected == 1)
+}
+
+/// The id of the rulebook of this code.
+pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>, DbErr> {
+    let query = Entity::find().select_only().column(Column::Id);
+    query.filter(Column::Code.eq(code)).into_tuple().one(db).await
 }

@@ -27,6 +27,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub state: String,
     pub amends: Option<Uuid>,
+    /// When it came out of the spool, where it waited for the database.
+    pub drained_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -12,17 +12,19 @@ use super::transact::{Intake, TransactError};
 use crate::store;
 use crate::store::intake::{self, NewEvent};
 
-/// Keeps the bytes, once.
+/// Keeps the bytes, once; `drained_at` says when they came out of the spool: who sent them was checked when they came.
 pub async fn keep(
     intake: Intake,
     access: Arc<Access>,
     body: Bytes,
     received_at: DateTime<Utc>,
+    drained_at: Option<DateTime<Utc>>,
 ) -> Result<(), TransactError> {
     let body_hash: [u8; 32] = Sha256::digest(&body).into();
     let key = hex::encode(body_hash);
     let tx = store::begin(&intake.db).await?;
-    if intake::head(&tx, access.rulebook_id, None).await?.auth_version != access.auth_version {
+    let head = intake::head(&tx, access.rulebook_id, None).await?;
+    if drained_at.is_none() && head.auth_version != access.auth_version {
         return Err(TransactError::AccessChanged);
     }
     let event = NewEvent {
@@ -41,6 +43,9 @@ pub async fn keep(
         amends: None,
     };
     intake::insert_event(&tx, &event).await?;
+    if let Some(at) = drained_at {
+        intake::mark_drained(&tx, access.rulebook_id, event.id, at).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -43,6 +43,7 @@ mod rules_command;
 mod schedule;
 mod scripts;
 mod sheets;
+mod spool;
 mod start;
 mod text;
 mod tools;

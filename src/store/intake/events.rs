@@ -92,3 +92,19 @@ pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str
         answer: row.try_get("", "answer")?,
     })
 }
+
+/// Notes when an event came out of the spool.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn mark_drained(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "UPDATE webhook_events SET drained_at = $3 WHERE rulebook_id = $1 AND id = $2";
+    tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), id.into(), now.into()]))
+        .await?;
+    Ok(())
+}

@@ -145,3 +145,14 @@ pub async fn fill_lead(
     tx.execute_raw(statement(tx, SQL, values)).await?;
     Ok(())
 }
+
+/// Says that the call's lead came too late to text anyone.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn flag_late(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<(), DbErr> {
+    const SQL: &str = "UPDATE leads SET late = true WHERE rulebook_id = $1 AND call_id = $2";
+    tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), call_id.into()]))
+        .await?;
+    Ok(())
+}
