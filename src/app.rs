@@ -38,9 +38,10 @@ use crate::{
     telemetry::{self, metrics},
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
-        auth_settings, facts,
-        hits::RuleHits,
+        auth_settings,
         degraded::Refuge,
+        facts,
+        hits::RuleHits,
         lane::{Lane, Prepare},
         last_good::LastGood,
         receive::{Webhook, receive_default, receive_for},
@@ -505,8 +506,7 @@ fn start_workers(app: &App) {
         .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane, stop).await });
     let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
     let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
-    app.tasks
-        .spawn(async move { drain.run(folder, most, key, stop).await });
+    app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });

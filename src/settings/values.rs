@@ -28,7 +28,6 @@ pub fn boolean(value: &str) -> Result<bool, Expected> {
 }
 
 /// A folder, which need not be there yet.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of every reader of a setting")]
 pub fn folder(value: &str) -> Result<PathBuf, Expected> {
     Ok(PathBuf::from(value))
 }

@@ -79,11 +79,7 @@ pub async fn another_for_messages(database: &Database) -> Result<Option<Database
     }
 }
 
-async fn open_pools(
-    database: &Database,
-    replica: Option<&Database>,
-    when: When,
-) -> Result<Connections, ConnectError> {
+async fn open_pools(database: &Database, replica: Option<&Database>, when: When) -> Result<Connections, ConnectError> {
     // The writer first: it creates the file that the readers open.
     let write = open_pool(database, Use::Write, when).await?;
     let read = open_pool(replica.unwrap_or(database), Use::Read, when).await?;
@@ -146,7 +142,11 @@ async fn open_pool(database: &Database, usage: Use, when: When) -> Result<Databa
     }
     let mut options = ConnectOptions::new(database.url());
     options
-        .acquire_timeout(if usage == Use::Messages { ACQUIRE_FOR_A_MESSAGE } else { ACQUIRE })
+        .acquire_timeout(if usage == Use::Messages {
+            ACQUIRE_FOR_A_MESSAGE
+        } else {
+            ACQUIRE
+        })
         .connect_lazy(when == When::Used)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);

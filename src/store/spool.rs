@@ -232,7 +232,8 @@ impl SpoolFile {
     /// # Errors
     /// When the file does not take it.
     pub async fn failed(&self, id: Uuid, most: i64) -> Result<bool, DbErr> {
-        const SQL: &str = "UPDATE entries SET tries = tries + 1, aside = (tries + 1 >= $2) WHERE id = $1 RETURNING aside";
+        const SQL: &str =
+            "UPDATE entries SET tries = tries + 1, aside = (tries + 1 >= $2) WHERE id = $1 RETURNING aside";
         let row = self.db.query_one_raw(statement(SQL, [id.into(), most.into()])).await?;
         row.map_or(Ok(false), |row| row.try_get_by_index::<i64>(0).map(|aside| aside != 0))
     }
@@ -282,7 +283,10 @@ impl SpoolFile {
     /// # Errors
     /// When the file cannot be read.
     pub async fn snapshots(&self) -> Result<Vec<(Uuid, Vec<u8>)>, DbErr> {
-        let rows = self.db.query_all_raw(statement("SELECT rulebook_id, sealed FROM snapshots", [])).await?;
+        let rows = self
+            .db
+            .query_all_raw(statement("SELECT rulebook_id, sealed FROM snapshots", []))
+            .await?;
         let snapshot = |row: &QueryResult| Ok((row.try_get("", "rulebook_id")?, row.try_get("", "sealed")?));
         rows.iter().map(snapshot).collect()
     }
@@ -360,7 +364,13 @@ mod tests {
     async fn urgent_calls_come_first_and_a_call_in_its_order() {
         let folder = tempfile::tempdir().unwrap();
         let file = open(folder.path()).await;
-        let all = [entry(1, 1, 5), entry(2, 2, 5), entry(3, 3, 3), entry(4, 2, 1), entry(5, 1, 5)];
+        let all = [
+            entry(1, 1, 5),
+            entry(2, 2, 5),
+            entry(3, 3, 3),
+            entry(4, 2, 1),
+            entry(5, 1, 5),
+        ];
         assert_eq!(file.keep(&all).await.unwrap(), [true; 5]);
         assert_eq!(file.keep(&all[..1]).await.unwrap(), [false]);
         let order = async |of| {

@@ -198,7 +198,7 @@ pub fn spool(waiting: u64, aside: u64, bytes: u64, oldest: TimeDelta) {
 
 /// Whether the database gives messages a sign of life.
 pub fn database_away(away: bool) {
-    gauge!(DATABASE_AWAY).set(if away { 1 } else { 0 });
+    gauge!(DATABASE_AWAY).set(u32::from(away));
 }
 
 /// The connections of the pool `name`.

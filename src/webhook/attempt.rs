@@ -143,7 +143,9 @@ mod tests {
         attempt.worked_out(ahead());
         assert!(attempt.commits(given()));
         for _ in 0..2 {
-            let Left::Committing(left) = attempt.give_up() else { panic!() };
+            let Left::Committing(left) = attempt.give_up() else {
+                panic!()
+            };
             assert_eq!(left.answer, json!({"one": 1}));
         }
     }

@@ -13,8 +13,8 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{self, connect};
 use crate::settings::Database;
+use crate::store::{self, connect};
 use crate::telemetry::metrics;
 
 /// How many messages may be on their way to the database at once, with those that nobody waits for any more.
@@ -137,7 +137,9 @@ impl Lane {
     pub async fn watch(&self, stop: CancellationToken) {
         while stop.run_until_cancelled(self.0.suspected.notified()).await.is_some() {
             if !self.is_away() {
-                let Err(error) = sign_of_life(self.db()).await else { continue };
+                let Err(error) = sign_of_life(self.db()).await else {
+                    continue;
+                };
                 self.0.away.store(true, Ordering::Release);
                 tracing::error!(%error, "the database gives no sign of life: messages go to the spool");
             }

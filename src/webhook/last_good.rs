@@ -97,12 +97,18 @@ impl LastGood {
     /// What is known of the rulebook of this code.
     #[must_use]
     pub fn of(&self, code: &str) -> Option<Good> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(code).cloned()
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(code)
+            .cloned()
     }
 
     /// The rules to decide with: those that a message last saw, or newer ones that were looked at since.
     pub async fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
-        let looked_at = self.of(&access.code).filter(|good| good.access.rulebook_id == access.rulebook_id);
+        let looked_at = self
+            .of(&access.code)
+            .filter(|good| good.access.rulebook_id == access.rulebook_id);
         let looked_at = looked_at.map(|good| good.rulebook);
         let seen = self.current.last_seen(access.rulebook_id).await;
         match (seen, looked_at) {
@@ -198,7 +204,10 @@ impl LastGood {
         let rows = keep_rows::from_json(snapshot.rows)?;
         let revision = snapshot.revision;
         let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None)).await;
-        let rulebook = compiled.ok().and_then(Result::ok).ok_or(SnapshotError::DoesNotCompile)?;
+        let rulebook = compiled
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(SnapshotError::DoesNotCompile)?;
         let mut secrets = Vec::new();
         for (id, bytes) in snapshot.secrets {
             secrets.push(Secret::new(id, hex::decode(bytes)?));

@@ -222,7 +222,12 @@ fn verified(request: &Request, bytes: &Bytes, webhook: &Webhook, access: &Access
         headers: request.headers(),
         body: bytes,
     };
-    let verified = verify::verify(&incoming, &access.auth, &access.secrets, webhook.take_in.intake.clock.now())?;
+    let verified = verify::verify(
+        &incoming,
+        &access.auth,
+        &access.secrets,
+        webhook.take_in.intake.clock.now(),
+    )?;
     tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
     Ok(())
 }

@@ -151,10 +151,16 @@ impl Spool {
         }
         let (done, kept) = oneshot::channel();
         let put = async {
-            inner.queue.send(Put { entry, done }).await.map_err(|_| SpoolError::Full)?;
+            inner
+                .queue
+                .send(Put { entry, done })
+                .await
+                .map_err(|_| SpoolError::Full)?;
             kept.await.map_err(|_| SpoolError::TooSlow)?.map_err(SpoolError::from)
         };
-        tokio::time::timeout(PATIENCE, put).await.map_err(|_| SpoolError::TooSlow)?
+        tokio::time::timeout(PATIENCE, put)
+            .await
+            .map_err(|_| SpoolError::TooSlow)?
     }
 
     /// The first message that waits under the same key.
@@ -198,7 +204,9 @@ impl Spool {
     /// Whether there is one with room.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.0.as_ref().is_some_and(|inner| inner.lock().bytes < inner.most_bytes)
+        self.0
+            .as_ref()
+            .is_some_and(|inner| inner.lock().bytes < inner.most_bytes)
     }
 
     /// What an earlier run knew of each rulebook, opened.

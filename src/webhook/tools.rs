@@ -92,7 +92,9 @@ pub(super) async fn answered(
         };
         results.push(result);
     }
-    let answer = step.given_answer().unwrap_or_else(|| Answer::ToolResults(results).to_json());
+    let answer = step
+        .given_answer()
+        .unwrap_or_else(|| Answer::ToolResults(results).to_json());
     if let Some((taken, answer)) = step.keep(tx, &answer).await? {
         return Ok((taken, answer, false));
     }

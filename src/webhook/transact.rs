@@ -219,7 +219,11 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
     let tx = store::begin(&intake.db).await?;
     let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
     // No rulebook was known at all: nothing was decided, but something was answered.
-    let revision = if given.revision == 0 { head.revision } else { given.revision };
+    let revision = if given.revision == 0 {
+        head.revision
+    } else {
+        given.revision
+    };
     let rulebook = intake.current.at(rulebook_id, revision).await?;
     let step = Step {
         intake,
@@ -337,7 +341,10 @@ impl Step<'_> {
                     ran
                 } else {
                     let question = in_place(self.intake, self.message, self.rulebook);
-                    fresh = requests.iter().map(|request| tools::run(&question, request)).collect::<Vec<_>>();
+                    fresh = requests
+                        .iter()
+                        .map(|request| tools::run(&question, request))
+                        .collect::<Vec<_>>();
                     &fresh
                 };
                 tools::answered(self, tx, requests, ran).await
@@ -362,11 +369,7 @@ impl Step<'_> {
         }
     }
 
-    async fn keep_only(
-        &self,
-        tx: &DatabaseTransaction,
-        answer: Value,
-    ) -> Result<(Taken, Value, bool), DbErr> {
+    async fn keep_only(&self, tx: &DatabaseTransaction, answer: Value) -> Result<(Taken, Value, bool), DbErr> {
         let taken = self.keep(tx, &answer).await?;
         Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
             (taken, answer, false)

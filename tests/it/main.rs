@@ -32,6 +32,7 @@ mod intake;
 mod kill;
 mod lint;
 mod live_price;
+mod outage;
 mod record;
 mod replay;
 mod review_races;

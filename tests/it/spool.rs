@@ -125,7 +125,6 @@ struct Sent {
     message: Value,
     answer: Value,
     degraded: Option<String>,
-    took: Duration,
 }
 
 /// Reports, quotes and status updates in turn, each of a call of its own.
@@ -133,7 +132,11 @@ fn mixed(number: usize) -> Value {
     let call = format!("call-{number}");
     match number % 3 {
         0 => report(&call, FLOOD),
-        1 => tool_calls(&call, 1_000, &[("a", "calculateQuote", json!({"serviceType": "racines"}))]),
+        1 => tool_calls(
+            &call,
+            1_000,
+            &[("a", "calculateQuote", json!({"serviceType": "racines"}))],
+        ),
         _ => status(&call, "in-progress", 2_000),
     }
 }
@@ -144,20 +147,21 @@ fn is_quote(message: &Value) -> bool {
 
 /// Sends a message, which must be answered with 200, and a quote with a price.
 async fn send(server: &TestApp, message: Value) -> Sent {
-    let began = Instant::now();
     let body = serde_json::to_vec(&message).unwrap();
     let response = server.send_signed("/webhooks/vapi", VAPI_SECRET, &body).await;
     let degraded = degraded(&response);
     let (status, answer) = read(response).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     if is_quote(&message) {
-        assert!(answer["results"][0]["result"].as_str().unwrap().contains("price"), "{answer}");
+        assert!(
+            answer["results"][0]["result"].as_str().unwrap().contains("price"),
+            "{answer}"
+        );
     }
     Sent {
         message,
         answer,
         degraded,
-        took: began.elapsed(),
     }
 }
 
@@ -205,7 +209,10 @@ async fn are_recorded_once(db: &DatabaseConnection, sent: &[Sent]) {
         let decisions = having(&decisions, "call_id", call);
         let decides = one.message["message"]["type"] != "status-update";
         assert_eq!(decisions.len(), usize::from(decides), "{call}");
-        assert!(decisions.iter().all(|decision| yes(&decision["degraded"]) == spooled), "{call}");
+        assert!(
+            decisions.iter().all(|decision| yes(&decision["degraded"]) == spooled),
+            "{call}"
+        );
     }
 }
 
@@ -224,7 +231,11 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
         assert_eq!(one.answer, first.answer);
     }
     let (status, health) = world.server.get("/health/ready").await;
-    assert_eq!((status, &health["status"]), (StatusCode::OK, &json!("degraded")), "{health}");
+    assert_eq!(
+        (status, &health["status"]),
+        (StatusCode::OK, &json!("degraded")),
+        "{health}"
+    );
     assert_eq!(world.server.app.take_in.refuge.spool.state().waiting, 60);
     sent.extend(away);
     world.comes_back().await;
@@ -235,7 +246,10 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     let call = having(&world.rows("leads").await, "call_id", "call-7");
     let quotes = world.rows("decisions").await;
     let quote = having(&having(&quotes, "call_id", "call-7"), "purpose", "quote");
-    assert_eq!(call[0]["quote_decision_id"], quote[0]["id"], "the quote that was spoken is the lead's");
+    assert_eq!(
+        call[0]["quote_decision_id"], quote[0]["id"],
+        "the quote that was spoken is the lead's"
+    );
     let sent: Vec<_> = sent.into_iter().filter(|one| one.message != mixed(7)).collect();
     are_recorded_once(&world.db, &sent).await;
     assert_eq!(world.rows("sms_messages").await.len(), world.rows("leads").await.len());
@@ -290,10 +304,18 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
             refused += 1;
         }
     }
-    assert!(!kept.is_empty() && refused > 0, "{} kept, {refused} refused", kept.len());
+    assert!(
+        !kept.is_empty() && refused > 0,
+        "{} kept, {refused} refused",
+        kept.len()
+    );
     // What is left of the room is too little for this one, whose caller waits.
     let about = json!({"serviceType": "racines", "problemDescription": said});
-    let quote = send(&world.server, tool_calls("asked", 1_000, &[("a", "calculateQuote", about)])).await;
+    let quote = send(
+        &world.server,
+        tool_calls("asked", 1_000, &[("a", "calculateQuote", about)]),
+    )
+    .await;
     assert_eq!(quote.degraded.as_deref(), Some("unrecorded"));
     world.comes_back().await;
     world.drained().await;
@@ -303,12 +325,19 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
     }
     eventually("somebody is told", async || {
         let notices = having(&world.rows("notices").await, "code", "spool_refused");
-        notices.len() == 1 && notices[0]["text"].as_str().unwrap().starts_with(&format!("{} messages", refused + 1))
+        notices.len() == 1
+            && notices[0]["text"]
+                .as_str()
+                .unwrap()
+                .starts_with(&format!("{} messages", refused + 1))
     })
     .await;
     eventually("it takes messages in as before", async || {
         let number = Clock::system().new_id();
-        send(&world.server, status(&number.to_string(), "in-progress", 0)).await.degraded.is_none()
+        send(&world.server, status(&number.to_string(), "in-progress", 0))
+            .await
+            .degraded
+            .is_none()
     })
     .await;
     world.end().await;
@@ -367,7 +396,10 @@ async fn whatever_hangs_messages_are_answered() {
     // One call's row is held by somebody: only that call's messages wait elsewhere.
     let holder = connect(world.server.database_url()).await;
     holder.execute_unprepared("BEGIN").await.unwrap();
-    holder.execute_unprepared("SELECT 1 FROM calls WHERE id = 'call-0' FOR UPDATE").await.unwrap();
+    holder
+        .execute_unprepared("SELECT 1 FROM calls WHERE id = 'call-0' FOR UPDATE")
+        .await
+        .unwrap();
     let held = send(&world.server, status("call-0", "ended", 80_000)).await;
     assert_eq!(held.degraded.as_deref(), Some("spooled"));
     sent.extend(send_all(&world.server, (3..6).map(mixed), 3).await);
@@ -375,7 +407,10 @@ async fn whatever_hangs_messages_are_answered() {
     world.drained().await;
     // A table is held: every connection hangs, and more messages come than there are connections.
     holder.execute_unprepared("BEGIN").await.unwrap();
-    holder.execute_unprepared("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    holder
+        .execute_unprepared("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
     sent.extend(send_all(&world.server, (6..126).map(mixed), 120).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
     // Nothing comes through any more, and no connection breaks.
@@ -395,7 +430,14 @@ async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[S
     for one in sent {
         let (call, kind) = (&one.message["message"]["call"]["id"], &one.message["message"]["type"]);
         let event = having(&having(&events, "call_id", call.clone()), "type", kind.clone());
-        let event: Vec<_> = event.iter().filter(|event| event["business_key"].as_str().is_some_and(|key| !key.ends_with("ended"))).collect();
+        let event: Vec<_> = event
+            .iter()
+            .filter(|event| {
+                event["business_key"]
+                    .as_str()
+                    .is_some_and(|key| !key.ends_with("ended"))
+            })
+            .collect();
         assert_eq!(event.len(), 1, "{call}");
         assert_eq!(event[0]["answer"], one.answer, "{call}");
     }
@@ -441,7 +483,10 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
     })
     .await;
     let sent = send_all(&server, (100_000..100_060).map(mixed), 20).await;
-    assert!(sent.iter().all(|one| one.degraded.is_none()), "a connection is unusable");
+    assert!(
+        sent.iter().all(|one| one.degraded.is_none()),
+        "a connection is unusable"
+    );
     are_recorded_once(&world.db, &sent).await;
     let server = Arc::into_inner(server).unwrap();
     world.db.close().await.unwrap();

@@ -147,7 +147,7 @@ impl Drain {
             let later: Vec<Uuid> = {
                 let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
                 // What is long past was recorded or set aside.
-                later.retain(|_, (at, _)| at.elapsed() < Duration::from_secs(600));
+                later.retain(|_, (at, _)| at.elapsed() < Duration::from_mins(10));
                 let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
                 waits.map(|(id, _)| *id).collect()
             };
@@ -330,7 +330,9 @@ impl Drain {
     async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
         for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
             // Another's, or one of ours.
-            let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else { continue };
+            let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
+                continue;
+            };
             match Spool::over(file, most_bytes, key.clone()).await {
                 Ok(inner) if inner.lock().waiting > 0 => found.push(inner),
                 Ok(_) => {}

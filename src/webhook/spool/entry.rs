@@ -55,7 +55,9 @@ impl Keys {
     #[must_use]
     pub fn of(rulebook_id: Uuid, event: &Event) -> Self {
         let key = event.event_key();
-        let family = event.call_id().map_or_else(|| format!("-{key}"), |call| format!("+{call}"));
+        let family = event
+            .call_id()
+            .map_or_else(|| format!("-{key}"), |call| format!("+{call}"));
         Self::from_texts(rulebook_id, &key, &family)
     }
 
