@@ -21,8 +21,10 @@ use crate::keys::{KeyError, SecretKey};
 use crate::store::spool::{Sealed, SpoolFile, SpoolFileError, Waiting};
 use crate::telemetry::metrics;
 
-/// How long a message waits to be kept.
-pub const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a message waits to be kept: on a disk that works it is milliseconds, and a late answer is better than none.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the same message is looked for.
+const LOOK: Duration = Duration::from_millis(300);
 /// How many instances may share a folder.
 const MOST_FILES: u32 = 64;
 /// How many messages wait to be written, and how many are written at once.
@@ -172,7 +174,7 @@ impl Spool {
         if !self.has(keys.family) {
             return Ok(None);
         }
-        let found = tokio::time::timeout(PATIENCE, inner.file.under(keys.key)).await;
+        let found = tokio::time::timeout(LOOK, inner.file.under(keys.key)).await;
         let found = found.map_err(|_| SpoolError::TooSlow)??;
         found.map(|sealed| inner.open(&sealed)).transpose()
     }

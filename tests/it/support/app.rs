@@ -98,7 +98,7 @@ impl TestApp {
             })
         };
         let settings = Settings::load_from(&Flags::default(), lookup, Path::new("no such file")).unwrap();
-        let app = App::start(settings, clock).await.unwrap();
+        let app = Box::pin(App::start(settings, clock)).await.unwrap();
         let listener = app.listen().await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
