@@ -119,7 +119,7 @@ pub struct App {
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// Takes messages in, with the database or without.
-    pub take_in: TakeIn,
+    pub take_in: Arc<TakeIn>,
     /// How often each row of a rulebook takes part in a decision.
     pub hits: RuleHits,
     /// Runs backtests.
@@ -227,7 +227,7 @@ impl App {
             outbox,
             accesses,
             hits: take_in.intake.hits.clone(),
-            take_in,
+            take_in: Arc::new(take_in),
             backtests,
             key,
             new_secrets: Arc::new(new_secrets),
@@ -503,7 +503,7 @@ fn start_workers(app: &App) {
     app.tasks.spawn(async move { lane.watch(stop).await });
     let (take_in, read, stop) = (app.take_in.clone(), app.read.clone(), app.stop.clone());
     app.tasks
-        .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane, stop).await });
+        .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane.clone(), stop).await });
     let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
     let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
     app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });

@@ -40,7 +40,7 @@ pub struct Webhook {
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// The message path.
-    pub take_in: TakeIn,
+    pub take_in: Arc<TakeIn>,
     /// How much each address may send.
     pub limiter: Arc<RateLimiter>,
     /// The address that Vapi calls, for signatures over it.

@@ -47,8 +47,7 @@ pub enum NotTaken {
     Stopped(String),
 }
 
-/// What takes messages in. Cloning is cheap.
-#[derive(Clone)]
+/// What takes messages in.
 pub struct TakeIn {
     /// What every message needs.
     pub intake: Intake,
@@ -64,8 +63,8 @@ pub struct TakeIn {
 
 impl TakeIn {
     /// Takes a message in that came at `began`.
-    pub async fn message(&self, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
-        let (this, message) = (self.clone(), Arc::clone(message));
+    pub async fn message(self: &Arc<Self>, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
+        let (this, message) = (Arc::clone(self), Arc::clone(message));
         let work = async move { this.taken_in(&message, began).await };
         let task = self.tasks.spawn(work.in_current_span());
         task.await

@@ -36,7 +36,7 @@ const FLOOD: &str = "Mon sous-sol est inondé.";
 
 /// A server whose database can be taken away.
 struct World {
-    server: TestApp,
+    server: Box<TestApp>,
     /// Past whatever is in the way.
     db: DatabaseConnection,
     away: Away,
@@ -67,7 +67,7 @@ impl World {
                 Some(proxy)
             }
         };
-        let server = TestApp::start_on(database, clock, env).await;
+        let server = Box::new(TestApp::start_on(database, clock, env).await);
         // Not before: SQLite's file is made by the server.
         let db = connect(server.database_url()).await;
         let away = match proxy {
@@ -116,7 +116,7 @@ impl World {
         if let Away::Lock(db) = self.away {
             db.close().await.unwrap();
         }
-        self.server.stop().await;
+        Box::pin(self.server.stop()).await;
     }
 }
 
@@ -492,7 +492,7 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
     })
     .await;
     are_recorded_once(&world.db, &sent).await;
-    let server = Arc::into_inner(server).unwrap();
+    let server = *Arc::into_inner(server).unwrap();
     world.db.close().await.unwrap();
-    server.stop().await;
+    Box::pin(server.stop()).await;
 }

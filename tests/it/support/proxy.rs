@@ -90,6 +90,7 @@ struct State {
 
 impl Proxy {
     /// In front of `target`, on a port of its own, forwarding.
+    #[expect(clippy::unused_async, reason = "it needs a runtime around it")]
     pub async fn start(target: SocketAddr) -> Self {
         let port = bound("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = port.local_addr().unwrap();
