@@ -1,7 +1,9 @@
-//! Whose Twilio account sends a rulebook's texts: the default rulebook's from the settings, any other's from its own
-//! sealed secrets.
+//! Whose Twilio account sends a rulebook's texts, and with which key Vapi is asked for its calls: the default rulebook's
+//! from the settings, any other's from its own sealed secrets.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use std::sync::Arc;
+
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder as _};
 use uuid::Uuid;
 
 use crate::keys::SecretKey;
@@ -9,6 +11,7 @@ use crate::outbox::{Accounts, OutboxError, Sender, TwilioAccount};
 use crate::settings::{self, Settings};
 use crate::store::{rulebooks, secrets};
 use crate::webhook::access::DEFAULT_RULEBOOK;
+use crate::webhook::reconcile::{FindKeys, Keyed, ReconcileError};
 
 const PURPOSES: [&str; 4] = [
     "twilio_account_sid",
@@ -31,6 +34,41 @@ pub fn accounts(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> 
             }
         }
     })
+}
+
+/// Every rulebook with a key to Vapi, the default one first.
+#[must_use]
+pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> FindKeys {
+    let of_default = settings.vapi_api_key.as_ref().map(|key| key.expose().clone());
+    Arc::new(move || {
+        let (db, key, of_default) = (db.clone(), key.clone(), of_default.clone());
+        Box::pin(async move {
+            let all = rulebooks::Entity::find().order_by_asc(rulebooks::Column::Code);
+            let mut keyed = Vec::new();
+            for rulebook in all.all(&db).await? {
+                let stored = secrets::active(&db, rulebook.id, &["vapi_api_key"]).await?;
+                let found = match stored.last() {
+                    Some(row) => Some(opened(&key, row)?),
+                    None if rulebook.code == DEFAULT_RULEBOOK => of_default.clone(),
+                    None => None,
+                };
+                keyed.extend(found.map(|key| Keyed {
+                    rulebook_id: rulebook.id,
+                    code: rulebook.code,
+                    created_at: rulebook.created_at,
+                    key,
+                }));
+            }
+            keyed.sort_by_key(|one| one.code != DEFAULT_RULEBOOK);
+            Ok(keyed)
+        })
+    })
+}
+
+fn opened(key: &SecretKey, row: &secrets::Model) -> Result<String, ReconcileError> {
+    let opened = key.open(row.rulebook_id, row.id, &row.sealed);
+    let opened = opened.map_err(|error| ReconcileError::Key(error.to_string()))?;
+    String::from_utf8(opened).map_err(|_| ReconcileError::Key("it is no text".to_owned()))
 }
 
 async fn is_default(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<bool, OutboxError> {

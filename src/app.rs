@@ -14,18 +14,23 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    accounts::accounts,
-    admin::{self, AdminState, FromWebhook},
+    accounts::{accounts, vapi_keys},
+    admin::{self, AdminState, FromWebhook, TakeAgain},
     audit,
     bootstrap::{self, BootstrapError},
+    callbacks::{
+        Callbacks,
+        inbound::{receive_inbound, receive_inbound_for},
+        status::receive_status,
+    },
     clock::Clock,
     edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
     first_start::NewSecrets,
     health::{self, Checks, Pools},
     history::jobs::Backtests,
-    jobs::Scheduler,
+    jobs::{Leases, Purge, Scheduler, periodic, purge},
     keys::{KeyError, SecretKey},
-    outbox::{Outbox, OutboxError, OutboxSettings},
+    outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
     problem::{FieldFault, Problem},
     rulebook::{current::Current, publish::Publisher, quarantine},
     settings::{Settings, Worker},
@@ -33,18 +38,21 @@ use crate::{
         audit_log::AuditKey,
         connect::{self, ConnectError, Connections},
         migrate::{self, MigrateError},
-        sms_messages,
+        notices, restored, sms_messages,
     },
     telemetry::{self, metrics},
+    vapi::{VapiClient, VapiError},
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
         auth_settings,
         degraded::Refuge,
         facts,
+        feed::Feed,
         hits::RuleHits,
         lane::{Lane, Prepare},
         last_good::LastGood,
         receive::{Webhook, receive_default, receive_for},
+        reconcile::{Ask, Reconciler},
         scheme::WebhookAuth,
         secret::Secret,
         spool::{Spool, drain::Drain},
@@ -55,10 +63,15 @@ use crate::{
 
 /// How long requests and tasks may take to end once the server is told to stop.
 const LAST_ORDERS: Duration = Duration::from_secs(5);
+/// How long the worker's sends may take to end: longer than a request to Twilio may, so that none is left of which nobody
+/// knows whether it was sent.
+const LAST_SENDS: Duration = Duration::from_secs(20);
 /// How long a connection may say nothing: one that only holds its place is closed.
 const IDLE: Duration = Duration::from_secs(75);
 /// A text that is due for longer than this is a sign that nobody sends.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
+/// When to try again, for a stored message that could not be taken in.
+const RETRY_AFTER_S: u32 = 2;
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
 
@@ -77,12 +90,18 @@ pub enum AppError {
     /// What a first start makes could not be made.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// The audit chain cannot begin.
-    #[error("the audit chain cannot begin")]
-    Audit(#[from] DbErr),
+    /// The database does not do what a start needs: look where the outbox is, begin the audit chain.
+    #[error("the database cannot be made ready")]
+    Database(#[from] DbErr),
     /// The outbox cannot work.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// A command was given a database that no server has prepared.
+    #[error("no server was ever started on this database (DATABASE_URL): run `ringbook` first")]
+    NeverStarted,
+    /// Vapi cannot be asked.
+    #[error(transparent)]
+    Vapi(#[from] VapiError),
     /// The address is taken or not ours.
     #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
     Listen {
@@ -114,8 +133,18 @@ pub struct App {
     pub publisher: Publisher,
     /// Texts on their way.
     pub outbox: Outbox,
+    /// Hands on what nobody takes.
+    pub escalator: Escalator,
     /// Publishes what was scheduled.
     pub scheduler: Scheduler,
+    /// Of all instances, one does a piece of background work.
+    pub leases: Leases,
+    /// Takes out what need not be kept any longer.
+    pub purge: Purge,
+    /// Takes in messages that nobody posts.
+    pub feed: Feed,
+    /// Asks Vapi for calls of which no report came.
+    pub reconciler: Arc<Reconciler>,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// Takes messages in, with the database or without.
@@ -166,6 +195,7 @@ impl App {
         let mut new_secrets = NewSecrets::default();
         let lane = match reached {
             Reached::Yes => {
+                restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
                 audit::begin(&db, &audit).await?;
                 new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
                 Lane::new(settings.database.clone(), connections.messages)
@@ -184,6 +214,10 @@ impl App {
         let outbox_settings = OutboxSettings {
             twilio_base_url: settings.twilio_base_url.clone(),
             public_url: settings.public_url.clone(),
+            operator: settings.operator_number.clone().map(|number| Operator {
+                rulebook: DEFAULT_RULEBOOK,
+                number,
+            }),
             ..OutboxSettings::default()
         };
         let outbox = Outbox::new(
@@ -192,11 +226,26 @@ impl App {
             accounts(&settings, read.clone(), key.clone()),
             outbox_settings,
         )?;
+        let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
             .with("outbox", outbox_check(&read, &clock))
             .with_refuge(refuge_report(&spool, &last_good, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
+        let leases = Leases::new(db.clone(), clock.clone());
+        let hits = RuleHits::default();
+        let feed = Feed {
+            accesses: accesses.clone(),
+            intake: Intake {
+                db: db.clone(),
+                current: current.clone(),
+                outbox: outbox.clone(),
+                clock: clock.clone(),
+                hits: hits.clone(),
+            },
+        };
+        let vapi = VapiClient::new(&settings.vapi_base_url)?;
+        let reconciler = Reconciler::new(feed.clone(), vapi, vapi_keys(&settings, read.clone(), key.clone()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let backtests = Backtests::new(
             db.clone(),
@@ -206,13 +255,7 @@ impl App {
             tasks.clone(),
             stop.clone(),
         );
-        let intake = Intake {
-            db: db.clone(),
-            current: current.clone(),
-            outbox: outbox.clone(),
-            clock: clock.clone(),
-            hits: RuleHits::default(),
-        };
+        let intake = feed.intake.clone();
         let take_in = TakeIn {
             drain: Drain::new(spool.clone(), intake.clone(), lane.clone(), tasks.clone()),
             refuge: Refuge { spool, last_good },
@@ -222,11 +265,16 @@ impl App {
         };
         Ok(Self {
             scheduler,
+            escalator,
+            leases,
+            purge: Purge::new(db.clone(), clock.clone()),
+            feed,
+            reconciler: Arc::new(reconciler),
             current,
             publisher,
             outbox,
             accesses,
-            hits: take_in.intake.hits.clone(),
+            hits,
             take_in: Arc::new(take_in),
             backtests,
             key,
@@ -240,6 +288,38 @@ impl App {
             tasks,
             stop,
         })
+    }
+
+    /// The same for a command, which must find what a first start has made: it would make keys that nobody gets to see.
+    ///
+    /// # Errors
+    /// As [`App::start`], and when the database was never started on.
+    pub async fn over_what_is(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+        migrate::up(&settings.database).await?;
+        let db = connect::open(&settings.database, None).await?;
+        let started = bootstrap::is_started(&settings, &db.read).await;
+        for pool in [db.write, db.read] {
+            pool.close().await?;
+        }
+        if started? {
+            Self::start(settings, clock).await
+        } else {
+            Err(AppError::NeverStarted)
+        }
+    }
+
+    /// Closes what a command has opened.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if let Err(error) = self.hits.flush(&self.db, self.clock.now()).await {
+            tracing::warn!(%error, "the last rule hits could not be written");
+        }
+        for db in [self.db, self.read] {
+            if let Err(error) = db.close().await {
+                tracing::warn!(%error, "a database pool did not close");
+            }
+        }
     }
 
     /// Takes the address from the settings.
@@ -263,7 +343,7 @@ impl App {
             .await;
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(LAST_ORDERS, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(LAST_SENDS, self.tasks.wait()).await.is_err() {
             tracing::warn!(
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it is taken up again"
@@ -346,6 +426,7 @@ fn prepare(
         Box::pin(async move {
             let work = async {
                 migrate::up(&settings.database).await?;
+                restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
                 audit::begin(&db, &audit).await?;
                 bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
                 Ok::<_, AppError>(())
@@ -438,17 +519,21 @@ fn outbox_check(
 
 /// Every address, on one page.
 pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
-    let lane = app.take_in.lane.clone();
-    let pools = Pools {
-        messages: Arc::new(move || lane.db()),
-        write: app.db.clone(),
-        read: app.read.clone(),
-    };
+    if !app.settings.web {
+        return around(app, Route::new(), AllowedMethods::default());
+    }
     let webhook = Webhook {
         accesses: app.accesses.clone(),
         take_in: app.take_in.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
+    };
+    let callbacks = Callbacks {
+        outbox: app.outbox.clone(),
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        default_rulebook: DEFAULT_RULEBOOK,
+        tasks: app.tasks.clone(),
     };
     let state = AdminState::new(
         app.db.clone(),
@@ -460,29 +545,70 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         FromWebhook {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
+            take_again: take_again(&app.feed),
         },
         app.backtests.clone(),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
         .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
+        .at(
+            "/webhooks/twilio/status/:id",
+            post(receive_status).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound",
+            post(receive_inbound).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound/:rulebook",
+            post(receive_inbound_for).data(callbacks),
+        )
         .nest(
             "/",
             admin::service(state)
                 .into_endpoint()
                 .with(Cors::new(&app.settings.cors_origins)),
-        )
-        .nest("/health", health::routes(app.checks.clone()))
-        .at("/metrics", health::metrics_route(pools))
-        .map_to_response();
+        );
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
-        .with_document("", &admin::document())
+        .with("/webhooks/twilio/status/:id", "POST")
+        .with("/webhooks/twilio/inbound", "POST")
+        .with("/webhooks/twilio/inbound/:rulebook", "POST")
+        .with_document("", &admin::document());
+    around(app, routes, allowed)
+}
+
+/// What every process answers, also one that does background work alone; and what stands around every route.
+fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Output = Response> + use<> {
+    let lane = app.take_in.lane.clone();
+    let pools = Pools {
+        messages: Arc::new(move || lane.db()),
+        write: app.db.clone(),
+        read: app.read.clone(),
+    };
+    let routes = routes
+        .nest("/health", health::routes(app.checks.clone()))
+        .at("/metrics", health::metrics_route(pools))
+        .map_to_response();
+    let allowed = allowed
         .with("/health/live", "GET, HEAD")
         .with("/health/ready", "GET, HEAD")
         .with("/metrics", "GET, HEAD");
     edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// How the admin API takes a stored message in again.
+fn take_again(feed: &Feed) -> TakeAgain {
+    let feed = feed.clone();
+    Arc::new(move |rulebook, event| {
+        let feed = feed.clone();
+        Box::pin(async move {
+            let taken = feed.again(rulebook, event).await;
+            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+        })
+    })
 }
 
 /// A rulebook's webhook settings as the webhook takes them, each default spelt out.
@@ -510,33 +636,81 @@ fn start_workers(app: &App) {
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
-    let audit = AuditKey::new(&app.key.of_audit_chain());
+    let key = AuditKey::new(&app.key.of_audit_chain());
     app.tasks
-        .spawn(audit::tell_head(app.db.clone(), audit, app.stop.clone()));
+        .spawn(audit::tell_at_both_ends(app.db.clone(), key.clone(), app.stop.clone()));
+    let db = app.db.clone();
+    spawn_periodic(app, "audit_head", audit::EVERY, move |_| {
+        let (db, key) = (db.clone(), key.clone());
+        async move {
+            audit::tell(&db, &key).await;
+            Ok(())
+        }
+    });
     if app.settings.workers.contains(&Worker::Scheduler) {
         let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
         app.tasks.spawn(async move { scheduler.run(stop).await });
     }
-    let (db, clock, stop) = (app.db.clone(), app.clock.clone(), app.stop.clone());
-    app.tasks.spawn(admin::idempotency::tidy(db, clock, stop));
+    let (db, clock) = (app.db.clone(), app.clock.clone());
+    spawn_periodic(app, "idempotency_keys", admin::idempotency::TIDIED, move |_| {
+        let (db, clock) = (db.clone(), clock.clone());
+        async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
+    });
+    if app.settings.workers.contains(&Worker::Reconciler) {
+        let reconciler = app.reconciler.clone();
+        spawn_periodic(app, "reconciler", app.settings.reconcile_every, move |turn| {
+            let reconciler = reconciler.clone();
+            async move {
+                let asked = reconciler
+                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
+                    .await;
+                asked.map(drop).map_err(Into::into)
+            }
+        });
+    }
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    if app.settings.workers.contains(&Worker::Purge) {
+        let purge = app.purge.clone();
+        spawn_periodic(app, "purge", purge::EVERY, move |turn| {
+            let purge = purge.clone();
+            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
+        });
+    }
     let backtests = app.backtests.clone();
     app.tasks.spawn(async move {
         if let Err(error) = backtests.mend().await {
             tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
         }
     });
-    let (stop, limiter) = (app.stop.clone(), app.limiter.clone());
+    let (stop, limiter, read) = (app.stop.clone(), app.limiter.clone(), app.read.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);
         while stop.run_until_cancelled(chores.tick()).await.is_some() {
             limiter.tidy();
             metrics::upkeep();
+            match notices::count_open(&read).await {
+                Ok(counts) => counts
+                    .into_iter()
+                    .for_each(|(severity, open)| metrics::notices_open(severity, open)),
+                Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
+            }
         }
     });
+}
+
+/// Work that one of all instances does every so often.
+fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
+where
+    W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), periodic::Failed>> + Send + 'static,
+{
+    let (leases, stop) = (app.leases.clone(), app.stop.clone());
+    app.tasks.spawn(periodic::run(leases, name, every, stop, work));
 }
 
 /// Learns which scripts other instances sent into quarantine, and ends what is over.

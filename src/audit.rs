@@ -11,7 +11,7 @@ use crate::store::audit_verify::NotedHead;
 use crate::store::{self, audit_head, audit_log};
 
 /// How often the head is told.
-const EVERY: Duration = Duration::from_hours(1);
+pub const EVERY: Duration = Duration::from_hours(1);
 
 /// Begins the chain where there is none; what was written before there were chains is taken in, oldest first.
 ///
@@ -36,16 +36,15 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Tells the head to the log now, every hour and at the end.
-pub async fn tell_head(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
-    let mut hours = tokio::time::interval(EVERY);
-    while stop.run_until_cancelled(hours.tick()).await.is_some() {
-        tell(&db, &key).await;
-    }
+/// Tells the head to the log now and at the end. Every hour between, one of all instances does.
+pub async fn tell_at_both_ends(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
+    tell(&db, &key).await;
+    stop.cancelled().await;
     tell(&db, &key).await;
 }
 
-async fn tell(db: &DatabaseConnection, key: &AuditKey) {
+/// Tells the head to the log.
+pub async fn tell(db: &DatabaseConnection, key: &AuditKey) {
     match audit_head::read(db).await {
         Ok(Some(head)) if head.fits(key) => {
             let noted = NotedHead {

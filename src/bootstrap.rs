@@ -56,7 +56,8 @@ pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     }
 }
 
-fn key_file(settings: &Settings) -> PathBuf {
+/// Where that file is.
+pub fn key_file(settings: &Settings) -> PathBuf {
     let folder = settings
         .database
         .file()
@@ -89,6 +90,16 @@ pub async fn first_start(
 #[must_use]
 pub fn default_webhook_auth() -> Value {
     serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
+}
+
+/// Whether a first start has made everything.
+pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let Some(rulebook_id) = find(db).await? else {
+        return Ok(false);
+    };
+    let secret =
+        settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &[secrets::WEBHOOK]).await?.is_empty();
+    Ok(secret && (settings.admin_key.is_some() || api_keys::any(db).await?))
 }
 
 async fn default_rulebook(db: &DatabaseConnection, publisher: &Publisher) -> Result<Uuid, BootstrapError> {

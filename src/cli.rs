@@ -5,6 +5,9 @@
 
 mod backtest;
 mod backtest_table;
+mod backup;
+mod doctor;
+mod reconcile;
 mod replay;
 mod rules;
 
@@ -21,7 +24,7 @@ use crate::{
     app::{self, App},
     bootstrap,
     clock::Clock,
-    first_start,
+    fault_points, first_start,
     rulebook::{current::Current, publish::Publisher},
     settings::{Flags, Settings, flags},
     simulate::{self, SimulateOptions, Summary},
@@ -38,7 +41,7 @@ pub use self::rules::Rules;
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]
-#[command(name = "ringbook", version, after_long_help = flags::help_on_secrets(), max_term_width = 120)]
+#[command(name = "ringbook", version = fault_points::VERSION, after_long_help = flags::help_on_secrets(), max_term_width = 120)]
 pub struct Cli {
     /// What to do; without a command it serves.
     #[command(subcommand)]
@@ -77,6 +80,14 @@ pub enum Command {
     Backtest(backtest::Backtest),
     /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
     Replay(replay::Replay),
+    /// Ask Vapi for ended calls of which no report came, and take their reports in
+    Reconcile(reconcile::Reconcile),
+    /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
+    Doctor(doctor::Doctor),
+    /// Copy the database while servers work on it: a file for SQLite, a dump for PostgreSQL
+    Backup(backup::Backup),
+    /// Bring a backup back; what it had not yet texted is not sent by itself
+    Restore(backup::Restore),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -160,6 +171,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Simulate(how) => simulate(&settings, how).await,
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
+        Command::Reconcile(how) => reconcile::reconcile(settings, how).await,
+        Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
+        Command::Backup(how) => backup::back_up(&settings, how).await,
+        Command::Restore(how) => backup::restore(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -55,10 +55,16 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets) -> 
 #[must_use]
 pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     let mut warnings = Vec::new();
+    if cfg!(feature = "faults") {
+        warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
+    }
     if settings.twilio.is_none() {
         warnings.push("no Twilio account is set (TWILIO_ACCOUNT_SID): texts are recorded as `simulated`, none is sent");
     } else if settings.public_url.is_none() {
         warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a text was delivered");
+    }
+    if !settings.web && settings.workers.is_empty() {
+        warnings.push("RINGBOOK_WEB is false and RINGBOOK_WORKERS is none: this process answers and does nothing");
     }
     if !settings.rate_limit_enabled {
         warnings.push("RATE_LIMIT_ENABLED is false: anybody may send as much as they like");

@@ -40,7 +40,10 @@ impl MigratorTrait for Migrator {
             file!("m0004_backtests"),
             file!("m0006_hits_and_calendars"),
             file!("m0007_scripts", postgres, sqlite),
-            file!("m0008_spool"),
+            file!("m0009_delivery"),
+            file!("m0010_on_call"),
+            file!("m0011_running"),
+            file!("m0012_backup"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

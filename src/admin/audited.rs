@@ -46,7 +46,7 @@ pub fn entry(
 }
 
 /// Does it in a transaction, in a task of its own so that nobody hanging up can cut it in two. `effect` says whether there
-/// was anything to do: only then there is an entry.
+/// was anything to do: only then there is an entry; otherwise nothing that it wrote remains.
 ///
 /// # Errors
 /// When the database does not take it.
@@ -57,11 +57,11 @@ where
     let (db, key) = (state.db.clone(), state.audit.clone());
     let task = tokio::spawn(async move {
         let tx = store::begin(&db).await?;
-        let done = effect(&tx).await?;
-        if done {
-            audit_log::append(&tx, &key, entry).await?;
+        if !effect(&tx).await? {
+            return tx.rollback().await.map(|()| false);
         }
-        tx.commit().await.map(|()| done)
+        audit_log::append(&tx, &key, entry).await?;
+        tx.commit().await.map(|()| true)
     });
     Ok(task.await.map_err(|error| Problem::internal(&error))??)
 }

@@ -45,6 +45,7 @@ fn build() -> Value {
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),
+        take_again: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
     };
     let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
     let state = AdminState::new(
@@ -66,6 +67,7 @@ fn build() -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
         "description": format!("{}{}", include_str!("document/guide.md"), super::docs_scripting::markdown()),
+        "contact": {"name": "Ringbook"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     document["servers"] = json!([{"url": "/", "description": "This server."}]);

@@ -36,6 +36,23 @@ impl Particular for OnceWrite {
     )];
 }
 
+/// A text that is sent again, once under its `Idempotency-Key`.
+pub struct Resending;
+
+impl Particular for Resending {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The text is on its way, was sent, may have been sent (then `force` sends it again), was erased, or its recipient \
+             has opted out; `detail` says which.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
 /// A change set that is opened, once under its `Idempotency-Key`.
 pub struct OpenedOnce;
 
@@ -202,6 +219,19 @@ impl Particular for KeptCall {
         (
             Code::RuleFault,
             "The head decides otherwise about this call, or the case would not work; every fault is listed.",
+        ),
+    ];
+}
+
+/// A lead that is taken, once under its `Idempotency-Key`.
+pub struct TakenOnce;
+
+impl Particular for TakenOnce {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "Somebody has taken it already; who and when is told."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
         ),
     ];
 }

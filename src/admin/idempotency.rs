@@ -21,7 +21,6 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOpti
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::auth::Caller;
@@ -40,7 +39,7 @@ pub const REPLAYED: &str = "Idempotent-Replayed";
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How often what is older is forgotten.
-const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
+pub const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
 /// The longest key.
 const LONGEST: usize = 200;
 
@@ -315,16 +314,16 @@ impl<'a> ApiExtractor<'a> for Once {
     }
 }
 
-/// Forgets, every hour, what was asked more than a day ago.
-pub async fn tidy(db: DatabaseConnection, clock: Clock, stop: CancellationToken) {
-    let mut hours = tokio::time::interval(TIDIED);
-    while stop.run_until_cancelled(hours.tick()).await.is_some() {
-        match forget(&db, clock.now() - KEPT).await {
-            Ok(0) => {}
-            Ok(count) => tracing::debug!(count, "{count} old idempotency keys are forgotten"),
-            Err(error) => tracing::warn!(%error, "old idempotency keys cannot be forgotten"),
-        }
+/// Forgets what was asked more than a day ago.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
+    let count = forget(db, clock.now() - KEPT).await?;
+    if count > 0 {
+        tracing::debug!(count, "{count} old idempotency keys are forgotten");
     }
+    Ok(())
 }
 
 /// Forgets what was asked at `until` or earlier. Out: how many.

@@ -1,21 +1,28 @@
-//! Leads: what calls leave for a person to do.
+//! Leads: what calls leave for a person to do, whom they went to, and who took them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::answer::{Found, Page};
-use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, Usual};
+use super::audited;
+use super::auth::{Caller, Editor, Key, Viewer};
+use super::body::Body;
+use super::fails::{Fails, TakenOnce, Usual};
+use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
-use super::state::{AdminState, InRulebook};
-use crate::problem::Problem;
+use super::state::{AdminState, InRulebook, shortened};
+use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::money::Money;
+use crate::store::escalations::{self, ALL, FIRST, NEXT, Taker};
 use crate::store::leads;
+use crate::telemetry::metrics;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -45,6 +52,16 @@ pub const LIST: ListSpec = ListSpec {
             name: "late",
             kind: Kind::Boolean,
             doc: "Whether the report came too late to text anyone.",
+        },
+        Filter {
+            name: "capped",
+            kind: Kind::Boolean,
+            doc: "Whether the daily cap kept a text about it from going.",
+        },
+        Filter {
+            name: "acknowledged",
+            kind: Kind::Boolean,
+            doc: "Whether somebody has taken it.",
         },
     ],
 };
@@ -100,12 +117,82 @@ pub struct Lead {
     quote_decision_id: Option<Uuid>,
     /// Whether the report came too late to text anyone.
     late: bool,
+    /// Whether the daily cap kept a text about it from going.
+    capped: bool,
+    /// Who took it; absent while nobody has.
+    acknowledgement: Option<Acknowledgement>,
+    /// Whether somebody took it in time.
+    sla: Option<Sla>,
+    /// Whom it went to, where it is a P1.
+    escalation: Option<Escalation>,
     /// When it was made.
     created_at: DateTime<Utc>,
     /// When it last changed.
     updated_at: DateTime<Utc>,
     /// When the caller's data was erased.
     erased_at: Option<DateTime<Utc>>,
+}
+
+/// Who took a lead.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Acknowledgement {
+    /// When.
+    at: DateTime<Utc>,
+    /// A contact's code, or a name.
+    by: String,
+    /// By answering the text (`reply`) or through this API (`api`).
+    how: String,
+    /// What they said of it.
+    comment: Option<String>,
+}
+
+/// Whether a lead was taken in time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Sla {
+    /// By when somebody had to take it. Where `sla_seconds` is 0, that is before it went to the next contact.
+    due_at: DateTime<Utc>,
+    /// Whether somebody did; absent while it can still be kept.
+    kept: Option<bool>,
+}
+
+/// Whom a P1 went to until somebody took it.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Escalation {
+    /// Seconds after which it goes on; 0 is never.
+    after_s: i64,
+    /// Each step, in order.
+    steps: Vec<EscalationStep>,
+    /// When it goes on; absent when it was taken or nobody is left.
+    next_at: Option<DateTime<Utc>>,
+}
+
+/// A step of an escalation.
+#[derive(Debug, Object)]
+pub struct EscalationStep {
+    /// `first`, `next`, `all`, or `nobody_left`, which is told as a notice.
+    step: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// The codes of the contacts that were told.
+    contacts: Vec<String>,
+}
+
+/// Who takes a lead.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Taking {
+    /// The code of the contact who takes it.
+    pub contact: Option<String>,
+    /// Or a name; without either it is the name of the API key.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    pub by: Option<String>,
+    /// What is to be said of it.
+    #[oai(validator(max_length = 500))]
+    pub comment: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/leads")]
@@ -134,11 +221,25 @@ impl LeadsApi {
         if let Some(late) = listing.boolean("late") {
             select = select.filter(leads::Column::Late.eq(late));
         }
+        if let Some(capped) = listing.boolean("capped") {
+            select = select.filter(leads::Column::Capped.eq(capped));
+        }
+        if let Some(acknowledged) = listing.boolean("acknowledged") {
+            select = select.filter(Expr::cust(if acknowledged { TAKEN } else { NOT_TAKEN }));
+        }
         let rows = listing.rows_by_id(&self.0.read, select, leads::Column::Id).await?;
+        let calls = rows.iter().map(|row| row.call_id.as_str()).collect();
+        let mut handed_on = escalations::of_calls(&self.0.read, rulebook_id, calls).await?;
+        let now = self.0.clock.now();
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
-            |row| view(&key, row),
+            |row| {
+                let place = handed_on
+                    .iter()
+                    .position(|other| other.call_id.as_ref() == Some(&row.call_id));
+                view(&key, row, place.map(|place| handed_on.swap_remove(place)), now)
+            },
         )))
     }
 
@@ -154,12 +255,200 @@ impl LeadsApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let found = leads::Entity::find_by_id((rulebook_id, id.0)).one(&self.0.read).await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
-        Ok(Found::new(view(&key, row)))
+        let handed_on = escalations::of_call(&self.0.read, rulebook_id, &row.call_id).await?;
+        Ok(Found::new(view(&key, row, handed_on, self.0.clock.now())))
+    }
+
+    /// Say who takes a lead
+    ///
+    /// It goes to nobody else then. Whoever comes second is told who was first: 409.
+    #[oai(path = "/:id/acknowledge", method = "post")]
+    async fn acknowledge_lead(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The lead's id.
+        id: Path<Uuid>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<Taking>,
+    ) -> Result<Answered<Found<Lead>>, Fails<TakenOnce>> {
+        let loaded = self.0.standing(&key, &rulebook.0).await?;
+        let rulebook_id = loaded.rulebook_id;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let codes = &loaded.rows().contacts;
+        let taker = taker(body.0, |code| codes.contains_key(code), &key)?;
+        let latest = self.0.latest();
+        let found = leads::Entity::find_by_id((rulebook_id, id.0)).one(latest).await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
+        let before = escalations::of_call(latest, rulebook_id, &row.call_id).await?;
+        let now = self.0.clock.now();
+        let started_at = before.as_ref().map(|before| before.started_at);
+        let new_id = self.0.clock.new_id();
+        let as_taken = taken(before, (rulebook_id, new_id), &row.call_id, &taker, now);
+        let answer = Answered::new(Found::new(view(&key, row.clone(), Some(as_taken), now))).await?;
+        let code = id.0.to_string();
+        let what = ("acknowledge", "leads", code.as_str());
+        let after = json!({"acknowledged_by": taker.by});
+        let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, None, Some(after));
+        let (kept, call_id) = (answer.clone(), row.call_id.clone());
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                // Where somebody was first, by this key or by another, it is read below who.
+                if !claim.take(tx).await? {
+                    return Ok(false);
+                }
+                let first = escalations::take_call(tx, (rulebook_id, new_id), &call_id, &taker, now).await?;
+                if first {
+                    claim.settle(tx, &kept).await?;
+                }
+                Ok(first)
+            })
+        });
+        if done.await? {
+            metrics::acknowledged(now - started_at.unwrap_or(row.created_at));
+            return Ok(answer);
+        }
+        if let Begun::Again(answer) = once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            return Ok(answer);
+        }
+        let by_now = escalations::of_call(latest, rulebook_id, &row.call_id).await?;
+        Err(taken_already(by_now.as_ref()).into())
     }
 }
 
-fn view(caller: &Caller, row: leads::Model) -> Lead {
+/// Whether somebody has taken a lead, as a condition on its row.
+const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
+                     leads.call_id AND e.acknowledged_at IS NOT NULL)";
+/// The opposite.
+const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
+                         = leads.call_id AND e.acknowledged_at IS NOT NULL)";
+
+/// Who takes it, from the body or the key.
+fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Result<Taker, Problem> {
+    let fault = |pointer: &str, code: &'static str, text: String| {
+        Problem::invalid_body(vec![FieldFault::new(pointer, code, text)])
+    };
+    for (pointer, text, longest) in [
+        ("/contact", &body.contact, 64),
+        ("/by", &body.by, 100),
+        ("/comment", &body.comment, 500),
+    ] {
+        let is_fit = |text: &String| text.chars().count() <= longest && !text.contains('\0');
+        if text.as_ref().is_some_and(|text| !is_fit(text)) {
+            let text = format!("At most {longest} characters, without NUL.");
+            return Err(fault(pointer, "invalid_value", text));
+        }
+    }
+    let by = match (body.contact, body.by.map(|by| by.trim().to_owned())) {
+        (Some(_), Some(_)) => {
+            let text = "Give `contact` or `by`, not both.".to_owned();
+            return Err(fault("/by", "invalid_value", text));
+        }
+        (Some(code), None) if !is_contact(&code) => {
+            let text = format!("There is no contact `{}` in this rulebook.", shortened(&code));
+            return Err(fault("/contact", "unknown_reference", text));
+        }
+        (Some(code), None) => code,
+        (None, Some(by)) if by.is_empty() => {
+            return Err(fault("/by", "invalid_value", "A name has letters.".to_owned()));
+        }
+        (None, Some(by)) => by,
+        (None, None) => caller.author().name,
+    };
+    Ok(Taker {
+        by,
+        how: "api",
+        comment: body.comment,
+    })
+}
+
+/// The escalation as it will stand once it is taken.
+fn taken(
+    before: Option<escalations::Model>,
+    (rulebook_id, id): (Uuid, Uuid),
+    call_id: &str,
+    taker: &Taker,
+    now: DateTime<Utc>,
+) -> escalations::Model {
+    let new = || escalations::Model::untold(rulebook_id, id, call_id, now);
+    escalations::Model {
+        next_at: None,
+        acknowledged_at: Some(now),
+        acknowledged_by: Some(taker.by.clone()),
+        acknowledged_how: Some(taker.how.to_owned()),
+        comment: taker.comment.clone(),
+        ..before.unwrap_or_else(new)
+    }
+}
+
+fn taken_already(row: Option<&escalations::Model>) -> Problem {
+    let by = row.and_then(|row| row.acknowledged_by.as_deref()).unwrap_or("somebody");
+    let at = row.and_then(|row| row.acknowledged_at).map(|at| at.to_rfc3339());
+    let how = row.and_then(|row| row.acknowledged_how.as_deref()).unwrap_or("api");
+    let by = shortened(by);
+    let at = at.unwrap_or_default();
+    Problem::new(
+        Code::Conflict,
+        format!("`{by}` has taken this lead already, at {at} by {how}."),
+    )
+}
+
+/// By when a lead had to be taken, and whether it was. "At once" is before it went to the next contact.
+fn sla(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> Option<Sla> {
+    let due_at = row.due_at?;
+    let grace = handed_on
+        .filter(|_| row.sla_seconds == Some(0))
+        .map_or(0, |one| one.after_s);
+    let due_at = due_at + TimeDelta::try_seconds(grace).unwrap_or_default();
+    let taken_at = handed_on.and_then(|one| one.acknowledged_at);
+    let kept = match taken_at {
+        Some(at) => Some(at <= due_at),
+        None => (now > due_at).then_some(false),
+    };
+    Some(Sla { due_at, kept })
+}
+
+fn step_name(step: i64) -> &'static str {
+    match step {
+        FIRST => "first",
+        NEXT => "next",
+        ALL => "all",
+        _ => "nobody_left",
+    }
+}
+
+fn view(caller: &Caller, row: leads::Model, handed_on: Option<escalations::Model>, now: DateTime<Utc>) -> Lead {
+    let sla = sla(&row, handed_on.as_ref(), now);
+    let steps = handed_on.as_ref().map(escalations::Model::steps).unwrap_or_default();
+    let steps = steps.into_iter().map(|told| EscalationStep {
+        step: step_name(told.step).to_owned(),
+        at: told.at,
+        contacts: told.contacts,
+    });
+    let steps: Vec<EscalationStep> = steps.collect();
+    let escalation = handed_on.as_ref().filter(|_| !steps.is_empty()).map(|one| Escalation {
+        after_s: one.after_s,
+        next_at: one.next_at,
+        steps,
+    });
+    let acknowledgement = handed_on.and_then(|one| {
+        Some(Acknowledgement {
+            at: one.acknowledged_at?,
+            by: one.acknowledged_by.unwrap_or_default(),
+            how: one.acknowledged_how.unwrap_or_default(),
+            comment: masking::text(caller, one.comment),
+        })
+    });
     Lead {
+        capped: row.capped,
+        acknowledgement,
+        sla,
+        escalation,
         id: row.id,
         call_id: row.call_id,
         customer_name: row.customer_name,

@@ -1,18 +1,23 @@
 //! Notices: what a person should know, and what to do about it.
 
 use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, rulebooks};
+use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Page};
-use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
+use super::audited;
+use super::auth::{Caller, Editor, Key, Viewer};
+use super::body::Body;
+use super::fails::{Fails, PlainWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
+use crate::problem::{Code, FieldFault, Problem};
 use crate::store::notices;
 
 /// What the list can be asked.
@@ -38,7 +43,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operation.
+/// The operations.
 pub struct NoticesApi(pub AdminState);
 
 /// Something a person should know; ids rise with time.
@@ -67,6 +72,22 @@ pub struct Notice {
     last_at: DateTime<Utc>,
     /// When it was over.
     resolved_at: Option<DateTime<Utc>>,
+    /// Who resolved it; nobody when it was over by itself.
+    resolved_by: Option<String>,
+    /// What they wrote.
+    comment: Option<String>,
+    /// When the operator was texted about it.
+    told_at: Option<DateTime<Utc>>,
+}
+
+/// A notice to be resolved.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveNotice {
+    /// What was done about it; 1,000 characters at most.
+    #[serde(default)]
+    #[oai(validator(max_length = 1000))]
+    comment: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/notices")]
@@ -88,23 +109,105 @@ impl NoticesApi {
             None => {}
         }
         let rows = listing.rows_by_id(&self.0.read, select, notices::Column::Id).await?;
-        let view = |row: notices::Model| Notice {
-            id: row.id,
-            rulebook: seen.code(row.rulebook_id),
-            code: row.code,
-            severity: row.severity,
-            subject: masking::text(&key, Some(row.subject)).unwrap_or_default(),
-            text: masking::text(&key, Some(row.text)).unwrap_or_default(),
-            what_to_do: row.what_to_do,
-            count: row.count,
-            first_at: row.first_at,
-            last_at: row.last_at,
-            resolved_at: row.resolved_at,
-        };
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
-            view,
+            |row| view(&key, &seen, row),
         )))
+    }
+
+    /// Read a notice
+    #[oai(path = "/:id", method = "get")]
+    async fn get_notice(
+        &self,
+        key: Key<Viewer>,
+        /// The notice's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<Notice>, Fails<Usual>> {
+        let row = self.find(&key, id.0).await?;
+        let seen = rulebooks(&self.0, &key, None).await?;
+        Ok(Found::new(view(&key, &seen, row)))
+    }
+
+    /// Resolve a notice
+    ///
+    /// Say what was done about it. A notice whose fact is over by itself, as when Twilio answers again, is resolved without
+    /// you. If it happens again, there is a new notice.
+    #[oai(path = "/:id/resolve", method = "post")]
+    async fn resolve_notice(
+        &self,
+        key: Key<Editor>,
+        /// The notice's id.
+        id: Path<Uuid>,
+        body: Body<ResolveNotice>,
+    ) -> Result<Found<Notice>, Fails<PlainWrite>> {
+        let comment = comment(body.0.comment)?;
+        let row = self.find(&key, id.0).await?;
+        let over = || Problem::new(Code::Conflict, "The notice is resolved already.");
+        if row.resolved_at.is_some() {
+            return Err(over().into());
+        }
+        // The comment is people's own words: it stays beside the notice, where it can be taken out.
+        let told = (Some(json!({"resolved": false})), Some(json!({"resolved": true})));
+        let what = ("resolve", "notices", &*row.id.to_string());
+        let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
+        let (now, by, rulebook_id) = (self.0.clock.now(), key.name.clone(), row.rulebook_id);
+        let resolve = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { notices::resolve_id(tx, rulebook_id, row.id, &by, comment.as_deref(), now).await })
+        });
+        if !resolve.await? {
+            return Err(over().into());
+        }
+        let row = self.find(&key, id.0).await?;
+        let seen = rulebooks(&self.0, &key, None).await?;
+        Ok(Found::new(view(&key, &seen, row)))
+    }
+}
+
+impl NoticesApi {
+    /// A notice, as far as the caller may see it.
+    async fn find(&self, caller: &Caller, id: Uuid) -> Result<notices::Model, Problem> {
+        let found = notices::Entity::find()
+            .filter(notices::Column::Id.eq(id))
+            .one(self.0.latest())
+            .await?;
+        found
+            .filter(|row| caller.sees(row.rulebook_id))
+            .ok_or_else(|| Problem::not_found(format!("notice `{id}`")))
+    }
+}
+
+fn comment(given: Option<String>) -> Result<Option<String>, Problem> {
+    let given = given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if given
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > 1_000 || text.contains('\0'))
+    {
+        let detail = "`comment` must have 1,000 characters at most, without NUL.";
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "/comment",
+            "invalid_value",
+            detail,
+        )]));
+    }
+    Ok(given)
+}
+
+fn view(caller: &Caller, seen: &Rulebooks, row: notices::Model) -> Notice {
+    Notice {
+        id: row.id,
+        rulebook: seen.code(row.rulebook_id),
+        code: row.code,
+        severity: row.severity,
+        subject: masking::text(caller, Some(row.subject)).unwrap_or_default(),
+        text: masking::text(caller, Some(row.text)).unwrap_or_default(),
+        what_to_do: row.what_to_do,
+        count: row.count,
+        first_at: row.first_at,
+        last_at: row.last_at,
+        resolved_at: row.resolved_at,
+        resolved_by: row.resolved_by,
+        comment: masking::text(caller, row.comment),
+        told_at: row.told_at,
     }
 }

@@ -209,7 +209,6 @@ fn problem(error: PublishError, about: &About) -> Problem {
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
         error @ PublishError::Waits(_) => Problem::new(Code::Conflict, format!("Nothing was published: {error}.")),
-        error @ PublishError::Contended => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
         PublishError::Set(error) => set_problem(&error),

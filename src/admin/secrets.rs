@@ -35,6 +35,7 @@ pub const LIST: ListSpec = ListSpec {
                 "twilio_auth_token",
                 "twilio_from",
                 "twilio_messaging_service_sid",
+                "vapi_api_key",
             ]),
             doc: "What it is for.",
         },
@@ -64,6 +65,8 @@ pub enum Purpose {
     TwilioFrom,
     /// The messaging service that they come from, instead of a number.
     TwilioMessagingServiceSid,
+    /// The private key with which Vapi is asked for calls of which no report came; the newest counts.
+    VapiApiKey,
 }
 
 impl Purpose {
@@ -74,6 +77,7 @@ impl Purpose {
             Self::TwilioAuthToken => "twilio_auth_token",
             Self::TwilioFrom => "twilio_from",
             Self::TwilioMessagingServiceSid => "twilio_messaging_service_sid",
+            Self::VapiApiKey => "vapi_api_key",
         }
     }
 }

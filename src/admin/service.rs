@@ -15,12 +15,15 @@ use super::decisions::DecisionsApi;
 use super::docs_page;
 use super::docs_scripting;
 use super::document;
+use super::erasures::ErasuresApi;
 use super::evaluate::EvaluateApi;
 use super::guard_rails::GuardRailsApi;
+use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::resources;
+use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
 use super::rule_hits::RuleHitsApi;
 use super::rulebooks::RulebooksApi;
@@ -28,6 +31,8 @@ use super::script_quarantines::ScriptQuarantinesApi;
 use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
 use super::sms_messages::SmsMessagesApi;
+use super::sms_resend::SmsResendApi;
+use super::sms_suppressions::SmsSuppressionsApi;
 use super::state::AdminState;
 use super::stats::StatsApi;
 use super::vocabulary::VocabularyApi;
@@ -55,6 +60,8 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             WebhookAuthApi(state.clone()),
             SecretsApi(state.clone()),
             GuardRailsApi(state.clone()),
+            RetentionApi(state.clone()),
+            ErasuresApi(state.clone()),
         ),
         (
             LintApi(state.clone()),
@@ -68,6 +75,9 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
         ),
         (
             SmsMessagesApi(state.clone()),
+            SmsResendApi(state.clone()),
+            InboundSmsMessagesApi(state.clone()),
+            SmsSuppressionsApi(state.clone()),
             WebhookEventsApi(state.clone()),
             NoticesApi(state.clone()),
         ),

@@ -15,14 +15,14 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
 use crate::problem::Problem;
-use crate::store::{sms_attempts, sms_messages};
+use crate::rulebook::segments::{Encoding, outside_gsm7, segments};
+use crate::store::{sms_attempts, sms_messages, sms_status_callbacks};
 
 const STATES: &[&str] = &[
     "queued",
     "sending",
     "accepted",
     "delivered",
-    "undelivered",
     "ambiguous",
     "dead",
     "simulated",
@@ -36,7 +36,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "state",
             kind: Kind::Choice(STATES),
-            doc: "How far it is; `dead` is the dead letters.",
+            doc: "How far it is; `dead` is the dead letters, each with its reason in `error`.",
         },
         Filter {
             name: "call_id",
@@ -47,6 +47,11 @@ pub const LIST: ListSpec = ListSpec {
             name: "contact",
             kind: Kind::Text,
             doc: "Those to one contact.",
+        },
+        Filter {
+            name: "error_code",
+            kind: Kind::Number,
+            doc: "Those with one of Twilio's error codes.",
         },
         Filter {
             name: "priority",
@@ -89,6 +94,10 @@ pub struct SmsMessage {
     attempts: i64,
     /// When it is tried next, while it waits.
     next_attempt_at: DateTime<Utc>,
+    /// Until when quiet hours hold it, or held it.
+    held_until: Option<DateTime<Utc>>,
+    /// The code of the priority rule that asked for it.
+    rule: Option<String>,
     /// Twilio's id.
     provider_id: Option<String>,
     /// What Twilio said last.
@@ -99,8 +108,24 @@ pub struct SmsMessage {
     error: Option<String>,
     /// When it was asked for.
     created_at: DateTime<Utc>,
+    /// When somebody had it sent again.
+    resent_at: Option<DateTime<Utc>>,
     /// When it last changed.
     updated_at: DateTime<Utc>,
+    /// What it costs.
+    billed_as: SmsCost,
+}
+
+/// How Twilio bills a text.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SmsCost {
+    /// `gsm7`, with 160 characters in one part and 153 in each of several; or `ucs2`, with 70 and 67.
+    encoding: String,
+    /// How many parts it has; each is billed as a message.
+    segments: u64,
+    /// The characters that alone make it `ucs2`, each once.
+    forcing_ucs2: Option<Vec<String>>,
 }
 
 /// A try to send a text.
@@ -130,6 +155,22 @@ pub struct SmsMessageDetail {
     message: SmsMessage,
     /// The attempts, in order.
     attempts: Vec<SmsAttempt>,
+    /// What Twilio said of it afterwards, the first first.
+    callbacks: Vec<SmsStatusCallback>,
+}
+
+/// What Twilio said of a text after it took it; each status of a message is kept once, also one that came too late.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SmsStatusCallback {
+    /// Twilio's id of the message: each send has its own.
+    provider_id: String,
+    /// Twilio's word.
+    status: String,
+    /// Twilio's error code.
+    error_code: Option<i64>,
+    /// When it came.
+    received_at: DateTime<Utc>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/sms-messages")]
@@ -153,6 +194,9 @@ impl SmsMessagesApi {
             if let Some(text) = listing.text(name) {
                 select = select.filter(column.eq(text));
             }
+        }
+        if let Some(code) = listing.number("error_code") {
+            select = select.filter(sms_messages::Column::ErrorCode.eq(code));
         }
         let rows = listing
             .rows_by_id(&self.0.read, select, sms_messages::Column::Id)
@@ -194,15 +238,38 @@ impl SmsMessagesApi {
             error_code: row.error_code,
             detail: masking::text(&key, row.detail),
         });
+        let said = sms_status_callbacks::of_message(&self.0.read, row.rulebook_id, row.id).await?;
+        let said = said.into_iter().map(|row| SmsStatusCallback {
+            provider_id: row.provider_id,
+            status: row.status,
+            error_code: row.error_code,
+            received_at: row.received_at,
+        });
         Ok(Found::new(SmsMessageDetail {
             attempts: attempts.collect(),
+            callbacks: said.collect(),
             message: view(&key, &seen, row),
         }))
     }
 }
 
-fn view(caller: &Caller, seen: &Rulebooks, row: sms_messages::Model) -> SmsMessage {
+fn cost(body: &str) -> SmsCost {
+    let outside = outside_gsm7(body);
+    let counted = segments(body);
+    SmsCost {
+        encoding: match counted.encoding {
+            Encoding::Gsm7 => "gsm7".to_owned(),
+            Encoding::Ucs2 => "ucs2".to_owned(),
+        },
+        segments: counted.count as u64,
+        forcing_ucs2: (!outside.is_empty()).then(|| outside.iter().map(char::to_string).collect()),
+    }
+}
+
+pub(super) fn view(caller: &Caller, seen: &Rulebooks, row: sms_messages::Model) -> SmsMessage {
     SmsMessage {
+        billed_as: cost(&row.body),
+        resent_at: row.resent_at,
         id: row.id,
         rulebook: seen.code(row.rulebook_id),
         call_id: row.call_id,
@@ -216,6 +283,8 @@ fn view(caller: &Caller, seen: &Rulebooks, row: sms_messages::Model) -> SmsMessa
         state: row.state,
         attempts: row.attempts,
         next_attempt_at: row.next_attempt_at,
+        held_until: row.held_until,
+        rule: row.rule,
         provider_id: row.provider_id,
         provider_status: row.provider_status,
         error_code: row.error_code,

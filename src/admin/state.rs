@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::types::Type;
@@ -24,6 +25,7 @@ use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
 use crate::store::audit_log::AuditKey;
+use crate::store::webhook_events;
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
 /// message. Handed in, because `admin` and `webhook` do not know each other.
@@ -32,6 +34,11 @@ pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(Extracted, Optio
 /// Reads a rulebook's webhook settings strictly and gives them back with each default spelt out, or tells every fault.
 pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 
+/// Takes a stored message in again and says in a word what became of it: `recorded`, `duplicate`, `amendment`,
+/// `unreadable`, `poisoned` or `erased`.
+pub type TakeAgain =
+    Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
+
 /// What only the webhook knows.
 #[derive(Clone)]
 pub struct FromWebhook {
@@ -39,6 +46,8 @@ pub struct FromWebhook {
     pub read_message: ReadMessage,
     /// How webhook settings are read.
     pub read_auth: ReadAuth,
+    /// How a stored message is taken in again.
+    pub take_again: TakeAgain,
 }
 
 /// Everything the operations need; cloning is cheap.

@@ -35,10 +35,18 @@ pub struct Shape {
     #[oai(validator(min_items = 1, max_items = 10))]
     schemes: Vec<WebhookScheme>,
     /// How far a signed timestamp may lie from now, in the past or in the future.
-    #[oai(default, validator(minimum(value = "1"), maximum(value = "86400")))]
+    #[oai(
+        default = "usual_window_s",
+        validator(minimum(value = "1"), maximum(value = "86400"))
+    )]
     replay_window_s: u32,
     /// Rises with every change of these settings or of a webhook secret. Bring it when you change them.
     version: Option<i64>,
+}
+
+/// Vapi's own.
+const fn usual_window_s() -> u32 {
+    300
 }
 
 /// One way in. Which fields it takes depends on its `type`; each that is left out has Vapi's default.

@@ -3,6 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::fault_points::or_shorter;
+
 /// How patiently a text is tried.
 #[derive(Clone, Debug)]
 pub struct Patience {
@@ -14,6 +16,8 @@ pub struct Patience {
     pub longest_asked: TimeDelta,
     /// The wait when a sender's queue or daily allowance is full.
     pub capacity_wait: TimeDelta,
+    /// The least wait before a text that was not delivered is sent again.
+    pub undelivered_wait: TimeDelta,
     /// How long after an unclear outcome the provider's list is asked.
     pub ambiguous_wait: TimeDelta,
     /// How long after an unclear outcome an unreachable list counts as not found.
@@ -33,8 +37,9 @@ impl Default for Patience {
             cap: TimeDelta::minutes(5),
             longest_asked: TimeDelta::minutes(15),
             capacity_wait: TimeDelta::minutes(15),
-            ambiguous_wait: TimeDelta::seconds(20),
-            ambiguous_limit: TimeDelta::minutes(3),
+            undelivered_wait: TimeDelta::minutes(2),
+            ambiguous_wait: or_shorter(TimeDelta::seconds(20)),
+            ambiguous_limit: or_shorter(TimeDelta::minutes(3)),
             resends: 2,
             max_attempts: 20,
             max_age: TimeDelta::hours(6),
@@ -58,16 +63,16 @@ impl Patience {
         asked.map_or(drawn, |asked| drawn.max(asked.min(self.longest_asked)))
     }
 
-    /// Whether a text made at `created_at` is too old to be sent at `at`.
+    /// Whether a text that waits since `since` is too old to be sent at `at`.
     #[must_use]
-    pub fn is_stale(&self, created_at: DateTime<Utc>, at: DateTime<Utc>) -> bool {
-        at - created_at >= self.max_age
+    pub fn is_stale(&self, since: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+        at - since >= self.max_age
     }
 
     /// What the provider is told about how long the text is worth delivering: seconds, 1 to 36,000.
     #[must_use]
-    pub fn validity_seconds(&self, created_at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
-        (self.max_age - (now - created_at)).num_seconds().clamp(1, 36_000)
+    pub fn validity_seconds(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+        (self.max_age - (now - since)).num_seconds().clamp(1, 36_000)
     }
 }
 

@@ -11,9 +11,10 @@ use super::classify::Outcome;
 use super::settle::{count_state, write_off};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
-use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, SENDING};
-use crate::store::{begin, sms_attempts, sms_messages};
+use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, QUEUED, SENDING};
+use crate::store::{begin, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::metrics;
 
 /// Texts put in order in one transaction.
@@ -58,9 +59,20 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
     let rulebooks: Vec<Uuid> = roads.keys().copied().collect();
     let tx = begin(&shared.db).await?;
     let due = sms_messages::lock_due(&tx, now, &rulebooks, limit as u64).await?;
+    let recipients: Vec<_> = due.iter().map(|row| (row.rulebook_id, row.to_number.clone())).collect();
+    let suppressed = sms_suppressions::among(&tx, &recipients).await?;
     let mut probed: Vec<TwilioAccount> = Vec::new();
     let mut claimed = Vec::with_capacity(due.len());
     for mut row in due {
+        // One that may have been sent already is looked for all the same.
+        if row.state == QUEUED && suppressed.contains(&(row.rulebook_id, row.to_number.clone())) {
+            let held = row.fence;
+            row.fence += 1;
+            row.state = DEAD.into();
+            row.updated_at = now;
+            write_off(shared, &tx, held, &mut row, GivenUp::Suppressed, now).await?;
+            continue;
+        }
         let account = match roads.get(&row.rulebook_id) {
             Some(Road::OneProbe(account)) if probed.contains(account) => continue,
             Some(Road::OneProbe(account)) => {
@@ -98,7 +110,9 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
             claimed.push(Claimed { row, errand });
         }
     }
+    fault_points::reach(Step::ClaimBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::ClaimAfterCommit)?;
     for account in probed {
         shared.breaker(&account, |breaker| breaker.probe(now));
     }
@@ -163,7 +177,9 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
             row.updated_at = now;
             write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
         }
+        fault_points::reach(Step::TidyBeforeCommit)?;
         tx.commit().await?;
+        fault_points::reach(Step::TidyAfterCommit)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! Twilio's error codes as one table. In: a code. Out: what it stands for, and what a person is told (pure).
+//! Twilio's error codes as one table. In: a code. Out: what it stands for in an answer, what it stands for in a status
+//! callback, and what a person is told (pure).
 
-/// What one of Twilio's codes stands for.
+/// What one of Twilio's codes stands for in the answer to a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Not processed: try again.
@@ -15,24 +16,38 @@ pub enum Class {
     Permanent,
 }
 
+/// Whether a text that Twilio took and could not deliver is worth sending again, where its priority allows that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// It may help.
+    Perhaps,
+    /// One more at most: nobody knows why.
+    Once,
+    /// No.
+    Never,
+}
+
 /// A line of the table of codes: for people, what it means and what to do. Twilio's own sentence is never kept: it can
 /// hold the number.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeRule {
     /// Twilio's code.
     pub code: i64,
-    /// What it stands for.
+    /// What it stands for in an answer.
     pub class: Class,
+    /// What it stands for in a status callback.
+    pub later: Later,
     /// What happened.
     pub meaning: &'static str,
     /// What a person can do.
     pub what_to_do: &'static str,
 }
 
-const fn rule(code: i64, class: Class, meaning: &'static str, what_to_do: &'static str) -> CodeRule {
+const fn rule(code: i64, class: Class, later: Later, meaning: &'static str, what_to_do: &'static str) -> CodeRule {
     CodeRule {
         code,
         class,
+        later,
         meaning,
         what_to_do,
     }
@@ -47,33 +62,55 @@ const VERIFY: &str = "Verify the number at Twilio or upgrade the account, then s
 const ASK_START: &str = "Ask the contact to reply START to the sender, or choose another contact.";
 const ASK_CAP: &str = "Ask Twilio for a higher daily cap; the text is tried again by itself.";
 const NOTHING: &str = "Nothing: the text is tried again by itself.";
+const REACH: &str = "Reach the contact another way if it still matters, then send the text again.";
+const ASK_TWILIO: &str = "Look at the account's messages in Twilio's console: it says why, and what Twilio asks for.";
 
-/// Twilio's codes, one a line.
+/// Twilio's codes, one a line: in an answer, in a status callback, what happened, what to do.
 #[rustfmt::skip]
 pub const CODES: &[CodeRule] = &[
-    rule(20003, Class::Credentials,  "Twilio refuses the account's credentials", FIX_CREDENTIALS),
-    rule(20429, Class::NotProcessed, "Twilio has too many requests from this account", NOTHING),
-    rule(20500, Class::Ambiguous,    "Twilio failed inside", NOTHING),
-    rule(21211, Class::Permanent,    "the number is not a valid phone number", FIX_NUMBER),
-    rule(21212, Class::Permanent,    "the sender is not a valid phone number", FIX_SENDER),
-    rule(21408, Class::Permanent,    "the account may not text to this region", FIX_REGION),
-    rule(21602, Class::Permanent,    "the text is empty", FIX_TEMPLATE),
-    rule(21603, Class::Permanent,    "no sender is set", FIX_SENDER),
-    rule(21604, Class::Permanent,    "no recipient is set", FIX_NUMBER),
-    rule(21606, Class::Permanent,    "the sender cannot text to this number", FIX_SENDER),
-    rule(21608, Class::Permanent,    "a trial account texts only to verified numbers", VERIFY),
-    rule(21610, Class::Permanent,    "the recipient has opted out by replying STOP", ASK_START),
-    rule(21611, Class::Capacity,     "the sender's queue at Twilio is full", NOTHING),
-    rule(21612, Class::Permanent,    "there is no route from the sender to this number", FIX_SENDER),
-    rule(21614, Class::Permanent,    "the number cannot receive texts", FIX_NUMBER),
-    rule(21617, Class::Permanent,    "the text is longer than 1,600 characters", FIX_TEMPLATE),
-    rule(30001, Class::Capacity,     "the messaging service's queue at Twilio is full", NOTHING),
-    rule(63038, Class::Capacity,     "the account's daily cap at Twilio is reached", ASK_CAP),
-    rule(90007, Class::Permanent,    "Twilio refuses one of the request's values", FIX_SENDER),
+    rule(20003, Class::Credentials,  Later::Never,   "Twilio refuses the account's credentials", FIX_CREDENTIALS),
+    rule(20429, Class::NotProcessed, Later::Never,   "Twilio has too many requests from this account", NOTHING),
+    rule(20500, Class::Ambiguous,    Later::Never,   "Twilio failed inside", NOTHING),
+    rule(21211, Class::Permanent,    Later::Never,   "the number is not a valid phone number", FIX_NUMBER),
+    rule(21212, Class::Permanent,    Later::Never,   "the sender is not a valid phone number", FIX_SENDER),
+    rule(21408, Class::Permanent,    Later::Never,   "the account may not text to this region", FIX_REGION),
+    rule(21602, Class::Permanent,    Later::Never,   "the text is empty", FIX_TEMPLATE),
+    rule(21603, Class::Permanent,    Later::Never,   "no sender is set", FIX_SENDER),
+    rule(21604, Class::Permanent,    Later::Never,   "no recipient is set", FIX_NUMBER),
+    rule(21606, Class::Permanent,    Later::Never,   "the sender cannot text to this number", FIX_SENDER),
+    rule(21608, Class::Permanent,    Later::Never,   "a trial account texts only to verified numbers", VERIFY),
+    rule(OPTED_OUT, Class::Permanent, Later::Never,  "the recipient has opted out by replying STOP", ASK_START),
+    rule(21611, Class::Capacity,     Later::Never,   "the sender's queue at Twilio is full", NOTHING),
+    rule(21612, Class::Permanent,    Later::Never,   "there is no route from the sender to this number", FIX_SENDER),
+    rule(21614, Class::Permanent,    Later::Never,   "the number cannot receive texts", FIX_NUMBER),
+    rule(21617, Class::Permanent,    Later::Never,   "the text is longer than 1,600 characters", FIX_TEMPLATE),
+    rule(30001, Class::Capacity,     Later::Perhaps, "the sender's queue at Twilio is full", NOTHING),
+    rule(30002, Class::Permanent,    Later::Never,   "Twilio has suspended the account", ASK_TWILIO),
+    rule(30003, Class::Permanent,    Later::Perhaps, "the phone is off or out of reach", REACH),
+    rule(30004, Class::Permanent,    Later::Never,   "the recipient or the carrier blocks the text", REACH),
+    rule(30005, Class::Permanent,    Later::Never,   "the number is not in service", FIX_NUMBER),
+    rule(30006, Class::Permanent,    Later::Never,   "the number is a landline or its carrier cannot be reached", FIX_NUMBER),
+    rule(30007, Class::Permanent,    Later::Never,   "the carrier takes the text for spam", ASK_TWILIO),
+    rule(30008, Class::Permanent,    Later::Once,    "the carrier did not deliver the text and did not say why", REACH),
+    rule(30036, Class::Permanent,    Later::Perhaps, "the text grew too old on its way", REACH),
+    rule(DAILY_CAP, Class::Capacity, Later::Never,   "the account's daily cap at Twilio is reached", ASK_CAP),
+    rule(90007, Class::Permanent,    Later::Never,   "Twilio refuses one of the request's values", FIX_SENDER),
 ];
+
+/// The recipient has opted out.
+pub const OPTED_OUT: i64 = 21610;
+/// The account has sent as much today as it may.
+pub const DAILY_CAP: i64 = 63038;
 
 /// The line for one of Twilio's codes.
 #[must_use]
 pub fn code_rule(code: Option<i64>) -> Option<&'static CodeRule> {
     code.and_then(|code| CODES.iter().find(|rule| rule.code == code))
+}
+
+/// Whether a text that failed on its way with this code is worth sending again. A code that is not in the table says no:
+/// most of those that Twilio adds are about senders that must register.
+#[must_use]
+pub fn worth_sending_again(code: Option<i64>) -> Later {
+    code_rule(code).map_or(Later::Never, |rule| rule.later)
 }

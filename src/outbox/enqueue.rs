@@ -34,6 +34,10 @@ pub struct NewSms {
     pub body: String,
     /// When it is promised, and due.
     pub now: DateTime<Utc>,
+    /// The priority rule that asked for it.
+    pub rule: Option<String>,
+    /// Until when quiet hours hold it.
+    pub held_until: Option<DateTime<Utc>>,
 }
 
 /// What became of the promise.
@@ -62,7 +66,7 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         reference,
         state: QUEUED.to_owned(),
         attempts: 0,
-        next_attempt_at: message.now,
+        next_attempt_at: message.held_until.unwrap_or(message.now),
         lease_until: None,
         fence: 0,
         provider_id: None,
@@ -71,6 +75,10 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         error: None,
         created_at: message.now,
         updated_at: message.now,
+        series_from: 0,
+        resent_at: None,
+        rule: message.rule,
+        held_until: message.held_until,
     };
     if sms_messages::insert_once(tx, row).await? {
         metrics::sms(QUEUED);

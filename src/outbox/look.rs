@@ -8,14 +8,17 @@ use sea_orm::DbErr;
 
 use super::accounts::TwilioAccount;
 use super::breaker::Turn;
+use super::callback::{keep, known};
 use super::classify::classify;
 use super::notice;
-use super::settle::{count_state, report, resumed, tell, write_off};
-use super::transition::{GivenUp, accept, may_resend, requeue};
+use super::settle::{contact_is_served, count_state, report, resumed, tell, write_off};
+use super::status::{Kind, Turnout, after_report, of_word};
+use super::transition::{GivenUp, may_resend, requeue};
 use super::twilio::Listed;
 use super::{OutboxError, Shared};
-use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model};
-use crate::store::{begin, sms_attempts, sms_messages};
+use crate::fault_points::{self, Step};
+use crate::store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model};
+use crate::store::{begin, sms_attempts, sms_messages, sms_status_callbacks};
 
 /// Looks for a text, and writes what follows.
 pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) -> Result<(), OutboxError> {
@@ -25,10 +28,16 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
         .last()
         .and_then(|attempt| attempt.finished_at)
         .unwrap_or(row.updated_at);
+    let said = sms_status_callbacks::of_message(&shared.db, row.rulebook_id, row.id).await?;
+    let failed = said
+        .into_iter()
+        .filter(|said| matches!(of_word(&said.status), Some((_, Kind::Failed))));
+    let failed: Vec<String> = failed.map(|said| said.provider_id).collect();
     let listed = shared
         .client
-        .find(account, &row.to_number, since, &row.reference, shared.now())
+        .find(account, &row.to_number, since, &row.reference, &failed, shared.now())
         .await;
+    fault_points::reach(Step::LookAnswered)?;
     let (turn, refused) = match &listed {
         Listed::Unreadable(answer) => {
             let outcome = classify(answer);
@@ -37,7 +46,7 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
                 outcome == super::classify::Outcome::Credentials,
             )
         }
-        Listed::Found { .. } | Listed::Missing => {
+        Listed::Found(_) | Listed::Missing => {
             let now = shared.now();
             let well = super::breaker::Health::Well;
             (
@@ -67,30 +76,38 @@ async fn conclude(
     after.updated_at = now;
     let unreadable = matches!(listed, Listed::Unreadable(_));
     let mut given_up = None;
-    if let Listed::Found { sid, status } = listed {
-        accept(&mut after, sid, status.as_deref());
+    let known = known(&tx, row, None).await?;
+    if let Listed::Found(report) = listed {
+        keep(&tx, row, report, now).await?;
+        let turnout;
+        (after, turnout) = after_report(after, report, known, patience, now, (shared.random)());
+        if let Turnout::GivenUp(why) = turnout {
+            given_up = Some(why);
+        }
     } else if unreadable && now - known_since < patience.ambiguous_limit {
         after.state = AMBIGUOUS.into();
         after.next_attempt_at = now + patience.ambiguous_wait;
+    } else if may_resend(&row.priority, known.sends, patience) {
+        (after, given_up) = requeue(after, now, patience);
     } else {
-        let ambiguous = sms_attempts::count_ambiguous(&tx, row.rulebook_id, row.id).await?;
-        if may_resend(&row.priority, ambiguous, patience) {
-            (after, given_up) = requeue(after, now, patience);
-        } else {
-            after.state = DEAD.into();
-            given_up = Some(GivenUp::Unknown);
-        }
+        after.state = DEAD.into();
+        given_up = Some(GivenUp::Unknown);
     }
     let written = match given_up {
         Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
         None => sms_messages::save(&tx, held, &after).await?,
     };
+    if written && [ACCEPTED, DELIVERED].contains(&after.state.as_str()) {
+        contact_is_served(&tx, &after, now).await?;
+    }
     if refused || turn == Turn::Stopped {
         tell(shared, &tx, notice::stopped(row.rulebook_id, refused), now).await?;
     } else if !unreadable {
         resumed(&tx, row, now).await?;
     }
+    fault_points::reach(Step::LookBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::LookAfterCommit)?;
     if written {
         if given_up.is_none() {
             count_state(&after);

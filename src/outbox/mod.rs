@@ -6,21 +6,31 @@
 //! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
 //! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
 //! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
-//! or refuses it. [`worker`] turns the wheel. [`segments`] counts what a text costs. Status callbacks, replies and
-//! escalation come in from outside and are not here yet: until then the list is the only way to learn what became of an
-//! ambiguous text.
+//! or refuses it. [`worker`] turns the wheel. What comes from outside: [`callback`] takes what Twilio says of a text by
+//! itself, [`status`] says what that makes of the text, [`inbound`] takes what people answer. [`operator`] has urgent
+//! notices texted to who runs the server.
+//!
+//! Somebody answers: [`escalate`] hands a P1 that nobody took to the next contact, then to all, and [`acknowledge`] reads
+//! what a contact answers ([`reply`]). [`daily_cap`] keeps a rulebook from texting without end.
 
 pub mod accounts;
+pub mod acknowledge;
 pub mod backoff;
 pub mod breaker;
+pub mod callback;
 mod claim;
 pub mod classify;
 pub mod codes;
+pub mod daily_cap;
 pub mod enqueue;
+pub mod escalate;
+pub mod inbound;
 mod look;
 mod notice;
-pub mod segments;
+pub mod operator;
+pub mod reply;
 mod settle;
+pub mod status;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -34,9 +44,12 @@ use sea_orm::{DatabaseConnection, DbErr};
 
 pub use accounts::{Accounts, Sender, TwilioAccount};
 pub use enqueue::{Enqueued, NewSms, enqueue, reference_of};
+pub use escalate::Escalator;
+pub use reply::inviting;
 pub use worker::Outbox;
 
 use crate::clock::Clock;
+use crate::fault_points::or_shorter;
 
 /// What can go wrong here. A text that cannot be sent is no error: it is an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +84,8 @@ pub struct OutboxSettings {
     pub patience: backoff::Patience,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
+    /// Who is texted about urgent notices.
+    pub operator: Option<operator::Operator>,
 }
 
 impl Default for OutboxSettings {
@@ -81,9 +96,10 @@ impl Default for OutboxSettings {
             concurrency: 8,
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
-            lease: chrono::TimeDelta::seconds(60),
+            lease: or_shorter(chrono::TimeDelta::seconds(60)),
             patience: backoff::Patience::default(),
             breaker: breaker::BreakerPolicy::default(),
+            operator: None,
         }
     }
 }

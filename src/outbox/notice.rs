@@ -4,15 +4,60 @@ use uuid::Uuid;
 
 use super::codes::code_rule;
 use super::transition::GivenUp;
-use crate::store::notices::{Notice, Severity};
+use crate::store::notices::{self, Notice, Severity};
 use crate::store::sms_messages::Model;
 
 /// The provider fails or cannot be reached, and an account's texts wait.
 pub(super) const PROVIDER_DOWN: &str = "sms_provider_down";
 /// The provider refuses an account's credentials, and its texts wait.
 pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
-/// What both are about.
+/// The account has sent as much today as it may, and its texts wait.
+pub(super) const CAPPED: &str = "sms_account_capped";
+/// What they are about.
 pub(super) const PROVIDER: &str = "twilio";
+
+/// How soon to look at something about a text.
+fn severity_of(row: &Model) -> Severity {
+    if matches!(row.priority.as_str(), "P1" | "P2") {
+        Severity::Urgent
+    } else {
+        Severity::Warning
+    }
+}
+
+/// What to do about a contact who wants no texts.
+const OPTED_OUT_ADVICE: &str = "Ask the contact to reply START to the sender, or put another contact in their place. An admin \
+    can lift it under /admin/v1/sms-suppressions; then send the text again.";
+
+/// A contact does not want texts any more. `row` is the last text to them.
+pub(super) fn opted_out(row: &Model) -> Notice {
+    Notice {
+        rulebook_id: row.rulebook_id,
+        code: notices::OPTED_OUT,
+        severity: severity_of(row),
+        subject: notices::of_contact(&row.contact),
+        text: format!(
+            "Contact {} replied STOP and is no longer texted. The last text to them was a {}.",
+            row.contact, row.priority
+        ),
+        what_to_do: OPTED_OUT_ADVICE.to_owned(),
+    }
+}
+
+/// The account's daily cap is reached.
+pub(super) fn capped(rulebook_id: Uuid) -> Notice {
+    Notice {
+        rulebook_id,
+        code: CAPPED,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: "This rulebook's account at Twilio has sent as much today as it may. Its texts wait.".to_owned(),
+        what_to_do:
+            "Reach the on-call contacts another way today, and ask Twilio for a higher daily cap. Sending starts again \
+                     by itself."
+                .to_owned(),
+    }
+}
 
 /// A text was given up.
 pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
@@ -20,10 +65,12 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
         GivenUp::Refused => ("sms_refused", "was not sent"),
         GivenUp::TriedOften | GivenUp::Stale => ("sms_given_up", "was not sent"),
         GivenUp::Unknown => ("sms_unknown", "may not have been sent"),
+        GivenUp::Undelivered => ("sms_undelivered", "did not arrive"),
+        GivenUp::Suppressed => ("sms_suppressed", "was not sent"),
     };
     let (reason, advice) = match (why, code_rule(row.error_code)) {
-        (GivenUp::Refused, Some(rule)) => (rule.meaning, rule.what_to_do),
-        (GivenUp::Refused, None) => (
+        (GivenUp::Refused | GivenUp::Undelivered, Some(rule)) => (rule.meaning, rule.what_to_do),
+        (GivenUp::Refused | GivenUp::Undelivered, None) => (
             why.reason(),
             "Look up the error code in Twilio's documentation, correct what it names, then send it again.",
         ),
@@ -31,6 +78,7 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
             why.reason(),
             "Ask the contact, or look for the reference in Twilio's log; send the text again if it is not there.",
         ),
+        (GivenUp::Suppressed, _) => (why.reason(), OPTED_OUT_ADVICE),
         (GivenUp::TriedOften | GivenUp::Stale, _) => (
             why.reason(),
             "Reach the contact another way if it still matters; send the text again once Twilio answers.",
@@ -43,12 +91,8 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
     Notice {
         rulebook_id: row.rulebook_id,
         code,
-        severity: if matches!(row.priority.as_str(), "P1" | "P2") {
-            Severity::Urgent
-        } else {
-            Severity::Warning
-        },
-        subject: format!("contact {}", row.contact),
+        severity: severity_of(row),
+        subject: notices::of_contact(&row.contact),
         text: format!(
             "The {} text {} to contact {} {fate}: {reason}{number}.",
             row.priority, row.reference, row.contact

@@ -9,12 +9,14 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use super::accounts::TwilioAccount;
 use super::breaker::{Health, Turn};
 use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
-use super::notice::{self, CREDENTIALS, PROVIDER, PROVIDER_DOWN};
+use super::codes::{DAILY_CAP, OPTED_OUT};
+use super::notice::{self, CAPPED, CREDENTIALS, PROVIDER, PROVIDER_DOWN};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{ACCEPTED, Model};
-use crate::store::{begin, notices, sms_attempts, sms_messages};
+use crate::store::{begin, notices, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::metrics;
 
 /// How an attempt went, ready to be written.
@@ -114,8 +116,16 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
             at: now,
         };
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+        note_opt_out(shared, &tx, row, verdict.error_code, now).await?;
+        if after.state == ACCEPTED {
+            contact_is_served(&tx, &after, now).await?;
+        }
     } else {
-        tracing::warn!(sms = %row.id, "text {} was taken over by another worker: its answer is not written", row.id);
+        let id = row.id;
+        tracing::warn!(sms = %id, "text {id} was settled or taken over meanwhile: its answer is not written");
+    }
+    if verdict.error_code == Some(DAILY_CAP) {
+        tell(shared, &tx, notice::capped(row.rulebook_id), now).await?;
     }
     if verdict.outcome == Outcome::Credentials {
         tell(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
@@ -124,7 +134,9 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
         resumed(&tx, row, now).await?;
     }
+    fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::SettleAfterCommit)?;
     if written {
         metrics::sms_attempt(verdict.outcome.word());
         if given_up.is_none() {
@@ -146,12 +158,41 @@ pub(super) fn count_state(row: &Model) {
 
 /// The account works: what was said of its standing still is over.
 pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
-    notices::resolve(tx, row.rulebook_id, PROVIDER_DOWN, PROVIDER, now).await?;
-    notices::resolve(tx, row.rulebook_id, CREDENTIALS, PROVIDER, now).await?;
+    for code in [PROVIDER_DOWN, CREDENTIALS, CAPPED] {
+        notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
+    }
     Ok(())
 }
 
-/// Writes a text that is given up, with the notice. Out: whether it was written.
+/// A text that somebody sent again was taken: what was said of the contact's lost texts is over when it was the last.
+pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
+    if row.resent_at.is_none() || sms_messages::count_dead(tx, row.rulebook_id, &row.contact).await? > 0 {
+        return Ok(());
+    }
+    let subject = notices::of_contact(&row.contact);
+    for code in notices::GIVEN_UP {
+        notices::resolve(tx, row.rulebook_id, code, &subject, now).await?;
+    }
+    Ok(())
+}
+
+/// Where Twilio says that the recipient has opted out, no other text goes to that number.
+pub(super) async fn note_opt_out(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: &Model,
+    error_code: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    if error_code == Some(OPTED_OUT) {
+        let (number, source) = (row.to_number.as_str(), sms_suppressions::PROVIDER);
+        let id = shared.clock.new_id();
+        sms_suppressions::add(tx, row.rulebook_id, number, source, now, id).await?;
+    }
+    Ok(())
+}
+
+/// Writes a text that this worker gives up, with the notice. Out: whether it was written.
 pub(super) async fn write_off(
     shared: &Shared,
     tx: &DatabaseTransaction,
@@ -160,18 +201,48 @@ pub(super) async fn write_off(
     why: GivenUp,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    row.error = Some(match row.error.take() {
-        Some(last) if why == GivenUp::Refused => last,
-        Some(last) => format!("{}; at last: {last}", why.reason()),
-        None => why.reason().to_owned(),
-    });
+    explain(row, why);
     let written = sms_messages::save(tx, held, row).await?;
     if written {
-        count_state(row);
-        tell(shared, tx, notice::given_up(row, why), now).await?;
-        tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
+        mourn(shared, tx, row, why, now).await?;
     }
     Ok(written)
+}
+
+/// The same for a text that this transaction holds.
+pub(super) async fn give_up(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: &mut Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    explain(row, why);
+    sms_messages::record(tx, row).await?;
+    mourn(shared, tx, row, why, now).await
+}
+
+/// Keeps the reason with the text.
+fn explain(row: &mut Model, why: GivenUp) {
+    row.error = Some(match row.error.take() {
+        Some(last) if matches!(why, GivenUp::Refused | GivenUp::Undelivered) => last,
+        Some(last) if why != GivenUp::Suppressed => format!("{}; at last: {last}", why.reason()),
+        _ => why.reason().to_owned(),
+    });
+}
+
+/// Tells of a text that was given up.
+async fn mourn(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: &Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    count_state(row);
+    tell(shared, tx, notice::given_up(row, why), now).await?;
+    tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
+    Ok(())
 }
 
 /// Raises a notice.

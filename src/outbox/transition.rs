@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::backoff::Patience;
 use super::classify::Outcome;
+use crate::fault_points::{self, Defect};
 use crate::store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
 
 /// Why a text was given up.
@@ -18,6 +19,10 @@ pub(super) enum GivenUp {
     Stale,
     /// It may have been sent, and its priority does not allow another.
     Unknown,
+    /// The provider took it and could not deliver it.
+    Undelivered,
+    /// Its recipient does not want texts.
+    Suppressed,
 }
 
 impl GivenUp {
@@ -28,6 +33,8 @@ impl GivenUp {
             Self::TriedOften => "tried as often as is allowed",
             Self::Stale => "too old to be of use",
             Self::Unknown => "it is not known whether the text was sent",
+            Self::Undelivered => "Twilio could not deliver the text",
+            Self::Suppressed => "the recipient has opted out by replying STOP",
         }
     }
 }
@@ -51,6 +58,7 @@ pub(super) fn after_attempt(
             row.state = SIMULATED.into();
             return (row, None);
         }
+        Outcome::Ambiguous if fault_points::planted(Defect::ResendWhenAmbiguous) => now,
         Outcome::Ambiguous => {
             row.state = AMBIGUOUS.into();
             row.next_attempt_at = now + patience.ambiguous_wait;
@@ -62,8 +70,8 @@ pub(super) fn after_attempt(
         }
         // The breaker holds the account's texts back; this one is first when it lets go.
         Outcome::Credentials => now,
-        Outcome::Retry { after } => now + patience.wait(row.attempts, *after, random),
-        Outcome::Capacity => now + patience.wait(row.attempts, Some(patience.capacity_wait), random),
+        Outcome::Retry { after } => now + patience.wait(row.tries(), *after, random),
+        Outcome::Capacity => now + patience.wait(row.tries(), Some(patience.capacity_wait), random),
     };
     requeue(row, again_at, patience)
 }
@@ -71,9 +79,9 @@ pub(super) fn after_attempt(
 /// The row queued again, unless it was tried often enough or would be too old.
 pub(super) fn requeue(mut row: Model, again_at: DateTime<Utc>, patience: &Patience) -> (Model, Option<GivenUp>) {
     row.lease_until = None;
-    let given_up = if row.attempts >= patience.max_attempts {
+    let given_up = if row.tries() >= patience.max_attempts {
         Some(GivenUp::TriedOften)
-    } else if patience.is_stale(row.created_at, again_at) {
+    } else if patience.is_stale(row.since(), again_at) {
         Some(GivenUp::Stale)
     } else {
         None
@@ -97,8 +105,8 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
     row.error_code = None;
 }
 
-/// Whether a text whose fate is unknown, and that was not found, is sent again rather than given to a person: an alert
-/// that comes twice is better than one that never comes, and nothing else is.
-pub(super) fn may_resend(priority: &str, ambiguous_attempts: u64, patience: &Patience) -> bool {
-    matches!(priority, "P1" | "P2") && ambiguous_attempts <= patience.resends
+/// Whether a text that was sent `sends` times, as far as anyone knows, is sent again rather than given to a person: an
+/// alert that comes twice is better than one that never comes, and nothing else is.
+pub(super) fn may_resend(priority: &str, sends: u64, patience: &Patience) -> bool {
+    matches!(priority, "P1" | "P2") && sends <= patience.resends
 }

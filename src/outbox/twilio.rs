@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::accounts::{Sender, TwilioAccount};
 use super::backoff::retry_after;
 use super::classify::{Answer, HttpAnswer};
+use super::status::{Kind, Report, of_word};
 use super::{OutboxError, OutboxSettings};
 
 /// More than this of an answer to a POST is not read.
@@ -45,12 +46,7 @@ pub struct Outgoing<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// Twilio has it.
-    Found {
-        /// Twilio's id of the message.
-        sid: String,
-        /// Its status there.
-        status: Option<String>,
-    },
+    Found(Report),
     /// Twilio does not have it.
     Missing,
     /// The list could not be read; the answer says how.
@@ -63,6 +59,7 @@ struct Fields {
     sid: Option<String>,
     status: Option<serde_json::Value>,
     code: Option<i64>,
+    error_code: Option<i64>,
     body: Option<String>,
     #[serde(default)]
     messages: Option<Vec<Fields>>,
@@ -123,13 +120,15 @@ impl TwilioClient {
         Answer::Http(answer)
     }
 
-    /// Looks for a text by its recipient, the day of its first attempt and the reference in its body.
+    /// Looks for a text by its recipient, the day of its first attempt and the reference in its body; of several, the one
+    /// that got furthest. Messages that are `known` to have failed are not meant.
     pub async fn find(
         &self,
         account: &TwilioAccount,
         to: &str,
         since: DateTime<Utc>,
         reference: &str,
+        known: &[String],
         now: DateTime<Utc>,
     ) -> Listed {
         let day = since.format("%Y-%m-%d").to_string();
@@ -146,18 +145,26 @@ impl TwilioClient {
             answer.code = fields.code;
             return Listed::Unreadable(Answer::Http(answer));
         };
-        let ours = messages.into_iter().find_map(|message| {
+        let ours = messages.into_iter().filter_map(|message| {
             let holds_it = message.body.is_some_and(|body| body.contains(reference));
-            let status = message
-                .status
-                .as_ref()
-                .and_then(|status| status.as_str().map(str::to_owned));
-            message
-                .sid
-                .filter(|_| holds_it)
-                .map(|sid| Listed::Found { sid, status })
+            let sid = message.sid.filter(|sid| holds_it && !known.contains(sid))?;
+            // Twilio has it, whatever it says of it.
+            let status = message.status.as_ref().and_then(|status| status.as_str());
+            let status = status
+                .filter(|status| of_word(status).is_some())
+                .unwrap_or("accepted")
+                .to_owned();
+            Some(Report {
+                sid,
+                status,
+                error_code: message.error_code,
+            })
         });
-        ours.unwrap_or(Listed::Missing)
+        let furthest = ours.max_by_key(|report| match of_word(&report.status) {
+            Some((rank, kind)) => (kind != Kind::Failed, rank),
+            None => (true, 0),
+        });
+        furthest.map_or(Listed::Missing, Listed::Found)
     }
 
     fn messages_url(&self, account: &TwilioAccount) -> String {

@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::claim::{Claimed, Errand, claim, tidy};
 use super::look::look;
+use super::operator::tell_operator;
 use super::settle::{judge, settle, simulated};
 use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
+use crate::fault_points::{self, Step};
 use crate::store::sms_messages;
 use crate::telemetry::metrics;
 
@@ -81,6 +83,12 @@ impl Outbox {
         self.hint.notify_one();
     }
 
+    /// Whether contacts can answer a text: Twilio must reach us.
+    #[must_use]
+    pub fn takes_replies(&self) -> bool {
+        self.shared.settings.public_url.is_some()
+    }
+
     /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
     /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
     pub async fn run(&self, stop: CancellationToken) {
@@ -126,6 +134,7 @@ impl Outbox {
         let mut handled = 0;
         loop {
             tidy(&self.shared).await?;
+            tell_operator(&self.shared).await?;
             let claimed = claim(&self.shared, self.shared.settings.concurrency).await?;
             if claimed.is_empty() {
                 return Ok(handled);
@@ -147,6 +156,7 @@ impl Outbox {
         // What others left behind has waited for a lease already: it can wait for a poll.
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
             tidy(shared).await?;
+            tell_operator(shared).await?;
             *tidied = Some(Instant::now());
         }
         while let Some(sent) = sends.try_join_next() {
@@ -175,7 +185,6 @@ impl Outbox {
         Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
     }
 
-    #[cfg(test)]
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -197,9 +206,12 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
                 id: row.id,
                 to: &row.to_number,
                 body: &row.body,
-                validity_seconds: shared.settings.patience.validity_seconds(row.created_at, now),
+                validity_seconds: shared.settings.patience.validity_seconds(row.since(), now),
             };
             let answer = shared.client.post(account, text, now).await;
+            if fault_points::reach(Step::PostAnswered).is_err() {
+                return;
+            }
             let verdict = judge(&shared, account, &answer);
             settle(&shared, &row, &verdict).await.map(|_| ())
         }

@@ -14,6 +14,7 @@ pub enum Code {
     InvalidParameter,
     Unauthorized,
     Forbidden,
+    SignatureInvalid,
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
@@ -39,12 +40,13 @@ struct Line {
 
 impl Code {
     /// Every code, in the order of statuses.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::InvalidBody,
         Self::InvalidParameter,
         Self::Unauthorized,
         Self::Forbidden,
+        Self::SignatureInvalid,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -72,6 +74,7 @@ impl Code {
             Self::InvalidParameter     => line("invalid_parameter", S::BAD_REQUEST, "A parameter is not what this operation takes", false),
             Self::Unauthorized         => line("unauthorized", S::UNAUTHORIZED, "Not authorized", false),
             Self::Forbidden            => line("forbidden", S::FORBIDDEN, "This key may not do that", false),
+            Self::SignatureInvalid     => line("signature_invalid", S::FORBIDDEN, "The signature is missing or wrong", false),
             Self::NotFound             => line("not_found", S::NOT_FOUND, "Not found", false),
             Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This address does not take that method", false),
             Self::RequestTimeout       => line("request_timeout", S::REQUEST_TIMEOUT, "The request took too long to arrive", true),

@@ -21,7 +21,8 @@ use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Timelike, Weekday};
 use self::day_rule::DayRule;
 pub use self::days::Day;
 use self::holidays::{Holidays, Rule};
-use self::hours::{Hours, Span, minutes};
+pub use self::hours::minutes;
+use self::hours::{Hours, Span};
 use super::fault::Fault;
 use super::rows::{self, Resource};
 

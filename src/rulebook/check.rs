@@ -144,6 +144,7 @@ impl<'a> Check<'a> {
             self.exists(row, "calendar", code, &self.rows.calendars);
         }
         self.labels(row, "unknown_service", &row.unknown_service, false);
+        self.texting(row);
     }
 
     pub(super) fn seconds<R: Row>(&mut self, row: &R, column: &str, seconds: i64) {

@@ -4,16 +4,18 @@
 
 use std::collections::BTreeMap;
 
+use super::calendar::minutes;
 use super::check::{Check, is_pointer};
 use super::compile::SETTINGS;
 use super::extract;
 use super::fault::Fault;
-use super::rows::{AssistantAnswer, Case, Hook, Resource, Template, Tool, ToolKind};
+use super::on_call;
+use super::rows::{AssistantAnswer, Case, Contact, Hook, Resource, Row, Settings, Template, Tool, ToolKind};
 use super::vocabulary::{GIVEN, did_you_mean};
 
 /// What a template may name in braces.
 pub const PLACEHOLDERS: &[&str] = &[
-    "priority", "service", "area", "price", "customer", "phone", "ref", "problem", "address", "sla", "slot",
+    "priority", "service", "area", "price", "customer", "phone", "ref", "reply", "problem", "address", "sla", "slot",
 ];
 
 impl<'a> Check<'a> {
@@ -95,6 +97,8 @@ impl<'a> Check<'a> {
         for row in rows.priority_rules.values().map(|stored| &stored.row) {
             self.labels(row, "names", &row.names, true);
             self.seconds(row, "sla_seconds", row.sla_seconds);
+            self.wait(row, "cool_down_s", row.cool_down_s);
+            self.wait(row, "escalate_after_s", row.escalate_after_s);
             for code in &row.notify {
                 self.exists(row, "notify", code, &rows.contacts);
             }
@@ -124,6 +128,88 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Quiet hours, the cap and the rotation's begin.
+    pub(super) fn texting(&mut self, row: &'a Settings) {
+        if row
+            .rotation_from
+            .as_deref()
+            .is_some_and(|text| on_call::begins(text).is_none())
+        {
+            let text = "expected a local date and time, as \"2026-11-23T08:00\"";
+            self.add(row, "rotation_from", "bad_time", text);
+        }
+        let quiet = [("quiet_from", &row.quiet_from), ("quiet_until", &row.quiet_until)];
+        for (column, text) in quiet {
+            if text.as_deref().is_some_and(|text| minutes(text).is_none()) {
+                self.add(row, column, "bad_hours", "expected a time of day, as \"21:00\"");
+            }
+        }
+        match (&row.quiet_from, &row.quiet_until) {
+            (Some(_), None) => self.add(row, "quiet_until", "missing", "quiet hours need an end, as \"07:00\""),
+            (None, Some(_)) => self.add(
+                row,
+                "quiet_from",
+                "missing",
+                "quiet hours need a beginning, as \"21:00\"",
+            ),
+            (Some(from), Some(until)) if minutes(from) == minutes(until) && minutes(from).is_some() => {
+                self.add(
+                    row,
+                    "quiet_until",
+                    "out_of_range",
+                    "the quiet hours end when they begin",
+                );
+            }
+            _ => {}
+        }
+        if row.daily_sms_cap.is_some_and(|cap| !(1..=1_000_000).contains(&cap)) {
+            self.add(
+                row,
+                "daily_sms_cap",
+                "out_of_range",
+                "expected a number from 1 to 1,000,000",
+            );
+        }
+        self.wait(row, "escalate_after_s", row.escalate_after_s);
+    }
+
+    fn wait<R: Row>(&mut self, row: &R, column: &str, seconds: Option<i64>) {
+        if seconds.is_some_and(|seconds| !(0..=604_800).contains(&seconds)) {
+            self.add(row, column, "out_of_range", "expected seconds from 0 to a week");
+        }
+    }
+
+    /// When a contact is on call.
+    fn plan(&mut self, row: &'a Contact) {
+        if let Some(code) = &row.on_call_calendar {
+            self.exists(row, "on_call_calendar", code, &self.rows.calendars);
+        }
+        let needs_begin = row.rotation_week.is_some() && row.rotation_of.is_some();
+        match (row.rotation_week, row.rotation_of) {
+            (Some(_), None) => self.add(row, "rotation_of", "missing", "say how many weeks the rotation has"),
+            (None, Some(_)) => self.add(
+                row,
+                "rotation_week",
+                "missing",
+                "say which week of the rotation is theirs",
+            ),
+            (Some(week), Some(of)) if !(1..=on_call::LONGEST_ROTATION).contains(&of) || !(1..=of).contains(&week) => {
+                let text = "expected a week from 1 to rotation_of, which is at most 52";
+                self.add(row, "rotation_week", "out_of_range", text);
+            }
+            _ => {}
+        }
+        let begin = self
+            .rows
+            .settings
+            .get(SETTINGS)
+            .and_then(|settings| settings.row.rotation_from.as_ref());
+        if needs_begin && begin.is_none() {
+            let text = "the settings must say when week 1 began: rotation_from = \"2026-11-23T08:00\"";
+            self.add(row, "rotation_week", "missing", text);
+        }
+    }
+
     pub(super) fn people_and_places(&mut self) {
         let rows = self.rows;
         if !rows.settings.contains_key(SETTINGS) {
@@ -143,6 +229,7 @@ impl<'a> Check<'a> {
             }
             let language = BTreeMap::from([(row.language.clone(), String::new())]);
             self.labels(row, "language", &language, false);
+            self.plan(row);
         }
         for row in rows.areas.values().map(|stored| &stored.row) {
             self.labels(row, "names", &row.names, true);

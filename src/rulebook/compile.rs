@@ -17,6 +17,7 @@ use super::extract::Mappings;
 use super::facts::{Extracted, Fact, Lookup};
 use super::fault::Fault;
 use super::index::Index;
+use super::on_call::Plans;
 use super::parse::Conditions;
 use super::rows::{
     Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, Stored, Tax, Tool,
@@ -45,6 +46,7 @@ pub struct Rulebook {
     pub(super) assistants: Rules<AssistantRule>,
     pub(super) taxes: Vec<Tax>,
     pub(super) on_call: Vec<String>,
+    pub(super) plans: Plans,
     pub(super) mappings: Mappings,
     scripts: Vec<Arc<Compiled>>,
 }
@@ -150,6 +152,7 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
     Ok(Rulebook {
         revision,
         zone,
+        plans: Plans::new(rows, &settings, &calendars),
         calendar: settings.calendar.as_deref().and_then(|code| calendars.remove(code)),
         settings,
         vocabulary,
@@ -312,10 +315,24 @@ impl Rulebook {
         self.rows.contacts.get(code).map(|stored| &stored.row)
     }
 
-    /// The contacts on call, in the order in which they are tried.
+    /// A priority rule by code.
+    #[must_use]
+    pub fn priority_rule(&self, code: &str) -> Option<&PriorityRule> {
+        self.rows.priority_rules.get(code).map(|stored| &stored.row)
+    }
+
+    /// The contacts on call, whosever turn it is, in the order in which they are tried.
     #[must_use]
     pub fn on_call(&self) -> Vec<&Contact> {
         self.on_call.iter().filter_map(|code| self.contact(code)).collect()
+    }
+
+    /// All contacts, in the order in which they are tried.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<&Contact> {
+        let mut contacts: Vec<&Contact> = self.rows.contacts.values().map(|stored| &stored.row).collect();
+        contacts.sort_by_key(|contact| contact.rank);
+        contacts
     }
 
     /// A template's text in a language, else in the rulebook's first.

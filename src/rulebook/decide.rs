@@ -94,6 +94,8 @@ impl Rulebook {
             Some(Fact::Text(text)) => Some(text.clone()),
             _ => None,
         };
+        let (notify, turns) = self.notify(deciding.service, rule, at);
+        deciding.trace.extend(turns);
         let decision = Decision {
             revision: self.revision(),
             service: deciding.service.map(|service| service.code.clone()),
@@ -103,7 +105,7 @@ impl Rulebook {
             priority,
             sla_seconds,
             priority_rule: rule.map(|rule| rule.code.clone()),
-            notify: self.notify(deciding.service, rule),
+            notify,
             template: self.template_for(priority, rule),
             say,
             language: deciding.language,
@@ -165,11 +167,16 @@ impl Rulebook {
         Ok(done.result.or(said).unwrap_or_default())
     }
 
-    /// A service's own contacts, else the rule's, else those on call.
-    fn notify(&self, service: Option<&Service>, rule: Option<&PriorityRule>) -> Vec<String> {
+    /// A service's own contacts, else the rule's, else those on call; of them those whose turn it is.
+    fn notify(
+        &self,
+        service: Option<&Service>,
+        rule: Option<&PriorityRule>,
+        at: DateTime<Utc>,
+    ) -> (Vec<String>, Vec<Step>) {
         let own = service.map(|service| &service.notify).filter(|codes| !codes.is_empty());
         let rules = || rule.map(|rule| &rule.notify).filter(|codes| !codes.is_empty());
-        own.or_else(rules).unwrap_or(&self.on_call).clone()
+        self.whose_turn(own.or_else(rules).unwrap_or(&self.on_call), at)
     }
 
     /// The rule's template; where a script changed the priority, that of the first rule with the new one.

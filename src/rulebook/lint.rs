@@ -8,10 +8,12 @@ mod errors;
 pub mod hits;
 mod people;
 mod places;
+mod rota;
 mod rules;
 mod solve;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod world;
 
@@ -93,6 +95,8 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     adjustments::lint(&world, now, &mut found);
     places::lint(&world, &mut found);
     people::lint(rulebook, &mut found);
+    texts::lint(rulebook, &mut found);
+    rota::lint(rulebook, now, &mut found);
     if !world.had_patience() {
         let text = "the rules are too many or too entangled: not all of them were looked through";
         found.warn(rulebook.settings(), "", "not_all_looked_through", text);

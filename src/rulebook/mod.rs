@@ -3,8 +3,10 @@
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
-//! [`derive`] make facts; [`decide`] decides with [`price`] and [`say`], [`explain`] says why not; [`cases`] hold it all
-//! to what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside. [`backtest`] and [`replay`] decide again
+//! [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
+//! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
+//! what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
+//! database. [`backtest`] and [`replay`] decide again
 //! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
@@ -35,19 +37,23 @@ pub mod kept_case;
 pub mod lint;
 mod lookups;
 pub mod money;
+pub mod on_call;
 pub mod parse;
 #[cfg(test)]
 mod parse_tests;
 pub mod price;
 pub mod publish;
 pub mod quarantine;
+pub mod quiet;
 pub mod replay;
 pub mod rows;
 pub mod sample;
 pub mod say;
 pub mod script;
+pub mod segments;
 pub mod sheet;
 pub mod vocabulary;
+pub mod wording;
 pub mod words;
 
 pub use compile::{Rulebook, compile};

@@ -13,6 +13,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use figment::{
@@ -37,12 +38,15 @@ pub struct Settings {
     pub admin_key: Option<Secret>,
     pub vapi_secret: Option<Secret>,
     pub twilio: Option<TwilioAccount>,
+    pub operator_number: Option<String>,
     pub vapi_api_key: Option<Secret>,
     pub twilio_base_url: String,
     pub vapi_base_url: String,
     pub trusted_proxies: Vec<IpNet>,
     pub cors_origins: Vec<String>,
     pub workers: Vec<Worker>,
+    pub web: bool,
+    pub reconcile_every: Duration,
     pub spool_dir: Option<PathBuf>,
     pub spool_size_mb: u32,
     pub log_level: String,
@@ -129,11 +133,23 @@ pub enum Worker {
     Outbox,
     /// Publishes the change sets whose time has come.
     Scheduler,
+    /// Texts the next contact while nobody has answered.
+    Escalation,
+    /// Asks Vapi for calls of which no report came.
+    Reconciler,
+    /// Takes out what need not be kept any longer.
+    Purge,
 }
 
 impl Worker {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Outbox, Self::Scheduler];
+    pub const ALL: &'static [Self] = &[
+        Self::Outbox,
+        Self::Scheduler,
+        Self::Escalation,
+        Self::Reconciler,
+        Self::Purge,
+    ];
 
     /// Its name in RINGBOOK_WORKERS.
     #[must_use]
@@ -141,6 +157,9 @@ impl Worker {
         match self {
             Self::Outbox => "outbox",
             Self::Scheduler => "scheduler",
+            Self::Escalation => "escalation",
+            Self::Reconciler => "reconciler",
+            Self::Purge => "purge",
         }
     }
 }
@@ -272,12 +291,15 @@ impl Raw {
             admin_key: self.optional("admin_key", values::secret::<16>)?,
             vapi_secret: self.optional("vapi_secret", values::secret::<8>)?,
             twilio: self.twilio()?,
+            operator_number: self.optional("operator_number", values::phone)?,
             vapi_api_key: self.optional("vapi_api_key", values::secret::<8>)?,
             twilio_base_url: self.required("twilio_base_url", values::url)?,
             vapi_base_url: self.required("vapi_base_url", values::url)?,
             trusted_proxies: self.optional("trusted_proxies", values::networks)?.unwrap_or_default(),
             cors_origins: self.optional("cors_origins", values::origins)?.unwrap_or_default(),
             workers: self.required("workers", values::workers)?,
+            web: self.required("web", values::boolean)?,
+            reconcile_every: self.required("reconcile_every_s", values::seconds::<10, 86_400>)?,
             spool_dir: self.optional("spool_dir", values::folder)?,
             spool_size_mb: self.required("spool_size_mb", values::megabytes)?,
             log_level: self.required("log_level", values::log_level)?,

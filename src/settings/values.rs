@@ -7,6 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     str::FromStr,
+    time::Duration,
 };
 
 use base64::Engine as _;
@@ -134,8 +135,19 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
         list => items(list)
             .map(|name| Worker::ALL.iter().copied().find(|worker| worker.name() == name))
             .collect::<Option<_>>()
-            .ok_or_else(|| "all, none, or a list of: outbox, scheduler".into()),
+            .ok_or_else(|| {
+                let names: Vec<&str> = Worker::ALL.iter().map(|worker| worker.name()).collect();
+                format!("all, none, or a list of: {}", names.join(", "))
+            }),
     }
+}
+
+/// So many seconds, from `MIN` to `MAX`.
+pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, Expected> {
+    let seconds = value.parse().ok().filter(|seconds| (MIN..=MAX).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("a whole number of seconds from {MIN} to {MAX}"))
 }
 
 /// A level, or levels per module.

@@ -1,6 +1,13 @@
 //! Calls, as far as messages have told of them.
 
+use std::collections::HashSet;
+
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Condition;
+
+/// Ids asked for in one statement.
+const CHUNK: usize = 100;
 
 /// A row of `calls`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -55,3 +62,24 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Of these calls, those that need no report any more: theirs has been recorded, or their caller was erased.
+pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
+    let reported = Condition::any()
+        .add(Column::ReportAt.is_not_null())
+        .add(Column::ErasedAt.is_not_null());
+    let mut settled = HashSet::new();
+    for chunk in ids.chunks(CHUNK) {
+        let found = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::RulebookId.eq(rulebook_id))
+            .filter(Column::Id.is_in(chunk.iter().map(String::as_str)))
+            .filter(reported.clone())
+            .into_tuple::<String>()
+            .all(db)
+            .await?;
+        settled.extend(found);
+    }
+    Ok(settled)
+}

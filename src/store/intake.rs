@@ -19,9 +19,9 @@ pub use self::{
     calls::{CallTouch, ReportedCall, pin_quote, record_report, touch_call},
     decisions::{NewDecision, insert_decision},
     erasure::erase_call,
-    events::{NewEvent, StoredEvent, insert_event, mark_drained, stored_event},
+    events::{NewEvent, StoredEvent, become_event, insert_event, stored_event},
     head::{Head, KnownCall, PinnedQuote, head},
-    leads::{LeadPart, fill_lead, flag_late, upsert_lead},
+    leads::{LeadPart, fill_lead, upsert_lead},
     tool_calls::{NewToolCall, insert_tool_call, stored_tool_result},
     turns::{add_live_turn, replace_turns},
 };

@@ -1,6 +1,8 @@
 //! What a call leaves for a person to do.
 
+use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 
 /// A row of `leads`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -47,9 +49,21 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub erased_at: Option<DateTimeUtc>,
+    pub capped: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Marks a call's lead: the daily cap kept a text about it from going.
+pub async fn mark_capped(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::Capped, Expr::value(true))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.eq(call_id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}

@@ -2,9 +2,9 @@
 //!
 //! In: what happened and what to do, in words that hold no phone number and no text of a message. Out: rows.
 
-use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
 
 /// A row of `notices`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -28,12 +28,37 @@ pub struct Model {
     pub first_at: DateTimeUtc,
     pub last_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
+    /// Who ended it; nobody when the fact was over by itself.
+    #[sea_orm(column_type = "Text")]
+    pub resolved_by: Option<String>,
+    /// What they wrote.
+    #[sea_orm(column_type = "Text")]
+    pub comment: Option<String>,
+    /// When the operator was texted about it.
+    pub told_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// A contact does not want texts any more.
+pub const OPTED_OUT: &str = "contact_opted_out";
+/// What is said of a contact's texts that were given up: over when the last of them was sent again.
+pub const GIVEN_UP: [&str; 5] = [
+    "sms_refused",
+    "sms_given_up",
+    "sms_unknown",
+    "sms_undelivered",
+    "sms_suppressed",
+];
+
+/// What a notice about a contact is about.
+#[must_use]
+pub fn of_contact(code: &str) -> String {
+    format!("contact {code}")
+}
 
 /// How soon a person should look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +114,9 @@ pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, i
         first_at: now,
         last_at: now,
         resolved_at: None,
+        resolved_by: None,
+        comment: None,
+        told_at: None,
     };
     let row: ActiveModel = row.into();
     let again = OnConflict::columns([Column::RulebookId, Column::Code, Column::Subject])
@@ -117,6 +145,91 @@ pub async fn resolve(
         .filter(Column::Code.eq(code))
         .filter(Column::Subject.eq(subject))
         .filter(Column::ResolvedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Ends a notice for a person, who may have written a comment. False when it is over already.
+pub async fn resolve_id(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    id: Uuid,
+    by: &str,
+    comment: Option<&str>,
+    now: DateTimeUtc,
+) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::ResolvedAt, Expr::value(now))
+        .col_expr(Column::ResolvedBy, Expr::value(by))
+        .col_expr(Column::Comment, Expr::value(comment.map(ToOwned::to_owned)))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ResolvedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// How many notices of each severity are open.
+pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u64); 3], DbErr> {
+    let counted: Vec<(String, i64)> = Entity::find()
+        .select_only()
+        .column(Column::Severity)
+        .column_as(Column::Id.count(), "open")
+        .filter(Column::ResolvedAt.is_null())
+        .group_by(Column::Severity)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let of = |severity: Severity| {
+        let found = counted.iter().find(|(word, _)| word == severity.word());
+        let count = found.map_or(0, |(_, count)| *count);
+        (severity.word(), u64::try_from(count).unwrap_or_default())
+    };
+    Ok([Severity::Info, Severity::Warning, Severity::Urgent].map(of))
+}
+
+/// What the operator is not texted about, of one rulebook: its account sends those texts.
+#[derive(Debug)]
+pub struct Unsaid<'a> {
+    /// The rulebook.
+    pub rulebook_id: Uuid,
+    /// A subject.
+    pub subject: String,
+    /// Kinds of notices.
+    pub codes: &'a [&'a str],
+}
+
+/// The open urgent notices about which the operator was not texted, the oldest first, at most `limit`.
+pub async fn untold<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>, limit: u64) -> Result<Vec<Model>, DbErr> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let said = Condition::any().add(Column::RulebookId.ne(unsaid.rulebook_id)).add(
+        Column::Subject
+            .ne(unsaid.subject.as_str())
+            .and(Column::Code.is_not_in(unsaid.codes.iter().copied())),
+    );
+    Entity::find()
+        .filter(Column::ResolvedAt.is_null())
+        .filter(Column::ToldAt.is_null())
+        .filter(Column::Severity.eq(Severity::Urgent.word()))
+        .filter(said)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// Notes that the operator is told of a notice. False when that was done, or it is over.
+pub async fn tell_once(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::ToldAt, Expr::value(now))
+        .filter(Column::RulebookId.eq(row.rulebook_id))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::ResolvedAt.is_null())
+        .filter(Column::ToldAt.is_null())
         .exec(tx)
         .await?;
     Ok(done.rows_affected > 0)

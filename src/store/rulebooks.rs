@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, LockType};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, QuerySelect as _};
+use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _};
 
 /// A row of `rulebooks`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -23,6 +23,28 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The id of the rulebook of a code.
+pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Code.eq(code))
+        .into_tuple()
+        .one(db)
+        .await
+}
+
+/// Every rulebook's id and code, the oldest first.
+pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Code])
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(db)
+        .await
+}
 
 /// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway. NO KEY UPDATE,
 /// because every message holds a key share of this row through its foreign keys: FOR UPDATE would wait for all of them.
@@ -61,10 +83,4 @@ pub async fn set_webhook_auth(
         .exec(tx)
         .await?;
     Ok(done.rows_affected == 1)
-}
-
-/// The id of the rulebook of this code.
-pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>, DbErr> {
-    let query = Entity::find().select_only().column(Column::Id);
-    query.filter(Column::Code.eq(code)).into_tuple().one(db).await
 }

@@ -38,6 +38,7 @@ pub struct RowChange {
 /// Rows written in one statement: a constant, since every number of rows is a statement of its own to prepare.
 const CHUNK: usize = 50;
 
+#[expect(clippy::too_many_lines, reason = "a table: a line a column")]
 const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
     use Kind::{Boolean, Integer, Json, Money, Text, Time};
     match resource {
@@ -51,6 +52,11 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("default_sla_seconds", Integer),
             ("calendar", Text),
             ("unknown_service", Json),
+            ("rotation_from", Text),
+            ("quiet_from", Text),
+            ("quiet_until", Text),
+            ("daily_sms_cap", Integer),
+            ("escalate_after_s", Integer),
         ],
         Resource::FactMappings => &[
             ("pointers", Json),
@@ -109,6 +115,8 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("sla_seconds", Integer),
             ("notify", Json),
             ("template", Text),
+            ("cool_down_s", Integer),
+            ("escalate_after_s", Integer),
         ],
         Resource::Scripts => &[("hook", Text), ("rank", Integer), ("source", Text)],
         Resource::Contacts => &[
@@ -117,6 +125,9 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("language", Text),
             ("rank", Integer),
             ("on_call", Boolean),
+            ("on_call_calendar", Text),
+            ("rotation_week", Integer),
+            ("rotation_of", Integer),
         ],
         Resource::Templates => &[("texts", Json)],
         Resource::Tools => &[("runs", Text), ("script", Text), ("template", Text)],
@@ -347,7 +358,10 @@ mod tests {
     #[test]
     fn every_field_of_every_row_has_a_column_of_the_schema() {
         let schema = include_str!("../../migrations/src/sql/m0001_begin_up.sql");
-        let later = [include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql")];
+        let later = [
+            include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql"),
+            include_str!("../../migrations/src/sql/m0010_on_call_up.sql"),
+        ];
         for &resource in Resource::ALL {
             let start = schema
                 .find(&format!("CREATE TABLE {} (", resource.table()))

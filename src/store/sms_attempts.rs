@@ -1,8 +1,8 @@
 //! Every try to send a text. In: which text, and how the try went. Out: rows and counts.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect};
 
 /// A row of `sms_attempts`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -105,16 +105,33 @@ pub async fn of_message<C: ConnectionTrait>(
         .await
 }
 
-/// How many tries of a text ended without anyone knowing whether it was sent.
-pub async fn count_ambiguous<C: ConnectionTrait>(
+/// How many tries of a text after number `after` the provider took, or may have taken, or is being asked to.
+pub async fn count_sends<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
     sms_message_id: Uuid,
+    after: i64,
 ) -> Result<u64, DbErr> {
+    let perhaps = Column::Outcome
+        .is_in(["ambiguous", "accepted"])
+        .or(Column::Outcome.is_null());
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
         .filter(Column::SmsMessageId.eq(sms_message_id))
-        .filter(Column::Outcome.eq("ambiguous"))
+        .filter(Column::Number.gt(after))
+        .filter(perhaps)
         .count(db)
         .await
+}
+
+/// Whether the last try of a text ended without anyone knowing whether it was sent.
+pub async fn ended_unclear<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, sms_message_id: Uuid) -> Result<bool, DbErr> {
+    let last = Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::SmsMessageId.eq(sms_message_id))
+        .order_by_desc(Column::Number)
+        .limit(1)
+        .one(db)
+        .await?;
+    Ok(last.is_some_and(|last| last.outcome.as_deref().is_none_or(|outcome| outcome == "ambiguous")))
 }

@@ -1,11 +1,17 @@
 //! Texts to people: the outbox. In: rows and instants. Out: rows, and whether a write took place.
 //!
-//! A row is changed only by [`save`], which asks for the fencing number that the writer holds and never leaves a state
-//! that is final.
+//! The worker changes a row only by [`save`], which asks for the fencing number that it holds and never leaves a state
+//! that is final. Who came to know more holds the row first ([`locked`]) and writes it with [`record`].
+
+mod again;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
-use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
+use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
+
+pub use self::again::{Dead, Not, locked_dead, send_again};
+
+use crate::fault_points::{self, Defect};
 
 /// A row of `sms_messages`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -47,6 +53,27 @@ pub struct Model {
     pub error: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    /// How many tries were made before somebody sent it again.
+    pub series_from: i64,
+    /// When somebody sent it again.
+    pub resent_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "Text")]
+    pub rule: Option<String>,
+    pub held_until: Option<DateTimeUtc>,
+}
+
+impl Model {
+    /// Since when it waits to be sent: made, let go by the quiet hours, or sent again. Its age counts from then.
+    #[must_use]
+    pub fn since(&self) -> DateTimeUtc {
+        self.resent_at.or(self.held_until).unwrap_or(self.created_at)
+    }
+
+    /// How often it was tried since then.
+    #[must_use]
+    pub fn tries(&self) -> i64 {
+        self.attempts - self.series_from
+    }
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -60,6 +87,8 @@ pub const QUEUED: &str = "queued";
 pub const SENDING: &str = "sending";
 /// The provider has it.
 pub const ACCEPTED: &str = "accepted";
+/// It arrived.
+pub const DELIVERED: &str = "delivered";
 /// It may have been sent: to be looked for before anything else.
 pub const AMBIGUOUS: &str = "ambiguous";
 /// Given up: a person decides.
@@ -131,12 +160,17 @@ pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64)
         .await
 }
 
-/// Locks queued texts made before an instant, due or not.
+/// Since when a text waits: see [`Model::since`].
+fn waits_since() -> Expr {
+    Expr::cust("COALESCE(resent_at, held_until, created_at)")
+}
+
+/// Locks queued texts that wait since before an instant, due or not.
 pub async fn lock_stale(tx: &DatabaseTransaction, made_before: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Expr::cust(UNSETTLED))
         .filter(Column::State.eq(QUEUED))
-        .filter(Column::CreatedAt.lte(made_before))
+        .filter(waits_since().lte(made_before))
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx)
@@ -155,7 +189,7 @@ pub async fn any_overdue<C: ConnectionTrait>(
         .add(Column::LeaseUntil.lte(now));
     let stale = Condition::all()
         .add(Column::State.eq(QUEUED))
-        .add(Column::CreatedAt.lte(made_before));
+        .add(waits_since().lte(made_before));
     let either = Condition::any().add(lapsed).add(stale);
     let found = Entity::find()
         .filter(Expr::cust(UNSETTLED))
@@ -164,6 +198,61 @@ pub async fn any_overdue<C: ConnectionTrait>(
         .one(db)
         .await?;
     Ok(found.is_some())
+}
+
+/// The contacts whom a rule has texted since an instant about the same call or, where there is one, the same caller.
+pub async fn told_by_rule(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    rule: &str,
+    since: DateTimeUtc,
+    call_id: Option<&str>,
+    caller: Option<&str>,
+) -> Result<Vec<String>, DbErr> {
+    const SQL: &str = "SELECT DISTINCT s.contact FROM sms_messages s \
+        LEFT JOIN calls c ON c.rulebook_id = s.rulebook_id AND c.id = s.call_id \
+        WHERE s.rulebook_id = $1 AND s.rule = $2 AND s.created_at > $3 AND s.state <> 'dead' \
+        AND (s.call_id = $4 OR c.customer_number = $5)";
+    let owned = |text: Option<&str>| text.map(ToOwned::to_owned).into();
+    let values = [
+        rulebook_id.into(),
+        rule.into(),
+        since.into(),
+        owned(call_id),
+        owned(caller),
+    ];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), SQL, values);
+    let rows = tx.query_all_raw(statement).await?;
+    rows.iter().map(|row| row.try_get("", "contact")).collect()
+}
+
+/// Writes off a text that was queued in this transaction, with the reason.
+pub async fn withhold(tx: &DatabaseTransaction, row: (Uuid, Uuid), reason: &str) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(DEAD))
+        .col_expr(Column::Error, Expr::value(reason))
+        .filter(Column::RulebookId.eq(row.0))
+        .filter(Column::Id.eq(row.1))
+        .filter(Column::State.eq(QUEUED))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The text with a reference, of those made since an instant.
+pub async fn with_reference(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    reference: &str,
+    since: DateTimeUtc,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CreatedAt.gte(since))
+        .filter(Column::Reference.eq(reference))
+        .order_by_desc(Column::CreatedAt)
+        .one(tx)
+        .await
 }
 
 /// When the oldest text that should have gone by `now` was due, and when the next one after `now` is.
@@ -189,7 +278,25 @@ pub async fn due_times<C: ConnectionTrait>(
 /// Writes what the worker may change, if the row still has the fencing number that the writer holds and is not settled.
 /// Out: whether it was written; a stale writer changes nothing.
 pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Result<bool, DbErr> {
-    let written = Entity::update_many()
+    let held = if fault_points::planted(Defect::NoFence) {
+        Condition::all()
+    } else {
+        Condition::all()
+            .add(Column::Fence.eq(held_fence))
+            .add(Expr::cust(UNSETTLED))
+    };
+    let written = update(row).filter(held).exec(tx).await?;
+    Ok(written.rows_affected > 0)
+}
+
+/// Writes a row that this transaction holds, whatever its state was.
+pub async fn record(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
+    update(row).exec(tx).await?;
+    Ok(())
+}
+
+fn update(row: &Model) -> UpdateMany<Entity> {
+    Entity::update_many()
         .col_expr(Column::State, Expr::value(row.state.clone()))
         .col_expr(Column::Attempts, Expr::value(row.attempts))
         .col_expr(Column::NextAttemptAt, Expr::value(row.next_attempt_at))
@@ -200,11 +307,63 @@ pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Res
         .col_expr(Column::ErrorCode, Expr::value(row.error_code))
         .col_expr(Column::Error, Expr::value(row.error.clone()))
         .col_expr(Column::UpdatedAt, Expr::value(row.updated_at))
+        .col_expr(Column::SeriesFrom, Expr::value(row.series_from))
+        .col_expr(Column::ResentAt, Expr::value(row.resent_at))
         .filter(Column::RulebookId.eq(row.rulebook_id))
         .filter(Column::Id.eq(row.id))
-        .filter(Column::Fence.eq(held_fence))
-        .filter(Expr::cust(UNSETTLED))
-        .exec(tx)
-        .await?;
-    Ok(written.rows_affected > 0)
+}
+
+/// Whose text it is.
+pub async fn rulebook_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Uuid>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::RulebookId)
+        .filter(Column::Id.eq(id))
+        .into_tuple()
+        .one(db)
+        .await
+}
+
+/// A text, held until the transaction ends.
+pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id((rulebook_id, id))
+        .lock(LockType::Update)
+        .one(tx)
+        .await
+}
+
+/// How many texts to a contact were given up and not sent again.
+pub async fn count_dead<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, contact: &str) -> Result<u64, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Contact.eq(contact))
+        .filter(Column::State.eq(DEAD))
+        .count(db)
+        .await
+}
+
+/// The newest text to a number: it tells which contact the number belongs to.
+pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::ToNumber.eq(number))
+        .order_by_desc(Column::Id)
+        .limit(1)
+        .one(db)
+        .await
+}
+
+/// How many texts to a contact were made after an instant.
+pub async fn count_since<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    contact: &str,
+    since: DateTimeUtc,
+) -> Result<u64, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Contact.eq(contact))
+        .filter(Column::CreatedAt.gt(since))
+        .count(db)
+        .await
 }

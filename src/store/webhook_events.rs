@@ -1,6 +1,12 @@
 //! The inbox: every authentic message as it came, its keys and what was answered.
 
+use std::collections::HashSet;
+
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
+
+/// Call ids asked for in one statement.
+const CHUNK: usize = 100;
 
 /// A row of `webhook_events`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -27,11 +33,35 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub state: String,
     pub amends: Option<Uuid>,
-    /// When it came out of the spool, where it waited for the database.
-    pub drained_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "Text")]
+    pub origin: String,
+    #[sea_orm(column_type = "Text")]
+    pub set_aside: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Of these calls, those about which another rulebook has heard.
+pub async fn of_others<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    calls: &[String],
+) -> Result<HashSet<String>, DbErr> {
+    let mut others = HashSet::new();
+    for chunk in calls.chunks(CHUNK) {
+        let found = Entity::find()
+            .select_only()
+            .column(Column::CallId)
+            .distinct()
+            .filter(Column::CallId.is_in(chunk.iter().map(String::as_str)))
+            .filter(Column::RulebookId.ne(rulebook_id))
+            .into_tuple::<String>()
+            .all(db)
+            .await?;
+        others.extend(found);
+    }
+    Ok(others)
+}

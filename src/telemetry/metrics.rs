@@ -10,7 +10,7 @@ use std::{
 
 use chrono::TimeDelta;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
 const MESSAGES: &str = "ringbook_messages_total";
@@ -23,6 +23,7 @@ const SCRIPT_FAULTS: &str = "ringbook_script_faults_total";
 const SMS: &str = "ringbook_sms_messages_total";
 const SMS_ATTEMPTS: &str = "ringbook_sms_attempts_total";
 const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
+const NOTICES: &str = "ringbook_notices_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
 const SPOOLED: &str = "ringbook_spooled_total";
@@ -33,6 +34,10 @@ const SPOOL_ASIDE: &str = "ringbook_spool_set_aside";
 const SPOOL_BYTES: &str = "ringbook_spool_bytes";
 const SPOOL_OLDEST: &str = "ringbook_spool_oldest_seconds";
 const DATABASE_AWAY: &str = "ringbook_database_away";
+const ESCALATIONS: &str = "ringbook_escalations_running";
+const ACKNOWLEDGED_SECONDS: &str = "ringbook_acknowledged_seconds";
+const RECONCILED: &str = "ringbook_reconciled_calls_total";
+const PURGED: &str = "ringbook_purged_rows_total";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
@@ -59,6 +64,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (SMS,                Kind::Counter, "SMS messages, by the state they reached"),
     (SMS_ATTEMPTS,       Kind::Counter, "Attempts to send an SMS message, by outcome"),
     (SMS_BREAKERS,       Kind::Gauge,   "Provider accounts to which nothing is sent at present"),
+    (NOTICES,            Kind::Gauge,   "Notices that nobody has resolved, by severity"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
     (SPOOLED,            Kind::Counter, "Messages kept in the spool, because the database was away or too slow"),
@@ -69,6 +75,10 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (SPOOL_BYTES,        Kind::Gauge,   "How much is in the spool"),
     (SPOOL_OLDEST,       Kind::Gauge,   "How long the oldest message in the spool has waited"),
     (DATABASE_AWAY,      Kind::Gauge,   "1 while the database gives no sign of life to messages"),
+    (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
+    (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
+    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
+    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
 ];
@@ -78,6 +88,9 @@ const BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// The same for people, who take seconds to an hour.
+const ANSWER_BUCKETS: &[f64] = &[10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
+
 /// One recorder a process: several servers in one test process share it.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -86,6 +99,9 @@ pub fn install() {
     RECORDER.get_or_init(|| {
         let installed = PrometheusBuilder::new()
             .set_buckets(BUCKETS)
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Full(ACKNOWLEDGED_SECONDS.to_owned()), ANSWER_BUCKETS)
+            })
             .and_then(PrometheusBuilder::install_recorder);
         let handle = installed
             .inspect_err(|error| tracing::warn!(%error, "metrics are off"))
@@ -162,6 +178,11 @@ pub fn sms_attempt(outcome: &'static str) {
     counter!(SMS_ATTEMPTS, "outcome" => outcome).increment(1);
 }
 
+/// So many notices of a severity are open.
+pub fn notices_open(severity: &'static str, count: u64) {
+    gauge!(NOTICES, "severity" => severity).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
 /// A compiled rulebook was asked for.
 pub fn cache(hit: bool) {
     counter!(CACHE, "result" => if hit { "hit" } else { "miss" }).increment(1);
@@ -199,6 +220,26 @@ pub fn spool(waiting: u64, aside: u64, bytes: u64, oldest: TimeDelta) {
 /// Whether the database gives messages a sign of life.
 pub fn database_away(away: bool) {
     gauge!(DATABASE_AWAY).set(u32::from(away));
+}
+
+/// How many P1 calls go on to the next contact.
+pub fn escalations(running: u64) {
+    gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
+}
+
+/// Somebody took a P1.
+pub fn acknowledged(after: TimeDelta) {
+    histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
+}
+
+/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
+pub fn reconciled(became: &'static str) {
+    counter!(RECONCILED, "outcome" => became).increment(1);
+}
+
+/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
+pub fn purged(what: &'static str, rows: u64) {
+    counter!(PURGED, "what" => what).increment(rows);
 }
 
 /// The connections of the pool `name`.

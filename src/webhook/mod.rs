@@ -22,6 +22,7 @@ pub mod degraded;
 pub mod document;
 pub mod event;
 pub mod facts;
+pub mod feed;
 pub mod hits;
 #[cfg(test)]
 mod hostile_tests;
@@ -30,13 +31,16 @@ pub mod keys;
 mod keys_tests;
 pub mod lane;
 pub mod last_good;
+pub mod late;
 pub mod receive;
+pub mod reconcile;
 mod record;
 #[cfg(test)]
 mod refusal_tests;
 pub mod requests;
 pub mod scheme;
 pub mod secret;
+pub mod set_aside;
 pub mod sign;
 pub mod spool;
 pub mod take_in;

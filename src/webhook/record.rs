@@ -55,6 +55,7 @@ impl Recording<'_, '_> {
             due_at: now.checked_add_signed(TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default()),
             decision_id: Some(self.decided.id),
             quote_decision_id: Some(quote.map_or(self.decided.id, |quote| quote.decision_id)),
+            late: step.late,
             ..self.who()
         };
         intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;

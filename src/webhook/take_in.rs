@@ -17,9 +17,11 @@ use super::access::Access;
 use super::attempt::{Attempt, Left};
 use super::degraded::Refuge;
 use super::lane::Lane;
+use super::late::Origin;
+use super::set_aside;
 use super::spool::drain::Drain;
 use super::spool::{About, Entry, Keys, SpoolError};
-use super::transact::{self, Intake, Message, Outcome, TransactError};
+use super::transact::{Intake, Message, Outcome, TransactError};
 use super::unreadable;
 use crate::telemetry;
 
@@ -86,7 +88,7 @@ impl TakeIn {
             let (intake, message, attempt) = (self.over(db), Arc::clone(message), Arc::clone(&attempt));
             let work = async move {
                 let _permit = permit;
-                transact::attempt(&intake, &message, &attempt).await
+                set_aside::attempt(&intake, &message, &attempt).await
             };
             self.tasks.spawn(work.in_current_span())
         };
@@ -121,7 +123,7 @@ impl TakeIn {
             let (intake, access, body) = (self.over(db), Arc::clone(access), body.clone());
             let work = async move {
                 let _permit = permit;
-                unreadable::keep(intake, access, body, received_at, None).await
+                unreadable::keep(intake, access, body, received_at, Origin::Live).await
             };
             let task = self.tasks.spawn(work.in_current_span());
             match timeout_at((began + BUDGET).into(), task).await {

@@ -1,121 +1,181 @@
-//! Whom to text about a decision, and what the text says. In: a decision and its facts. Out: messages for the outbox,
-//! one per contact and template.
+//! Whom to text about a decision, and when it goes. In: a decision and its facts. Out: texts in the outbox, one per contact
+//! and template, and the begin of an escalation where it is a P1.
+//!
+//! Quiet hours hold a P3 or P4 until the morning; a rule's cool-down keeps it from texting the same contact again about the
+//! same caller; the daily cap comes last. None of them keeps a P1 of another call from going.
 
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::json;
 
 use super::decided::Decided;
-use super::facts;
-use crate::clock::Clock;
-use crate::outbox::{self, NewSms};
-use crate::rulebook::compile::Rulebook;
-use crate::rulebook::rows::{Contact, Row};
+use super::transact::Step;
+use crate::outbox::daily_cap::{self, Cap, Queued};
+use crate::outbox::escalate::{self, ESCALATE_AFTER_S};
+use crate::outbox::{self, Enqueued, NewSms};
+use crate::rulebook::rows::{Priority, PriorityRule, Row as _};
+use crate::store::escalations::{self, FIRST, Told};
+use crate::store::sms_messages;
+use crate::telemetry::metrics;
 
-/// The longest that what a caller said may stand in a text.
-const MOST_OF_A_FACT: usize = 120;
+/// The word for a text that a cool-down kept from being asked for.
+const COOLED_DOWN: &str = "cooled_down";
 
-/// Texts to those whom the decision names, when it names a template.
+/// The texts about a decision to those whom it names, when it names a template.
 #[must_use]
-pub fn about(
-    rulebook: &Rulebook,
-    decided: &Decided,
-    template: Option<&str>,
-    rulebook_id: Uuid,
-    call_id: Option<&str>,
-    clock: &Clock,
-    now: DateTime<Utc>,
-) -> Vec<NewSms> {
-    let Some(template) = template else { return Vec::new() };
-    let contacts = decided.decision.notify.iter().filter_map(|code| rulebook.contact(code));
+pub(super) fn about(step: &Step<'_>, decided: &Decided, template: &str) -> Vec<NewSms> {
+    let (rulebook, message) = (step.rulebook, step.message);
+    let decision = &decided.decision;
+    let held_until = match decision.priority {
+        Priority::P1 | Priority::P2 => None,
+        Priority::P3 | Priority::P4 => rulebook.quiet_until(step.intake.clock.now()),
+    };
+    let contacts = decision.notify.iter().filter_map(|code| rulebook.contact(code));
     contacts
         .filter_map(|contact| {
-            let id = clock.new_id();
-            let text = rulebook.template_text(template, &contact.language)?;
+            let id = step.intake.clock.new_id();
+            let body = escalate::worded(
+                rulebook,
+                template,
+                contact,
+                (decision, &decided.extracted),
+                &outbox::reference_of(id),
+                step.intake.outbox.takes_replies(),
+            )?;
             Some(NewSms {
-                rulebook_id,
+                rulebook_id: message.access.rulebook_id,
                 id,
-                call_id: call_id.map(ToOwned::to_owned),
+                call_id: message.event.call_id().map(ToOwned::to_owned),
                 decision_id: Some(decided.id),
                 contact: contact.code().to_owned(),
                 template: template.to_owned(),
-                priority: decided.decision.priority.name().to_owned(),
+                priority: decision.priority.name().to_owned(),
                 to_number: contact.phone.clone(),
-                body: filled(text, rulebook, decided, contact, &outbox::reference_of(id)),
-                now,
+                body,
+                now: message.received_at,
+                rule: decision.priority_rule.clone(),
+                held_until,
             })
         })
         .collect()
 }
 
-/// The template with its placeholders filled; what is not known is a dash.
-fn filled(template: &str, rulebook: &Rulebook, decided: &Decided, contact: &Contact, reference: &str) -> String {
-    let mut text = String::with_capacity(template.len() + 80);
-    let mut rest = template;
-    while let Some(open) = rest.find('{') {
-        text.push_str(&rest[..open]);
-        let Some(close) = rest[open..].find('}') else { break };
-        let name = &rest[open + 1..open + close];
-        match placeholder(name, rulebook, decided, contact, reference) {
-            Some(value) => text.extend(
-                value
-                    .chars()
-                    .take(MOST_OF_A_FACT)
-                    .map(|c| if c.is_control() { ' ' } else { c }),
-            ),
-            None => text.push('-'),
-        }
-        rest = &rest[open + close + 1..];
-    }
-    text.push_str(rest);
-    text
-}
-
-fn placeholder(
-    name: &str,
-    rulebook: &Rulebook,
+/// Queues the texts that go, and begins the escalation of a P1. Out: whether the worker has something to do.
+pub(super) async fn send(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
     decided: &Decided,
-    contact: &Contact,
-    reference: &str,
-) -> Option<String> {
-    let decision = &decided.decision;
-    let fact = |name| facts::text(&decided.extracted, name).map(ToOwned::to_owned);
-    let label =
-        |names: &crate::rulebook::rows::Labels| names.get(&contact.language).or_else(|| names.values().next()).cloned();
-    match name {
-        "priority" => Some(decision.priority.name().to_owned()),
-        "service" => {
-            let code = decision.service.as_ref()?;
-            rulebook
-                .rows()
-                .services
-                .get(code)
-                .and_then(|service| label(&service.row.names))
+    template: &str,
+    texts: Vec<NewSms>,
+) -> Result<bool, DbErr> {
+    let (rulebook, message) = (step.rulebook, step.message);
+    let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
+    let now = step.intake.clock.now();
+    let is_p1 = decided.decision.priority == Priority::P1;
+    let rule = decided
+        .decision
+        .priority_rule
+        .as_deref()
+        .and_then(|code| rulebook.priority_rule(code));
+    let told: Vec<String> = texts.iter().map(|text| text.contact.clone()).collect();
+    let texts = without_cooling(step, tx, rule, is_p1, texts, now).await?;
+    let any = !texts.is_empty();
+    let mut queued = Vec::with_capacity(texts.len());
+    for text in texts {
+        let id = text.id;
+        if outbox::enqueue(tx, text).await? == Enqueued::Queued {
+            queued.push(id);
         }
-        "area" => {
-            let code = decision.area.as_ref()?;
-            rulebook.rows().areas.get(code).and_then(|area| label(&area.row.names))
-        }
-        "price" => decision.price.as_ref().map(|price| {
-            if price.from == price.to {
-                price.from.to_string()
-            } else {
-                format!("{}-{}", price.from, price.to)
-            }
-        }),
-        "customer" => fact("customer_name"),
-        "phone" => fact("customer_phone").or_else(|| fact("caller")),
-        "ref" => Some(reference.to_owned()),
-        "slot" => fact("wanted_slot"),
-        "sla" => Some(minutes(decision.sla_seconds)),
-        other => fact(other),
     }
+    if let Some(texts) = rulebook.settings().daily_sms_cap {
+        let cap = Cap {
+            texts,
+            day: rulebook.day(now),
+        };
+        let queued = Queued {
+            rulebook_id,
+            call_id,
+            always_go: is_p1,
+            ids: &queued,
+        };
+        daily_cap::hold(tx, &cap, &queued, now, &step.intake.clock).await?;
+    }
+    if is_p1 {
+        let row = first_step(step, decided, template, rule, told, now);
+        escalations::start(tx, row).await?;
+    }
+    Ok(any)
 }
 
-/// Seconds as a technician reads them.
-fn minutes(seconds: i64) -> String {
-    match seconds {
-        ..60 => format!("{seconds} s"),
-        60..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
+/// The texts without those to contacts whom the same rule has told of the same caller a moment ago; of a P1, of the same
+/// call.
+async fn without_cooling(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    rule: Option<&PriorityRule>,
+    is_p1: bool,
+    mut texts: Vec<NewSms>,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewSms>, DbErr> {
+    let cool_down = rule.and_then(|rule| Some((rule.code.as_str(), rule.cool_down_s.filter(|seconds| *seconds > 0)?)));
+    let Some((rule, seconds)) = cool_down.filter(|_| !texts.is_empty()) else {
+        return Ok(texts);
+    };
+    let message = step.message;
+    let since = now - TimeDelta::try_seconds(seconds).unwrap_or_default();
+    let call = message.event.call.as_ref();
+    let caller = call.and_then(|call| call.customer_number.as_deref()).filter(|_| !is_p1);
+    let rulebook_id = message.access.rulebook_id;
+    let warm = sms_messages::told_by_rule(tx, rulebook_id, rule, since, message.event.call_id(), caller).await?;
+    texts.retain(|text| {
+        let goes = !warm.contains(&text.contact);
+        if !goes {
+            metrics::sms(COOLED_DOWN);
+            tracing::info!(
+                rule,
+                contact = text.contact,
+                "no text: this rule has just told the contact of this caller"
+            );
+        }
+        goes
+    });
+    Ok(texts)
+}
+
+/// Where the escalation of a P1 begins; at once where there was nobody to tell.
+fn first_step(
+    step: &Step<'_>,
+    decided: &Decided,
+    template: &str,
+    rule: Option<&PriorityRule>,
+    told: Vec<String>,
+    now: DateTime<Utc>,
+) -> escalations::Model {
+    let rule = rule.filter(|rule| rule.priority == Priority::P1);
+    let after_s = rule
+        .and_then(|rule| rule.escalate_after_s)
+        .or(step.rulebook.settings().escalate_after_s)
+        .unwrap_or(ESCALATE_AFTER_S);
+    let wait = if told.is_empty() { 0 } else { after_s };
+    let next_at = now.checked_add_signed(TimeDelta::try_seconds(wait).unwrap_or_default());
+    escalations::Model {
+        rulebook_id: step.message.access.rulebook_id,
+        id: step.intake.clock.new_id(),
+        call_id: step.message.event.call_id().map(ToOwned::to_owned),
+        decision_id: Some(decided.id),
+        template: Some(template.to_owned()),
+        after_s,
+        step: FIRST,
+        told: json!([Told {
+            step: FIRST,
+            at: now,
+            contacts: told
+        }]),
+        started_at: now,
+        next_at: next_at.filter(|_| after_s > 0),
+        acknowledged_at: None,
+        acknowledged_by: None,
+        acknowledged_how: None,
+        comment: None,
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::Value;
 use tokio_util::bytes::Bytes;
@@ -18,10 +18,12 @@ use super::attempt::{Attempt, Given};
 use super::decided::{self, Ahead, Decided, Found, Question};
 use super::event::{Event, Kind, Payload};
 use super::hits::{RuleHits, Took};
+use super::late::Origin;
 use super::record::{self, Recording};
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
+use crate::fault_points::{self, Defect};
 use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
@@ -29,10 +31,9 @@ use crate::rulebook::decision::Decision;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
+use crate::store::notices::{self, Notice, Severity};
 use crate::store::script_quarantines;
 
-/// Whoever waited for longer than this knows already, or is past helping: nobody is texted any more.
-const TOO_LATE_TO_TEXT: TimeDelta = TimeDelta::minutes(30);
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
 const MOST_TRIES: u32 = 3;
 
@@ -63,6 +64,22 @@ pub struct Message {
     pub delivery_key: String,
     /// When it came.
     pub received_at: DateTime<Utc>,
+    /// How it came.
+    pub origin: Origin,
+    /// The event that was set aside and whose place it takes.
+    pub stands_for: Option<Uuid>,
+}
+
+impl Message {
+    /// Whether it comes too late to text anyone. A report that was made of Vapi's list is as old as the end of its call,
+    /// any other message as the moment when it first came.
+    pub(super) fn is_late(&self, now: DateTime<Utc>) -> bool {
+        let ended = match &self.event.payload {
+            Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
+            _ => None,
+        };
+        self.origin.is_late(ended.unwrap_or(self.received_at), now)
+    }
 }
 
 /// What became of a message.
@@ -89,6 +106,8 @@ pub enum Taken {
     Spooled,
     /// Answered, but not recorded: neither the database nor the spool took it.
     Unrecorded,
+    /// It failed again and again, and is kept raw.
+    Poisoned,
 }
 
 impl Taken {
@@ -101,6 +120,7 @@ impl Taken {
             Self::Amendment => "amendment",
             Self::Spooled => "spooled",
             Self::Unrecorded => "unrecorded",
+            Self::Poisoned => "poisoned",
         }
     }
 }
@@ -140,6 +160,7 @@ pub(super) async fn attempt(
     attempt: &Attempt,
 ) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
+    fault_points::reach(fault_points::Step::MessageLetIn)?;
     let mut ahead = match intake.current.guess(rulebook_id).await {
         Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
             let ahead = decided::ahead(intake, message, &rulebook).await;
@@ -155,7 +176,10 @@ pub(super) async fn attempt(
             tx.rollback().await?;
             return Err(TransactError::AccessChanged);
         }
-        let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+        let rulebook = match intake.current.guess(rulebook_id).await {
+            Some(last_seen) if fault_points::planted(Defect::StaleRulebook) => last_seen,
+            _ => intake.current.at(rulebook_id, head.revision).await?,
+        };
         intake.current.saw(rulebook_id, head.revision).await;
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
@@ -187,12 +211,13 @@ pub(super) async fn attempt(
         head: &head,
         found: &found.found,
         given: None,
-        late: is_late(intake, message),
-        event_id: intake.clock.new_id(),
+        late: message.is_late(intake.clock.now()),
+        event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
         quarantined: Mutex::default(),
         took: Mutex::default(),
     };
     let (taken, answer, texted) = step.run(&tx).await?;
+    fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
     let given = Given {
         revision: head.revision,
         answer: answer.clone(),
@@ -203,7 +228,19 @@ pub(super) async fn attempt(
         tx.rollback().await?;
         return Err(TransactError::TooSlow);
     }
+    if fault_points::planted(Defect::AcknowledgeBeforeCommit) {
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            tx.commit().await
+        });
+        return Ok(Outcome {
+            answer,
+            taken,
+            revision: head.revision,
+        });
+    }
     tx.commit().await?;
+    fault_points::reach(fault_points::Step::MessageAfterCommit)?;
     done(step, texted);
     Ok(Outcome {
         answer,
@@ -232,13 +269,12 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
         head: &head,
         found: &given.found.found,
         given: Some(given),
-        late: is_late(intake, message),
+        late: message.is_late(intake.clock.now()),
         event_id: intake.clock.new_id(),
         quarantined: Mutex::default(),
         took: Mutex::default(),
     };
     let (taken, _, texted) = step.run(&tx).await?;
-    intake::mark_drained(&tx, rulebook_id, step.event_id, intake.clock.now()).await?;
     tx.commit().await?;
     done(step, texted);
     Ok(taken)
@@ -246,11 +282,6 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
 
 fn is_erased(head: &Head) -> bool {
     head.call.as_ref().is_some_and(|call| call.erased)
-}
-
-/// Whether a message waited for so long that nobody is texted about it any more.
-fn is_late(intake: &Intake, message: &Message) -> bool {
-    intake.clock.now() - message.received_at > TOO_LATE_TO_TEXT
 }
 
 /// What is decided here and now: no script takes part, or it was worked out ahead.
@@ -286,9 +317,9 @@ pub(super) struct Step<'a> {
     pub found: &'a Found,
     /// What was answered already, where the message comes out of the spool.
     pub given: Option<&'a Given>,
-    /// Whether it is too late to text anyone.
-    pub late: bool,
     pub event_id: Uuid,
+    /// Whether it comes too late to text anyone.
+    pub late: bool,
     /// Scripts that this message sent into quarantine.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
     /// What took part in the decisions that are kept; counted when they are committed.
@@ -395,12 +426,33 @@ impl Step<'_> {
             answer,
             state: "recorded",
             amends: None,
+            origin: message.origin.word(),
+            set_aside: None,
         };
-        if intake::insert_event(tx, &new).await? {
+        if self.enter(tx, &new).await? {
+            fault_points::reach(fault_points::Step::MessageEventInserted)?;
+            return Ok(None);
+        }
+        if fault_points::planted(Defect::InsertTwiceOnConflict) {
+            let business_key = &format!("{key}#{}", self.event_id);
+            intake::insert_event(tx, &NewEvent { business_key, ..new }).await?;
             return Ok(None);
         }
         let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
-        if stored.body_hash == event.body_hash {
+        // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
+        if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
+            if let Some(id) = message.stands_for {
+                // It had been taken in under its own key meanwhile: what was set aside is another copy of that.
+                let copy_key = format!("-/copy/{id}");
+                let copy = NewEvent {
+                    business_key: &copy_key,
+                    answer: &stored.answer,
+                    state: "amendment",
+                    amends: Some(stored.id),
+                    ..new
+                };
+                intake::become_event(tx, &copy).await?;
+            }
             return Ok(Some((Taken::Duplicate, stored.answer)));
         }
         let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
@@ -411,11 +463,20 @@ impl Step<'_> {
             amends: Some(stored.id),
             ..new
         };
-        let first_time = intake::insert_event(tx, &amendment).await?;
+        let first_time = self.enter(tx, &amendment).await?;
         Ok(Some((
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.
+    async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
+        if self.message.stands_for.is_some() {
+            intake::become_event(tx, new).await
+        } else {
+            intake::insert_event(tx, new).await
+        }
     }
 
     /// Notes the rows that took part in a decision which is kept.
@@ -431,25 +492,47 @@ impl Step<'_> {
         decided: &Decided,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
+        let Some(template) = template else { return Ok(false) };
+        let texts = texts::about(self, decided, template);
         if self.late {
-            if let Some(call_id) = self.message.event.call_id() {
-                intake::flag_late(tx, self.message.access.rulebook_id, call_id).await?;
+            if !texts.is_empty() {
+                let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
+                notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
             }
             return Ok(false);
         }
-        let texts = texts::about(
-            self.rulebook,
-            decided,
-            template,
-            self.message.access.rulebook_id,
-            self.message.event.call_id(),
-            &self.intake.clock,
-            self.message.received_at,
-        );
-        let any = !texts.is_empty();
-        for text in texts {
-            outbox::enqueue(tx, text).await?;
+        if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
+            let any = !texts.is_empty();
+            tokio::spawn(text_apart(self.intake.db.clone(), texts));
+            return Ok(any);
         }
-        Ok(any)
+        texts::send(self, tx, decided, template, texts).await
     }
+}
+
+/// Nobody is texted of what is old; somebody should know that there is something to call back about.
+fn late_notice(rulebook_id: Uuid, priority: &str) -> Notice {
+    Notice {
+        rulebook_id,
+        code: "late_call",
+        severity: if priority == "P1" {
+            Severity::Urgent
+        } else {
+            Severity::Warning
+        },
+        subject: format!("late calls of priority {priority}"),
+        text: format!("A call of priority {priority} was heard of more than half an hour late: nobody was texted."),
+        what_to_do: "Look at the leads with `late=true`, the newest first, and call back.".to_owned(),
+    }
+}
+
+/// What a planted defect does with a decision's texts: as soon as they can, in transactions of their own.
+async fn text_apart(db: DatabaseConnection, texts: Vec<outbox::NewSms>) -> Result<(), DbErr> {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    for text in texts {
+        let tx = store::begin(&db).await?;
+        outbox::enqueue(&tx, text).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

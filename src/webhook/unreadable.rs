@@ -8,23 +8,24 @@ use tokio_util::bytes::Bytes;
 
 use super::access::Access;
 use super::answer::Answer;
+use super::late::Origin;
 use super::transact::{Intake, TransactError};
 use crate::store;
 use crate::store::intake::{self, NewEvent};
 
-/// Keeps the bytes, once; `drained_at` says when they came out of the spool: who sent them was checked when they came.
+/// Keeps the bytes, once. Who sent those that come out of the spool was checked when they came.
 pub async fn keep(
     intake: Intake,
     access: Arc<Access>,
     body: Bytes,
     received_at: DateTime<Utc>,
-    drained_at: Option<DateTime<Utc>>,
+    origin: Origin,
 ) -> Result<(), TransactError> {
     let body_hash: [u8; 32] = Sha256::digest(&body).into();
     let key = hex::encode(body_hash);
     let tx = store::begin(&intake.db).await?;
     let head = intake::head(&tx, access.rulebook_id, None).await?;
-    if drained_at.is_none() && head.auth_version != access.auth_version {
+    if origin != Origin::Drained && head.auth_version != access.auth_version {
         return Err(TransactError::AccessChanged);
     }
     let event = NewEvent {
@@ -41,11 +42,10 @@ pub async fn keep(
         answer: &Answer::Neutral.to_json(),
         state: "unreadable",
         amends: None,
+        origin: origin.word(),
+        set_aside: None,
     };
     intake::insert_event(&tx, &event).await?;
-    if let Some(at) = drained_at {
-        intake::mark_drained(&tx, access.rulebook_id, event.id, at).await?;
-    }
     tx.commit().await?;
     Ok(())
 }

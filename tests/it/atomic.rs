@@ -48,6 +48,7 @@ const TOOLS: Path = Path {
         ("decisions", "INSERT"),
         ("leads", "INSERT"),
         ("sms_messages", "INSERT"),
+        ("escalations", "INSERT"),
     ],
 };
 
@@ -65,6 +66,7 @@ const PATHS: [Path; 6] = [
             ("decisions", "INSERT"),
             ("leads", "INSERT"),
             ("sms_messages", "INSERT"),
+            ("escalations", "INSERT"),
         ],
     },
     Path {
@@ -127,6 +129,7 @@ const PATHS: [Path; 6] = [
             ("tool_calls", "UPDATE"),
             ("leads", "UPDATE"),
             ("sms_messages", "UPDATE"),
+            ("escalations", "UPDATE"),
         ],
     },
 ];

@@ -31,7 +31,7 @@ async fn ok(server: &TestApp, message: &Value) -> Value {
 }
 
 /// A whole call, its personal data in every place where a message can have it.
-fn conversation(call: &str) -> Vec<Value> {
+pub fn conversation(call: &str) -> Vec<Value> {
     let about = json!({
         "serviceType": "racines",
         "customerName": "Zenobie Quatremains",
@@ -89,7 +89,7 @@ fn deleted(call: &str) -> Value {
 }
 
 /// Where in the whole database something personal stands, in plain text or in bytes.
-async fn found(server: &TestApp) -> Vec<String> {
+pub async fn found(server: &TestApp) -> Vec<String> {
     let mut found = Vec::new();
     for table in server.tables().await {
         for row in server.rows(&table).await {

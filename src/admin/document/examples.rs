@@ -57,15 +57,32 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         json!({"code": "second-business", "rows": "sample"}),
     );
+    let taking = json!({"contact": "on_call", "comment": "On my way."});
+    request(
+        paths,
+        "/admin/v1/rulebooks/{rulebook}/leads/{id}/acknowledge",
+        "post",
+        taking,
+    );
     let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
     let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/guard-rails", "put", rails);
+    let kept = json!({"transcripts_days": 365, "bodies_days": 30, "events_days": 365, "version": 0});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/retention", "put", kept);
+    let caller = json!({"customer_number": "+15145550100"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/erasures", "post", caller);
+    let set = json!({"rulebook": "default", "state": "poisoned", "since": "2026-11-24T00:00:00Z", "limit": 50});
+    request(paths, "/admin/v1/webhook-events/replay", "post", set);
     let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
     let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
     request(paths, auth, "put", narrowed);
     let key = json!({"name": "office", "role": "editor", "rulebook": "default"});
     request(paths, "/admin/v1/api-keys", "post", key);
+    let again = json!({"rulebook": "default", "error_code": 21211, "since": "2026-11-22T00:00:00Z"});
+    request(paths, "/admin/v1/sms-messages/resend", "post", again);
+    let done = json!({"comment": "The number was corrected and the text sent again."});
+    request(paths, "/admin/v1/notices/{id}/resolve", "post", done);
     let scripts = "/admin/v1/rulebooks/{rulebook}/scripts/{code}";
     for (path, method) in [("versions", "get"), ("test", "post")] {
         parameter(paths, &format!("{scripts}/{path}"), method, "code", "spring_promotion");
@@ -77,6 +94,13 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     });
     request(paths, &format!("{scripts}/test"), "post", tried);
     change_sets(paths, sample);
+    let case = json!({"code": "as_on_the_phone", "comment": "What a caller was told in May"});
+    request(
+        paths,
+        "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case",
+        "post",
+        case,
+    );
     if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {
         let question = json!({"facts": case.facts, "said": case.said, "at": case.at});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
@@ -91,7 +115,14 @@ fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
     let raise =
         json!({"resource": "adjustments", "code": code, "method": "patch", "body": {"amount": "120.00"}, "version": 1});
     let (comment, change) = ("South Shore to 120", raise.clone());
-    request(paths, all, "post", json!({"comment": comment, "changes": [change]}));
+    request(
+        paths,
+        all,
+        "post",
+        json!({"comment": comment, "changes": [change.clone()]}),
+    );
+    let tried = json!({"changes": [change], "days": 30});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/backtests", "post", tried);
     request(paths, &format!("{all}/{{id}}/changes"), "post", raise);
     request(
         paths,

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
 use super::super::{
-    api_keys, audit_log, backtests, calls, change_sets, decisions, leads, notices, revisions, rule_hits, rulebooks,
-    scripts, secrets, sms_messages, stats, webhook_events,
+    api_keys, audit_log, backtests, calls, change_sets, decisions, inbound_sms_messages, leads, notices, revisions,
+    rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
 };
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -52,10 +52,17 @@ pub fn tags() -> Value {
             "guard-rails",
             "The limits beyond which a change of prices waits for a second person.",
         ),
+        ("retention", "How long what callers said is kept."),
+        ("erasures", "Callers who ask to be forgotten."),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
         ("leads", "Whom to call back."),
         ("sms-messages", "Text messages and every attempt to send them."),
+        ("inbound-sms-messages", "What people text back."),
+        (
+            "sms-suppressions",
+            "Numbers that are not texted, because their owner said so.",
+        ),
         ("webhook-events", "Every message that came in, as it came."),
         ("notices", "What a person should know."),
         ("audit-log", "Who changed what, and whether somebody has been at it."),
@@ -243,6 +250,9 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ),
     ("get_guard_rails", ("get", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
     ("put_guard_rails", ("put", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
+    ("get_retention", ("get", "/admin/v1/rulebooks/{rulebook}/retention")),
+    ("put_retention", ("put", "/admin/v1/rulebooks/{rulebook}/retention")),
+    ("create_erasure", ("post", "/admin/v1/rulebooks/{rulebook}/erasures")),
     ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
     ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
     (
@@ -263,11 +273,24 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ),
     ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
     ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),
+    (
+        "acknowledge_lead",
+        ("post", "/admin/v1/rulebooks/{rulebook}/leads/{id}/acknowledge"),
+    ),
     ("list_sms_messages", ("get", "/admin/v1/sms-messages")),
     ("get_sms_message", ("get", "/admin/v1/sms-messages/{id}")),
+    ("resend_sms_message", ("post", "/admin/v1/sms-messages/{id}/resend")),
+    ("resend_sms_messages", ("post", "/admin/v1/sms-messages/resend")),
+    ("list_inbound_sms_messages", ("get", "/admin/v1/inbound-sms-messages")),
+    ("list_sms_suppressions", ("get", "/admin/v1/sms-suppressions")),
+    ("lift_sms_suppression", ("delete", "/admin/v1/sms-suppressions/{id}")),
     ("list_webhook_events", ("get", "/admin/v1/webhook-events")),
     ("get_webhook_event", ("get", "/admin/v1/webhook-events/{id}")),
+    ("replay_webhook_event", ("post", "/admin/v1/webhook-events/{id}/replay")),
+    ("replay_webhook_events", ("post", "/admin/v1/webhook-events/replay")),
     ("list_notices", ("get", "/admin/v1/notices")),
+    ("get_notice", ("get", "/admin/v1/notices/{id}")),
+    ("resolve_notice", ("post", "/admin/v1/notices/{id}/resolve")),
     ("list_audit_log", ("get", "/admin/v1/audit-log")),
     ("verify_audit_log", ("get", "/admin/v1/audit-log/verification")),
     ("list_api_keys", ("get", "/admin/v1/api-keys")),
@@ -363,6 +386,8 @@ fn list_at(path: &str) -> Option<ListSpec> {
     match path.strip_prefix("/admin/v1/")? {
         "rulebooks" => Some(rulebooks::LIST),
         "sms-messages" => Some(sms_messages::LIST),
+        "inbound-sms-messages" => Some(inbound_sms_messages::LIST),
+        "sms-suppressions" => Some(sms_suppressions::LIST),
         "webhook-events" => Some(webhook_events::LIST),
         "notices" => Some(notices::LIST),
         "audit-log" => Some(audit_log::LIST),

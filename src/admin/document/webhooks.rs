@@ -4,12 +4,6 @@ use serde_json::{Value, json};
 
 /// The webhooks, by name.
 pub fn all() -> Value {
-    let problem = |about: &str| {
-        json!({
-            "description": about,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        })
-    };
     json!({
         "vapi_message": {"post": {
             "operationId": "vapi_message",
@@ -45,18 +39,80 @@ pub fn all() -> Value {
             "operationId": "twilio_status",
             "tags": ["webhooks"],
             "summary": "What became of a text",
-            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`, signed with the account's token.",
+            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`: the address is given to Twilio with \
+                each text when `RINGBOOK_PUBLIC_URL` is set. Proven by `X-Twilio-Signature` with the auth token of the account \
+                that sent the text. A status that is older than what is known is kept and changes nothing.",
             "security": [],
-            "requestBody": {"required": true, "content": {"application/x-www-form-urlencoded": {"schema": {
-                "type": "object",
-                "required": ["MessageSid", "MessageStatus"],
-                "properties": {
-                    "MessageSid": {"type": "string"},
-                    "MessageStatus": {"type": "string", "examples": ["delivered"]},
-                    "ErrorCode": {"type": "string"},
-                },
-            }}}},
-            "responses": {"204": {"description": "Noted."}, "401": problem("The signature is missing or wrong.")},
+            "parameters": [signature()],
+            "requestBody": form(&["MessageSid", "MessageStatus"], &json!({
+                "MessageSid": {"type": "string"},
+                "MessageStatus": {"type": "string", "examples": ["delivered"]},
+                "ErrorCode": {"type": "string", "examples": ["30003"]},
+            })),
+            "responses": with_problems(json!({"204": {"description": "Noted."}}), "There is no such text."),
+        }},
+        "twilio_inbound": {"post": {
+            "operationId": "twilio_inbound",
+            "tags": ["webhooks"],
+            "summary": "A text that somebody sent to us",
+            "description": "Set as the messaging webhook of the number or the messaging service at Twilio: \
+                `/webhooks/twilio/inbound`, which finds the rulebook by account and number, or \
+                `/webhooks/twilio/inbound/{rulebook}`. Proven by `X-Twilio-Signature` with the auth token of the rulebook's \
+                account. STOP and words like it end texts to that number, START lets them begin again.",
+            "security": [],
+            "parameters": [signature()],
+            "requestBody": form(&["MessageSid", "AccountSid", "From", "To"], &json!({
+                "MessageSid": {"type": "string"},
+                "AccountSid": {"type": "string"},
+                "From": {"type": "string"},
+                "To": {"type": "string"},
+                "Body": {"type": "string", "examples": ["STOP"]},
+                "OptOutType": {"type": "string", "enum": ["STOP", "START", "HELP"]},
+            })),
+            "responses": with_problems(
+                json!({"200": {
+                    "description": "Taken in, with nothing to answer.",
+                    "content": {"text/xml": {"schema": {"type": "string"}, "example": "<Response/>"}},
+                }}),
+                "There is no such rulebook.",
+            ),
         }},
     })
+}
+
+fn problem(about: &str) -> Value {
+    json!({
+        "description": about,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    })
+}
+
+fn signature() -> Value {
+    json!({
+        "name": "X-Twilio-Signature", "in": "header", "required": true, "schema": {"type": "string"},
+        "description": "Base64 of the HMAC-SHA1 of the public address and the form's fields.",
+    })
+}
+
+fn form(required: &[&str], properties: &Value) -> Value {
+    json!({"required": true, "content": {"application/x-www-form-urlencoded": {"schema": {
+        "type": "object",
+        "required": required,
+        "properties": properties,
+    }}}})
+}
+
+/// What Twilio's callbacks answer besides.
+fn with_problems(mut responses: Value, unknown: &str) -> Value {
+    for (status, about) in [
+        ("400", "The body is no form, or lacks a field."),
+        ("403", "The signature is missing or wrong."),
+        ("404", unknown),
+        ("413", "The body is larger than 256 KiB."),
+        ("429", "Too many requests; wait as long as Retry-After says."),
+        ("503", "It cannot be taken in right now; send it again."),
+    ] {
+        responses[status] = problem(about);
+    }
+    responses
 }

@@ -197,6 +197,13 @@ impl StandIn {
         self.state.lock().unwrap().list_fails = true;
     }
 
+    /// What it says from now on of a message that it took.
+    pub(super) fn set_status(&self, index: usize, status: &str, error_code: i64) {
+        let mut state = self.state.lock().unwrap();
+        state.taken[index]["status"] = status.into();
+        state.taken[index]["error_code"] = error_code.into();
+    }
+
     /// Waits until so many more texts have arrived.
     pub(super) async fn wait_for_arrivals(&self, count: u32) {
         self.arrived.acquire_many(count).await.unwrap().forget();

@@ -180,7 +180,11 @@ async fn a_text_that_is_too_old_is_given_up_and_told() {
             (state.as_str(), outcomes.len(), world.twilio.posted().len()),
             ("dead", 1, 1)
         );
-        assert_eq!(world.notices().await, [("sms_given_up".to_owned(), 1, true)]);
+        let expected = [
+            ("sms_account_capped".to_owned(), 1, true),
+            ("sms_given_up".to_owned(), 1, true),
+        ];
+        assert_eq!(world.notices().await, expected);
         assert!(world.row(id).await.error.unwrap().contains("daily cap"));
     }
 }

@@ -130,6 +130,8 @@ impl World {
             to_number: NUMBER.to_owned(),
             body: "Water in the basement".to_owned(),
             now: self.clock.now(),
+            rule: None,
+            held_until: None,
         }
     }
 

@@ -63,7 +63,8 @@ impl Hours {
 }
 
 /// `08:30` as minutes since midnight; `24:00` is the end of the day.
-pub(super) fn minutes(text: &str) -> Option<u32> {
+#[must_use]
+pub fn minutes(text: &str) -> Option<u32> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let two_digits = |part: &str| {
         let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());

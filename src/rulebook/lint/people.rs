@@ -34,6 +34,13 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
             .iter()
             .map(|code| (Resource::Calendars, code.as_str())),
     );
+    for row in rows.contacts.values().map(|stored| &stored.row) {
+        used.extend(
+            row.on_call_calendar
+                .iter()
+                .map(|code| (Resource::Calendars, code.as_str())),
+        );
+    }
     for row in rows.services.values().map(|stored| &stored.row) {
         used.extend(row.notify.iter().map(|code| (Resource::Contacts, code.as_str())));
     }
@@ -55,7 +62,7 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
                 row,
                 "",
                 "unused",
-                "nobody uses it: the settings name another calendar or none",
+                "nobody uses it: neither the settings nor a contact names this calendar",
             );
         }
     }

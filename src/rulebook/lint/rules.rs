@@ -21,7 +21,8 @@ const RULES_A_STEP: usize = 64;
 
 pub(super) fn priorities(world: &World<'_>, found: &mut Findings) {
     let same = |a: &PriorityRule, b: &PriorityRule| {
-        (a.priority, a.sla_seconds, &a.notify, &a.template) == (b.priority, b.sla_seconds, &b.notify, &b.template)
+        let result = |rule: &PriorityRule| (rule.priority, rule.sla_seconds, rule.cool_down_s, rule.escalate_after_s);
+        result(a) == result(b) && (&a.notify, &a.template) == (&b.notify, &b.template)
     };
     first_that_holds(world, &world.rulebook().priorities, same, found);
 }

@@ -607,3 +607,88 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_letter_that_makes_a_text_cost_more_is_named_with_what_to_write() {
+    let said = |text: &str| {
+        let mut rows = sample::rows();
+        let code = rows.templates.keys().next().unwrap().clone();
+        edit::<Template>(&mut rows, &code, |row| row["texts"]["fr"] = text.into());
+        let book = compile(1, &rows, None).unwrap();
+        let found = lint(&book, now());
+        let costly = found.into_iter().filter(|found| found.problem == "costly_letters");
+        costly.map(|found| (found.column, found.text)).collect::<Vec<_>>()
+    };
+    let base = "{priority} {service}, {area}, {price}. {customer} {phone}. {problem}";
+    assert_eq!(said(&format!("{base} Réf {{ref}}")), []);
+    let found = said(&format!(
+        "{base} Rappelez dès que possible, c’est pressant: fenêtre ouverte. Réf {{ref}}"
+    ));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (column, text) = &found[0];
+    assert_eq!(column, "texts/fr");
+    for part in ["`’`", "`ê`", "`'`", "`e`", "parts instead of"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // In one part it costs nothing.
+    assert_eq!(said("{priority} fenêtre {ref}"), []);
+    let found = said(&format!("{base} 😀 {{ref}}"));
+    assert!(found[0].1.contains("leave `😀` out"), "{found:?}");
+}
+
+/// The sample's contacts with these plans, and weeks of a rotation that began on a Monday.
+fn planned(first: &Value, second: &Value) -> RowSet {
+    let mut rows = sample::rows();
+    edit::<crate::rulebook::rows::Settings>(&mut rows, "settings", |row| {
+        row["rotation_from"] = json!("2026-11-23T08:00");
+    });
+    for (code, plan) in [("on_call", first), ("second", second)] {
+        edit::<Contact>(&mut rows, code, |row| {
+            row["on_call"] = json!(true);
+            for (name, value) in plan.as_object().unwrap() {
+                row[name] = value.clone();
+            }
+        });
+    }
+    rows
+}
+
+#[test]
+fn an_hour_in_which_nobody_is_on_call_is_named() {
+    let rows = planned(
+        &json!({"on_call_calendar": "main"}),
+        &json!({"on_call_calendar": "main"}),
+    );
+    let book = compile(1, &rows, None).unwrap();
+    let found = lint(&book, now());
+    assert_eq!(findings(&rows), ["settings/settings  nobody_on_call"]);
+    // It is Tuesday, ten in the morning, in Montréal.
+    assert!(
+        found[0]
+            .text
+            .contains("from Tuesday 2026-11-24 17:00 until Wednesday 2026-11-25 08:00"),
+        "{}",
+        found[0].text
+    );
+    assert!(found[0].text.contains("123 hours"), "{}", found[0].text);
+    let rows = planned(&json!({"on_call_calendar": "main"}), &json!({}));
+    assert_eq!(findings(&rows), Vec::<String>::new());
+}
+
+#[test]
+fn a_week_of_the_rotation_that_is_nobodys_is_named() {
+    let turn = |week: i64, of: i64| json!({"rotation_week": week, "rotation_of": of});
+    assert_eq!(findings(&planned(&turn(1, 2), &turn(2, 2))), Vec::<String>::new());
+    assert_eq!(
+        findings(&planned(&turn(1, 3), &turn(2, 3))),
+        ["settings/settings rotation_from rotation_gap"]
+    );
+    // Nobody has the week after next Monday morning.
+    assert_eq!(
+        findings(&planned(&turn(1, 2), &turn(1, 2))),
+        [
+            "settings/settings  nobody_on_call",
+            "settings/settings rotation_from rotation_gap"
+        ]
+    );
+}

@@ -34,6 +34,22 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub unknown_service: Labels,
+    /// When week 1 of the on-call rotation began, on the clock on the wall, as `2026-11-23T08:00`: the contacts'
+    /// `rotation_week` counts from it, and its weekday and hour are those of every handover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_from: Option<String>,
+    /// From this time of day on, as `21:00`, texts about a P3 or P4 wait for the morning; a P1 or P2 never waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_from: Option<String>,
+    /// The time of day at which they go, as `07:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<String>,
+    /// The most texts of a day. What is beyond becomes a dead letter; a P1 always goes. None is no cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_sms_cap: Option<i64>,
+    /// Seconds after which a P1 that nobody took goes to the next contact, then to all; 0 is never. 300 when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_after_s: Option<i64>,
 }
 
 /// How a price becomes a multiple of the rounding step.

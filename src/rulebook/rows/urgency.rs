@@ -49,13 +49,22 @@ pub struct PriorityRule {
     pub priority: Priority,
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
-    /// Codes of the contacts to text; empty is those on call. A service's own contacts go first.
+    /// Codes of the contacts to text; empty is those on call. A service's own contacts go first. Of contacts with a plan
+    /// (a calendar, a week of the rotation), those whose turn it is are texted, and all of them when it is nobody's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub notify: Vec<String>,
     /// Code of the text's template; without it nobody is texted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// For so many seconds this rule does not text the same contact again about the same caller; a P1 is held back only
+    /// where it is the same call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cool_down_s: Option<i64>,
+    /// For a P1: seconds after which it goes to the next contact when nobody took it; 0 is never. As the settings say when
+    /// not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_after_s: Option<i64>,
 }
 
 /// Somebody to text or to transfer to.
@@ -74,6 +83,15 @@ pub struct Contact {
     pub rank: i64,
     /// Whether they are told when no rule names anyone.
     pub on_call: bool,
+    /// Code of the calendar whose open hours are those in which they are on call; without it at all hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_call_calendar: Option<String>,
+    /// Their week of the rotation, from 1 on; without it every week. Weeks count from the settings' `rotation_from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_week: Option<i64>,
+    /// How many weeks the rotation has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_of: Option<i64>,
 }
 
 /// The text of an SMS message, by language, with `{placeholders}`.

@@ -31,10 +31,11 @@ pub async fn erase_call(
          error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END, updated_at = $3 \
          WHERE rulebook_id = $1 AND call_id = $2",
     ];
-    const PLAIN: [&str; 4] = [
+    const PLAIN: [&str; 5] = [
         "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
+        "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
     for sql in DATED {

@@ -32,10 +32,14 @@ pub struct NewEvent<'a> {
     pub body_hash: [u8; 32],
     /// What was answered.
     pub answer: &'a Value,
-    /// `recorded`, `amendment` or `unreadable`.
+    /// `recorded`, `amendment`, `unreadable` or `poisoned`.
     pub state: &'static str,
     /// The event that it amends.
     pub amends: Option<Uuid>,
+    /// How it came: `live`, `drained`, `reconciled` or `replayed`.
+    pub origin: &'static str,
+    /// Why it was set aside.
+    pub set_aside: Option<&'a str>,
 }
 
 /// Keeps a message under its business key; false when that key is there already.
@@ -44,10 +48,10 @@ pub struct NewEvent<'a> {
 /// When the database does not take it.
 pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
-        message_at, received_at, body, body_hash, answer, state, amends) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+        message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         ON CONFLICT (rulebook_id, business_key) DO NOTHING";
-    let values: [Bind; 13] = [
+    let values: [Bind; 15] = [
         event.rulebook_id.into(),
         event.id.into(),
         event.business_key.into(),
@@ -61,6 +65,8 @@ pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
         event.answer.clone().into(),
         event.state.into(),
         event.amends.into(),
+        event.origin.into(),
+        event.set_aside.map(ToOwned::to_owned).into(),
     ];
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
@@ -93,18 +99,40 @@ pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str
     })
 }
 
-/// Notes when an event came out of the spool.
+/// Makes an event that was set aside this one, under its own key and with its answer; false when that key is there already,
+/// or somebody else has done it.
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn mark_drained(
-    tx: &DatabaseTransaction,
-    rulebook_id: Uuid,
-    id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    const SQL: &str = "UPDATE webhook_events SET drained_at = $3 WHERE rulebook_id = $1 AND id = $2";
-    tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), id.into(), now.into()]))
-        .await?;
-    Ok(())
+pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
+    const TAKEN: &str = "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
+    const SQL: &str = "UPDATE webhook_events SET business_key = $3, delivery_key = $4, type = $5, call_id = $6, \
+        message_at = $7, body = $8, answer = $9, state = $10, amends = $11, origin = $12, set_aside = NULL \
+        WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
+    // It is as old as it is, and has become something that is purged at its age.
+    const STEP_BACK: &str = "UPDATE purges SET purged_to = $2 WHERE rulebook_id = $1 AND purged_to > $2";
+    let key: [Bind; 2] = [event.rulebook_id.into(), event.business_key.into()];
+    if tx.query_one_raw(statement(tx, TAKEN, key)).await?.is_some() {
+        return Ok(false);
+    }
+    let values: [Bind; 12] = [
+        event.rulebook_id.into(),
+        event.id.into(),
+        event.business_key.into(),
+        event.delivery_key.into(),
+        event.kind.into(),
+        event.call_id.map(ToOwned::to_owned).into(),
+        event.message_at.into(),
+        event.body.map(<[u8]>::to_vec).into(),
+        event.answer.clone().into(),
+        event.state.into(),
+        event.amends.into(),
+        event.origin.into(),
+    ];
+    if tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let since: [Bind; 2] = [event.rulebook_id.into(), event.received_at.into()];
+    tx.execute_raw(statement(tx, STEP_BACK, since)).await?;
+    Ok(true)
 }

@@ -47,6 +47,8 @@ pub struct LeadPart<'a> {
     pub decision_id: Option<Uuid>,
     /// The quote that the caller heard.
     pub quote_decision_id: Option<Uuid>,
+    /// Whether it came too late to text anyone.
+    pub late: bool,
 }
 
 /// Makes the call's lead, or adds to it.
@@ -63,9 +65,9 @@ pub async fn upsert_lead(
 ) -> Result<(), DbErr> {
     const SQL: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
         address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \
-        sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, created_at, updated_at) \
+        sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, late, created_at, updated_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-        $23, $23) \
+        $23, $24, $24) \
         ON CONFLICT (rulebook_id, call_id) DO UPDATE SET \
         customer_name = coalesce(excluded.customer_name, leads.customer_name), \
         customer_number = coalesce(excluded.customer_number, leads.customer_number), \
@@ -83,9 +85,10 @@ pub async fn upsert_lead(
         wanted_slot = coalesce(excluded.wanted_slot, leads.wanted_slot), \
         decision_id = coalesce(excluded.decision_id, leads.decision_id), \
         quote_decision_id = coalesce(excluded.quote_decision_id, leads.quote_decision_id), \
+        late = (leads.late OR excluded.late), \
         updated_at = excluded.updated_at \
         WHERE leads.erased_at IS NULL";
-    let values: [Bind; 23] = [
+    let values: [Bind; 24] = [
         rulebook_id.into(),
         id.into(),
         call_id.into(),
@@ -108,6 +111,7 @@ pub async fn upsert_lead(
         owned(lead.wanted_slot),
         lead.decision_id.into(),
         lead.quote_decision_id.into(),
+        lead.late.into(),
         now.into(),
     ];
     tx.execute_raw(statement(tx, SQL, values)).await?;
@@ -143,16 +147,5 @@ pub async fn fill_lead(
         now.into(),
     ];
     tx.execute_raw(statement(tx, SQL, values)).await?;
-    Ok(())
-}
-
-/// Says that the call's lead came too late to text anyone.
-///
-/// # Errors
-/// When the database does not take it.
-pub async fn flag_late(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<(), DbErr> {
-    const SQL: &str = "UPDATE leads SET late = true WHERE rulebook_id = $1 AND call_id = $2";
-    tx.execute_raw(statement(tx, SQL, [rulebook_id.into(), call_id.into()]))
-        .await?;
     Ok(())
 }

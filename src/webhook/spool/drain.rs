@@ -25,6 +25,7 @@ use crate::telemetry::{self, metrics};
 use crate::webhook::access::{Access, DEFAULT_RULEBOOK};
 use crate::webhook::decode;
 use crate::webhook::lane::Lane;
+use crate::webhook::late::Origin;
 use crate::webhook::transact::{self, Intake, Message, TransactError};
 use crate::webhook::unreadable;
 
@@ -368,8 +369,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
     let about = entry.about;
     let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));
     let Ok(event) = decode::decode(&entry.body) else {
-        let now = intake.clock.now();
-        return unreadable::keep(intake.clone(), access, entry.body, about.received_at, Some(now)).await;
+        return unreadable::keep(intake.clone(), access, entry.body, about.received_at, Origin::Drained).await;
     };
     let mut message = Arc::new(Message {
         access,
@@ -377,6 +377,8 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
         body: entry.body,
         delivery_key: about.delivery_key,
         received_at: about.received_at,
+        origin: Origin::Drained,
+        stands_for: None,
     });
     for _ in 0..3 {
         let done = match &about.given {

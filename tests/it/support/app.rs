@@ -102,9 +102,9 @@ impl TestApp {
         let listener = app.listen().await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(app.clone().serve(listener, async move {
+        let served = tokio::spawn(Box::pin(app.clone().serve(listener, async move {
             let _ = stopped.await;
-        }));
+        })));
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
             .build()
@@ -148,6 +148,13 @@ impl TestApp {
         drop(self.stop);
         self.served.await.unwrap().unwrap();
         Self::start_on(self.database, self.app.clock.clone(), self.env).await
+    }
+
+    /// Stops the server in peace; its database stays, for whoever comes next.
+    pub async fn leave(self) -> TestDatabase {
+        drop(self.stop);
+        self.served.await.unwrap().unwrap();
+        self.database
     }
 
     /// Stops the server and proves that it left in peace: no error, no task left over.

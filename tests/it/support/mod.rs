@@ -1,6 +1,6 @@
 //! What tests stand on: a running server ([`app`]), its databases ([`database`]), requests as Vapi and an admin send
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
-//! other people's servers ([`stand_in`]) and a proxy that breaks the way to them ([`proxy`]).
+//! other people's servers ([`stand_in`], [`vapi`]) and a proxy that breaks the way to them ([`proxy`]).
 
 pub mod app;
 pub mod database;
@@ -10,11 +10,13 @@ pub mod proxy;
 pub mod requests;
 pub mod stand_in;
 pub mod tables;
+pub mod vapi;
 
 pub use self::{
     app::TestApp,
     database::{Database, postgres_is_tested},
     stand_in::{Answer, StandIn},
+    vapi::Vapi,
 };
 
 /// Makes two tests of each `async fn name(database: Database)`: one on SQLite, one on PostgreSQL.

@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::app::TestApp;
 
 /// Every table that a message writes to.
-pub const OF_A_MESSAGE: [&str; 8] = [
+pub const OF_A_MESSAGE: [&str; 9] = [
     "webhook_events",
     "calls",
     "call_transcripts",
     "decisions",
     "leads",
     "sms_messages",
+    "escalations",
     "tool_calls",
     "notices",
 ];

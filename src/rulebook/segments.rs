@@ -4,6 +4,9 @@
 //! character outside it turns the whole text to UCS-2 with 70 UTF-16 units, or 67 in each of several parts. Characters
 //! that cost two units are never split over two parts.
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 /// How the characters are coded on air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -48,6 +51,32 @@ pub fn outside_gsm7(body: &str) -> Vec<char> {
         }
     }
     outside
+}
+
+/// The nearest spelling that is in the GSM alphabet: what an author can write instead. None when there is none.
+#[must_use]
+pub fn cheaper(letter: char) -> Option<String> {
+    let known = match letter {
+        '\u{2018}' | '\u{2019}' | '\u{02BC}' | '\u{2032}' => "'",
+        '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{2033}' | '«' | '»' => "\"",
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '•' | '·' => "-",
+        '…' => "...",
+        'œ' => "oe",
+        'Œ' => "OE",
+        '×' => "x",
+        '°' => " deg",
+        '©' => "(c)",
+        c if c.is_whitespace() => " ",
+        _ => {
+            let plain: String = std::iter::once(letter)
+                .nfd()
+                .filter(|c| !is_combining_mark(*c))
+                .collect();
+            let is_cheaper = !plain.is_empty() && plain.chars().all(|c| gsm_cost(c).is_some());
+            return is_cheaper.then_some(plain);
+        }
+    };
+    Some(known.to_owned())
 }
 
 fn gsm_cost(letter: char) -> Option<usize> {
@@ -109,6 +138,30 @@ mod tests {
         assert_eq!(of(&format!("{}ê", "a".repeat(69))), (Encoding::Ucs2, 70, 1));
         assert_eq!(of(&format!("{}ê", "a".repeat(70))), (Encoding::Ucs2, 71, 2));
         assert_eq!(outside_gsm7("forêt, bêche, ça"), vec!['ê', 'ç']);
+    }
+
+    #[test]
+    fn what_is_cheaper_is_in_the_alphabet() {
+        for (letter, spelling) in [
+            ('ê', "e"),
+            ('ç', "c"),
+            ('À', "A"),
+            ('È', "E"),
+            ('œ', "oe"),
+            ('’', "'"),
+            ('«', "\""),
+            ('–', "-"),
+            ('\u{a0}', " "),
+            ('…', "..."),
+            ('û', "u"),
+            ('Ï', "I"),
+        ] {
+            assert_eq!(cheaper(letter).as_deref(), Some(spelling), "{letter}");
+            assert_eq!(outside_gsm7(spelling), Vec::<char>::new());
+            assert_eq!(outside_gsm7(&letter.to_string()), vec![letter]);
+        }
+        assert_eq!(cheaper('😀'), None);
+        assert_eq!(cheaper('水'), None);
     }
 
     #[test]

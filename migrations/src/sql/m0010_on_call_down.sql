@@ -1,0 +1,16 @@
+DROP TABLE escalations;
+DROP TABLE sms_days;
+ALTER TABLE leads DROP COLUMN capped;
+DROP INDEX sms_messages_created;
+ALTER TABLE sms_messages DROP COLUMN held_until;
+ALTER TABLE sms_messages DROP COLUMN rule;
+ALTER TABLE rulebook_settings DROP COLUMN escalate_after_s;
+ALTER TABLE rulebook_settings DROP COLUMN daily_sms_cap;
+ALTER TABLE rulebook_settings DROP COLUMN quiet_until;
+ALTER TABLE rulebook_settings DROP COLUMN quiet_from;
+ALTER TABLE rulebook_settings DROP COLUMN rotation_from;
+ALTER TABLE priority_rules DROP COLUMN escalate_after_s;
+ALTER TABLE priority_rules DROP COLUMN cool_down_s;
+ALTER TABLE contacts DROP COLUMN rotation_of;
+ALTER TABLE contacts DROP COLUMN rotation_week;
+ALTER TABLE contacts DROP COLUMN on_call_calendar;

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Proves: Redocly and Spectral, with the rules that they recommend, find no error and no warning in openapi/ringbook.json.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+if ! command -v npm >/dev/null; then
+    echo "installing nodejs npm"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null
+fi
+cd tests/openapi
+npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+export REDOCLY_TELEMETRY=off
+# Redocly's exit status is about errors alone; its totals tell of warnings too.
+npx redocly lint --config redocly.yaml --format json ../../openapi/ringbook.json >redocly.out
+node -e '
+  const { totals, problems } = JSON.parse(require("fs").readFileSync("redocly.out", "utf8"));
+  for (const problem of problems) console.log(`${problem.severity} ${problem.ruleId}: ${problem.message} ${problem.location[0]?.pointer}`);
+  console.log(`Redocly: ${totals.errors} errors, ${totals.warnings} warnings`);
+  process.exit(totals.errors + totals.warnings > 0 ? 1 : 0);
+'
+npx spectral lint --ruleset spectral.yaml --fail-severity hint ../../openapi/ringbook.json
+echo "Spectral: no error, no warning, no hint"

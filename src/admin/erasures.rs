@@ -1,0 +1,129 @@
+//! A caller asks to be forgotten. In: a phone number, or a call. Out: everything that their calls say of them is gone; that
+//! there were calls, when, and what was decided stays.
+//!
+//! The audit log tells who erased how many calls, and never whose.
+
+use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::answer::Found;
+use super::audited;
+use super::auth::{Admin, Key};
+use super::body::Body;
+use super::fails::{Fails, Usual};
+use super::state::{AdminState, InRulebook};
+use crate::problem::{FieldFault, Problem};
+use crate::store::{self, erasures, intake};
+
+/// The longest id of a call.
+const LONGEST_ID: usize = 255;
+
+/// The operations.
+pub struct ErasuresApi(pub AdminState);
+
+/// Whom to erase: one of the two.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewErasure {
+    /// Every call that this number made, or whose lead has it. With its country code, as `+15145550100`.
+    customer_number: Option<String>,
+    /// This call, by Vapi's id; also one that nothing is known of yet: what comes about it is not kept.
+    call_id: Option<String>,
+}
+
+/// What was erased.
+#[derive(Debug, Object)]
+pub struct Erasure {
+    /// Its id in the audit log.
+    id: Uuid,
+    /// How many calls lost what they said of the caller.
+    calls: u64,
+    /// How many messages that belong to no call did.
+    messages: u64,
+}
+
+enum Whom {
+    Number(String),
+    Call(String),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/erasures")]
+impl ErasuresApi {
+    /// Erase a caller
+    ///
+    /// Takes out what calls say of the caller: transcripts, messages as they came, facts, leads, texts. Nothing brings it
+    /// back. Prices and priorities that were decided stay, and replaying them says that their facts were erased. Erasing
+    /// somebody of whom nothing is there finds nothing. Calls that come afterwards are new. Look after backups and logs of
+    /// your own, and Vapi's data, yourself.
+    #[oai(path = "/", method = "post")]
+    async fn create_erasure(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        body: Body<NewErasure>,
+    ) -> Result<Found<Erasure>, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let whom = checked(body.0)?;
+        let id = self.0.clock.new_id();
+        let mut entry = audited::entry(
+            &self.0,
+            &key,
+            Some(rulebook_id),
+            ("erase", "callers", &id.to_string()),
+            None,
+            None,
+        );
+        let state = self.0.clone();
+        // In a task of its own: who hangs up must not leave a caller half erased.
+        let task = tokio::spawn(async move {
+            let (calls, messages) = erased(&state, rulebook_id, whom).await?;
+            entry.after = Some(json!({"calls": calls, "messages": messages}));
+            audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
+            Ok::<_, Problem>(Erasure { id, calls, messages })
+        });
+        Ok(Found::new(task.await.map_err(|error| Problem::internal(&error))??))
+    }
+}
+
+/// Each call in a transaction of its own: a caller may have many.
+async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u64, u64), Problem> {
+    let (calls, events) = match whom {
+        Whom::Call(id) => (vec![id], Vec::new()),
+        Whom::Number(digits) => (
+            erasures::calls_of(state.latest(), rulebook_id, &digits).await?,
+            erasures::loose_events_of(state.latest(), rulebook_id, &digits).await?,
+        ),
+    };
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let counts = (count(calls.len()), count(events.len()));
+    for call in calls {
+        let tx = store::begin(&state.db).await?;
+        intake::erase_call(&tx, rulebook_id, &call, state.clock.now()).await?;
+        tx.commit().await?;
+    }
+    for event in events {
+        let tx = store::begin(&state.db).await?;
+        erasures::erase_event(&tx, rulebook_id, event).await?;
+        tx.commit().await?;
+    }
+    Ok(counts)
+}
+
+fn checked(body: NewErasure) -> Result<Whom, Problem> {
+    let fault =
+        |place: &str, detail: String| Problem::invalid_body(vec![FieldFault::new(place, "invalid_value", detail)]);
+    match (body.customer_number, body.call_id) {
+        (Some(number), None) => erasures::telling(&number).map(Whom::Number).ok_or_else(|| {
+            let fewest = erasures::FEWEST_DIGITS;
+            fault("/customer_number", format!("A phone number has {fewest} to 15 digits."))
+        }),
+        (None, Some(id)) if !id.is_empty() && id.len() <= LONGEST_ID && !id.contains('\0') => Ok(Whom::Call(id)),
+        (None, Some(_)) => Err(fault(
+            "/call_id",
+            format!("A call's id has 1 to {LONGEST_ID} characters and no NUL."),
+        )),
+        _ => Err(fault("", "Give either `customer_number` or `call_id`.".to_owned())),
+    }
+}

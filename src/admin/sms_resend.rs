@@ -1,0 +1,268 @@
+//! Texts that were given up, sent again: one, or those of a filter.
+//!
+//! In: the text's id, or which ones, and whether those count that may have been sent. Out: the text queued with a new
+//! series of tries, told in the audit log; 409 with the reason where it is not.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Object, OpenApi};
+use sea_orm::DatabaseTransaction;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::across::rulebooks;
+use super::answer::{Found, Json};
+use super::audited;
+use super::auth::{Caller, Editor, Key};
+use super::body::Body;
+use super::fails::{Fails, OnceWrite, Resending};
+use super::idempotency::{Answered, Begun, Once};
+use super::sms_messages::{SmsMessage, view};
+use super::state::AdminState;
+use crate::clock::to_micros;
+use crate::problem::{Code, FieldFault, Problem};
+use crate::store::sms_messages::{Dead, Model, locked, locked_dead, rulebook_of, send_again};
+use crate::store::{self, audit_log};
+
+/// How many texts one request sends again when nobody says.
+const USUAL: u64 = 50;
+/// How many at most.
+const MOST: u64 = 200;
+
+/// The operations.
+pub struct SmsResendApi(pub AdminState);
+
+/// Which dead letters to send again.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct ResendMany {
+    /// The rulebook's code.
+    rulebook: String,
+    /// Only those that were given up with this code of Twilio's.
+    #[serde(default)]
+    error_code: Option<i64>,
+    /// Only those to this contact.
+    #[serde(default)]
+    contact: Option<String>,
+    /// Only those made at this instant or later.
+    #[serde(default)]
+    since: Option<DateTime<Utc>>,
+    /// Only those after this id: the `next_after` of the answer before.
+    #[serde(default)]
+    after: Option<Uuid>,
+    /// So many at most, 1 to 200; 50 when nothing is said. The oldest first.
+    #[serde(default)]
+    limit: Option<u64>,
+    /// Also those that may have been sent.
+    #[serde(default)]
+    #[oai(default)]
+    force: bool,
+}
+
+/// What became of the dead letters that were looked at.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ResentMany {
+    /// How many are sent again.
+    count: u64,
+    /// Which ones.
+    resent: Vec<Uuid>,
+    /// Those that are not, each with the reason.
+    not_resent: Vec<NotResent>,
+    /// Where to go on, when there are more.
+    next_after: Option<Uuid>,
+}
+
+/// A dead letter that stays one.
+#[derive(Debug, Object)]
+pub struct NotResent {
+    /// The text's id.
+    id: Uuid,
+    /// Why, as a word: `may_have_been_sent`, `opted_out` or `erased`.
+    reason: String,
+    /// Why, as a sentence.
+    detail: String,
+}
+
+/// Whether a transaction did something.
+enum Done<T> {
+    Yes(T),
+    /// The same request is being done at this moment.
+    Elsewhere,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/sms-messages")]
+impl SmsResendApi {
+    /// Send a text again
+    ///
+    /// A text that was given up (`dead`) is queued anew: with all its tries before it, as old as this moment. One that may
+    /// have been sent needs `force`, because it may then come twice.
+    #[oai(path = "/:id/resend", method = "post")]
+    async fn resend_sms_message(
+        &self,
+        key: Key<Editor>,
+        /// The text's id.
+        id: Path<Uuid>,
+        /// Also when it may have been sent.
+        force: Query<Option<bool>>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+    ) -> Result<Answered<Found<SmsMessage>>, Fails<Resending>> {
+        let missing = || Problem::not_found(format!("SMS message `{}`", id.0));
+        let rulebook_id = rulebook_of(self.0.latest(), id.0).await?;
+        let rulebook_id = rulebook_id.filter(|id| key.sees(*id)).ok_or_else(missing)?;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let (state, caller, force, now) = (
+            self.0.clone(),
+            key.clone(),
+            force.0.unwrap_or_default(),
+            self.0.clock.now(),
+        );
+        let (id, entry) = (id.0, entry(&self.0, &key, rulebook_id, id.0, force));
+        let done = tokio::spawn(async move {
+            let tx = store::begin(&state.db).await?;
+            if !claim.take(&tx).await? {
+                return Ok::<_, Problem>(Done::Elsewhere);
+            }
+            let row = locked(&tx, rulebook_id, id).await?;
+            let row = row.ok_or_else(|| Problem::not_found(format!("SMS message `{id}`")))?;
+            let row = send_again(&tx, row, force, now).await?;
+            let row = row.map_err(|not| Problem::new(Code::Conflict, not.sentence()))?;
+            let answer = Answered::new(Found::Found(Json(view(&caller, &seen, row)))).await?;
+            claim.settle(&tx, &answer).await?;
+            finish(&state, tx, vec![entry]).await?;
+            Ok(Done::Yes(answer))
+        });
+        match done.await.map_err(|error| Problem::internal(&error))?? {
+            Done::Yes(answer) => Ok(answer),
+            Done::Elsewhere => Ok(once.again(&self.0, &key).await?),
+        }
+    }
+
+    /// Send dead letters again
+    ///
+    /// Those of one rulebook that the filter names, the oldest first. Each is told in the audit log; those that cannot be
+    /// sent again are named with the reason.
+    #[oai(path = "/resend", method = "post")]
+    async fn resend_sms_messages(
+        &self,
+        key: Key<Editor>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<ResendMany>,
+    ) -> Result<Answered<Found<ResentMany>>, Fails<OnceWrite>> {
+        let asked = body.0;
+        let rulebook_id = self.0.find(&key, &asked.rulebook).await?;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let which = which(rulebook_id, &asked)?;
+        let (state, caller, now) = (self.0.clone(), key.clone(), self.0.clock.now());
+        let done = tokio::spawn(async move {
+            let tx = store::begin(&state.db).await?;
+            if !claim.take(&tx).await? {
+                return Ok::<_, Problem>(Done::Elsewhere);
+            }
+            let (found, entries) = resend(&tx, &state, &caller, &which, asked.force, now).await?;
+            let answer = Answered::new(Found::new(found)).await?;
+            claim.settle(&tx, &answer).await?;
+            finish(&state, tx, entries).await?;
+            Ok(Done::Yes(answer))
+        });
+        match done.await.map_err(|error| Problem::internal(&error))?? {
+            Done::Yes(answer) => Ok(answer),
+            Done::Elsewhere => Ok(once.again(&self.0, &key).await?),
+        }
+    }
+}
+
+fn which(rulebook_id: Uuid, asked: &ResendMany) -> Result<Dead, Problem> {
+    let limit = asked.limit.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        let detail = format!("`limit` must be a whole number from 1 to {MOST}.");
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "/limit",
+            "out_of_range",
+            detail,
+        )]));
+    }
+    if asked.contact.as_ref().is_some_and(|contact| contact.contains('\0')) {
+        let detail = "`contact` must be a text without NUL characters.";
+        return Err(Problem::invalid_body(vec![FieldFault::new(
+            "/contact",
+            "invalid_value",
+            detail,
+        )]));
+    }
+    Ok(Dead {
+        rulebook_id,
+        error_code: asked.error_code,
+        contact: asked.contact.clone(),
+        since: asked.since.map(to_micros),
+        after: asked.after,
+        // One more tells whether there are more.
+        limit: limit + 1,
+    })
+}
+
+async fn resend(
+    tx: &DatabaseTransaction,
+    state: &AdminState,
+    caller: &Caller,
+    which: &Dead,
+    force: bool,
+    now: DateTime<Utc>,
+) -> Result<(ResentMany, Vec<audit_log::NewEntry>), Problem> {
+    let mut rows: Vec<Model> = locked_dead(tx, which).await?;
+    let wanted = usize::try_from(which.limit - 1).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next_after = rows.last().map(|row| row.id).filter(|_| more);
+    let (mut resent, mut not_resent, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let id = row.id;
+        match send_again(tx, row, force, now).await? {
+            Ok(_) => {
+                entries.push(entry(state, caller, which.rulebook_id, id, force));
+                resent.push(id);
+            }
+            Err(not) => not_resent.push(NotResent {
+                id,
+                reason: not.word().to_owned(),
+                detail: not.sentence().to_owned(),
+            }),
+        }
+    }
+    let found = ResentMany {
+        count: resent.len() as u64,
+        resent,
+        not_resent,
+        next_after,
+    };
+    Ok((found, entries))
+}
+
+fn entry(state: &AdminState, caller: &Caller, rulebook_id: Uuid, id: Uuid, force: bool) -> audit_log::NewEntry {
+    let what = ("resend", "sms-messages", &*id.to_string());
+    audited::entry(
+        state,
+        caller,
+        Some(rulebook_id),
+        what,
+        None,
+        Some(json!({"force": force})),
+    )
+}
+
+async fn finish(state: &AdminState, tx: DatabaseTransaction, entries: Vec<audit_log::NewEntry>) -> Result<(), Problem> {
+    audit_log::append_all(&tx, &state.audit, entries).await?;
+    Ok(tx.commit().await?)
+}

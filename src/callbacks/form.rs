@@ -1,0 +1,98 @@
+//! A form as Twilio sends it. In: `application/x-www-form-urlencoded` bytes. Out: names and values, or nothing when the
+//! bytes are no form: a reader that guesses could verify something else than what was signed (pure).
+
+/// More fields than this are no callback.
+const MOST_FIELDS: usize = 200;
+
+/// The fields of a form, in the order in which they came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Form(Vec<(String, String)>);
+
+impl std::fmt::Debug for Form {
+    /// Numbers and words are in the values.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Form {
+    /// Reads a form, strictly.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        let mut fields = Vec::new();
+        for pair in pairs {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let name = decoded(halves.next()?)?;
+            let value = decoded(halves.next().unwrap_or_default())?;
+            fields.push((name, value));
+            if fields.len() > MOST_FIELDS {
+                return None;
+            }
+        }
+        (!fields.is_empty()).then_some(Self(fields))
+    }
+
+    /// The first value of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// All names and values.
+    #[must_use]
+    pub fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+/// Text in UTF-8 with `+` for a space and `%` before two hex digits; nothing else but printable ASCII.
+fn decoded(bytes: &[u8]) -> Option<String> {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        text.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || rest.next().and_then(|digit| char::from(*digit).to_digit(16));
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            byte if byte.is_ascii_graphic() => *byte,
+            _ => return None,
+        });
+    }
+    String::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_and_what_is_none_is_refused() {
+        let form = Form::read(b"Body=All%C3%B4+%F0%9F%98%80&Empty=&To=%2B15145550101&Odd").unwrap();
+        assert_eq!(form.get("Body"), Some("Allô 😀"));
+        assert_eq!(
+            (form.get("Empty"), form.get("Odd"), form.get("None")),
+            (Some(""), Some(""), None)
+        );
+        assert_eq!(form.get("To"), Some("+15145550101"));
+        for bad in [
+            "",
+            "&&",
+            "A=%",
+            "A=%4",
+            "A=%zz",
+            "A=%FF",
+            "A=%+1",
+            "A=é",
+            "A=a b",
+            "{\"A\":\"é\"}",
+        ] {
+            assert_eq!(Form::read(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(Form::read("A=1&".repeat(201).as_bytes()), None);
+        assert!(!format!("{form:?}").contains("5550101"), "{form:?}");
+    }
+}

@@ -1,0 +1,144 @@
+//! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: what people text to our numbers.
+//!
+//! The address without a rulebook serves all rulebooks: whose text it is, the account and the number that it was sent to
+//! say.
+
+use poem::http::{StatusCode, header};
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+use uuid::Uuid;
+
+use super::form::Form;
+use super::{Callbacks, RETRY_AFTER_S, bad_field, sid};
+use crate::outbox::inbound::InboundText;
+use crate::outbox::{OutboxError, Sender, TwilioAccount};
+use crate::problem::Problem;
+
+/// Nothing to say: Twilio sends no answer to whoever wrote.
+const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
+/// The longest number; also a name may stand for one.
+const LONGEST_NUMBER: usize = 64;
+
+/// Takes in a text to the number of any rulebook.
+#[handler]
+pub async fn receive_inbound(
+    request: &Request,
+    body: poem::Body,
+    callbacks: Data<&Callbacks>,
+) -> poem::Result<Response> {
+    Ok(receive(request, body, callbacks.0, None).await?)
+}
+
+/// Takes in a text to a rulebook's number.
+#[handler]
+pub async fn receive_inbound_for(
+    request: &Request,
+    body: poem::Body,
+    Path(rulebook): Path<String>,
+    callbacks: Data<&Callbacks>,
+) -> poem::Result<Response> {
+    Ok(receive(request, body, callbacks.0, Some(&rulebook)).await?)
+}
+
+async fn receive(
+    request: &Request,
+    body: poem::Body,
+    callbacks: &Callbacks,
+    code: Option<&str>,
+) -> Result<Response, Problem> {
+    let form = callbacks.form(request, body).await?;
+    let rulebook_id = match code {
+        Some(code) => named(request, callbacks, &form, code).await?,
+        None => addressed(request, callbacks, &form).await?,
+    };
+    let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
+    let text = text(&form)?;
+    let outbox = callbacks.outbox.clone();
+    callbacks
+        .run(async move { outbox.hear(rulebook_id, &text).await })
+        .await?;
+    Ok(Response::builder()
+        .status(StatusCode::OK)
+        .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
+        .body(NOTHING))
+}
+
+fn unavailable(error: &OutboxError) -> Problem {
+    Problem::unavailable(error, RETRY_AFTER_S)
+}
+
+/// The rulebook of a code, when its account signed the request.
+async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str) -> Result<Option<Uuid>, Problem> {
+    let all = callbacks
+        .outbox
+        .rulebooks()
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let found = all.into_iter().find(|(_, own)| own == code);
+    let (id, _) = found.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
+    let account = callbacks.outbox.accounts().of(id).await;
+    let account = account.map_err(|error| unavailable(&error))?;
+    let signed = account.is_some_and(|account| callbacks.is_signed(request, form, &account));
+    Ok(signed.then_some(id))
+}
+
+/// The rulebook whose number the text was sent to, of those whose account signed the request: first those that send from
+/// this very number, then the default one, then the oldest.
+async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
+    let (sid, to) = (
+        form.get("AccountSid").unwrap_or_default(),
+        form.get("To").unwrap_or_default(),
+    );
+    let mut best: Option<(u8, Uuid)> = None;
+    if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
+        return Ok(None);
+    }
+    let all = callbacks
+        .outbox
+        .rulebooks()
+        .await
+        .map_err(|error| unavailable(&error))?;
+    for (id, code) in all {
+        // One that cannot be read must not keep the others' texts out.
+        let account: Option<TwilioAccount> = match callbacks.outbox.accounts().of(id).await {
+            Ok(account) => account.filter(|account| account.sid == sid),
+            Err(error @ OutboxError::Account(_)) => {
+                tracing::error!(rulebook = %id, %error, "the account of rulebook {code} cannot be read");
+                None
+            }
+            Err(error) => return Err(unavailable(&error)),
+        };
+        let Some(account) = account.filter(|account| callbacks.is_signed(request, form, account)) else {
+            continue;
+        };
+        let rank = match account.sender {
+            Sender::From(number) if number == to => 0,
+            _ if code == callbacks.default_rulebook => 1,
+            _ => 2,
+        };
+        if best.is_none_or(|(known, _)| rank < known) {
+            best = Some((rank, id));
+        }
+    }
+    Ok(best.map(|(_, id)| id))
+}
+
+fn text(form: &Form) -> Result<InboundText, Problem> {
+    let number = |name: &str| {
+        let given = form.get(name).unwrap_or_default();
+        let is_one = (1..=LONGEST_NUMBER).contains(&given.len()) && !given.chars().any(char::is_control);
+        is_one
+            .then(|| given.to_owned())
+            .ok_or_else(|| bad_field(name, "a phone number"))
+    };
+    Ok(InboundText {
+        sid: sid(form, "MessageSid")?.to_owned(),
+        from_number: number("From")?,
+        to_number: number("To")?,
+        body: form.get("Body").unwrap_or_default().to_owned(),
+        opt_out_type: form
+            .get("OptOutType")
+            .filter(|kind| !kind.is_empty())
+            .map(ToOwned::to_owned),
+    })
+}

@@ -1,0 +1,176 @@
+//! What people text to us. In: a text, proven to be from Twilio, and whose it is. Out: the text kept, once; a number that
+//! wants no more texts suppressed, one that wants them again let go.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use super::settle::tell;
+use super::{Outbox, OutboxError, Shared, notice};
+use crate::store::sms_suppressions::{self, REPLY};
+use crate::store::{begin, inbound_sms_messages, notices, sms_messages};
+
+/// The longest body that is kept, in characters.
+const BODY_LIMIT: usize = 1_600;
+
+/// The words that end texts. Twilio knows the English ones and stops texting by itself.
+const STOP: [&str; 9] = [
+    "STOP",
+    "STOPALL",
+    "UNSUBSCRIBE",
+    "CANCEL",
+    "END",
+    "QUIT",
+    "ARRET",
+    "ARRÊT",
+    "ARRETER",
+];
+/// The words that let them begin again.
+const START: [&str; 2] = ["START", "UNSTOP"];
+
+/// A text as it came. It has no `Debug`: it holds a phone number and what its owner wrote.
+#[derive(Clone)]
+pub struct InboundText {
+    /// Twilio's id of it.
+    pub sid: String,
+    /// Who wrote it.
+    pub from_number: String,
+    /// To which of our numbers.
+    pub to_number: String,
+    /// What they wrote.
+    pub body: String,
+    /// What Twilio took it for, where the account has its opt-out words set: `STOP`, `START` or `HELP`.
+    pub opt_out_type: Option<String>,
+}
+
+/// What a text means by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// No more texts to this number.
+    Stop,
+    /// Texts to this number again.
+    Start,
+}
+
+impl Meaning {
+    /// The word in the table.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+        }
+    }
+
+    /// What a text means: the whole text is one of the words, whatever its case and the marks around it.
+    #[must_use]
+    pub fn of(text: &InboundText) -> Option<Self> {
+        let word = text.opt_out_type.as_deref().unwrap_or(&text.body);
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_uppercase();
+        if STOP.contains(&word.as_str()) {
+            Some(Self::Stop)
+        } else if START.contains(&word.as_str()) {
+            Some(Self::Start)
+        } else {
+            None
+        }
+    }
+}
+
+impl Outbox {
+    /// Takes a text in; false when it has come before. To be run in a task of its own.
+    pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<bool, OutboxError> {
+        let shared = self.shared();
+        let tx = begin(&shared.db).await?;
+        let (now, meaning) = (shared.now(), Meaning::of(text));
+        let row = inbound_sms_messages::Model {
+            rulebook_id,
+            id: shared.clock.new_id(),
+            provider_id: text.sid.clone(),
+            from_number: text.from_number.clone(),
+            to_number: text.to_number.clone(),
+            body: text.body.chars().filter(|c| *c != '\0').take(BODY_LIMIT).collect(),
+            meaning: meaning.map(|meaning| meaning.word().to_owned()),
+            received_at: now,
+        };
+        let id = row.id;
+        if !inbound_sms_messages::keep(&tx, row).await? {
+            return Ok(false);
+        }
+        match meaning {
+            Some(Meaning::Stop) => stop(shared, &tx, rulebook_id, &text.from_number, now).await?,
+            Some(Meaning::Start) => start(&tx, rulebook_id, &text.from_number, now).await?,
+            None => {}
+        }
+        tx.commit().await?;
+        tracing::info!(inbound_sms = %id, rulebook = %rulebook_id, meaning = meaning.map(Meaning::word), "a text came in");
+        Ok(true)
+    }
+}
+
+async fn stop(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    number: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let id = shared.clock.new_id();
+    let new = sms_suppressions::add(tx, rulebook_id, number, REPLY, now, id).await?;
+    // Whose number it is, the texts that went to it tell.
+    let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
+    if let Some(last) = last.filter(|_| new) {
+        tell(shared, tx, notice::opted_out(&last), now).await?;
+    }
+    Ok(())
+}
+
+async fn start(tx: &DatabaseTransaction, rulebook_id: Uuid, number: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let lifted = sms_suppressions::lift_number(tx, rulebook_id, number, "reply", now).await?;
+    let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
+    if let Some(last) = last.filter(|_| lifted) {
+        let subject = notices::of_contact(&last.contact);
+        notices::resolve(tx, rulebook_id, notices::OPTED_OUT, &subject, now).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(body: &str, opt_out_type: Option<&str>) -> InboundText {
+        InboundText {
+            sid: "SM1".into(),
+            from_number: "+15145550111".into(),
+            to_number: "+15145550100".into(),
+            body: body.into(),
+            opt_out_type: opt_out_type.map(ToOwned::to_owned),
+        }
+    }
+
+    #[test]
+    fn only_the_whole_text_is_a_word() {
+        for body in [
+            "STOP",
+            " stop. ",
+            "Arrêt",
+            "arret",
+            "Unsubscribe!",
+            "STOPALL",
+            "end",
+            "Quit",
+            "cancel",
+        ] {
+            assert_eq!(Meaning::of(&text(body, None)), Some(Meaning::Stop), "{body}");
+        }
+        for body in ["START", "unstop"] {
+            assert_eq!(Meaning::of(&text(body, None)), Some(Meaning::Start), "{body}");
+        }
+        for body in ["", "1", "stop the water", "Don't stop", "OK"] {
+            assert_eq!(Meaning::of(&text(body, None)), None, "{body}");
+        }
+        assert_eq!(Meaning::of(&text("ne plus", Some("STOP"))), Some(Meaning::Stop));
+        assert_eq!(Meaning::of(&text("help", Some("HELP"))), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! What a text to a contact says. In: a decision and its facts, a contact and a template. Out: the text with its
+//! placeholders filled, in the contact's language.
+
+use super::compile::Rulebook;
+use super::decision::Decision;
+use super::facts::{Extracted, Fact};
+use super::rows::{Contact, Labels};
+
+/// The longest that what a caller said may stand in a text.
+const MOST_OF_A_FACT: usize = 120;
+
+/// What a text is about.
+pub struct About<'a> {
+    /// The decision.
+    pub decision: &'a Decision,
+    /// What the message said.
+    pub extracted: &'a Extracted,
+    /// The text's own short name.
+    pub reference: &'a str,
+    /// How to answer it; empty where it cannot be answered.
+    pub reply: &'a str,
+}
+
+impl Rulebook {
+    /// The template with its placeholders filled; what is not known is a dash. None when there is no such template.
+    #[must_use]
+    pub fn worded(&self, template: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
+        let template = self.template_text(template, &contact.language)?;
+        let mut text = String::with_capacity(template.len() + 80);
+        let mut rest = template;
+        while let Some(open) = rest.find('{') {
+            text.push_str(&rest[..open]);
+            let Some(close) = rest[open..].find('}') else { break };
+            let name = &rest[open + 1..open + close];
+            match self.placeholder(name, contact, about) {
+                Some(value) => text.extend(
+                    value
+                        .chars()
+                        .take(MOST_OF_A_FACT)
+                        .map(|c| if c.is_control() { ' ' } else { c }),
+                ),
+                None => text.push('-'),
+            }
+            rest = &rest[open + close + 1..];
+        }
+        text.push_str(rest);
+        Some(text.trim_end().to_owned())
+    }
+
+    fn placeholder(&self, name: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
+        let decision = about.decision;
+        let fact = |name: &str| match about.extracted.facts.get(name) {
+            Some(Fact::Text(text)) if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        };
+        let label = |names: &Labels| names.get(&contact.language).or_else(|| names.values().next()).cloned();
+        match name {
+            "priority" => Some(decision.priority.name().to_owned()),
+            "service" => label(&self.rows().services.get(decision.service.as_ref()?)?.row.names),
+            "area" => label(&self.rows().areas.get(decision.area.as_ref()?)?.row.names),
+            "price" => decision.price.as_ref().map(|price| {
+                if price.from == price.to {
+                    price.from.to_string()
+                } else {
+                    format!("{}-{}", price.from, price.to)
+                }
+            }),
+            "customer" => fact("customer_name"),
+            "phone" => fact("customer_phone").or_else(|| fact("caller")),
+            "ref" => Some(about.reference.to_owned()),
+            "reply" => Some(about.reply.to_owned()),
+            "slot" => fact("wanted_slot"),
+            "sla" => Some(minutes(decision.sla_seconds)),
+            other => fact(other),
+        }
+    }
+}
+
+/// Seconds as a technician reads them.
+fn minutes(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+/// How a contact answers a text in their language; the letters are all of the GSM alphabet.
+#[must_use]
+pub fn how_to_reply(language: &str, short: bool) -> &'static str {
+    match (language, short) {
+        (_, true) => "1=OK",
+        ("fr", false) => "Répondez 1 si vous y allez.",
+        (_, false) => "Reply 1 to take it.",
+    }
+}

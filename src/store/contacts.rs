@@ -1,0 +1,48 @@
+//! Contacts as they stand at the head. In: a phone number. Out: whose it is.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
+use uuid::Uuid;
+
+/// Somebody to text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The contact's code.
+    pub code: String,
+    /// What people call them.
+    pub name: String,
+    /// The language of their texts.
+    pub language: String,
+}
+
+/// The contacts with a phone number, in the order in which they are tried.
+pub async fn with_phone(tx: &DatabaseTransaction, rulebook_id: Uuid, phone: &str) -> Result<Vec<Found>, DbErr> {
+    find(tx, rulebook_id, "phone", phone).await
+}
+
+/// The contact of this code.
+pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<Found>, DbErr> {
+    Ok(find(tx, rulebook_id, "code", code).await?.into_iter().next())
+}
+
+async fn find(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    column: &'static str,
+    value: &str,
+) -> Result<Vec<Found>, DbErr> {
+    let sql = format!(
+        "SELECT code, name, language FROM contacts WHERE rulebook_id = $1 AND until_revision IS NULL AND {column} = $2 \
+         ORDER BY rank, code"
+    );
+    let values = [rulebook_id.into(), value.into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    let rows = tx.query_all_raw(statement).await?;
+    let rows = rows.iter().map(|row| {
+        Ok(Found {
+            code: row.try_get("", "code")?,
+            name: row.try_get("", "name")?,
+            language: row.try_get("", "language")?,
+        })
+    });
+    rows.collect()
+}

@@ -1,0 +1,150 @@
+//! Where a caller stands in the database. In: a phone number. Out: the calls and messages with it, found piece by piece:
+//! there is no index over what callers say of themselves.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value as Bind};
+use uuid::Uuid;
+
+/// Rows that are looked at in one statement.
+const PIECE: i64 = 2_000;
+/// Fewer digits name nobody.
+pub const FEWEST_DIGITS: usize = 8;
+/// With or without its country's code, a number ends alike.
+const TELLING: usize = 10;
+
+/// The digits of a number that tell it from others; none when it is no phone number.
+#[must_use]
+pub fn telling(number: &str) -> Option<String> {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    if !(FEWEST_DIGITS..=15).contains(&digits.len()) {
+        return None;
+    }
+    Some(digits[digits.len().saturating_sub(TELLING)..].to_owned())
+}
+
+/// Whether a text, such as `(514) 555-0100`, is the number of these digits.
+fn is_of(text: &str, digits: &str) -> bool {
+    telling(text).is_some_and(|found| found == digits)
+}
+
+/// Whether a message holds the number, however it is written: digits that only signs of phone numbers separate.
+fn holds(body: &[u8], digits: &str) -> bool {
+    let mut found = Vec::with_capacity(body.len() / 8);
+    for &byte in body {
+        match byte {
+            b'0'..=b'9' => found.push(byte),
+            b' ' | b'-' | b'.' | b'(' | b')' | b'+' => {}
+            _ if found.last() != Some(&b'x') => found.push(b'x'),
+            _ => {}
+        }
+    }
+    found.windows(digits.len()).any(|window| window == digits.as_bytes())
+}
+
+/// The ids of a rulebook's calls that this number made, or whose lead has it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<String>, DbErr> {
+    const CALLS: &str = "SELECT c.id, c.customer_number, l.customer_number AS lead_number FROM calls c \
+        LEFT JOIN leads l ON l.rulebook_id = c.rulebook_id AND l.call_id = c.id \
+        WHERE c.rulebook_id = $1 AND c.id > $2 ORDER BY c.id LIMIT $3";
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let values: [Bind; 3] = [rulebook_id.into(), after.clone().into(), PIECE.into()];
+        let rows = db.query_all_raw(statement(db, CALLS, values)).await?;
+        for row in &rows {
+            let numbers: [Option<String>; 2] = [row.try_get("", "customer_number")?, row.try_get("", "lead_number")?];
+            if numbers.iter().flatten().any(|number| is_of(number, digits)) {
+                found.push(row.try_get("", "id")?);
+            }
+        }
+        match rows.last() {
+            Some(last) => after = last.try_get("", "id")?,
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The events of a rulebook that belong to no known call and hold the number.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<Uuid>, DbErr> {
+    const EVENTS: &str =
+        "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3";
+    const LOOSE: &str = "SELECT e.id, e.body FROM webhook_events e \
+        LEFT JOIN calls c ON c.rulebook_id = e.rulebook_id AND c.id = e.call_id \
+        WHERE e.rulebook_id = $1 AND e.id > $2 AND e.id <= $3 AND e.body IS NOT NULL AND c.id IS NULL";
+    let (mut found, mut after) = (Vec::new(), Uuid::nil());
+    loop {
+        let values: [Bind; 3] = [rulebook_id.into(), after.into(), (PIECE - 1).into()];
+        let last = db.query_one_raw(statement(db, EVENTS, values)).await?;
+        let last: Option<Uuid> = last.map(|row| row.try_get("", "id")).transpose()?;
+        let values: [Bind; 3] = [rulebook_id.into(), after.into(), last.unwrap_or(Uuid::max()).into()];
+        for row in db.query_all_raw(statement(db, LOOSE, values)).await? {
+            let body: Vec<u8> = row.try_get("", "body")?;
+            if holds(&body, digits) {
+                found.push(row.try_get("", "id")?);
+            }
+        }
+        match last {
+            Some(last) => after = last,
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Takes out of the database what an event without a call said of the caller.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
+    const SQL: [&str; 3] = [
+        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND id = $2",
+        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND event_id = $2",
+        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND event_id = $2",
+    ];
+    for sql in SQL {
+        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), id.into()]))
+            .await?;
+    }
+    // Texts that came of it name no call.
+    const TEXTS: &str = "UPDATE sms_messages SET body = '', \
+        state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
+        error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \
+        WHERE rulebook_id = $1 AND decision_id IN (SELECT id FROM decisions WHERE rulebook_id = $1 AND event_id = $2)";
+    tx.execute_raw(statement(tx, TEXTS, [rulebook_id.into(), id.into()]))
+        .await?;
+    Ok(())
+}
+
+fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
+    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_however_it_is_written() {
+        let digits = telling("+1 438 555 0177").unwrap();
+        for text in ["+14385550177", "438-555-0177", "(438) 555.0177", "4385550177"] {
+            assert!(is_of(text, &digits), "{text}");
+            assert!(
+                holds(format!("{{\"number\": \"{text}\"}}").as_bytes(), &digits),
+                "{text}"
+            );
+        }
+        for text in ["+14385550178", "4385550", "555-0177", "", "call me"] {
+            assert!(!is_of(text, &digits), "{text}");
+            assert!(
+                !holds(format!("{{\"number\": \"{text}\"}}").as_bytes(), &digits),
+                "{text}"
+            );
+        }
+        assert!(!holds(b"{\"a\": 43855, \"b\": 50177}", &digits));
+        assert_eq!(telling("123"), None);
+        assert_eq!(telling("1234567890123456"), None);
+    }
+}

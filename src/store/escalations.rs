@@ -1,0 +1,316 @@
+//! Whom a P1 went to, one after the other, until somebody took it. In: rows and instants. Out: rows, and whether a write
+//! took place.
+//!
+//! A row a call. Whoever hands a call on holds its row; whoever takes it writes the row only where nobody has: so of two
+//! that take it at once one wins, and the other can read who.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::notices;
+
+/// A row of `escalations`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "escalations")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub rulebook_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub call_id: Option<String>,
+    pub decision_id: Option<Uuid>,
+    #[sea_orm(column_type = "Text")]
+    pub template: Option<String>,
+    pub after_s: i64,
+    pub step: i64,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub told: Json,
+    pub started_at: DateTimeUtc,
+    pub next_at: Option<DateTimeUtc>,
+    pub acknowledged_at: Option<DateTimeUtc>,
+    #[sea_orm(column_type = "Text")]
+    pub acknowledged_by: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub acknowledged_how: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub comment: Option<String>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The first who are told.
+pub const FIRST: i64 = 0;
+/// The next contact is told.
+pub const NEXT: i64 = 1;
+/// All others are told.
+pub const ALL: i64 = 2;
+/// Nobody is left to tell: a notice says so.
+pub const NOBODY_LEFT: i64 = 3;
+
+/// The code of the notice that nobody took a P1.
+pub const NOT_TAKEN: &str = "p1_not_taken";
+
+/// Who was told at a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Which step.
+    pub step: i64,
+    /// When.
+    pub at: DateTimeUtc,
+    /// The contacts' codes.
+    pub contacts: Vec<String>,
+}
+
+/// Who took a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taker {
+    /// A contact's code, or a name.
+    pub by: String,
+    /// `reply` or `api`.
+    pub how: &'static str,
+    /// What they said of it.
+    pub comment: Option<String>,
+}
+
+impl Model {
+    /// A call of which nobody was told and that goes on to nobody.
+    #[must_use]
+    pub fn untold(rulebook_id: Uuid, id: Uuid, call_id: &str, now: DateTimeUtc) -> Self {
+        Self {
+            rulebook_id,
+            id,
+            call_id: Some(call_id.to_owned()),
+            decision_id: None,
+            template: None,
+            after_s: 0,
+            step: FIRST,
+            told: Json::Array(Vec::new()),
+            started_at: now,
+            next_at: None,
+            acknowledged_at: None,
+            acknowledged_by: None,
+            acknowledged_how: None,
+            comment: None,
+        }
+    }
+
+    /// Everybody who was told, step by step.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Told> {
+        serde_json::from_value(self.told.clone()).unwrap_or_default()
+    }
+
+    /// The same with one more step.
+    #[must_use]
+    pub fn with_step(mut self, told: Told) -> Self {
+        self.step = told.step;
+        let steps: Vec<Told> = self.steps().into_iter().chain([told]).collect();
+        self.told = serde_json::to_value(steps).unwrap_or_default();
+        self
+    }
+
+    /// What a notice about it is about.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.call_id {
+            Some(call) => format!("call {call}"),
+            None => format!("escalation {}", self.id),
+        }
+    }
+}
+
+/// Begins one, unless the call has one already. Out: whether it was begun.
+pub async fn start(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
+    let row: ActiveModel = row.into();
+    let once = OnConflict::columns([Column::RulebookId, Column::CallId])
+        .do_nothing()
+        .to_owned();
+    let inserted = Entity::insert(row.reset_all())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Those that are due, the first to be due first.
+pub async fn due<C: ConnectionTrait>(db: &C, now: DateTimeUtc, limit: u64) -> Result<Vec<(Uuid, Uuid)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::RulebookId, Column::Id])
+        .filter(Column::NextAt.is_not_null())
+        .filter(Column::NextAt.lte(now))
+        .order_by_asc(Column::NextAt)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// How many go on by themselves, and when the next one does.
+pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTimeUtc>), DbErr> {
+    let found = Entity::find()
+        .select_only()
+        .column_as(Expr::cust("count(*)"), "many")
+        .column_as(Column::NextAt.min(), "next")
+        .filter(Column::NextAt.is_not_null())
+        .into_tuple::<(i64, Option<DateTimeUtc>)>()
+        .one(db)
+        .await?;
+    Ok(found.map_or((0, None), |(many, next)| {
+        (u64::try_from(many).unwrap_or_default(), next)
+    }))
+}
+
+/// Locks one that is still due; none when it is not any more, or another instance holds it.
+pub async fn lock_due(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    id: Uuid,
+    now: DateTimeUtc,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id((rulebook_id, id))
+        .filter(Column::NextAt.lte(now))
+        .filter(Column::AcknowledgedAt.is_null())
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .one(tx)
+        .await
+}
+
+/// Writes how far one is; to be called while its row is locked.
+pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::Step, Expr::value(row.step))
+        .col_expr(Column::Told, Expr::value(row.told.clone()))
+        .col_expr(Column::NextAt, Expr::value(row.next_at))
+        .filter(Column::RulebookId.eq(row.rulebook_id))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::AcknowledgedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Goes on with a call's at once: a text about it will not arrive.
+pub async fn hurry(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str, now: DateTimeUtc) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::NextAt, Expr::value(now))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.eq(call_id))
+        .filter(Column::NextAt.gt(now))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes who took one, if nobody has; what was said of nobody taking it is over. Out: whether it was written.
+pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: DateTimeUtc) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::NextAt, Expr::value(None::<DateTimeUtc>))
+        .col_expr(Column::AcknowledgedAt, Expr::value(now))
+        .col_expr(Column::AcknowledgedBy, Expr::value(taker.by.clone()))
+        .col_expr(Column::AcknowledgedHow, Expr::value(taker.how))
+        .col_expr(Column::Comment, Expr::value(taker.comment.clone()))
+        .filter(Column::RulebookId.eq(row.rulebook_id))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::AcknowledgedAt.is_null())
+        .exec(tx)
+        .await?;
+    let taken = done.rows_affected > 0;
+    if taken {
+        notices::resolve(tx, row.rulebook_id, NOT_TAKEN, &row.subject(), now).await?;
+    }
+    Ok(taken)
+}
+
+/// Writes who took a call, whether or not it is being handed on; `id` is for a row that is not there yet. Out: whether it
+/// was written: false when somebody has taken it.
+pub async fn take_call(
+    tx: &DatabaseTransaction,
+    (rulebook_id, id): (Uuid, Uuid),
+    call_id: &str,
+    taker: &Taker,
+    now: DateTimeUtc,
+) -> Result<bool, DbErr> {
+    let row = Model {
+        acknowledged_at: Some(now),
+        acknowledged_by: Some(taker.by.clone()),
+        acknowledged_how: Some(taker.how.to_owned()),
+        comment: taker.comment.clone(),
+        ..Model::untold(rulebook_id, id, call_id, now)
+    };
+    if start(tx, row).await? {
+        return Ok(true);
+    }
+    match of_call(tx, rulebook_id, call_id).await? {
+        Some(row) => take(tx, &row, taker, now).await,
+        None => Ok(false),
+    }
+}
+
+/// A call's.
+pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.eq(call_id))
+        .one(db)
+        .await
+}
+
+/// Those of several calls.
+pub async fn of_calls<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    mut calls: Vec<&str>,
+) -> Result<Vec<Model>, DbErr> {
+    let Some(last) = calls.last().copied() else {
+        return Ok(Vec::new());
+    };
+    // Each number of places is a statement of its own to prepare: a few numbers will do.
+    calls.resize(calls.len().next_power_of_two(), last);
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.is_in(calls))
+        .all(db)
+        .await
+}
+
+/// Those that nobody has taken, the newest first.
+pub async fn open(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    since: DateTimeUtc,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::AcknowledgedAt.is_null())
+        .filter(Column::StartedAt.gte(since))
+        .order_by_desc(Column::StartedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(tx)
+        .await
+}
+
+/// Those that somebody has taken since, the last taken first.
+pub async fn taken(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    since: DateTimeUtc,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::AcknowledgedAt.gte(since))
+        .order_by_desc(Column::AcknowledgedAt)
+        .limit(limit)
+        .all(tx)
+        .await
+}

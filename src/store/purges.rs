@@ -1,0 +1,197 @@
+//! Taking out what need not be kept any longer, piece by piece. In: a span of event ids, which rise with time. Out: how
+//! many rows lost what.
+//!
+//! Everything about a call hangs on its events: so the events of a piece say whose transcripts go with it. The keys of
+//! events that had an effect stay, or the same message could have it again.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value as Bind};
+use uuid::Uuid;
+
+use super::past_decisions::least_id;
+
+/// What is purged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// What was said in a call, and what was read out of it.
+    Transcripts,
+    /// Messages as they came.
+    Bodies,
+    /// The events themselves.
+    Events,
+}
+
+impl What {
+    /// In the order in which they go.
+    pub const ALL: [Self; 3] = [Self::Transcripts, Self::Bodies, Self::Events];
+
+    /// The word in the table and in the metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Transcripts => "transcripts",
+            Self::Bodies => "bodies",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// A piece: the events from one id to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The rulebook.
+    pub rulebook_id: Uuid,
+    /// The first id.
+    pub first: Uuid,
+    /// The last id.
+    pub last: Uuid,
+}
+
+const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
+
+/// Up to when a rulebook has been purged of something.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn purged_to(
+    db: &impl ConnectionTrait,
+    rulebook_id: Uuid,
+    what: What,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    const SQL: &str = "SELECT purged_to FROM purges WHERE rulebook_id = $1 AND what = $2";
+    let row = db
+        .query_one_raw(statement(db, SQL, [rulebook_id.into(), what.word().into()]))
+        .await?;
+    row.map(|row| row.try_get("", "purged_to")).transpose()
+}
+
+/// Notes up to when a rulebook has been purged of something, and of how many rows more; not when it was `before` that and is
+/// no more, because something old was taken in meanwhile.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn note(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    what: What,
+    before: Option<DateTime<Utc>>,
+    to: DateTime<Utc>,
+    rows: u64,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    const SQL: &str = "INSERT INTO purges (rulebook_id, what, purged_to, rows, updated_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (rulebook_id, what) DO UPDATE SET purged_to = excluded.purged_to, rows = purges.rows + excluded.rows, \
+        updated_at = excluded.updated_at WHERE purges.purged_to = $6";
+    let values = [
+        rulebook_id.into(),
+        what.word().into(),
+        to.into(),
+        i64::try_from(rows).unwrap_or(i64::MAX).into(),
+        now.into(),
+        before.unwrap_or_default().into(),
+    ];
+    tx.execute_raw(statement(tx, SQL, values)).await?;
+    Ok(())
+}
+
+/// The next piece of a rulebook's events that were made from an instant to before another; none when there are no more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn next_piece(
+    db: &impl ConnectionTrait,
+    rulebook_id: Uuid,
+    from: Uuid,
+    until: DateTime<Utc>,
+    size: i64,
+) -> Result<Option<Piece>, DbErr> {
+    const SQL: &str =
+        "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4";
+    let values = [rulebook_id.into(), from.into(), least_id(until).into(), size.into()];
+    let rows = db.query_all_raw(statement(db, SQL, values)).await?;
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Ok(None);
+    };
+    Ok(Some(Piece {
+        rulebook_id,
+        first: first.try_get("", "id")?,
+        last: last.try_get("", "id")?,
+    }))
+}
+
+/// Takes something out of a piece. A call that was heard of since `cutoff` keeps its transcript until its last event is old
+/// enough. Out: how many rows lost something.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn purge(tx: &DatabaseTransaction, piece: Piece, what: What, cutoff: DateTime<Utc>) -> Result<u64, DbErr> {
+    match what {
+        What::Transcripts => transcripts(tx, piece, cutoff).await,
+        What::Bodies => bodies(tx, piece).await,
+        What::Events => events(tx, piece).await,
+    }
+}
+
+async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Utc>) -> Result<u64, DbErr> {
+    const CALLS: &str = "(SELECT e.call_id FROM webhook_events e \
+        JOIN calls c ON c.rulebook_id = e.rulebook_id AND c.id = e.call_id \
+        WHERE e.rulebook_id = $1 AND e.id >= $2 AND e.id <= $3 AND c.updated_at < $4)";
+    let sql = [
+        format!("DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id IN {CALLS}"),
+        format!(
+            "UPDATE calls SET summary = NULL, recording_url = NULL, analysis = NULL WHERE rulebook_id = $1 AND id IN {CALLS} \
+             AND (summary IS NOT NULL OR recording_url IS NOT NULL OR analysis IS NOT NULL)"
+        ),
+        format!(
+            "UPDATE decisions SET extracted = {ERASED} WHERE rulebook_id = $1 AND call_id IN {CALLS} \
+             AND extracted <> {ERASED}"
+        ),
+        format!(
+            "UPDATE tool_calls SET arguments = '{{}}', result = NULL, error = NULL WHERE rulebook_id = $1 \
+             AND coalesce(call_id, '') IN {CALLS} AND (result IS NOT NULL OR error IS NOT NULL)"
+        ),
+    ];
+    let mut rows = 0;
+    for sql in sql {
+        let values: [Bind; 4] = [
+            piece.rulebook_id.into(),
+            piece.first.into(),
+            piece.last.into(),
+            cutoff.into(),
+        ];
+        rows += tx.execute_raw(statement(tx, &sql, values)).await?.rows_affected();
+    }
+    // What was decided about messages that named no call.
+    let sql = format!(
+        "UPDATE decisions SET extracted = {ERASED} WHERE call_id IS NULL AND rulebook_id = $1 AND event_id >= $2 \
+         AND event_id <= $3 AND extracted <> {ERASED}"
+    );
+    rows += of_piece(tx, piece, &sql).await?;
+    Ok(rows)
+}
+
+async fn bodies(tx: &DatabaseTransaction, piece: Piece) -> Result<u64, DbErr> {
+    const SQL: &str =
+        "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 AND body IS NOT NULL";
+    of_piece(tx, piece, SQL).await
+}
+
+async fn events(tx: &DatabaseTransaction, piece: Piece) -> Result<u64, DbErr> {
+    const GONE: &str = "DELETE FROM webhook_events WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 \
+        AND NOT EXISTS (SELECT 1 FROM decisions d \
+            WHERE d.event_id = webhook_events.id AND d.rulebook_id = webhook_events.rulebook_id) \
+        AND NOT EXISTS (SELECT 1 FROM tool_calls t \
+            WHERE t.event_id = webhook_events.id AND t.rulebook_id = webhook_events.rulebook_id)";
+    const EMPTIED: &str = "UPDATE webhook_events SET body = NULL, answer = '{}' \
+        WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 AND (body IS NOT NULL OR answer <> '{}')";
+    Ok(of_piece(tx, piece, GONE).await? + of_piece(tx, piece, EMPTIED).await?)
+}
+
+async fn of_piece(tx: &DatabaseTransaction, piece: Piece, sql: &str) -> Result<u64, DbErr> {
+    let values: [Bind; 3] = [piece.rulebook_id.into(), piece.first.into(), piece.last.into()];
+    Ok(tx.execute_raw(statement(tx, sql, values)).await?.rows_affected())
+}
+
+fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
+    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
+}

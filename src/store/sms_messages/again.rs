@@ -1,0 +1,156 @@
+//! Sending a text again because a person wants it. In: a text that was given up, or of which nobody knows. Out: the text
+//! queued with a new series of tries, or why not.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::LockType;
+use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
+
+use super::{AMBIGUOUS, Column, DEAD, Entity, Model, QUEUED, SENDING, SIMULATED, record};
+use crate::store::{sms_attempts, sms_suppressions};
+
+/// Why a text is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Not {
+    /// It is on its way already.
+    OnItsWay,
+    /// Twilio has it.
+    Taken,
+    /// It was never to be sent: there was no account.
+    Simulated,
+    /// It may have been sent, and nobody said that this does not matter.
+    Unclear,
+    /// The caller was erased, and what it said with them.
+    Erased,
+    /// Its recipient does not want texts.
+    OptedOut,
+}
+
+impl Not {
+    /// The word for programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OnItsWay => "on_its_way",
+            Self::Taken => "taken",
+            Self::Simulated => "simulated",
+            Self::Unclear => "may_have_been_sent",
+            Self::Erased => "erased",
+            Self::OptedOut => "opted_out",
+        }
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::OnItsWay => "The text waits to be sent or is being sent.",
+            Self::Taken => "Twilio has the text; sent again it would come twice.",
+            Self::Simulated => "The text was made while there was no Twilio account, so it was only recorded.",
+            Self::Unclear => {
+                "The text may have been sent: look for its reference in Twilio's log. If it is not there, or if twice is better \
+                 than never, send it again with `force`."
+            }
+            Self::Erased => "The caller was erased, and with them what the text said.",
+            Self::OptedOut => {
+                "The recipient has opted out by replying STOP: ask them to reply START, or lift it under \
+                 /admin/v1/sms-suppressions."
+            }
+        }
+    }
+}
+
+/// Queues a text that this transaction holds, or says why not. `force` also one that may have been sent.
+pub async fn send_again(
+    tx: &DatabaseTransaction,
+    mut row: Model,
+    force: bool,
+    now: DateTimeUtc,
+) -> Result<Result<Model, Not>, DbErr> {
+    match row.state.as_str() {
+        DEAD => {}
+        AMBIGUOUS if force => {}
+        AMBIGUOUS => return Ok(Err(Not::Unclear)),
+        QUEUED | SENDING => return Ok(Err(Not::OnItsWay)),
+        SIMULATED => return Ok(Err(Not::Simulated)),
+        _ => return Ok(Err(Not::Taken)),
+    }
+    if row.body.is_empty() {
+        return Ok(Err(Not::Erased));
+    }
+    let recipient = [(row.rulebook_id, row.to_number.clone())];
+    if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
+        return Ok(Err(Not::OptedOut));
+    }
+    // What a status has settled since is known: it did not arrive.
+    let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
+    if unclear && !force {
+        return Ok(Err(Not::Unclear));
+    }
+    row.state = QUEUED.into();
+    // Whoever looks for it at this moment must not write what they find.
+    row.fence += 1;
+    row.lease_until = None;
+    row.next_attempt_at = now;
+    row.series_from = row.attempts;
+    row.resent_at = Some(now);
+    row.updated_at = now;
+    (row.provider_id, row.provider_status, row.error_code, row.error) = (None, None, None, None);
+    record(tx, &row).await?;
+    Ok(Ok(row))
+}
+
+/// Which given-up texts are meant.
+#[derive(Clone, Debug)]
+pub struct Dead {
+    /// Whose.
+    pub rulebook_id: Uuid,
+    /// Given up with this code of Twilio's.
+    pub error_code: Option<i64>,
+    /// To this contact.
+    pub contact: Option<String>,
+    /// Made at this instant or later.
+    pub since: Option<DateTimeUtc>,
+    /// After this one.
+    pub after: Option<Uuid>,
+    /// So many at most.
+    pub limit: u64,
+}
+
+/// Holds given-up texts until the transaction ends, the oldest first.
+pub async fn locked_dead(tx: &DatabaseTransaction, which: &Dead) -> Result<Vec<Model>, DbErr> {
+    let wanted: [Option<Expr>; 4] = [
+        which.error_code.map(|code| Column::ErrorCode.eq(code)),
+        which.contact.as_ref().map(|contact| Column::Contact.eq(contact)),
+        which.since.map(|since| Column::CreatedAt.gte(since)),
+        which.after.map(|after| Column::Id.gt(after)),
+    ];
+    Entity::find()
+        .filter(Column::RulebookId.eq(which.rulebook_id))
+        .filter(Column::State.eq(DEAD))
+        .filter(wanted.into_iter().flatten().fold(Condition::all(), Condition::add))
+        .order_by_asc(Column::Id)
+        .limit(which.limit)
+        .lock(LockType::Update)
+        .all(tx)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_and_a_sentence() {
+        let all = [
+            Not::OnItsWay,
+            Not::Taken,
+            Not::Simulated,
+            Not::Unclear,
+            Not::Erased,
+            Not::OptedOut,
+        ];
+        let words: std::collections::HashSet<_> = all.iter().map(|not| not.word()).collect();
+        assert_eq!(words.len(), all.len());
+        assert!(all.iter().all(|not| not.sentence().ends_with('.')));
+    }
+}

@@ -1,0 +1,140 @@
+//! Vapi's list of calls. In: a span of time. Out: every call that was changed in it, once, in pieces.
+//!
+//! Vapi gives at most 1,000 calls at a time and documents no order for them. So the span itself is halved for as long as a
+//! piece comes back full: whatever the order, nothing is left out. A full piece is used all the same.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{VapiClient, VapiError};
+
+/// The most that Vapi gives at a time is 1,000; a call can be 100 kB long.
+pub const PIECE: usize = 100;
+/// A span that is not halved any more: Vapi's times have milliseconds.
+const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
+
+/// From one instant to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first instant.
+    pub from: DateTime<Utc>,
+    /// The last instant.
+    pub until: DateTime<Utc>,
+}
+
+/// A call as Vapi has it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Vapi's id.
+    pub id: String,
+    /// The whole of it, an object.
+    pub fields: Value,
+}
+
+/// Every call of a span, in pieces.
+pub struct Calls<'a> {
+    client: &'a VapiClient,
+    key: &'a str,
+    stop: &'a CancellationToken,
+    piece: usize,
+    /// Spans still to be asked for, the earliest last.
+    spans: Vec<Span>,
+    seen: HashSet<String>,
+}
+
+impl Call {
+    /// One of an answer's elements; none when it is no call.
+    fn of(fields: Value) -> Option<Self> {
+        let id = fields.get("id")?.as_str()?.to_owned();
+        Some(Self { id, fields })
+    }
+
+    /// A text of it.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.fields.get(name)?.as_str()
+    }
+
+    /// An instant of it.
+    #[must_use]
+    pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
+        let at = DateTime::parse_from_rfc3339(self.text(name)?).ok()?;
+        Some(at.to_utc())
+    }
+
+    /// When it ended; none while it goes on.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<DateTime<Utc>> {
+        let ended = self.instant("endedAt");
+        if self.text("status") == Some("ended") {
+            return ended.or_else(|| self.instant("updatedAt"));
+        }
+        ended.filter(|_| self.text("status").is_none())
+    }
+}
+
+impl VapiClient {
+    /// The calls that were changed in a span.
+    #[must_use]
+    pub fn calls<'a>(&'a self, key: &'a str, span: Span, stop: &'a CancellationToken) -> Calls<'a> {
+        Calls {
+            client: self,
+            key,
+            stop,
+            piece: PIECE,
+            spans: vec![span],
+            seen: HashSet::new(),
+        }
+    }
+}
+
+impl Calls<'_> {
+    /// The next piece, without what was in an earlier one; none when that was all.
+    ///
+    /// # Errors
+    /// When Vapi does not answer.
+    pub async fn next(&mut self) -> Result<Option<Vec<Call>>, VapiError> {
+        let Some(span) = self.spans.pop() else {
+            return Ok(None);
+        };
+        let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let query = [
+            ("updatedAtGe", written(span.from)),
+            ("updatedAtLe", written(span.until)),
+            ("limit", self.piece.to_string()),
+        ];
+        let (found, full) = match self.client.get(self.key, "/call", &query, self.stop).await {
+            Ok(answered) => {
+                let Value::Array(list) = answered.json else {
+                    return Err(VapiError::Unreadable("the list of calls is no list"));
+                };
+                let full = list.len() >= self.piece;
+                (list, full)
+            }
+            Err(VapiError::TooLarge) if span.until - span.from > SHORTEST => (Vec::new(), true),
+            Err(error) => return Err(error),
+        };
+        if full && span.until - span.from > SHORTEST {
+            let middle = span.from + (span.until - span.from) / 2;
+            self.spans.push(Span {
+                from: middle,
+                until: span.until,
+            });
+            self.spans.push(Span {
+                from: span.from,
+                until: middle,
+            });
+        } else if full {
+            tracing::warn!(
+                calls = found.len(),
+                "Vapi has more calls that were changed in one millisecond than it gives at a time; some may be missing"
+            );
+        }
+        let new = found.into_iter().filter_map(Call::of);
+        let seen = &mut self.seen;
+        Ok(Some(new.filter(|call| seen.insert(call.id.clone())).collect()))
+    }
+}

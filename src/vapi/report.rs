@@ -1,0 +1,65 @@
+//! The report that Vapi would have posted. In: an ended call as Vapi's list has it. Out: the body of an
+//! `end-of-call-report` message with the same fields in the same places, and the same bytes for the same call.
+
+use serde_json::{Map, Value, json};
+
+use super::calls::Call;
+
+/// Fields that stand in a report as they stand in a call.
+const SAME: [&str; 14] = [
+    "endedReason",
+    "endedMessage",
+    "analysis",
+    "costs",
+    "cost",
+    "costBreakdown",
+    "startedAt",
+    "endedAt",
+    "destination",
+    "compliance",
+    "phoneNumber",
+    "customer",
+    "assistant",
+    "assistantVersion",
+];
+/// Fields that a call may have by itself and a report has in its artifact.
+const OF_ARTIFACT: [&str; 4] = ["messages", "transcript", "recordingUrl", "stereoRecordingUrl"];
+/// Fields that would only stand there twice.
+const NOT_OF_CALL: [&str; 7] = [
+    "artifact",
+    "analysis",
+    "messages",
+    "transcript",
+    "costs",
+    "recordingUrl",
+    "stereoRecordingUrl",
+];
+
+/// The body; none while the call goes on.
+#[must_use]
+pub fn body(call: &Call) -> Option<Vec<u8>> {
+    let ended = call.ended_at()?;
+    let fields = call.fields.as_object()?;
+    let mut message = Map::new();
+    message.insert("type".to_owned(), "end-of-call-report".into());
+    // No report is made before the call has ended: so that which Vapi posts itself is the later one, and stands.
+    message.insert("timestamp".to_owned(), ended.timestamp_millis().into());
+    for name in SAME {
+        if let Some(value) = fields.get(name).filter(|value| !value.is_null()) {
+            message.insert(name.to_owned(), value.clone());
+        }
+    }
+    message.entry("endedAt").or_insert_with(|| json!(ended));
+    let artifact = fields.get("artifact").and_then(Value::as_object).cloned();
+    let mut artifact = artifact.unwrap_or_default();
+    for name in OF_ARTIFACT {
+        if let Some(value) = fields.get(name).filter(|value| !value.is_null()) {
+            artifact.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    message.insert("artifact".to_owned(), artifact.into());
+    let mut call = fields.clone();
+    call.retain(|name, _| !NOT_OF_CALL.contains(&name.as_str()));
+    message.insert("call".to_owned(), call.into());
+    serde_json::to_vec(&json!({"message": message})).ok()
+}

@@ -1,0 +1,235 @@
+//! A set-up is checked: what is well is said to be, each thing that is wrong is found and says what to do, and nothing is
+//! changed by looking.
+
+use std::{path::Path, process::Command};
+
+use chrono::TimeDelta;
+use reqwest::{Method, StatusCode};
+use ringbook::{
+    clock::Clock,
+    doctor::{self, Finding, Level},
+    settings::{Secret, Settings, TwilioAccount, TwilioFrom},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    both,
+    support::{Answer, Database, StandIn, TestApp, Vapi, messages::report, vapi::VAPI_KEY, vapi::ended_call},
+};
+
+both!(
+    a_good_set_up_has_nothing_wrong,
+    what_is_wrong_is_found_and_says_what_to_do,
+    the_commands_work_on_a_database_that_was_started_on,
+);
+
+const SID: &str = "AC00000000000000000000000000000001";
+
+/// The settings of a running server, as they would be in the world.
+fn settings(server: &TestApp, vapi: &Vapi, twilio: &StandIn) -> Settings {
+    let mut settings = Settings::clone(&server.app.settings);
+    settings.public_url = Some(server.url(""));
+    settings.vapi_base_url = vapi.url();
+    settings.vapi_api_key = Some(Secret::new(VAPI_KEY.to_owned()));
+    settings.twilio_base_url = twilio.url();
+    settings.twilio = Some(TwilioAccount {
+        account_sid: SID.to_owned(),
+        auth_token: Secret::new("a-token-of-twilio".to_owned()),
+        from: TwilioFrom::Number("+15145550100".to_owned()),
+    });
+    settings
+}
+
+fn assistant(url: &str, plan: &Value) -> Value {
+    json!({"id": "assistant-1", "name": "Paul", "server": {"url": url, "backoffPlan": plan}})
+}
+
+fn of<'a>(found: &'a [Finding], check: &str, level: Level) -> Vec<&'a Finding> {
+    let those = found.iter().filter(|one| one.check == check && one.level == level);
+    those.collect()
+}
+
+async fn a_good_set_up_has_nothing_wrong(database: Database) {
+    let server = TestApp::start(database).await;
+    let (vapi, url) = (Vapi::start().await, server.url("/webhooks/vapi"));
+    vapi.answers(
+        "/assistant",
+        json!([assistant(&url, &doctor::vapi::best_server(&url)["backoffPlan"])]),
+    );
+    vapi.answers("/phone-number", json!([]));
+    let number = json!({"incoming_phone_numbers": [{"capabilities": {"sms": true}, "sms_url": server.url("/webhooks/twilio/inbound")}]});
+    let twilio = StandIn::start(vec![
+        Answer::json(200, &json!({"status": "active"})),
+        Answer::json(200, &number),
+    ])
+    .await;
+    let found = doctor::examine(&settings(&server, &vapi, &twilio), &Clock::system()).await;
+    assert!(found.iter().all(|one| one.level != Level::Wrong), "{found:#?}");
+    let checks = [
+        "secret key",
+        "database",
+        "migrations",
+        "rulebook",
+        "webhook secret",
+        "public address",
+        "vapi",
+        "twilio",
+        "clock",
+    ];
+    for check in checks {
+        assert!(!of(&found, check, Level::Ok).is_empty(), "{check}: {found:#?}");
+    }
+    // The stand-ins have no certificate: that is all there is to say of them.
+    assert!(
+        of(&found, "vapi", Level::Warning).is_empty() && of(&found, "twilio", Level::Warning).is_empty(),
+        "{found:#?}"
+    );
+    let said = format!("{found:?}");
+    for secret in ["a-token-of-twilio", VAPI_KEY, "test-vapi-secret"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    server.stop().await;
+}
+
+async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
+    let server = TestApp::start(database).await;
+    let (vapi, url) = (Vapi::start().await, server.url("/webhooks/vapi"));
+    let mut forgetful = assistant(&url, &Value::Null);
+    forgetful["serverMessages"] = json!(["status-update"]);
+    vapi.answers("/assistant", json!([forgetful]));
+    vapi.answers("/phone-number", json!([]));
+    let book = json!({"code": "second", "rows": "sample"});
+    let (status, _) = server.admin(Method::POST, "/admin/v1/rulebooks", Some(&book)).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let refused = StandIn::start(vec![Answer::json(401, &json!({"code": 20003}))]).await;
+    let mut settings = settings(&server, &vapi, &refused);
+    let wrong = async |settings: &Settings, clock: &Clock, check: &str, needle: &str| {
+        let found = doctor::examine(settings, clock).await;
+        let those = found.iter().filter(|one| one.check == check && one.level != Level::Ok);
+        let hit = those.filter(|one| one.text.contains(needle)).collect::<Vec<_>>();
+        assert!(!hit.is_empty(), "{check}, {needle}: {found:#?}");
+        assert!(hit.iter().all(|one| one.what_to_do.is_some()), "{hit:#?}");
+    };
+    let clock = Clock::system();
+    wrong(&settings, &clock, "vapi", "has no backoffPlan").await;
+    wrong(&settings, &clock, "vapi", "does not send `end-of-call-report`").await;
+    wrong(&settings, &clock, "twilio", "refuses the account").await;
+    wrong(&settings, &clock, "webhook secret", "`second` has none").await;
+    wrong(&settings, &clock, "twilio", "`second` has no account").await;
+    wrong(&settings, &clock, "public address", "is not https").await;
+    wrong(
+        &settings,
+        &Clock::fixed(clock.now() - TimeDelta::minutes(5)),
+        "clock",
+        "apart",
+    )
+    .await;
+    settings.public_url = Some(vapi.url());
+    wrong(&settings, &clock, "public address", "not as Ringbook does").await;
+    wrong(&settings, &clock, "vapi", "no assistant and no phone number").await;
+    settings.vapi_api_key = Some(Secret::new("another-key".to_owned()));
+    wrong(&settings, &clock, "vapi", "refuses the key").await;
+    settings.vapi_api_key = None;
+    wrong(&settings, &clock, "vapi", "no rulebook has a Vapi key").await;
+    settings.public_url = None;
+    wrong(&settings, &clock, "public address", "is not set").await;
+    server
+        .sql("UPDATE scripts SET source = 'not a script ((' WHERE 1 = 1")
+        .await;
+    server.sql("UPDATE services SET names = '{}'").await;
+    wrong(&settings, &clock, "rulebook", "`default` does not compile").await;
+    server
+        .sql("DELETE FROM seaql_migrations WHERE version = 'm0011_running'")
+        .await;
+    wrong(&settings, &clock, "migrations", "1 are missing").await;
+    server.stop().await;
+}
+
+/// The program in a folder of its own, with these settings.
+fn run(folder: &Path, arguments: &[&str], env: &[(&str, &str)]) -> (bool, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ringbook"))
+        .args(arguments)
+        .env_clear()
+        .envs(env.iter().copied())
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn looking_at_an_empty_folder_makes_nothing_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (well, out, _) = run(folder.path(), &["doctor"], &[]);
+    assert!(
+        well && out.contains("is not there yet") && out.contains("\"backoffPlan\""),
+        "{out}"
+    );
+    let (well, _, error) = run(folder.path(), &["doctor"], &[("RINGBOOK_WORKERS", "outbox,purgee")]);
+    assert!(
+        !well && error.contains("outbox, scheduler, escalation, reconciler, purge"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let (well, _, error) = run(folder.path(), &["reconcile"], &[("VAPI_API_KEY", VAPI_KEY)]);
+    assert!(!well && error.contains("no server was ever started"), "{error}");
+}
+
+async fn the_commands_work_on_a_database_that_was_started_on(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    let vapi = Vapi::start().await;
+    assert_eq!(server.post_signed(&report("known", "Bonjour.")).await.0, StatusCode::OK);
+    let now = Clock::system().now();
+    for number in 0..3 {
+        vapi.knows(ended_call(
+            &format!("lost-{number}"),
+            "Bonjour.",
+            now - TimeDelta::minutes(5 + number),
+        ));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (url, base) = (server.database_url().to_owned(), vapi.url());
+    let command = async |arguments: &'static [&'static str], key: &'static str| {
+        let (folder, url, base) = (folder.path().to_owned(), url.clone(), base.clone());
+        let ran = move || {
+            let env = [
+                ("DATABASE_URL", url.as_str()),
+                (
+                    "RINGBOOK_SECRET_KEY",
+                    "0101010101010101010101010101010101010101010101010101010101010101",
+                ),
+                ("RINGBOOK_ADMIN_KEY", "test-admin-key-0123456789"),
+                ("RINGBOOK_VAPI_SECRET", "test-vapi-secret"),
+                ("VAPI_BASE_URL", base.as_str()),
+                ("VAPI_API_KEY", key),
+            ];
+            run(&folder, arguments, &env)
+        };
+        tokio::task::spawn_blocking(ran).await.unwrap()
+    };
+    let (well, out, error) = command(&["reconcile", "--since", "2h", "--dry-run", "--quiet"], VAPI_KEY).await;
+    assert!(well && out.contains("3 without a report"), "{out}{error}");
+    let (well, out, error) = command(&["reconcile", "--since", "2h", "--quiet"], VAPI_KEY).await;
+    assert!(well && out.contains("3 recorded"), "{out}{error}");
+    let (well, out, error) = command(&["reconcile", "--since", "2h", "--json", "--quiet"], VAPI_KEY).await;
+    assert!(well, "{error}");
+    let tallies: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&tallies[0]["known"], &tallies[0]["became"]),
+        (&json!(3), &json!({})),
+        "{out}"
+    );
+    let (well, out, error) = command(&["reconcile", "--quiet"], "another-key-0123").await;
+    assert!(
+        !well && out.contains("refuses the key") && error.contains("could not all be asked"),
+        "{out}{error}"
+    );
+    assert_eq!(server.counts(["calls", "decisions"]).await, [4, 4]);
+    vapi.answers("/assistant", json!([]));
+    vapi.answers("/phone-number", json!([]));
+    let (well, out, error) = command(&["doctor", "--json"], VAPI_KEY).await;
+    let findings: Value = serde_json::from_str(&out).unwrap();
+    assert!(well && findings["result"] == "warning", "{out}{error}");
+    server.stop().await;
+}

@@ -1,0 +1,554 @@
+//! A P1 that nobody answers goes on by the clock; whoever answers first has it, and everybody can see who.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::{Method, StatusCode};
+use ringbook::outbox::acknowledge::{Acknowledged, Outcome, by_reply};
+use ringbook::store;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    both,
+    support::{
+        Database, TestApp,
+        messages::{message, report, tool_calls},
+        tables::having,
+    },
+};
+
+both!(
+    a_p1_that_nobody_answers_goes_to_the_next_then_to_all_then_to_a_person,
+    the_reply_1_stops_it,
+    only_a_clear_yes_of_a_contact_takes_it,
+    of_two_who_reply_at_once_one_takes_it_and_the_other_is_told_who,
+    a_reply_while_the_next_step_is_on_its_way_ends_it,
+    of_three_instances_one_hands_it_on_and_a_restart_goes_on,
+    it_is_taken_through_the_api_once,
+    a_call_has_one_escalation_whatever_comes_about_it,
+    a_p1_with_nobody_on_call_goes_to_the_others_at_once,
+    a_text_that_can_be_answered_says_how,
+    the_server_does_it_by_itself,
+    an_erased_caller_goes_to_nobody,
+);
+
+pub const BOOK: &str = "/admin/v1/rulebooks/default";
+const MARIO: &str = "+15145550101";
+const SARAH: &str = "+15145550102";
+const AMINA: &str = "+15145550103";
+
+pub fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_532_470, 0).unwrap()
+}
+
+/// A server of which only what the test asks for happens, with three contacts: one on call.
+async fn at_rest(database: Database) -> TestApp {
+    let server = TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .at(start())
+        .start()
+        .await;
+    let amina = json!({"name": "Amina Diallo", "phone": AMINA, "language": "en", "rank": 30, "on_call": false});
+    put(&server, "/contacts/amina", &amina).await;
+    server
+}
+
+pub async fn put(server: &TestApp, path: &str, body: &Value) {
+    let (status, answer) = server.admin(Method::PUT, &format!("{BOOK}{path}"), Some(body)).await;
+    assert!(status.is_success(), "{answer}");
+}
+
+pub async fn patch(server: &TestApp, path: &str, body: &Value) {
+    let path = format!("{BOOK}{path}");
+    let (_, row) = server.admin(Method::GET, &path, None).await;
+    let mut body = body.clone();
+    body["version"] = row["version"].clone();
+    let (status, answer) = server.admin(Method::PATCH, &path, Some(&body)).await;
+    assert!(status.is_success(), "{answer}");
+}
+
+/// Deletes the cases that a test's rules would not pass.
+pub async fn drop_cases(server: &TestApp, which: impl Fn(&Value) -> bool) {
+    let (_, cases) = server
+        .admin(Method::GET, &format!("{BOOK}/cases?limit=200"), None)
+        .await;
+    for case in cases["items"].as_array().unwrap().iter().filter(|case| which(case)) {
+        let url = server.url(&format!("{BOOK}/cases/{}", case["code"].as_str().unwrap()));
+        let request = server.client.delete(url).bearer_auth(crate::support::app::ADMIN_KEY);
+        let response = request
+            .header("if-match", format!("\"{}\"", case["version"]))
+            .send()
+            .await
+            .unwrap();
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap());
+    }
+}
+
+pub async fn ok(server: &TestApp, message: &Value) {
+    let (status, answer) = server.post_signed(message).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+async fn flood(server: &TestApp, call: &str) {
+    ok(server, &report(call, "Mon sous-sol est inondé, des racines.")).await;
+}
+
+/// Lets time pass and hands on what is due. Out: how many went on.
+async fn after(server: &TestApp, seconds: i64) -> usize {
+    server.app.clock.step(TimeDelta::seconds(seconds));
+    server.app.escalator.escalate_due().await.unwrap()
+}
+
+/// The contacts who were texted, in the order of the texts.
+pub async fn texted(server: &TestApp) -> Vec<String> {
+    let mut texts = server.rows("sms_messages").await;
+    texts.sort_by_key(|text| text["id"].to_string());
+    texts
+        .iter()
+        .map(|text| text["contact"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn rulebook_id(server: &TestApp) -> Uuid {
+    server.app.current.find("default").await.unwrap().unwrap().0
+}
+
+async fn reply(server: &TestApp, from: &str, body: &str) -> Option<Acknowledged> {
+    let (id, now) = (rulebook_id(server).await, server.app.clock.now());
+    let tx = store::begin(&server.app.db).await.unwrap();
+    let answer = by_reply(&tx, id, from, body, now).await.unwrap();
+    tx.commit().await.unwrap();
+    answer
+}
+
+pub async fn lead(server: &TestApp, call: &str) -> Value {
+    let (status, list) = server
+        .admin(Method::GET, &format!("{BOOK}/leads?call_id={call}"), None)
+        .await;
+    assert_eq!(status, StatusCode::OK, "{list}");
+    let lead = list["items"][0].clone();
+    let one = format!("{BOOK}/leads/{}", lead["id"].as_str().unwrap());
+    assert_eq!(server.admin(Method::GET, &one, None).await.1, lead);
+    lead
+}
+
+fn instant(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+async fn a_p1_that_nobody_answers_goes_to_the_next_then_to_all_then_to_a_person(database: Database) {
+    let server = at_rest(database).await;
+    let boss = json!({"name": "Boss", "phone": "+15145550104", "language": "fr", "rank": 40, "on_call": false});
+    put(&server, "/contacts/boss", &boss).await;
+    flood(&server, "call-1").await;
+    assert_eq!(texted(&server).await, ["on_call"]);
+    assert_eq!(lead(&server, "call-1").await["sla"]["kept"], Value::Null);
+    assert_eq!(after(&server, 299).await, 0);
+    assert_eq!(after(&server, 1).await, 1);
+    assert_eq!(texted(&server).await, ["on_call", "second"]);
+    assert_eq!(after(&server, 299).await, 0);
+    assert_eq!(after(&server, 1).await, 1);
+    assert_eq!(texted(&server).await, ["on_call", "second", "amina", "boss"]);
+    assert_eq!(server.counts(["notices"]).await, [0]);
+    assert_eq!(after(&server, 300).await, 1);
+    let notice = server.only_row("notices").await;
+    assert_eq!(
+        (&notice["code"], &notice["severity"], &notice["subject"]),
+        (&json!("p1_not_taken"), &json!("urgent"), &json!("call call-1"))
+    );
+    let told = format!("{} {}", notice["text"], notice["what_to_do"]);
+    assert!(
+        told.contains("on_call, second, amina, boss") && told.contains("acknowledge"),
+        "{told}"
+    );
+    assert!(!told.contains("4385550177"), "{told}");
+    // It ends there.
+    assert_eq!(after(&server, 100_000).await, 0);
+    assert_eq!(
+        server.counts(["sms_messages", "notices", "escalations"]).await,
+        [4, 1, 1]
+    );
+    let lead = lead(&server, "call-1").await;
+    let steps: Vec<_> = lead["escalation"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| &step["step"])
+        .collect();
+    assert_eq!(steps, ["first", "next", "all", "nobody_left"]);
+    assert_eq!(lead["sla"]["kept"], json!(false));
+    assert_eq!(instant(&lead["sla"]["due_at"]), start() + TimeDelta::seconds(300));
+    assert_eq!(
+        (&lead["acknowledgement"], &lead["escalation"]["next_at"]),
+        (&Value::Null, &Value::Null)
+    );
+    // Late is better than never, and the notice is over.
+    let answer = reply(&server, AMINA, "yes").await.unwrap();
+    assert_eq!(answer.outcome, Outcome::Taken);
+    assert!(server.only_row("notices").await["resolved_at"].is_string());
+    server.stop().await;
+}
+
+async fn the_reply_1_stops_it(database: Database) {
+    let server = at_rest(database).await;
+    flood(&server, "call-1").await;
+    server.app.clock.step(TimeDelta::seconds(60));
+    let answer = reply(&server, MARIO, "1").await.unwrap();
+    assert_eq!((answer.outcome, answer.contact.as_str()), (Outcome::Taken, "on_call"));
+    assert_eq!(answer.call_id.as_deref(), Some("call-1"));
+    assert_eq!(answer.answer, "C'est noté: l'appel est à vous.");
+    assert_eq!(after(&server, 100_000).await, 0);
+    assert_eq!(server.counts(["sms_messages", "notices"]).await, [1, 0]);
+    let lead = lead(&server, "call-1").await;
+    assert_eq!(
+        (&lead["acknowledgement"]["by"], &lead["acknowledgement"]["how"]),
+        (&json!("on_call"), &json!("reply"))
+    );
+    assert_eq!(
+        instant(&lead["acknowledgement"]["at"]),
+        start() + TimeDelta::seconds(60)
+    );
+    assert_eq!(lead["sla"]["kept"], json!(true));
+    // Of two floods the newest is taken, unless the older one's text is named.
+    for call in ["call-2", "call-3", "call-4"] {
+        server.app.clock.step(TimeDelta::seconds(1));
+        flood(&server, call).await;
+    }
+    let texts = server.rows("sms_messages").await;
+    let reference = having(&texts, "call_id", "call-2")[0]["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let answer = reply(&server, MARIO, "J'arrive!").await.unwrap();
+    assert_eq!(answer.call_id.as_deref(), Some("call-4"));
+    let answer = reply(&server, MARIO, &format!("ok {}", reference.to_lowercase()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.outcome, answer.call_id.as_deref()),
+        (Outcome::Taken, Some("call-2"))
+    );
+    assert_eq!(after(&server, 301).await, 1);
+    server.stop().await;
+}
+
+async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
+    let server = at_rest(database).await;
+    let outcome = async |from: &str, body: &str| reply(&server, from, body).await.map(|answer| answer.outcome);
+    // Nothing is open: a neutral answer.
+    assert_eq!(outcome(MARIO, "1").await, Some(Outcome::NothingOpen));
+    assert_eq!(outcome(MARIO, "merci").await, None);
+    flood(&server, "call-1").await;
+    let reference = server.only_row("sms_messages").await["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // Somebody else's phone, with and without the reference.
+    assert_eq!(outcome("+14385550177", "1").await, None);
+    assert_eq!(outcome("+14385550177", &format!("1 {reference}")).await, None);
+    assert_eq!(outcome("+1514\0", "1").await, None);
+    // A contact who was not told of it, and one who says something else.
+    assert_eq!(outcome(SARAH, "1").await, Some(Outcome::NothingOpen));
+    for body in ["ok mais demain", "qui?", "2", ""] {
+        assert_eq!(outcome(MARIO, body).await, Some(Outcome::NotUnderstood), "{body}");
+    }
+    assert_eq!(outcome(MARIO, "1 RB-ZZZZZZ").await, Some(Outcome::NothingOpen));
+    // It went on meanwhile: to the next, then to all.
+    assert_eq!(after(&server, 300).await, 1);
+    assert_eq!(after(&server, 300).await, 1);
+    let taken = reply(&server, AMINA, "Yes").await.unwrap();
+    assert_eq!(
+        (taken.outcome, taken.answer.as_str()),
+        (Outcome::Taken, "Noted: the call is yours.")
+    );
+    server.app.clock.step(TimeDelta::minutes(2));
+    let second = reply(&server, MARIO, "1").await.unwrap();
+    assert_eq!(
+        (second.outcome, second.answer.as_str()),
+        (Outcome::TakenAlready, "Déjà pris par Amina Diallo, il y a 2 min.")
+    );
+    let again = reply(&server, AMINA, "1").await.unwrap();
+    assert_eq!(
+        (again.outcome, again.answer.as_str()),
+        (Outcome::TakenAlready, "The call is yours already.")
+    );
+    assert_eq!(lead(&server, "call-1").await["acknowledgement"]["by"], json!("amina"));
+    server.stop().await;
+}
+
+async fn of_two_who_reply_at_once_one_takes_it_and_the_other_is_told_who(database: Database) {
+    let server = at_rest(database).await;
+    patch(&server, "/contacts/second", &json!({"on_call": true})).await;
+    for round in 0..10 {
+        flood(&server, &format!("call-{round}")).await;
+        let (one, two) = tokio::join!(reply(&server, MARIO, "1"), reply(&server, SARAH, "1"));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let (winner, other) = if one.outcome == Outcome::Taken {
+            (one, two)
+        } else {
+            (two, one)
+        };
+        assert_eq!((winner.outcome, other.outcome), (Outcome::Taken, Outcome::TakenAlready));
+        let name = if winner.contact == "on_call" {
+            "Mario Bélanger"
+        } else {
+            "Sarah Cohen"
+        };
+        assert!(other.answer.contains(name), "{}", other.answer);
+        server.app.clock.step(TimeDelta::seconds(1));
+    }
+    server.stop().await;
+}
+
+async fn a_reply_while_the_next_step_is_on_its_way_ends_it(database: Database) {
+    let server = at_rest(database).await;
+    for round in 0..10 {
+        let call = format!("call-{round}");
+        flood(&server, &call).await;
+        server.app.clock.step(TimeDelta::seconds(300));
+        let (step, taken) = tokio::join!(server.app.escalator.escalate_due(), reply(&server, MARIO, "1"));
+        let (step, taken) = (step.unwrap(), taken.unwrap());
+        assert_eq!(taken.outcome, Outcome::Taken);
+        let lead = lead(&server, &call).await;
+        assert_eq!(lead["acknowledgement"]["by"], json!("on_call"));
+        let steps = lead["escalation"]["steps"].as_array().unwrap().len();
+        let texts = having(&server.rows("sms_messages").await, "call_id", call).len();
+        assert_eq!((steps, texts), (step + 1, step + 1));
+        assert_eq!(after(&server, 10_000).await, 0);
+    }
+    server.stop().await;
+}
+
+async fn of_three_instances_one_hands_it_on_and_a_restart_goes_on(database: Database) {
+    let server = at_rest(database).await;
+    let others = [server.another().await, server.another().await];
+    flood(&server, "call-1").await;
+    server.app.clock.step(TimeDelta::seconds(300));
+    let (one, two, three) = tokio::join!(
+        server.app.escalator.escalate_due(),
+        others[0].app.escalator.escalate_due(),
+        others[1].app.escalator.escalate_due()
+    );
+    assert_eq!(one.unwrap() + two.unwrap() + three.unwrap(), 1);
+    assert_eq!(texted(&server).await, ["on_call", "second"]);
+    for other in others {
+        other.stop().await;
+    }
+    let server = server.restart_after(|clock| clock.step(TimeDelta::hours(2))).await;
+    assert_eq!(after(&server, 0).await, 1);
+    assert_eq!(texted(&server).await, ["on_call", "second", "amina"]);
+    // All have their time again, however long nobody ran.
+    assert_eq!(after(&server, 299).await, 0);
+    assert_eq!(after(&server, 1).await, 1);
+    assert_eq!(server.counts(["notices"]).await, [1]);
+    server.stop().await;
+}
+
+async fn it_is_taken_through_the_api_once(database: Database) {
+    let server = at_rest(database).await;
+    for call in ["call-1", "call-2"] {
+        flood(&server, call).await;
+    }
+    ok(
+        &server,
+        &report("call-3", "Ici la ville de Longueuil, pour une caméra."),
+    )
+    .await;
+    let open = async |query: &str| {
+        let path = format!("{BOOK}/leads?sort=id&{query}");
+        let (status, list) = server.admin(Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::OK, "{list}");
+        let calls = list["items"].as_array().unwrap().iter();
+        calls
+            .map(|lead| lead["call_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(open("acknowledged=false&priority=P1").await, ["call-1", "call-2"]);
+    let id = |lead: &Value| format!("{BOOK}/leads/{}/acknowledge", lead["id"].as_str().unwrap());
+    let path = id(&lead(&server, "call-1").await);
+    let post = async |path: &str, body: Value| server.admin(Method::POST, path, Some(&body)).await;
+    for (body, pointer) in [
+        (json!({"contact": "nobody"}), "/contact"),
+        (json!({"contact": "amina", "by": "Amina"}), "/by"),
+        (json!({"by": " "}), "/by"),
+        (json!({"by": "x".repeat(101)}), "/by"),
+        (json!({"comment": "\u{0}"}), "/comment"),
+        (json!({"whom": "amina"}), "/whom"),
+    ] {
+        let (status, problem) = post(&path, body).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (StatusCode::BAD_REQUEST, &json!(pointer)),
+            "{problem}"
+        );
+    }
+    let nowhere = format!("{BOOK}/leads/{}/acknowledge", Uuid::nil());
+    assert_eq!(post(&nowhere, json!({})).await.0, StatusCode::NOT_FOUND);
+    server.app.clock.step(TimeDelta::seconds(120));
+    let (status, taken) = post(&path, json!({"contact": "amina", "comment": "On my way"})).await;
+    assert_eq!(status, StatusCode::OK, "{taken}");
+    assert_eq!(taken, lead(&server, "call-1").await);
+    assert_eq!(
+        (
+            &taken["acknowledgement"]["by"],
+            &taken["acknowledgement"]["how"],
+            &taken["acknowledgement"]["comment"]
+        ),
+        (&json!("amina"), &json!("api"), &json!("On my way"))
+    );
+    let (status, problem) = post(&path, json!({"contact": "second"})).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::CONFLICT, &json!("conflict")),
+        "{problem}"
+    );
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("`amina` has taken this lead"),
+        "{problem}"
+    );
+    // A call that went to nobody can be taken too; a name will do, or none.
+    let path = id(&lead(&server, "call-3").await);
+    let (status, taken) = post(&path, json!({"by": "Front desk"})).await;
+    assert_eq!(
+        (status, &taken["acknowledgement"]["by"]),
+        (StatusCode::OK, &json!("Front desk")),
+        "{taken}"
+    );
+    assert_eq!(
+        (&taken["sla"]["kept"], &taken["escalation"]),
+        (&json!(true), &Value::Null)
+    );
+    assert_eq!(open("acknowledged=true").await, ["call-1", "call-3"]);
+    assert_eq!(open("acknowledged=false").await, ["call-2"]);
+    // Once under a key, and of many at once one.
+    let path = id(&lead(&server, "call-2").await);
+    let url = server.url(&path);
+    let once = |key: &str| {
+        let request = server.client.post(&url).bearer_auth(crate::support::app::ADMIN_KEY);
+        request.header("idempotency-key", key.to_owned()).json(&json!({}))
+    };
+    let sent: Vec<_> = ["a", "b", "c", "a", "b", "c"]
+        .into_iter()
+        .map(|key| tokio::spawn(once(key).send()))
+        .collect();
+    let mut statuses = Vec::new();
+    for sent in sent {
+        statuses.push(sent.await.unwrap().unwrap().status());
+    }
+    let won = statuses.iter().filter(|status| **status == StatusCode::OK).count();
+    assert!((1..=2).contains(&won), "{statuses:?}");
+    assert!(
+        statuses
+            .iter()
+            .all(|status| *status == StatusCode::OK || *status == StatusCode::CONFLICT),
+        "{statuses:?}"
+    );
+    let entries = "/admin/v1/audit-log?resource=leads&sort=at";
+    let (_, log) = server.admin(Method::GET, entries, None).await;
+    let log: Vec<_> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["after"]["acknowledged_by"])
+        .collect();
+    assert_eq!(log.len(), 3, "{log:?}");
+    assert_eq!(log[0], "amina");
+    assert_eq!(after(&server, 10_000).await, 0);
+    server.stop().await;
+}
+
+async fn a_call_has_one_escalation_whatever_comes_about_it(database: Database) {
+    let server = at_rest(database).await;
+    let urgent = json!({"serviceType": "racines", "problemDescription": "Mon sous-sol est inondé"});
+    ok(
+        &server,
+        &tool_calls("call-1", 10_000, &[("t1", "sendSMSAlert", urgent)]),
+    )
+    .await;
+    assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 1]);
+    flood(&server, "call-1").await;
+    flood(&server, "call-1").await;
+    let mut amended = report("call-1", "C'est inondé, une urgence!");
+    amended["message"]["timestamp"] = json!(1_900_000_000_000_i64);
+    ok(&server, &amended).await;
+    assert_eq!(server.counts(["escalations"]).await, [1]);
+    reply(&server, MARIO, "1").await.unwrap();
+    amended["message"]["timestamp"] = json!(1_900_000_000_001_i64);
+    ok(&server, &amended).await;
+    assert_eq!(after(&server, 10_000).await, 0);
+    assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 1]);
+    // What is no P1 begins none.
+    ok(&server, &report("call-2", "Ici la ville de Longueuil.")).await;
+    assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 2]);
+    server.stop().await;
+}
+
+async fn a_p1_with_nobody_on_call_goes_to_the_others_at_once(database: Database) {
+    let server = at_rest(database).await;
+    drop_cases(&server, |case| case["expect"]["/notify/0"] == "on_call").await;
+    patch(&server, "/contacts/on_call", &json!({"on_call": false})).await;
+    flood(&server, "call-1").await;
+    assert_eq!(texted(&server).await, Vec::<String>::new());
+    assert_eq!(after(&server, 0).await, 1);
+    assert_eq!(texted(&server).await, ["on_call"]);
+    assert_eq!(after(&server, 300).await, 1);
+    assert_eq!(texted(&server).await, ["on_call", "second", "amina"]);
+    server.stop().await;
+}
+
+async fn a_text_that_can_be_answered_says_how(database: Database) {
+    let server = TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .set("RINGBOOK_PUBLIC_URL", "https://ringbook.example.invalid")
+        .at(start())
+        .start()
+        .await;
+    flood(&server, "call-1").await;
+    assert_eq!(after(&server, 300).await, 1);
+    ok(&server, &report("call-2", "Ici la ville de Longueuil.")).await;
+    let texts = server.rows("sms_messages").await;
+    let body = |contact: &str, call: &str| {
+        let of = having(&having(&texts, "contact", contact), "call_id", call);
+        of[0]["body"].as_str().unwrap().to_owned()
+    };
+    // In few letters where the words would cost another part.
+    let french = body("on_call", "call-1");
+    assert!(
+        french.ends_with("Répondez 1 si vous y allez.") || french.ends_with("1=OK"),
+        "{french}"
+    );
+    let english = body("second", "call-1");
+    assert!(
+        english.ends_with("Reply 1 to take it.") || english.ends_with("1=OK"),
+        "{english}"
+    );
+    assert!(!body("on_call", "call-2").contains("1 si vous"), "no P1");
+    server.stop().await;
+}
+
+async fn the_server_does_it_by_itself(database: Database) {
+    let server = TestApp::builder(database).at(start()).start().await;
+    flood(&server, "call-1").await;
+    server.app.clock.step(TimeDelta::seconds(300));
+    let both = async {
+        while server.counts(["sms_messages"]).await != [2] || server.counts(["sms_attempts"]).await != [2] {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), both)
+        .await
+        .unwrap();
+    // A text that was only simulated goes on like any other.
+    server.stop().await;
+}
+
+async fn an_erased_caller_goes_to_nobody(database: Database) {
+    let server = at_rest(database).await;
+    flood(&server, "call-1").await;
+    ok(&server, &message("call.deleted", "call-1", 90_000, &json!({}))).await;
+    assert_eq!(after(&server, 10_000).await, 0);
+    assert_eq!(server.counts(["sms_messages", "notices"]).await, [1, 0]);
+    server.stop().await;
+}

@@ -1,0 +1,363 @@
+//! What need not be kept goes, and a caller who asks is forgotten; what was decided and the audit log stay whole.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::{Method, StatusCode};
+use ringbook::store::leases::Lease;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    both,
+    erase::{conversation, found},
+    support::{
+        Database, TestApp,
+        messages::{message, report, status},
+        tables::having,
+    },
+};
+
+both!(
+    transcripts_bodies_and_events_go_at_their_age_and_decisions_stay,
+    a_call_that_goes_on_keeps_its_transcript,
+    a_stale_purger_takes_nothing_and_a_killed_one_is_continued,
+    retention_has_a_version_is_audited_and_refuses_nonsense,
+    a_caller_is_erased_by_number,
+    a_call_is_erased_by_its_id_before_anything_is_known_of_it,
+);
+
+const BOOK: &str = "/admin/v1/rulebooks/default";
+const SAID: &str = "Mon sous-sol est inondé. Rappelez Zenobie Quatremains au 4385550177.";
+
+fn start() -> DateTime<Utc> {
+    "2026-11-24T15:02:00Z".parse().unwrap()
+}
+
+async fn at_rest(database: Database) -> TestApp {
+    TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .at(start())
+        .start()
+        .await
+}
+
+async fn ok(server: &TestApp, message: &Value) {
+    let (status, answer) = server.post_signed(message).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+async fn keep(server: &TestApp, days: &Value) -> Value {
+    let path = format!("{BOOK}/retention");
+    let (status, answer) = server.admin(Method::PUT, &path, Some(days)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    answer
+}
+
+async fn lease(server: &TestApp) -> Lease {
+    let held = server
+        .app
+        .leases
+        .try_hold("purge", TimeDelta::minutes(1))
+        .await
+        .unwrap();
+    held.unwrap().lease().clone()
+}
+
+async fn purge(server: &TestApp) -> u64 {
+    server.app.clock.step(TimeDelta::minutes(2));
+    let lease = lease(server).await;
+    server.app.purge.run(&lease, &CancellationToken::new()).await.unwrap()
+}
+
+async fn audit_is_whole(server: &TestApp) {
+    let (status, verdict) = server
+        .admin(Method::GET, "/admin/v1/audit-log/verification", None)
+        .await;
+    assert_eq!(
+        (status, &verdict["intact"]),
+        (StatusCode::OK, &json!(true)),
+        "{verdict}"
+    );
+}
+
+async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(database: Database) {
+    let server = at_rest(database).await;
+    for number in 0..3 {
+        for message in conversation(&format!("call-{number}")) {
+            ok(&server, &message).await;
+        }
+        // One a day.
+        server.app.clock.step(TimeDelta::days(1));
+    }
+    let everything = server
+        .counts(["webhook_events", "decisions", "leads", "tool_calls"])
+        .await;
+    assert_eq!(purge(&server).await, 0, "without a word everything is kept");
+    keep(
+        &server,
+        &json!({"transcripts_days": 10, "bodies_days": 5, "version": 0}),
+    )
+    .await;
+    assert_eq!(purge(&server).await, 0, "nothing is old enough");
+    // The first call's bodies go.
+    server.app.clock.step(TimeDelta::days(3) - TimeDelta::hours(12));
+    assert!(purge(&server).await > 0);
+    let with_body = async |call: &str| {
+        let events = having(&server.rows("webhook_events").await, "call_id", call);
+        events.iter().filter(|event| !event["body"].is_null()).count()
+    };
+    assert_eq!(with_body("call-0").await, 0);
+    assert!(with_body("call-1").await > 0);
+    assert_eq!(purge(&server).await, 0, "once");
+    let turns = async |call: &str| having(&server.rows("call_transcripts").await, "call_id", call).len();
+    assert!(turns("call-0").await > 0);
+    server.app.clock.step(TimeDelta::days(5));
+    assert!(purge(&server).await > 0);
+    assert_eq!(turns("call-0").await, 0);
+    assert!(turns("call-1").await > 0);
+    let calls = server.rows("calls").await;
+    let of = |call: &str| having(&calls, "id", call)[0].clone();
+    assert!(of("call-0")["summary"].is_null() && !of("call-1")["summary"].is_null());
+    // What was decided is there; made again it says that its facts are gone, not that it comes out otherwise.
+    assert_eq!(
+        server
+            .counts(["webhook_events", "decisions", "leads", "tool_calls"])
+            .await,
+        everything
+    );
+    let replay = async |call: &str| {
+        let decisions = having(&server.rows("decisions").await, "call_id", call);
+        let report = &having(&decisions, "purpose", "report")[0];
+        let id: String = report["id"].as_str().unwrap().to_owned();
+        let path = format!("{BOOK}/decisions/{}/replay", uuid::Uuid::parse_str(&id).unwrap());
+        server.admin(Method::POST, &path, None).await
+    };
+    let (status, answer) = replay("call-0").await;
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    assert!(answer["detail"].as_str().unwrap().contains("erased"), "{answer}");
+    let (status, answer) = replay("call-1").await;
+    assert_eq!((status, &answer["same"]), (StatusCode::OK, &json!(true)), "{answer}");
+    // Events go too, but for those that had an effect: sent again, it still is the same message.
+    keep(
+        &server,
+        &json!({"transcripts_days": 10, "bodies_days": 5, "events_days": 12, "version": 1}),
+    )
+    .await;
+    server.app.clock.step(TimeDelta::days(30));
+    purge(&server).await;
+    let events = server.rows("webhook_events").await;
+    assert!(events.len() < everything[0] && events.len() >= 6, "{}", events.len());
+    assert!(
+        events
+            .iter()
+            .all(|event| event["body"].is_null() && event["answer"] == json!({}))
+    );
+    assert_eq!(
+        server.counts(["decisions", "leads", "tool_calls"]).await,
+        everything[1..]
+    );
+    ok(&server, &report("call-0", SAID)).await;
+    assert_eq!(server.counts(["decisions", "leads"]).await, everything[1..3]);
+    audit_is_whole(&server).await;
+    server.stop().await;
+}
+
+async fn a_call_that_goes_on_keeps_its_transcript(database: Database) {
+    let server = at_rest(database).await;
+    keep(&server, &json!({"transcripts_days": 2, "version": 0})).await;
+    // Heard of long before it takes place.
+    ok(&server, &status("call-1", "scheduled", 0)).await;
+    server.app.clock.step(TimeDelta::days(3));
+    ok(&server, &report("call-1", SAID)).await;
+    purge(&server).await;
+    assert!(!server.rows("call_transcripts").await.is_empty());
+    server.app.clock.step(TimeDelta::days(2));
+    purge(&server).await;
+    assert_eq!(server.rows("call_transcripts").await, Vec::<Value>::new());
+    server.stop().await;
+}
+
+async fn a_stale_purger_takes_nothing_and_a_killed_one_is_continued(database: Database) {
+    let server = at_rest(database).await;
+    for number in 0..5 {
+        ok(&server, &report(&format!("call-{number}"), SAID)).await;
+    }
+    keep(&server, &json!({"bodies_days": 1, "version": 0})).await;
+    server.app.clock.step(TimeDelta::days(2));
+    let slow = lease(&server).await;
+    server.app.clock.step(TimeDelta::minutes(2));
+    let quick = lease(&server).await;
+    let stop = CancellationToken::new();
+    let refused = server.app.purge.run(&slow, &stop).await.unwrap_err();
+    assert!(refused.to_string().contains("taken over"));
+    let bodies = async || {
+        let events = server.rows("webhook_events").await;
+        events.iter().filter(|event| !event["body"].is_null()).count()
+    };
+    assert_eq!(bodies().await, 5);
+    // Told to stop, it begins nothing.
+    stop.cancel();
+    assert_eq!(server.app.purge.run(&quick, &stop).await.unwrap(), 0);
+    assert_eq!(
+        server.app.purge.run(&quick, &CancellationToken::new()).await.unwrap(),
+        5
+    );
+    assert_eq!(bodies().await, 0);
+    let (_, metrics) = server.get("/metrics").await;
+    assert!(
+        metrics
+            .as_str()
+            .unwrap()
+            .contains("ringbook_purged_rows_total{what=\"bodies\"}")
+    );
+    server.stop().await;
+}
+
+async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Database) {
+    let server = at_rest(database).await;
+    let path = format!("{BOOK}/retention");
+    let (status, answer) = server.admin(Method::GET, &path, None).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({"version": 0})));
+    let kept = keep(&server, &json!({"bodies_days": 30, "version": 0})).await;
+    assert_eq!(kept, json!({"bodies_days": 30, "version": 1}));
+    for (body, status, code) in [
+        (
+            json!({"bodies_days": 30}),
+            StatusCode::PRECONDITION_REQUIRED,
+            "version_required",
+        ),
+        (
+            json!({"bodies_days": 30, "version": 0}),
+            StatusCode::PRECONDITION_FAILED,
+            "stale_version",
+        ),
+        (
+            json!({"bodies_days": 0, "version": 1}),
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+        ),
+        (
+            json!({"transcripts_days": -1, "version": 1}),
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+        ),
+        (
+            json!({"events_days": 36_501, "version": 1}),
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+        ),
+        (
+            json!({"body_days": 1, "version": 1}),
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+        ),
+    ] {
+        let (found, answer) = server.admin(Method::PUT, &path, Some(&body)).await;
+        assert_eq!(
+            (found, answer["code"].as_str()),
+            (status, Some(code)),
+            "{body}: {answer}"
+        );
+    }
+    let log = having(&server.rows("audit_log").await, "resource", "retention");
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0]["after"]["bodies_days"], 30);
+    server.stop().await;
+}
+
+async fn a_caller_is_erased_by_number(database: Database) {
+    let server = at_rest(database).await;
+    for call in ["call-1", "call-2"] {
+        for message in conversation(call) {
+            ok(&server, &message).await;
+        }
+    }
+    let mut other = report("other", "Bonjour.");
+    other["message"]["customer"] = json!({"number": "+15145550123", "name": "Autre Personne"});
+    other["message"]["analysis"]["structuredData"] =
+        json!({"customerName": "Autre Personne", "customerPhone": "514 555-0123"});
+    other["message"]["analysis"]["summary"] = json!("Autre Personne appelle.");
+    ok(&server, &other).await;
+    // Messages that belong to no call that is known, one of them unreadable.
+    let mut loose = message("chat.created", "nowhere", 0, &json!({"chat": {"said": SAID}}));
+    loose["message"].as_object_mut().unwrap().remove("call");
+    ok(&server, &loose).await;
+    ok(
+        &server,
+        &message(
+            "speech-update",
+            "unknown",
+            0,
+            &json!({"artifact": {"transcript": SAID}}),
+        ),
+    )
+    .await;
+    let broken = format!("{{\"message\": \"{SAID}\"}}");
+    let secret = crate::support::app::VAPI_SECRET;
+    assert_eq!(
+        server
+            .post_signed_to("/webhooks/vapi", secret, broken.as_bytes())
+            .await
+            .0,
+        StatusCode::OK
+    );
+    assert!(!found(&server).await.is_empty());
+    let path = format!("{BOOK}/erasures");
+    let erase = async |number: &str| {
+        let (status, answer) = server
+            .admin(Method::POST, &path, Some(&json!({"customer_number": number})))
+            .await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        (answer["calls"].as_u64().unwrap(), answer["messages"].as_u64().unwrap())
+    };
+    assert_eq!(erase("+15145559999").await, (0, 0));
+    assert_eq!(erase("+1 (438) 555-0177").await, (2, 3));
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    assert_eq!(erase("+14385550177").await, (0, 0));
+    // The other caller is as before.
+    let calls = server.rows("calls").await;
+    assert_eq!(having(&calls, "id", "other")[0]["customer_name"], "Autre Personne");
+    // The log tells that somebody was erased, and never who.
+    let log = having(&server.rows("audit_log").await, "action", "erase");
+    assert_eq!((log.len(), &log[1]["after"]), (3, &json!({"calls": 2, "messages": 3})));
+    assert!(!format!("{log:?}").contains("5550177"));
+    audit_is_whole(&server).await;
+    // What comes late about an erased call is not kept.
+    ok(&server, &report("call-1", SAID)).await;
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    server.stop().await;
+}
+
+async fn a_call_is_erased_by_its_id_before_anything_is_known_of_it(database: Database) {
+    let server = at_rest(database).await;
+    let path = format!("{BOOK}/erasures");
+    let (status, answer) = server
+        .admin(Method::POST, &path, Some(&json!({"call_id": "call-1"})))
+        .await;
+    assert_eq!((status, &answer["calls"]), (StatusCode::OK, &json!(1)), "{answer}");
+    for message in conversation("call-1") {
+        ok(&server, &message).await;
+    }
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    for body in [
+        json!({}),
+        json!({"call_id": "a", "customer_number": "+15145550100"}),
+        json!({"call_id": ""}),
+        json!({"call_id": "a\u{0}"}),
+        json!({"customer_number": "911"}),
+        json!({"customer_number": "nobody"}),
+        json!({"number": "+15145550100"}),
+    ] {
+        let (status, answer) = server.admin(Method::POST, &path, Some(&body)).await;
+        assert_eq!(
+            (status, answer["code"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("invalid_body")),
+            "{body}"
+        );
+    }
+    let missing = "/admin/v1/rulebooks/third/erasures";
+    let (status, _) = server
+        .admin(Method::POST, missing, Some(&json!({"call_id": "a"})))
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    server.stop().await;
+}
