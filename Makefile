@@ -1,9 +1,10 @@
 # make test    sets up what is missing (a private PostgreSQL) and runs everything
 # make verify  runs the slower proofs in scripts/verify/ against a release build
+# make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
 # make bench   measures: the report path against the database alone, and a decision
 # make run     starts the server
 
-.PHONY: run test verify bench
+.PHONY: run test verify faults bench
 
 run:
 	cargo run --release
@@ -13,6 +14,9 @@ test:
 
 verify:
 	scripts/with-postgres.sh scripts/verify.sh
+
+faults:
+	RINGBOOK_POSTGRES_DURABLE=1 scripts/with-postgres.sh scripts/faults.sh
 
 bench:
 	scripts/bench.sh

@@ -4,7 +4,8 @@
 # In: PostgreSQL's programs, wherever they are (installed by apt on bare Debian when there are none).
 # Out: TEST_POSTGRES_URL for the command; the cluster is always stopped and removed. A TEST_POSTGRES_URL that is
 # already set is used as it is. Where no PostgreSQL can be had, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and
-# this script says so. RINGBOOK_POSTGRES_DURABLE=1 makes it wait for the disk, as in production: for benchmarks.
+# this script says so. TEST_POSTGRES_CONTROL is a command that stops and starts it, as pg_ctl does.
+# RINGBOOK_POSTGRES_DURABLE=1 makes it wait for the disk, as in production: for benchmarks and faults.
 set -euo pipefail
 
 say() { printf '== %s\n' "$*" >&2; }
@@ -108,7 +109,19 @@ if [ "$started" = no ]; then
     exit 1
 fi
 
+# How a test stops and starts the cluster: `$TEST_POSTGRES_CONTROL stop -m immediate`, `... start`.
+{
+    echo '#!/usr/bin/env bash'
+    echo "cd '$folder' || exit 1"
+    echo "what=\$1; shift"
+    printf 'exec '
+    printf '%q ' "${as_cluster_user[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w -t 60
+    echo '"$what" "$@" </dev/null >/dev/null'
+} >"$folder/control"
+chmod 755 "$folder/control"
+
 say "$("$bin/postgres" --version) on port $port, in $folder"
+export TEST_POSTGRES_CONTROL="$folder/control"
 export TEST_POSTGRES_URL="postgres://ringbook@127.0.0.1:$port/postgres"
 export PATH="$PATH:$bin"
 # Not `exec`: the trap must stop the cluster. In the background, so that a signal is handled at once.

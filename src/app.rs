@@ -38,7 +38,7 @@ use crate::{
         audit_log::AuditKey,
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
-        notices, sms_messages,
+        notices, restored, sms_messages,
     },
     telemetry::metrics,
     vapi::{VapiClient, VapiError},
@@ -84,9 +84,9 @@ pub enum AppError {
     /// What a first start makes could not be made.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// The audit chain cannot begin.
-    #[error("the audit chain cannot begin")]
-    Audit(#[from] DbErr),
+    /// The database does not do what a start needs: look where the outbox is, begin the audit chain.
+    #[error("the database cannot be made ready")]
+    Database(#[from] DbErr),
     /// The outbox cannot work.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -170,6 +170,7 @@ impl App {
         migrate::up(&settings.database).await?;
         let connections = connect::open(&settings.database, settings.read_database.as_ref()).await?;
         let (db, read) = (connections.write, connections.read);
+        restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
         let checks = Checks::of_database(&db, &read).with_migrations(&read);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
         let key = bootstrap::secret_key(&settings)?;

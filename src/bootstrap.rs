@@ -56,7 +56,7 @@ pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     }
 }
 
-/// The file of that key.
+/// Where that file is.
 pub fn key_file(settings: &Settings) -> PathBuf {
     let folder = settings
         .database

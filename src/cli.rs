@@ -5,6 +5,7 @@
 
 mod backtest;
 mod backtest_table;
+mod backup;
 mod doctor;
 mod reconcile;
 mod replay;
@@ -23,7 +24,7 @@ use crate::{
     app::{self, App},
     bootstrap,
     clock::Clock,
-    first_start,
+    fault_points, first_start,
     rulebook::{current::Current, publish::Publisher},
     settings::{Flags, Settings, flags},
     simulate::{self, SimulateOptions, Summary},
@@ -40,7 +41,7 @@ pub use self::rules::Rules;
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]
-#[command(name = "ringbook", version, after_long_help = flags::help_on_secrets(), max_term_width = 120)]
+#[command(name = "ringbook", version = fault_points::VERSION, after_long_help = flags::help_on_secrets(), max_term_width = 120)]
 pub struct Cli {
     /// What to do; without a command it serves.
     #[command(subcommand)]
@@ -83,6 +84,10 @@ pub enum Command {
     Reconcile(reconcile::Reconcile),
     /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
     Doctor(doctor::Doctor),
+    /// Copy the database while servers work on it: a file for SQLite, a dump for PostgreSQL
+    Backup(backup::Backup),
+    /// Bring a backup back; what it had not yet texted is not sent by itself
+    Restore(backup::Restore),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -168,6 +173,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Reconcile(how) => reconcile::reconcile(settings, how).await,
         Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
+        Command::Backup(how) => backup::back_up(&settings, how).await,
+        Command::Restore(how) => backup::restore(&settings, how).await,
         Command::Openapi => print(admin::document_text().trim_end()),
     };
     done.map(|()| ExitCode::SUCCESS)

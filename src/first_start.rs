@@ -55,6 +55,9 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets) -> 
 #[must_use]
 pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     let mut warnings = Vec::new();
+    if cfg!(feature = "faults") {
+        warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
+    }
     if settings.twilio.is_none() {
         warnings.push("no Twilio account is set (TWILIO_ACCOUNT_SID): texts are recorded as `simulated`, none is sent");
     } else if settings.public_url.is_none() {

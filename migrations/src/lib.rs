@@ -43,6 +43,7 @@ impl MigratorTrait for Migrator {
             file!("m0009_delivery"),
             file!("m0010_on_call"),
             file!("m0011_running"),
+            file!("m0012_backup"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

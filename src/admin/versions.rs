@@ -3,6 +3,7 @@
 //! In: the version in the body, `If-Match`, `If-None-Match` and what stands now. Out: what the publisher must find,
 //! or 428 when an existing row's version is missing, or 412 when it is not the one that stands.
 
+use crate::fault_points::{self, Defect};
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::Expected;
 
@@ -23,6 +24,9 @@ pub struct Precondition {
 /// 400, 412 or 428, each saying what to send.
 pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<Expected, Problem> {
     let brought = brought(said)?;
+    if fault_points::planted(Defect::NoIfMatch) {
+        return Ok(Expected::Any);
+    }
     if let Some(value) = &said.if_none_match {
         if value.trim() != "*" {
             return Err(Problem::new(

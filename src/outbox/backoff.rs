@@ -3,6 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::fault_points::or_shorter;
+
 /// How patiently a text is tried.
 #[derive(Clone, Debug)]
 pub struct Patience {
@@ -36,8 +38,8 @@ impl Default for Patience {
             longest_asked: TimeDelta::minutes(15),
             capacity_wait: TimeDelta::minutes(15),
             undelivered_wait: TimeDelta::minutes(2),
-            ambiguous_wait: TimeDelta::seconds(20),
-            ambiguous_limit: TimeDelta::minutes(3),
+            ambiguous_wait: or_shorter(TimeDelta::seconds(20)),
+            ambiguous_limit: or_shorter(TimeDelta::minutes(3)),
             resends: 2,
             max_attempts: 20,
             max_age: TimeDelta::hours(6),

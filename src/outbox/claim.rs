@@ -11,6 +11,7 @@ use super::classify::Outcome;
 use super::settle::{count_state, write_off};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, QUEUED, SENDING};
 use crate::store::{begin, sms_attempts, sms_messages, sms_suppressions};
@@ -109,7 +110,9 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
             claimed.push(Claimed { row, errand });
         }
     }
+    fault_points::reach(Step::ClaimBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::ClaimAfterCommit)?;
     for account in probed {
         shared.breaker(&account, |breaker| breaker.probe(now));
     }
@@ -174,7 +177,9 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
             row.updated_at = now;
             write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
         }
+        fault_points::reach(Step::TidyBeforeCommit)?;
         tx.commit().await?;
+        fault_points::reach(Step::TidyAfterCommit)?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use super::status::{Kind, Turnout, after_report, of_word};
 use super::transition::{GivenUp, may_resend, requeue};
 use super::twilio::Listed;
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model};
 use crate::store::{begin, sms_attempts, sms_messages, sms_status_callbacks};
 
@@ -36,6 +37,7 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
         .client
         .find(account, &row.to_number, since, &row.reference, &failed, shared.now())
         .await;
+    fault_points::reach(Step::LookAnswered)?;
     let (turn, refused) = match &listed {
         Listed::Unreadable(answer) => {
             let outcome = classify(answer);
@@ -103,7 +105,9 @@ async fn conclude(
     } else if !unreadable {
         resumed(&tx, row, now).await?;
     }
+    fault_points::reach(Step::LookBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::LookAfterCommit)?;
     if written {
         if given_up.is_none() {
             count_state(&after);

@@ -49,6 +49,7 @@ pub use reply::inviting;
 pub use worker::Outbox;
 
 use crate::clock::Clock;
+use crate::fault_points::or_shorter;
 
 /// What can go wrong here. A text that cannot be sent is no error: it is an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ impl Default for OutboxSettings {
             concurrency: 8,
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
-            lease: chrono::TimeDelta::seconds(60),
+            lease: or_shorter(chrono::TimeDelta::seconds(60)),
             patience: backoff::Patience::default(),
             breaker: breaker::BreakerPolicy::default(),
             operator: None,

@@ -13,9 +13,10 @@ use super::codes::{DAILY_CAP, OPTED_OUT};
 use super::notice::{self, CAPPED, CREDENTIALS, PROVIDER, PROVIDER_DOWN};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
+use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{ACCEPTED, Model};
-use crate::store::{begin, notices, sms_attempts, sms_messages, sms_suppressions};
+use crate::store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::metrics;
 
 /// How an attempt went, ready to be written.
@@ -133,7 +134,9 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
         resumed(&tx, row, now).await?;
     }
+    fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;
+    fault_points::reach(Step::SettleAfterCommit)?;
     if written {
         metrics::sms_attempt(verdict.outcome.word());
         if given_up.is_none() {
@@ -237,6 +240,10 @@ async fn mourn(
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     count_state(row);
+    if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
+        // Whoever was to read it will not: the next contact need not wait.
+        escalations::hurry(tx, row.rulebook_id, call_id, now).await?;
+    }
     tell(shared, tx, notice::given_up(row, why), now).await?;
     tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
     Ok(())

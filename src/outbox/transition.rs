@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::backoff::Patience;
 use super::classify::Outcome;
+use crate::fault_points::{self, Defect};
 use crate::store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
 
 /// Why a text was given up.
@@ -57,6 +58,7 @@ pub(super) fn after_attempt(
             row.state = SIMULATED.into();
             return (row, None);
         }
+        Outcome::Ambiguous if fault_points::planted(Defect::ResendWhenAmbiguous) => now,
         Outcome::Ambiguous => {
             row.state = AMBIGUOUS.into();
             row.next_attempt_at = now + patience.ambiguous_wait;

@@ -17,6 +17,7 @@ use super::settle::{judge, settle, simulated};
 use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
+use crate::fault_points::{self, Step};
 use crate::store::sms_messages;
 use crate::telemetry::metrics;
 
@@ -208,6 +209,9 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
                 validity_seconds: shared.settings.patience.validity_seconds(row.since(), now),
             };
             let answer = shared.client.post(account, text, now).await;
+            if fault_points::reach(Step::PostAnswered).is_err() {
+                return;
+            }
             let verdict = judge(&shared, account, &answer);
             settle(&shared, &row, &verdict).await.map(|_| ())
         }

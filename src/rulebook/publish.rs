@@ -33,6 +33,7 @@ use super::fault::Fault;
 use super::guard::{GuardRails, breaches};
 use super::rows::RowSet;
 use crate::clock::Clock;
+use crate::fault_points::{self, Defect, Step as FaultStep};
 use crate::store::{self, audit_log::AuditKey, guard_rails, rulebooks, rules};
 
 /// How often a publish starts anew because somebody else published meanwhile, before it keeps the others from the head for as
@@ -302,6 +303,7 @@ impl Publisher {
                 None => guard_rails::guards(&self.db, rulebook_id).await?,
             };
             let breaches = breaches(&guards, base.rows(), rulebook.rows());
+            fault_points::reach(FaultStep::PublishPlanned)?;
             let tx = match held {
                 Some(tx) => tx,
                 None => store::begin(&self.db).await?,
@@ -322,13 +324,19 @@ impl Publisher {
                 return Err(PublishError::Waits(Box::new(waiting)));
             }
             let mut entries = self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
+            fault_points::reach(FaultStep::PublishRowsWritten)?;
             if let Some(claim) = step.set {
                 let published = self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
                 entries.push(self.entry(step.author, published));
             }
+            if fault_points::planted(Defect::AuditGap) {
+                entries.retain(|entry| entry.resource == "revisions");
+            }
             // The audit log last, as everywhere: another order could stop two for ever.
             self.audit_all(&tx, entries).await?;
+            fault_points::reach(FaultStep::PublishBeforeCommit)?;
             tx.commit().await?;
+            fault_points::reach(FaultStep::PublishAfterCommit)?;
             self.current.keep(rulebook_id, Arc::clone(&rulebook)).await;
             return Ok(Published {
                 revision: head + 1,

@@ -12,6 +12,7 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
+use crate::fault_points::{self, Defect};
 use crate::settings::Database;
 
 /// How long one waits for a connection of the pool.
@@ -100,7 +101,11 @@ fn sqlite(options: &mut ConnectOptions, usage: Use) {
         let sqlite = sqlite
             .create_if_missing(usage != Use::Read)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if fault_points::planted(Defect::SynchronousNormal) {
+                SqliteSynchronous::Normal
+            } else {
+                SqliteSynchronous::Full
+            })
             .busy_timeout(BUSY)
             .foreign_keys(true);
         if usage == Use::Read {

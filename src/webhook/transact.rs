@@ -23,7 +23,8 @@ use super::requests;
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
-use crate::outbox::Outbox;
+use crate::fault_points::{self, Defect};
+use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
@@ -145,6 +146,7 @@ pub enum TransactError {
 /// Records a message and says what to answer.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
+    fault_points::reach(fault_points::Step::MessageLetIn)?;
     let mut ahead = match intake.current.guess(rulebook_id).await {
         Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
             Some(decided::ahead(intake, message, &rulebook).await)
@@ -159,7 +161,10 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
             tx.rollback().await?;
             return Err(TransactError::AccessChanged);
         }
-        let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+        let rulebook = match intake.current.guess(rulebook_id).await {
+            Some(last_seen) if fault_points::planted(Defect::StaleRulebook) => last_seen,
+            _ => intake.current.at(rulebook_id, head.revision).await?,
+        };
         intake.current.saw(rulebook_id, head.revision).await;
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
@@ -186,8 +191,21 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
         took: Mutex::default(),
     };
     let (taken, answer, texted) = step.run(&tx, ahead).await?;
+    fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
     let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if fault_points::planted(Defect::AcknowledgeBeforeCommit) {
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            tx.commit().await
+        });
+        return Ok(Outcome {
+            answer,
+            taken,
+            revision: head.revision,
+        });
+    }
     tx.commit().await?;
+    fault_points::reach(fault_points::Step::MessageAfterCommit)?;
     intake.hits.count(rulebook_id, message.received_at, took);
     for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
         tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");
@@ -328,6 +346,12 @@ impl Step<'_> {
             set_aside: None,
         };
         if self.enter(tx, &new).await? {
+            fault_points::reach(fault_points::Step::MessageEventInserted)?;
+            return Ok(None);
+        }
+        if fault_points::planted(Defect::InsertTwiceOnConflict) {
+            let business_key = &format!("{key}#{}", self.event_id);
+            intake::insert_event(tx, &NewEvent { business_key, ..new }).await?;
             return Ok(None);
         }
         let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
@@ -394,6 +418,11 @@ impl Step<'_> {
             }
             return Ok(false);
         }
+        if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
+            let any = !texts.is_empty();
+            tokio::spawn(text_apart(self.intake.db.clone(), texts));
+            return Ok(any);
+        }
         texts::send(self, tx, decided, template, texts).await
     }
 }
@@ -412,4 +441,15 @@ fn late_notice(rulebook_id: Uuid, priority: &str) -> Notice {
         text: format!("A call of priority {priority} was heard of more than half an hour late: nobody was texted."),
         what_to_do: "Look at the leads with `late=true`, the newest first, and call back.".to_owned(),
     }
+}
+
+/// What a planted defect does with a decision's texts: as soon as they can, in transactions of their own.
+async fn text_apart(db: DatabaseConnection, texts: Vec<outbox::NewSms>) -> Result<(), DbErr> {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    for text in texts {
+        let tx = store::begin(&db).await?;
+        outbox::enqueue(&tx, text).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

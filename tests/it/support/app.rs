@@ -148,6 +148,13 @@ impl TestApp {
         Self::start_on(self.database, self.app.clock.clone(), self.env).await
     }
 
+    /// Stops the server in peace; its database stays, for whoever comes next.
+    pub async fn leave(self) -> TestDatabase {
+        drop(self.stop);
+        self.served.await.unwrap().unwrap();
+        self.database
+    }
+
     /// Stops the server and proves that it left in peace: no error, no task left over.
     pub async fn stop(self) {
         drop(self.stop);

@@ -1,11 +1,12 @@
 //! What tests stand on: a running server ([`app`]), its databases ([`database`]), requests as Vapi and an admin send
-//! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]) and a stand-in for
-//! other people's servers ([`stand_in`], [`vapi`]).
+//! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
+//! other people's servers ([`stand_in`], [`vapi`]) and a proxy that breaks the way to them ([`proxy`]).
 
 pub mod app;
 pub mod database;
 pub mod hostile;
 pub mod messages;
+pub mod proxy;
 pub mod requests;
 pub mod stand_in;
 pub mod tables;

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Breaks Ringbook on purpose and writes docs/fault-report.md: the campaigns of tests/faults in their long version, on SQLite
+# and on PostgreSQL, with the program as it is given to people and with a build that breaks where it is told (the cargo
+# feature `faults`, which exists in debug builds only). Meant to run beside a durable PostgreSQL: see `make faults`.
+#
+# RINGBOOK_FAULTS_PROFILE=dev spares the release build; RINGBOOK_FAULTS_DIVIDE=10 does a tenth of everything. Arguments are
+# parts of campaigns' names: then only those are run, and the report is only printed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=${CARGO_TARGET_DIR:-$PWD/target}
+profile=${RINGBOOK_FAULTS_PROFILE:-release}
+folder=debug
+[ "$profile" = dev ] || folder=$profile
+
+mkdir -p "$target/faults"
+cargo build --locked --features faults --bin ringbook
+cp --remove-destination "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
+cargo build --locked --profile "$profile" --bin ringbook
+# A copy: the tests below put a debug build in the place of this one.
+cp --remove-destination "$target/$folder/ringbook" "$target/faults/ringbook"
+
+export RINGBOOK="$target/faults/ringbook"
+export RINGBOOK_FAULTS_BINARY="$target/faults/ringbook-that-breaks"
+export RINGBOOK_FAULTS_LONG=1
+export RINGBOOK_FAULTS_BUILD="a $folder build"
+RINGBOOK_FAULTS_REVISION=$(git describe --always --dirty 2>/dev/null || echo unknown)
+export RINGBOOK_FAULTS_REVISION
+[ $# -gt 0 ] || export RINGBOOK_FAULTS_REPORT="$PWD/docs/fault-report.md"
+mkdir -p docs
+cargo test --locked --test faults -- "$@"

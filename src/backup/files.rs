@@ -1,0 +1,133 @@
+//! Files that hold callers' data: made for their owner only, never over another, and on the disk before they are told of.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::BackupError;
+
+/// What a file begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A SQLite database.
+    Sqlite,
+    /// A dump of PostgreSQL's in its own format.
+    Postgres,
+    /// Something else.
+    Other,
+}
+
+/// Makes a new, empty file that only its owner may read.
+pub fn make(path: &Path) -> Result<File, BackupError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.map_err(|source| {
+        if source.kind() == std::io::ErrorKind::AlreadyExists {
+            BackupError::Exists(path.to_owned())
+        } else {
+            failed(path)(source)
+        }
+    })
+}
+
+/// A name beside `path`: the same with `ending` added.
+#[must_use]
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Where a backup goes: `to`, or a file named after the time in the folder `to`.
+#[must_use]
+pub fn target(to: &Path, stamp: &str, ending: &str) -> PathBuf {
+    let is_folder = to.is_dir() || to.as_os_str().to_string_lossy().ends_with('/');
+    if is_folder {
+        to.join(format!("ringbook-backup-{stamp}.{ending}"))
+    } else {
+        to.to_owned()
+    }
+}
+
+/// What kind of backup a file is.
+pub fn kind(path: &Path) -> Result<Kind, BackupError> {
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(failed(path))?;
+    file.take(16).read_to_end(&mut head).map_err(failed(path))?;
+    Ok(if head == b"SQLite format 3\0" {
+        Kind::Sqlite
+    } else if head.starts_with(b"PGDMP") {
+        Kind::Postgres
+    } else {
+        Kind::Other
+    })
+}
+
+/// Waits until a file and its name in its folder are on the disk.
+pub fn keep(path: &Path) -> Result<(), BackupError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    for place in [path, folder] {
+        let synced = File::open(place).and_then(|file| file.sync_all());
+        synced.map_err(failed(place))?;
+    }
+    Ok(())
+}
+
+/// Gives a file another name, where none has it.
+pub fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    std::fs::rename(from, to).map_err(failed(to))
+}
+
+/// How large a file is; nothing where there is none.
+#[must_use]
+pub fn size(path: &Path) -> u64 {
+    path.metadata().map_or(0, |file| file.len())
+}
+
+/// Takes away a half-made file of ours.
+pub fn discard(path: &Path) {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let _ = std::fs::remove_file(beside(path, ending));
+    }
+}
+
+/// An error about a file.
+pub fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
+    let path = path.to_owned();
+    move |source| BackupError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_for_its_owner_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        make(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(make(&path), Err(BackupError::Exists(_))));
+        std::fs::write(beside(&path, ".other"), "y").unwrap();
+        assert!(matches!(
+            rename(&beside(&path, ".other"), &path),
+            Err(BackupError::Exists(_))
+        ));
+    }
+
+    #[test]
+    fn a_folder_gets_a_file_named_after_the_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = target(folder.path(), "20261122T100000Z", "db");
+        assert_eq!(name, folder.path().join("ringbook-backup-20261122T100000Z.db"));
+        assert_eq!(target(Path::new("here.db"), "x", "db"), Path::new("here.db"));
+    }
+}

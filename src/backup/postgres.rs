@@ -1,0 +1,190 @@
+//! PostgreSQL: the copy is made by its own programs, `pg_dump` and `pg_restore`, in one snapshot, while others write.
+//!
+//! In: the database's address and a file. Out: a dump in PostgreSQL's own format; or the tables as they were. What was in
+//! the database before a restore is put aside as a schema of another name, and brought back when the restore fails.
+
+use std::path::Path;
+
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr, Statement};
+
+use super::files::{self, Kind};
+use super::programs::Call;
+use super::{BackupError, Copied, Progress, Restored};
+use crate::clock::Clock;
+use crate::settings::Database;
+use crate::store::{begin, connect, migrate, restored};
+
+/// What both programs are told: the tables, and nothing of who may use them.
+const PLAIN: [&str; 3] = ["--no-owner", "--no-privileges", "--schema=public"];
+
+/// Where the programs are looked for, and how far they are.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// The PATH.
+    pub path: &'a str,
+    /// Who is told how far it is.
+    pub progress: Progress<'a>,
+}
+
+/// Copies the database to `to`, which must not exist.
+pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Copied, BackupError> {
+    let db = connect::open_for_migration(database).await?;
+    let waiting = "SELECT count(*) FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')";
+    let waiting = number(&db, waiting).await;
+    db.close().await?;
+    let waiting_texts = waiting?;
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    let part = files::beside(to, ".part");
+    files::discard(&part);
+    drop(files::make(&part)?);
+    let dump = Call::new("pg_dump", database.url(), &PLAIN)
+        .with("--format=custom")
+        .with(format!("--file={}", part.display()));
+    let copied = async {
+        // A dump is compressed: how large it will be is not known.
+        dump.run(how.path, || (how.progress)(files::size(&part), None)).await?;
+        readable(&part, how).await?;
+        files::rename(&part, to)?;
+        files::keep(to)
+    }
+    .await;
+    if let Err(error) = copied {
+        files::discard(&part);
+        return Err(error);
+    }
+    Ok(Copied {
+        file: to.to_owned(),
+        bytes: files::size(to),
+        waiting_texts,
+    })
+}
+
+/// Brings the backup `from` back. With `force`, what is there is put aside first.
+pub async fn restore(
+    from: &Path,
+    database: &Database,
+    force: bool,
+    clock: &Clock,
+    how: How<'_>,
+) -> Result<Restored, BackupError> {
+    if files::kind(from)? != Kind::Postgres {
+        return Err(BackupError::OtherKind {
+            path: from.to_owned(),
+            expected: "a PostgreSQL",
+        });
+    }
+    readable(from, how).await?;
+    let db = connect::open_for_migration(database).await?;
+    let restored = onto(&db, from, database, force, clock, how).await;
+    db.close().await?;
+    restored
+}
+
+async fn onto(
+    db: &DatabaseConnection,
+    from: &Path,
+    database: &Database,
+    force: bool,
+    clock: &Clock,
+    how: How<'_>,
+) -> Result<Restored, BackupError> {
+    let name = words(db, "SELECT current_database()::text").await?;
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+        AND application_name = 'ringbook'";
+    if number(db, others).await? > 0 {
+        return Err(BackupError::InUse(name));
+    }
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    let there = number(db, tables).await? > 0;
+    if there && !force {
+        return Err(BackupError::NotEmpty(name));
+    }
+    let aside = format!("before_restore_{}", clock.now().format("%Y%m%dt%H%M%S%3f"));
+    if there {
+        let put = format!(
+            "ALTER SCHEMA public RENAME TO {aside}; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
+        );
+        db.execute_unprepared(&put).await?;
+    }
+    let filled = fill(db, from, database, clock, how).await;
+    if filled.is_err() {
+        // As it was, whatever came of it.
+        let mut back = "DROP SCHEMA public CASCADE; ".to_owned();
+        back.push_str(&if there {
+            format!("ALTER SCHEMA {aside} RENAME TO public")
+        } else {
+            "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC".to_owned()
+        });
+        db.execute_unprepared(&back).await?;
+    }
+    Ok(Restored {
+        put_aside: there.then(|| format!("schema {aside} of database {name}")),
+        given_up: filled?,
+    })
+}
+
+async fn fill(
+    db: &DatabaseConnection,
+    from: &Path,
+    database: &Database,
+    clock: &Clock,
+    how: How<'_>,
+) -> Result<i64, BackupError> {
+    let call = Call::new("pg_restore", database.url(), &PLAIN)
+        .with("--exit-on-error")
+        .with("--single-transaction")
+        .with(from.display().to_string());
+    call.run(how.path, || (how.progress)(0, None)).await?;
+    if number(
+        db,
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename IN ('rulebooks', 'sms_messages')",
+    )
+    .await?
+        != 2
+    {
+        return Err(BackupError::NotOurs(from.to_owned()));
+    }
+    // Not one that only a newer program understands.
+    migrate::status(database).await?;
+    let tx = begin(db).await?;
+    let known = "The database was restored from a backup.";
+    let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
+    // So that the next start does not do it once more; a schema from before this was known has nothing to tell.
+    let knows = number(
+        &tx,
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'outbox_place'",
+    );
+    if knows.await? == 1 {
+        restored::moved(&tx).await?;
+    }
+    tx.commit().await?;
+    Ok(given_up)
+}
+
+/// That a dump's list of contents can be read.
+async fn readable(file: &Path, how: How<'_>) -> Result<(), BackupError> {
+    let list = Call::without_database("pg_restore", &["--list"]).with(file.display().to_string());
+    list.run(how.path, || {}).await.map_err(|error| match error {
+        BackupError::Program { said, .. } => BackupError::Damaged {
+            path: file.to_owned(),
+            fault: said,
+        },
+        other => other,
+    })
+}
+
+async fn number<C: sea_orm::ConnectionTrait>(db: &C, sql: &str) -> Result<i64, DbErr> {
+    let row = db
+        .query_one_raw(Statement::from_string(DatabaseBackend::Postgres, sql))
+        .await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0))
+}
+
+async fn words(db: &DatabaseConnection, sql: &str) -> Result<String, DbErr> {
+    let row = db
+        .query_one_raw(Statement::from_string(DatabaseBackend::Postgres, sql))
+        .await?;
+    row.map_or(Ok(String::new()), |row| row.try_get_by_index(0))
+}

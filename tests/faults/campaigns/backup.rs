@@ -1,0 +1,138 @@
+//! A backup is made under load and brought back into another database.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use super::{Found, Plan, Result, told};
+use crate::{
+    load::{Load, Memory, Traffic},
+    oracle::{Expects, select, violations},
+    support::Database,
+    twilio::Mode,
+    world::{PATIENCE, World},
+};
+
+pub const ABOUT: &str = "`ringbook backup` under webhooks, edits and texts, `ringbook restore` into an empty database, and a server \
+    started on that. What it holds agrees with itself (I2 to I8), its audit log is whole, its unsent texts are given up with a \
+    notice, and nothing is texted that was waiting when the backup was made";
+
+pub async fn backups(plan: &Plan, kind: Database) -> Result {
+    let n = plan.count(10, 1);
+    let world = Arc::new(plan.world(kind).await);
+    let address = World::address();
+    let (program, _) = world.started(&plan.binary, address, &[]).await;
+    let (mut memory, mut found, mut given_up) = (Memory::default(), Vec::new(), 0_usize);
+    for round in 0..n {
+        // Slowly, so that some texts wait and some are on their way when the copy is made.
+        world.twilio.set(Mode::TakeSlowly(1_000));
+        let traffic = Traffic {
+            emergency_every: 1,
+            pause: Duration::from_millis(20),
+            ..Traffic::new(format!("backup{round}"), vec![address])
+        };
+        let load = Load::start(&world, &traffic);
+        load.until(60).await;
+        let file = world.folder().join(format!("backup-{round}"));
+        let made = world
+            .run(
+                &plan.binary,
+                &["backup", "--quiet", "--to", &file.display().to_string()],
+            )
+            .await;
+        let so_far = load.so_far();
+        load.until(10).await;
+        memory.add(load.end().await);
+        if !made.status.success() {
+            found.push(format!("I11 no backup: {}", String::from_utf8_lossy(&made.stderr)));
+            continue;
+        }
+        let (texts, wrong) = brought_back(plan, kind, &file, &so_far).await;
+        given_up += texts;
+        found.extend(wrong);
+    }
+    program.stop().await;
+    let seen = vec![
+        told(&memory, &world),
+        format!("{given_up} unsent texts given up in all"),
+    ];
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found {
+        n,
+        seen,
+        violations: found,
+    })
+}
+
+/// How many texts were given up, and what is wrong with the database that came back.
+async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory) -> (usize, Vec<String>) {
+    let world = Arc::new(plan.world(kind).await);
+    let mut found = Vec::new();
+    if kind == Database::Postgres {
+        // An empty one: the support makes its databases with the schema in them.
+        let db = world.look().await;
+        let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        sea_orm::ConnectionTrait::execute_unprepared(&db, sql).await.unwrap();
+        db.close().await.unwrap();
+    }
+    let back = world
+        .run(&plan.binary, &["restore", "--quiet", &file.display().to_string()])
+        .await;
+    if !back.status.success() {
+        found.push(format!("I11 not restored: {}", String::from_utf8_lossy(&back.stderr)));
+        return (0, found);
+    }
+    let db = world.look().await;
+    let unsent = "SELECT reference FROM sms_messages WHERE error LIKE 'restored from a backup%'";
+    let given_up: BTreeSet<String> = select(&db, unsent).await.into_iter().flatten().collect();
+    let waiting = "SELECT reference FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')";
+    for row in select(&db, waiting).await {
+        found.push(format!("I11 still waiting after the restore: {}", row[0]));
+    }
+    let told = select(&db, "SELECT severity FROM notices WHERE code = 'restored'").await;
+    if told.is_empty() {
+        found.push("I11 no notice says that the database was restored".to_owned());
+    }
+    db.close().await.unwrap();
+    // A server on it, with work to do: it texts about what is new and nothing else.
+    let address = World::address();
+    let (program, _) = world.started(&plan.binary, address, &[]).await;
+    let traffic = Traffic {
+        emergency_every: 1,
+        edits: false,
+        senders: 1,
+        ..Traffic::new("after-restore", vec![address])
+    };
+    let load = Load::start(&world, &traffic);
+    load.until(6).await;
+    let after = load.end().await;
+    let began = std::time::Instant::now();
+    while world.twilio.taken().is_empty() && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    super::settled(&world).await;
+    program.stop().await;
+    let db = world.look().await;
+    let new = select(
+        &db,
+        "SELECT reference FROM sms_messages WHERE call_id LIKE 'after-restore%'",
+    )
+    .await;
+    let new: BTreeSet<String> = new.into_iter().flatten().collect();
+    db.close().await.unwrap();
+    for reference in world.twilio.by_reference().keys() {
+        if !new.contains(reference) {
+            found.push(format!("I11 texted again after the restore: {reference}"));
+        }
+    }
+    // What was answered before the backup began is in it; what it holds agrees with itself.
+    let mut known = memory.clone();
+    known.sent.extend(after.sent);
+    let all = violations(&world, &plan.binary, &known, Expects::default()).await;
+    // The stand-in of the new world has never heard of the old one's texts.
+    found.extend(
+        all.into_iter()
+            .filter(|violation| !violation.starts_with("I5") && !violation.starts_with("I7 a price")),
+    );
+    let count = given_up.len();
+    Arc::into_inner(world).unwrap().remove().await;
+    (count, found)
+}

@@ -1,0 +1,55 @@
+//! Mistakes made on purpose: each must be found by the campaign that is there for it, or that campaign proves nothing.
+
+use ringbook::fault_points::Defect;
+
+use super::{Found, Plan, Result, backup, instances, kill, power, repeats, strangers, texts};
+use crate::support::Database;
+
+pub const ABOUT: &str = "a build with one mistake in it, made on purpose, goes through the campaign that is there to find it. A \
+    mistake that is not found is a violation here";
+
+/// The campaign that finds a defect: one without a campaign does not compile.
+async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
+    use Database::{Postgres, Sqlite};
+    match defect {
+        Defect::AcknowledgeBeforeCommit | Defect::OutboxOutsideTheTransaction => {
+            ("kill", kill::kills(plan, Postgres).await)
+        }
+        Defect::AuditGap => ("kill", kill::kills(plan, Sqlite).await),
+        Defect::InsertTwiceOnConflict => ("repeats", repeats::repeats(plan, Sqlite).await),
+        Defect::StaleRulebook | Defect::NoFence => ("instances", instances::instances(plan, Postgres).await),
+        Defect::NoSignatureCheck | Defect::HalfASignature => ("strangers", strangers::strangers(plan, Sqlite).await),
+        Defect::ResendWhenAmbiguous => ("texts", texts::faults(plan, Sqlite).await),
+        Defect::NoIfMatch => ("edits", strangers::edits(plan, Sqlite).await),
+        Defect::SynchronousNormal => ("power", power::losses(plan, Sqlite).await),
+        Defect::CallerInTheLog => ("secrets", strangers::secrets(plan, Sqlite).await),
+        Defect::RestoredTextsGoOut => ("backup", backup::backups(plan, Sqlite).await),
+    }
+}
+
+pub async fn defects(plan: &Plan) -> Result {
+    let binary = plan.breaking()?;
+    let mut found = Found::default();
+    for defect in Defect::ALL.iter().copied() {
+        let (campaign, outcome) = hunt(&plan.with_defect(binary.clone(), defect.name()), defect).await;
+        found.n += 1;
+        match outcome {
+            Err(why) => found
+                .violations
+                .push(format!("{} was not looked for: {why}", defect.name())),
+            Ok(hunted) => match hunted.violations.first() {
+                None => found
+                    .violations
+                    .push(format!("{} was not found by {campaign}", defect.name())),
+                Some(first) => {
+                    let first: String = first.chars().take(60).collect();
+                    println!("         {} found by {campaign}: {first}", defect.name());
+                    found
+                        .seen
+                        .push(format!("`{}` by {campaign} ({})", defect.name(), &first[..2]));
+                }
+            },
+        }
+    }
+    Ok(found)
+}

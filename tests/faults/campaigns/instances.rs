@@ -1,0 +1,85 @@
+//! Three instances on one database: one is killed, one stands still until its lease is over and then goes on.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Found, Plan, Result, judged, told};
+use crate::{
+    load::{Load, Memory, Traffic},
+    oracle::Expects,
+    support::Database,
+    twilio::Mode,
+    world::{Dice, World},
+};
+
+pub const ABOUT: &str = "three instances under webhooks, edits and texts. In each round one stands still (SIGSTOP) while the stand-in \
+    is answering it, until its lease is over and others have taken over its texts, and goes on; another is killed and started \
+    again. What the stale one writes is refused by its fencing number; I1 to I8 hold. Leases are a twentieth of the usual ones";
+
+pub async fn instances(plan: &Plan, kind: Database) -> Result {
+    let binary = plan.breaking()?;
+    let plan = Plan { binary, ..plan.clone() };
+    let n = plan.count(30, 3);
+    let world = Arc::new(plan.world(kind).await.with("RINGBOOK_FAULTS_DIVIDE_WAITS", "20"));
+    let addresses = [World::address(), World::address(), World::address()];
+    let mut programs = Vec::new();
+    for address in addresses {
+        programs.push(world.started(&plan.binary, address, &[]).await.0);
+    }
+    let (mut dice, mut memory) = (Dice::new(6), Memory::default());
+    for round in 0..n {
+        let paused = usize::try_from(dice.below(3)).unwrap();
+        let killed = (paused + 1 + usize::try_from(dice.below(2)).unwrap()) % 3;
+        let others: Vec<_> = (0..3)
+            .filter(|index| *index != paused)
+            .map(|index| addresses[index])
+            .collect();
+        // The one that is to stand still gets texts to send, and is answered that it is too early.
+        world.twilio.set(Mode::Busy(700));
+        let traffic = Traffic {
+            senders: 2,
+            emergency_every: 1,
+            edits: true,
+            pause: Duration::from_millis(30),
+            ..Traffic::new(format!("instances{round}"), addresses.to_vec())
+        };
+        let load = Load::start(&world, &traffic);
+        let before = world.twilio.requests();
+        while world.twilio.requests() < before + 6 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        programs[paused].pause();
+        let first = load.end().await;
+        memory.add(first);
+        world.twilio.set(Mode::Take);
+        programs[killed].kill();
+        let load = Load::start(
+            &world,
+            &Traffic {
+                senders: 2,
+                pause: Duration::from_millis(30),
+                ..Traffic::new(format!("without{round}"), others)
+            },
+        );
+        // A lease is three seconds, and who takes over looks for a text a second later.
+        tokio::time::sleep(Duration::from_millis(5_500)).await;
+        programs[paused].resume();
+        memory.add(load.end().await);
+        programs[killed] = world.started(&plan.binary, addresses[killed], &[]).await.0;
+    }
+    super::settled(&world).await;
+    for program in programs {
+        program.stop().await;
+    }
+    let expects = Expects {
+        settled: true,
+        once: false,
+    };
+    let violations = judged(&world, &plan, &memory, expects).await;
+    let refused = world.logs().matches("its answer is not written").count();
+    let seen = vec![
+        told(&memory, &world),
+        format!("{refused} answers of stale workers were not written"),
+    ];
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found { n, seen, violations })
+}

@@ -1,0 +1,53 @@
+//! The program is killed at random moments, again and again, on the same database.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Found, Plan, Result, judged, told};
+use crate::{
+    load::{Load, Memory, Traffic},
+    oracle::Expects,
+    support::Database,
+    world::{Dice, World},
+};
+
+pub const ABOUT: &str = "the program is killed (SIGKILL) at random moments under webhooks, edits and texts, and started again on \
+    the same database. I1 to I8 hold at the end";
+
+pub async fn kills(plan: &Plan, kind: Database) -> Result {
+    let rounds = plan.count(200, 2);
+    let world = Arc::new(plan.world(kind).await);
+    let (address, mut dice, mut memory) = (World::address(), Dice::new(1), Memory::default());
+    let mut starts = Vec::new();
+    for round in 0..rounds {
+        let (mut program, took) = world.started(&plan.binary, address, &[]).await;
+        if round > 0 {
+            starts.push(took);
+        }
+        let load = Load::start(&world, &Traffic::new(format!("kill{round}"), vec![address]));
+        load.until(10 + dice.below(50)).await;
+        tokio::time::sleep(Duration::from_millis(dice.below(20))).await;
+        program.kill();
+        memory.add(load.end().await);
+    }
+    // A text that was on its way when its worker died waits for the end of the lease: too long for the short version.
+    let expects = Expects {
+        settled: plan.is_long(),
+        once: false,
+    };
+    let violations = judged(&world, plan, &memory, expects).await;
+    starts.sort();
+    let seen = vec![
+        told(&memory, &world),
+        format!(
+            "ready again after {} ms (median), {} ms at most",
+            starts[starts.len() / 2].as_millis(),
+            starts[starts.len() - 1].as_millis()
+        ),
+    ];
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found {
+        n: rounds,
+        seen,
+        violations,
+    })
+}

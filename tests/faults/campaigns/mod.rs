@@ -1,0 +1,255 @@
+//! The campaigns, each with what it does, on which database and with which build.
+//!
+//! In: how much is to be done. Out: the list, in the order in which they run.
+
+mod backup;
+mod database;
+mod defects;
+mod disk;
+mod instances;
+mod kill;
+mod power;
+mod repeats;
+mod steps;
+mod strangers;
+mod texts;
+
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    load::Memory,
+    oracle::{Expects, select, violations},
+    report::Outcome,
+    support::{Database, postgres_is_tested},
+    world::{Scale, World},
+};
+
+/// What a campaign found; or why it could not be run.
+pub type Result = std::result::Result<Found, String>;
+
+/// What a campaign found.
+#[derive(Default)]
+pub struct Found {
+    /// How often the fault was made.
+    pub n: u64,
+    pub seen: Vec<String>,
+    pub violations: Vec<String>,
+}
+
+/// How a campaign is run.
+#[derive(Clone)]
+pub struct Plan {
+    /// The build it runs on.
+    pub binary: PathBuf,
+    /// The build that breaks where it is told, if there is one.
+    pub breaking: Option<PathBuf>,
+    /// What its programs are told besides.
+    pub env: Vec<(String, String)>,
+    long: bool,
+    divide: u64,
+}
+
+impl Plan {
+    fn of(scale: &Scale) -> Self {
+        Self {
+            binary: scale.binary.clone(),
+            breaking: scale.breaking.clone(),
+            env: Vec::new(),
+            long: scale.long,
+            divide: scale.count(1_000_000, 1_000_000),
+        }
+    }
+
+    /// So many in the long version, so many in the short one.
+    pub fn count(&self, long: u64, short: u64) -> u64 {
+        if self.long {
+            (long * self.divide / 1_000_000).max(1)
+        } else {
+            short
+        }
+    }
+
+    pub fn is_long(&self) -> bool {
+        self.long
+    }
+
+    /// A short one with the build that breaks, told to have a defect.
+    pub fn with_defect(&self, binary: PathBuf, name: &str) -> Self {
+        Self {
+            binary,
+            env: vec![("RINGBOOK_PLANTED_DEFECT".to_owned(), name.to_owned())],
+            long: false,
+            ..self.clone()
+        }
+    }
+
+    /// A world whose programs are told what this plan tells them.
+    pub async fn world(&self, kind: Database) -> World {
+        let mut world = World::new(kind).await;
+        world.env.clone_from(&self.env);
+        world
+    }
+
+    /// The build that breaks where it is told.
+    pub fn breaking(&self) -> std::result::Result<PathBuf, String> {
+        let why = "it needs the build with the feature `faults`: `make faults` makes it";
+        self.breaking.clone().ok_or_else(|| why.to_owned())
+    }
+}
+
+type Work = for<'a> fn(&'a Plan, Database) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
+
+/// A campaign.
+pub struct Campaign {
+    name: &'static str,
+    about: &'static str,
+    unit: &'static str,
+    on: Database,
+    work: Work,
+}
+
+impl Campaign {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub async fn run(&self, scale: &Scale) -> Outcome {
+        let began = Instant::now();
+        let ran = if self.on == Database::Postgres && !postgres_is_tested() {
+            Err("there is no PostgreSQL".to_owned())
+        } else {
+            (self.work)(&Plan::of(scale), self.on).await
+        };
+        let (found, not_run) = match ran {
+            Ok(found) => (found, None),
+            Err(why) => (Found::default(), Some(why)),
+        };
+        Outcome {
+            name: self.name.to_owned(),
+            about: self.about,
+            on: match self.on {
+                Database::Sqlite => "SQLite",
+                Database::Postgres => "PostgreSQL",
+            },
+            n: found.n,
+            unit: self.unit,
+            seen: found.seen,
+            violations: found.violations,
+            not_run,
+            took: began.elapsed(),
+        }
+    }
+}
+
+/// Every campaign. The short version has those that need neither another build nor long.
+pub fn all(scale: &Scale) -> Vec<Campaign> {
+    const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
+    const SQLITE: &[Database] = &[Database::Sqlite];
+    const POSTGRES: &[Database] = &[Database::Postgres];
+    const NONE: &[Database] = &[];
+    let mut all = Vec::new();
+    let mut add = |short: &[Database], name, unit, long: &[Database], about, work: Work| {
+        for on in if scale.long { long } else { short }.iter().copied() {
+            all.push(Campaign {
+                name,
+                about,
+                unit,
+                on,
+                work,
+            });
+        }
+    };
+    add(SQLITE, "kill", "kills", BOTH, kill::ABOUT, |plan, on| {
+        Box::pin(kill::kills(plan, on))
+    });
+    add(SQLITE, "power", "power losses", SQLITE, power::ABOUT, |plan, on| {
+        Box::pin(power::losses(plan, on))
+    });
+    add(POSTGRES, "repeats", "messages", BOTH, repeats::ABOUT, |plan, on| {
+        Box::pin(repeats::repeats(plan, on))
+    });
+    add(SQLITE, "strangers", "messages", SQLITE, strangers::ABOUT, |plan, on| {
+        Box::pin(strangers::strangers(plan, on))
+    });
+    add(NONE, "edits", "edits", BOTH, strangers::EDITS, |plan, on| {
+        Box::pin(strangers::edits(plan, on))
+    });
+    add(NONE, "secrets", "errors", BOTH, strangers::SECRETS, |plan, on| {
+        Box::pin(strangers::secrets(plan, on))
+    });
+    add(POSTGRES, "database", "faults", POSTGRES, database::ABOUT, |plan, on| {
+        Box::pin(database::faults(plan, on))
+    });
+    add(NONE, "hangups", "clients", POSTGRES, database::HANG_UPS, |plan, on| {
+        Box::pin(database::hang_ups(plan, on))
+    });
+    add(NONE, "texts", "faults", BOTH, texts::ABOUT, |plan, on| {
+        Box::pin(texts::faults(plan, on))
+    });
+    add(NONE, "steps", "cuts", BOTH, steps::ABOUT, |plan, on| {
+        Box::pin(steps::steps(plan, on))
+    });
+    add(NONE, "instances", "rounds", POSTGRES, instances::ABOUT, |plan, on| {
+        Box::pin(instances::instances(plan, on))
+    });
+    add(NONE, "disk", "times full", SQLITE, disk::ABOUT, |plan, on| {
+        Box::pin(disk::full(plan, on))
+    });
+    add(NONE, "backup", "backups", BOTH, backup::ABOUT, |plan, on| {
+        Box::pin(backup::backups(plan, on))
+    });
+    add(NONE, "defects", "defects", SQLITE, defects::ABOUT, |plan, _| {
+        Box::pin(defects::defects(plan))
+    });
+    all
+}
+
+/// Waits until no text is on its way.
+pub async fn settled(world: &World) {
+    let (db, began) = (world.look().await, Instant::now());
+    loop {
+        let left = select(
+            &db,
+            "SELECT count(*) || '' FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')",
+        )
+        .await;
+        // A defect may keep them for ever: the oracle says so.
+        if left[0][0] == "0" || began.elapsed() > Duration::from_mins(4) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    db.close().await.unwrap();
+}
+
+/// The end of a campaign: a program on a healthy world until all is settled, and then the oracle.
+pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory, expects: Expects) -> Vec<String> {
+    let (program, _) = world.started(&plan.binary, World::address(), &[]).await;
+    if expects.settled {
+        settled(world).await;
+    }
+    let mut found = Vec::new();
+    if !program.stop().await {
+        found.push("I10 the program did not leave in peace".to_owned());
+    }
+    found.extend(violations(world, &plan.binary, memory, expects).await);
+    found
+}
+
+/// What a load did, for the report.
+pub fn told(memory: &Memory, world: &World) -> String {
+    let answered = memory.answered().count();
+    let edits = memory.edits.iter().filter(|edit| edit.version.is_some()).count();
+    format!(
+        "{} messages, {} answered 2xx, {} edits answered, {} texts taken by the stand-in",
+        crate::report::grouped(memory.sent.len() as u64),
+        crate::report::grouped(answered as u64),
+        crate::report::grouped(edits as u64),
+        crate::report::grouped(world.twilio.taken().len() as u64)
+    )
+}

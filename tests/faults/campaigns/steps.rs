@@ -1,0 +1,145 @@
+//! The program is cut in two at each step that `src/fault_points.rs` names: it aborts there, or the step fails.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use ringbook::fault_points::Step;
+
+use super::{Found, Plan, Result, judged, told};
+use crate::{
+    load::{Load, Memory, Traffic},
+    oracle::{Expects, violations},
+    support::Database,
+    twilio::Mode,
+    world::{Dice, World},
+};
+
+pub const ABOUT: &str = "at each step of the message path, of the worker and of publish, before and after its commit, the program \
+    aborts, and in another run the step fails. It goes on or is started again; every text comes to its end, none twice, and I1 \
+    to I8 hold after each cut. The waits are a tenth of the usual ones";
+
+/// How a step comes to be reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By messages and edits.
+    Traffic,
+    /// By texts whose answer was an error, though they were taken.
+    Unclear,
+    /// By texts whose worker died.
+    LeftBehind,
+}
+
+/// The way to each step: one without a way does not compile.
+const fn way(step: Step) -> Way {
+    match step {
+        Step::MessageLetIn
+        | Step::MessageEventInserted
+        | Step::MessageBeforeCommit
+        | Step::MessageAfterCommit
+        | Step::ClaimBeforeCommit
+        | Step::ClaimAfterCommit
+        | Step::PostAnswered
+        | Step::SettleBeforeCommit
+        | Step::SettleAfterCommit
+        | Step::PublishPlanned
+        | Step::PublishRowsWritten
+        | Step::PublishBeforeCommit
+        | Step::PublishAfterCommit => Way::Traffic,
+        Step::LookAnswered | Step::LookBeforeCommit | Step::LookAfterCommit => Way::Unclear,
+        Step::TidyBeforeCommit | Step::TidyAfterCommit => Way::LeftBehind,
+    }
+}
+
+pub async fn steps(plan: &Plan, kind: Database) -> Result {
+    let binary = plan.breaking()?;
+    let plan = Plan { binary, ..plan.clone() };
+    let world = Arc::new(plan.world(kind).await.with("RINGBOOK_FAULTS_DIVIDE_WAITS", "10"));
+    let (address, mut dice, mut memory) = (World::address(), Dice::new(5), Memory::default());
+    let (mut n, mut found) = (0, Vec::new());
+    for step in Step::ALL.iter().copied() {
+        for how in ["abort", "error"] {
+            n += 1;
+            let name = format!("{}-{how}", step.name());
+            let fault = format!("{}:{how}:{}", step.name(), 1 + dice.below(3));
+            let reached = cut(&world, &plan, address, step, &fault, &name, &mut memory).await;
+            if !reached {
+                found.push(format!("I10 the step was never reached: {name}"));
+            }
+            world.twilio.set(Mode::Take);
+            let (program, _) = world.started(&plan.binary, address, &[]).await;
+            let load = Load::start(&world, &traffic(&format!("after-{name}"), address));
+            load.until(6).await;
+            memory.add(load.end().await);
+            super::settled(&world).await;
+            program.stop().await;
+            let expects = Expects {
+                settled: true,
+                once: true,
+            };
+            let here = violations(&world, &plan.binary, &memory, expects).await;
+            if !here.is_empty() {
+                found.extend(here.into_iter().map(|violation| format!("{name}: {violation}")));
+                break;
+            }
+        }
+    }
+    found.extend(judged(&world, &plan, &memory, Expects::default()).await);
+    let seen = vec![
+        told(&memory, &world),
+        format!("{} steps, an abort and a failure at each", Step::ALL.len()),
+    ];
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found {
+        n,
+        seen,
+        violations: found,
+    })
+}
+
+fn traffic(name: &str, address: SocketAddr) -> Traffic {
+    Traffic {
+        senders: 3,
+        emergency_every: 2,
+        pause: Duration::from_millis(10),
+        ..Traffic::new(name, vec![address])
+    }
+}
+
+/// Runs a program until it was cut; whether it was.
+async fn cut(
+    world: &Arc<World>,
+    plan: &Plan,
+    address: SocketAddr,
+    step: Step,
+    fault: &str,
+    name: &str,
+    memory: &mut Memory,
+) -> bool {
+    match way(step) {
+        Way::Traffic => {}
+        Way::Unclear => world.twilio.set(Mode::TakeAndFail),
+        Way::LeftBehind => {
+            let left = [("RINGBOOK_FAULT_AT", "claim.after_commit:abort")];
+            let mut program = world.start(&plan.binary, address, &left);
+            let load = Load::start(world, &traffic(&format!("left-{name}"), address));
+            program.ended().await;
+            memory.add(load.end().await);
+        }
+    }
+    let mut program = world.start(&plan.binary, address, &[("RINGBOOK_FAULT_AT", fault)]);
+    let load = Load::start(world, &traffic(name, address));
+    let abort = fault.contains(":abort");
+    let (mut reached, began) = (false, std::time::Instant::now());
+    let told = format!("a test asked for a failure at {}", step.name());
+    while !reached && began.elapsed() < Duration::from_mins(1) {
+        reached = if abort {
+            !program.runs()
+        } else {
+            world.logs().contains(&told)
+        };
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    memory.add(load.end().await);
+    // One of the failed steps is what the worker was doing: it is told nothing, and dies with the program.
+    program.kill();
+    reached
+}

@@ -1,0 +1,240 @@
+//! Who may not: messages with a wrong signature, edits of what somebody else has changed, and errors that must not tell
+//! anything of a caller.
+
+use std::sync::{Arc, Mutex};
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use super::{Found, Plan, Result, judged, told};
+use crate::{
+    load::{self, Memory, PRICE, as_of_now, post, post_with},
+    oracle::{Expects, planted, select},
+    support::{
+        Database,
+        app::{ADMIN_KEY, VAPI_SECRET},
+        messages::report,
+        requests::sign,
+    },
+    world::World,
+};
+
+pub const ABOUT: &str = "messages without a signature, with another secret's, an old one, a cut one, one whose last digits are \
+    wrong, and one over another body. Each is refused with 401 and leaves nothing";
+pub const EDITS: &str = "twelve editors change one price at once, half of them against a version that is gone. Each edit that is \
+    answered is a revision, and no other is";
+pub const SECRETS: &str = "every way to an error that a stranger, a caller and an editor have, with a caller's data and secrets in \
+    every field. None of it is in a log, a metric or an error";
+
+pub async fn strangers(plan: &Plan, kind: Database) -> Result {
+    let rounds = plan.count(500, 10);
+    let world = Arc::new(plan.world(kind).await);
+    let address = World::address();
+    let (program, _) = world.started(&plan.binary, address, &[]).await;
+    let (mut violations, mut n) = (Vec::new(), 0);
+    for round in 0..rounds {
+        let now = world.clock.now().timestamp();
+        let body = as_of_now(
+            &world,
+            &report(&format!("stranger-{round}"), "Mon sous-sol est inondé."),
+        );
+        let good = |at: i64| sign(VAPI_SECRET, &at.to_string(), &body);
+        let flipped = |from: usize| {
+            let mut text = good(now);
+            let last = if text.ends_with('0') { "1" } else { "0" };
+            text.replace_range(from.., &last.repeat(64 - from));
+            text
+        };
+        let wrong = [
+            ("no signature", now, String::new()),
+            ("another secret", now, sign("another-secret", &now.to_string(), &body)),
+            ("an hour old", now - 3_600, good(now - 3_600)),
+            ("of the next hour", now + 3_600, good(now + 3_600)),
+            ("cut", now, good(now)[..32].to_owned()),
+            ("its last digit", now, flipped(63)),
+            ("its second half", now, flipped(32)),
+            ("another body", now, sign(VAPI_SECRET, &now.to_string(), b"{}")),
+        ];
+        for (what, at, signature) in wrong {
+            let answer = post_with(&world, address, &body, &at.to_string(), &signature).await;
+            n += 1;
+            if answer.as_ref().map(|(status, _)| *status) != Some(StatusCode::UNAUTHORIZED) {
+                violations.push(format!("I1 let in: {what}: {answer:?}"));
+            }
+        }
+    }
+    program.stop().await;
+    let db = world.look().await;
+    let stored = select(&db, "SELECT count(*) || '' FROM webhook_events").await;
+    if stored[0][0] != "0" {
+        violations.push(format!("I1 {} messages of strangers are recorded", stored[0][0]));
+    }
+    db.close().await.unwrap();
+    violations.extend(judged(&world, plan, &Memory::default(), Expects::default()).await);
+    violations.truncate(10);
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found {
+        n,
+        seen: vec!["8 kinds of wrong signatures".to_owned()],
+        violations,
+    })
+}
+
+pub async fn edits(plan: &Plan, kind: Database) -> Result {
+    let rounds = plan.count(600, 60);
+    let world = Arc::new(plan.world(kind).await);
+    let address = World::address();
+    let (program, _) = world.started(&plan.binary, address, &[]).await;
+    let memory = Arc::new(Mutex::new(Memory::default()));
+    let mut editors = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let (world, memory) = (Arc::clone(&world), memory.clone());
+        editors.spawn(async move {
+            for _ in 0..rounds / 12 {
+                load::edit(&world, address, &memory).await;
+            }
+        });
+    }
+    while let Some(done) = editors.join_next().await {
+        done.unwrap();
+    }
+    let mut violations = Vec::new();
+    // Against the first version, which is long gone: 412; and against none: 428.
+    for (patch, wanted) in [
+        (
+            json!({"price_to": "77.00", "version": 1}),
+            StatusCode::PRECONDITION_FAILED,
+        ),
+        (json!({"price_to": "77.00"}), StatusCode::PRECONDITION_REQUIRED),
+    ] {
+        let request = world
+            .client
+            .patch(format!("http://{address}{PRICE}"))
+            .bearer_auth(ADMIN_KEY)
+            .json(&patch);
+        let status = request.send().await.unwrap().status();
+        if status != wanted {
+            violations.push(format!("I7 {patch} was answered {status} and not {wanted}"));
+        }
+    }
+    program.stop().await;
+    let memory = memory.lock().unwrap().clone();
+    violations.extend(judged(&world, plan, &memory, Expects::default()).await);
+    let seen = vec![told(&memory, &world)];
+    let n = memory.edits.len() as u64;
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found { n, seen, violations })
+}
+
+pub async fn secrets(plan: &Plan, kind: Database) -> Result {
+    let world = Arc::new(plan.world(kind).await);
+    let address = World::address();
+    let more = [("LOG_LEVEL", "debug"), ("INCLUDE_STACK_TRACE", "true")];
+    let (program, _) = world.started(&plan.binary, address, &more).await;
+    let mut memory = Memory::default();
+    let mut bodies = Vec::new();
+    for number in 0..plan.count(40, 4) {
+        let whole = as_of_now(&world, &report(&format!("secret-{number}"), "Mon sous-sol est inondé."));
+        bodies.push(whole.clone());
+        // What cannot be read, cut anywhere, and with a wrong type in its middle.
+        let step = 1 + whole.len() / 7;
+        bodies.extend((1..whole.len()).step_by(step).map(|end| whole[..end].to_vec()));
+        let text = String::from_utf8(whole).unwrap();
+        bodies.push(
+            text.replace("\"timestamp\":", "\"timestamp\":\"4385550177\",\"t\":")
+                .into_bytes(),
+        );
+        bodies.push(text.replace("\"end-of-call-report\"", "\"4385550177\"").into_bytes());
+        bodies.push(text.replace("\"messages\":[", "\"messages\":[7,").into_bytes());
+    }
+    let n = bodies.len() as u64;
+    for body in &bodies {
+        let (_, text) = post(&world, address, body).await.unwrap();
+        memory.errors.push(text);
+        // Unsigned, too.
+        let (_, text) = post_with(&world, address, body, "0", "4385550177").await.unwrap();
+        memory.errors.push(text);
+    }
+    for (method, path, body) in ways_to_errors() {
+        for key in [ADMIN_KEY, "wrong-key-0123456789", ""] {
+            let request = world.client.request(method.clone(), format!("http://{address}{path}"));
+            let request = request
+                .bearer_auth(key)
+                .header("content-type", "application/json")
+                .body(body.clone());
+            let answer = request.send().await.unwrap();
+            if !answer.status().is_success() {
+                memory.errors.push(answer.text().await.unwrap_or_default());
+            }
+        }
+    }
+    let metrics = world
+        .client
+        .get(format!("http://{address}/metrics"))
+        .send()
+        .await
+        .unwrap();
+    memory.errors.push(metrics.text().await.unwrap());
+    program.stop().await;
+    // An editor who writes a caller's number into a request may read it in the refusal; a log may not have it.
+    let mut violations = judged(&world, plan, &memory, Expects::default()).await;
+    violations.retain(|violation| violation.starts_with("I8"));
+    let seen = vec![format!(
+        "{} errors and {} KB of logs at level debug, searched for {} planted words",
+        memory.errors.len(),
+        world.logs().len() / 1024,
+        planted().len()
+    )];
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found {
+        n: n * 2,
+        seen,
+        violations,
+    })
+}
+
+/// Requests of an admin that cannot succeed.
+fn ways_to_errors() -> Vec<(Method, String, String)> {
+    let base = "/admin/v1/rulebooks/default";
+    let mut ways = vec![
+        (
+            Method::POST,
+            format!("{base}/secrets"),
+            r#"{"purpose": "nonsense", "value": 7}"#.to_owned(),
+        ),
+        (
+            Method::PUT,
+            format!("{base}/contacts/on_call"),
+            r#"{"name": 1}"#.to_owned(),
+        ),
+        (
+            Method::PUT,
+            format!("{base}/webhook-auth"),
+            r#"{"schemes": [{"type": "none"}]}"#.to_owned(),
+        ),
+        (Method::POST, format!("{base}/evaluate"), r#"{"facts": 1}"#.to_owned()),
+        (
+            Method::POST,
+            "/admin/v1/api-keys".to_owned(),
+            r#"{"name": ""}"#.to_owned(),
+        ),
+        (Method::DELETE, format!("{base}/calls/nothing"), String::new()),
+    ];
+    for resource in [
+        "calls",
+        "leads",
+        "decisions",
+        "sms-messages",
+        "webhook-events",
+        "audit-log",
+        "notices",
+    ] {
+        ways.push((
+            Method::GET,
+            format!("{base}/{resource}/00000000-0000-0000-0000-000000000000"),
+            String::new(),
+        ));
+        ways.push((Method::GET, format!("/admin/v1/{resource}?limit=x"), String::new()));
+    }
+    ways
+}

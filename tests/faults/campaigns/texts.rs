@@ -1,0 +1,96 @@
+//! The way to Twilio breaks, before and after Twilio has taken a text.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Found, Plan, Result, judged, told};
+use crate::{
+    load::{Load, Memory, Traffic},
+    oracle::Expects,
+    support::{
+        Database,
+        proxy::{Fault, Proxy},
+    },
+    twilio::Mode,
+    world::World,
+};
+
+pub const ABOUT: &str = "the way to the stand-in for Twilio is refused, reset, silent, slow, cut in the middle of an answer, or \
+    swallows answers of texts that were taken; and the stand-in takes texts and answers 500. Every emergency is texted, none \
+    twice, because the stand-in's list can be read afterwards. The waits are a tenth of the usual ones";
+
+/// What is done, and for how long.
+const TROUBLES: [(&str, Fault, Mode, u64); 8] = [
+    ("refused", Fault::Refuse, Mode::Take, 1_000),
+    ("reset when made", Fault::ResetNew, Mode::Take, 1_000),
+    ("silent", Fault::BlackHole, Mode::Take, 2_000),
+    ("slow", Fault::Slow(Duration::from_millis(50)), Mode::Take, 1_000),
+    ("answers swallowed", Fault::SwallowAnswers, Mode::Take, 1_000),
+    ("answers cut at once", Fault::CutAnswerAfter(0), Mode::Take, 1_000),
+    (
+        "answers cut in the middle",
+        Fault::CutAnswerAfter(150),
+        Mode::Take,
+        1_000,
+    ),
+    ("taken and answered 500", Fault::None, Mode::TakeAndFail, 500),
+];
+
+pub async fn faults(plan: &Plan, kind: Database) -> Result {
+    let binary = plan.breaking()?;
+    let n = plan.count(32, 8);
+    let plan = Plan { binary, ..plan.clone() };
+    let world = plan.world(kind).await;
+    let proxy = Proxy::start(world.twilio.address).await;
+    let world = Arc::new(
+        world
+            .with("TWILIO_BASE_URL", proxy.url())
+            .with("RINGBOOK_FAULTS_DIVIDE_WAITS", "10"),
+    );
+    let address = World::address();
+    let (program, _) = world.started(&plan.binary, address, &[]).await;
+    let mut memory = Memory::default();
+    for round in 0..n {
+        let (_, fault, mode, hold) = TROUBLES[usize::try_from(round).unwrap() % TROUBLES.len()];
+        let traffic = Traffic {
+            senders: 2,
+            emergency_every: 2,
+            edits: false,
+            pause: Duration::from_millis(100),
+            ..Traffic::new(format!("texts{round}"), vec![address])
+        };
+        let load = Load::start(&world, &traffic);
+        load.until(4).await;
+        world.twilio.set(mode);
+        proxy.set(fault).await;
+        if matches!(fault, Fault::BlackHole | Fault::Refuse | Fault::SwallowAnswers) {
+            load.until(4).await;
+        }
+        if fault == Fault::Refuse {
+            proxy.reset_all();
+        }
+        tokio::time::sleep(Duration::from_millis(hold)).await;
+        // Over: the network tells those that still wait.
+        proxy.set(Fault::None).await;
+        proxy.reset_all();
+        world.twilio.set(Mode::Take);
+        memory.add(load.end().await);
+        super::settled(&world).await;
+    }
+    program.stop().await;
+    let expects = Expects {
+        settled: true,
+        once: true,
+    };
+    let violations = judged(&world, &plan, &memory, expects).await;
+    let seen = vec![
+        told(&memory, &world),
+        format!(
+            "{} requests to the stand-in, {} kinds of faults",
+            world.twilio.requests(),
+            TROUBLES.len()
+        ),
+    ];
+    drop(proxy);
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found { n, seen, violations })
+}

@@ -1,0 +1,342 @@
+//! Callers and an editor, who remember what they were answered.
+//!
+//! In: a server that may vanish at any time. Out: every message with what became of it, and every edit.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::task::JoinSet;
+
+use crate::{
+    support::{
+        app::{ADMIN_KEY, VAPI_SECRET},
+        messages::{STARTED_AT, STARTED_MS, report, tool_calls},
+        requests::sign,
+    },
+    world::World,
+};
+
+/// The row that is edited.
+pub const PRICE: &str = "/admin/v1/rulebooks/default/services/camera_inspection";
+
+/// A message and what became of it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub call: String,
+    pub kind: &'static str,
+    pub hash: String,
+    /// The answer of a 2xx.
+    pub answer: Option<Value>,
+    /// There was no answer at all.
+    pub silent: bool,
+}
+
+/// An edit and what became of it: the price, and the version that was answered.
+#[derive(Clone, Debug)]
+pub struct Edited {
+    pub cents: i64,
+    pub version: Option<i64>,
+}
+
+/// What everybody remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    pub sent: Vec<Sent>,
+    pub edits: Vec<Edited>,
+    /// Answers that a campaign does not allow: `status: body`.
+    pub wrong: Vec<String>,
+    /// The longest that somebody waited for an answer.
+    pub longest: Duration,
+    /// Bodies of errors, for the search for secrets.
+    pub errors: Vec<String>,
+}
+
+impl Memory {
+    pub fn answered(&self) -> impl Iterator<Item = &Sent> {
+        self.sent.iter().filter(|sent| sent.answer.is_some())
+    }
+}
+
+/// A message as of now: its call has just ended.
+pub fn as_of_now(world: &World, message: &Value) -> Vec<u8> {
+    let now = world.clock.now();
+    let at = |seconds: i64| {
+        (now - chrono::TimeDelta::seconds(seconds))
+            .format("%Y-%m-%dT%H:%M:%SZ")
+            .to_string()
+    };
+    let mut message = message.clone();
+    let since = message["message"]["timestamp"].as_i64().unwrap() - STARTED_MS;
+    message["message"]["timestamp"] = json!((now - chrono::TimeDelta::seconds(70)).timestamp_millis() + since);
+    let text = message
+        .to_string()
+        .replace(STARTED_AT, &at(70))
+        .replace("2026-11-24T15:01:05Z", &at(5));
+    text.into_bytes()
+}
+
+/// Posts a message. Out: status and body, nothing when there was no answer.
+pub async fn post(world: &World, address: SocketAddr, body: &[u8]) -> Option<(StatusCode, String)> {
+    let (status, text, _) = posted(world, address, body).await?;
+    Some((status, text))
+}
+
+/// The same, and whether it says when to try again.
+async fn posted(world: &World, address: SocketAddr, body: &[u8]) -> Option<(StatusCode, String, bool)> {
+    let timestamp = world.clock.now().timestamp().to_string();
+    let signature = sign(VAPI_SECRET, &timestamp, body);
+    exchange(world, address, body, &timestamp, &signature).await
+}
+
+/// The same with a signature of the caller's.
+pub async fn post_with(
+    world: &World,
+    address: SocketAddr,
+    body: &[u8],
+    timestamp: &str,
+    signature: &str,
+) -> Option<(StatusCode, String)> {
+    let (status, text, _) = exchange(world, address, body, timestamp, signature).await?;
+    Some((status, text))
+}
+
+async fn exchange(
+    world: &World,
+    address: SocketAddr,
+    body: &[u8],
+    timestamp: &str,
+    signature: &str,
+) -> Option<(StatusCode, String, bool)> {
+    let request = world
+        .client
+        .post(format!("http://{address}/webhooks/vapi"))
+        .header("content-type", "application/json")
+        .header("x-signature", signature)
+        .header("x-timestamp", timestamp)
+        .body(body.to_vec());
+    let response = request.send().await.ok()?;
+    let (status, retries) = (response.status(), response.headers().contains_key("retry-after"));
+    Some((status, response.text().await.ok()?, retries))
+}
+
+pub fn hash(body: &[u8]) -> String {
+    hex::encode(Sha256::digest(body))
+}
+
+/// Traffic that goes on until it is told to stop.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    memory: Arc<Mutex<Memory>>,
+    tasks: JoinSet<()>,
+}
+
+/// Who sends, and where to.
+#[derive(Clone)]
+pub struct Traffic {
+    /// Part of every call's name.
+    pub name: String,
+    /// The servers, taken in turn.
+    pub addresses: Vec<SocketAddr>,
+    pub senders: usize,
+    pub edits: bool,
+    /// Every so many calls, one is an emergency that is texted.
+    pub emergency_every: u64,
+    /// The rest between two messages of a sender.
+    pub pause: Duration,
+}
+
+impl Traffic {
+    pub fn new(name: impl Into<String>, addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            name: name.into(),
+            addresses,
+            senders: 6,
+            edits: true,
+            emergency_every: 5,
+            pause: Duration::ZERO,
+        }
+    }
+}
+
+impl Load {
+    pub fn start(world: &Arc<World>, traffic: &Traffic) -> Self {
+        let mut load = Self {
+            stop: Arc::default(),
+            answered: Arc::default(),
+            memory: Arc::default(),
+            tasks: JoinSet::new(),
+        };
+        for sender in 0..traffic.senders {
+            let (world, traffic) = (Arc::clone(world), traffic.clone());
+            let (stop, answered, memory) = (load.stop.clone(), load.answered.clone(), load.memory.clone());
+            load.tasks.spawn(async move {
+                let mut number = 0_u64;
+                while !stop.load(Ordering::Acquire) {
+                    let call = format!("{}-{sender}-{number}", traffic.name);
+                    let address = traffic.addresses[usize::try_from(number).unwrap() % traffic.addresses.len()];
+                    let (kind, message) = message(&call, number, traffic.emergency_every);
+                    number += 1;
+                    if send(&world, address, &call, kind, &message, &memory).await {
+                        answered.fetch_add(1, Ordering::AcqRel);
+                    } else {
+                        // A server that is away is not hammered.
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    tokio::time::sleep(traffic.pause).await;
+                }
+            });
+        }
+        if traffic.edits {
+            let (world, addresses) = (Arc::clone(world), traffic.addresses.clone());
+            let (stop, memory) = (load.stop.clone(), load.memory.clone());
+            load.tasks.spawn(async move {
+                let mut turn = 0;
+                while !stop.load(Ordering::Acquire) {
+                    edit(&world, addresses[turn % addresses.len()], &memory).await;
+                    turn += 1;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+        }
+        load
+    }
+
+    /// Waits until so many more messages have been answered.
+    pub async fn until(&self, count: u64) {
+        let (began, from) = (Instant::now(), self.answered.load(Ordering::Acquire));
+        while self.answered.load(Ordering::Acquire) < from + count {
+            assert!(began.elapsed() < crate::world::PATIENCE, "no message is answered");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// What everybody remembers now.
+    pub fn so_far(&self) -> Memory {
+        self.memory.lock().unwrap().clone()
+    }
+
+    /// Nobody begins anything new; what everybody remembers.
+    pub async fn end(mut self) -> Memory {
+        self.stop.store(true, Ordering::Release);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+        self.memory.lock().unwrap().clone()
+    }
+}
+
+impl Memory {
+    /// What two remember.
+    pub fn add(&mut self, other: Self) {
+        self.sent.extend(other.sent);
+        self.edits.extend(other.edits);
+        self.wrong.extend(other.wrong);
+        self.errors.extend(other.errors);
+        self.longest = self.longest.max(other.longest);
+    }
+}
+
+/// Every second message is a report, one in so many of them an emergency; the others want a quote.
+fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Value) {
+    if number.is_multiple_of(2) {
+        let said = if (number / 2).is_multiple_of(emergency_every) {
+            "Mon sous-sol est inondé."
+        } else {
+            "Je voudrais une inspection par caméra."
+        };
+        ("end-of-call-report", report(call, said))
+    } else {
+        let about = json!({"serviceType": "racines"});
+        ("tool-calls", tool_calls(call, 1_000, &[("a", "calculateQuote", about)]))
+    }
+}
+
+/// Sends a message and remembers it; whether it was answered with a 2xx.
+pub async fn send(
+    world: &World,
+    address: SocketAddr,
+    call: &str,
+    kind: &'static str,
+    message: &Value,
+    memory: &Mutex<Memory>,
+) -> bool {
+    let body = as_of_now(world, message);
+    let began = Instant::now();
+    let answer = posted(world, address, &body).await;
+    let took = began.elapsed();
+    let mut sent = Sent {
+        call: call.to_owned(),
+        kind,
+        hash: hash(&body),
+        answer: None,
+        silent: answer.is_none(),
+    };
+    let mut memory = memory.lock().unwrap();
+    if let Some((status, text, retries)) = answer {
+        memory.longest = memory.longest.max(took);
+        if status.is_success() {
+            sent.answer = Some(serde_json::from_str(&text).unwrap());
+        } else {
+            if status != StatusCode::SERVICE_UNAVAILABLE || !retries {
+                memory.wrong.push(format!("{status}, Retry-After {retries}: {text}"));
+            }
+            memory.errors.push(text);
+        }
+    }
+    let answered = sent.answer.is_some();
+    memory.sent.push(sent);
+    answered
+}
+
+/// Changes a price once, against the version that was just read, and remembers it.
+pub async fn edit(world: &World, address: SocketAddr, memory: &Mutex<Memory>) {
+    // Each price is used once, so that a price in the database names its edit.
+    static NEXT: AtomicI64 = AtomicI64::new(40_000);
+    let read = world
+        .client
+        .get(format!("http://{address}{PRICE}"))
+        .bearer_auth(ADMIN_KEY);
+    let Some(row) = json_of(read)
+        .await
+        .filter(|(status, _)| status.is_success())
+        .map(|(_, row)| row)
+    else {
+        return;
+    };
+    let cents = NEXT.fetch_add(1, Ordering::Relaxed);
+    let price = format!("{}.{:02}", cents / 100, cents % 100);
+    let patch = json!({"price_to": price, "version": row["version"]});
+    let written = world
+        .client
+        .patch(format!("http://{address}{PRICE}"))
+        .bearer_auth(ADMIN_KEY)
+        .json(&patch);
+    let mut version = None;
+    let mut wrong = None;
+    if let Some((status, answer)) = json_of(written).await {
+        match status {
+            StatusCode::OK => version = answer["version"].as_i64(),
+            StatusCode::PRECONDITION_FAILED | StatusCode::SERVICE_UNAVAILABLE => {}
+            _ => wrong = Some(format!("edit: {status}: {answer}")),
+        }
+    }
+    let mut memory = memory.lock().unwrap();
+    memory.edits.push(Edited { cents, version });
+    memory.wrong.extend(wrong);
+}
+
+async fn json_of(request: reqwest::RequestBuilder) -> Option<(StatusCode, Value)> {
+    let response = request.send().await.ok()?;
+    let status = response.status();
+    Some((status, response.json().await.ok()?))
+}

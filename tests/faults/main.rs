@@ -1,0 +1,71 @@
+//! Ringbook, broken on purpose: the real program in processes of its own, killed, cut off, stalled and lied to, and afterwards
+//! an oracle outside of it that says whether everything that was answered is there, once.
+//!
+//! In: `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all of
+//! them, long, and writes docs/fault-report.md. An argument runs the campaigns whose name contains it. Out: a line for each
+//! campaign, and failure when an invariant is violated or a planted defect is not found.
+//!
+//! [`world`] starts databases, programs and stand-ins; [`load`] plays callers and editors and remembers what they were
+//! answered; [`oracle`] checks the invariants; `campaigns` break things; [`report`] tells.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a campaign that cannot go on fails by panicking, and tells on standard output"
+)]
+#![allow(
+    clippy::too_many_lines,
+    reason = "a campaign tells its story from the first step to the last"
+)]
+
+#[allow(dead_code, unused_imports, reason = "the support offers what other tests need")]
+#[path = "../it/support/mod.rs"]
+mod support;
+
+mod campaigns;
+mod load;
+mod oracle;
+mod report;
+mod twilio;
+mod world;
+
+use std::process::ExitCode;
+
+use report::Outcome;
+use world::Scale;
+
+fn main() -> ExitCode {
+    // What a test harness would understand and this program does not, such as `--quiet`, is passed over.
+    let filters: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let scale = Scale::from_environment();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let outcomes = runtime.block_on(run(&scale, &filters));
+    runtime.shutdown_background();
+    report::write(&scale, &outcomes);
+    let failed = outcomes.iter().filter(|outcome| outcome.failed()).count();
+    if failed > 0 {
+        println!("{failed} campaigns failed");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+async fn run(scale: &Scale, filters: &[String]) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for campaign in campaigns::all(scale) {
+        if !filters.is_empty() && !filters.iter().any(|filter| campaign.name().contains(filter.as_str())) {
+            continue;
+        }
+        let outcome = campaign.run(scale).await;
+        report::tell(&outcome);
+        outcomes.push(outcome);
+    }
+    outcomes
+}

@@ -1,0 +1,377 @@
+//! Says whether everything that was answered is there, once: from outside of the program, by plain SQL.
+//!
+//! In: the database, what callers and editors remember, the stand-in's log. Out: every violation of the invariants, by the
+//! names they have here:
+//!
+//! - I1 what was answered is recorded, with the answer that was given;
+//! - I2 one effect for each thing that was said: one event, one decision of a report, one lead, one text for each contact;
+//! - I3 event, decision, lead, text, revision and audit entry agree;
+//! - I4 a stored decision made again has the same bytes (`ringbook replay`);
+//! - I5 a text was taken at most once, and once more for each attempt of unknown fate; none is stuck; nothing was texted
+//!   that is not in the outbox;
+//! - I6 the audit log is whole (`ringbook audit verify`);
+//! - I7 each edit that was answered is a revision of its own, and nothing else is;
+//! - I8 no caller's data and no secret is in a log, a metric or an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, Statement};
+use serde_json::Value;
+
+use crate::load::Memory;
+use crate::support::messages::PERSONAL;
+use crate::world::{SECRET_KEY, TWILIO_TOKEN, World};
+
+/// What a campaign may expect beyond the invariants.
+#[derive(Clone, Copy, Default)]
+pub struct Expects {
+    /// Every text has come to an end.
+    pub settled: bool,
+    /// The stand-in's list could be read whenever it mattered: no text was taken twice.
+    pub once: bool,
+}
+
+/// Every violation; none when all holds.
+pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: Expects) -> Vec<String> {
+    let db = world.look().await;
+    let mut found = Vec::new();
+    answered(&db, memory, &mut found).await;
+    once(&db, &mut found).await;
+    agreement(&db, &mut found).await;
+    texts(world, &db, expects, &mut found).await;
+    edits(&db, memory, &mut found).await;
+    db.close().await.unwrap();
+    again(world, binary, &mut found).await;
+    secrets(world, memory, &mut found);
+    // A campaign that goes wrong goes wrong everywhere: the first of each kind say enough.
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut told: Vec<String> = Vec::new();
+    for violation in found {
+        let kind = violation.chars().take(24).collect::<String>();
+        let count = kinds.entry(kind).or_default();
+        *count += 1;
+        if *count <= 5 {
+            told.push(violation);
+        }
+    }
+    for (kind, count) in kinds {
+        if count > 5 {
+            told.push(format!("{kind}…: {count} in all"));
+        }
+    }
+    told
+}
+
+async fn answered(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<String>) {
+    let events = select(
+        db,
+        "SELECT call_id, type, {hex:body_hash}, {text:answer} FROM webhook_events WHERE call_id IS NOT NULL",
+    )
+    .await;
+    let mut stored: BTreeMap<(String, String), Vec<(String, Value)>> = BTreeMap::new();
+    for row in events {
+        let [call, kind, hash, answer] = row.try_into().unwrap();
+        let answer = serde_json::from_str(&answer).unwrap();
+        stored.entry((call, kind)).or_default().push((hash, answer));
+    }
+    for sent in memory.answered() {
+        let rows = stored.get(&(sent.call.clone(), sent.kind.to_owned()));
+        let same = rows.and_then(|rows| rows.iter().find(|(hash, _)| *hash == sent.hash));
+        match same {
+            None => found.push(format!("I1 answered and not recorded: {} {}", sent.kind, sent.call)),
+            Some((_, answer)) if Some(answer) != sent.answer.as_ref() => {
+                found.push(format!(
+                    "I1 answered otherwise than recorded: {} {}",
+                    sent.kind, sent.call
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for wrong in &memory.wrong {
+        found.push(format!("I1 an answer that is neither 2xx nor 503: {wrong}"));
+    }
+}
+
+async fn once(db: &DatabaseConnection, found: &mut Vec<String>) {
+    let twice = [
+        (
+            "events of one thing",
+            "SELECT call_id || ' ' || type FROM webhook_events WHERE state = 'recorded' AND call_id IS NOT NULL \
+             AND type IN ('end-of-call-report', 'tool-calls') GROUP BY call_id, type HAVING count(*) > 1",
+        ),
+        (
+            "decisions of one report",
+            "SELECT e.call_id FROM decisions d JOIN webhook_events e ON e.rulebook_id = d.rulebook_id AND e.id = d.event_id \
+             WHERE e.type = 'end-of-call-report' AND e.state = 'recorded' GROUP BY e.call_id HAVING count(*) > 1",
+        ),
+        (
+            "leads of one call",
+            "SELECT call_id FROM leads GROUP BY call_id HAVING count(*) > 1",
+        ),
+        (
+            "texts to one contact",
+            "SELECT call_id || ' ' || contact FROM sms_messages WHERE call_id IS NOT NULL GROUP BY call_id, contact, template \
+             HAVING count(*) > 1",
+        ),
+    ];
+    for (what, sql) in twice {
+        for row in select(db, sql).await {
+            found.push(format!("I2 two {what}: {}", row[0]));
+        }
+    }
+}
+
+async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
+    let missing = [
+        (
+            "an event without a decision",
+            "SELECT call_id || ' ' || type FROM webhook_events WHERE type IN ('end-of-call-report', 'tool-calls') \
+             AND state = 'recorded' AND id NOT IN (SELECT event_id FROM decisions)",
+        ),
+        (
+            "a report without a lead",
+            "SELECT call_id FROM webhook_events WHERE type = 'end-of-call-report' AND call_id NOT IN (SELECT call_id FROM leads)",
+        ),
+        (
+            "a tool call's message without the tool call",
+            "SELECT call_id FROM webhook_events WHERE type = 'tool-calls' AND state = 'recorded' AND id NOT IN \
+             (SELECT event_id FROM tool_calls)",
+        ),
+        (
+            "a text without its decision",
+            "SELECT reference FROM sms_messages WHERE decision_id IS NOT NULL AND decision_id NOT IN (SELECT id FROM decisions)",
+        ),
+        (
+            "a revision that the audit log does not know",
+            "SELECT number || '' FROM revisions WHERE number NOT IN (SELECT revision FROM audit_log WHERE \
+             resource = 'revisions' AND revision IS NOT NULL)",
+        ),
+        (
+            "a changed row that the audit log does not know",
+            "SELECT code || ' ' || since_revision FROM services WHERE code || ' ' || since_revision NOT IN (SELECT code || ' ' || \
+             revision FROM audit_log WHERE resource = 'services' AND revision IS NOT NULL)",
+        ),
+        (
+            "an audit entry of a revision that does not exist",
+            "SELECT code || ' ' || revision FROM audit_log WHERE revision IS NOT NULL AND revision NOT IN \
+             (SELECT number FROM revisions)",
+        ),
+        (
+            "a head that is not the newest revision",
+            "SELECT b.code FROM rulebooks b WHERE b.head_revision <> (SELECT max(r.number) FROM revisions r WHERE \
+             r.rulebook_id = b.id) OR b.head_revision <> (SELECT count(*) FROM revisions r WHERE r.rulebook_id = b.id)",
+        ),
+    ];
+    for (what, sql) in missing {
+        for row in select(db, sql).await {
+            found.push(format!("I3 {what}: {}", row[0]));
+        }
+    }
+    // Whom a decision says to text is in the outbox.
+    let texted = select(
+        db,
+        "SELECT {id:decision_id}, contact FROM sms_messages WHERE decision_id IS NOT NULL",
+    )
+    .await;
+    let texted: BTreeSet<(String, String)> = texted.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let decisions = select(
+        db,
+        "SELECT {id:d.id}, {text:d.result}, e.call_id FROM decisions d JOIN webhook_events e ON e.rulebook_id = d.rulebook_id \
+         AND e.id = d.event_id JOIN leads l ON l.rulebook_id = e.rulebook_id AND l.call_id = e.call_id \
+         WHERE e.type = 'end-of-call-report' AND e.state = 'recorded' AND NOT l.late",
+    )
+    .await;
+    for row in decisions {
+        let result: Value = serde_json::from_str(&row[1]).unwrap();
+        let notify = result["notify"].as_array().cloned().unwrap_or_default();
+        if result["template"].is_null() {
+            continue;
+        }
+        for contact in notify.iter().filter_map(Value::as_str) {
+            if !texted.contains(&(row[0].clone(), contact.to_owned())) {
+                found.push(format!("I3 a decision whose text is not in the outbox: {}", row[2]));
+            }
+        }
+    }
+}
+
+async fn texts(world: &World, db: &DatabaseConnection, expects: Expects, found: &mut Vec<String>) {
+    let attempts = select(
+        db,
+        "SELECT {id:sms_message_id}, coalesce(outcome, 'none') FROM sms_attempts",
+    )
+    .await;
+    let mut unclear: BTreeMap<String, usize> = BTreeMap::new();
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    for row in attempts {
+        *tried.entry(row[0].clone()).or_default() += 1;
+        if ["ambiguous", "none"].contains(&row[1].as_str()) {
+            *unclear.entry(row[0].clone()).or_default() += 1;
+        }
+    }
+    let mut taken = world.twilio.by_reference();
+    let (now, stuck) = if db.get_database_backend() == DatabaseBackend::Postgres {
+        ("now()", "lease_until < now() - interval '60 seconds'")
+    } else {
+        (
+            "datetime('now')",
+            "datetime(lease_until) < datetime('now', '-60 seconds')",
+        )
+    };
+    let sql = format!(
+        "SELECT {{id:id}}, reference, state, attempts || '', coalesce(provider_id, ''), priority, \
+         CASE WHEN state = 'sending' AND {stuck} THEN 'stuck' ELSE '' END, {now} || '' FROM sms_messages"
+    );
+    for row in select(db, &sql).await {
+        let [id, reference, state, attempts, sid, priority, stuck, _] = row.try_into().unwrap();
+        let sids = taken.remove(&reference).unwrap_or_default();
+        let unclear = unclear.get(&id).copied().unwrap_or(0);
+        let name = format!("{reference} ({priority}, {state})");
+        if sids.len() > 1 + unclear {
+            found.push(format!(
+                "I5 taken {} times with {unclear} unclear attempts: {name}",
+                sids.len()
+            ));
+        }
+        if expects.once && sids.len() > 1 {
+            found.push(format!(
+                "I5 taken {} times although the list could be read: {name}",
+                sids.len()
+            ));
+        }
+        if state == "accepted" && !sids.contains(&sid) {
+            found.push(format!("I5 accepted, and the provider does not know it: {name}"));
+        }
+        if ["queued", "dead"].contains(&state.as_str()) && !sids.is_empty() && unclear == 0 {
+            found.push(format!("I5 the provider has it, and it is not accepted: {name}"));
+        }
+        if stuck == "stuck" {
+            found.push(format!("I5 stuck while it is being sent: {name}"));
+        }
+        if expects.settled && ["queued", "sending", "ambiguous"].contains(&state.as_str()) {
+            found.push(format!("I5 not settled at the end: {name}"));
+        }
+        if expects.settled && ["P1", "P2"].contains(&priority.as_str()) && sids.is_empty() {
+            found.push(format!("I5 lost, nobody was texted: {name}"));
+        }
+        if attempts != tried.get(&id).copied().unwrap_or(0).to_string() {
+            found.push(format!("I5 its attempts are not those that are recorded: {name}"));
+        }
+    }
+    for reference in taken.keys() {
+        found.push(format!("I5 texted, and not in the outbox: {reference}"));
+    }
+}
+
+async fn edits(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<String>) {
+    let rows = select(
+        db,
+        "SELECT since_revision || '', price_to || '' FROM services WHERE code = 'camera_inspection' AND since_revision > 1",
+    )
+    .await;
+    let mut stored: BTreeMap<i64, i64> = BTreeMap::new();
+    for row in rows {
+        stored.insert(row[0].parse().unwrap(), row[1].parse().unwrap());
+    }
+    let tried: BTreeSet<i64> = memory.edits.iter().map(|edit| edit.cents).collect();
+    let mut versions = BTreeSet::new();
+    for edit in &memory.edits {
+        let Some(version) = edit.version else { continue };
+        if !versions.insert(version) {
+            found.push(format!("I7 two edits were answered version {version}"));
+        }
+        if stored.get(&version) != Some(&edit.cents) {
+            found.push(format!(
+                "I7 an edit that was answered is not there: version {version}, {} cents",
+                edit.cents
+            ));
+        }
+    }
+    for (version, cents) in stored {
+        if !tried.contains(&cents) {
+            found.push(format!("I7 a price that nobody set: version {version}, {cents} cents"));
+        }
+    }
+}
+
+/// What the program itself proves about its past, in a process of its own.
+async fn again(world: &World, binary: &Path, found: &mut Vec<String>) {
+    for (invariant, arguments) in [
+        ("I4", &["replay", "--quiet", "--days", "1"][..]),
+        ("I6", &["audit", "verify", "--quiet"][..]),
+    ] {
+        let output = world.run(binary, arguments).await;
+        if !output.status.success() {
+            let (said, why) = (
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr),
+            );
+            found.push(format!("{invariant} {}: {} {}", arguments[0], why.trim(), said.trim()));
+        }
+    }
+}
+
+/// What must never be shown.
+pub fn planted() -> Vec<&'static str> {
+    let mut all = PERSONAL.to_vec();
+    all.extend([
+        crate::support::app::ADMIN_KEY,
+        crate::support::app::VAPI_SECRET,
+        TWILIO_TOKEN,
+        SECRET_KEY,
+        "5145550101",
+        "inondé",
+    ]);
+    all
+}
+
+fn secrets(world: &World, memory: &Memory, found: &mut Vec<String>) {
+    let logs = world.logs();
+    for secret in planted() {
+        if let Some(line) = logs.lines().find(|line| line.contains(secret)) {
+            let message: Value = serde_json::from_str(line).unwrap_or_default();
+            found.push(format!("I8 a log line shows `{secret}`: {}", message["message"]));
+        }
+        if memory.errors.iter().any(|error| error.contains(secret)) {
+            found.push(format!("I8 an error shows `{secret}`"));
+        }
+    }
+    for line in logs.lines() {
+        // A program that was killed may have been writing its last line.
+        if line.ends_with('}') && serde_json::from_str::<Value>(line).is_err() {
+            found.push(format!("I8 a log line is not one JSON object: {line}"));
+        }
+    }
+}
+
+/// Rows of texts. `{id:x}`, `{hex:x}` and `{text:x}` stand for what each database has for them.
+pub async fn select(db: &DatabaseConnection, sql: &str) -> Vec<Vec<String>> {
+    let postgres = db.get_database_backend() == DatabaseBackend::Postgres;
+    let mut text = String::new();
+    let mut rest = sql;
+    while let Some(at) = rest.find('{') {
+        text.push_str(&rest[..at]);
+        let end = at + rest[at..].find('}').unwrap();
+        let (kind, column) = rest[at + 1..end].split_once(':').unwrap();
+        text.push_str(&match (kind, postgres) {
+            ("id" | "text", true) => format!("{column}::text"),
+            ("hex", true) => format!("encode({column}, 'hex')"),
+            ("text", false) => column.to_owned(),
+            (_, false) => format!("lower(hex({column}))"),
+            (other, true) => panic!("{other}"),
+        });
+        rest = &rest[end + 1..];
+    }
+    text.push_str(rest);
+    let statement = Statement::from_string(db.get_database_backend(), text);
+    let rows = db.query_all_raw(statement).await.unwrap();
+    let columns = |row: &sea_orm::QueryResult| {
+        let count = row.column_names().len();
+        (0..count)
+            .map(|column| row.try_get_by_index::<String>(column).unwrap())
+            .collect()
+    };
+    rows.iter().map(columns).collect()
+}

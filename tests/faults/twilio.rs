@@ -1,0 +1,177 @@
+//! A stand-in for Twilio that keeps a log of what it took: the other half of the truth about a text.
+//!
+//! In: how to answer, changed at any time. Out: an address, and every text that was taken, by the reference in its body.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use poem::{Endpoint, Request, Response, Server, http::StatusCode, listener::TcpAcceptor};
+use serde_json::json;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// How a request for a text is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Taken, and said so.
+    Take,
+    /// Taken, and said so after so many milliseconds.
+    TakeSlowly(u64),
+    /// Taken, and a server error is answered.
+    TakeAndFail,
+    /// Not taken: too many requests, after so many milliseconds.
+    Busy(u64),
+}
+
+/// A text that was taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub sid: String,
+    pub to: String,
+    pub body: String,
+}
+
+/// The server.
+pub struct Twilio {
+    pub address: SocketAddr,
+    state: Arc<State>,
+    server: JoinHandle<()>,
+}
+
+struct State {
+    mode: Mutex<Mode>,
+    taken: Mutex<Vec<Taken>>,
+    requests: Mutex<u64>,
+}
+
+impl Twilio {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            mode: Mutex::new(Mode::Take),
+            taken: Mutex::default(),
+            requests: Mutex::default(),
+        });
+        let acceptor = TcpAcceptor::from_tokio(listener).unwrap();
+        let endpoint = Answers(state.clone());
+        let server = tokio::spawn(async move {
+            let _ = Server::new_with_acceptor(acceptor).run(endpoint).await;
+        });
+        Self { address, state, server }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers like this from now on.
+    pub fn set(&self, mode: Mode) {
+        *self.state.mode.lock().unwrap() = mode;
+    }
+
+    /// How many texts it was asked to send.
+    pub fn requests(&self) -> u64 {
+        *self.state.requests.lock().unwrap()
+    }
+
+    /// Every text that was taken.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.state.taken.lock().unwrap().clone()
+    }
+
+    /// How often each text was taken, by the reference in its body.
+    pub fn by_reference(&self) -> BTreeMap<String, Vec<String>> {
+        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for text in self.taken() {
+            let at = text.body.rfind("RB-").unwrap_or(0);
+            let reference: String = text.body[at..].chars().take(9).collect();
+            found.entry(reference).or_default().push(text.sid);
+        }
+        found
+    }
+}
+
+impl Drop for Twilio {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+struct Answers(Arc<State>);
+
+impl Answers {
+    fn take(&self, form: &BTreeMap<String, String>) -> Response {
+        let mut taken = self.0.taken.lock().unwrap();
+        let text = Taken {
+            sid: format!("SM{:032x}", taken.len() + 1),
+            to: form["To"].clone(),
+            body: form["Body"].clone(),
+        };
+        let answer = json!({"sid": text.sid, "status": "queued", "num_segments": "1", "error_code": null});
+        taken.push(text);
+        answered(201, &answer)
+    }
+
+    /// The newest first, a page of them, as Twilio does.
+    fn list(&self, query: &BTreeMap<String, String>) -> Response {
+        let page: usize = query.get("PageSize").and_then(|size| size.parse().ok()).unwrap_or(50);
+        let number: usize = query.get("Page").and_then(|size| size.parse().ok()).unwrap_or(0);
+        let taken = self.0.taken.lock().unwrap();
+        let matching: Vec<_> = taken
+            .iter()
+            .rev()
+            .filter(|text| query.get("To") == Some(&text.to))
+            .collect();
+        let shown = matching.iter().skip(page * number).take(page);
+        let messages: Vec<_> = shown
+            .map(|text| json!({"sid": text.sid, "to": text.to, "body": text.body, "status": "sent"}))
+            .collect();
+        answered(200, &json!({"messages": messages, "next_page_uri": null}))
+    }
+}
+
+impl Endpoint for Answers {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        if request.method() == http::Method::GET {
+            return Ok(self.list(&pairs(request.uri().query().unwrap_or_default())));
+        }
+        let form = pairs(&request.take_body().into_string().await?);
+        *self.0.requests.lock().unwrap() += 1;
+        let mode = *self.0.mode.lock().unwrap();
+        Ok(match mode {
+            Mode::Take => self.take(&form),
+            Mode::TakeSlowly(ms) => {
+                let answer = self.take(&form);
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                answer
+            }
+            Mode::TakeAndFail => {
+                self.take(&form);
+                answered(500, &json!({"code": 20500, "message": "no", "status": 500}))
+            }
+            Mode::Busy(ms) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                answered(429, &json!({"code": 20429, "message": "no", "status": 429}))
+            }
+        })
+    }
+}
+
+fn answered(status: u16, body: &serde_json::Value) -> Response {
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap())
+        .header("content-type", "application/json")
+        .body(body.to_string())
+}
+
+/// The fields of a form or a query.
+fn pairs(text: &str) -> BTreeMap<String, String> {
+    let url = reqwest::Url::parse(&format!("http://form/?{text}")).unwrap();
+    url.query_pairs().into_owned().collect()
+}

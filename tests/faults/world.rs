@@ -1,0 +1,304 @@
+//! What a campaign breaks: a database, programs on it, a stand-in for Twilio, and proxies between them.
+//!
+//! In: which database, how large a campaign is to be. Out: processes that can be killed, paused and stopped, their logs kept.
+
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use ringbook::clock::Clock;
+use rustix::process::{Pid, Signal, kill_process};
+use sea_orm::{ConnectOptions, DatabaseConnection};
+use tempfile::TempDir;
+
+use crate::{
+    support::{
+        Database,
+        app::{ADMIN_KEY, VAPI_SECRET},
+        database::TestDatabase,
+    },
+    twilio::Twilio,
+};
+
+/// The key of every program.
+pub const SECRET_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+/// The account's token.
+pub const TWILIO_TOKEN: &str = "planted-twilio-token-5b1f";
+/// Long enough for any machine.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How much is done.
+pub struct Scale {
+    /// All campaigns with their full counts, and a report.
+    pub long: bool,
+    /// The program as it is given to people.
+    pub binary: PathBuf,
+    /// The program that breaks where it is told, if it was built.
+    pub breaking: Option<PathBuf>,
+    /// Where the report goes.
+    pub report: Option<PathBuf>,
+    /// What the campaigns' numbers are divided by, to try a long run out.
+    divide: u64,
+}
+
+impl Scale {
+    #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+    pub fn from_environment() -> Self {
+        let path = |name: &str| std::env::var(name).ok().map(PathBuf::from);
+        Self {
+            long: std::env::var("RINGBOOK_FAULTS_LONG").is_ok(),
+            binary: path("RINGBOOK").unwrap_or_else(|| env!("CARGO_BIN_EXE_ringbook").into()),
+            breaking: path("RINGBOOK_FAULTS_BINARY"),
+            report: path("RINGBOOK_FAULTS_REPORT"),
+            divide: std::env::var("RINGBOOK_FAULTS_DIVIDE").map_or(1, |text| text.parse().unwrap()),
+        }
+    }
+
+    /// So many in the long version, so many in the short one.
+    pub fn count(&self, long: u64, short: u64) -> u64 {
+        if self.long { (long / self.divide).max(1) } else { short }
+    }
+}
+
+/// Random numbers that come again with the same seed.
+#[derive(Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `below`.
+    pub fn below(&mut self, below: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % below
+    }
+}
+
+/// A database, a stand-in, and the logs of all programs that ran on them.
+pub struct World {
+    pub database: TestDatabase,
+    pub twilio: Twilio,
+    pub client: reqwest::Client,
+    pub clock: Clock,
+    folder: TempDir,
+    /// What every program is started with, after the usual.
+    pub env: Vec<(String, String)>,
+    logs: std::sync::atomic::AtomicU64,
+}
+
+impl World {
+    pub async fn new(kind: Database) -> Self {
+        let twilio = Twilio::start().await;
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .build()
+            .unwrap();
+        Self {
+            database: TestDatabase::create(kind).await,
+            twilio,
+            client,
+            clock: Clock::system(),
+            folder: tempfile::tempdir().unwrap(),
+            env: Vec::new(),
+            logs: 0.into(),
+        }
+    }
+
+    /// The same with a variable for every program.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// A folder that is gone at the end.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A port that is free now, for a program that is to have it again and again.
+    pub fn address() -> SocketAddr {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    /// The program with the world's settings.
+    pub fn command(&self, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
+        command
+            .env_clear()
+            .env("PATH", path())
+            .env("DATABASE_URL", &self.database.url)
+            .env("RINGBOOK_VAPI_SECRET", VAPI_SECRET)
+            .env("RINGBOOK_ADMIN_KEY", ADMIN_KEY)
+            .env("RINGBOOK_SECRET_KEY", SECRET_KEY)
+            .env("RATE_LIMIT_ENABLED", "false")
+            .env("LOG_FORMAT", "json")
+            .env("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001")
+            .env("TWILIO_AUTH_TOKEN", TWILIO_TOKEN)
+            .env("TWILIO_FROM", "+15145550100")
+            .env("TWILIO_BASE_URL", self.twilio.url())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        for (name, value) in &self.env {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// A server on `address`, not yet ready.
+    pub fn start(&self, binary: &Path, address: SocketAddr, more: &[(&str, &str)]) -> Program {
+        let number = self.logs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let log = File::create(self.folder.path().join(format!("log-{number}.jsonl"))).unwrap();
+        let mut command = self.command(binary);
+        command
+            .arg("serve")
+            .env("RINGBOOK_LISTEN", address.to_string())
+            .stdout(Stdio::null())
+            .stderr(log);
+        for (name, value) in more {
+            command.env(name, value);
+        }
+        Program {
+            child: command.spawn().unwrap(),
+        }
+    }
+
+    /// A server that is ready, and how long that took.
+    pub async fn started(&self, binary: &Path, address: SocketAddr, more: &[(&str, &str)]) -> (Program, Duration) {
+        let began = Instant::now();
+        let mut program = self.start(binary, address, more);
+        while !self.is_ready(address).await {
+            if let Ok(Some(status)) = program.child.try_wait() {
+                panic!(
+                    "the program ended with {status} before it was ready:\n{}",
+                    self.last_log()
+                );
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "the program is never ready:\n{}",
+                self.last_log()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (program, began.elapsed())
+    }
+
+    pub async fn is_ready(&self, address: SocketAddr) -> bool {
+        let asked = self.client.get(format!("http://{address}/health/ready")).send().await;
+        asked.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// A command of the program's, run to its end.
+    pub async fn run(&self, binary: &Path, arguments: &[&str]) -> Output {
+        let mut command = self.command(binary);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// Everything that all programs logged.
+    pub fn logs(&self) -> String {
+        let mut all = String::new();
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "jsonl") {
+                all.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+            }
+        }
+        all
+    }
+
+    fn last_log(&self) -> String {
+        let number = self.logs.load(std::sync::atomic::Ordering::SeqCst) - 1;
+        let log = std::fs::read_to_string(self.folder.path().join(format!("log-{number}.jsonl"))).unwrap();
+        let lines: Vec<&str> = log.lines().rev().take(5).collect();
+        lines.join("\n")
+    }
+
+    /// The database, past every program.
+    pub async fn look(&self) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(self.database.url.clone());
+        options.max_connections(2).sqlx_logging(false);
+        sea_orm::Database::connect(options).await.unwrap()
+    }
+
+    pub async fn remove(self) {
+        self.database.remove().await;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where PostgreSQL's programs are")]
+fn path() -> String {
+    std::env::var("PATH").unwrap_or_default()
+}
+
+/// The program, which does not outlive the campaign.
+pub struct Program {
+    child: Child,
+}
+
+impl Program {
+    /// SIGKILL: nothing is finished, nothing is closed.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGSTOP: it stands still with all it holds.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: it goes on as if no time had passed.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// SIGTERM, and whether it left in peace.
+    pub async fn stop(mut self) -> bool {
+        self.signal(Signal::TERM);
+        self.ended().await == Some(0)
+    }
+
+    /// Waits for its end; its status.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(began.elapsed() < PATIENCE, "the program does not end");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        let _ = kill_process(pid, signal);
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
