@@ -22,6 +22,7 @@ both!(
     what_vapi_posts_before_or_after_has_no_second_effect,
     calls_that_go_on_or_have_just_ended_are_left,
     old_calls_text_nobody_and_a_person_is_told,
+    what_came_before_a_backup_was_brought_back_texts_nobody,
     vapi_away_and_a_bad_key_are_told_and_over_when_they_are_over,
     two_rulebooks_with_one_key_are_not_mixed_up,
     a_stale_reconciler_notes_nothing,
@@ -256,6 +257,29 @@ async fn old_calls_text_nobody_and_a_person_is_told(database: Database) {
     assert!(!yes(&having(&leads, "call_id", "fresh")[0]["late"]));
     let notice = &having(&server.rows("notices").await, "code", "late_call")[0];
     assert_eq!(notice["severity"], "urgent", "{notice}");
+    server.stop().await;
+}
+
+async fn what_came_before_a_backup_was_brought_back_texts_nobody(database: Database) {
+    let (vapi, now) = (Vapi::start().await, start());
+    let server = asking(database, &vapi).await;
+    vapi.knows(ended_call("before", FLOOD, now));
+    server.app.clock.step(TimeDelta::minutes(5));
+    // It was texted of, and then came a backup that does not know it.
+    let tx = ringbook::store::begin(&server.app.db).await.unwrap();
+    let clock = server.app.clock.clone();
+    let given_up = ringbook::store::restored::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
+    assert_eq!(given_up.await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    vapi.knows(ended_call("after", FLOOD, now + TimeDelta::minutes(6)));
+    server.app.clock.step(TimeDelta::minutes(5));
+    let tally = reconciled(&server).await;
+    assert_eq!(became(&tally, "recorded"), 2, "{tally:?}");
+    let texts = server.rows("sms_messages").await;
+    assert!(
+        !texts.is_empty() && texts.iter().all(|text| text["call_id"] == "after"),
+        "{texts:#?}"
+    );
     server.stop().await;
 }
 
