@@ -27,6 +27,7 @@ mod docs_scripting;
 pub mod document;
 mod erasures;
 mod evaluate;
+mod event_replays;
 mod explanation;
 mod export;
 pub mod fails;
