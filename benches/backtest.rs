@@ -248,6 +248,8 @@ async fn fill(
         answer: &answer,
         state: "recorded",
         amends: None,
+        origin: "live",
+        set_aside: None,
     };
     insert_event(&tx, &event).await?;
     for (number, (caller, decision)) in callers.iter().zip(&decided).cycle().take(calls).enumerate() {

@@ -36,21 +36,27 @@ use crate::{
     settings::{Settings, Worker},
     store::{
         audit_log::AuditKey,
-        connect::{self, ConnectError},
+        connect::{self, ConnectError, Connections},
         migrate::{self, MigrateError},
         notices, restored, sms_messages,
     },
-    telemetry::metrics,
+    telemetry::{self, metrics},
     vapi::{VapiClient, VapiError},
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
-        auth_settings, facts,
+        auth_settings,
+        degraded::Refuge,
+        facts,
         feed::Feed,
         hits::RuleHits,
+        lane::{Lane, Prepare},
+        last_good::LastGood,
         receive::{Webhook, receive_default, receive_for},
         reconcile::{Ask, Reconciler},
         scheme::WebhookAuth,
         secret::Secret,
+        spool::{Spool, drain::Drain},
+        take_in::TakeIn,
         transact::Intake,
     },
 };
@@ -141,6 +147,8 @@ pub struct App {
     pub reconciler: Arc<Reconciler>,
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
+    /// Takes messages in, with the database or without.
+    pub take_in: Arc<TakeIn>,
     /// How often each row of a rulebook takes part in a decision.
     pub hits: RuleHits,
     /// Runs backtests.
@@ -167,23 +175,42 @@ impl App {
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         install_tls_provider();
         metrics::install();
-        migrate::up(&settings.database).await?;
-        let connections = connect::open(&settings.database, settings.read_database.as_ref()).await?;
+        let reached = Reached::by(migrate::up(&settings.database).await)?;
+        let key = bootstrap::secret_key(&settings)?;
+        let spool = open_spool(&settings, &key).await;
+        let connections = reached.connect(&settings).await?;
         let (db, read) = (connections.write, connections.read);
-        restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
         let checks = Checks::of_database(&db, &read).with_migrations(&read);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
-        let key = bootstrap::secret_key(&settings)?;
         let current = Current::new(read.clone(), db.clone());
         let audit = AuditKey::new(&key.of_audit_chain());
-        audit::begin(&db, &audit).await?;
-        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit);
-        let new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
+        let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
         let set = settings
             .vapi_secret
             .as_ref()
             .map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()));
         let accesses = Accesses::new(db.clone(), key.clone(), set);
+        let last_good = LastGood::new(current.clone(), accesses.clone(), spool.clone());
+        let settings = Arc::new(settings);
+        let mut new_secrets = NewSecrets::default();
+        let lane = match reached {
+            Reached::Yes => {
+                restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
+                audit::begin(&db, &audit).await?;
+                new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
+                Lane::new(settings.database.clone(), connections.messages)
+            }
+            Reached::No(error) => {
+                // Only where messages can be answered without it.
+                if !last_good.load().await.is_ok_and(|known| known > 0) {
+                    return Err(error.into());
+                }
+                telemetry::log_cause("start_without_database", &error);
+                tracing::error!("starting without the database: messages are answered from what is beside the spool");
+                let prepare = prepare(&settings, &db, &publisher, &key, &clock, audit);
+                Lane::away(settings.database.clone(), connections.messages, prepare)
+            }
+        };
         let outbox_settings = OutboxSettings {
             twilio_base_url: settings.twilio_base_url.clone(),
             public_url: settings.public_url.clone(),
@@ -202,7 +229,8 @@ impl App {
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
-            .with("outbox", outbox_check(&read, &clock));
+            .with("outbox", outbox_check(&read, &clock))
+            .with_refuge(refuge_report(&spool, &last_good, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let leases = Leases::new(db.clone(), clock.clone());
         let hits = RuleHits::default();
@@ -227,6 +255,14 @@ impl App {
             tasks.clone(),
             stop.clone(),
         );
+        let intake = feed.intake.clone();
+        let take_in = TakeIn {
+            drain: Drain::new(spool.clone(), intake.clone(), lane.clone(), tasks.clone()),
+            refuge: Refuge { spool, last_good },
+            intake,
+            lane,
+            tasks: tasks.clone(),
+        };
         Ok(Self {
             scheduler,
             escalator,
@@ -239,10 +275,11 @@ impl App {
             outbox,
             accesses,
             hits,
+            take_in: Arc::new(take_in),
             backtests,
             key,
             new_secrets: Arc::new(new_secrets),
-            settings: Arc::new(settings),
+            settings,
             clock,
             db,
             read,
@@ -317,9 +354,13 @@ impl App {
         if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
         }
-        for db in [self.db, self.read] {
-            if let Err(error) = db.close().await {
-                tracing::warn!(%error, "a database pool did not close");
+        self.take_in.refuge.spool.close().await;
+        for db in [self.take_in.lane.db(), self.db, self.read] {
+            // A connection that hangs is not waited for.
+            match tokio::time::timeout(LAST_ORDERS, db.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a database pool did not close"),
+                Err(_) => tracing::warn!("a database pool did not close in time"),
             }
         }
         outcome.map_err(AppError::Serve)
@@ -334,6 +375,108 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| AppError::Listen { address, source })
+}
+
+/// Whether the database was there at the start.
+enum Reached {
+    Yes,
+    No(MigrateError),
+}
+
+impl Reached {
+    /// By whether its schema could be brought up to date; an error when that is none that passes by itself.
+    fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
+        match migrated {
+            Ok(_) => Ok(Self::Yes),
+            Err(error @ (MigrateError::Connect(ConnectError::Open { .. }) | MigrateError::Database(_))) => {
+                Ok(Self::No(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn connect(&self, settings: &Settings) -> Result<Connections, ConnectError> {
+        let replica = settings.read_database.as_ref();
+        match self {
+            Self::Yes => connect::open(&settings.database, replica).await,
+            Self::No(_) => connect::open_later(&settings.database, replica).await,
+        }
+    }
+}
+
+/// What the start leaves to be done when the database comes back.
+fn prepare(
+    settings: &Arc<Settings>,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+    key: &SecretKey,
+    clock: &Clock,
+    audit: AuditKey,
+) -> Prepare {
+    let shared = (
+        Arc::clone(settings),
+        db.clone(),
+        publisher.clone(),
+        key.clone(),
+        clock.clone(),
+        audit,
+    );
+    Arc::new(move || {
+        let (settings, db, publisher, key, clock, audit) = shared.clone();
+        Box::pin(async move {
+            let work = async {
+                migrate::up(&settings.database).await?;
+                restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
+                audit::begin(&db, &audit).await?;
+                bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
+                Ok::<_, AppError>(())
+            };
+            work.await.map_err(|error| {
+                telemetry::log_cause("start_without_database", &error);
+                error.to_string()
+            })
+        })
+    })
+}
+
+fn spool_bytes(settings: &Settings) -> u64 {
+    u64::from(settings.spool_size_mb) << 20
+}
+
+/// The spool, or none where it is switched off or cannot be had: the server is of use without it too.
+async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
+    if settings.spool_size_mb == 0 {
+        return Spool::off();
+    }
+    match Spool::open(&settings.spool_folder(), spool_bytes(settings), key.of_spool()).await {
+        Ok(spool) => spool,
+        Err(error) => {
+            telemetry::log_cause("spool", &error);
+            tracing::error!("there is no spool: while the database is away, messages are refused");
+            Spool::off()
+        }
+    }
+}
+
+/// Whether messages can be answered and kept without the database, and what waits.
+fn refuge_report(spool: &Spool, last_good: &LastGood, clock: &Clock) -> impl Fn() -> (bool, Option<String>) + use<> {
+    let (spool, last_good, clock) = (spool.clone(), last_good.clone(), clock.clone());
+    move || {
+        let state = spool.state();
+        let can = spool.has_room() && last_good.of(DEFAULT_RULEBOOK).is_some();
+        let oldest = state.oldest.map_or(0, |at| (clock.now() - at).num_seconds());
+        let mut text = Vec::new();
+        if state.waiting > 0 {
+            text.push(format!("{} messages wait, the oldest for {oldest} s", state.waiting));
+        }
+        if state.aside > 0 {
+            text.push(format!("{} messages are set aside", state.aside));
+        }
+        if !spool.has_room() {
+            text.push("there is no spool, or no room in it".to_owned());
+        }
+        (can, (!text.is_empty()).then(|| text.join("; ")))
+    }
 }
 
 /// That the default rulebook's head can decide.
@@ -381,10 +524,9 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
     }
     let webhook = Webhook {
         accesses: app.accesses.clone(),
-        intake: app.feed.intake.clone(),
+        take_in: app.take_in.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
-        tasks: app.tasks.clone(),
     };
     let callbacks = Callbacks {
         outbox: app.outbox.clone(),
@@ -440,7 +582,9 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
 
 /// What every process answers, also one that does background work alone; and what stands around every route.
 fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Output = Response> + use<> {
+    let lane = app.take_in.lane.clone();
     let pools = Pools {
+        messages: Arc::new(move || lane.db()),
         write: app.db.clone(),
         read: app.read.clone(),
     };
@@ -481,9 +625,19 @@ fn read_auth(settings: Value) -> Result<Value, Problem> {
 
 /// Background work, each in a task that ends when the server stops.
 fn start_workers(app: &App) {
+    let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
+    app.tasks.spawn(async move { lane.watch(stop).await });
+    let (take_in, read, stop) = (app.take_in.clone(), app.read.clone(), app.stop.clone());
+    app.tasks
+        .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane.clone(), stop).await });
+    let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
+    let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
+    app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
         app.tasks.spawn(async move { outbox.run(stop).await });
+    }
+    if app.settings.workers.contains(&Worker::Escalation) {
         let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
         app.tasks.spawn(async move { escalator.run(stop).await });
     }

@@ -25,9 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 type Outcome = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 type Check = Arc<dyn Fn() -> Outcome + Send + Sync>;
 
+/// Whether messages can be answered without the database, and what there is to say of the spool.
+type Refuge = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
+
 /// What must hold before traffic is welcome, each with its name.
 #[derive(Clone, Default)]
-pub struct Checks(Vec<(&'static str, Check)>);
+pub struct Checks {
+    checks: Vec<(&'static str, Check)>,
+    refuge: Option<Refuge>,
+}
 
 impl Checks {
     /// The same with a check: it says in a sentence what is wrong.
@@ -42,7 +48,14 @@ impl Checks {
             let outcome = check();
             Box::pin(async move { outcome.await.map_err(|wrong| wrong.to_string()) })
         };
-        self.0.push((name, Arc::new(check)));
+        self.checks.push((name, Arc::new(check)));
+        self
+    }
+
+    /// The same with what answers messages without the database: while it can, traffic is welcome all the same.
+    #[must_use]
+    pub fn with_refuge(mut self, refuge: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
+        self.refuge = Some(Arc::new(refuge));
         self
     }
 
@@ -85,7 +98,7 @@ impl Checks {
 
     /// Runs all of them at once.
     pub async fn run(&self) -> Report {
-        let checks = self.0.iter().map(|(name, check)| async move {
+        let checks = self.checks.iter().map(|(name, check)| async move {
             let outcome = tokio::time::timeout(PATIENCE, check()).await;
             let wrong = outcome
                 .unwrap_or_else(|_| Err("no answer within a second".to_owned()))
@@ -96,15 +109,23 @@ impl Checks {
                 detail: wrong,
             }
         });
-        let checks = join_all(checks).await;
-        Report {
-            status: if checks.iter().all(|check| check.ok) {
-                "ready"
-            } else {
-                "not ready"
-            },
-            checks,
+        let mut checks = join_all(checks).await;
+        let well = checks.iter().all(|check| check.ok);
+        let away = checks.iter().any(|check| check.name == "database" && !check.ok);
+        let mut status = if well { "ready" } else { "not ready" };
+        if let Some(refuge) = &self.refuge {
+            let (can, detail) = refuge();
+            // A server that nobody asks any more loses every message; this one loses none.
+            if (well && detail.is_some()) || (away && can) {
+                status = "degraded";
+            }
+            checks.push(CheckReport {
+                name: "spool",
+                ok: true,
+                detail,
+            });
         }
+        Report { status, checks }
     }
 }
 
@@ -117,17 +138,17 @@ fn hidden(check: &'static str, cause: &dyn std::error::Error) -> String {
 /// What the checks found.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// `ready` or `not ready`.
+    /// `ready`, `degraded` (messages are taken in, but wait in the spool) or `not ready`.
     pub status: &'static str,
     /// Each check.
     pub checks: Vec<CheckReport>,
 }
 
 impl Report {
-    /// Whether every check passed.
+    /// Whether traffic is welcome.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.checks.iter().all(|check| check.ok)
+        self.status != "not ready"
     }
 }
 
@@ -146,7 +167,9 @@ pub struct CheckReport {
 /// The pools whose size `/metrics` shows.
 #[derive(Clone)]
 pub struct Pools {
-    /// For messages and edits.
+    /// For messages: as it is now.
+    pub messages: Arc<dyn Fn() -> DatabaseConnection + Send + Sync>,
+    /// For edits and workers, on SQLite for messages too.
     pub write: DatabaseConnection,
     /// For reads.
     pub read: DatabaseConnection,
@@ -184,7 +207,8 @@ async fn ready(Data(checks): Data<&Checks>) -> Response {
 
 #[handler]
 fn render_metrics(Data(pools): Data<&Pools>) -> Response {
-    for (name, db) in [("write", &pools.write), ("read", &pools.read)] {
+    let messages = (pools.messages)();
+    for (name, db) in [("messages", &messages), ("write", &pools.write), ("read", &pools.read)] {
         let (open, idle) = if db.get_database_backend() == sea_orm::DbBackend::Sqlite {
             let pool = db.get_sqlite_connection_pool();
             (pool.size(), pool.num_idle())

@@ -70,6 +70,12 @@ impl SecretKey {
         self.derived("ringbook audit chain")
     }
 
+    /// What seals the spool.
+    #[must_use]
+    pub fn of_spool(&self) -> Self {
+        Self::new(&self.derived("ringbook spool"))
+    }
+
     /// A key for one purpose alone: neither this key nor that of another label can be told from it.
     fn derived(&self, label: &str) -> [u8; 32] {
         let mut mac = self.deriving.clone();

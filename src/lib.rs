@@ -1,6 +1,7 @@
 //! Ringbook: the rulebook behind a business's phone.
 //!
-//! A message meets `edge`, then `webhook`, which asks `rulebook` and leaves a text in `outbox`; people meet `admin`.
+//! A message meets `edge`, then `webhook`, which asks `rulebook` and leaves a text in `outbox`, of which Twilio tells
+//! `callbacks` more; people meet `admin`.
 //! `app` puts it all together.
 
 pub mod accounts;

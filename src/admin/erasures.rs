@@ -40,7 +40,7 @@ pub struct Erasure {
     id: Uuid,
     /// How many calls lost what they said of the caller.
     calls: u64,
-    /// How many messages that belong to no call did.
+    /// How many messages that belong to no call did, and texts that came from the number.
     messages: u64,
 }
 
@@ -89,15 +89,19 @@ impl ErasuresApi {
 
 /// Each call in a transaction of its own: a caller may have many.
 async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u64, u64), Problem> {
-    let (calls, events) = match whom {
-        Whom::Call(id) => (vec![id], Vec::new()),
-        Whom::Number(digits) => (
-            erasures::calls_of(state.latest(), rulebook_id, &digits).await?,
-            erasures::loose_events_of(state.latest(), rulebook_id, &digits).await?,
-        ),
+    let (calls, events, replies) = match whom {
+        Whom::Call(id) => (vec![id], Vec::new(), 0),
+        Whom::Number(digits) => {
+            let calls = erasures::calls_of(state.latest(), rulebook_id, &digits).await?;
+            let events = erasures::loose_events_of(state.latest(), rulebook_id, &digits).await?;
+            let tx = store::begin(&state.db).await?;
+            let replies = erasures::erase_replies(&tx, rulebook_id, &digits).await?;
+            tx.commit().await?;
+            (calls, events, replies)
+        }
     };
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-    let counts = (count(calls.len()), count(events.len()));
+    let counts = (count(calls.len()), count(events.len()).saturating_add(replies));
     for call in calls {
         let tx = store::begin(&state.db).await?;
         intake::erase_call(&tx, rulebook_id, &call, state.clock.now()).await?;

@@ -54,13 +54,32 @@ async fn receive(
     let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
     let text = text(&form)?;
     let outbox = callbacks.outbox.clone();
-    callbacks
+    let heard = callbacks
         .run(async move { outbox.hear(rulebook_id, &text).await })
         .await?;
     Ok(Response::builder()
         .status(StatusCode::OK)
         .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
-        .body(NOTHING))
+        .body(
+            heard
+                .answer
+                .map_or_else(|| NOTHING.to_owned(), |answer| saying(&answer)),
+        ))
+}
+
+/// TwiML that answers whoever wrote.
+fn saying(answer: &str) -> String {
+    let escaped: String = answer
+        .chars()
+        .map(|c| match c {
+            '&' => "&amp;".to_owned(),
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            c if c.is_control() => " ".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    format!(r#"<?xml version="1.0" encoding="UTF-8"?><Response><Message>{escaped}</Message></Response>"#)
 }
 
 fn unavailable(error: &OutboxError) -> Problem {

@@ -1,10 +1,11 @@
 //! What people text to us. In: a text, proven to be from Twilio, and whose it is. Out: the text kept, once; a number that
-//! wants no more texts suppressed, one that wants them again let go.
+//! wants no more texts suppressed, one that wants them again let go; anything else is read as a contact's answer to a P1.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
+use super::acknowledge::{Acknowledged, by_reply};
 use super::settle::tell;
 use super::{Outbox, OutboxError, Shared, notice};
 use crate::store::sms_suppressions::{self, REPLY};
@@ -77,9 +78,18 @@ impl Meaning {
     }
 }
 
+/// What became of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether it came for the first time.
+    pub is_new: bool,
+    /// What is to be answered, where there is something to say.
+    pub answer: Option<String>,
+}
+
 impl Outbox {
-    /// Takes a text in; false when it has come before. To be run in a task of its own.
-    pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<bool, OutboxError> {
+    /// Takes a text in. To be run in a task of its own.
+    pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<Heard, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
         let (now, meaning) = (shared.now(), Meaning::of(text));
@@ -95,16 +105,29 @@ impl Outbox {
         };
         let id = row.id;
         if !inbound_sms_messages::keep(&tx, row).await? {
-            return Ok(false);
+            return Ok(Heard::default());
         }
+        let mut answered = None;
         match meaning {
             Some(Meaning::Stop) => stop(shared, &tx, rulebook_id, &text.from_number, now).await?,
             Some(Meaning::Start) => start(&tx, rulebook_id, &text.from_number, now).await?,
-            None => {}
+            None => answered = by_reply(&tx, rulebook_id, &text.from_number, &text.body, now).await?,
         }
         tx.commit().await?;
         tracing::info!(inbound_sms = %id, rulebook = %rulebook_id, meaning = meaning.map(Meaning::word), "a text came in");
-        Ok(true)
+        if let Some(Acknowledged {
+            outcome,
+            contact,
+            call_id,
+            ..
+        }) = &answered
+        {
+            tracing::info!(rulebook = %rulebook_id, contact, call = call_id, ?outcome, "a contact answered");
+        }
+        Ok(Heard {
+            is_new: true,
+            answer: answered.map(|answered| answered.answer),
+        })
     }
 }
 

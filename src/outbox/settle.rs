@@ -16,7 +16,7 @@ use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{ACCEPTED, Model};
-use crate::store::{begin, notices, sms_attempts, sms_messages, sms_suppressions};
+use crate::store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::metrics;
 
 /// How an attempt went, ready to be written.
@@ -240,6 +240,10 @@ async fn mourn(
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     count_state(row);
+    if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
+        // Whoever was to read it will not: the next contact need not wait.
+        escalations::hurry(tx, row.rulebook_id, call_id, now).await?;
+    }
     tell(shared, tx, notice::given_up(row, why), now).await?;
     tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
     Ok(())

@@ -205,6 +205,8 @@ mod tests {
             updated_at: at(),
             series_from: 0,
             resent_at: None,
+            rule: None,
+            held_until: None,
         }
     }
 

@@ -164,6 +164,12 @@ impl Current {
         self.at(rulebook_id, revision).await.ok()
     }
 
+    /// The rulebook at the head that a message saw last, as far as it is in memory.
+    pub async fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
+        let revision = self.heads.get(&rulebook_id).await?;
+        self.compiled.get(&(rulebook_id, revision)).await
+    }
+
     /// Notes the head that a message saw.
     pub async fn saw(&self, rulebook_id: Uuid, revision: i64) {
         if self.heads.get(&rulebook_id).await != Some(revision) {

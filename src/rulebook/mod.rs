@@ -5,7 +5,8 @@
 //! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
 //! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
-//! what people expect; [`guard`] says which changes go too far for one person. [`backtest`] and [`replay`] decide again
+//! what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
+//! database. [`backtest`] and [`replay`] decide again
 //! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
@@ -31,6 +32,7 @@ pub mod fault;
 pub mod files;
 pub mod guard;
 pub mod index;
+pub mod keep_rows;
 pub mod kept_case;
 pub mod lint;
 mod lookups;

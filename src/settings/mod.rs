@@ -9,7 +9,12 @@ pub mod secret;
 pub mod table;
 pub mod values;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use figment::{
     Figment, Profile,
@@ -42,6 +47,8 @@ pub struct Settings {
     pub workers: Vec<Worker>,
     pub web: bool,
     pub reconcile_every: Duration,
+    pub spool_dir: Option<PathBuf>,
+    pub spool_size_mb: u32,
     pub log_level: String,
     pub log_format: Option<LogFormat>,
     pub include_stack_trace: bool,
@@ -87,6 +94,17 @@ impl Database {
         let file = url.expose().strip_prefix("sqlite:")?;
         let file = file.strip_prefix("//").unwrap_or(file);
         Some(Path::new(file.split('?').next().unwrap_or(file)))
+    }
+}
+
+impl Settings {
+    /// Where messages wait while the database is away: as set, else beside the SQLite file, else in the working folder.
+    #[must_use]
+    pub fn spool_folder(&self) -> PathBuf {
+        self.spool_dir.clone().unwrap_or_else(|| {
+            let beside = self.database.file().and_then(Path::parent).unwrap_or(Path::new(""));
+            beside.join("ringbook-spool")
+        })
     }
 }
 
@@ -282,6 +300,8 @@ impl Raw {
             workers: self.required("workers", values::workers)?,
             web: self.required("web", values::boolean)?,
             reconcile_every: self.required("reconcile_every_s", values::seconds::<10, 86_400>)?,
+            spool_dir: self.optional("spool_dir", values::folder)?,
+            spool_size_mb: self.required("spool_size_mb", values::megabytes)?,
             log_level: self.required("log_level", values::log_level)?,
             log_format: self.optional("log_format", values::log_format)?,
             include_stack_trace: self.required("include_stack_trace", values::boolean)?,

@@ -57,6 +57,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("workers", "RINGBOOK_WORKERS", Some("all"), Some("workers"), "Background work that runs here: all, none, or a list with commas (outbox, scheduler, escalation, reconciler, purge)"),
     setting("web", "RINGBOOK_WEB", Some("true"), Some("web"), "Answer webhooks and the admin API; false: only /health and /metrics, for a process that does background work alone"),
     setting("reconcile_every_s", "RINGBOOK_RECONCILE_EVERY_S", Some("300"), Some("reconcile-every-s"), "Seconds between two times that Vapi is asked for calls of which no report came; needs a Vapi key"),
+    setting("spool_dir", "RINGBOOK_SPOOL_DIR", None, Some("spool-dir"), "The folder where messages wait while the database is away; default: `ringbook-spool` beside the SQLite file, else in the working folder"),
+    setting("spool_size_mb", "RINGBOOK_SPOOL_SIZE_MB", Some("256"), Some("spool-size-mb"), "How much may wait there, in megabytes; 0 is nothing: then a message is refused with 503 while the database is away"),
     setting("log_level", "LOG_LEVEL", Some("info"), Some("log-level"), "error, warn, info, debug or trace; also per module: info,ringbook=debug"),
     setting("log_format", "LOG_FORMAT", None, Some("log-format"), "json (one object a line) or pretty; default: pretty on a terminal, else json"),
     setting("include_stack_trace", "INCLUDE_STACK_TRACE", Some("false"), Some("include-stack-trace"), "Log stack traces of errors and panics"),

@@ -5,6 +5,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -25,6 +26,17 @@ pub fn boolean(value: &str) -> Result<bool, Expected> {
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("true or false".into()),
     }
+}
+
+/// A folder, which need not be there yet.
+pub fn folder(value: &str) -> Result<PathBuf, Expected> {
+    Ok(PathBuf::from(value))
+}
+
+/// How many megabytes, up to a terabyte.
+pub fn megabytes(value: &str) -> Result<u32, Expected> {
+    let number = value.parse().ok().filter(|number| *number <= 1_000_000);
+    number.ok_or_else(|| "a whole number of megabytes, up to 1000000".into())
 }
 
 /// An address and a port.

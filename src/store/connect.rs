@@ -5,7 +5,10 @@
 //! without an end: statements, locks and idle transactions have their time. Statements are never logged, because their
 //! values are callers' data.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, Database as SeaOrm, DatabaseConnection, DbErr,
@@ -17,12 +20,16 @@ use crate::settings::Database;
 
 /// How long one waits for a connection of the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long a message waits for one: less than it may wait for the database altogether.
+const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
 /// How long SQLite waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
 /// A connection idle for longer is tried before it is used.
 const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
 
-const POSTGRES_WRITERS: u32 = 16;
+/// Messages have connections of their own, so that nothing else can take them all.
+const POSTGRES_MESSAGES: u32 = 16;
+const POSTGRES_WRITERS: u32 = 6;
 const POSTGRES_READERS: u32 = 8;
 const SQLITE_READERS: u32 = 4;
 
@@ -43,36 +50,91 @@ pub enum ConnectError {
     },
 }
 
-/// The two pools.
+/// The pools.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// Takes messages and edits.
+    /// Takes messages, whose statements may not take longer than a message may wait. On SQLite, which has one writer,
+    /// the same as `write`.
+    pub messages: DatabaseConnection,
+    /// Takes edits and the work of workers.
     pub write: DatabaseConnection,
     /// Answers what only reads.
     pub read: DatabaseConnection,
 }
 
-/// Opens both pools; a SQLite file is created when missing.
+/// Opens the pools; a SQLite file is created when missing.
 pub async fn open(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
+    open_pools(database, replica, When::Now).await
+}
+
+/// The same pools, which connect when they are first used: the database is away.
+pub async fn open_later(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
+    open_pools(database, replica, When::Used).await
+}
+
+/// Another pool for messages, which connects when it is first used; none on SQLite, whose one writer stays.
+pub async fn another_for_messages(database: &Database) -> Result<Option<DatabaseConnection>, ConnectError> {
+    match database {
+        Database::Sqlite(_) => Ok(None),
+        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used).await.map(Some),
+    }
+}
+
+async fn open_pools(database: &Database, replica: Option<&Database>, when: When) -> Result<Connections, ConnectError> {
     // The writer first: it creates the file that the readers open.
-    let write = open_pool(database, Use::Write).await?;
-    let read = open_pool(replica.unwrap_or(database), Use::Read).await?;
-    Ok(Connections { write, read })
+    let write = open_pool(database, Use::Write, when).await?;
+    let read = open_pool(replica.unwrap_or(database), Use::Read, when).await?;
+    let messages = match database {
+        Database::Sqlite(_) => write.clone(),
+        // Its first connection is made by the first message, as those of the others are made when they are needed.
+        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used).await?,
+    };
+    Ok(Connections { messages, write, read })
+}
+
+/// The spool's own file: one connection, what a commit acknowledges is on the disk, and no more than `most_pages` pages.
+pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(format!("sqlite://{}", file.display()));
+    options
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::ZERO)
+            .pragma("max_page_count", most_pages.to_string())
+            // What was drained is overwritten: it is callers' data, be it sealed.
+            .pragma("secure_delete", "on")
+    });
+    SeaOrm::connect(options).await
 }
 
 /// A single connection whose statements may take as long as a migration does.
 pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
-    open_pool(database, Use::Migrate).await
+    open_pool(database, Use::Migrate, When::Now).await
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
+    Messages,
     Write,
     Read,
     Migrate,
 }
 
-async fn open_pool(database: &Database, usage: Use) -> Result<DatabaseConnection, ConnectError> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Now,
+    Used,
+}
+
+async fn open_pool(database: &Database, usage: Use, when: When) -> Result<DatabaseConnection, ConnectError> {
     if let Some(folder) = database.file().and_then(|file| file.parent())
         && !folder.as_os_str().is_empty()
         && !folder.is_dir()
@@ -81,7 +143,12 @@ async fn open_pool(database: &Database, usage: Use) -> Result<DatabaseConnection
     }
     let mut options = ConnectOptions::new(database.url());
     options
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(if usage == Use::Messages {
+            ACQUIRE_FOR_A_MESSAGE
+        } else {
+            ACQUIRE
+        })
+        .connect_lazy(when == When::Used)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     match database {
@@ -118,10 +185,12 @@ fn sqlite(options: &mut ConnectOptions, usage: Use) {
 
 fn postgres(options: &mut ConnectOptions, usage: Use) {
     let (connections, statement_ms, lock_ms) = match usage {
+        Use::Messages => (POSTGRES_MESSAGES, 1_800, 1_500),
         Use::Write => (POSTGRES_WRITERS, 5_000, 2_000),
         Use::Read => (POSTGRES_READERS, 10_000, 2_000),
         Use::Migrate => (1, 0, 60_000),
     };
+    let idle_ms = if usage == Use::Messages { 5_000 } else { 10_000 };
     options
         .max_connections(connections)
         .test_before_acquire_if_idle_for(TRY_WHEN_IDLE);
@@ -131,7 +200,7 @@ fn postgres(options: &mut ConnectOptions, usage: Use) {
             ("default_transaction_isolation", "read committed".to_owned()),
             ("statement_timeout", statement_ms.to_string()),
             ("lock_timeout", lock_ms.to_string()),
-            ("idle_in_transaction_session_timeout", "10000".to_owned()),
+            ("idle_in_transaction_session_timeout", idle_ms.to_string()),
         ])
     });
 }

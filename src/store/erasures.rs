@@ -94,6 +94,35 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
     }
 }
 
+/// Takes out what this number texted to a rulebook, and that it did. Out: how many texts. That it does not want to be texted
+/// is remembered elsewhere, and stays.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: &str) -> Result<u64, DbErr> {
+    const REPLIES: &str =
+        "SELECT id, from_number FROM inbound_sms_messages WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    const ERASED: &str =
+        "UPDATE inbound_sms_messages SET from_number = '', body = '' WHERE rulebook_id = $1 AND id = $2";
+    let (mut count, mut after) = (0, Uuid::nil());
+    loop {
+        let values: [Bind; 3] = [rulebook_id.into(), after.into(), PIECE.into()];
+        let rows = tx.query_all_raw(statement(tx, REPLIES, values)).await?;
+        for row in &rows {
+            let (id, number): (Uuid, String) = (row.try_get("", "id")?, row.try_get("", "from_number")?);
+            after = id;
+            if is_of(&number, digits) {
+                tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()]))
+                    .await?;
+                count += 1;
+            }
+        }
+        if rows.is_empty() {
+            return Ok(count);
+        }
+    }
+}
+
 /// Takes out of the database what an event without a call said of the caller.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ pub mod sms_days;
 pub mod sms_messages;
 pub mod sms_status_callbacks;
 pub mod sms_suppressions;
+pub mod spool;
 pub mod tool_calls;
 pub mod webhook_events;
 

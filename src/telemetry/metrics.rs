@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::TimeDelta;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -25,6 +26,14 @@ const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
 const NOTICES: &str = "ringbook_notices_open";
 const CACHE: &str = "ringbook_rulebook_cache_total";
 const OUTBOX_AGE: &str = "ringbook_outbox_oldest_seconds";
+const SPOOLED: &str = "ringbook_spooled_total";
+const SPOOL_REFUSED: &str = "ringbook_spool_refused_total";
+const DRAINED: &str = "ringbook_drained_total";
+const SPOOL_WAITING: &str = "ringbook_spool_waiting";
+const SPOOL_ASIDE: &str = "ringbook_spool_set_aside";
+const SPOOL_BYTES: &str = "ringbook_spool_bytes";
+const SPOOL_OLDEST: &str = "ringbook_spool_oldest_seconds";
+const DATABASE_AWAY: &str = "ringbook_database_away";
 const ESCALATIONS: &str = "ringbook_escalations_running";
 const ACKNOWLEDGED_SECONDS: &str = "ringbook_acknowledged_seconds";
 const RECONCILED: &str = "ringbook_reconciled_calls_total";
@@ -58,6 +67,14 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (NOTICES,            Kind::Gauge,   "Notices that nobody has resolved, by severity"),
     (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
     (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
+    (SPOOLED,            Kind::Counter, "Messages kept in the spool, because the database was away or too slow"),
+    (SPOOL_REFUSED,      Kind::Counter, "Messages that the spool did not take: full, too slow, or switched off"),
+    (DRAINED,            Kind::Counter, "Messages of the spool that were recorded"),
+    (SPOOL_WAITING,      Kind::Gauge,   "Messages that wait in the spool"),
+    (SPOOL_ASIDE,        Kind::Gauge,   "Messages of the spool that could not be recorded and were set aside"),
+    (SPOOL_BYTES,        Kind::Gauge,   "How much is in the spool"),
+    (SPOOL_OLDEST,       Kind::Gauge,   "How long the oldest message in the spool has waited"),
+    (DATABASE_AWAY,      Kind::Gauge,   "1 while the database gives no sign of life to messages"),
     (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
     (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
     (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
@@ -181,13 +198,37 @@ pub fn breakers_open(count: usize) {
     gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
+/// A message was to be kept in the spool; whether it was.
+pub fn spooled(kept: bool) {
+    counter!(if kept { SPOOLED } else { SPOOL_REFUSED }).increment(1);
+}
+
+/// A message of the spool was recorded.
+pub fn drained() {
+    counter!(DRAINED).increment(1);
+}
+
+/// What is in the spool.
+pub fn spool(waiting: u64, aside: u64, bytes: u64, oldest: TimeDelta) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    for (name, value) in [(SPOOL_WAITING, waiting), (SPOOL_ASIDE, aside), (SPOOL_BYTES, bytes)] {
+        gauge!(name).set(value as f64);
+    }
+    gauge!(SPOOL_OLDEST).set(oldest.as_seconds_f64());
+}
+
+/// Whether the database gives messages a sign of life.
+pub fn database_away(away: bool) {
+    gauge!(DATABASE_AWAY).set(u32::from(away));
+}
+
 /// How many P1 calls go on to the next contact.
 pub fn escalations(running: u64) {
     gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
 }
 
 /// Somebody took a P1.
-pub fn acknowledged(after: chrono::TimeDelta) {
+pub fn acknowledged(after: TimeDelta) {
     histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
 }
 

@@ -20,6 +20,9 @@ use crate::store::{rulebooks, secrets};
 /// The rulebook that the bare webhook address means.
 pub const DEFAULT_RULEBOOK: &str = "default";
 
+/// The id of the secret that the settings bring.
+pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
+
 /// How often strangers can make us ask the database whether the settings of a rulebook changed.
 const ASKED_AGAIN: Duration = Duration::from_millis(250);
 
@@ -38,6 +41,21 @@ pub struct Access {
     pub secrets: Vec<Secret>,
     /// When it was read.
     pub read_at: Instant,
+}
+
+impl Access {
+    /// Of a message that was let in when it came, and comes out of the spool.
+    #[must_use]
+    pub fn of_the_spool(code: String, rulebook_id: Uuid) -> Self {
+        Self {
+            code,
+            rulebook_id,
+            auth_version: 0,
+            auth: WebhookAuth::default(),
+            secrets: Vec::new(),
+            read_at: Instant::now(),
+        }
+    }
 }
 
 /// Why a rulebook's webhook settings cannot be had.
@@ -76,6 +94,11 @@ impl Accesses {
         }
     }
 
+    /// The settings of a rulebook as they stand in memory.
+    pub async fn known(&self, code: &str) -> Option<Arc<Access>> {
+        self.known.get(code).await
+    }
+
     /// The settings of a rulebook, from memory when they are there; `None` when there is no such rulebook.
     pub async fn get(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         match self.known.get(code).await {
@@ -94,8 +117,29 @@ impl Accesses {
         Ok(found.filter(|found| found.auth_version != known.auth_version))
     }
 
-    /// The settings of a rulebook as they stand now.
+    /// The settings of a rulebook as they stand now, which are used from here on.
     pub async fn reload(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
+        let access = self.read(code).await?;
+        if let Some(access) = &access {
+            self.known.insert(code.to_owned(), Arc::clone(access)).await;
+        }
+        Ok(access)
+    }
+
+    /// What stands in the database, with the secret that the settings of this process bring.
+    #[must_use]
+    pub fn with_set(&self, code: &str, mut stored: Vec<Secret>) -> Vec<Secret> {
+        stored.retain(|secret| secret.id() != SET_SECRET);
+        if code == DEFAULT_RULEBOOK
+            && let Some(secret) = &self.default_secret
+        {
+            stored.push(Secret::clone(secret));
+        }
+        stored
+    }
+
+    /// The settings of a rulebook as they stand now, only looked at.
+    pub async fn read(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         // What can name no rulebook need not be asked for, and PostgreSQL refuses a question with a NUL in it.
         if !is_rulebook_code(code) {
             return Ok(None);
@@ -113,20 +157,14 @@ impl Accesses {
                 self.key.open(found.id, row.id, &row.sealed)?,
             ));
         }
-        if code == DEFAULT_RULEBOOK
-            && let Some(secret) = &self.default_secret
-        {
-            known.push(Secret::clone(secret));
-        }
-        let access = Arc::new(Access {
+        let access = Access {
             code: code.to_owned(),
             rulebook_id: found.id,
             auth_version: found.auth_version,
             auth: serde_json::from_value(found.webhook_auth)?,
-            secrets: known,
+            secrets: self.with_set(code, known),
             read_at,
-        });
-        self.known.insert(code.to_owned(), Arc::clone(&access)).await;
-        Ok(Some(access))
+        };
+        Ok(Some(Arc::new(access)))
     }
 }

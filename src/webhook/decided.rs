@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::Answer;
-use super::event::Payload;
+use super::answer;
+use super::event::{Event, Payload};
 use super::transact::{Intake, Message, Step};
 use super::{facts, requests, tools};
 use crate::clock::Clock;
@@ -27,7 +28,7 @@ use crate::store::notices::{self, Notice, Severity};
 use crate::telemetry;
 
 /// A decision to be kept.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
     /// Its id.
     pub id: Uuid,
@@ -40,6 +41,7 @@ pub struct Decided {
     /// How long it took.
     pub duration_us: i64,
     /// The scripts that failed in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     faulted: Vec<Faulted>,
 }
 
@@ -52,19 +54,24 @@ pub(super) struct Question<'a> {
 }
 
 /// What a message needs, worked out by one revision.
-pub(super) struct Ahead {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ahead {
+    /// The revision.
     pub revision: i64,
+    /// What came out.
     pub found: Found,
 }
 
 /// What was worked out.
-pub(super) enum Found {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
     /// The decision about a report.
     Report(Box<Decided>),
     /// Every tool that was called.
     Tools(Vec<tools::Ran>),
-    /// The answer to another request, where a rule has one.
-    Answer(Option<Answer>),
+    /// The answer to any other message.
+    Answer(Value),
 }
 
 impl Question<'_> {
@@ -87,17 +94,43 @@ impl Question<'_> {
         }
     }
 
-    fn work_out(&self) -> Ahead {
+    /// Works out what the message needs.
+    pub(super) fn work_out(&self) -> Ahead {
         let found = match &self.message.event.payload {
             Payload::Report(_) => Found::Report(Box::new(self.decide(None))),
             Payload::ToolCalls(requests) => {
                 Found::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
             }
-            _ => Found::Answer(requests::answer(self)),
+            _ => {
+                let answer = requests::answer(self).unwrap_or_else(|| answer::neutral(self.message.event.kind));
+                Found::Answer(answer.to_json())
+            }
         };
         Ahead {
             revision: self.rulebook.revision(),
             found,
+        }
+    }
+}
+
+impl Found {
+    /// What a message is answered, as far as nothing of it was answered before.
+    #[must_use]
+    pub fn answer(&self, event: &Event) -> Value {
+        match (self, &event.payload) {
+            (Self::Answer(answer), _) => answer.clone(),
+            (Self::Tools(ran), Payload::ToolCalls(requests)) => tools::answer(requests, ran).to_json(),
+            _ => json!({}),
+        }
+    }
+
+    /// The most urgent priority that was found.
+    #[must_use]
+    pub fn priority(&self) -> Option<&'static str> {
+        match self {
+            Self::Report(decided) => Some(decided.decision.priority.name()),
+            Self::Tools(ran) => ran.iter().filter_map(tools::Ran::priority).min(),
+            Self::Answer(_) => None,
         }
     }
 }
@@ -165,7 +198,7 @@ impl Decided {
             priority: decision.priority.name(),
             price_from: price.map(|price| price.from.minor()),
             price_to: price.map(|price| price.to.minor()),
-            degraded: decision.is_degraded(),
+            degraded: decision.is_degraded() || step.given.is_some(),
             duration_us: self.duration_us,
             created_at: now,
         };

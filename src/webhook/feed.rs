@@ -122,7 +122,7 @@ impl Feed {
                 Err(_) if fed.stands_for.is_some() => return Ok(Became::Unreadable),
                 Err(_) => {
                     let (intake, body) = (self.intake.clone(), fed.body.clone());
-                    match unreadable::keep(intake, Arc::clone(&access), body, fed.received_at).await {
+                    match unreadable::keep(intake, Arc::clone(&access), body, fed.received_at, fed.origin).await {
                         Ok(()) => return Ok(Became::Unreadable),
                         Err(error) => error,
                     }

@@ -3,16 +3,22 @@
 //! In the order a message meets them: [`verify`] (with [`scheme`], [`auth_settings`], [`secret`] and [`sign`]) says who it is from,
 //! [`decode`] (with [`document`], [`event`], [`keys`], [`turns`] and [`tool_requests`]) says what it is, and
 //! [`answer`] says it back. All of these are pure.
+//!
+//! [`lane`] knows whether the database takes messages. [`take_in`] gives a message its two seconds; where that is not enough, [`degraded`] answers from [`last_good`] and
+//! keeps the message in the [`spool`], whose drain records it later; [`attempt`] sees to it that a message gets one
+//! answer of the two.
 
 pub mod access;
 pub mod answer;
 #[cfg(test)]
 mod answer_tests;
+pub mod attempt;
 pub mod auth_settings;
 pub mod decided;
 pub mod decode;
 #[cfg(test)]
 mod decode_tests;
+pub mod degraded;
 pub mod document;
 pub mod event;
 pub mod facts;
@@ -23,6 +29,8 @@ mod hostile_tests;
 pub mod keys;
 #[cfg(test)]
 mod keys_tests;
+pub mod lane;
+pub mod last_good;
 pub mod late;
 pub mod receive;
 pub mod reconcile;
@@ -34,9 +42,11 @@ pub mod scheme;
 pub mod secret;
 pub mod set_aside;
 pub mod sign;
+pub mod spool;
+pub mod take_in;
 mod texts;
 pub mod tool_requests;
-mod tools;
+pub mod tools;
 pub mod transact;
 pub mod turns;
 mod unreadable;

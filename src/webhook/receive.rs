@@ -1,8 +1,9 @@
 //! The POST route of Vapi's messages: runs the steps in order and nothing else.
 //!
 //! In: raw bytes and headers. Out: what Vapi expects; 401 that tells a stranger nothing; 404 for an unknown rulebook;
-//! 413 and 429 before anything is verified; 503 with Retry-After when a message cannot be taken in. What is authentic
-//! but cannot be read is kept raw and answered with 200: sending it again would not make it readable.
+//! 413 and 429 before anything is verified. A message that the database does not take in time is answered and kept
+//! without it (`degraded.rs`); 503 with Retry-After when it cannot be kept either. What is authentic but cannot be read is
+//! kept raw and answered with 200: sending it again would not make it readable.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,16 +13,13 @@ use poem::http::{StatusCode, header};
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 use tokio_util::bytes::Bytes;
-use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
-use super::access::{Access, Accesses, DEFAULT_RULEBOOK};
+use super::access::{Access, AccessError, Accesses, DEFAULT_RULEBOOK};
 use super::answer;
 use super::decode;
 use super::late::Origin;
-use super::set_aside;
-use super::transact::{Intake, Message, Outcome, TransactError};
-use super::unreadable;
+use super::take_in::{NotTaken, TakeIn};
+use super::transact::{Message, Outcome, Taken};
 use super::verify::{self, Incoming, Refusal, Scheme};
 use crate::edge::body::{self, WEBHOOK_LIMIT};
 use crate::edge::{ClientAddress, RateLimiter};
@@ -29,12 +27,14 @@ use crate::fault_points::{self, Defect};
 use crate::problem::Problem;
 use crate::telemetry::{self, metrics};
 
-/// How long a message may wait for the database.
-const DATABASE_BUDGET: Duration = Duration::from_secs(2);
 /// What a failed signature costs of an address's allowance.
 const FAILED_SIGNATURE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+/// How long the database may take to say who may speak.
+const ASK: Duration = Duration::from_secs(1);
 /// When to try again, for a message that could not be taken in.
 const RETRY_AFTER_S: u32 = 2;
+/// The header that says how a message was taken that the database did not take.
+const DEGRADED: &str = "x-ringbook-degraded";
 
 /// What the route needs.
 #[derive(Clone)]
@@ -42,13 +42,11 @@ pub struct Webhook {
     /// Who may speak for which rulebook.
     pub accesses: Accesses,
     /// The message path.
-    pub intake: Intake,
+    pub take_in: Arc<TakeIn>,
     /// How much each address may send.
     pub limiter: Arc<RateLimiter>,
     /// The address that Vapi calls, for signatures over it.
     pub public_url: Option<String>,
-    /// Transactions under way, waited for at the end.
-    pub tasks: TaskTracker,
 }
 
 /// Vapi's server URL of the default rulebook.
@@ -73,27 +71,22 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let address = ClientAddress::of(request);
     webhook.limiter.admit(address)?;
     let bytes = Bytes::from(body::read_body(request, body, WEBHOOK_LIMIT).await?);
-    let access = webhook
-        .accesses
-        .get(code)
-        .await
-        .map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+    let access = known(webhook, code).await?;
     let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
     let access = admitted(request, &bytes, webhook, access, address).await?;
-    let received_at = webhook.intake.clock.now();
+    let received_at = webhook.take_in.intake.clock.now();
     let event = match decode::decode(&bytes) {
         Ok(event) => event,
         Err(reason) => {
-            let keep = |access| unreadable::keep(webhook.intake.clone(), access, bytes.clone(), received_at);
-            let mut kept = run(webhook, keep(access)).await;
-            if matches!(kept, Err(TransactError::AccessChanged)) {
+            let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, started).await;
+            if matches!(kept, Err(NotTaken::AccessChanged)) {
                 let access = readmitted(request, &bytes, webhook, code, address).await?;
-                kept = run(webhook, keep(access)).await;
+                kept = webhook.take_in.unreadable(&access, &bytes, received_at, started).await;
             }
             kept.map_err(|error| refused(&error))?;
             tracing::warn!(%reason, rulebook = code, "authentic message cannot be read; kept raw");
             metrics::message("unreadable", "unreadable", started);
-            return Ok(json(&answer::Answer::Neutral.to_json()));
+            return Ok(json(&answer::Answer::Neutral.to_json(), None));
         }
     };
     let kind = event.kind;
@@ -111,7 +104,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     if fault_points::planted(Defect::CallerInTheLog) {
         tracing::info!(body = %String::from_utf8_lossy(&message.body), "a message came");
     }
-    match taken(webhook, request, message, address).await {
+    match taken(webhook, request, message, address, started).await {
         Ok(outcome) => {
             telemetry::at_revision(outcome.revision);
             metrics::message(kind.as_str(), outcome.taken.as_str(), started);
@@ -121,7 +114,8 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
                 took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "message taken in"
             );
-            Ok(json(&outcome.answer))
+            let degraded = matches!(outcome.taken, Taken::Spooled | Taken::Unrecorded);
+            Ok(json(&outcome.answer, degraded.then(|| outcome.taken.as_str())))
         }
         Err(problem) => {
             metrics::message(kind.as_str(), "refused", started);
@@ -130,41 +124,60 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     }
 }
 
-/// Transacts in a task of its own; once more when the webhook's secrets changed or the caller was erased on the way.
+/// Takes a message in; once more when the webhook's secrets changed or the caller was erased on the way.
 async fn taken(
     webhook: &Webhook,
     request: &Request,
     message: Message,
     address: ClientAddress,
+    started: Instant,
 ) -> Result<Outcome, Problem> {
     let mut message = Arc::new(message);
     for _ in 0..3 {
-        let (intake, asked) = (webhook.intake.clone(), Arc::clone(&message));
-        match run(webhook, async move { set_aside::transact(&intake, &asked).await }).await {
-            Err(TransactError::AccessChanged) => {
+        match webhook.take_in.message(&message, started).await {
+            Err(NotTaken::AccessChanged) => {
                 let code = message.access.code.clone();
                 let access = readmitted(request, &message.body, webhook, &code, address).await?;
-                let Some(known) = Arc::into_inner(message) else { break };
+                let Some(known) = Arc::into_inner(message) else {
+                    return Err(refused(&NotTaken::AccessChanged));
+                };
                 message = Arc::new(Message { access, ..known });
             }
-            Err(TransactError::CallErased) => {}
+            Err(NotTaken::CallErased) => {}
             other => return other.map_err(|error| refused(&error)),
         }
     }
-    Err(Problem::unavailable(&TransactError::AccessChanged, RETRY_AFTER_S))
+    let taken = webhook.take_in.without_database(&message).await;
+    taken.map_err(|error| refused(&error))
 }
 
-/// A client that hangs up cancels its handler; a transaction goes on in a task of its own, within its budget.
-async fn run<T: Send + 'static>(
-    webhook: &Webhook,
-    work: impl Future<Output = Result<T, TransactError>> + Send + 'static,
-) -> Result<T, TransactError> {
-    let task = webhook.tasks.spawn(work.in_current_span());
-    match tokio::time::timeout(DATABASE_BUDGET, task).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(failed)) => Err(TransactError::Stopped(failed.to_string())),
-        Err(_) => Err(TransactError::TooSlow),
+/// Who may speak for a rulebook: from memory, from the database, or from what was last known while it is away.
+async fn known(webhook: &Webhook, code: &str) -> Result<Option<Arc<Access>>, Problem> {
+    if let Some(access) = webhook.accesses.known(code).await {
+        return Ok(Some(access));
     }
+    match asked(webhook, webhook.accesses.reload(code)).await {
+        Ok(found) => Ok(found),
+        Err(problem) => {
+            let good = webhook.take_in.refuge.last_good.of(code);
+            good.map(|good| Some(good.access)).ok_or(problem)
+        }
+    }
+}
+
+/// What the database says of who may speak, when it says it soon.
+async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, AccessError>>) -> Result<T, Problem> {
+    if webhook.take_in.lane.is_away() {
+        return Err(Problem::unavailable(&TooLate, RETRY_AFTER_S));
+    }
+    let answer = tokio::time::timeout(ASK, question).await;
+    let answer = match answer {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(error)) => Problem::unavailable(&error, RETRY_AFTER_S),
+        Err(_) => Problem::unavailable(&TooLate, RETRY_AFTER_S),
+    };
+    webhook.take_in.lane.suspect();
+    Err(answer)
 }
 
 /// The settings as they stand now, if the message is let in under them too.
@@ -175,8 +188,7 @@ async fn readmitted(
     code: &str,
     address: ClientAddress,
 ) -> Result<Arc<Access>, Problem> {
-    let access = webhook.accesses.reload(code).await;
-    let access = access.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+    let access = asked(webhook, webhook.accesses.reload(code)).await?;
     let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
     admitted(request, bytes, webhook, access, address).await
 }
@@ -195,8 +207,7 @@ async fn admitted(
     if fault_points::planted(Defect::NoSignatureCheck) {
         return Ok(access);
     }
-    let newer = webhook.accesses.newer(&access).await;
-    let newer = newer.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))?;
+    let newer = asked(webhook, webhook.accesses.newer(&access)).await?;
     let refusal = match newer.map(|newer| (verified(request, bytes, webhook, &newer), newer)) {
         Some((Ok(()), newer)) => return Ok(newer),
         Some((Err(refusal), _)) => refusal,
@@ -221,18 +232,24 @@ fn verified(request: &Request, bytes: &Bytes, webhook: &Webhook, access: &Access
         headers: request.headers(),
         body: bytes,
     };
-    let verified = verify::verify(&incoming, &access.auth, &access.secrets, webhook.intake.clock.now())?;
+    let verified = verify::verify(
+        &incoming,
+        &access.auth,
+        &access.secrets,
+        webhook.take_in.intake.clock.now(),
+    )?;
     tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
     Ok(())
 }
 
-fn refused(error: &TransactError) -> Problem {
-    if let TransactError::Rulebook(crate::rulebook::current::LoadError::Faults { revision, faults }) = error {
-        tracing::error!(revision, faults = faults.len(), "the head revision does not compile");
-    }
-    telemetry::log_cause("message_refused", error);
+fn refused(error: &NotTaken) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
+
+/// The database cannot be asked, or took too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the database cannot be asked who may speak for the rulebook")]
+struct TooLate;
 
 /// The configured message id, else the hash of the body.
 fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> String {
@@ -246,9 +263,13 @@ fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> Str
     given.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
 }
 
-fn json(answer: &serde_json::Value) -> Response {
-    Response::builder()
+fn json(answer: &serde_json::Value, degraded: Option<&'static str>) -> Response {
+    let response = Response::builder()
         .status(StatusCode::OK)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(answer.to_string())
+        .header(header::CONTENT_TYPE, "application/json");
+    let response = match degraded {
+        Some(how) => response.header(DEGRADED, how),
+        None => response,
+    };
+    response.body(answer.to_string())
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::answer::{self, Answer, ToolResult};
+use super::attempt::{Attempt, Given};
+use super::decided::{Ahead, Found};
 use super::event::Payload;
 use super::transact::{self, Intake, Message, Outcome, Taken, TransactError};
 use crate::problem::database::is_transient;
@@ -27,10 +29,19 @@ pub const NOTICE: &str = "message_set_aside";
 
 /// Records a message and says what to answer, or sets it aside.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
+    attempt(intake, message, &Arc::default()).await
+}
+
+/// The same, unless whoever waits for the answer gave up before the commit.
+pub(super) async fn attempt(
+    intake: &Intake,
+    message: &Arc<Message>,
+    attempt: &Arc<Attempt>,
+) -> Result<Outcome, TransactError> {
     for tries in 1.. {
-        let (with, asked) = (intake.clone(), Arc::clone(message));
+        let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
         // A panic ends this task and nothing else.
-        let task = tokio::spawn(async move { transact::transact(&with, &asked).await }.in_current_span());
+        let task = tokio::spawn(async move { transact::attempt(&with, &asked, &asking).await }.in_current_span());
         let failed = match task.await {
             Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(error)) => error,
@@ -41,7 +52,7 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
         }
         telemetry::log_cause("message_failed", &failed);
         if tries == TRIES {
-            return poisoned(intake, message, &failed).await;
+            return poisoned(intake, message, &failed, attempt).await;
         }
     }
     Err(TransactError::TooSlow)
@@ -65,7 +76,12 @@ fn reason(error: &TransactError) -> &'static str {
 }
 
 /// Keeps the message raw, once.
-async fn poisoned(intake: &Intake, message: &Message, error: &TransactError) -> Result<Outcome, TransactError> {
+async fn poisoned(
+    intake: &Intake,
+    message: &Message,
+    error: &TransactError,
+    attempt: &Attempt,
+) -> Result<Outcome, TransactError> {
     let answer = unable(message).to_json();
     let tx = store::begin(&intake.db).await?;
     let rulebook_id = message.access.rulebook_id;
@@ -90,6 +106,18 @@ async fn poisoned(intake: &Intake, message: &Message, error: &TransactError) -> 
                 .to_owned(),
         };
         notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;
+    }
+    let given = Given {
+        revision: head.revision,
+        answer: answer.clone(),
+        found: Arc::new(Ahead {
+            revision: head.revision,
+            found: Found::Answer(answer.clone()),
+        }),
+    };
+    if !attempt.commits(given) {
+        tx.rollback().await?;
+        return Err(TransactError::TooSlow);
     }
     tx.commit().await?;
     Ok(Outcome {

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use sea_orm::{DatabaseTransaction, DbErr};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolResult};
@@ -19,7 +20,8 @@ use crate::rulebook::script::Faulted;
 use crate::store::intake::{self, LeadPart, NewToolCall};
 
 /// What a tool call came to.
-pub(super) struct Ran {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
     result: Result<Value, String>,
     decided: Option<Decided>,
     tool: Option<Tool>,
@@ -28,12 +30,43 @@ pub(super) struct Ran {
     duration_us: i64,
 }
 
-/// Runs the tools that have not run yet, unless they `ran` ahead of the transaction; records them, and answers for all.
+impl Ran {
+    /// The priority that was decided for it.
+    pub(super) fn priority(&self) -> Option<&'static str> {
+        self.decided.as_ref().map(|decided| decided.decision.priority.name())
+    }
+
+    fn told(&self, request: &ToolRequest) -> ToolResult {
+        match &self.result {
+            Ok(value) => ToolResult::ok(&request.id, &request.name, value),
+            Err(error) => ToolResult::failed(&request.id, &request.name, error),
+        }
+    }
+
+    /// Of a tool that cannot run now: a rulebook is not known.
+    pub(super) fn out_of_order() -> Self {
+        Self {
+            result: Err("This tool is out of order. Tell the caller that somebody will call back.".to_owned()),
+            decided: None,
+            tool: None,
+            faulted: None,
+            duration_us: 0,
+        }
+    }
+}
+
+/// What tools that ran are answered with.
+pub(super) fn answer(requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+    let results = requests.iter().zip(ran).map(|(request, ran)| ran.told(request));
+    Answer::ToolResults(results.collect())
+}
+
+/// Records the tools that ran, each once, and answers for all; what ran before is answered as it was then.
 pub(super) async fn answered(
     step: &Step<'_>,
     tx: &DatabaseTransaction,
     requests: &[ToolRequest],
-    ran: Option<Vec<Ran>>,
+    ran: &[Ran],
 ) -> Result<(Taken, Value, bool), TransactError> {
     let message = step.message;
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
@@ -43,9 +76,7 @@ pub(super) async fn answered(
     }
     let mut results = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
-    let mut ahead = ran.into_iter().flatten();
-    for request in requests {
-        let ahead = ahead.next();
+    for (request, ran) in requests.iter().zip(ran) {
         let stored = intake::stored_tool_result(tx, rulebook_id, call_id, &request.id).await?;
         let result = match stored {
             Some(result) => ToolResult {
@@ -54,18 +85,16 @@ pub(super) async fn answered(
                 result,
             },
             None => {
-                let ran = ahead.unwrap_or_else(|| run(&step.question(), request));
-                let result = match &ran.result {
-                    Ok(value) => ToolResult::ok(&request.id, &request.name, value),
-                    Err(error) => ToolResult::failed(&request.id, &request.name, error),
-                };
+                let result = ran.told(request);
                 new.push((request, ran, result.clone()));
                 result
             }
         };
         results.push(result);
     }
-    let answer = Answer::ToolResults(results).to_json();
+    let answer = step
+        .given_answer()
+        .unwrap_or_else(|| Answer::ToolResults(results).to_json());
     if let Some((taken, answer)) = step.keep(tx, &answer).await? {
         return Ok((taken, answer, false));
     }

@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use super::access::Access;
 use super::answer;
-use super::decided::{self, Ahead, Found, Question};
+use super::attempt::{Attempt, Given};
+use super::decided::{self, Ahead, Decided, Found, Question};
 use super::event::{Event, Kind, Payload};
 use super::hits::{RuleHits, Took};
 use super::late::Origin;
 use super::record::{self, Recording};
-use super::requests;
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
@@ -28,6 +28,7 @@ use crate::outbox::{self, Outbox};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
+use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
@@ -102,6 +103,10 @@ pub enum Taken {
     Duplicate,
     /// The same thing with another body.
     Amendment,
+    /// Kept in the spool, because the database is away or too slow.
+    Spooled,
+    /// Answered, but not recorded: neither the database nor the spool took it.
+    Unrecorded,
     /// It failed again and again, and is kept raw.
     Poisoned,
 }
@@ -114,6 +119,8 @@ impl Taken {
             Self::Recorded => "recorded",
             Self::Duplicate => "duplicate",
             Self::Amendment => "amendment",
+            Self::Spooled => "spooled",
+            Self::Unrecorded => "unrecorded",
             Self::Poisoned => "poisoned",
         }
     }
@@ -144,11 +151,21 @@ pub enum TransactError {
 
 /// Records a message and says what to answer.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
+    attempt(intake, message, &Attempt::default()).await
+}
+
+/// The same, unless whoever waits for the answer gave up before the commit.
+pub(super) async fn attempt(
+    intake: &Intake,
+    message: &Arc<Message>,
+    attempt: &Attempt,
+) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
     fault_points::reach(fault_points::Step::MessageLetIn)?;
     let mut ahead = match intake.current.guess(rulebook_id).await {
         Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
-            Some(decided::ahead(intake, message, &rulebook).await)
+            let ahead = decided::ahead(intake, message, &rulebook).await;
+            Some(attempt.worked_out(ahead))
         }
         _ => None,
     };
@@ -175,25 +192,45 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
         tries += 1;
         if tries < MOST_TRIES {
             tx.rollback().await?;
-            ahead = Some(decided::ahead(intake, message, &rulebook).await);
+            ahead = Some(attempt.worked_out(decided::ahead(intake, message, &rulebook).await));
         } else {
-            ahead = Some(decided::ahead(intake, message, &rulebook).await);
+            ahead = Some(attempt.worked_out(decided::ahead(intake, message, &rulebook).await));
             break (tx, head, rulebook);
         }
+    };
+    let found = match ahead {
+        _ if is_erased(&head) => Arc::new(Ahead {
+            revision: head.revision,
+            found: Found::Answer(answer::neutral(message.event.kind).to_json()),
+        }),
+        Some(ahead) => ahead,
+        // Without scripts, and with what the transaction saw.
+        None => attempt.worked_out(in_place(intake, message, &rulebook).work_out()),
     };
     let step = Step {
         intake,
         message,
         rulebook: &rulebook,
         head: &head,
-        event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
+        found: &found.found,
+        given: None,
         late: message.is_late(intake.clock.now()),
+        event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
         quarantined: Mutex::default(),
         took: Mutex::default(),
     };
-    let (taken, answer, texted) = step.run(&tx, ahead).await?;
+    let (taken, answer, texted) = step.run(&tx).await?;
     fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
-    let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let given = Given {
+        revision: head.revision,
+        answer: answer.clone(),
+        found: Arc::clone(&found),
+    };
+    if !attempt.commits(given) {
+        // Another answer was given meanwhile, and waits in the spool to be recorded.
+        tx.rollback().await?;
+        return Err(TransactError::TooSlow);
+    }
     if fault_points::planted(Defect::AcknowledgeBeforeCommit) {
         tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -207,7 +244,64 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
     }
     tx.commit().await?;
     fault_points::reach(fault_points::Step::MessageAfterCommit)?;
-    intake.hits.count(rulebook_id, message.received_at, took);
+    done(step, texted);
+    Ok(Outcome {
+        answer,
+        taken,
+        revision: head.revision,
+    })
+}
+
+/// Records a message as it was answered and decided without the database; nothing is decided again. The same thing may
+/// have been recorded meanwhile: then nothing is left to do.
+pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Given) -> Result<Taken, TransactError> {
+    let rulebook_id = message.access.rulebook_id;
+    let tx = store::begin(&intake.db).await?;
+    let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+    // No rulebook was known at all: nothing was decided, but something was answered.
+    let revision = if given.revision == 0 {
+        head.revision
+    } else {
+        given.revision
+    };
+    let rulebook = intake.current.at(rulebook_id, revision).await?;
+    let step = Step {
+        intake,
+        message,
+        rulebook: &rulebook,
+        head: &head,
+        found: &given.found.found,
+        given: Some(given),
+        late: message.is_late(intake.clock.now()),
+        event_id: intake.clock.new_id(),
+        quarantined: Mutex::default(),
+        took: Mutex::default(),
+    };
+    let (taken, _, texted) = step.run(&tx).await?;
+    tx.commit().await?;
+    done(step, texted);
+    Ok(taken)
+}
+
+fn is_erased(head: &Head) -> bool {
+    head.call.as_ref().is_some_and(|call| call.erased)
+}
+
+/// What is decided here and now: no script takes part, or it was worked out ahead.
+fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> Question<'a> {
+    Question {
+        rulebook,
+        message,
+        clock: &intake.clock,
+        skips: Skips::none(),
+    }
+}
+
+/// What follows a commit.
+fn done(step: Step<'_>, texted: bool) {
+    let (intake, message) = (step.intake, step.message);
+    let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    intake.hits.count(message.access.rulebook_id, message.received_at, took);
     for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
         tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");
         intake.current.quarantines().add(row);
@@ -215,11 +309,6 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
     if texted {
         intake.outbox.wake();
     }
-    Ok(Outcome {
-        answer,
-        taken,
-        revision: head.revision,
-    })
 }
 
 /// One message on its way through the transaction.
@@ -228,6 +317,9 @@ pub(super) struct Step<'a> {
     pub message: &'a Message,
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
+    pub found: &'a Found,
+    /// What was answered already, where the message comes out of the spool.
+    pub given: Option<&'a Given>,
     pub event_id: Uuid,
     /// Whether it comes too late to text anyone.
     pub late: bool,
@@ -238,42 +330,38 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// What is decided here and now: no script takes part, or it was worked out ahead.
-    pub(super) fn question(&self) -> Question<'_> {
-        Question {
-            rulebook: self.rulebook,
-            message: self.message,
-            clock: &self.intake.clock,
-            skips: Skips::none(),
-        }
+    /// The answer that was given already, where the message comes out of the spool.
+    pub(super) fn given_answer(&self) -> Option<Value> {
+        self.given.map(|given| given.answer.clone())
     }
 
-    async fn run(&self, tx: &DatabaseTransaction, ahead: Option<Ahead>) -> Result<(Taken, Value, bool), TransactError> {
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
         let event = &self.message.event;
-        let ahead = ahead.map(|ahead| ahead.found);
-        let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
         match &event.payload {
             // What was answered before the caller was erased is gone too.
-            _ if erased => {
+            _ if is_erased(self.head) => {
                 let neutral = answer::neutral(event.kind);
-                let (taken, _, texted) = self.keep_only(tx, &neutral).await?;
+                let (taken, _, texted) = self.keep_only(tx, neutral.to_json()).await?;
                 Ok((taken, neutral.to_json(), texted))
             }
             Payload::Report(report) => {
-                let decided = match ahead {
-                    Some(Found::Report(decided)) => *decided,
-                    _ => self.question().decide(None),
+                let fresh;
+                let decided: &Decided = if let Found::Report(decided) = self.found {
+                    decided
+                } else {
+                    fresh = in_place(self.intake, self.message, self.rulebook).decide(None);
+                    &fresh
                 };
                 let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
                 let recording = Recording {
                     step: self,
                     report,
-                    decided: &decided,
+                    decided,
                 };
                 let Some(amended) = taken else {
                     recording.first(tx).await?;
                     let template = decided.decision.template.as_deref();
-                    let texted = self.text(tx, &decided, template).await?;
+                    let texted = self.text(tx, decided, template).await?;
                     return Ok((Taken::Recorded, Value::Object(serde_json::Map::new()), texted));
                 };
                 if amended.0 == Taken::Amendment {
@@ -282,9 +370,16 @@ impl Step<'_> {
                 Ok((amended.0, amended.1, false))
             }
             Payload::ToolCalls(requests) => {
-                let ran = match ahead {
-                    Some(Found::Tools(ran)) => Some(ran),
-                    _ => None,
+                let fresh;
+                let ran: &[tools::Ran] = if let Found::Tools(ran) = self.found {
+                    ran
+                } else {
+                    let question = in_place(self.intake, self.message, self.rulebook);
+                    fresh = requests
+                        .iter()
+                        .map(|request| tools::run(&question, request))
+                        .collect::<Vec<_>>();
+                    &fresh
                 };
                 tools::answered(self, tx, requests, ran).await
             }
@@ -298,12 +393,8 @@ impl Step<'_> {
                 }))
             }
             _ => {
-                let answer = match ahead {
-                    Some(Found::Answer(answer)) => answer,
-                    _ => requests::answer(&self.question()),
-                };
-                let answered = answer.unwrap_or_else(|| answer::neutral(event.kind));
-                let kept = self.keep_only(tx, &answered).await?;
+                let answer = self.given_answer().unwrap_or_else(|| self.found.answer(event));
+                let kept = self.keep_only(tx, answer).await?;
                 if event.kind == Kind::AssistantRequest {
                     record::told(self, tx).await?;
                 }
@@ -312,12 +403,7 @@ impl Step<'_> {
         }
     }
 
-    async fn keep_only(
-        &self,
-        tx: &DatabaseTransaction,
-        answer: &answer::Answer,
-    ) -> Result<(Taken, Value, bool), DbErr> {
-        let answer = answer.to_json();
+    async fn keep_only(&self, tx: &DatabaseTransaction, answer: Value) -> Result<(Taken, Value, bool), DbErr> {
         let taken = self.keep(tx, &answer).await?;
         Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
             (taken, answer, false)
@@ -328,7 +414,7 @@ impl Step<'_> {
     pub(super) async fn keep(&self, tx: &DatabaseTransaction, answer: &Value) -> Result<Option<(Taken, Value)>, DbErr> {
         let (event, message) = (&self.message.event, self.message);
         let key = event.event_key();
-        let erased = self.head.call.as_ref().is_some_and(|call| call.erased);
+        let erased = is_erased(self.head);
         let new = NewEvent {
             rulebook_id: message.access.rulebook_id,
             id: self.event_id,
@@ -406,13 +492,14 @@ impl Step<'_> {
     pub(super) async fn text(
         &self,
         tx: &DatabaseTransaction,
-        decided: &decided::Decided,
+        decided: &Decided,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
         let Some(template) = template else { return Ok(false) };
         let texts = texts::about(self, decided, template);
         if self.late {
-            if !texts.is_empty() {
+            // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
+            if !texts.is_empty() || decided.decision.priority == Priority::P1 {
                 let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
             }

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use crate::{
     both,
     support::{
-        Database, TestApp,
+        Answer, Database, StandIn, TestApp,
         messages::{message, report, tool_calls},
         tables::having,
     },
+    twilio_callbacks,
 };
 
 both!(
@@ -29,6 +30,8 @@ both!(
     a_text_that_can_be_answered_says_how,
     the_server_does_it_by_itself,
     an_erased_caller_goes_to_nobody,
+    a_text_that_cannot_arrive_is_not_waited_for,
+    a_reply_through_twilio_stops_it_and_is_answered,
 );
 
 pub const BOOK: &str = "/admin/v1/rulebooks/default";
@@ -550,5 +553,70 @@ async fn an_erased_caller_goes_to_nobody(database: Database) {
     ok(&server, &message("call.deleted", "call-1", 90_000, &json!({}))).await;
     assert_eq!(after(&server, 10_000).await, 0);
     assert_eq!(server.counts(["sms_messages", "notices"]).await, [1, 0]);
+    server.stop().await;
+}
+
+async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
+    let no = json!({"code": 21_211, "message": "no", "status": 400});
+    let twilio = StandIn::start(vec![Answer::json(400, &no)]).await;
+    let server = TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .set("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001")
+        .set("TWILIO_AUTH_TOKEN", "a-token-of-twilio")
+        .set("TWILIO_FROM", "+15145550100")
+        .set("TWILIO_BASE_URL", twilio.url())
+        .at(start())
+        .start()
+        .await;
+    flood(&server, "call-1").await;
+    assert_eq!(after(&server, 10).await, 0);
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!(server.only_row("sms_messages").await["state"], "dead");
+    assert_eq!(after(&server, 0).await, 1);
+    assert_eq!(texted(&server).await, ["on_call", "second"]);
+    server.stop().await;
+}
+
+async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
+    let (server, twilio) = twilio_callbacks::start(database, vec![twilio_callbacks::taken("SM1")]).await;
+    flood(&server, "call-1").await;
+    server.app.outbox.drain_once().await.unwrap();
+    let body = reqwest::Url::parse(&format!("http://form/?{}", twilio.seen()[0].body)).unwrap();
+    let body = body
+        .query_pairs()
+        .find(|(name, _)| name == "Body")
+        .unwrap()
+        .1
+        .into_owned();
+    assert!(
+        body.ends_with("Répondez 1 si vous y allez.") || body.ends_with("1=OK"),
+        "{body}"
+    );
+    let say = async |sid: &str, from: &str, body: &str| {
+        let fields = [
+            ("MessageSid", sid),
+            ("AccountSid", twilio_callbacks::ACCOUNT),
+            ("From", from),
+            ("To", "+15145550100"),
+            ("Body", body),
+        ];
+        let (status, answer) =
+            twilio_callbacks::post(&server, "/webhooks/twilio/inbound", twilio_callbacks::TOKEN, &fields).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer
+    };
+    assert!(say("SM11", "+14385550177", "1").await.ends_with("<Response/>"));
+    assert!(say("SM12", MARIO, "1 & <2>").await.contains("<Message>Répondez 1"));
+    assert!(
+        say("SM13", MARIO, "1")
+            .await
+            .contains("<Message>C'est noté: l'appel est à vous.</Message>")
+    );
+    // Twilio tells it twice: it is done once, and said once.
+    assert!(say("SM13", MARIO, "1").await.ends_with("<Response/>"));
+    assert!(say("SM14", SARAH, "1").await.contains("nothing to take"));
+    assert_eq!(after(&server, 10_000).await, 0);
+    assert_eq!(lead(&server, "call-1").await["acknowledgement"]["how"], json!("reply"));
+    assert_eq!(twilio.seen().len(), 1);
     server.stop().await;
 }

@@ -158,7 +158,8 @@ async fn any_revision_can_be_read_and_decided_with(database: Database) {
         }
     }
 
-    let question = json!({"facts": {"service_text": "caméra"}});
+    // In the morning: the evening has prices of its own.
+    let question = json!({"at": "2026-11-24T15:00:00Z", "facts": {"service_text": "caméra"}});
     for (revision, price) in [("?revision=1", "350.00"), ("?revision=2", "400.00"), ("", "400.00")] {
         let path = format!("{HERE}/evaluate{revision}");
         let (status, answer) = app.admin(Method::POST, &path, Some(&question)).await;

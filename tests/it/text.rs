@@ -19,6 +19,7 @@ both!(
     without_an_account_texts_are_simulated,
     a_provider_that_says_nothing_keeps_no_message_waiting,
     a_repeat_and_an_amendment_text_nobody_again,
+    a_send_on_its_way_when_the_server_stops_is_settled,
 );
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -235,5 +236,31 @@ async fn a_repeat_and_an_amendment_text_nobody_again(database: Database) {
     assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
     assert_eq!(twilio.seen().len(), 1);
     assert_eq!(server.counts(["sms_messages", "sms_attempts"]).await, [1, 1]);
+    server.stop().await;
+}
+
+async fn a_send_on_its_way_when_the_server_stops_is_settled(database: Database) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let twilio = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", twilio.local_addr().unwrap());
+    let server = with_twilio(database, &address).start().await;
+    flood(&server, "call-1").await;
+    let (mut stream, _) = twilio.accept().await.unwrap();
+    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+    assert_eq!(server.only_row("sms_messages").await["state"], "sending");
+    let stopping = server.app.stop.clone();
+    let restarted = tokio::spawn(server.restart());
+    stopping.cancelled().await;
+    // Only now Twilio answers.
+    let body = r#"{"sid":"SM1","status":"queued"}"#;
+    let answer = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let server = restarted.await.unwrap();
+    let text = server.only_row("sms_messages").await;
+    assert_eq!(
+        (&text["state"], &text["provider_id"]),
+        (&json!("accepted"), &json!("SM1")),
+        "{text}"
+    );
     server.stop().await;
 }

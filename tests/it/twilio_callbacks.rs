@@ -23,14 +23,14 @@ both!(
     a_notice_is_read_and_resolved_with_a_comment,
 );
 
-const ACCOUNT: &str = "AC00000000000000000000000000000001";
-const TOKEN: &str = "a-token-of-twilio";
+pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
+pub const TOKEN: &str = "a-token-of-twilio";
 const PUBLIC: &str = "https://ringbook.example.invalid";
 /// The sample's on-call contact.
 const ON_CALL: &str = "+15145550101";
 
 /// A server whose sends are made by hand, with a stand-in for Twilio.
-async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
+pub async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
         .at("2026-11-24T12:00:00Z".parse().unwrap())
@@ -45,7 +45,7 @@ async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     (server, twilio)
 }
 
-fn taken(sid: &str) -> Answer {
+pub fn taken(sid: &str) -> Answer {
     Answer::json(201, &json!({"sid": sid, "status": "queued"}))
 }
 
@@ -64,7 +64,7 @@ fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
     base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
 }
 
-async fn post(server: &TestApp, path: &str, token: &str, fields: &[(&str, &str)]) -> (StatusCode, String) {
+pub async fn post(server: &TestApp, path: &str, token: &str, fields: &[(&str, &str)]) -> (StatusCode, String) {
     let signature = sign(token, &format!("{PUBLIC}{path}"), fields);
     let request = server.client.post(server.url(path)).form(fields);
     let answer = request.header("X-Twilio-Signature", signature).send().await.unwrap();

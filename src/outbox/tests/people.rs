@@ -20,7 +20,7 @@ async fn hear(world: &World, outbox: &Outbox, sid: &str, body: &str) -> bool {
         body: body.to_owned(),
         opt_out_type: None,
     };
-    outbox.hear(world.rulebook_id, &text).await.unwrap()
+    outbox.hear(world.rulebook_id, &text).await.unwrap().is_new
 }
 
 #[tokio::test]

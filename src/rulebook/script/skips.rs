@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Scripts to leave out of a decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skips {
@@ -10,7 +12,7 @@ pub struct Skips {
 }
 
 /// A script that failed, so that its faults can be counted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Faulted {
     /// The script.
     pub code: String,

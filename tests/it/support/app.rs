@@ -72,8 +72,10 @@ impl TestApp {
 
     /// A server on a database that a test has prepared.
     pub async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
+        let spool = database.spool.path().to_str().unwrap().to_owned();
         let usual = [
             ("DATABASE_URL", database.url.as_str()),
+            ("RINGBOOK_SPOOL_DIR", spool.as_str()),
             ("RINGBOOK_LISTEN", "127.0.0.1:0"),
             ("RINGBOOK_ADMIN_KEY", ADMIN_KEY),
             ("RINGBOOK_VAPI_SECRET", VAPI_SECRET),

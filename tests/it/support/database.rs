@@ -5,7 +5,7 @@
 
 use std::{
     io::Write as _,
-    sync::{LazyLock, Once},
+    sync::{Arc, LazyLock, Once},
 };
 
 use ringbook::{clock::Clock, settings, store::migrate};
@@ -26,6 +26,8 @@ pub struct TestDatabase {
     /// The name on the server, to be dropped.
     name: Option<String>,
     _folder: Option<TempDir>,
+    /// Where messages wait while it is away; of all instances.
+    pub spool: Arc<TempDir>,
 }
 
 /// The template's name once it exists. Copies are made one at a time: a template may not be in use.
@@ -41,6 +43,7 @@ impl TestDatabase {
                     url,
                     name: None,
                     _folder: Some(folder),
+                    spool: Arc::new(tempfile::tempdir().unwrap()),
                 }
             }
             Database::Postgres => {
@@ -60,6 +63,7 @@ impl TestDatabase {
                     url: url_of(&name),
                     name: Some(name),
                     _folder: None,
+                    spool: Arc::new(tempfile::tempdir().unwrap()),
                 }
             }
         }
@@ -71,6 +75,7 @@ impl TestDatabase {
             url: self.url.clone(),
             name: None,
             _folder: None,
+            spool: self.spool.clone(),
         }
     }
 

@@ -1,0 +1,235 @@
+//! What is known of each rulebook when the database cannot be asked: who may speak for it, and its last good rules.
+//!
+//! In: the database, looked at every two seconds. Out: the same from memory, and beside the spool, sealed, for a start
+//! without the database. A head that does not compile leaves the one before it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::access::{Access, AccessError, Accesses};
+use super::lane::Lane;
+use super::scheme::WebhookAuth;
+use super::secret::Secret;
+use super::spool::{Spool, SpoolError};
+use crate::rulebook::compile::{self, Rulebook};
+use crate::rulebook::current::{Current, LoadError};
+use crate::rulebook::keep_rows;
+use crate::store::rulebooks;
+
+/// How often the database is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+/// How many rulebooks are known at most.
+const MOST: u64 = 2_000;
+
+/// What is known of one rulebook.
+#[derive(Debug, Clone)]
+pub struct Good {
+    /// Who may speak for it.
+    pub access: Arc<Access>,
+    /// Its rules.
+    pub rulebook: Arc<Rulebook>,
+}
+
+/// What is known of all rulebooks. Cloning is cheap.
+#[derive(Clone)]
+pub struct LastGood {
+    known: Arc<RwLock<HashMap<String, Good>>>,
+    current: Current,
+    accesses: Accesses,
+    spool: Spool,
+}
+
+/// A rulebook as it is kept beside the spool.
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    code: String,
+    rulebook_id: Uuid,
+    auth_version: i64,
+    auth: WebhookAuth,
+    /// By id; hexadecimal.
+    secrets: Vec<(String, String)>,
+    revision: i64,
+    rows: Value,
+}
+
+/// Why a rulebook cannot be known or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Its webhook settings cannot be had.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Its rules cannot be had.
+    #[error(transparent)]
+    Rules(#[from] LoadError),
+    /// It cannot be written or read.
+    #[error("the snapshot is not understood")]
+    Json(#[from] serde_json::Error),
+    /// The secrets in it are none.
+    #[error("the snapshot is not understood")]
+    Hex(#[from] hex::FromHexError),
+    /// The spool did not take it.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// Its rules do not compile any more: another program wrote them.
+    #[error("the rules beside the spool do not compile")]
+    DoesNotCompile,
+}
+
+impl LastGood {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new(current: Current, accesses: Accesses, spool: Spool) -> Self {
+        Self {
+            known: Arc::default(),
+            current,
+            accesses,
+            spool,
+        }
+    }
+
+    /// What is known of the rulebook of this code.
+    #[must_use]
+    pub fn of(&self, code: &str) -> Option<Good> {
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(code)
+            .cloned()
+    }
+
+    /// The rules to decide with: those that a message last saw, or newer ones that were looked at since.
+    pub async fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
+        let looked_at = self
+            .of(&access.code)
+            .filter(|good| good.access.rulebook_id == access.rulebook_id);
+        let looked_at = looked_at.map(|good| good.rulebook);
+        let seen = self.current.last_seen(access.rulebook_id).await;
+        match (seen, looked_at) {
+            (Some(seen), Some(looked_at)) if looked_at.revision() > seen.revision() => Some(looked_at),
+            (seen, looked_at) => seen.or(looked_at),
+        }
+    }
+
+    /// Reads what an earlier run kept beside the spool; how many rulebooks are known from it.
+    ///
+    /// # Errors
+    /// When the spool cannot be read.
+    pub async fn load(&self) -> Result<usize, SpoolError> {
+        for text in self.spool.snapshots().await? {
+            match self.revived(&text).await {
+                Ok(good) => self.learn(good, false),
+                Err(error) => tracing::warn!(%error, "a rulebook beside the spool cannot be used"),
+            }
+        }
+        Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).len())
+    }
+
+    /// Looks at the database every two seconds until told to stop.
+    pub async fn watch(&self, db: DatabaseConnection, lane: Lane, stop: CancellationToken) {
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+            && let Err(error) = self.load().await
+        {
+            tracing::warn!(%error, "what is beside the spool cannot be read");
+        }
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            if lane.is_away() {
+                continue;
+            }
+            match stop.run_until_cancelled(self.look(&db)).await {
+                Some(Err(error)) => tracing::debug!(%error, "the rulebooks could not be looked at"),
+                Some(Ok(())) => {}
+                None => return,
+            }
+        }
+    }
+
+    /// Learns of every rulebook that changed since it was last looked at.
+    async fn look(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        let rows = rulebooks::Entity::find()
+            .order_by_asc(rulebooks::Column::CreatedAt)
+            .limit(MOST)
+            .all(db)
+            .await?;
+        for row in rows {
+            let same = |good: &Good| {
+                good.access.rulebook_id == row.id
+                    && good.access.auth_version == row.auth_version
+                    && good.rulebook.revision() == row.head_revision
+            };
+            if self.of(&row.code).is_some_and(|good| same(&good)) {
+                continue;
+            }
+            if let Err(error) = self.keep(&row.code, row.id, row.head_revision).await {
+                tracing::warn!(rulebook = row.code, %error, "what is known of a rulebook stays as it was");
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, code: &str, rulebook_id: Uuid, head: i64) -> Result<(), SnapshotError> {
+        let Some(access) = self.accesses.read(code).await? else {
+            return Ok(());
+        };
+        let rulebook = self.current.at(rulebook_id, head).await?;
+        let snapshot = Snapshot {
+            code: code.to_owned(),
+            rulebook_id,
+            auth_version: access.auth_version,
+            auth: access.auth.clone(),
+            secrets: access
+                .secrets
+                .iter()
+                .map(|secret| (secret.id().to_owned(), hex::encode(secret.bytes())))
+                .collect(),
+            revision: head,
+            rows: keep_rows::to_json(rulebook.rows())?,
+        };
+        // In memory first: a disk that is full must not keep the newest rules from those who are answered.
+        self.learn(Good { access, rulebook }, true);
+        let text = serde_json::to_vec(&snapshot)?;
+        Ok(self.spool.keep_snapshot(rulebook_id, code, &text).await?)
+    }
+
+    async fn revived(&self, text: &[u8]) -> Result<Good, SnapshotError> {
+        let snapshot: Snapshot = serde_json::from_slice(text)?;
+        let rows = keep_rows::from_json(snapshot.rows)?;
+        let revision = snapshot.revision;
+        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None)).await;
+        let rulebook = compiled
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(SnapshotError::DoesNotCompile)?;
+        let mut secrets = Vec::new();
+        for (id, bytes) in snapshot.secrets {
+            secrets.push(Secret::new(id, hex::decode(bytes)?));
+        }
+        let access = Access {
+            secrets: self.accesses.with_set(&snapshot.code, secrets),
+            code: snapshot.code,
+            rulebook_id: snapshot.rulebook_id,
+            auth_version: snapshot.auth_version,
+            auth: snapshot.auth,
+            read_at: Instant::now(),
+        };
+        Ok(Good {
+            access: Arc::new(access),
+            rulebook: Arc::new(rulebook),
+        })
+    }
+
+    fn learn(&self, good: Good, replaces: bool) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if replaces || !known.contains_key(&good.access.code) {
+            known.insert(good.access.code.clone(), good);
+        }
+    }
+}
