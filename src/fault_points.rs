@@ -197,7 +197,9 @@ mod with_faults {
         if nth > asked.nth {
             return Ok(());
         }
-        Err(DbErr::Custom(format!("a test asked for a failure at {}", step.name())))
+        let told = format!("a test asked for a failure at {}", step.name());
+        tracing::error!("{told}");
+        Err(DbErr::Custom(told))
     }
 
     #[must_use]

@@ -1,8 +1,10 @@
 //! A database that was brought back must not send what was sent long ago.
 //!
 //! In: a database as it was some time ago. Out: the texts that it had not settled are given up, where a person finds them
-//! and can send them again, and a notice says so. The statements name the columns that every schema has had, because what
+//! and can send them again, what nobody took is not handed on, and a notice says so. The statements name the columns that every schema has had, because what
 //! is brought back may be older than this program.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement, Value};
@@ -31,18 +33,22 @@ pub async fn give_up_unsent(
     if planted(Defect::RestoredTextsGoOut) {
         return Ok(0);
     }
-    let counts = query(
-        tx,
-        &format!("SELECT rulebook_id, count(*) AS texts FROM sms_messages WHERE {UNSETTLED} GROUP BY rulebook_id"),
-        vec![],
-    )
-    .await?;
-    let mut texts = Vec::with_capacity(counts.len());
-    for row in counts {
-        texts.push((
-            row.try_get::<Uuid>("", "rulebook_id")?,
-            row.try_get::<i64>("", "texts")?,
-        ));
+    let mut found = BTreeMap::<Uuid, Found>::new();
+    for (rulebook_id, count) in counts(tx, &format!("sms_messages WHERE {UNSETTLED}")).await? {
+        found.entry(rulebook_id).or_default().texts = count;
+    }
+    // A backup may be older than this table.
+    if has_escalations(tx).await? {
+        let going_on = "escalations WHERE next_at IS NOT NULL";
+        for (rulebook_id, count) in counts(tx, going_on).await? {
+            found.entry(rulebook_id).or_default().escalations = count;
+        }
+        execute(
+            tx,
+            "UPDATE escalations SET next_at = NULL WHERE next_at IS NOT NULL",
+            vec![],
+        )
+        .await?;
     }
     execute(
         tx,
@@ -59,23 +65,46 @@ pub async fn give_up_unsent(
         vec![REASON.into(), now.into()],
     )
     .await?;
-    let total = texts.iter().map(|(_, count)| count).sum();
-    if texts.is_empty() {
+    let total = found.values().map(|found| found.texts).sum();
+    if found.is_empty() {
         let default = query(tx, "SELECT id FROM rulebooks WHERE code = 'default'", vec![]).await?;
         for row in default {
-            texts.push((row.try_get::<Uuid>("", "id")?, 0));
+            found.insert(row.try_get("", "id")?, Found::default());
         }
     }
-    for (rulebook_id, count) in texts {
-        raise(tx, rulebook_id, count, known, now, new_id()).await?;
+    for (rulebook_id, found) in found {
+        raise(tx, rulebook_id, found, known, now, new_id()).await?;
     }
     Ok(total)
+}
+
+/// What was under way in a rulebook.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    texts: i64,
+    escalations: i64,
+}
+
+async fn counts(tx: &DatabaseTransaction, of: &str) -> Result<Vec<(Uuid, i64)>, DbErr> {
+    let sql = format!("SELECT rulebook_id, count(*) AS found FROM {of} GROUP BY rulebook_id");
+    let rows = query(tx, &sql, vec![]).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("", "rulebook_id")?, row.try_get("", "found")?)))
+        .collect()
+}
+
+async fn has_escalations(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+    let sql = match tx.get_database_backend() {
+        DatabaseBackend::Postgres => "SELECT 1 AS there WHERE to_regclass('escalations') IS NOT NULL",
+        _ => "SELECT 1 AS there FROM sqlite_master WHERE type = 'table' AND name = 'escalations'",
+    };
+    Ok(!query(tx, sql, vec![]).await?.is_empty())
 }
 
 async fn raise(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
-    texts: i64,
+    found: Found,
     known: &str,
     now: DateTime<Utc>,
     id: Uuid,
@@ -86,13 +115,17 @@ async fn raise(
         DO UPDATE SET count = notices.count + 1, last_at = excluded.last_at";
     // What is told of texts is not taken back by a later look that finds none waiting.
     const AND_TOLD: &str = ", severity = excluded.severity, text = excluded.text, what_to_do = excluded.what_to_do";
-    let (severity, text, what_to_do) = if texts > 0 {
+    let Found { texts, escalations } = found;
+    let something = texts > 0 || escalations > 0;
+    let (severity, text, what_to_do) = if something {
         (
             "urgent",
             format!(
-                "{known} {texts} texts that were not sent when it was made are given up, because they may have been sent since."
+                "{known} {texts} texts that were not sent when it was made are given up, and {escalations} P1 that nobody had \
+                 taken are not handed on, because that may have been done since."
             ),
-            "List the texts of the state `dead` whose error says `restored`, and send again those that are still needed.",
+            "List the texts of the state `dead` whose error says `restored`, and send again those that are still needed. Ask \
+             who took the P1 calls of the leads that say that nobody did.",
         )
     } else {
         (
@@ -110,7 +143,7 @@ async fn raise(
         what_to_do.into(),
         now.into(),
     ];
-    let sql = format!("{SQL}{}", if texts > 0 { AND_TOLD } else { "" });
+    let sql = format!("{SQL}{}", if something { AND_TOLD } else { "" });
     execute(tx, &sql, values).await
 }
 

@@ -185,7 +185,9 @@ pub(super) async fn attempt(
             Some(last_seen) if fault_points::planted(Defect::StaleRulebook) => last_seen,
             _ => intake.current.at(rulebook_id, head.revision).await?,
         };
-        intake.current.saw(rulebook_id, head.revision).await;
+        if !fault_points::planted(Defect::StaleRulebook) {
+            intake.current.saw(rulebook_id, head.revision).await;
+        }
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);

@@ -3,7 +3,7 @@
 //! In: the database, what callers and editors remember, the stand-in's log. Out: every violation of the invariants, by the
 //! names they have here:
 //!
-//! - I1 what was answered is recorded, with the answer that was given;
+//! - I1 what was answered is recorded, with the answer that was given, when what waited in the spool is drained;
 //! - I2 one effect for each thing that was said: one event, one decision of a report, one lead, one text for each contact;
 //! - I3 event, decision, lead, text, revision and audit entry agree;
 //! - I4 a stored decision made again has the same bytes (`ringbook replay`);
@@ -61,6 +61,16 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
         }
     }
     told
+}
+
+/// How many answered messages are not recorded, or not yet.
+pub async fn missing(db: &DatabaseConnection, memory: &Memory) -> usize {
+    let mut found = Vec::new();
+    answered(db, memory, &mut found).await;
+    found
+        .iter()
+        .filter(|violation| violation.contains("and not recorded"))
+        .count()
 }
 
 async fn answered(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<String>) {

@@ -23,7 +23,7 @@ use std::{
 
 use crate::{
     load::Memory,
-    oracle::{Expects, select, violations},
+    oracle::{Expects, missing, select, violations},
     report::Outcome,
     support::{Database, postgres_is_tested},
     world::{Scale, World},
@@ -227,9 +227,21 @@ pub async fn settled(world: &World) {
     db.close().await.unwrap();
 }
 
+/// Waits until what was answered is recorded: what came while the database was away waits in the spool for a while.
+pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
+    // A planted defect loses messages for ever.
+    let patience = Duration::from_secs(if plan.env.is_empty() { 90 } else { 5 });
+    let (db, began) = (world.look().await, Instant::now());
+    while missing(&db, memory).await > 0 && began.elapsed() < patience {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    db.close().await.unwrap();
+}
+
 /// The end of a campaign: a program on a healthy world until all is settled, and then the oracle.
 pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory, expects: Expects) -> Vec<String> {
     let (program, _) = world.started(&plan.binary, World::address(), &[]).await;
+    recorded(world, plan, memory).await;
     if expects.settled {
         settled(world).await;
     }

@@ -69,6 +69,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
             let load = Load::start(&world, &traffic(&format!("after-{name}"), address));
             load.until(6).await;
             memory.add(load.end().await);
+            super::recorded(&world, &plan, &memory).await;
             super::settled(&world).await;
             program.stop().await;
             let expects = Expects {

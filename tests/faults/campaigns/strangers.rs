@@ -102,10 +102,10 @@ pub async fn edits(plan: &Plan, kind: Database) -> Result {
     // Against the first version, which is long gone: 412; and against none: 428.
     for (patch, wanted) in [
         (
-            json!({"price_to": "77.00", "version": 1}),
+            json!({"price_to": "977.00", "version": 1}),
             StatusCode::PRECONDITION_FAILED,
         ),
-        (json!({"price_to": "77.00"}), StatusCode::PRECONDITION_REQUIRED),
+        (json!({"price_to": "977.00"}), StatusCode::PRECONDITION_REQUIRED),
     ] {
         let request = world
             .client
