@@ -31,6 +31,8 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         };
         let load = Load::start(&world, &traffic);
         load.until(60).await;
+        // What was answered before the backup began is in it; what comes while it is made may be.
+        let so_far = load.so_far();
         let file = world.folder().join(format!("backup-{round}"));
         let made = world
             .run(
@@ -38,7 +40,6 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
                 &["backup", "--quiet", "--to", &file.display().to_string()],
             )
             .await;
-        let so_far = load.so_far();
         load.until(10).await;
         memory.add(load.end().await);
         if !made.status.success() {

@@ -2,11 +2,14 @@
 
 use ringbook::fault_points::Defect;
 
-use super::{Found, Plan, Result, backup, instances, kill, power, repeats, strangers, texts};
+use super::{Found, Plan, Result, apart, backup, instances, kill, power, repeats, strangers, texts};
 use crate::support::Database;
 
 pub const ABOUT: &str = "a build with one mistake in it, made on purpose, goes through the campaign that is there to find it. A \
     mistake that is not found is a violation here";
+
+/// How often a campaign, in its short version, may look for a defect.
+const CHANCES: u32 = 6;
 
 /// The campaign that finds a defect: one without a campaign does not compile.
 async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
@@ -17,7 +20,8 @@ async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
         }
         Defect::AuditGap => ("kill", kill::kills(plan, Sqlite).await),
         Defect::InsertTwiceOnConflict => ("repeats", repeats::repeats(plan, Sqlite).await),
-        Defect::StaleRulebook | Defect::NoFence => ("instances", instances::instances(plan, Postgres).await),
+        Defect::StaleRulebook => ("apart", apart::apart(plan, Postgres).await),
+        Defect::NoFence => ("instances", instances::instances(plan, Postgres).await),
         Defect::NoSignatureCheck | Defect::HalfASignature => ("strangers", strangers::strangers(plan, Sqlite).await),
         Defect::ResendWhenAmbiguous => ("texts", texts::faults(plan, Sqlite).await),
         Defect::NoIfMatch => ("edits", strangers::edits(plan, Sqlite).await),
@@ -31,7 +35,14 @@ pub async fn defects(plan: &Plan) -> Result {
     let binary = plan.breaking()?;
     let mut found = Found::default();
     for defect in Defect::ALL.iter().copied() {
-        let (campaign, outcome) = hunt(&plan.with_defect(binary.clone(), defect.name()), defect).await;
+        let hunted = plan.with_defect(binary.clone(), defect.name());
+        let (campaign, mut outcome) = hunt(&hunted, defect).await;
+        // A moment that must be met by chance is not always met in a short one.
+        for _ in 1..CHANCES {
+            if outcome.as_ref().is_ok_and(|found| found.violations.is_empty()) {
+                (_, outcome) = hunt(&hunted, defect).await;
+            }
+        }
         found.n += 1;
         match outcome {
             Err(why) => found

@@ -2,6 +2,7 @@
 //!
 //! In: how much is to be done. Out: the list, in the order in which they run.
 
+mod apart;
 mod backup;
 mod database;
 mod defects;
@@ -193,6 +194,9 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     });
     add(NONE, "steps", "cuts", BOTH, steps::ABOUT, |plan, on| {
         Box::pin(steps::steps(plan, on))
+    });
+    add(NONE, "apart", "messages", POSTGRES, apart::ABOUT, |plan, on| {
+        Box::pin(apart::apart(plan, on))
     });
     add(NONE, "instances", "rounds", POSTGRES, instances::ABOUT, |plan, on| {
         Box::pin(instances::instances(plan, on))
