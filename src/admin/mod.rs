@@ -20,7 +20,6 @@ mod calendar_days;
 mod call_cases;
 mod calls;
 mod change_sets;
-mod conform;
 mod decisions;
 mod docs_page;
 mod docs_scripting;
