@@ -9,8 +9,9 @@ if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     echo "NOT RUN: there is no PostgreSQL"
     exit 0
 fi
-seconds=${OUTAGE_S:-60} rate=${OUTAGE_RATE:-100} profile=${OUTAGE_PROFILE---release}
-try() { cargo test $profile --locked --quiet --test it -- --nocapture --test-threads 1 "$@"; }
+seconds=${OUTAGE_S:-60} rate=${OUTAGE_RATE:-100}
+tests=${OUTAGE_TESTS:-cargo test --release --locked --quiet --test it --} # or a test binary that is there already
+try() { $tests --nocapture --test-threads 1 "$@"; }
 
 # -- a cluster that we may stop
 bin=$(dirname "$(command -v pg_ctl || ls -d /usr/lib/postgresql/*/bin/pg_ctl | sort -V | tail -1)")

@@ -12,7 +12,11 @@ use std::{
 
 use sea_orm::{
     ConnectOptions, Database as SeaOrm, DatabaseConnection, DbErr,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection as _, Sqlite,
+        pool::PoolOptions,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 use crate::fault_points::{self, Defect};
@@ -103,6 +107,7 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
         .max_lifetime(None)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
+    options.map_sqlx_sqlite_pool_opts(only_whole);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .journal_mode(SqliteJournalMode::Wal)
@@ -126,6 +131,19 @@ enum Use {
     Write,
     Read,
     Migrate,
+}
+
+/// Lets go of a connection that does not know where its transactions stand. SQLite ends a transaction by itself when the
+/// disk is full (and after other errors), sqlx 0.9.0 then fails to roll it back and takes every later transaction for one
+/// inside it: those would be acknowledged and never committed.
+fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // After whatever is still queued, such as the rollback of a transaction that was dropped.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,6 +182,7 @@ async fn open_pool(database: &Database, usage: Use, when: When) -> Result<Databa
 fn sqlite(options: &mut ConnectOptions, usage: Use) {
     options.max_connections(if usage == Use::Read { SQLITE_READERS } else { 1 });
     options.test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+    options.map_sqlx_sqlite_pool_opts(only_whole);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .create_if_missing(usage != Use::Read)
@@ -252,6 +271,31 @@ mod tests {
             .execute_unprepared("INSERT INTO t VALUES (1)")
             .await
             .unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_after_a_transaction_that_sqlite_ended_by_itself_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&file(&folder), None).await.unwrap();
+        db.write.execute_unprepared("CREATE TABLE t (x UNIQUE)").await.unwrap();
+        db.write.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+        for number in 2..5 {
+            let tx = begin(&db.write).await.unwrap();
+            // As on a full disk: the statement fails and takes its transaction with it.
+            tx.execute_unprepared("INSERT OR ROLLBACK INTO t VALUES (1)")
+                .await
+                .unwrap_err();
+            drop(tx);
+            begin(&db.write).await.unwrap().rollback().await.unwrap();
+            let tx = begin(&db.write).await.unwrap();
+            tx.execute_unprepared(&format!("INSERT INTO t VALUES ({number})"))
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            let statement = Statement::from_string(db.read.get_database_backend(), "SELECT count(*) FROM t");
+            let row = db.read.query_one_raw(statement).await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), number);
+        }
     }
 
     #[tokio::test]
