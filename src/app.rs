@@ -185,11 +185,7 @@ impl App {
         let current = Current::new(read.clone(), db.clone());
         let audit = AuditKey::new(&key.of_audit_chain());
         let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
-        let set = settings
-            .vapi_secret
-            .as_ref()
-            .map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()));
-        let accesses = Accesses::new(db.clone(), key.clone(), set);
+        let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));
         let last_good = LastGood::new(current.clone(), accesses.clone(), spool.clone());
         let settings = Arc::new(settings);
         let mut new_secrets = NewSecrets::default();
@@ -211,21 +207,8 @@ impl App {
                 Lane::away(settings.database.clone(), connections.messages, prepare)
             }
         };
-        let outbox_settings = OutboxSettings {
-            twilio_base_url: settings.twilio_base_url.clone(),
-            public_url: settings.public_url.clone(),
-            operator: settings.operator_number.clone().map(|number| Operator {
-                rulebook: DEFAULT_RULEBOOK,
-                number,
-            }),
-            ..OutboxSettings::default()
-        };
-        let outbox = Outbox::new(
-            db.clone(),
-            clock.clone(),
-            accounts(&settings, read.clone(), key.clone()),
-            outbox_settings,
-        )?;
+        let accounts = accounts(&settings, read.clone(), key.clone());
+        let outbox = Outbox::new(db.clone(), clock.clone(), accounts, outbox_settings(&settings))?;
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
@@ -476,6 +459,24 @@ fn refuge_report(spool: &Spool, last_good: &LastGood, clock: &Clock) -> impl Fn(
             text.push("there is no spool, or no room in it".to_owned());
         }
         (can, (!text.is_empty()).then(|| text.join("; ")))
+    }
+}
+
+/// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
+fn webhook_secret(settings: &Settings) -> Option<Secret> {
+    let secret = settings.vapi_secret.as_ref();
+    secret.map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()))
+}
+
+fn outbox_settings(settings: &Settings) -> OutboxSettings {
+    OutboxSettings {
+        twilio_base_url: settings.twilio_base_url.clone(),
+        public_url: settings.public_url.clone(),
+        operator: settings.operator_number.clone().map(|number| Operator {
+            rulebook: DEFAULT_RULEBOOK,
+            number,
+        }),
+        ..OutboxSettings::default()
     }
 }
 

@@ -171,7 +171,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Simulate(how) => simulate(&settings, how).await,
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
-        Command::Reconcile(how) => reconcile::reconcile(settings, how).await,
+        Command::Reconcile(how) => Box::pin(reconcile::reconcile(settings, how)).await,
         Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
         Command::Backup(how) => backup::back_up(&settings, how).await,
         Command::Restore(how) => backup::restore(&settings, how).await,

@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use super::conform::conform;
 use crate::problem::{Code, FieldFault, Problem};
 pub use crate::rulebook::change_set::merge;
 use crate::rulebook::fault::escaped;
@@ -20,9 +19,6 @@ use crate::rulebook::rows::Row;
 
 /// The most that a body may hold.
 pub const LIMIT: usize = 1024 * 1024;
-
-/// What the schema of a patch is called after that of its row.
-pub(super) const PATCH: &str = "Patch";
 
 /// A JSON body of a type.
 pub struct Body<T>(pub T);
@@ -80,14 +76,6 @@ async fn value(body: &mut RequestBody) -> Result<Value> {
         );
         fault("", "not_json", detail).into()
     })
-}
-
-/// The value, if it is what the document says of this schema.
-fn conforming(value: Value, schema: &MetaSchemaRef, suffix: &str) -> Result<Value, Problem> {
-    if let MetaSchemaRef::Reference(name) = schema {
-        conform(&format!("{name}{suffix}"), &value)?;
-    }
-    Ok(value)
 }
 
 fn fault(pointer: &str, code: &str, detail: String) -> Problem {
@@ -178,7 +166,7 @@ impl<T: DeserializeOwned + Type> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        Ok(Self(read(conforming(value(body).await?, &T::schema_ref(), "")?)?))
+        Ok(Self(read(value(body).await?)?))
     }
 }
 
@@ -204,7 +192,7 @@ impl<R: Row + Type> ParsePayload for RowBody<R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut row = object(conforming(value(body).await?, &R::schema_ref(), "")?)?;
+        let mut row = object(value(body).await?)?;
         let version = take_version(&mut row)?;
         Ok(Self {
             row: Value::Object(row),
@@ -224,13 +212,8 @@ impl<R: Row + Type> Payload for RowPatch<R> {
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        // The document knows the schema of this title: it is made of the row's.
-        let title = match R::schema_ref() {
-            MetaSchemaRef::Reference(name) => Some(format!("{name}{PATCH}")),
-            MetaSchemaRef::Inline(_) => None,
-        };
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            title,
+            description: Some("The fields to change; null takes an optional one away."),
             ..MetaSchema::new("object")
         }))
     }
@@ -244,7 +227,7 @@ impl<R: Row + Type> ParsePayload for RowPatch<R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut patch = object(conforming(value(body).await?, &R::schema_ref(), PATCH)?)?;
+        let mut patch = object(value(body).await?)?;
         let version = take_version(&mut patch)?;
         Ok(Self {
             patch,

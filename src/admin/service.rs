@@ -17,6 +17,7 @@ use super::docs_scripting;
 use super::document;
 use super::erasures::ErasuresApi;
 use super::evaluate::EvaluateApi;
+use super::event_replays::EventReplaysApi;
 use super::guard_rails::GuardRailsApi;
 use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
@@ -79,6 +80,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             InboundSmsMessagesApi(state.clone()),
             SmsSuppressionsApi(state.clone()),
             WebhookEventsApi(state.clone()),
+            EventReplaysApi(state.clone()),
             NoticesApi(state.clone()),
         ),
         (

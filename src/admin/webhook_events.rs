@@ -1,33 +1,25 @@
 //! Webhook events: every authentic message, its keys and what was answered; each with its body as it came.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Page};
-use super::audited;
-use super::auth::{Admin, Caller, Key, Viewer};
-use super::body::Body;
+use super::auth::{Caller, Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
-use super::state::{AdminState, shortened};
-use crate::problem::{FieldFault, Problem};
+use super::state::AdminState;
+use crate::problem::Problem;
 use crate::store::webhook_events;
 
-const STATES: [&str; 4] = ["recorded", "amendment", "unreadable", "poisoned"];
+/// What becomes of a message.
+pub const STATES: [&str; 4] = ["recorded", "amendment", "unreadable", "poisoned"];
 const ORIGINS: [&str; 4] = ["live", "drained", "reconciled", "replayed"];
-/// How many messages are taken in again in one request when it does not say.
-const USUAL_REPLAYS: u64 = 50;
-/// How many at most.
-const MOST_REPLAYS: u64 = 200;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -110,50 +102,6 @@ pub struct WebhookEventDetail {
     body: Option<Value>,
 }
 
-/// What became of a message that was taken in again.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct ReplayedEvent {
-    /// The event.
-    id: Uuid,
-    /// The rulebook's code.
-    rulebook: String,
-    /// `recorded`: now it has its effect. `duplicate`: it had it, nothing was done. `amendment`: it adds to what is
-    /// recorded. `unreadable` or `poisoned`: it still cannot be taken in. `erased`: there is no body left.
-    became: String,
-}
-
-/// Which messages to take in again; what is left out does not matter.
-#[derive(Debug, Default, Deserialize, Object)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReplaySet {
-    /// Those of the rulebook with this code.
-    rulebook: Option<String>,
-    /// Those in this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
-    state: Option<String>,
-    /// Those of this type, as `end-of-call-report`; unreadable ones have the type `unreadable`.
-    r#type: Option<String>,
-    /// Those that came at this instant or later.
-    since: Option<DateTime<Utc>>,
-    /// Those that came before this instant.
-    until: Option<DateTime<Utc>>,
-    /// Those after this event: the `next` of the answer before.
-    after: Option<Uuid>,
-    /// How many at most, the oldest first: 50 when left out, never more than 200.
-    #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-    limit: Option<u64>,
-}
-
-/// What became of the messages that were taken in again.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct ReplayedSet {
-    /// Each of them, the oldest first.
-    items: Vec<ReplayedEvent>,
-    /// There are more: send the same request with this as `after`.
-    next: Option<Uuid>,
-}
-
 #[OpenApi(prefix_path = "/admin/v1/webhook-events")]
 impl WebhookEventsApi {
     /// List the webhook events
@@ -213,155 +161,6 @@ impl WebhookEventsApi {
             event: view(&key, &seen, row),
         }))
     }
-
-    /// Take a stored message in again
-    ///
-    /// On the same way and under the same key as when it came: what had its effect has no second one, so this can be
-    /// repeated. What was set aside and can be taken in now gets its effect; it texts nobody when it came more than half an
-    /// hour ago.
-    #[oai(path = "/:id/replay", method = "post")]
-    async fn replay_webhook_event(
-        &self,
-        key: Key<Admin>,
-        /// The event's id.
-        id: Path<Uuid>,
-    ) -> Result<Found<ReplayedEvent>, Fails<Usual>> {
-        let seen = rulebooks(&self.0, &key, None).await?;
-        let found = webhook_events::Entity::find()
-            .filter(webhook_events::Column::Id.eq(id.0))
-            .filter(seen.filter(webhook_events::Column::RulebookId))
-            .one(self.0.latest())
-            .await?;
-        let row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
-        let (rulebook_id, code) = (Some(row.rulebook_id), id.0.to_string());
-        let mut replayed = self.replayed(&key, rulebook_id, &code, vec![row], &seen).await?;
-        let replayed = replayed.pop();
-        Ok(Found::new(replayed.ok_or_else(|| {
-            Problem::not_found(format!("webhook event `{}`", id.0))
-        })?))
-    }
-
-    /// Take a set of stored messages in again
-    ///
-    /// Each as `replay_webhook_event` does, the oldest first. One that fails does not hold up the others.
-    #[oai(path = "/replay", method = "post")]
-    async fn replay_webhook_events(
-        &self,
-        key: Key<Admin>,
-        body: Body<ReplaySet>,
-    ) -> Result<Found<ReplayedSet>, Fails<Usual>> {
-        let set = body.0;
-        let seen = rulebooks(&self.0, &key, None).await?;
-        let limit = checked(&set)?;
-        let mut select = webhook_events::Entity::find().filter(seen.filter(webhook_events::Column::RulebookId));
-        let mut rulebook_id = key.rulebook_id;
-        if let Some(code) = &set.rulebook {
-            let id = seen.id(code);
-            let id = id.ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))?;
-            select = select.filter(webhook_events::Column::RulebookId.eq(id));
-            rulebook_id = Some(id);
-        }
-        for (column, wanted) in [
-            (webhook_events::Column::State, &set.state),
-            (webhook_events::Column::Kind, &set.r#type),
-        ] {
-            if let Some(wanted) = wanted {
-                select = select.filter(column.eq(wanted.as_str()));
-            }
-        }
-        if let Some(since) = set.since {
-            select = select.filter(webhook_events::Column::ReceivedAt.gte(since));
-        }
-        if let Some(until) = set.until {
-            select = select.filter(webhook_events::Column::ReceivedAt.lt(until));
-        }
-        if let Some(after) = set.after {
-            select = select.filter(webhook_events::Column::Id.gt(after));
-        }
-        let select = select.order_by_asc(webhook_events::Column::Id).limit(limit + 1);
-        let mut rows = select.all(self.0.latest()).await?;
-        let more = u64::try_from(rows.len()).is_ok_and(|found| found > limit);
-        if more {
-            rows.pop();
-        }
-        let next = rows.last().map(|row| row.id).filter(|_| more);
-        let items = self.replayed(&key, rulebook_id, "set", rows, &seen).await?;
-        Ok(Found::new(ReplayedSet { items, next }))
-    }
-}
-
-impl WebhookEventsApi {
-    /// Takes them in one after the other, in a task that nobody hanging up can end, and tells the audit log.
-    async fn replayed(
-        &self,
-        caller: &Caller,
-        rulebook_id: Option<Uuid>,
-        code: &str,
-        rows: Vec<webhook_events::Model>,
-        seen: &Rulebooks,
-    ) -> Result<Vec<ReplayedEvent>, Problem> {
-        let rows: Vec<_> = rows.into_iter().map(|row| (seen.code(row.rulebook_id), row)).collect();
-        let mut entry = audited::entry(
-            &self.0,
-            caller,
-            rulebook_id,
-            ("replay", "webhook-events", code),
-            None,
-            None,
-        );
-        let state = self.0.clone();
-        let task = tokio::spawn(async move {
-            let mut replayed = Vec::with_capacity(rows.len());
-            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-            let mut failed = None;
-            for (rulebook, row) in rows {
-                let id = row.id;
-                match (state.from_webhook.take_again)(rulebook.clone(), row).await {
-                    Ok(became) => {
-                        *counts.entry(became).or_default() += 1;
-                        let became = became.to_owned();
-                        replayed.push(ReplayedEvent { id, rulebook, became });
-                    }
-                    // The database is away: what comes after fares no better.
-                    Err(problem) => {
-                        failed = Some(problem);
-                        break;
-                    }
-                }
-            }
-            if !counts.is_empty() {
-                entry.after = Some(json!(counts));
-                audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
-            }
-            failed.map_or(Ok(replayed), Err)
-        });
-        task.await.map_err(|error| Problem::internal(&error))?
-    }
-}
-
-/// How many to take in again, if the request is one that can be done.
-fn checked(set: &ReplaySet) -> Result<u64, Problem> {
-    let mut faults = Vec::new();
-    if set.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
-        let known = STATES.join("`, `");
-        faults.push(FieldFault::new(
-            "/state",
-            "invalid_value",
-            format!("`state` must be one of `{known}`."),
-        ));
-    }
-    let limit = set.limit.unwrap_or(USUAL_REPLAYS);
-    if !(1..=MOST_REPLAYS).contains(&limit) {
-        let detail = format!("`limit` must be from 1 to {MOST_REPLAYS}.");
-        faults.push(FieldFault::new("/limit", "invalid_value", detail));
-    }
-    if set.r#type.as_deref().is_some_and(|kind| kind.contains('\0')) {
-        faults.push(FieldFault::new("/type", "invalid_value", "`type` must not hold a NUL."));
-    }
-    if !faults.is_empty() {
-        return Err(Problem::invalid_body(faults));
-    }
-    Ok(limit)
 }
 
 fn view(caller: &Caller, seen: &Rulebooks, row: webhook_events::Model) -> WebhookEvent {

@@ -51,6 +51,8 @@ fn time(text: &str) -> Result<TimeDelta, String> {
 pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     // Texts that come of it are sent by whoever runs the outbox.
     settings.workers = Vec::<Worker>::new();
+    // A server beside it has a spool; what a command cannot take in now is asked for again.
+    settings.spool_size_mb = 0;
     let app = App::over_what_is(settings, Clock::system()).await?;
     let bar = if how.quiet {
         ProgressBar::hidden()

@@ -21,7 +21,31 @@ pub fn examine(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
     if let Some(file) = settings.database.file() {
         database(file, found);
     }
+    spool(settings, found);
     key
+}
+
+/// Where messages wait while the database is away.
+fn spool(settings: &Settings, found: &mut Findings) {
+    const CHECK: &str = "spool";
+    if settings.spool_size_mb == 0 {
+        found.warning(
+            CHECK,
+            "it is switched off: while the database is away, messages are refused",
+            "Set RINGBOOK_SPOOL_SIZE_MB.",
+        );
+        return;
+    }
+    let folder = settings.spool_folder();
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let place = if folder.is_dir() {
+        folder.as_path()
+    } else {
+        parent.unwrap_or_else(|| Path::new("."))
+    };
+    if writable(place, CHECK, found) {
+        found.ok(CHECK, format!("messages can wait in {}", folder.display()));
+    }
 }
 
 fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
@@ -79,8 +103,8 @@ fn database(file: &Path, found: &mut Findings) {
     writable(folder.unwrap_or_else(|| Path::new(".")), "database file", found);
 }
 
-/// Whether a folder can be written to and has room.
-pub fn writable(folder: &Path, check: &'static str, found: &mut Findings) {
+/// Whether a folder can be written to. Tells whether it has room.
+fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
     let shown = folder.display();
     let Ok(room) = rustix::fs::statvfs(folder) else {
         found.wrong(
@@ -88,9 +112,10 @@ pub fn writable(folder: &Path, check: &'static str, found: &mut Findings) {
             format!("the folder {shown} is not there"),
             format!("mkdir -p {shown}"),
         );
-        return;
+        return false;
     };
-    if rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err() {
+    let may = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok();
+    if !may {
         found.wrong(
             check,
             format!("the folder {shown} cannot be written to"),
@@ -111,6 +136,7 @@ pub fn writable(folder: &Path, check: &'static str, found: &mut Findings) {
     } else {
         found.ok("disk", text);
     }
+    may
 }
 
 fn mode(file: &Path) -> Option<u32> {

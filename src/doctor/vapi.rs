@@ -98,7 +98,7 @@ async fn examine_one(
     for (path, what) in [("/assistant", "assistant"), ("/phone-number", "phone number")] {
         match client.get(&one.key, path, &limit, stop).await {
             Ok(answered) => {
-                if first && lists.is_empty() {
+                if first && what == "assistant" {
                     found.clock("Vapi", answered.date, clock);
                 }
                 let list = answered.json.as_array().cloned().unwrap_or_default();

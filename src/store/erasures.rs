@@ -133,15 +133,15 @@ pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) 
         "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND event_id = $2",
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND event_id = $2",
     ];
-    for sql in SQL {
-        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), id.into()]))
-            .await?;
-    }
     // Texts that came of it name no call.
     const TEXTS: &str = "UPDATE sms_messages SET body = '', \
         state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \
         WHERE rulebook_id = $1 AND decision_id IN (SELECT id FROM decisions WHERE rulebook_id = $1 AND event_id = $2)";
+    for sql in SQL {
+        tx.execute_raw(statement(tx, sql, [rulebook_id.into(), id.into()]))
+            .await?;
+    }
     tx.execute_raw(statement(tx, TEXTS, [rulebook_id.into(), id.into()]))
         .await?;
     Ok(())

@@ -147,6 +147,17 @@ async fn raise(
     execute(tx, &sql, values).await
 }
 
+/// When the database was last brought back. What happened before that may have been texted of already.
+pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let found = query(
+        tx,
+        "SELECT max(last_at) AS at FROM notices WHERE code = $1",
+        vec![NOTICE.into()],
+    )
+    .await?;
+    found.first().map_or(Ok(None), |row| row.try_get("", "at"))
+}
+
 /// How many texts were given up because the database was brought back, in the copy that a backup is or later.
 pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";

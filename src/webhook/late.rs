@@ -1,8 +1,8 @@
 //! What comes too late to text anyone. In: how a message came, when it happened, the time. Out: yes or no.
 //!
-//! The one rule: a message that did not come straight from Vapi and is older than half an hour texts nobody; its lead is
-//! marked and a person is told. A message that waited shorter than that (in the spool, or because Vapi's report got lost)
-//! is as urgent as it was, and texts.
+//! The one rule: a message that did not come straight from Vapi texts nobody when it is older than half an hour, or than a
+//! database that was brought back from a backup (what is missing there may have been texted of before); its lead is marked
+//! and a person is told. Any other that waited (in the spool, or because Vapi's report got lost) is as urgent as it was.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -38,10 +38,11 @@ impl Origin {
         }
     }
 
-    /// Whether what happened at an instant comes too late, by now, to text anyone.
+    /// Whether what happened at an instant comes too late, by now, to text anyone. `restored` is when the database was last
+    /// brought back.
     #[must_use]
-    pub fn is_late(self, happened: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        self != Self::Live && now - happened > TOO_OLD
+    pub fn is_late(self, happened: DateTime<Utc>, restored: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        self != Self::Live && (now - happened > TOO_OLD || restored.is_some_and(|restored| happened <= restored))
     }
 }
 
@@ -54,13 +55,14 @@ mod tests {
         let now: DateTime<Utc> = "2026-11-24T15:00:00Z".parse().unwrap();
         for origin in Origin::ALL {
             let detour = origin != Origin::Live;
-            assert!(!origin.is_late(now - TimeDelta::minutes(30), now), "{origin:?}");
-            assert_eq!(
-                origin.is_late(now - TimeDelta::minutes(30) - TimeDelta::microseconds(1), now),
-                detour,
-                "{origin:?}"
-            );
-            assert!(!origin.is_late(now + TimeDelta::days(1), now), "{origin:?}");
+            let late = |happened, restored| origin.is_late(happened, restored, now);
+            let edge = now - TimeDelta::minutes(30);
+            assert!(!late(edge, None), "{origin:?}");
+            assert_eq!(late(edge - TimeDelta::microseconds(1), None), detour, "{origin:?}");
+            assert!(!late(now + TimeDelta::days(1), None), "{origin:?}");
+            let minutes = |count| now - TimeDelta::minutes(count);
+            assert_eq!(late(minutes(5), Some(minutes(4))), detour, "{origin:?}");
+            assert!(!late(minutes(5), Some(minutes(6))), "{origin:?}");
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent};
 use crate::store::notices::{self, Notice, Severity};
-use crate::store::script_quarantines;
+use crate::store::{restored, script_quarantines};
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
 const MOST_TRIES: u32 = 3;
@@ -74,12 +74,16 @@ pub struct Message {
 impl Message {
     /// Whether it comes too late to text anyone. A report that was made of Vapi's list is as old as the end of its call,
     /// any other message as the moment when it first came.
-    pub(super) fn is_late(&self, now: DateTime<Utc>) -> bool {
+    pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
             _ => None,
         };
-        self.origin.is_late(ended.unwrap_or(self.received_at), now)
+        if self.origin == Origin::Live {
+            return Ok(false);
+        }
+        let restored = restored::last(tx).await?;
+        Ok(self.origin.is_late(ended.unwrap_or(self.received_at), restored, now))
     }
 }
 
@@ -214,7 +218,7 @@ pub(super) async fn attempt(
         head: &head,
         found: &found.found,
         given: None,
-        late: message.is_late(intake.clock.now()),
+        late: message.is_late(&tx, intake.clock.now()).await?,
         event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
         quarantined: Mutex::default(),
         took: Mutex::default(),
@@ -272,7 +276,7 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
         head: &head,
         found: &given.found.found,
         given: Some(given),
-        late: message.is_late(intake.clock.now()),
+        late: message.is_late(&tx, intake.clock.now()).await?,
         event_id: intake.clock.new_id(),
         quarantined: Mutex::default(),
         took: Mutex::default(),

@@ -49,6 +49,17 @@ fn of<'a>(found: &'a [Finding], check: &str, level: Level) -> Vec<&'a Finding> {
     those.collect()
 }
 
+/// The PostgreSQL of the tests trades safety for speed, and is told so.
+fn is_of_the_test_server(text: &str) -> bool {
+    [
+        "`fsync` is off",
+        "`full_page_writes` is off",
+        "`synchronous_commit` is off",
+    ]
+    .iter()
+    .any(|known| text.starts_with(known))
+}
+
 async fn a_good_set_up_has_nothing_wrong(database: Database) {
     let server = TestApp::start(database).await;
     let (vapi, url) = (Vapi::start().await, server.url("/webhooks/vapi"));
@@ -64,7 +75,8 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
     ])
     .await;
     let found = doctor::examine(&settings(&server, &vapi, &twilio), &Clock::system()).await;
-    assert!(found.iter().all(|one| one.level != Level::Wrong), "{found:#?}");
+    let wrong: Vec<_> = found.iter().filter(|one| one.level == Level::Wrong).collect();
+    assert!(wrong.iter().all(|one| is_of_the_test_server(&one.text)), "{wrong:#?}");
     let checks = [
         "secret key",
         "database",
@@ -229,7 +241,13 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
     vapi.answers("/assistant", json!([]));
     vapi.answers("/phone-number", json!([]));
     let (well, out, error) = command(&["doctor", "--json"], VAPI_KEY).await;
-    let findings: Value = serde_json::from_str(&out).unwrap();
-    assert!(well && findings["result"] == "warning", "{out}{error}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let findings = told["findings"].as_array().unwrap();
+    let mut wrong = findings.iter().filter(|one| one["level"] == "wrong").peekable();
+    assert_eq!(well, wrong.peek().is_none(), "{out}{error}");
+    assert!(
+        wrong.all(|one| is_of_the_test_server(one["text"].as_str().unwrap())),
+        "{out}{error}"
+    );
     server.stop().await;
 }

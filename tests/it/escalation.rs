@@ -56,7 +56,9 @@ async fn at_rest(database: Database) -> TestApp {
 }
 
 pub async fn put(server: &TestApp, path: &str, body: &Value) {
-    let (status, answer) = server.admin(Method::PUT, &format!("{BOOK}{path}"), Some(body)).await;
+    let mut body = body.clone();
+    body["code"] = json!(path.rsplit('/').next());
+    let (status, answer) = server.admin(Method::PUT, &format!("{BOOK}{path}"), Some(&body)).await;
     assert!(status.is_success(), "{answer}");
 }
 

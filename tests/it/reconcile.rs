@@ -22,6 +22,7 @@ both!(
     what_vapi_posts_before_or_after_has_no_second_effect,
     calls_that_go_on_or_have_just_ended_are_left,
     old_calls_text_nobody_and_a_person_is_told,
+    what_came_before_a_backup_was_brought_back_texts_nobody,
     vapi_away_and_a_bad_key_are_told_and_over_when_they_are_over,
     two_rulebooks_with_one_key_are_not_mixed_up,
     a_stale_reconciler_notes_nothing,
@@ -129,12 +130,18 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     server.stop().await;
 }
 
+/// How many calls an hour has; a piece of Vapi's list holds a hundred.
+#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+fn lost_calls() -> usize {
+    std::env::var("RINGBOOK_TEST_LOST_CALLS").map_or(130, |count| count.parse().unwrap())
+}
+
 async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
-    const CALLS: usize = 130;
+    let count = lost_calls();
     let vapi = Vapi::start().await;
     let server = asking(database, &vapi).await;
-    for number in 0..CALLS {
-        let at = start() + TimeDelta::seconds(i64::try_from(number).unwrap() * 27);
+    for number in 0..count {
+        let at = start() + TimeDelta::seconds(i64::try_from(number * 3600 / count).unwrap());
         vapi.knows(ended_call(&format!("call-{number}"), FLOOD, at));
         // Many have been heard of while they went on.
         if number % 10 == 0 {
@@ -145,20 +152,20 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     server.app.clock.step(TimeDelta::minutes(65));
     // Two ask at once, as when a lease is lost in the middle, while Vapi posts some of the reports after all.
     let late = async {
-        for number in (0..CALLS).step_by(20) {
+        for number in (0..count).step_by(20) {
             let message = report(&format!("call-{number}"), FLOOD);
             assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
         }
     };
     let (one, two, ()) = tokio::join!(reconciled(&server), reconciled(&server), late);
     assert_eq!((&one.error, &two.error), (&None, &None));
-    assert_eq!((one.listed, two.listed), (CALLS as u64, CALLS as u64));
+    assert_eq!((one.listed, two.listed), (count as u64, count as u64));
     let [calls, decisions, leads, texts] = server.counts(["calls", "decisions", "leads", "sms_messages"]).await;
-    assert_eq!((calls, decisions, leads), (CALLS, CALLS, CALLS));
-    assert!(texts <= CALLS);
+    assert_eq!((calls, decisions, leads), (count, count, count));
+    assert!(texts <= count);
     let events = server.rows("webhook_events").await;
     let reports = having(&events, "type", "end-of-call-report");
-    assert_eq!(having(&reports, "state", "recorded").len(), CALLS);
+    assert_eq!(having(&reports, "state", "recorded").len(), count);
     assert!(
         having(&reports, "state", "amendment")
             .iter()
@@ -256,6 +263,29 @@ async fn old_calls_text_nobody_and_a_person_is_told(database: Database) {
     assert!(!yes(&having(&leads, "call_id", "fresh")[0]["late"]));
     let notice = &having(&server.rows("notices").await, "code", "late_call")[0];
     assert_eq!(notice["severity"], "urgent", "{notice}");
+    server.stop().await;
+}
+
+async fn what_came_before_a_backup_was_brought_back_texts_nobody(database: Database) {
+    let (vapi, now) = (Vapi::start().await, start());
+    let server = asking(database, &vapi).await;
+    vapi.knows(ended_call("before", FLOOD, now));
+    server.app.clock.step(TimeDelta::minutes(5));
+    // It was texted of, and then came a backup that does not know it.
+    let tx = ringbook::store::begin(&server.app.db).await.unwrap();
+    let clock = server.app.clock.clone();
+    let given_up = ringbook::store::restored::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
+    assert_eq!(given_up.await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    vapi.knows(ended_call("after", FLOOD, now + TimeDelta::minutes(6)));
+    server.app.clock.step(TimeDelta::minutes(5));
+    let tally = reconciled(&server).await;
+    assert_eq!(became(&tally, "recorded"), 2, "{tally:?}");
+    let texts = server.rows("sms_messages").await;
+    assert!(
+        !texts.is_empty() && texts.iter().all(|text| text["call_id"] == "after"),
+        "{texts:#?}"
+    );
     server.stop().await;
 }
 

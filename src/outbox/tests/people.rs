@@ -193,3 +193,28 @@ async fn an_account_that_is_stopped_stops_no_other() {
         assert_eq!((of("AC0"), of("AC1")), (1, 1), "{paths:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_instances_tell_the_operator_of_a_notice_once() {
+    for database in databases().await {
+        let steps = std::iter::repeat_n(Step::Error(400, 21211), 5);
+        let world = World::new(database, StandIn::start(steps, Step::Accept).await).await;
+        let mut settings = world.settings();
+        for contact in 0..5 {
+            world.queue(&format!("c{contact}"), "P1").await;
+        }
+        world.outbox().drain_once().await.unwrap();
+        settings.operator = Some(Operator {
+            rulebook: "default",
+            number: "+15145550199".to_owned(),
+        });
+        let one = world.outbox_with(world.accounts(), settings.clone());
+        let two = world.outbox_with(world.accounts(), settings);
+        let first = tokio::spawn(async move { one.drain_once().await.unwrap() });
+        let second = tokio::spawn(async move { two.drain_once().await.unwrap() });
+        first.await.unwrap();
+        second.await.unwrap();
+        let rows = sms_messages::Entity::find().all(&world.db).await.unwrap();
+        assert_eq!(rows.iter().filter(|row| row.contact == OPERATOR).count(), 5);
+    }
+}
