@@ -185,7 +185,7 @@ pub(super) async fn attempt(
             Some(last_seen) if fault_points::planted(Defect::StaleRulebook) => last_seen,
             _ => intake.current.at(rulebook_id, head.revision).await?,
         };
-        if !fault_points::planted(Defect::StaleRulebook) {
+        if !fault_points::planted(Defect::StaleRulebook) || intake.current.guess(rulebook_id).await.is_none() {
             intake.current.saw(rulebook_id, head.revision).await;
         }
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);

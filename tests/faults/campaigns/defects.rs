@@ -34,7 +34,9 @@ async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
 pub async fn defects(plan: &Plan) -> Result {
     let binary = plan.breaking()?;
     let mut found = Found::default();
-    for defect in Defect::ALL.iter().copied() {
+    let only = only();
+    let wanted = |defect: &Defect| only.as_ref().is_none_or(|name| name == defect.name());
+    for defect in Defect::ALL.iter().copied().filter(wanted) {
         let hunted = plan.with_defect(binary.clone(), defect.name());
         let (campaign, mut outcome) = hunt(&hunted, defect).await;
         // A moment that must be met by chance is not always met in a short one.
@@ -63,4 +65,10 @@ pub async fn defects(plan: &Plan) -> Result {
         }
     }
     Ok(found)
+}
+
+/// One defect by its name, to look at it alone.
+#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+fn only() -> Option<String> {
+    std::env::var("RINGBOOK_FAULTS_DEFECT").ok()
 }

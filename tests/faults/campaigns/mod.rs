@@ -223,7 +223,9 @@ pub async fn settled(world: &World) {
         )
         .await;
         // A defect may keep them for ever: the oracle says so.
-        if left[0][0] == "0" || began.elapsed() > Duration::from_mins(4) {
+        let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
+        let patience = Duration::from_secs(if planted { 30 } else { 240 });
+        if left[0][0] == "0" || began.elapsed() > patience {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
