@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{Inner, MOST_FILES, Spool};
 use crate::clock::Clock;
 use crate::keys::SecretKey;
+use crate::problem::database::is_transient;
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::spool::{Place, SpoolFile};
 use crate::store::{self, rulebooks};
@@ -51,6 +52,8 @@ const SUBJECT: &str = "spool";
 enum Failed {
     /// The database is away: nothing else will go either.
     Away,
+    /// Something that passes by itself, such as a full disk or a row that is held: tried again, never set aside.
+    Passing,
     /// Something about this entry.
     Entry(String),
 }
@@ -183,6 +186,10 @@ impl Drain {
             match self.entry(inner, place).await {
                 Ok(()) => went = true,
                 Err(Failed::Away) => return went,
+                Err(Failed::Passing) => {
+                    self.later(place, 4);
+                    return went;
+                }
                 Err(Failed::Entry(why)) => {
                     self.put_off(inner, place, &why).await;
                     return went;
@@ -207,14 +214,17 @@ impl Drain {
         let outcome = match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| {
                 telemetry::log_cause("spool_entry", &error);
-                error.to_string()
+                match error {
+                    TransactError::Database(error) if is_transient(&error) => Failed::Passing,
+                    error => Failed::Entry(error.to_string()),
+                }
             }),
-            Ok(Err(stopped)) => Err(stopped.to_string()),
-            Err(_) => Err("it took too long".to_owned()),
+            Ok(Err(stopped)) => Err(Failed::Entry(stopped.to_string())),
+            Err(_) => Err(Failed::Passing),
         };
         if let Err(why) = outcome {
             return Err(if self.0.lane.is_alive().await {
-                Failed::Entry(why)
+                why
             } else {
                 Failed::Away
             });
@@ -227,15 +237,18 @@ impl Drain {
         Ok(())
     }
 
+    /// Puts an entry off, each time for twice as long, at most a quarter of a second doubled so often.
+    fn later(&self, place: &Place, most: u32) {
+        let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
+        *at = Instant::now() + Duration::from_millis(250 << (*times).min(most));
+        *times += 1;
+    }
+
     /// Notes that an entry could not be recorded; after so many times it is set aside.
     async fn put_off(&self, inner: &Arc<Inner>, place: &Place, why: &str) {
         tracing::warn!(why, entry = %place.id, "a message in the spool could not be recorded");
-        {
-            let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
-            let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
-            *at = Instant::now() + Duration::from_millis(250 << (*times).min(7));
-            *times += 1;
-        }
+        self.later(place, 7);
         match inner.file.failed(place.id, MOST_TRIES).await {
             Ok(true) => {
                 inner.left(place.family);
@@ -256,7 +269,8 @@ impl Drain {
         if in_use == told.in_use && state.refused == told.refused {
             return;
         }
-        match self.try_tell(in_use, state.waiting, state.refused - told.refused).await {
+        let refused = if state.refused > told.refused { state.refused } else { 0 };
+        match self.try_tell(in_use, state.waiting, refused).await {
             Ok(()) => {
                 told.in_use = in_use;
                 told.refused = state.refused;
@@ -294,8 +308,8 @@ impl Drain {
                 severity: Severity::Urgent,
                 subject: SUBJECT.to_owned(),
                 text: format!(
-                    "{refused} messages were not recorded, because neither the database nor the spool took them. Those \
-                     that only told something were refused, so that Vapi sends them again; those that waited for an \
+                    "{refused} messages since this server started were not recorded, because neither the database nor the \
+                     spool took them. Those that only told something were refused, so that Vapi sends them again; those that waited for an \
                      answer were answered."
                 ),
                 what_to_do: "Make room on the disk of RINGBOOK_SPOOL_DIR or raise RINGBOOK_SPOOL_SIZE_MB, and see in \
