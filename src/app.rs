@@ -3,59 +3,53 @@
 //! In: the settings and a clock. Out: an [`App`] with its pools open and its schema current, whose [`routes`] are the
 //! whole map of addresses on one page, served by [`App::serve`] until it is told to stop.
 
+mod checks;
+mod routes;
+mod without_database;
+mod workers;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
-use futures_util::future::BoxFuture;
-use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, Server, listener::TcpAcceptor, post};
+use poem::{Server, listener::TcpAcceptor};
 use sea_orm::{DatabaseConnection, DbErr};
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::checks::{outbox_check, refuge_report, rulebook_check};
+pub use self::routes::routes;
+use self::without_database::{MakeReady, Reached, open_spool};
+use self::workers::start_workers;
 use crate::{
     accounts::{accounts, vapi_keys},
-    admin::{self, AdminState, FromWebhook, TakeAgain},
-    audit,
     bootstrap::{self, BootstrapError},
-    callbacks::{
-        Callbacks,
-        inbound::{receive_inbound, receive_inbound_for},
-        status::receive_status,
-    },
     clock::Clock,
-    edge::{self, AllowedMethods, RateLimiter, cors::Cors, rate_limit::Allowance},
+    edge::{RateLimiter, rate_limit::Allowance},
     first_start::NewSecrets,
-    health::{self, Checks, Pools},
+    health::Checks,
     history::jobs::Backtests,
-    jobs::{Leases, Purge, Scheduler, periodic, purge},
+    jobs::{Leases, Purge, Scheduler},
     keys::{KeyError, SecretKey},
     outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
-    problem::{FieldFault, Problem},
-    rulebook::{current::Current, publish::Publisher, quarantine},
-    settings::{Settings, Worker},
+    rulebook::{current::Current, publish::Publisher},
+    settings::Settings,
     store::{
         audit_log::AuditKey,
-        connect::{self, ConnectError, Connections},
+        connect::{self, ConnectError},
         migrate::{self, MigrateError},
-        notices, restored, sms_messages,
     },
     telemetry::{self, metrics},
     vapi::{VapiClient, VapiError},
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
-        auth_settings,
         degraded::Refuge,
         facts,
         feed::Feed,
         hits::RuleHits,
-        lane::{Lane, Prepare},
+        lane::Lane,
         last_good::LastGood,
-        receive::{Webhook, receive_default, receive_for},
-        reconcile::{Ask, Reconciler},
-        scheme::WebhookAuth,
+        reconcile::Reconciler,
         secret::Secret,
-        spool::{Spool, drain::Drain},
+        spool::drain::Drain,
         take_in::TakeIn,
         transact::Intake,
     },
@@ -68,12 +62,6 @@ const LAST_ORDERS: Duration = Duration::from_secs(5);
 const LAST_SENDS: Duration = Duration::from_secs(20);
 /// How long a connection may say nothing: one that only holds its place is closed.
 const IDLE: Duration = Duration::from_secs(75);
-/// A text that is due for longer than this is a sign that nobody sends.
-const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
-/// When to try again, for a stored message that could not be taken in.
-const RETRY_AFTER_S: u32 = 2;
-/// How often the small chores are done.
-const CHORES: Duration = Duration::from_secs(5);
 
 /// The server cannot start or run.
 #[derive(Debug, thiserror::Error)]
@@ -189,11 +177,17 @@ impl App {
         let last_good = LastGood::new(current.clone(), accesses.clone(), spool.clone());
         let settings = Arc::new(settings);
         let mut new_secrets = NewSecrets::default();
+        let ready = MakeReady {
+            settings: Arc::clone(&settings),
+            db: db.clone(),
+            publisher: publisher.clone(),
+            key: key.clone(),
+            clock: clock.clone(),
+            audit,
+        };
         let lane = match reached {
             Reached::Yes => {
-                restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
-                audit::begin(&db, &audit).await?;
-                new_secrets = bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
+                new_secrets = ready.now().await?;
                 Lane::new(settings.database.clone(), connections.messages)
             }
             Reached::No(error) => {
@@ -203,8 +197,7 @@ impl App {
                 }
                 telemetry::log_cause("start_without_database", &error);
                 tracing::error!("starting without the database: messages are answered from what is beside the spool");
-                let prepare = prepare(&settings, &db, &publisher, &key, &clock, audit);
-                Lane::away(settings.database.clone(), connections.messages, prepare)
+                Lane::away(settings.database.clone(), connections.messages, ready.later())
             }
         };
         let accounts = accounts(&settings, read.clone(), key.clone());
@@ -360,108 +353,6 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
         .map_err(|source| AppError::Listen { address, source })
 }
 
-/// Whether the database was there at the start.
-enum Reached {
-    Yes,
-    No(MigrateError),
-}
-
-impl Reached {
-    /// By whether its schema could be brought up to date; an error when that is none that passes by itself.
-    fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
-        match migrated {
-            Ok(_) => Ok(Self::Yes),
-            Err(error @ (MigrateError::Connect(ConnectError::Open { .. }) | MigrateError::Database(_))) => {
-                Ok(Self::No(error))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn connect(&self, settings: &Settings) -> Result<Connections, ConnectError> {
-        let replica = settings.read_database.as_ref();
-        match self {
-            Self::Yes => connect::open(&settings.database, replica).await,
-            Self::No(_) => connect::open_later(&settings.database, replica).await,
-        }
-    }
-}
-
-/// What the start leaves to be done when the database comes back.
-fn prepare(
-    settings: &Arc<Settings>,
-    db: &DatabaseConnection,
-    publisher: &Publisher,
-    key: &SecretKey,
-    clock: &Clock,
-    audit: AuditKey,
-) -> Prepare {
-    let shared = (
-        Arc::clone(settings),
-        db.clone(),
-        publisher.clone(),
-        key.clone(),
-        clock.clone(),
-        audit,
-    );
-    Arc::new(move || {
-        let (settings, db, publisher, key, clock, audit) = shared.clone();
-        Box::pin(async move {
-            let work = async {
-                migrate::up(&settings.database).await?;
-                restored::look_at_start(&db, clock.now(), || clock.new_id()).await?;
-                audit::begin(&db, &audit).await?;
-                bootstrap::first_start(&settings, &db, &publisher, &key, &clock).await?;
-                Ok::<_, AppError>(())
-            };
-            work.await.map_err(|error| {
-                telemetry::log_cause("start_without_database", &error);
-                error.to_string()
-            })
-        })
-    })
-}
-
-fn spool_bytes(settings: &Settings) -> u64 {
-    u64::from(settings.spool_size_mb) << 20
-}
-
-/// The spool, or none where it is switched off or cannot be had: the server is of use without it too.
-async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
-    if settings.spool_size_mb == 0 {
-        return Spool::off();
-    }
-    match Spool::open(&settings.spool_folder(), spool_bytes(settings), key.of_spool()).await {
-        Ok(spool) => spool,
-        Err(error) => {
-            telemetry::log_cause("spool", &error);
-            tracing::error!("there is no spool: while the database is away, messages are refused");
-            Spool::off()
-        }
-    }
-}
-
-/// Whether messages can be answered and kept without the database, and what waits.
-fn refuge_report(spool: &Spool, last_good: &LastGood, clock: &Clock) -> impl Fn() -> (bool, Option<String>) + use<> {
-    let (spool, last_good, clock) = (spool.clone(), last_good.clone(), clock.clone());
-    move || {
-        let state = spool.state();
-        let can = spool.has_room() && last_good.of(DEFAULT_RULEBOOK).is_some();
-        let oldest = state.oldest.map_or(0, |at| (clock.now() - at).num_seconds());
-        let mut text = Vec::new();
-        if state.waiting > 0 {
-            text.push(format!("{} messages wait, the oldest for {oldest} s", state.waiting));
-        }
-        if state.aside > 0 {
-            text.push(format!("{} messages are set aside", state.aside));
-        }
-        if !spool.has_room() {
-            text.push("there is no spool, or no room in it".to_owned());
-        }
-        (can, (!text.is_empty()).then(|| text.join("; ")))
-    }
-}
-
 /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
 fn webhook_secret(settings: &Settings) -> Option<Secret> {
     let secret = settings.vapi_secret.as_ref();
@@ -477,253 +368,6 @@ fn outbox_settings(settings: &Settings) -> OutboxSettings {
             number,
         }),
         ..OutboxSettings::default()
-    }
-}
-
-/// That the default rulebook's head can decide.
-fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
-    let current = current.clone();
-    move || {
-        let current = current.clone();
-        Box::pin(async move {
-            let head = current
-                .head(DEFAULT_RULEBOOK)
-                .await
-                .map_err(|error| error.to_string())?;
-            head.map(drop).ok_or_else(|| "there is no default rulebook".to_owned())
-        })
-    }
-}
-
-/// That no text has waited too long.
-fn outbox_check(
-    read: &DatabaseConnection,
-    clock: &Clock,
-) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
-    let (read, clock) = (read.clone(), clock.clone());
-    move || {
-        let (read, clock) = (read.clone(), clock.clone());
-        Box::pin(async move {
-            let now = clock.now();
-            let due = sms_messages::due_times(&read, now).await;
-            let (oldest, _) = due.map_err(|_| "the outbox cannot be read".to_owned())?;
-            match oldest.map(|due| now - due) {
-                Some(age) if age > OUTBOX_TOO_OLD => Err(format!(
-                    "a text has been due for {} s: is a worker running, is Twilio up?",
-                    age.num_seconds()
-                )),
-                _ => Ok(()),
-            }
-        })
-    }
-}
-
-/// Every address, on one page.
-pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
-    if !app.settings.web {
-        return around(app, Route::new(), AllowedMethods::default());
-    }
-    let webhook = Webhook {
-        accesses: app.accesses.clone(),
-        take_in: app.take_in.clone(),
-        limiter: app.limiter.clone(),
-        public_url: app.settings.public_url.clone(),
-    };
-    let callbacks = Callbacks {
-        outbox: app.outbox.clone(),
-        limiter: app.limiter.clone(),
-        public_url: app.settings.public_url.clone(),
-        default_rulebook: DEFAULT_RULEBOOK,
-        tasks: app.tasks.clone(),
-    };
-    let state = AdminState::new(
-        app.db.clone(),
-        app.read.clone(),
-        Arc::new(app.publisher.clone()),
-        Arc::new(app.current.clone()),
-        app.clock.clone(),
-        app.key.clone(),
-        FromWebhook {
-            read_message: Arc::new(facts::read_message),
-            read_auth: Arc::new(read_auth),
-            take_again: take_again(&app.feed),
-        },
-        app.backtests.clone(),
-    );
-    let routes = Route::new()
-        .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
-        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
-        .at(
-            "/webhooks/twilio/status/:id",
-            post(receive_status).data(callbacks.clone()),
-        )
-        .at(
-            "/webhooks/twilio/inbound",
-            post(receive_inbound).data(callbacks.clone()),
-        )
-        .at(
-            "/webhooks/twilio/inbound/:rulebook",
-            post(receive_inbound_for).data(callbacks),
-        )
-        .nest(
-            "/",
-            admin::service(state)
-                .into_endpoint()
-                .with(Cors::new(&app.settings.cors_origins)),
-        );
-    let allowed = AllowedMethods::default()
-        .with("/webhooks/vapi", "POST")
-        .with("/webhooks/vapi/:rulebook", "POST")
-        .with("/webhooks/twilio/status/:id", "POST")
-        .with("/webhooks/twilio/inbound", "POST")
-        .with("/webhooks/twilio/inbound/:rulebook", "POST")
-        .with_document("", &admin::document());
-    around(app, routes, allowed)
-}
-
-/// What every process answers, also one that does background work alone; and what stands around every route.
-fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Output = Response> + use<> {
-    let lane = app.take_in.lane.clone();
-    let pools = Pools {
-        messages: Arc::new(move || lane.db()),
-        write: app.db.clone(),
-        read: app.read.clone(),
-    };
-    let routes = routes
-        .nest("/health", health::routes(app.checks.clone()))
-        .at("/metrics", health::metrics_route(pools))
-        .map_to_response();
-    let allowed = allowed
-        .with("/health/live", "GET, HEAD")
-        .with("/health/ready", "GET, HEAD")
-        .with("/metrics", "GET, HEAD");
-    edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
-}
-
-/// How the admin API takes a stored message in again.
-fn take_again(feed: &Feed) -> TakeAgain {
-    let feed = feed.clone();
-    Arc::new(move |rulebook, event| {
-        let feed = feed.clone();
-        Box::pin(async move {
-            let taken = feed.again(rulebook, event).await;
-            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
-        })
-    })
-}
-
-/// A rulebook's webhook settings as the webhook takes them, each default spelt out.
-fn read_auth(settings: Value) -> Result<Value, Problem> {
-    let auth: WebhookAuth = admin::body::read(settings)?;
-    let faults = auth_settings::faults(&auth);
-    if !faults.is_empty() {
-        let faults = faults.into_iter();
-        let faults = faults.map(|(pointer, text)| FieldFault::new(pointer, "invalid_value", text));
-        return Err(Problem::invalid_body(faults.collect()));
-    }
-    serde_json::to_value(auth).map_err(|error| Problem::internal(&error))
-}
-
-/// Background work, each in a task that ends when the server stops.
-fn start_workers(app: &App) {
-    let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
-    app.tasks.spawn(async move { lane.watch(stop).await });
-    let (take_in, read, stop) = (app.take_in.clone(), app.read.clone(), app.stop.clone());
-    app.tasks
-        .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane.clone(), stop).await });
-    let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
-    let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
-    app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
-    if app.settings.workers.contains(&Worker::Outbox) {
-        let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
-        app.tasks.spawn(async move { outbox.run(stop).await });
-    }
-    if app.settings.workers.contains(&Worker::Escalation) {
-        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
-        app.tasks.spawn(async move { escalator.run(stop).await });
-    }
-    app.tasks.spawn(watch_quarantines(app.clone()));
-    let key = AuditKey::new(&app.key.of_audit_chain());
-    app.tasks
-        .spawn(audit::tell_at_both_ends(app.db.clone(), key.clone(), app.stop.clone()));
-    let db = app.db.clone();
-    spawn_periodic(app, "audit_head", audit::EVERY, move |_| {
-        let (db, key) = (db.clone(), key.clone());
-        async move {
-            audit::tell(&db, &key).await;
-            Ok(())
-        }
-    });
-    if app.settings.workers.contains(&Worker::Scheduler) {
-        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
-        app.tasks.spawn(async move { scheduler.run(stop).await });
-    }
-    let (db, clock) = (app.db.clone(), app.clock.clone());
-    spawn_periodic(app, "idempotency_keys", admin::idempotency::TIDIED, move |_| {
-        let (db, clock) = (db.clone(), clock.clone());
-        async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
-    });
-    if app.settings.workers.contains(&Worker::Reconciler) {
-        let reconciler = app.reconciler.clone();
-        spawn_periodic(app, "reconciler", app.settings.reconcile_every, move |turn| {
-            let reconciler = reconciler.clone();
-            async move {
-                let asked = reconciler
-                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
-                    .await;
-                asked.map(drop).map_err(Into::into)
-            }
-        });
-    }
-    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
-    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
-    if app.settings.workers.contains(&Worker::Purge) {
-        let purge = app.purge.clone();
-        spawn_periodic(app, "purge", purge::EVERY, move |turn| {
-            let purge = purge.clone();
-            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
-        });
-    }
-    let backtests = app.backtests.clone();
-    app.tasks.spawn(async move {
-        if let Err(error) = backtests.mend().await {
-            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
-        }
-    });
-    let (stop, limiter, read) = (app.stop.clone(), app.limiter.clone(), app.read.clone());
-    app.tasks.spawn(async move {
-        let mut chores = tokio::time::interval(CHORES);
-        while stop.run_until_cancelled(chores.tick()).await.is_some() {
-            limiter.tidy();
-            metrics::upkeep();
-            match notices::count_open(&read).await {
-                Ok(counts) => counts
-                    .into_iter()
-                    .for_each(|(severity, open)| metrics::notices_open(severity, open)),
-                Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
-            }
-        }
-    });
-}
-
-/// Work that one of all instances does every so often.
-fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
-where
-    W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), periodic::Failed>> + Send + 'static,
-{
-    let (leases, stop) = (app.leases.clone(), app.stop.clone());
-    app.tasks.spawn(periodic::run(leases, name, every, stop, work));
-}
-
-/// Learns which scripts other instances sent into quarantine, and ends what is over.
-async fn watch_quarantines(app: App) {
-    let mut looks = tokio::time::interval(quarantine::EVERY);
-    while app.stop.run_until_cancelled(looks.tick()).await.is_some() {
-        let quarantines = app.current.quarantines();
-        if let Err(error) = quarantines.look(&app.db, &app.read, &app.clock).await {
-            tracing::warn!(%error, "the scripts in quarantine could not be read; they are read again soon");
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::looks;
 use crate::rulebook::publish::schedule::Due;
 use crate::rulebook::publish::{PublishError, Publisher};
 use crate::store::change_sets;
@@ -17,8 +18,6 @@ use crate::store::change_sets;
 const POLL: Duration = Duration::from_secs(1);
 /// The shortest, so that something that is always due soon does not keep the processor busy.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// The longest pause while the database is away.
-const LONGEST: Duration = Duration::from_secs(30);
 /// How many are taken at a time.
 const MOST: u64 = 20;
 
@@ -39,24 +38,7 @@ impl Scheduler {
 
     /// Publishes what is due until it is told to stop. To be run in a task of its own and ended through the token only.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut failures: u32 = 0;
-        while !stop.is_cancelled() {
-            let pause = match self.look().await {
-                Ok(pause) => {
-                    failures = 0;
-                    pause
-                }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, failures, "the scheduler could not look for what is due");
-                    POLL.saturating_mul(1 << failures.min(6)).min(LONGEST)
-                }
-            };
-            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                break;
-            }
-        }
+        looks::run("the scheduler", POLL, &stop, || self.look()).await;
     }
 
     /// Publishes what is due by the clock. Out: how many change sets became revisions or were refused here.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::daily_cap::{self, Cap, Queued};
 use super::{Enqueued, NewSms, Outbox, enqueue, inviting, reference_of};
 use crate::clock::Clock;
+use crate::looks;
 use crate::rulebook::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
@@ -34,8 +35,6 @@ pub const ESCALATE_AFTER_S: i64 = 300;
 const POLL: Duration = Duration::from_secs(1);
 /// The shortest, so that one that cannot go on does not keep the processor busy.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// The longest pause while the database is away.
-const LONGEST: Duration = Duration::from_secs(30);
 /// How many are taken at a time.
 const MOST: u64 = 50;
 
@@ -71,24 +70,7 @@ impl Escalator {
 
     /// Hands on what is due until it is told to stop. To be run in a task of its own and ended through the token only.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut failures: u32 = 0;
-        while !stop.is_cancelled() {
-            let pause = match self.look().await {
-                Ok(pause) => {
-                    failures = 0;
-                    pause
-                }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, failures, "what nobody took could not be handed on");
-                    POLL.saturating_mul(1 << failures.min(6)).min(LONGEST)
-                }
-            };
-            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                break;
-            }
-        }
+        looks::run("the escalator", POLL, &stop, || self.look()).await;
     }
 
     /// Hands on what is due by the clock. Out: how many went on here.

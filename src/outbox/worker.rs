@@ -18,6 +18,7 @@ use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
 use crate::fault_points::{self, Step};
+use crate::looks;
 use crate::store::sms_messages;
 use crate::telemetry::metrics;
 
@@ -104,13 +105,12 @@ impl Outbox {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    let pause = self.poll().saturating_mul(1 << failures.min(6)).min(LONGEST_SLEEP);
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         failures,
                         "the outbox could not look for due texts"
                     );
-                    pause
+                    looks::rest_after(failures, self.poll())
                 }
             };
             tokio::select! {

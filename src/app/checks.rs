@@ -1,0 +1,78 @@
+//! What must hold before traffic is welcome: what `/health/ready` asks besides the database itself.
+
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+use sea_orm::DatabaseConnection;
+
+use crate::clock::Clock;
+use crate::rulebook::current::Current;
+use crate::store::sms_messages;
+use crate::webhook::access::DEFAULT_RULEBOOK;
+use crate::webhook::last_good::LastGood;
+use crate::webhook::spool::Spool;
+
+/// A text that is due for longer than this is a sign that nobody sends.
+const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
+
+/// That the default rulebook's head can decide.
+pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let current = current.clone();
+    move || {
+        let current = current.clone();
+        Box::pin(async move {
+            let head = current
+                .head(DEFAULT_RULEBOOK)
+                .await
+                .map_err(|error| error.to_string())?;
+            head.map(drop).ok_or_else(|| "there is no default rulebook".to_owned())
+        })
+    }
+}
+
+/// That no text has waited too long.
+pub(super) fn outbox_check(
+    read: &DatabaseConnection,
+    clock: &Clock,
+) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let (read, clock) = (read.clone(), clock.clone());
+    move || {
+        let (read, clock) = (read.clone(), clock.clone());
+        Box::pin(async move {
+            let now = clock.now();
+            let due = sms_messages::due_times(&read, now).await;
+            let (oldest, _) = due.map_err(|_| "the outbox cannot be read".to_owned())?;
+            match oldest.map(|due| now - due) {
+                Some(age) if age > OUTBOX_TOO_OLD => Err(format!(
+                    "a text has been due for {} s: is a worker running, is Twilio up?",
+                    age.num_seconds()
+                )),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// Whether messages can be answered and kept without the database, and what waits.
+pub(super) fn refuge_report(
+    spool: &Spool,
+    last_good: &LastGood,
+    clock: &Clock,
+) -> impl Fn() -> (bool, Option<String>) + use<> {
+    let (spool, last_good, clock) = (spool.clone(), last_good.clone(), clock.clone());
+    move || {
+        let state = spool.state();
+        let can = spool.has_room() && last_good.of(DEFAULT_RULEBOOK).is_some();
+        let oldest = state.oldest.map_or(0, |at| (clock.now() - at).num_seconds());
+        let mut text = Vec::new();
+        if state.waiting > 0 {
+            text.push(format!("{} messages wait, the oldest for {oldest} s", state.waiting));
+        }
+        if state.aside > 0 {
+            text.push(format!("{} messages are set aside", state.aside));
+        }
+        if !spool.has_room() {
+            text.push("there is no spool, or no room in it".to_owned());
+        }
+        (can, (!text.is_empty()).then(|| text.join("; ")))
+    }
+}

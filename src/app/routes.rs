@@ -1,0 +1,129 @@
+//! The whole map of addresses, on one page. In: what the server shares. Out: one endpoint.
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, post};
+use serde_json::Value;
+
+use super::App;
+use crate::admin::{self, AdminState, FromWebhook, TakeAgain};
+use crate::callbacks::Callbacks;
+use crate::callbacks::inbound::{receive_inbound, receive_inbound_for};
+use crate::callbacks::status::receive_status;
+use crate::edge::{self, AllowedMethods, cors::Cors};
+use crate::health::{self, Pools};
+use crate::problem::{FieldFault, Problem};
+use crate::webhook::access::DEFAULT_RULEBOOK;
+use crate::webhook::feed::Feed;
+use crate::webhook::receive::{Webhook, receive_default, receive_for};
+use crate::webhook::scheme::WebhookAuth;
+use crate::webhook::{auth_settings, facts};
+
+/// When to try again, for a stored message that could not be taken in.
+const RETRY_AFTER_S: u32 = 2;
+
+/// Every address, on one page.
+pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
+    if !app.settings.web {
+        return around(app, Route::new(), AllowedMethods::default());
+    }
+    let webhook = Webhook {
+        accesses: app.accesses.clone(),
+        take_in: app.take_in.clone(),
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+    };
+    let callbacks = Callbacks {
+        outbox: app.outbox.clone(),
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        default_rulebook: DEFAULT_RULEBOOK,
+        tasks: app.tasks.clone(),
+    };
+    let state = AdminState::new(
+        app.db.clone(),
+        app.read.clone(),
+        Arc::new(app.publisher.clone()),
+        Arc::new(app.current.clone()),
+        app.clock.clone(),
+        app.key.clone(),
+        FromWebhook {
+            read_message: Arc::new(facts::read_message),
+            read_auth: Arc::new(read_auth),
+            take_again: take_again(&app.feed),
+        },
+        app.backtests.clone(),
+    );
+    let routes = Route::new()
+        .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
+        .at(
+            "/webhooks/twilio/status/:id",
+            post(receive_status).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound",
+            post(receive_inbound).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound/:rulebook",
+            post(receive_inbound_for).data(callbacks),
+        )
+        .nest(
+            "/",
+            admin::service(state)
+                .into_endpoint()
+                .with(Cors::new(&app.settings.cors_origins)),
+        );
+    let allowed = AllowedMethods::default()
+        .with("/webhooks/vapi", "POST")
+        .with("/webhooks/vapi/:rulebook", "POST")
+        .with("/webhooks/twilio/status/:id", "POST")
+        .with("/webhooks/twilio/inbound", "POST")
+        .with("/webhooks/twilio/inbound/:rulebook", "POST")
+        .with_document("", &admin::document());
+    around(app, routes, allowed)
+}
+
+/// What every process answers, also one that does background work alone; and what stands around every route.
+fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Output = Response> + use<> {
+    let lane = app.take_in.lane.clone();
+    let pools = Pools {
+        messages: Arc::new(move || lane.db()),
+        write: app.db.clone(),
+        read: app.read.clone(),
+    };
+    let routes = routes
+        .nest("/health", health::routes(app.checks.clone()))
+        .at("/metrics", health::metrics_route(pools))
+        .map_to_response();
+    let allowed = allowed
+        .with("/health/live", "GET, HEAD")
+        .with("/health/ready", "GET, HEAD")
+        .with("/metrics", "GET, HEAD");
+    edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+}
+
+/// How the admin API takes a stored message in again.
+fn take_again(feed: &Feed) -> TakeAgain {
+    let feed = feed.clone();
+    Arc::new(move |rulebook, event| {
+        let feed = feed.clone();
+        Box::pin(async move {
+            let taken = feed.again(rulebook, event).await;
+            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+        })
+    })
+}
+
+/// A rulebook's webhook settings as the webhook takes them, each default spelt out.
+fn read_auth(settings: Value) -> Result<Value, Problem> {
+    let auth: WebhookAuth = admin::body::read(settings)?;
+    let faults = auth_settings::faults(&auth);
+    if !faults.is_empty() {
+        let faults = faults.into_iter();
+        let faults = faults.map(|(pointer, text)| FieldFault::new(pointer, "invalid_value", text));
+        return Err(Problem::invalid_body(faults.collect()));
+    }
+    serde_json::to_value(auth).map_err(|error| Problem::internal(&error))
+}

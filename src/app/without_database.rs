@@ -1,0 +1,105 @@
+//! A start while the database is away. In: how the schema could be brought up to date. Out: the pools all the same, the spool,
+//! and what is to be done when the database comes back.
+
+use std::sync::Arc;
+
+use sea_orm::DatabaseConnection;
+
+use super::AppError;
+use crate::audit;
+use crate::bootstrap;
+use crate::clock::Clock;
+use crate::first_start::NewSecrets;
+use crate::keys::SecretKey;
+use crate::rulebook::publish::Publisher;
+use crate::settings::Settings;
+use crate::store::audit_log::AuditKey;
+use crate::store::connect::{self, ConnectError, Connections};
+use crate::store::migrate::{self, MigrateError};
+use crate::store::restored;
+use crate::telemetry;
+use crate::webhook::lane::Prepare;
+use crate::webhook::spool::Spool;
+
+/// Whether the database was there at the start.
+pub(super) enum Reached {
+    Yes,
+    No(MigrateError),
+}
+
+impl Reached {
+    /// By whether its schema could be brought up to date; an error when that is none that passes by itself.
+    pub(super) fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
+        match migrated {
+            Ok(_) => Ok(Self::Yes),
+            Err(error @ (MigrateError::Connect(ConnectError::Open { .. }) | MigrateError::Database(_))) => {
+                Ok(Self::No(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn connect(&self, settings: &Settings) -> Result<Connections, ConnectError> {
+        let replica = settings.read_database.as_ref();
+        match self {
+            Self::Yes => connect::open(&settings.database, replica).await,
+            Self::No(_) => connect::open_later(&settings.database, replica).await,
+        }
+    }
+}
+
+/// What a start does with a database that it has reached.
+#[derive(Clone)]
+pub(super) struct MakeReady {
+    pub settings: Arc<Settings>,
+    pub db: DatabaseConnection,
+    pub publisher: Publisher,
+    pub key: SecretKey,
+    pub clock: Clock,
+    pub audit: AuditKey,
+}
+
+impl MakeReady {
+    /// Now. Out: the secrets that were made.
+    pub async fn now(&self) -> Result<NewSecrets, AppError> {
+        restored::look_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
+        audit::begin(&self.db, &self.audit).await?;
+        Ok(bootstrap::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
+    }
+
+    /// When it comes back, its schema included.
+    pub fn later(self) -> Prepare {
+        Arc::new(move || {
+            let start = self.clone();
+            Box::pin(async move {
+                let work = async {
+                    migrate::up(&start.settings.database).await?;
+                    start.now().await
+                };
+                work.await.map(drop).map_err(|error| {
+                    telemetry::log_cause("start_without_database", &error);
+                    error.to_string()
+                })
+            })
+        })
+    }
+}
+
+pub(super) fn spool_bytes(settings: &Settings) -> u64 {
+    u64::from(settings.spool_size_mb) << 20
+}
+
+/// The spool, or none where it is switched off or cannot be had: the server is of use without it too.
+pub(super) async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
+    if settings.spool_size_mb == 0 {
+        return Spool::off();
+    }
+    match Spool::open(&settings.spool_folder(), spool_bytes(settings), key.of_spool()).await {
+        Ok(spool) => spool,
+        Err(error) => {
+            telemetry::log_cause("spool", &error);
+            tracing::error!("there is no spool: while the database is away, messages are refused");
+            Spool::off()
+        }
+    }
+}

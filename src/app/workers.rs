@@ -1,0 +1,121 @@
+//! What runs beside the requests, each in a task that ends when the server stops.
+
+use std::time::Duration;
+
+use super::App;
+use super::without_database::spool_bytes;
+use crate::admin;
+use crate::audit;
+use crate::jobs::{periodic, purge};
+use crate::rulebook::quarantine;
+use crate::settings::Worker;
+use crate::store::audit_log::AuditKey;
+use crate::store::notices;
+use crate::telemetry::metrics;
+use crate::webhook::reconcile::Ask;
+
+/// How often the small chores are done.
+const CHORES: Duration = Duration::from_secs(5);
+
+/// Background work, each in a task that ends when the server stops.
+pub(super) fn start_workers(app: &App) {
+    let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
+    app.tasks.spawn(async move { lane.watch(stop).await });
+    let (take_in, read, stop) = (app.take_in.clone(), app.read.clone(), app.stop.clone());
+    app.tasks
+        .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane.clone(), stop).await });
+    let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
+    let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
+    app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
+    if app.settings.workers.contains(&Worker::Outbox) {
+        let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
+        app.tasks.spawn(async move { outbox.run(stop).await });
+    }
+    if app.settings.workers.contains(&Worker::Escalation) {
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
+    }
+    app.tasks.spawn(watch_quarantines(app.clone()));
+    let key = AuditKey::new(&app.key.of_audit_chain());
+    app.tasks
+        .spawn(audit::tell_at_both_ends(app.db.clone(), key.clone(), app.stop.clone()));
+    let db = app.db.clone();
+    spawn_periodic(app, "audit_head", audit::EVERY, move |_| {
+        let (db, key) = (db.clone(), key.clone());
+        async move {
+            audit::tell(&db, &key).await;
+            Ok(())
+        }
+    });
+    if app.settings.workers.contains(&Worker::Scheduler) {
+        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
+        app.tasks.spawn(async move { scheduler.run(stop).await });
+    }
+    let (db, clock) = (app.db.clone(), app.clock.clone());
+    spawn_periodic(app, "idempotency_keys", admin::idempotency::TIDIED, move |_| {
+        let (db, clock) = (db.clone(), clock.clone());
+        async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
+    });
+    if app.settings.workers.contains(&Worker::Reconciler) {
+        let reconciler = app.reconciler.clone();
+        spawn_periodic(app, "reconciler", app.settings.reconcile_every, move |turn| {
+            let reconciler = reconciler.clone();
+            async move {
+                let asked = reconciler
+                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
+                    .await;
+                asked.map(drop).map_err(Into::into)
+            }
+        });
+    }
+    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    if app.settings.workers.contains(&Worker::Purge) {
+        let purge = app.purge.clone();
+        spawn_periodic(app, "purge", purge::EVERY, move |turn| {
+            let purge = purge.clone();
+            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
+        });
+    }
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
+    let (stop, limiter, read) = (app.stop.clone(), app.limiter.clone(), app.read.clone());
+    app.tasks.spawn(async move {
+        let mut chores = tokio::time::interval(CHORES);
+        while stop.run_until_cancelled(chores.tick()).await.is_some() {
+            limiter.tidy();
+            metrics::upkeep();
+            match notices::count_open(&read).await {
+                Ok(counts) => counts
+                    .into_iter()
+                    .for_each(|(severity, open)| metrics::notices_open(severity, open)),
+                Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
+            }
+        }
+    });
+}
+
+/// Work that one of all instances does every so often.
+fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
+where
+    W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), periodic::Failed>> + Send + 'static,
+{
+    let (leases, stop) = (app.leases.clone(), app.stop.clone());
+    app.tasks.spawn(periodic::run(leases, name, every, stop, work));
+}
+
+/// Learns which scripts other instances sent into quarantine, and ends what is over.
+async fn watch_quarantines(app: App) {
+    let mut looks = tokio::time::interval(quarantine::EVERY);
+    while app.stop.run_until_cancelled(looks.tick()).await.is_some() {
+        let quarantines = app.current.quarantines();
+        if let Err(error) = quarantines.look(&app.db, &app.read, &app.clock).await {
+            tracing::warn!(%error, "the scripts in quarantine could not be read; they are read again soon");
+        }
+    }
+}
