@@ -24,12 +24,6 @@ both!(
 const SAID: &str =
     "Mon sous-sol est inondé, des racines, quelle trouvaille. Rappelez Zenobie Quatremains au 4385550177.";
 
-async fn ok(server: &TestApp, message: &Value) -> Value {
-    let (status, answer) = server.post_signed(message).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    answer
-}
-
 /// A whole call, its personal data in every place where a message can have it.
 pub fn conversation(call: &str) -> Vec<Value> {
     let about = json!({
@@ -123,7 +117,7 @@ fn capitalised(text: &str) -> String {
 async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     for message in conversation("call-1") {
-        ok(&server, &message).await;
+        server.take(&message).await;
     }
     let before = found(&server).await;
     // The search sees what is there: else it would prove nothing below.
@@ -139,7 +133,7 @@ async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database)
     ] {
         assert!(before.contains(&place.to_owned()), "{place} is not in {before:#?}");
     }
-    assert_eq!(ok(&server, &deleted("call-1")).await, json!({}));
+    assert_eq!(server.take(&deleted("call-1")).await, json!({}));
     assert_eq!(found(&server).await, Vec::<String>::new());
     let call = server.only_row("calls").await;
     assert!(!call["erased_at"].is_null());
@@ -165,10 +159,10 @@ async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database)
 async fn what_comes_after_the_deletion_adds_nothing_personal(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     for first in conversation("early") {
-        ok(&server, &first).await;
+        server.take(&first).await;
     }
     for call in ["early", "never-heard-of"] {
-        ok(&server, &deleted(call)).await;
+        server.take(&deleted(call)).await;
         let mut messages = conversation(call);
         let mut amended = report(call, "Encore inondé, une autre trouvaille.");
         amended["message"]["timestamp"] = json!(2_000_000_000_000_i64);
@@ -183,7 +177,7 @@ async fn what_comes_after_the_deletion_adds_nothing_personal(database: Database)
             )],
         ));
         for message in messages {
-            let answer = ok(&server, &message).await;
+            let answer = server.take(&message).await;
             assert!(answer.is_object(), "{answer}");
         }
     }
@@ -197,10 +191,10 @@ async fn what_comes_after_the_deletion_adds_nothing_personal(database: Database)
 async fn other_calls_keep_their_data(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     for message in conversation("call-1") {
-        ok(&server, &message).await;
+        server.take(&message).await;
     }
     let before = server.everything().await;
-    ok(&server, &deleted("call-2")).await;
+    server.take(&deleted("call-2")).await;
     for ((table, was), (_, is)) in before.into_iter().zip(server.everything().await) {
         for row in was {
             assert!(is.contains(&row), "{table}: {row}");
@@ -211,14 +205,14 @@ async fn other_calls_keep_their_data(database: Database) {
 
 async fn a_text_already_sent_is_emptied_too(database: Database) {
     let server = TestApp::start(database).await;
-    ok(&server, &report("call-1", SAID)).await;
+    server.take(&report("call-1", SAID)).await;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     while server.only_row("sms_messages").await["state"] != "simulated" {
         assert!(tokio::time::Instant::now() < deadline, "the text is never sent");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert!(!found(&server).await.is_empty());
-    ok(&server, &deleted("call-1")).await;
+    server.take(&deleted("call-1")).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
     assert_eq!(
         server.only_row("sms_messages").await["state"],
@@ -233,7 +227,7 @@ async fn messages_that_meet_the_deletion_leave_nothing_personal(database: Databa
     for number in 0..15 {
         let call = format!("call-{number}");
         let mut messages = conversation(&call);
-        ok(&server, &messages[0]).await;
+        server.take(&messages[0]).await;
         // The deletion overtakes some of them, and some overtake it.
         messages.insert(number % messages.len(), deleted(&call));
         let posted = messages.iter().map(|message| server.post_signed(message));

@@ -45,11 +45,7 @@ pub fn start() -> DateTime<Utc> {
 
 /// A server of which only what the test asks for happens, with three contacts: one on call.
 async fn at_rest(database: Database) -> TestApp {
-    let server = TestApp::builder(database)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(start())
-        .start()
-        .await;
+    let server = TestApp::at_rest(database, start()).await;
     let amina = json!({"name": "Amina Diallo", "phone": AMINA, "language": "en", "rank": 30, "on_call": false});
     put(&server, "/contacts/amina", &amina).await;
     server
@@ -88,13 +84,10 @@ pub async fn drop_cases(server: &TestApp, which: impl Fn(&Value) -> bool) {
     }
 }
 
-pub async fn ok(server: &TestApp, message: &Value) {
-    let (status, answer) = server.post_signed(message).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-}
-
-async fn flood(server: &TestApp, call: &str) {
-    ok(server, &report(call, "Mon sous-sol est inondé, des racines.")).await;
+pub async fn flood(server: &TestApp, call: &str) {
+    server
+        .take(&report(call, "Mon sous-sol est inondé, des racines."))
+        .await;
 }
 
 /// Lets time pass and hands on what is due. Out: how many went on.
@@ -353,11 +346,9 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     for call in ["call-1", "call-2"] {
         flood(&server, call).await;
     }
-    ok(
-        &server,
-        &report("call-3", "Ici la ville de Longueuil, pour une caméra."),
-    )
-    .await;
+    server
+        .take(&report("call-3", "Ici la ville de Longueuil, pour une caméra."))
+        .await;
     let open = async |query: &str| {
         let path = format!("{BOOK}/leads?sort=id&{query}");
         let (status, list) = server.admin(Method::GET, &path, None).await;
@@ -467,25 +458,23 @@ async fn it_is_taken_through_the_api_once(database: Database) {
 async fn a_call_has_one_escalation_whatever_comes_about_it(database: Database) {
     let server = at_rest(database).await;
     let urgent = json!({"serviceType": "racines", "problemDescription": "Mon sous-sol est inondé"});
-    ok(
-        &server,
-        &tool_calls("call-1", 10_000, &[("t1", "sendSMSAlert", urgent)]),
-    )
-    .await;
+    server
+        .take(&tool_calls("call-1", 10_000, &[("t1", "sendSMSAlert", urgent)]))
+        .await;
     assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 1]);
     flood(&server, "call-1").await;
     flood(&server, "call-1").await;
     let mut amended = report("call-1", "C'est inondé, une urgence!");
     amended["message"]["timestamp"] = json!(1_900_000_000_000_i64);
-    ok(&server, &amended).await;
+    server.take(&amended).await;
     assert_eq!(server.counts(["escalations"]).await, [1]);
     reply(&server, MARIO, "1").await.unwrap();
     amended["message"]["timestamp"] = json!(1_900_000_000_001_i64);
-    ok(&server, &amended).await;
+    server.take(&amended).await;
     assert_eq!(after(&server, 10_000).await, 0);
     assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 1]);
     // What is no P1 begins none.
-    ok(&server, &report("call-2", "Ici la ville de Longueuil.")).await;
+    server.take(&report("call-2", "Ici la ville de Longueuil.")).await;
     assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 2]);
     server.stop().await;
 }
@@ -512,7 +501,7 @@ async fn a_text_that_can_be_answered_says_how(database: Database) {
         .await;
     flood(&server, "call-1").await;
     assert_eq!(after(&server, 300).await, 1);
-    ok(&server, &report("call-2", "Ici la ville de Longueuil.")).await;
+    server.take(&report("call-2", "Ici la ville de Longueuil.")).await;
     let texts = server.rows("sms_messages").await;
     let body = |contact: &str, call: &str| {
         let of = having(&having(&texts, "contact", contact), "call_id", call);
@@ -552,7 +541,9 @@ async fn the_server_does_it_by_itself(database: Database) {
 async fn an_erased_caller_goes_to_nobody(database: Database) {
     let server = at_rest(database).await;
     flood(&server, "call-1").await;
-    ok(&server, &message("call.deleted", "call-1", 90_000, &json!({}))).await;
+    server
+        .take(&message("call.deleted", "call-1", 90_000, &json!({})))
+        .await;
     assert_eq!(after(&server, 10_000).await, 0);
     assert_eq!(server.counts(["sms_messages", "notices"]).await, [1, 0]);
     server.stop().await;

@@ -307,12 +307,7 @@ async fn what_is_approved_is_what_was_read(kind: Database) {
 }
 
 async fn at_rest(kind: Database) -> TestApp {
-    let start = "2026-05-04T18:00:00Z".parse().unwrap();
-    TestApp::builder(kind)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(start)
-        .start()
-        .await
+    TestApp::at_rest(kind, "2026-05-04T18:00:00Z".parse().unwrap()).await
 }
 
 async fn scheduled(app: &TestApp, set: &Value) -> (StatusCode, Value) {

@@ -1,23 +1,20 @@
 //! The real program, killed without warning: every message that it answered is in the database.
 
 use std::{
-    net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-use ringbook::clock::Clock;
 use sea_orm::ConnectOptions;
 
 use crate::{
     both,
     support::{
         Database,
-        app::VAPI_SECRET,
         database::TestDatabase,
         messages::{report, tool_calls},
-        requests::sign,
+        program::{Program, free_address, signed},
         tables::{having, rows},
     },
 };
@@ -26,42 +23,6 @@ both!(what_was_answered_outlives_a_kill);
 
 const ROUNDS: usize = 3;
 const SENDERS: usize = 6;
-
-/// The program, which does not outlive the test.
-struct Program(Child);
-
-impl Program {
-    fn start(database: &TestDatabase, address: SocketAddr, folder: &std::path::Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
-            .arg("serve")
-            .env_clear()
-            .env("DATABASE_URL", &database.url)
-            .env("RINGBOOK_LISTEN", address.to_string())
-            .env("RINGBOOK_VAPI_SECRET", VAPI_SECRET)
-            .env("RINGBOOK_SECRET_KEY", "01".repeat(32))
-            .env("RATE_LIMIT_ENABLED", "false")
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// SIGKILL: nothing is finished, nothing is closed.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 async fn ready(client: &reqwest::Client, address: SocketAddr) {
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -77,13 +38,7 @@ async fn ready(client: &reqwest::Client, address: SocketAddr) {
 
 /// Posts a message; whether it was answered with a 2xx.
 async fn post(client: &reqwest::Client, address: SocketAddr, message: &serde_json::Value) -> bool {
-    let body = serde_json::to_vec(message).unwrap();
-    let timestamp = Clock::system().now().timestamp().to_string();
-    let request = client
-        .post(format!("http://{address}/webhooks/vapi"))
-        .header("x-signature", sign(VAPI_SECRET, &timestamp, &body))
-        .header("x-timestamp", timestamp)
-        .body(body);
+    let request = signed(client, address, message);
     request.send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
@@ -94,11 +49,10 @@ async fn what_was_answered_outlives_a_kill(kind: Database) {
         .timeout(Duration::from_secs(10))
         .build()
         .unwrap();
-    // A port that was free a moment ago; the program must get the same one after each kill.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let mut answered = Vec::new();
     for round in 0..ROUNDS {
-        let mut program = Program::start(&database, address, folder.path());
+        let mut program = Program::start(&database.url, address, folder.path(), &[]);
         ready(&client, address).await;
         let (count, dead) = (AtomicUsize::new(0), AtomicBool::new(false));
         let senders = futures_util::future::join_all((0..SENDERS).map(async |sender| {
@@ -132,7 +86,7 @@ async fn what_was_answered_outlives_a_kill(kind: Database) {
         answered.extend(known.into_iter().flatten());
     }
     assert!(answered.len() >= 30 * ROUNDS);
-    let mut program = Program::start(&database, address, folder.path());
+    let mut program = Program::start(&database.url, address, folder.path(), &[]);
     ready(&client, address).await;
     let mut options = ConnectOptions::new(database.url.clone());
     options.max_connections(1).sqlx_logging(false);

@@ -37,20 +37,12 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T16:00:00Z".parse().unwrap()
 }
 
-async fn at_rest(database: Database) -> TestApp {
-    TestApp::builder(database)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(start())
-        .start()
-        .await
-}
-
 fn leases_of(server: &TestApp) -> Leases {
     Leases::new(server.app.db.clone(), server.app.clock.clone())
 }
 
 async fn one_of_three_holds_a_lease_and_the_number_only_rises(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let others = [server.another().await, server.another().await];
     let three = [leases_of(&server), leases_of(&others[0]), leases_of(&others[1])];
     let mut last = 0;
@@ -82,7 +74,7 @@ async fn one_of_three_holds_a_lease_and_the_number_only_rises(database: Database
 }
 
 async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let (one, two) = (leases_of(&server), leases_of(&server));
     let slow = one.try_hold("work", MINUTE).await.unwrap().unwrap();
     // Late, and nobody has come: it still is its own.
@@ -131,7 +123,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 async fn of_three_instances_one_does_the_work_and_another_takes_over(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let clock = server.app.clock.clone();
     let stops = [(); 3].map(|()| CancellationToken::new());
     let held = leases_of(&server).try_hold("work", MINUTE).await.unwrap().unwrap();

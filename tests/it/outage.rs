@@ -3,67 +3,28 @@
 use std::{
     cell::Cell,
     collections::HashMap,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use reqwest::{Response, StatusCode};
-use ringbook::clock::Clock;
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::{
     Database,
-    app::VAPI_SECRET,
     database::TestDatabase,
     messages::{report, status, tool_calls},
     postgres_is_tested,
+    program::{Program, free_address, signed},
     proxy::{Fault, Proxy},
-    requests::sign,
     tables::{having, rows},
 };
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
-
-/// The program, which does not outlive the test.
-struct Program(Child);
-
-impl Program {
-    fn start(url: &str, address: SocketAddr, folder: &Path, spool: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
-            .arg("serve")
-            .env_clear()
-            .env("DATABASE_URL", url)
-            .env("RINGBOOK_LISTEN", address.to_string())
-            .env("RINGBOOK_VAPI_SECRET", VAPI_SECRET)
-            .env("RINGBOOK_SECRET_KEY", "01".repeat(32))
-            .env("RINGBOOK_SPOOL_DIR", spool)
-            .env("RATE_LIMIT_ENABLED", "false")
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// SIGKILL: nothing is finished, nothing is closed.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The program's surroundings.
 struct World {
@@ -103,15 +64,7 @@ impl Client {
     }
 
     async fn send(&self, message: &Value) -> Response {
-        let body = serde_json::to_vec(message).unwrap();
-        let timestamp = Clock::system().now().timestamp().to_string();
-        let request = self
-            .http
-            .post(format!("http://{}/webhooks/vapi", self.address))
-            .header("x-signature", sign(VAPI_SECRET, &timestamp, &body))
-            .header("x-timestamp", timestamp)
-            .body(body);
-        request.send().await.unwrap()
+        signed(&self.http, self.address, message).send().await.unwrap()
     }
 
     /// Posts a message, which must be answered 200; the answer, and whether it was given without the database.
@@ -134,8 +87,7 @@ impl World {
             .timeout(Duration::from_secs(20))
             .build()
             .unwrap();
-        // A port that was free a moment ago; the program must get the same one after a kill.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         Self {
             // Where PostgreSQL itself is stopped, nothing is in the way.
             url: match setting("RINGBOOK_TEST_STOP_POSTGRES") {
@@ -150,7 +102,12 @@ impl World {
     }
 
     fn program(&self) -> Program {
-        Program::start(&self.url, self.client.address, self.folder.path(), &self.spool())
+        Program::start(
+            &self.url,
+            self.client.address,
+            self.folder.path(),
+            &[("RINGBOOK_SPOOL_DIR", &self.spool())],
+        )
     }
 
     fn spool(&self) -> PathBuf {

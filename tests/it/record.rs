@@ -34,12 +34,6 @@ async fn quiet(database: Database) -> TestApp {
     TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await
 }
 
-async fn ok(server: &TestApp, message: &Value) -> Value {
-    let (status, answer) = server.post_signed(message).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    answer
-}
-
 /// A table's only row without what tells when and under which ids it came about.
 async fn lasting(server: &TestApp, table: &str) -> Value {
     let mut row = server.only_row(table).await;
@@ -76,7 +70,7 @@ fn turn(origin: &str, role: &str, text: &str, offset: i64) -> (String, String, S
 
 async fn a_report_fills_the_call_its_turns_its_lead_and_its_decision(database: Database) {
     let server = quiet(database).await;
-    assert_eq!(ok(&server, &report("call-1", FLOOD)).await, json!({}));
+    assert_eq!(server.take(&report("call-1", FLOOD)).await, json!({}));
     let call = server.only_row("calls").await;
     for (column, value) in [
         ("id", json!("call-1")),
@@ -161,10 +155,10 @@ async fn a_report_fills_the_call_its_turns_its_lead_and_its_decision(database: D
 
 async fn the_same_report_again_changes_nothing(database: Database) {
     let server = quiet(database).await;
-    let first = ok(&server, &report("call-1", FLOOD)).await;
+    let first = server.take(&report("call-1", FLOOD)).await;
     let before = server.everything().await;
     for _ in 0..3 {
-        assert_eq!(ok(&server, &report("call-1", FLOOD)).await, first);
+        assert_eq!(server.take(&report("call-1", FLOOD)).await, first);
     }
     assert_eq!(server.everything().await, before);
     server.stop().await;
@@ -213,7 +207,7 @@ fn two_stories(later_by_ms: i64) -> [Value; 2] {
 /// Everything that should not depend on the order of two reports, and what the first decided.
 async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(String, String, String, i64)>, Value) {
     for message in messages {
-        assert_eq!(ok(server, message).await, json!({}));
+        assert_eq!(server.take(message).await, json!({}));
     }
     let tables = ["webhook_events", "calls", "decisions", "leads", "sms_messages"];
     let texts = usize::from(messages[0] == &report("call-1", FLOOD));
@@ -231,7 +225,7 @@ async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(Str
     // Said twice more, they change nothing.
     let before = server.everything().await;
     for message in messages {
-        ok(server, message).await;
+        server.take(message).await;
     }
     assert_eq!(server.everything().await, before);
     let mut lead = lasting(server, "leads").await;
@@ -322,7 +316,9 @@ async fn a_calls_state_never_moves_backwards(database: Database) {
         let mut furthest = 0;
         for state in &order {
             let at = STATES.iter().position(|known| known == state).unwrap();
-            ok(&server, &status(&call, state, i64::try_from(at).unwrap() * 1000)).await;
+            server
+                .take(&status(&call, state, i64::try_from(at).unwrap() * 1000))
+                .await;
             furthest = furthest.max(at);
             let calls = server.rows("calls").await;
             let row = &having(&calls, "id", call.as_str())[0];
@@ -358,7 +354,7 @@ async fn a_report_and_its_status_updates_meet_in_the_same_record_in_every_order(
     for (number, order) in orders(&[0, 1, 2, 3]).into_iter().enumerate() {
         let messages = messages(&format!("call-{number}"));
         for position in order {
-            ok(&server, &messages[position]).await;
+            server.take(&messages[position]).await;
         }
     }
     let mut calls = server.rows("calls").await;
@@ -390,7 +386,7 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
         heard("call-1", "assistant", "Oui.", 5_000),
     ];
     for message in said.iter().chain([&partial]).chain(&said) {
-        ok(&server, message).await;
+        server.take(message).await;
     }
     let live = [
         turn("live", "user", "Oui.", 4_000),
@@ -398,13 +394,13 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
         turn("live", "user", "Oui.", 5_000),
     ];
     assert_eq!(turns(&server).await, live);
-    ok(&server, &report("call-1", FLOOD)).await;
+    server.take(&report("call-1", FLOOD)).await;
     let from_report = turns(&server).await;
     assert_eq!(from_report.len(), 3);
     assert!(from_report.iter().all(|turn| turn.0 == "report"), "{from_report:?}");
     // Late and again: the report stands.
-    ok(&server, &heard("call-1", "user", "Une chose encore.", 66_000)).await;
-    ok(&server, &said[0]).await;
+    server.take(&heard("call-1", "user", "Une chose encore.", 66_000)).await;
+    server.take(&said[0]).await;
     assert_eq!(turns(&server).await, from_report);
     assert_eq!(server.counts(["webhook_events"]).await, [6]);
     server.stop().await;
@@ -442,14 +438,14 @@ async fn an_agents_question_is_no_emergency(database: Database) {
         report["message"]["analysis"]["summary"] = json!("Asked whether it is flooding.");
         report
     };
-    ok(&server, &told("slow", "No, just a slow sink.")).await;
+    server.take(&told("slow", "No, just a slow sink.")).await;
     let decision = server.only_row("decisions").await;
     assert_eq!(
         (&decision["priority"], &decision["service"]),
         (&json!("P4"), &json!("drain_unblocking_camera"))
     );
     assert_eq!(server.counts(["sms_messages"]).await, [0]);
-    ok(&server, &told("flood", "Yes, the house is flooding.")).await;
+    server.take(&told("flood", "Yes, the house is flooding.")).await;
     assert_eq!(
         having(&server.rows("decisions").await, "call_id", "flood")[0]["priority"],
         "P1"

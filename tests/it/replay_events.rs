@@ -30,20 +30,6 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T15:02:00Z".parse().unwrap()
 }
 
-async fn at_rest(database: Database) -> TestApp {
-    TestApp::builder(database)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(start())
-        .start()
-        .await
-}
-
-async fn ok(server: &TestApp, message: &Value) -> Value {
-    let (status, answer) = server.post_signed(message).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    answer
-}
-
 /// The database refuses, from now on, whatever is about the call `poison`.
 async fn poison(server: &TestApp, database: Database) {
     server
@@ -84,12 +70,14 @@ async fn listed(server: &TestApp, query: &str) -> Vec<Value> {
 }
 
 async fn what_had_its_effect_has_no_second_one(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let about = json!({"serviceType": "racines"});
-    ok(&server, &status("call-1", "in-progress", 0)).await;
-    ok(&server, &tool_calls("call-1", 9_000, &[("a", "calculateQuote", about)])).await;
-    ok(&server, &report("call-1", FLOOD)).await;
-    ok(&server, &report("call-1", "Autre chose.")).await;
+    server.take(&status("call-1", "in-progress", 0)).await;
+    server
+        .take(&tool_calls("call-1", 9_000, &[("a", "calculateQuote", about)]))
+        .await;
+    server.take(&report("call-1", FLOOD)).await;
+    server.take(&report("call-1", "Autre chose.")).await;
     let before = server.everything().await;
     for event in listed(&server, "limit=200").await {
         assert_eq!(replay(&server, &event["id"]).await, "duplicate", "{event}");
@@ -111,24 +99,22 @@ async fn what_had_its_effect_has_no_second_one(database: Database) {
 }
 
 async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     poison(&server, database).await;
     // Vapi is answered, so that it need not send it again, and a tool says what the assistant can do.
-    assert_eq!(ok(&server, &report("poison-1", FLOOD)).await, json!({}));
+    assert_eq!(server.take(&report("poison-1", FLOOD)).await, json!({}));
     let about = json!({"serviceType": "racines"});
-    let answer = ok(
-        &server,
-        &tool_calls("poison-2", 9_000, &[("a", "calculateQuote", about)]),
-    )
-    .await;
+    let answer = server
+        .take(&tool_calls("poison-2", 9_000, &[("a", "calculateQuote", about)]))
+        .await;
     assert_eq!(answer["results"][0]["toolCallId"], "a", "{answer}");
     assert!(
         answer["results"][0]["error"].as_str().unwrap().contains("call back"),
         "{answer}"
     );
     // Others are not held up, and the same one again is still one.
-    ok(&server, &report("call-1", FLOOD)).await;
-    ok(&server, &report("poison-1", FLOOD)).await;
+    server.take(&report("call-1", FLOOD)).await;
+    server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
     let poisoned = listed(&server, "state=poisoned&sort=id").await;
     assert_eq!(poisoned.len(), 2, "{poisoned:#?}");
@@ -161,20 +147,20 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
     assert!(!yes(&having(&leads, "call_id", "poison-1")[0]["late"]));
     assert!(!having(&server.rows("sms_messages").await, "call_id", "poison-1").is_empty());
     // Vapi sends it once more, late: it is the same.
-    ok(&server, &report("poison-1", FLOOD)).await;
+    server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["leads", "decisions"]).await, [2, 2]);
     server.stop().await;
 }
 
 async fn what_was_set_aside_long_ago_texts_nobody(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     poison(&server, database).await;
     for call in ["poison-1", "poison-2"] {
-        ok(&server, &report(call, FLOOD)).await;
+        server.take(&report(call, FLOOD)).await;
     }
     mend(&server, database).await;
     // The one was sent again by Vapi when it was mended.
-    ok(&server, &report("poison-2", FLOOD)).await;
+    server.take(&report("poison-2", FLOOD)).await;
     server.app.clock.step(TimeDelta::minutes(31));
     let poisoned = listed(&server, "state=poisoned&sort=id").await;
     assert_eq!(replay(&server, &poisoned[0]["id"]).await, "recorded");
@@ -190,10 +176,10 @@ async fn what_was_set_aside_long_ago_texts_nobody(database: Database) {
 }
 
 async fn a_set_is_taken_in_again_piece_by_piece(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     poison(&server, database).await;
     for number in 0..5 {
-        ok(&server, &report(&format!("poison-{number}"), FLOOD)).await;
+        server.take(&report(&format!("poison-{number}"), FLOOD)).await;
         server.app.clock.step(TimeDelta::minutes(1));
     }
     mend(&server, database).await;
@@ -246,7 +232,7 @@ async fn a_set_is_taken_in_again_piece_by_piece(database: Database) {
 }
 
 async fn what_cannot_be_read_stays_as_it_is(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let body = b"{\"message\": \"no object\"}";
     assert_eq!(
         server.post_signed_to("/webhooks/vapi", VAPI_SECRET, body).await.0,
@@ -270,19 +256,22 @@ async fn what_cannot_be_read_stays_as_it_is(database: Database) {
     );
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
     // Erased: there is nothing to take in.
-    ok(
-        &server,
-        &crate::support::messages::message("call.deleted", "call-1", 99_000, &json!({})),
-    )
-    .await;
+    server
+        .take(&crate::support::messages::message(
+            "call.deleted",
+            "call-1",
+            99_000,
+            &json!({}),
+        ))
+        .await;
     let id = &listed(&server, "type=end-of-call-report").await[0]["id"];
     assert_eq!(replay(&server, id).await, "erased");
     server.stop().await;
 }
 
 async fn only_an_admin_of_the_rulebook_may_and_bad_requests_change_nothing(database: Database) {
-    let server = at_rest(database).await;
-    ok(&server, &report("call-1", FLOOD)).await;
+    let server = TestApp::at_rest(database, start()).await;
+    server.take(&report("call-1", FLOOD)).await;
     let id = listed(&server, "limit=1").await[0]["id"].as_str().unwrap().to_owned();
     let book = json!({"code": "second", "rows": "sample"});
     assert_eq!(

@@ -32,19 +32,6 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T15:02:00Z".parse().unwrap()
 }
 
-async fn at_rest(database: Database) -> TestApp {
-    TestApp::builder(database)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(start())
-        .start()
-        .await
-}
-
-async fn ok(server: &TestApp, message: &Value) {
-    let (status, answer) = server.post_signed(message).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-}
-
 async fn keep(server: &TestApp, days: &Value) -> Value {
     let path = format!("{BOOK}/retention");
     let (status, answer) = server.admin(Method::PUT, &path, Some(days)).await;
@@ -80,10 +67,10 @@ async fn audit_is_whole(server: &TestApp) {
 }
 
 async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     for number in 0..3 {
         for message in conversation(&format!("call-{number}")) {
-            ok(&server, &message).await;
+            server.take(&message).await;
         }
         // One a day.
         server.app.clock.step(TimeDelta::days(1));
@@ -155,19 +142,19 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
         server.counts(["decisions", "leads", "tool_calls"]).await,
         everything[1..]
     );
-    ok(&server, &report("call-0", SAID)).await;
+    server.take(&report("call-0", SAID)).await;
     assert_eq!(server.counts(["decisions", "leads"]).await, everything[1..3]);
     audit_is_whole(&server).await;
     server.stop().await;
 }
 
 async fn a_call_that_goes_on_keeps_its_transcript(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     keep(&server, &json!({"transcripts_days": 2, "version": 0})).await;
     // Heard of long before it takes place.
-    ok(&server, &status("call-1", "scheduled", 0)).await;
+    server.take(&status("call-1", "scheduled", 0)).await;
     server.app.clock.step(TimeDelta::days(3));
-    ok(&server, &report("call-1", SAID)).await;
+    server.take(&report("call-1", SAID)).await;
     purge(&server).await;
     assert!(!server.rows("call_transcripts").await.is_empty());
     server.app.clock.step(TimeDelta::days(2));
@@ -177,9 +164,9 @@ async fn a_call_that_goes_on_keeps_its_transcript(database: Database) {
 }
 
 async fn a_stale_purger_takes_nothing_and_a_killed_one_is_continued(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     for number in 0..5 {
-        ok(&server, &report(&format!("call-{number}"), SAID)).await;
+        server.take(&report(&format!("call-{number}"), SAID)).await;
     }
     keep(&server, &json!({"bodies_days": 1, "version": 0})).await;
     server.app.clock.step(TimeDelta::days(2));
@@ -213,7 +200,7 @@ async fn a_stale_purger_takes_nothing_and_a_killed_one_is_continued(database: Da
 }
 
 async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let path = format!("{BOOK}/retention");
     let (status, answer) = server.admin(Method::GET, &path, None).await;
     assert_eq!((status, answer), (StatusCode::OK, json!({"version": 0})));
@@ -265,10 +252,10 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
 }
 
 async fn a_caller_is_erased_by_number(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     for call in ["call-1", "call-2"] {
         for message in conversation(call) {
-            ok(&server, &message).await;
+            server.take(&message).await;
         }
     }
     let mut other = report("other", "Bonjour.");
@@ -276,21 +263,19 @@ async fn a_caller_is_erased_by_number(database: Database) {
     other["message"]["analysis"]["structuredData"] =
         json!({"customerName": "Autre Personne", "customerPhone": "514 555-0123"});
     other["message"]["analysis"]["summary"] = json!("Autre Personne appelle.");
-    ok(&server, &other).await;
+    server.take(&other).await;
     // Messages that belong to no call that is known, one of them unreadable.
     let mut loose = message("chat.created", "nowhere", 0, &json!({"chat": {"said": SAID}}));
     loose["message"].as_object_mut().unwrap().remove("call");
-    ok(&server, &loose).await;
-    ok(
-        &server,
-        &message(
+    server.take(&loose).await;
+    server
+        .take(&message(
             "speech-update",
             "unknown",
             0,
             &json!({"artifact": {"transcript": SAID}}),
-        ),
-    )
-    .await;
+        ))
+        .await;
     let broken = format!("{{\"message\": \"{SAID}\"}}");
     let secret = crate::support::app::VAPI_SECRET;
     assert_eq!(
@@ -322,20 +307,20 @@ async fn a_caller_is_erased_by_number(database: Database) {
     assert!(!format!("{log:?}").contains("5550177"));
     audit_is_whole(&server).await;
     // What comes late about an erased call is not kept.
-    ok(&server, &report("call-1", SAID)).await;
+    server.take(&report("call-1", SAID)).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
     server.stop().await;
 }
 
 async fn a_call_is_erased_by_its_id_before_anything_is_known_of_it(database: Database) {
-    let server = at_rest(database).await;
+    let server = TestApp::at_rest(database, start()).await;
     let path = format!("{BOOK}/erasures");
     let (status, answer) = server
         .admin(Method::POST, &path, Some(&json!({"call_id": "call-1"})))
         .await;
     assert_eq!((status, &answer["calls"]), (StatusCode::OK, &json!(1)), "{answer}");
     for message in conversation("call-1") {
-        ok(&server, &message).await;
+        server.take(&message).await;
     }
     assert_eq!(found(&server).await, Vec::<String>::new());
     for body in [

@@ -25,14 +25,6 @@ fn start() -> DateTime<Utc> {
     "2026-05-04T18:00:00Z".parse().unwrap()
 }
 
-async fn at_rest(database: Database) -> TestApp {
-    TestApp::builder(database)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(start())
-        .start()
-        .await
-}
-
 async fn scheduled(app: &TestApp, set: &Value, at: &str) -> Value {
     let body = json!({"at": at, "comment": "at its time"});
     let (status, set) = app.admin(Method::POST, &step(set, "/publish"), Some(&body)).await;
@@ -60,7 +52,7 @@ async fn settled(app: &TestApp, set: &Value) -> Value {
 }
 
 async fn a_scheduled_publish_happens_at_its_time_and_not_before(database: Database) {
-    let app = at_rest(database).await;
+    let app = TestApp::at_rest(database, start()).await;
     let set = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let set = scheduled(&app, &set, "2026-05-04T19:00:00Z").await;
     assert_eq!(
@@ -120,7 +112,7 @@ async fn what_fell_due_while_the_server_was_down_takes_effect_at_start_once(data
 }
 
 async fn of_three_instances_one_publishes_what_is_due(database: Database) {
-    let app = at_rest(database).await;
+    let app = TestApp::at_rest(database, start()).await;
     let others = [app.another().await, app.another().await];
     for round in 1..=5_i64 {
         let amount = format!("{}.00", 120 + round);
@@ -149,7 +141,7 @@ async fn of_three_instances_one_publishes_what_is_due(database: Database) {
 }
 
 async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database: Database) {
-    let app = at_rest(database).await;
+    let app = TestApp::at_rest(database, start()).await;
     let moved = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let moved = scheduled(&app, &moved, "2026-05-04T19:00:00Z").await;
     // A price that a case pins in the meantime, and a row that comes to name one that is to be deleted.
@@ -230,7 +222,7 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
 }
 
 async fn a_schedule_is_cancelled_and_a_scheduled_change_set_is_left_alone(database: Database) {
-    let app = at_rest(database).await;
+    let app = TestApp::at_rest(database, start()).await;
     let set = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let set = scheduled(&app, &set, "2026-05-04T19:00:00Z").await;
     for (method, path, body) in [
@@ -261,7 +253,7 @@ async fn a_schedule_is_cancelled_and_a_scheduled_change_set_is_left_alone(databa
 }
 
 async fn the_time_is_read_in_the_rulebooks_zone(database: Database) {
-    let app = at_rest(database).await;
+    let app = TestApp::at_rest(database, start()).await;
     let set = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     for wrong in [
         "2026-05-04T17:59:59Z",

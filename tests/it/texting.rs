@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     both,
-    escalation::{drop_cases, lead, ok, patch, put, texted},
+    escalation::{drop_cases, lead, patch, put, texted},
     support::{Database, TestApp, messages::report, tables::having},
 };
 
@@ -23,11 +23,7 @@ fn evening() -> DateTime<Utc> {
 }
 
 async fn at_rest(database: Database, at: DateTime<Utc>) -> TestApp {
-    let server = TestApp::builder(database)
-        .set("RINGBOOK_WORKERS", "none")
-        .at(at)
-        .start()
-        .await;
+    let server = TestApp::at_rest(database, at).await;
     drop_cases(&server, |case| case["code"] == "upper_price_3000").await;
     patch(&server, "/priority-rules/large_job", &json!({"template": "alert"})).await;
     server
@@ -48,7 +44,7 @@ async fn quiet_hours_hold_what_can_wait_until_the_morning(database: Database) {
     let server = at_rest(database, evening()).await;
     patch(&server, "", &json!({"quiet_from": "21:00", "quiet_until": "07:00"})).await;
     for (call, said) in [("p1", FLOOD), ("p2", MUNICIPAL), ("p3", LARGE_JOB)] {
-        ok(&server, &report(call, said)).await;
+        server.take(&report(call, said)).await;
     }
     server.app.outbox.drain_once().await.unwrap();
     let states = async || {
@@ -78,7 +74,7 @@ async fn quiet_hours_hold_what_can_wait_until_the_morning(database: Database) {
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(states().await, ["simulated", "simulated", "simulated"]);
     // By day nothing waits.
-    ok(&server, &report("by-day", LARGE_JOB)).await;
+    server.take(&report("by-day", LARGE_JOB)).await;
     let by_day = having(&server.rows("sms_messages").await, "call_id", "by-day")[0].clone();
     assert_eq!(by_day["held_until"], Value::Null);
     server.stop().await;
@@ -95,17 +91,17 @@ async fn the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1(database: Da
         codes
     };
     for number in 0..3 {
-        ok(&server, &report(&format!("a-{number}"), MUNICIPAL)).await;
+        server.take(&report(&format!("a-{number}"), MUNICIPAL)).await;
     }
     // A repeat is no text.
-    ok(&server, &report("a-2", MUNICIPAL)).await;
+    server.take(&report("a-2", MUNICIPAL)).await;
     assert_eq!(codes().await, Vec::<String>::new());
-    ok(&server, &report("a-3", MUNICIPAL)).await;
+    server.take(&report("a-3", MUNICIPAL)).await;
     assert_eq!(codes().await, ["sms_cap_near"]);
-    ok(&server, &report("a-4", MUNICIPAL)).await;
+    server.take(&report("a-4", MUNICIPAL)).await;
     assert_eq!(codes().await, ["sms_cap_near"]);
-    ok(&server, &report("b-1", MUNICIPAL)).await;
-    ok(&server, &report("b-2", FLOOD)).await;
+    server.take(&report("b-1", MUNICIPAL)).await;
+    server.take(&report("b-2", FLOOD)).await;
     assert_eq!(codes().await, ["sms_cap_near", "sms_cap_reached"]);
     let texts = server.rows("sms_messages").await;
     assert_eq!(having(&texts, "state", "queued").len(), 6);
@@ -122,10 +118,10 @@ async fn the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1(database: Da
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
     // The next day, by the clock of Montréal, begins anew.
     server.app.clock.step(TimeDelta::minutes(89));
-    ok(&server, &report("c-1", MUNICIPAL)).await;
+    server.take(&report("c-1", MUNICIPAL)).await;
     assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 2);
     server.app.clock.step(TimeDelta::minutes(1));
-    ok(&server, &report("c-2", MUNICIPAL)).await;
+    server.take(&report("c-2", MUNICIPAL)).await;
     assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 2);
     assert_eq!(codes().await, Vec::<String>::new());
     server.stop().await;
@@ -137,7 +133,7 @@ async fn the_cap_is_exact_under_many_at_once(database: Database) {
     let messages: Vec<Value> = (0..24)
         .map(|number| report(&format!("call-{number}"), MUNICIPAL))
         .collect();
-    futures_util::future::join_all(messages.iter().map(|message| ok(&server, message))).await;
+    futures_util::future::join_all(messages.iter().map(|message| server.take(message))).await;
     let texts = server.rows("sms_messages").await;
     assert_eq!(
         (
@@ -160,17 +156,17 @@ async fn a_rule_that_cools_down_is_silent_about_the_same_caller_only(database: D
         .await;
     }
     let count = async || server.counts(["sms_messages"]).await[0];
-    ok(&server, &from("+14385550177", "a", MUNICIPAL)).await;
-    ok(&server, &from("+14385550177", "b", MUNICIPAL)).await;
+    server.take(&from("+14385550177", "a", MUNICIPAL)).await;
+    server.take(&from("+14385550177", "b", MUNICIPAL)).await;
     assert_eq!(count().await, 1);
-    ok(&server, &from("+14385550178", "c", MUNICIPAL)).await;
+    server.take(&from("+14385550178", "c", MUNICIPAL)).await;
     assert_eq!(count().await, 2);
     // Another rule about the same caller, and a P1 of another call by the same rule: both go.
-    ok(&server, &from("+14385550177", "d", FLOOD)).await;
-    ok(&server, &from("+14385550177", "e", FLOOD)).await;
+    server.take(&from("+14385550177", "d", FLOOD)).await;
+    server.take(&from("+14385550177", "e", FLOOD)).await;
     assert_eq!(count().await, 4);
     server.app.clock.step(TimeDelta::seconds(600));
-    ok(&server, &from("+14385550177", "f", MUNICIPAL)).await;
+    server.take(&from("+14385550177", "f", MUNICIPAL)).await;
     assert_eq!(count().await, 5);
     server.stop().await;
 }
@@ -187,7 +183,7 @@ async fn who_is_on_call_is_texted(database: Database) {
     let amina = json!({"name": "Amina", "phone": "+15145550103", "language": "en", "rank": 30, "on_call": true,
         "rotation_week": 2, "rotation_of": 2});
     put(&server, "/contacts/amina", &amina).await;
-    ok(&server, &report("this-week", FLOOD)).await;
+    server.take(&report("this-week", FLOOD)).await;
     // Whoever has no plan always is on call.
     assert_eq!(texted(&server).await, ["on_call", "second"]);
     server.stop().await;

@@ -62,6 +62,11 @@ impl TestApp {
         Self::builder(kind).start().await
     }
 
+    /// A server whose clock stands at `at` and in which nothing happens by itself.
+    pub async fn at_rest(kind: Database, at: DateTime<Utc>) -> Self {
+        Self::builder(kind).set("RINGBOOK_WORKERS", "none").at(at).start().await
+    }
+
     pub fn builder(kind: Database) -> Builder {
         Builder {
             kind,

@@ -1,4 +1,4 @@
-//! What tests stand on: a running server ([`app`]), its databases ([`database`]), requests as Vapi and an admin send
+//! What tests stand on: a running server ([`app`]) or the real program ([`program`]), its databases ([`database`]), requests as Vapi and an admin send
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
 //! other people's servers ([`stand_in`], [`vapi`]) and a proxy that breaks the way to them ([`proxy`]).
 
@@ -6,6 +6,7 @@ pub mod app;
 pub mod database;
 pub mod hostile;
 pub mod messages;
+pub mod program;
 pub mod proxy;
 pub mod requests;
 pub mod stand_in;

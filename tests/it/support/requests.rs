@@ -17,6 +17,13 @@ impl TestApp {
             .await
     }
 
+    /// The same of a message that must be answered with 200. Out: the answer.
+    pub async fn take(&self, message: &Value) -> Value {
+        let (status, answer) = self.post_signed(message).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer
+    }
+
     /// Posts raw bytes signed with `secret` at the server's time.
     pub async fn post_signed_to(&self, path: &str, secret: &str, body: &[u8]) -> (StatusCode, Value) {
         read(self.send_signed(path, secret, body).await).await
