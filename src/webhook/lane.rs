@@ -5,7 +5,7 @@
 //! and it is asked again and again until it answers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -39,7 +39,8 @@ struct Inner {
     away: AtomicBool,
     suspected: Notify,
     back: Notify,
-    prepare: Option<Prepare>,
+    /// What is still to be done once.
+    prepare: Mutex<Option<Prepare>>,
 }
 
 #[derive(Clone)]
@@ -77,7 +78,7 @@ impl Lane {
             away: AtomicBool::new(prepare.is_some()),
             suspected: Notify::new(),
             back: Notify::new(),
-            prepare,
+            prepare: Mutex::new(prepare),
         }));
         if lane.is_away() {
             lane.0.suspected.notify_one();
@@ -171,17 +172,23 @@ impl Lane {
                 tracing::debug!(%error, "the database is still away");
                 continue;
             }
-            if let Some(prepare) = &self.0.prepare
-                && let Err(error) = prepare().await
-            {
-                tracing::error!(error, "the database is there, but cannot be used yet");
-                continue;
+            let prepare = self.preparing().clone();
+            if let Some(prepare) = prepare {
+                if let Err(error) = prepare().await {
+                    tracing::error!(error, "the database is there, but cannot be used yet");
+                    continue;
+                }
+                *self.preparing() = None;
             }
             if let Some(fresh) = fresh {
                 *self.0.way.write().unwrap_or_else(PoisonError::into_inner) = Way::over(fresh);
             }
             return;
         }
+    }
+
+    fn preparing(&self) -> MutexGuard<'_, Option<Prepare>> {
+        self.0.prepare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn way(&self) -> Way {

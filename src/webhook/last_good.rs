@@ -35,6 +35,8 @@ pub struct Good {
     pub access: Arc<Access>,
     /// Its rules.
     pub rulebook: Arc<Rulebook>,
+    /// Whether it is beside the spool.
+    kept: bool,
 }
 
 /// What is known of all rulebooks. Cloning is cheap.
@@ -161,7 +163,8 @@ impl LastGood {
             .await?;
         for row in rows {
             let same = |good: &Good| {
-                good.access.rulebook_id == row.id
+                good.kept
+                    && good.access.rulebook_id == row.id
                     && good.access.auth_version == row.auth_version
                     && good.rulebook.revision() == row.head_revision
             };
@@ -194,9 +197,17 @@ impl LastGood {
             rows: keep_rows::to_json(rulebook.rows())?,
         };
         // In memory first: a disk that is full must not keep the newest rules from those who are answered.
-        self.learn(Good { access, rulebook }, true);
+        let mut good = Good {
+            access,
+            rulebook,
+            kept: false,
+        };
+        self.learn(good.clone(), true);
         let text = serde_json::to_vec(&snapshot)?;
-        Ok(self.spool.keep_snapshot(rulebook_id, code, &text).await?)
+        self.spool.keep_snapshot(rulebook_id, code, &text).await?;
+        good.kept = true;
+        self.learn(good, true);
+        Ok(())
     }
 
     async fn revived(&self, text: &[u8]) -> Result<Good, SnapshotError> {
@@ -223,6 +234,7 @@ impl LastGood {
         Ok(Good {
             access: Arc::new(access),
             rulebook: Arc::new(rulebook),
+            kept: true,
         })
     }
 

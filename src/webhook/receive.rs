@@ -71,6 +71,8 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let address = ClientAddress::of(request);
     webhook.limiter.admit(address)?;
     let bytes = Bytes::from(body::read_body(request, body, WEBHOOK_LIMIT).await?);
+    // How long the client took to send it is not the database's time.
+    let arrived = Instant::now();
     let access = known(webhook, code).await?;
     let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
     let access = admitted(request, &bytes, webhook, access, address).await?;
@@ -78,10 +80,10 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let event = match decode::decode(&bytes) {
         Ok(event) => event,
         Err(reason) => {
-            let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, started).await;
+            let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
             if matches!(kept, Err(NotTaken::AccessChanged)) {
                 let access = readmitted(request, &bytes, webhook, code, address).await?;
-                kept = webhook.take_in.unreadable(&access, &bytes, received_at, started).await;
+                kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
             }
             kept.map_err(|error| refused(&error))?;
             tracing::warn!(%reason, rulebook = code, "authentic message cannot be read; kept raw");
@@ -104,7 +106,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     if fault_points::planted(Defect::CallerInTheLog) {
         tracing::info!(body = %String::from_utf8_lossy(&message.body), "a message came");
     }
-    match taken(webhook, request, message, address, started).await {
+    match taken(webhook, request, message, address, arrived).await {
         Ok(outcome) => {
             telemetry::at_revision(outcome.revision);
             metrics::message(kind.as_str(), outcome.taken.as_str(), started);
@@ -130,11 +132,11 @@ async fn taken(
     request: &Request,
     message: Message,
     address: ClientAddress,
-    started: Instant,
+    arrived: Instant,
 ) -> Result<Outcome, Problem> {
     let mut message = Arc::new(message);
     for _ in 0..3 {
-        match webhook.take_in.message(&message, started).await {
+        match webhook.take_in.message(&message, arrived).await {
             Err(NotTaken::AccessChanged) => {
                 let code = message.access.code.clone();
                 let access = readmitted(request, &message.body, webhook, &code, address).await?;

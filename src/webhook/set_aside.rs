@@ -15,7 +15,6 @@ use super::attempt::{Attempt, Given};
 use super::decided::{Ahead, Found};
 use super::event::Payload;
 use super::transact::{self, Intake, Message, Outcome, Taken, TransactError};
-use crate::problem::database::is_transient;
 use crate::store;
 use crate::store::intake::{self, NewEvent};
 use crate::store::notices::{self, Notice, Severity};
@@ -60,11 +59,7 @@ pub(super) async fn attempt(
 
 /// Whether the message will fail like this again.
 fn is_its_own(error: &TransactError) -> bool {
-    match error {
-        TransactError::Database(error) => !is_transient(error),
-        TransactError::Stopped(_) => true,
-        _ => false,
-    }
+    matches!(error, TransactError::Database(_) | TransactError::Stopped(_)) && !error.passes()
 }
 
 /// What went wrong, in words that hold nothing of the message.

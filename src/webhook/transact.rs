@@ -25,13 +25,14 @@ use super::tools;
 use crate::clock::Clock;
 use crate::fault_points::{self, Defect};
 use crate::outbox::{self, Outbox};
+use crate::problem::database::is_transient;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
 use crate::store;
-use crate::store::intake::{self, Head, NewEvent};
+use crate::store::intake::{self, Head, NewEvent, StoredEvent};
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::{restored, script_quarantines};
 
@@ -153,6 +154,18 @@ pub enum TransactError {
     Stopped(String),
 }
 
+impl TransactError {
+    /// Whether the same message may be taken in later without anyone mending anything.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::AccessChanged | Self::CallErased | Self::TooSlow => true,
+            Self::Rulebook(LoadError::Database(error)) => is_transient(error),
+            Self::Database(error) => is_transient(error),
+            Self::Rulebook(_) | Self::Stopped(_) => false,
+        }
+    }
+}
+
 /// Records a message and says what to answer.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
     attempt(intake, message, &Attempt::default()).await
@@ -181,13 +194,18 @@ pub(super) async fn attempt(
             tx.rollback().await?;
             return Err(TransactError::AccessChanged);
         }
-        let rulebook = match intake.current.guess(rulebook_id).await {
-            Some(last_seen) if fault_points::planted(Defect::StaleRulebook) => last_seen,
-            _ => intake.current.at(rulebook_id, head.revision).await?,
+        let last_seen = if fault_points::planted(Defect::StaleRulebook) {
+            intake.current.guess(rulebook_id).await
+        } else {
+            None
         };
-        if !fault_points::planted(Defect::StaleRulebook) || intake.current.guess(rulebook_id).await.is_none() {
+        let rulebook = if let Some(last_seen) = last_seen {
+            last_seen
+        } else {
+            let rulebook = intake.current.at(rulebook_id, head.revision).await?;
             intake.current.saw(rulebook_id, head.revision).await;
-        }
+            rulebook
+        };
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
@@ -448,18 +466,7 @@ impl Step<'_> {
         let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
         // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
         if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
-            if let Some(id) = message.stands_for {
-                // It had been taken in under its own key meanwhile: what was set aside is another copy of that.
-                let copy_key = format!("-/copy/{id}");
-                let copy = NewEvent {
-                    business_key: &copy_key,
-                    answer: &stored.answer,
-                    state: "amendment",
-                    amends: Some(stored.id),
-                    ..new
-                };
-                intake::become_event(tx, &copy).await?;
-            }
+            self.become_copy(tx, &new, &stored).await?;
             return Ok(Some((Taken::Duplicate, stored.answer)));
         }
         let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
@@ -471,10 +478,33 @@ impl Step<'_> {
             ..new
         };
         let first_time = self.enter(tx, &amendment).await?;
+        if !first_time {
+            self.become_copy(tx, &new, &stored).await?;
+        }
         Ok(Some((
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// What was set aside had been taken in under its own key meanwhile: it is another copy of that.
+    async fn become_copy(
+        &self,
+        tx: &DatabaseTransaction,
+        new: &NewEvent<'_>,
+        stored: &StoredEvent,
+    ) -> Result<(), DbErr> {
+        let Some(id) = self.message.stands_for else {
+            return Ok(());
+        };
+        let copy = NewEvent {
+            business_key: &format!("-/copy/{id}"),
+            answer: &stored.answer,
+            state: "amendment",
+            amends: Some(stored.id),
+            ..*new
+        };
+        intake::become_event(tx, &copy).await.map(drop)
     }
 
     /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.

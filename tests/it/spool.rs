@@ -19,6 +19,7 @@ use crate::{
         app::VAPI_SECRET,
         database::TestDatabase,
         messages::{report, status, tool_calls},
+        postgres_is_tested,
         proxy::{Fault, Proxy},
         requests::{read, sign},
         tables::{having, rows, yes},
@@ -286,6 +287,35 @@ async fn what_waits_for_too_long_texts_nobody(kind: Database) {
     world.end().await;
 }
 
+/// What an instance that is gone has left is recorded by another, which goes on with its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_instance_left_behind_is_recorded_too() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let world = World::start(Database::Postgres, Clock::system(), &[]).await;
+    let other = world.server.another().await;
+    for server in [&world.server, &other] {
+        assert!(send(server, status("first", "in-progress", 0)).await.degraded.is_none());
+    }
+    world.goes().await;
+    let left = send(&other, report("left", FLOOD)).await;
+    assert_eq!(left.degraded.as_deref(), Some("spooled"));
+    Box::pin(other.stop()).await;
+    world.comes_back().await;
+    eventually("what was left behind is recorded", async || {
+        !having(&world.rows("webhook_events").await, "call_id", "left").is_empty()
+    })
+    .await;
+    world.goes().await;
+    let own = send(&world.server, report("own", FLOOD)).await;
+    assert_eq!(own.degraded.as_deref(), Some("spooled"));
+    world.comes_back().await;
+    world.drained().await;
+    are_recorded_once(&world.db, &[left, own]).await;
+    world.end().await;
+}
+
 async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
     let world = World::start(kind, Clock::system(), &[("RINGBOOK_SPOOL_SIZE_MB", "1")]).await;
     send(&world.server, status("first", "in-progress", 0)).await;
@@ -383,7 +413,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
 
 /// Only PostgreSQL has rows to lock, connections to run out of, and a way to it that can be slow.
 async fn on_postgres() -> Option<World> {
-    if !crate::support::postgres_is_tested() {
+    if !postgres_is_tested() {
         return None;
     }
     Some(World::start(Database::Postgres, Clock::system(), &[]).await)

@@ -18,7 +18,6 @@ use uuid::Uuid;
 use super::{Inner, MOST_FILES, Spool};
 use crate::clock::Clock;
 use crate::keys::SecretKey;
-use crate::problem::database::is_transient;
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::spool::{Place, SpoolFile};
 use crate::store::{self, rulebooks};
@@ -108,7 +107,10 @@ impl Drain {
                     self.pass(inner, &stop).await;
                 }
                 self.tell(own, &mut told).await;
-                left_behind.retain(|inner| inner.lock().waiting + inner.lock().aside > 0);
+                left_behind.retain(|inner| {
+                    let state = inner.lock();
+                    state.waiting + state.aside > 0
+                });
             }
             if let Err(error) = own.recount().await {
                 tracing::warn!(%error, "the spool could not be counted");
@@ -134,6 +136,8 @@ impl Drain {
     pub async fn bring_in(&self, family: [u8; 32]) {
         let Some(own) = &self.0.spool.0 else { return };
         match own.file.order(Some(family), BATCH).await {
+            // What failed has its turn; each message of a call that goes on would be another try.
+            Ok(places) if places.first().is_some_and(|first| self.is_later(first)) => {}
             Ok(places) => {
                 let _ = self.family(own, &places).await;
             }
@@ -214,9 +218,10 @@ impl Drain {
         let outcome = match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| {
                 telemetry::log_cause("spool_entry", &error);
-                match error {
-                    TransactError::Database(error) if is_transient(&error) => Failed::Passing,
-                    error => Failed::Entry(error.to_string()),
+                if error.passes() {
+                    Failed::Passing
+                } else {
+                    Failed::Entry(error.to_string())
                 }
             }),
             Ok(Err(stopped)) => Err(Failed::Entry(stopped.to_string())),
@@ -235,6 +240,11 @@ impl Drain {
             metrics::drained();
         }
         Ok(())
+    }
+
+    fn is_later(&self, place: &Place) -> bool {
+        let later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.get(&place.id).is_some_and(|(at, _)| *at > Instant::now())
     }
 
     /// Puts an entry off, each time for twice as long, at most a quarter of a second doubled so often.
