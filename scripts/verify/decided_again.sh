@@ -3,6 +3,8 @@
 # again, byte for byte, and a backtest of the first revision over them finds what changed, on SQLite and (where
 # TEST_POSTGRES_URL says) on PostgreSQL.
 set -euo pipefail
+. "$(dirname "$0")/../need.sh"
+need curl curl
 
 revisions=50 calls=6 # with each; a simulated call is decided about five times
 key=verify-admin-key-0123456789
@@ -43,7 +45,10 @@ try() {
     different=$(grep -o '"different": [0-9]*' replayed | cut -d' ' -f2)
     seen=$(grep -o '"revisions": [0-9]*' replayed | cut -d' ' -f2)
     echo "$name: $count decisions over $seen revisions, $different different"
-    [ "$count" -ge 1000 ] && [ "$seen" -ge $revisions ] && [ "$different" = 0 ]
+    # Each by itself: of a chain, `set -e` heeds the last alone.
+    [ "$count" -ge 1000 ]
+    [ "$seen" -ge $revisions ]
+    [ "$different" = 0 ]
     "$RINGBOOK" backtest --revision 1 --quiet | head -12
     "$RINGBOOK" backtest --revision 1 --quiet --json | grep -q '"changed": [1-9]'
     kill -TERM "$server"
@@ -53,7 +58,9 @@ try() {
 
 (try SQLite)
 if [ -n "${TEST_POSTGRES_URL:-}" ]; then
-    (DATABASE_URL=$TEST_POSTGRES_URL try PostgreSQL)
+    database=$(own_database)
+    (DATABASE_URL=$database try PostgreSQL)
+    drop_database "$database"
 else
     echo "NOT RUN on PostgreSQL: there is none"
 fi

@@ -3,12 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
-if ! command -v npm >/dev/null; then
-    echo "installing nodejs npm"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null
-fi
+. scripts/need.sh
+need npm npm node nodejs
 cd tests/openapi
 npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 export REDOCLY_TELEMETRY=off

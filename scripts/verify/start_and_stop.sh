@@ -2,11 +2,16 @@
 # Proves: on an empty folder the server is ready within a second of its start, refuses what it should, and leaves
 # within a second of SIGTERM with status 0, on SQLite and (where TEST_POSTGRES_URL says) on PostgreSQL.
 set -euo pipefail
+. "$(dirname "$0")/../need.sh"
+need curl curl
+
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true' EXIT
 
 ms() { echo $(($(date +%s%N) / 1000000)); }
 
 try() {
-    local name=$1 folder server began port=$((20000 + RANDOM % 20000))
+    local name=$1 folder began port=$((20000 + RANDOM % 20000))
     folder=$(mktemp -d)
     began=$(ms)
     (cd "$folder" && exec "$RINGBOOK" --listen "127.0.0.1:$port" >out 2>err) &
@@ -24,6 +29,7 @@ try() {
     began=$(ms)
     kill -TERM "$server"
     wait "$server" || { echo "$name: it did not leave in peace"; return 1; }
+    server=
     echo "$name: gone after $(($(ms) - began)) ms"
     [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
     rm -rf "$folder"
@@ -31,7 +37,9 @@ try() {
 
 try SQLite
 if [ -n "${TEST_POSTGRES_URL:-}" ]; then
-    DATABASE_URL=$TEST_POSTGRES_URL try PostgreSQL
+    database=$(own_database)
+    DATABASE_URL=$database try PostgreSQL
+    drop_database "$database"
 else
     echo "NOT RUN on PostgreSQL: there is none"
 fi

@@ -14,6 +14,14 @@ use super::BackupError;
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// What we add to an address for sqlx alone and libpq would refuse.
 const NOT_LIBPQ: [&str; 2] = ["statement-cache-capacity", "statement_cache_capacity"];
+/// What sqlx takes under another name than libpq.
+const OTHER_NAMES: [(&str, &str); 5] = [
+    ("ssl-mode", "sslmode"),
+    ("ssl-root-cert", "sslrootcert"),
+    ("ssl-ca", "sslrootcert"),
+    ("ssl-cert", "sslcert"),
+    ("ssl-key", "sslkey"),
+];
 
 /// Where a program is.
 #[must_use]
@@ -39,11 +47,20 @@ pub fn apart(url: &str) -> (String, Option<String>) {
     let (address, options) = url
         .split_once('?')
         .map_or((url, ""), |(address, options)| (address, options));
-    let kept = options.split('&').filter(|option| {
-        let name = option.split('=').next().unwrap_or_default();
-        !option.is_empty() && !NOT_LIBPQ.contains(&name)
-    });
-    let kept = kept.collect::<Vec<_>>().join("&");
+    let (mut kept, mut also) = (Vec::new(), None);
+    for option in options.split('&').filter(|option| !option.is_empty()) {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let name = OTHER_NAMES
+            .iter()
+            .find(|(ours, _)| *ours == name)
+            .map_or(name, |(_, theirs)| theirs);
+        if name == "password" {
+            also = Some(value);
+        } else if !NOT_LIBPQ.contains(&name) {
+            kept.push(format!("{name}={value}"));
+        }
+    }
+    let kept = kept.join("&");
     let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
     let (who, place) = rest.rsplit_once('@').map_or(("", rest), |(who, place)| (who, place));
     let (user, password) = who
@@ -53,7 +70,7 @@ pub fn apart(url: &str) -> (String, Option<String>) {
     let question = if kept.is_empty() { "" } else { "?" };
     (
         format!("{scheme}://{user}{at}{place}{question}{kept}"),
-        password.map(decoded),
+        also.or(password).map(decoded),
     )
 }
 
@@ -172,6 +189,9 @@ mod tests {
     fn an_address_shows_no_password() {
         let (address, password) = apart("postgres://me:p%40ss@host:5/name?sslmode=disable&statement-cache-capacity=0");
         assert_eq!(address, "postgres://me@host:5/name?sslmode=disable");
+        assert_eq!(password.as_deref(), Some("p@ss"));
+        let (address, password) = apart("postgres://me:other@host/name?password=p%40ss&ssl-mode=require&user=me");
+        assert_eq!(address, "postgres://me@host/name?sslmode=require&user=me");
         assert_eq!(password.as_deref(), Some("p@ss"));
         assert_eq!(apart("postgres://host/name"), ("postgres://host/name".to_owned(), None));
         let call = Call::new("pg_dump", "postgres://me:hunter2@host/name", &["--format=custom"]).with("x y");

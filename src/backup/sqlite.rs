@@ -184,7 +184,8 @@ async fn waiting(part: &Path) -> Result<i64, BackupError> {
 /// Gives what is at `file` another name; whether there was anything. Refused while somebody works on it.
 async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     let there = files::size(file) > 0;
-    if there {
+    // What is no database any more is the very case for which there are backups, and nobody works on it.
+    if there && files::kind(file)? == Kind::Sqlite {
         let db = open(file).await?;
         // Only who is alone may leave the write-ahead log; and then all of it is in the one file.
         let alone = words(&db, "PRAGMA journal_mode = DELETE").await;
@@ -192,6 +193,8 @@ async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
         if !alone.is_ok_and(|mode| mode == "delete") {
             return Err(BackupError::InUse(file.display().to_string()));
         }
+    }
+    if there {
         files::rename(file, aside)?;
     }
     // A log without its database would be read into the one that takes its name.

@@ -18,7 +18,7 @@ const REACHED: &str = "sms_cap_reached";
 /// What both are about.
 const SUBJECT: &str = "daily_sms_cap";
 /// What is kept with a text that did not go.
-const REASON: &str = "the daily cap of texts is reached";
+pub(super) const REASON: &str = "the daily cap of texts is reached";
 
 /// How many texts a rulebook may send in a day.
 pub struct Cap {

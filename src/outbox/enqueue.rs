@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
+use super::daily_cap;
 use crate::store::sms_messages::{self, Model, QUEUED};
 use crate::telemetry::metrics;
 
@@ -45,6 +46,8 @@ pub struct NewSms {
 pub enum Enqueued {
     /// It is queued; wake the worker after the commit.
     Queued,
+    /// One that waited in its place, less urgent, goes now and says what this one says.
+    Hastened,
     /// The call's contact has had this template's text already.
     AlreadyThere,
 }
@@ -80,12 +83,17 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         rule: message.rule,
         held_until: message.held_until,
     };
-    if sms_messages::insert_once(tx, row).await? {
+    if sms_messages::insert_once(tx, row.clone()).await? {
         metrics::sms(QUEUED);
-        Ok(Enqueued::Queued)
-    } else {
-        Ok(Enqueued::AlreadyThere)
+        return Ok(Enqueued::Queued);
     }
+    // One template can be asked for twice in a call: what waits for the morning must not stand in an emergency's way.
+    let goes_now = row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await?;
+    Ok(if goes_now {
+        Enqueued::Hastened
+    } else {
+        Enqueued::AlreadyThere
+    })
 }
 
 /// The short code that stands in a text, so that a person can name it and the worker can find it at the provider: `RB-`

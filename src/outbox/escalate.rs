@@ -143,10 +143,14 @@ impl Escalator {
             // There is nobody to call back any more.
             return Ok(row);
         }
-        let extracted: Extracted =
-            serde_json::from_value(stored.extracted).map_err(|error| DbErr::Json(error.to_string()))?;
-        let decision: Decision =
-            serde_json::from_value(stored.result).map_err(|error| DbErr::Json(error.to_string()))?;
+        let read = (
+            serde_json::from_value::<Extracted>(stored.extracted),
+            serde_json::from_value::<Decision>(stored.result),
+        );
+        let (Ok(extracted), Ok(decision)) = read else {
+            tracing::error!(decision = %decision_id, "the decision about a P1 cannot be read: it goes no further");
+            return self.nobody_left(tx, row, now).await;
+        };
         let Next::Tell(step, contacts) = next(head, &row, &decision, now) else {
             return self.nobody_left(tx, row, now).await;
         };

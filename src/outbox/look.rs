@@ -78,7 +78,6 @@ async fn conclude(
     let mut given_up = None;
     let known = known(&tx, row, None).await?;
     if let Listed::Found(report) = listed {
-        keep(&tx, row, report, now).await?;
         let turnout;
         (after, turnout) = after_report(after, report, known, patience, now, (shared.random)());
         if let Turnout::GivenUp(why) = turnout {
@@ -97,6 +96,12 @@ async fn conclude(
         Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
         None => sms_messages::save(&tx, held, &after).await?,
     };
+    // Where somebody knew more meanwhile, what the list says is older than that, and must not hide what comes.
+    if let Listed::Found(report) = listed
+        && written
+    {
+        keep(&tx, row, report, now).await?;
+    }
     if written && [ACCEPTED, DELIVERED].contains(&after.state.as_str()) {
         contact_is_served(&tx, &after, now).await?;
     }

@@ -83,7 +83,8 @@ pub(super) fn read(body: &str) -> Reply {
     let signed = words.is_empty() && body.contains(SIGNS);
     Reply {
         reference,
-        takes: signed || only_yes(&words),
+        // "Taken?" asks.
+        takes: !body.contains('?') && (signed || only_yes(&words)),
     }
 }
 
@@ -197,6 +198,10 @@ mod tests {
             "oui mais pas avant demain",
             "pas moi",
             "who is this?",
+            "pris?",
+            "taken ?",
+            "ok?",
+            "got it?",
             "ok?no",
             "STOP",
             "1 2 3",

@@ -1,8 +1,10 @@
 //! Where a caller stands in the database. In: a phone number. Out: the calls and messages with it, found piece by piece:
 //! there is no index over what callers say of themselves.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value as Bind};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
+
+use super::sql::statement;
 
 /// Rows that are looked at in one statement.
 const PIECE: i64 = 2_000;
@@ -145,10 +147,6 @@ pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) 
     tx.execute_raw(statement(tx, TEXTS, [rulebook_id.into(), id.into()]))
         .await?;
     Ok(())
-}
-
-fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
-    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 
 #[cfg(test)]

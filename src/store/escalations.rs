@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::notices;
+use super::sql::insert_once;
 
 /// A row of `escalations`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -129,14 +130,7 @@ impl Model {
 /// Begins one, unless the call has one already. Out: whether it was begun.
 pub async fn start(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let row: ActiveModel = row.into();
-    let once = OnConflict::columns([Column::RulebookId, Column::CallId])
-        .do_nothing()
-        .to_owned();
-    let inserted = Entity::insert(row.reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(inserted > 0)
+    insert_once(tx, row, OnConflict::columns([Column::RulebookId, Column::CallId])).await
 }
 
 /// Those that are due, the first to be due first.

@@ -1,9 +1,9 @@
 //! The limits of a rulebook beyond which a publish waits for a second person.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{DatabaseTransaction, IntoActiveModel as _};
 
+use super::sql::write_over;
 use crate::rulebook::guard::GuardRails;
 use crate::rulebook::money::Money;
 
@@ -66,17 +66,6 @@ pub async fn guards<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<Gua
 /// Writes the limits over those of the version before, or where there are none; whether they stood like that.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
-    let row = row.into_active_model().reset_all();
-    if before == 0 {
-        let once = OnConflict::column(Column::RulebookId).do_nothing().to_owned();
-        let inserted = Entity::insert(row).on_conflict(once).exec_without_returning(tx).await?;
-        return Ok(inserted == 1);
-    }
-    let done = Entity::update_many()
-        .set(row)
-        .filter(Column::RulebookId.eq(id))
-        .filter(Column::Version.eq(before))
-        .exec(tx)
-        .await?;
-    Ok(done.rows_affected == 1)
+    let row = row.into_active_model();
+    write_over(tx, row, (Column::RulebookId, id), (Column::Version, before)).await
 }

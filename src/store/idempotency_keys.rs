@@ -4,6 +4,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{DatabaseTransaction, IntoActiveModel as _, Set};
 
+use super::sql::insert_once;
+
 /// A row of `idempotency_keys`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
@@ -49,14 +51,12 @@ pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> R
         .filter(Column::CreatedAt.lte(since))
         .exec(tx)
         .await?;
-    let once = OnConflict::columns([Column::KeyId, Column::IdempotencyKey])
-        .do_nothing()
-        .to_owned();
-    let inserted = Entity::insert(row.into_active_model().reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(inserted == 1)
+    insert_once(
+        tx,
+        row.into_active_model(),
+        OnConflict::columns([Column::KeyId, Column::IdempotencyKey]),
+    )
+    .await
 }
 
 /// Writes the answer beside the effect.

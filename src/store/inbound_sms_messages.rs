@@ -4,6 +4,8 @@ use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
+use super::sql::insert_once;
+
 /// A row of `inbound_sms_messages`.
 #[derive(Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "inbound_sms_messages")]
@@ -40,12 +42,5 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Keeps a text; false when it has come before.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let row: ActiveModel = row.into();
-    let once = OnConflict::columns([Column::RulebookId, Column::ProviderId])
-        .do_nothing()
-        .to_owned();
-    let inserted = Entity::insert(row.reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(inserted > 0)
+    insert_once(tx, row, OnConflict::columns([Column::RulebookId, Column::ProviderId])).await
 }

@@ -13,7 +13,8 @@ mod leads;
 mod tool_calls;
 mod turns;
 
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Statement, Value as Bind};
+use super::sql::statement;
+use sea_orm::Value as Bind;
 
 pub use self::{
     calls::{CallTouch, ReportedCall, pin_quote, record_report, touch_call},
@@ -25,10 +26,6 @@ pub use self::{
     tool_calls::{NewToolCall, insert_tool_call, stored_tool_result},
     turns::{add_live_turn, replace_turns},
 };
-
-fn statement<const N: usize>(tx: &DatabaseTransaction, sql: &str, values: [Bind; N]) -> Statement {
-    Statement::from_sql_and_values(tx.get_database_backend(), sql, values)
-}
 
 fn owned(text: Option<&str>) -> Bind {
     text.map(ToOwned::to_owned).into()

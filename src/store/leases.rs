@@ -5,8 +5,10 @@
 //! the greatest number stands, and that is asked in the transaction that writes.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement, Value as Bind};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
 use uuid::Uuid;
+
+use super::sql::statement;
 
 /// A lease that was taken: whoever writes under it asks first whether it [`stands`](Lease::stands).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +75,4 @@ pub async fn hold_until(tx: &DatabaseTransaction, lease: &Lease, until: DateTime
     const SQL: &str = "UPDATE leases SET until = $3 WHERE name = $1 AND fence = $2";
     let values = [lease.name.into(), lease.fence.into(), until.into()];
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
-}
-
-fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
-    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }

@@ -45,6 +45,7 @@ pub mod sms_messages;
 pub mod sms_status_callbacks;
 pub mod sms_suppressions;
 pub mod spool;
+mod sql;
 pub mod tool_calls;
 pub mod webhook_events;
 

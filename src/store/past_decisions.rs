@@ -4,8 +4,10 @@
 //! Ids rise with time, so a page is found by its ids alone, without counting and without a transaction that lasts.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement, Value as Bind};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Value as Bind};
 use uuid::Uuid;
+
+use super::sql::statement;
 
 /// Which decisions.
 #[derive(Debug, Clone)]
@@ -103,11 +105,6 @@ impl Span {
         ];
         db.query_all_raw(statement(db, &sql, values)).await
     }
-}
-
-fn statement<const N: usize>(db: &DatabaseConnection, sql: &str, values: [Bind; N]) -> Statement {
-    let backend: DbBackend = db.get_database_backend();
-    Statement::from_sql_and_values(backend, sql, values)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 //! events that had an effect stay, or the same message could have it again.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value as Bind};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
 use super::past_decisions::least_id;
+use super::sql::statement;
 
 /// What is purged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,8 +191,4 @@ async fn events(tx: &DatabaseTransaction, piece: Piece) -> Result<u64, DbErr> {
 async fn of_piece(tx: &DatabaseTransaction, piece: Piece, sql: &str) -> Result<u64, DbErr> {
     let values: [Bind; 3] = [piece.rulebook_id.into(), piece.first.into(), piece.last.into()];
     Ok(tx.execute_raw(statement(tx, sql, values)).await?.rows_affected())
-}
-
-fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
-    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }

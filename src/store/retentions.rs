@@ -1,8 +1,9 @@
 //! How long a rulebook's data is kept, and how far it has been purged.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{DatabaseTransaction, IntoActiveModel as _, QueryOrder as _};
+
+use super::sql::write_over;
 
 /// A row of `retentions`; a rulebook without one keeps everything.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -35,17 +36,6 @@ pub async fn all<C: ConnectionTrait>(db: &C) -> Result<Vec<Model>, DbErr> {
 /// Writes a row over that of the version before, or where there is none; whether it stood like that.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
-    let row = row.into_active_model().reset_all();
-    if before == 0 {
-        let once = OnConflict::column(Column::RulebookId).do_nothing().to_owned();
-        let inserted = Entity::insert(row).on_conflict(once).exec_without_returning(tx).await?;
-        return Ok(inserted == 1);
-    }
-    let done = Entity::update_many()
-        .set(row)
-        .filter(Column::RulebookId.eq(id))
-        .filter(Column::Version.eq(before))
-        .exec(tx)
-        .await?;
-    Ok(done.rows_affected == 1)
+    let row = row.into_active_model();
+    write_over(tx, row, (Column::RulebookId, id), (Column::Version, before)).await
 }

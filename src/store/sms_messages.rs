@@ -10,6 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
 
 pub use self::again::{Dead, Not, locked_dead, send_again};
+use super::sql::insert_once as insert_unless;
 
 use crate::fault_points::{self, Defect};
 
@@ -103,14 +104,43 @@ const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 /// Inserts a text unless one with its dedupe key is there. Out: whether it was inserted.
 pub async fn insert_once(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let row: ActiveModel = row.into();
-    let once = OnConflict::columns([Column::RulebookId, Column::DedupeKey])
-        .do_nothing()
-        .to_owned();
-    let inserted = Entity::insert(row.reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
+    insert_unless(tx, row, OnConflict::columns([Column::RulebookId, Column::DedupeKey])).await
+}
+
+/// Lets the text go that stands in the place of a more urgent one, and says what that says: one that quiet hours hold, or
+/// one that was `withheld` for this reason where the new one is a P1. Out: whether there was such a one.
+pub async fn hasten(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) -> Result<bool, DbErr> {
+    let waits = Condition::all()
+        .add(Column::State.eq(QUEUED))
+        .add(Column::HeldUntil.is_not_null());
+    let was_withheld = Condition::all()
+        .add(Column::State.eq(DEAD))
+        .add(Column::Error.eq(withheld));
+    let mut either = Condition::any().add(waits);
+    if urgent.priority == "P1" {
+        either = either.add(was_withheld);
+    }
+    let done = Entity::update_many()
+        .col_expr(Column::Priority, Expr::value(urgent.priority.as_str()))
+        .col_expr(Column::DecisionId, Expr::value(urgent.decision_id))
+        .col_expr(Column::Rule, Expr::value(urgent.rule.clone()))
+        .col_expr(Column::ToNumber, Expr::value(urgent.to_number.as_str()))
+        .col_expr(Column::Body, Expr::value(urgent.body.as_str()))
+        .col_expr(Column::Reference, Expr::value(urgent.reference.as_str()))
+        .col_expr(Column::State, Expr::value(QUEUED))
+        .col_expr(Column::Error, Expr::value(None::<String>))
+        .col_expr(Column::HeldUntil, Expr::value(None::<DateTimeUtc>))
+        .col_expr(Column::NextAttemptAt, Expr::value(urgent.next_attempt_at))
+        .col_expr(Column::CreatedAt, Expr::value(urgent.created_at))
+        .col_expr(Column::UpdatedAt, Expr::value(urgent.updated_at))
+        .col_expr(Column::Fence, Expr::col(Column::Fence).add(1))
+        .filter(Column::RulebookId.eq(urgent.rulebook_id))
+        .filter(Column::DedupeKey.eq(urgent.dedupe_key.as_str()))
+        .filter(Column::Priority.gt(urgent.priority.as_str()))
+        .filter(either)
+        .exec(tx)
         .await?;
-    Ok(inserted > 0)
+    Ok(done.rows_affected > 0)
 }
 
 /// The rulebooks that have something due: queued, or to be looked for.

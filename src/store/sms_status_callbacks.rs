@@ -4,6 +4,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{DatabaseTransaction, QueryOrder};
 
+use super::sql::insert_once;
+
 /// A row of `sms_status_callbacks`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sms_status_callbacks")]
@@ -28,18 +30,17 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Keeps a status, once.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     let row: ActiveModel = row.into();
-    let once = OnConflict::columns([
-        Column::RulebookId,
-        Column::SmsMessageId,
-        Column::ProviderId,
-        Column::Status,
-    ])
-    .do_nothing()
-    .to_owned();
-    Entity::insert(row.reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
-        .await?;
+    insert_once(
+        tx,
+        row,
+        OnConflict::columns([
+            Column::RulebookId,
+            Column::SmsMessageId,
+            Column::ProviderId,
+            Column::Status,
+        ]),
+    )
+    .await?;
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{Condition, DatabaseTransaction};
 
+use super::sql::insert_once;
+
 /// A row of `sms_suppressions`.
 #[derive(Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sms_suppressions")]
@@ -62,13 +64,8 @@ pub async fn add(
     .into();
     let once = OnConflict::columns([Column::Number, Column::RulebookId])
         .target_and_where(Expr::col(Column::LiftedAt).is_null())
-        .do_nothing()
         .to_owned();
-    let inserted = Entity::insert(row.reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(inserted > 0)
+    insert_once(tx, row, once).await
 }
 
 /// Lets texts to a number go again. Out: whether they were stopped.

@@ -99,9 +99,10 @@ impl VapiClient {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
-            let (error, asked) = match self.once(key, path, query).await {
-                Ok(answered) => return Ok(answered),
-                Err(failed) => failed,
+            let (error, asked) = match stop.run_until_cancelled(self.once(key, path, query)).await {
+                Some(Ok(answered)) => return Ok(answered),
+                Some(Err(failed)) => failed,
+                None => return Err(VapiError::Stopped),
             };
             if !error.passes() || tries == TRIES {
                 return Err(error);

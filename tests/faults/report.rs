@@ -121,6 +121,7 @@ fn text(outcomes: &[Outcome]) -> String {
         "\n## Held elsewhere\n\n\
          - 50 clients who edit one price 10,000 times, and a revision every 50 ms under 300 evaluations a second: \
          `tests/it/edits.rs`, with these counts in `make verify`.\n\
+         - The database away, with the spool: `tests/it/outage.rs` and `tests/it/spool.rs`.\n\
          - Hostile scripts: `tests/hostile_scripts.rs`; hostile messages and queries: `tests/it/hostile.rs`.\n\
          - That the signature is compared in constant time is held by its one door to `subtle` (`tests/it/architecture.rs`): \
          `==` gives the same answers, so no campaign can tell it apart.\n",

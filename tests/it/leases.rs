@@ -143,9 +143,20 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
         .iter()
         .position(|(count, _)| count.load(Ordering::SeqCst) == 1)
         .unwrap();
-    // Not again before its next time, by whomever.
+    // Kept until its next time: not done again before that, by whomever.
+    let next = clock.now() + TimeDelta::minutes(9);
+    let kept = async || {
+        !ringbook::store::leases::is_free(&server.app.read, "work", next)
+            .await
+            .unwrap()
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    while !kept().await {
+        assert!(tokio::time::Instant::now() < deadline, "the lease is not kept");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     clock.step(TimeDelta::minutes(9));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(leases_of(&server).try_hold("work", MINUTE).await.unwrap().is_none());
     assert_eq!(done(), 1);
     // Whoever did it stops and gives the lease back: the next instance need not wait.
     stops[first].cancel();

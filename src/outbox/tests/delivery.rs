@@ -132,20 +132,7 @@ async fn without_credentials_a_text_is_simulated() {
 async fn a_call_s_contact_gets_a_template_once_and_a_rolled_back_promise_is_none() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
-        let now = world.clock.now();
-        let call = crate::store::calls::ActiveModel {
-            rulebook_id: sea_orm::Set(world.rulebook_id),
-            id: sea_orm::Set("call-1".to_owned()),
-            status: sea_orm::Set("ended".to_owned()),
-            status_rank: sea_orm::Set(9),
-            first_seen_at: sea_orm::Set(now),
-            updated_at: sea_orm::Set(now),
-            ..Default::default()
-        };
-        crate::store::calls::Entity::insert(call)
-            .exec_without_returning(&world.db)
-            .await
-            .unwrap();
+        world.call("call-1").await;
         let text = |contact: &str, template: &str| {
             let mut text = world.text(contact, "P2");
             text.call_id = Some("call-1".to_owned());
@@ -162,6 +149,63 @@ async fn a_call_s_contact_gets_a_template_once_and_a_rolled_back_promise_is_none
         assert_eq!(enqueue(&tx, text("a", "booking")).await.unwrap(), Enqueued::Queued);
         tx.commit().await.unwrap();
         assert_eq!(sms_messages::Entity::find().all(&world.db).await.unwrap().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
+    for database in databases().await {
+        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let now = world.clock.now();
+        world.call("call-1").await;
+        let text = |contact: &str, priority: &str, body: &str| {
+            let mut text = world.text(contact, priority);
+            text.call_id = Some("call-1".to_owned());
+            body.clone_into(&mut text.body);
+            text
+        };
+        let mut held = text("held", "P3", "A drain that is slow");
+        held.held_until = Some(now + TimeDelta::hours(8));
+        let capped = text("capped", "P3", "A drain that is slow");
+        let sent = text("sent", "P3", "A drain that is slow");
+        let ids = [held.id, capped.id, sent.id];
+        let tx = begin(&world.db).await.unwrap();
+        for text in [held, capped, sent] {
+            assert_eq!(enqueue(&tx, text).await.unwrap(), Enqueued::Queued);
+        }
+        sms_messages::withhold(&tx, (world.rulebook_id, ids[1]), "the daily cap of texts is reached")
+            .await
+            .unwrap();
+        // A P2 is not held either, but the cap is for it too.
+        let p2 = |contact| text(contact, "P2", "Water on the floor");
+        assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), Enqueued::Hastened);
+        assert_eq!(enqueue(&tx, p2("capped")).await.unwrap(), Enqueued::AlreadyThere);
+        for contact in ["held", "capped", "sent"] {
+            let expected = if contact == "capped" {
+                Enqueued::Hastened
+            } else {
+                Enqueued::AlreadyThere
+            };
+            let p1 = text(contact, "P1", "The basement is full");
+            assert_eq!(enqueue(&tx, p1).await.unwrap(), expected, "{contact}");
+        }
+        tx.commit().await.unwrap();
+        world.outbox().drain_once().await.unwrap();
+        let mut went = Vec::new();
+        for id in ids {
+            let row = world.row(id).await;
+            assert!(row.body.ends_with(&row.reference), "{}", row.body);
+            went.push((row.state, row.priority, row.body.replace(&row.reference, "")));
+        }
+        let accepted = |priority: &str, body: &str| ("accepted".to_owned(), priority.to_owned(), format!("{body} "));
+        assert_eq!(
+            went,
+            [
+                accepted("P2", "Water on the floor"),
+                accepted("P1", "The basement is full"),
+                accepted("P3", "A drain that is slow")
+            ]
+        );
     }
 }
 

@@ -135,6 +135,22 @@ impl World {
         }
     }
 
+    /// A call that texts can be about.
+    pub(super) async fn call(&self, id: &str) {
+        let now = self.clock.now();
+        let call = crate::store::calls::ActiveModel {
+            rulebook_id: Set(self.rulebook_id),
+            id: Set(id.to_owned()),
+            status: Set("ended".to_owned()),
+            status_rank: Set(9),
+            first_seen_at: Set(now),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        let made = crate::store::calls::Entity::insert(call).exec_without_returning(&self.db);
+        made.await.unwrap();
+    }
+
     /// Queues a text and commits.
     pub(super) async fn queue(&self, contact: &str, priority: &str) -> Uuid {
         let text = self.text(contact, priority);

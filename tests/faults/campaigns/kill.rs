@@ -38,11 +38,14 @@ pub async fn kills(plan: &Plan, kind: Database) -> Result {
     starts.sort();
     let seen = vec![
         told(&memory, &world),
-        format!(
-            "ready again after {} ms (median), {} ms at most",
-            starts[starts.len() / 2].as_millis(),
-            starts[starts.len() - 1].as_millis()
-        ),
+        match starts.last() {
+            Some(longest) => format!(
+                "ready again after {} ms (median), {} ms at most",
+                starts[starts.len() / 2].as_millis(),
+                longest.as_millis()
+            ),
+            None => "never started again".to_owned(),
+        },
     ];
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found {

@@ -87,7 +87,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
         format!(
             "{} requests to the stand-in, {} kinds of faults",
             world.twilio.requests(),
-            TROUBLES.len()
+            n.min(TROUBLES.len() as u64)
         ),
     ];
     drop(proxy);

@@ -1,0 +1,48 @@
+//! What several tables write in one way. In: rows and statements. Out: whether something was written.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Statement,
+    Value as Bind,
+};
+use uuid::Uuid;
+
+/// SQL with its values, in the words of this database.
+pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
+    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
+}
+
+/// Inserts a row unless one like it is there, by the columns of `like`. Out: whether it was inserted.
+pub(super) async fn insert_once<A>(tx: &DatabaseTransaction, row: A, mut like: OnConflict) -> Result<bool, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    let once = like.do_nothing().to_owned();
+    let inserted = A::Entity::insert(row.reset_all())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Writes the one row of a rulebook over that of the version before, or where there is none; whether it stood like that.
+pub(super) async fn write_over<A>(
+    tx: &DatabaseTransaction,
+    row: A,
+    (rulebook, rulebook_id): (<A::Entity as EntityTrait>::Column, Uuid),
+    (version, before): (<A::Entity as EntityTrait>::Column, i64),
+) -> Result<bool, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    if before == 0 {
+        return insert_once(tx, row, OnConflict::column(rulebook)).await;
+    }
+    let done = A::Entity::update_many()
+        .set(row.reset_all())
+        .filter(rulebook.eq(rulebook_id))
+        .filter(version.eq(before))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
