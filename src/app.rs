@@ -37,7 +37,7 @@ use crate::{
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
     },
-    telemetry::{self, metrics},
+    telemetry::metrics,
     vapi::{VapiClient, VapiError},
     webhook::{
         access::{Accesses, DEFAULT_RULEBOOK},
@@ -45,7 +45,6 @@ use crate::{
         facts,
         feed::Feed,
         hits::RuleHits,
-        lane::Lane,
         last_good::LastGood,
         reconcile::Reconciler,
         secret::Secret,
@@ -176,7 +175,6 @@ impl App {
         let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));
         let last_good = LastGood::new(current.clone(), accesses.clone(), spool.clone());
         let settings = Arc::new(settings);
-        let mut new_secrets = NewSecrets::default();
         let ready = MakeReady {
             settings: Arc::clone(&settings),
             db: db.clone(),
@@ -185,21 +183,7 @@ impl App {
             clock: clock.clone(),
             audit,
         };
-        let lane = match reached {
-            Reached::Yes => {
-                new_secrets = ready.now().await?;
-                Lane::new(settings.database.clone(), connections.messages)
-            }
-            Reached::No(error) => {
-                // Only where messages can be answered without it.
-                if !last_good.load().await.is_ok_and(|known| known > 0) {
-                    return Err(error.into());
-                }
-                telemetry::log_cause("start_without_database", &error);
-                tracing::error!("starting without the database: messages are answered from what is beside the spool");
-                Lane::away(settings.database.clone(), connections.messages, ready.later())
-            }
-        };
+        let (lane, new_secrets) = ready.lane(reached, connections.messages, &last_good).await?;
         let accounts = accounts(&settings, read.clone(), key.clone());
         let outbox = Outbox::new(db.clone(), clock.clone(), accounts, outbox_settings(&settings))?;
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());

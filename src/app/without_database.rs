@@ -18,7 +18,8 @@ use crate::store::connect::{self, ConnectError, Connections};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::restored;
 use crate::telemetry;
-use crate::webhook::lane::Prepare;
+use crate::webhook::lane::{Lane, Prepare};
+use crate::webhook::last_good::LastGood;
 use crate::webhook::spool::Spool;
 
 /// Whether the database was there at the start.
@@ -65,6 +66,28 @@ impl MakeReady {
         restored::look_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
         audit::begin(&self.db, &self.audit).await?;
         Ok(bootstrap::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
+    }
+
+    /// The messages' own way to the database, and the secrets that were made: a database that is away is made ready when it
+    /// comes back, which only helps where messages can be answered without it.
+    pub async fn lane(
+        self,
+        reached: Reached,
+        messages: DatabaseConnection,
+        last_good: &LastGood,
+    ) -> Result<(Lane, NewSecrets), AppError> {
+        let database = self.settings.database.clone();
+        match reached {
+            Reached::Yes => Ok((Lane::new(database, messages), self.now().await?)),
+            Reached::No(error) => {
+                if !last_good.load().await.is_ok_and(|known| known > 0) {
+                    return Err(error.into());
+                }
+                telemetry::log_cause("start_without_database", &error);
+                tracing::error!("starting without the database: messages are answered from what is beside the spool");
+                Ok((Lane::away(database, messages, self.later()), NewSecrets::default()))
+            }
+        }
     }
 
     /// When it comes back, its schema included.

@@ -5,6 +5,9 @@
 //! and a person is told. Any other that waited (in the spool, or because Vapi's report got lost) is as urgent as it was.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::store::notices::{Notice, Severity};
 
 /// What is older texts nobody.
 const TOO_OLD: TimeDelta = TimeDelta::minutes(30);
@@ -43,6 +46,22 @@ impl Origin {
     #[must_use]
     pub fn is_late(self, happened: DateTime<Utc>, restored: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         self != Self::Live && (now - happened > TOO_OLD || restored.is_some_and(|restored| happened <= restored))
+    }
+}
+
+/// Nobody is texted of what is old; somebody should know that there is something to call back about.
+pub(super) fn notice(rulebook_id: Uuid, priority: &str) -> Notice {
+    Notice {
+        rulebook_id,
+        code: "late_call",
+        severity: if priority == "P1" {
+            Severity::Urgent
+        } else {
+            Severity::Warning
+        },
+        subject: format!("late calls of priority {priority}"),
+        text: format!("A call of priority {priority} was heard of more than half an hour late: nobody was texted."),
+        what_to_do: "Look at the leads with `late=true`, the newest first, and call back.".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! same caller; the daily cap comes last. None of them keeps a P1 of another call from going.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::json;
 
 use super::decided::Decided;
@@ -15,7 +15,7 @@ use crate::outbox::escalate::{self, ESCALATE_AFTER_S};
 use crate::outbox::{self, Enqueued, NewSms};
 use crate::rulebook::rows::{Priority, PriorityRule, Row as _};
 use crate::store::escalations::{self, FIRST, Told};
-use crate::store::sms_messages;
+use crate::store::{self, sms_messages};
 use crate::telemetry::metrics;
 
 /// The word for a text that a cool-down kept from being asked for.
@@ -178,4 +178,15 @@ fn first_step(
         acknowledged_how: None,
         comment: None,
     }
+}
+
+/// What a planted defect does with a decision's texts: as soon as they can, in transactions of their own.
+pub(super) async fn apart(db: DatabaseConnection, texts: Vec<NewSms>) -> Result<(), DbErr> {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    for text in texts {
+        let tx = store::begin(&db).await?;
+        outbox::enqueue(&tx, text).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

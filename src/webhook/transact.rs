@@ -18,13 +18,13 @@ use super::attempt::{Attempt, Given};
 use super::decided::{self, Ahead, Decided, Found, Question};
 use super::event::{Event, Kind, Payload};
 use super::hits::{RuleHits, Took};
-use super::late::Origin;
+use super::late::{self, Origin};
 use super::record::{self, Recording};
 use super::texts;
 use super::tools;
 use crate::clock::Clock;
 use crate::fault_points::{self, Defect};
-use crate::outbox::{self, Outbox};
+use crate::outbox::Outbox;
 use crate::problem::database::is_transient;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
@@ -33,7 +33,7 @@ use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
 use crate::store;
 use crate::store::intake::{self, Head, NewEvent, StoredEvent};
-use crate::store::notices::{self, Notice, Severity};
+use crate::store::notices;
 use crate::store::{restored, script_quarantines};
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
@@ -534,43 +534,16 @@ impl Step<'_> {
         if self.late {
             // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
             if !texts.is_empty() || decided.decision.priority == Priority::P1 {
-                let notice = late_notice(self.message.access.rulebook_id, decided.decision.priority.name());
+                let notice = late::notice(self.message.access.rulebook_id, decided.decision.priority.name());
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
             }
             return Ok(false);
         }
         if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
             let any = !texts.is_empty();
-            tokio::spawn(text_apart(self.intake.db.clone(), texts));
+            tokio::spawn(texts::apart(self.intake.db.clone(), texts));
             return Ok(any);
         }
         texts::send(self, tx, decided, template, texts).await
     }
-}
-
-/// Nobody is texted of what is old; somebody should know that there is something to call back about.
-fn late_notice(rulebook_id: Uuid, priority: &str) -> Notice {
-    Notice {
-        rulebook_id,
-        code: "late_call",
-        severity: if priority == "P1" {
-            Severity::Urgent
-        } else {
-            Severity::Warning
-        },
-        subject: format!("late calls of priority {priority}"),
-        text: format!("A call of priority {priority} was heard of more than half an hour late: nobody was texted."),
-        what_to_do: "Look at the leads with `late=true`, the newest first, and call back.".to_owned(),
-    }
-}
-
-/// What a planted defect does with a decision's texts: as soon as they can, in transactions of their own.
-async fn text_apart(db: DatabaseConnection, texts: Vec<outbox::NewSms>) -> Result<(), DbErr> {
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    for text in texts {
-        let tx = store::begin(&db).await?;
-        outbox::enqueue(&tx, text).await?;
-        tx.commit().await?;
-    }
-    Ok(())
 }

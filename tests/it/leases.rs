@@ -15,7 +15,7 @@ use ringbook::{
         Leases,
         periodic::{self, Turn},
     },
-    store,
+    store::{self, leases},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -145,11 +145,7 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
         .unwrap();
     // Kept until its next time: not done again before that, by whomever.
     let next = clock.now() + TimeDelta::minutes(9);
-    let kept = async || {
-        !ringbook::store::leases::is_free(&server.app.read, "work", next)
-            .await
-            .unwrap()
-    };
+    let kept = async || !leases::is_free(&server.app.read, "work", next).await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     while !kept().await {
         assert!(tokio::time::Instant::now() < deadline, "the lease is not kept");

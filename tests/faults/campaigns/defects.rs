@@ -62,7 +62,7 @@ pub async fn defects(plan: &Plan) -> Result {
         for _ in 1..CHANCES {
             if outcome
                 .as_ref()
-                .is_ok_and(|found| !found.violations.iter().any(|violation| caught(violation)))
+                .is_ok_and(|found| !found.violations.iter().any(&caught))
             {
                 (_, outcome) = hunt(&hunted, defect).await;
             }
