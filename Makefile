@@ -3,8 +3,9 @@
 # make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
 # make bench   measures: the report path against the database alone, and a decision
 # make run     starts the server
+# make released  keeps the document as the one of the last release (README, "A release")
 
-.PHONY: run test verify faults bench
+.PHONY: run test verify faults bench released
 
 run:
 	cargo run --release
@@ -20,3 +21,6 @@ faults:
 
 bench:
 	scripts/bench.sh
+
+released:
+	cp openapi/ringbook.json openapi/released.json

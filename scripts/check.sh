@@ -29,6 +29,12 @@ if cargo clippy --version >/dev/null 2>&1; then
 else
     skipped+=("lints: clippy is not installed")
 fi
+. scripts/need.sh
+if need_browser >/dev/null; then
+    step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
+else
+    skipped+=("the first story in a browser: chromium, node or what npm brings cannot be had")
+fi
 [ -z "${RINGBOOK_TEST_SQLITE_ONLY:-}" ] || skipped+=("every test on PostgreSQL: there is none (see above)")
 
 echo

@@ -13,6 +13,13 @@ need() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# What scripts/in_browser.sh works with.
+need_browser() {
+    need node nodejs npm npm chromium chromium curl curl &&
+        node -e 'process.exit(Number.parseInt(process.versions.node) < 20)' &&
+        (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
+}
+
 # An empty database on the server of TEST_POSTGRES_URL; its address. `drop_database ADDRESS` takes it away again.
 own_database() {
     local name="proof_$$_$RANDOM"

@@ -1,6 +1,7 @@
 //! Swagger UI at `/docs`: one page with everything in it, which loads nothing from anywhere else.
 //!
 //! In: nothing. Out: HTML, with a content policy that lets its own scripts and styles run and talk to this server only.
+//! `docs_page/page.css` is the dark and the phone, `docs_page/page.js` what makes the page quick and its operations easy to find.
 
 use std::sync::LazyLock;
 
@@ -18,6 +19,13 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 /// poem-openapi writes its own document into the page between these two.
 const BEFORE: &str = "let spec = ";
 const AFTER: &str = ";\n    let oauth2RedirectUrl;";
+
+const STYLE: &str = include_str!("docs_page/page.css");
+const PLUGIN: &str = include_str!("docs_page/page.js");
+
+/// Lists are closed until one is looked for; an operation that is open can be tried without another press.
+const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
+    defaultModelsExpandDepth: -1, plugins: [ringbook],";
 
 static PAGE: LazyLock<String> = LazyLock::new(page);
 
@@ -46,20 +54,18 @@ fn page() -> String {
         html.get(..from).unwrap_or_default(),
         html.get(until..).unwrap_or_default(),
     );
-    let tail = tail.replace(
-        "filter: false,",
-        "filter: true, persistAuthorization: false, tryItOutEnabled: true,",
-    );
+    let tail = tail.replace("filter: false,", SETTINGS);
     let head = head
         .replacen("<html charset=\"UTF-8\">", "<!DOCTYPE html>\n<html lang=\"en\">", 1)
         .replacen(
             "<title>Swagger UI</title>",
             "<title>Ringbook</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" \
-             href=\"data:,\">\n<style>body { margin: 0 } .swagger-ui .markdown p, .swagger-ui .markdown li, .swagger-ui .renderedMarkdown p, \
-             .swagger-ui .renderedMarkdown li { line-height: 1.7 }</style>",
+             href=\"data:,\">",
             1,
-        );
-    format!("{head}{spec}{tail}")
+        )
+        .replacen("Filter by tag", "Find: services, put_service, roll back", 1)
+        .replacen("<script", &format!("<style>\n{STYLE}</style>\n<script"), 1);
+    format!("{head}{spec};\n{PLUGIN}{tail}")
 }
 
 #[cfg(test)]
@@ -71,6 +77,7 @@ mod tests {
             page.contains("\"openapi\":\"3.1.0\"")
                 && page.contains("put_service")
                 && page.contains("SwaggerUIBundle({")
+                && page.contains("plugins: [ringbook]")
         );
     }
 }

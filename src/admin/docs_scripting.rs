@@ -16,9 +16,9 @@ use crate::rulebook::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const STYLE: &str = "body{font:16px/1.6 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
-    table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ddd;padding:.4rem;text-align:left;vertical-align:top}\
-    code{font:14px ui-monospace,monospace;background:#f4f4f4;padding:.1rem .2rem}";
+const STYLE: &str = "html{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+    table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8888;padding:.4rem;text-align:left;vertical-align:top}\
+    code{font:14px ui-monospace,monospace;background:#8882;padding:.1rem .2rem}";
 
 /// What the page says, in the order of reading: a heading, a paragraph, then rows of code, text and an example.
 struct Section {
@@ -117,7 +117,8 @@ fn html() -> String {
 #[must_use]
 pub fn markdown() -> String {
     let mut told = String::from(
-        "\n### What conditions and scripts may use\nThe same with examples: [/docs/scripting](/docs/scripting).\n",
+        "<details><summary>What conditions and scripts may use</summary>\n\nThe same with examples: \
+         [/docs/scripting](/docs/scripting).\n",
     );
     for Section { heading, text, rows } in sections() {
         let _ = write!(told, "\n**{heading}.** {text}\n\n");
@@ -125,6 +126,7 @@ pub fn markdown() -> String {
             let _ = writeln!(told, "- `{code}` {about}");
         }
     }
+    told.push_str("\n</details>\n");
     told
 }
 

@@ -5,12 +5,9 @@
 // each step, and screenshots in artifacts/.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { open } from './swagger.mjs';
 
-const { RINGBOOK_URL, RINGBOOK_ADMIN_KEY, CALLS } = process.env;
-const artifacts = new URL('../../artifacts/', import.meta.url).pathname;
-mkdirSync(artifacts, { recursive: true });
+const { RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS, CALLS } = process.env;
 
 const rulebook = 'default';
 const asked = { facts: { service_text: 'racines dans le drain', postal_code: 'J4H 1A1' }, at: '2026-11-24T15:00:00Z' };
@@ -47,7 +44,7 @@ told('a change set is open and raises the South Shore to 120');
 
 const { body: diff } = await call(200, 'diff_change_set', { rulebook, id });
 assert.deepEqual(diff.rows[0].changes, [{ column: 'amount', before: '100.00', after: '120.00' }]);
-await ui.picture(`${artifacts}change-set-diff.png`, 'diff_change_set');
+await ui.picture(`${ARTIFACTS}/change-set-diff.png`, 'diff_change_set');
 const { body: check } = await call(200, 'check_change_set', { rulebook, id });
 assert.equal(check.publishable, true, JSON.stringify(check));
 told('its diff shows 100.00 and 120.00, and it may be published');
@@ -61,7 +58,7 @@ while (backtest.state === 'queued' || backtest.state === 'running') {
 assert.equal(backtest.state, 'done', JSON.stringify(backtest));
 assert.equal(backtest.result.calls, Number(CALLS));
 assert.ok(backtest.result.changed > 0);
-await ui.picture(`${artifacts}backtest.png`, 'get_backtest');
+await ui.picture(`${ARTIFACTS}/backtest.png`, 'get_backtest');
 const took = (new Date(backtest.finished_at) - new Date(backtest.started_at)) / 1000;
 told(`of ${backtest.result.calls} calls, ${backtest.result.changed} would be quoted otherwise; told after ${took} s`);
 
@@ -78,6 +75,6 @@ told(`rolled back; the next quote is ${before.join(' to ')}`);
 const { text: audit } = await call(200, 'list_audit_log', {});
 for (const found of ['change-sets', 'south_shore', 'roll_back']) assert.ok(audit.includes(found), `${found}: ${audit}`);
 await call(200, 'verify_audit_log', {});
-await ui.picture(`${artifacts}audit-log.png`, 'list_audit_log');
+await ui.picture(`${ARTIFACTS}/audit-log.png`, 'list_audit_log');
 told('the audit log tells all of it, and its chain holds');
 await ui.close();

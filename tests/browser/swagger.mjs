@@ -1,29 +1,36 @@
 // Swagger UI as a person uses it: finds an operation, tries it out, reads what came back.
 //
-// In: the server's address and an admin key. Out: a page object whose `call` types into the operation's own fields and
-// presses its own buttons; nothing here sends a request itself. Requests to any other host fail the story.
+// In: the server's address and an admin key. Out: a page object whose `call` finds an operation, types into its own fields and
+// presses its own buttons; nothing here sends a request itself. A request to any other host, an error in the console (the
+// content policy's are among them) and an exception fail the story when it is closed.
 
 import { chromium } from 'playwright-core';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
-export async function open(url, { width = 1280, height = 900 } = {}) {
+export async function open(url, { width = 1280, height = 900, colorScheme = 'light' } = {}) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-  const page = await browser.newPage({ viewport: { width, height } });
-  const strangers = [];
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+  const faults = [];
   page.on('request', (request) => {
     const address = new URL(request.url());
-    if (address.protocol.startsWith('http') && address.origin !== url) strangers.push(request.url());
+    if (address.protocol.startsWith('http') && address.origin !== url) faults.push(`asked another host: ${request.url()}`);
   });
+  page.on('console', (message) => {
+    // That an answer was a 4xx is what a story may be about.
+    const refused = /^Failed to load resource: .* status of 4\d\d/.test(message.text());
+    if (message.type() === 'error' && !refused) faults.push(`in the console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => faults.push(`thrown: ${error.stack}`));
   page.on('dialog', (dialog) => dialog.accept());
   await page.goto(`${url}/docs`);
-  await page.waitForSelector('.opblock');
-  return new SwaggerUi(browser, page, strangers);
+  await page.waitForSelector('.opblock-tag');
+  return new SwaggerUi(browser, page, faults);
 }
 
 class SwaggerUi {
-  constructor(browser, page, strangers) {
-    Object.assign(this, { browser, page, strangers });
+  constructor(browser, page, faults) {
+    Object.assign(this, { browser, page, faults });
   }
 
   async authorize(key) {
@@ -33,22 +40,31 @@ class SwaggerUi {
     await this.page.click('.auth-btn-wrapper .btn-done');
   }
 
-  // Calls an operation by its id: fills the parameters and the body, executes, gives back status and body.
-  async call(operation, parameters = {}, body) {
+  // Looks an operation up by its id and opens it.
+  async find(operation) {
+    await this.page.fill('.operation-filter-input', operation);
     const block = this.page.locator(`.opblock[id$="-${operation}"]`);
     await block.scrollIntoViewIfNeeded();
     if (!(await block.evaluate((element) => element.classList.contains('is-open')))) {
       await block.locator('.opblock-summary-control').click();
     }
-    const tryOut = block.locator('.try-out__btn:not(.cancel):not(.reset)');
-    if (await tryOut.count()) await tryOut.click();
+    await block.locator('.execute').waitFor();
+    return block;
+  }
+
+  // Calls an operation by its id: fills the parameters and the body (or makes one of what is filled in), executes, gives
+  // back status and body.
+  async call(operation, parameters = {}, body) {
+    const block = await this.find(operation);
     for (const [name, value] of Object.entries(parameters)) {
       const field = block.locator(`tr[data-param-name="${name}"]`).locator('input, select').first();
       const isSelect = await field.evaluate((element) => element.tagName === 'SELECT');
       await (isSelect ? field.selectOption(String(value)) : field.fill(String(value)));
     }
     if (body !== undefined) {
-      await block.locator('.body-param textarea').fill(JSON.stringify(body, null, 2));
+      const field = block.locator('.body-param textarea');
+      const sent = typeof body === 'function' ? body(JSON.parse(await field.inputValue())) : body;
+      await field.fill(JSON.stringify(sent, null, 2));
     }
     const clear = block.locator('.btn-clear');
     if (await clear.count()) await clear.click();
@@ -73,7 +89,7 @@ class SwaggerUi {
 
   async close() {
     await this.browser.close();
-    if (this.strangers.length) throw new Error(`asked other hosts: ${this.strangers.join(', ')}`);
+    if (this.faults.length) throw new Error(this.faults.join('\n'));
   }
 }
 

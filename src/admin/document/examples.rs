@@ -101,8 +101,9 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         case,
     );
-    if let Some(case) = sample.cases.values().next().map(|stored| &stored.row) {
-        let question = json!({"facts": case.facts, "said": case.said, "at": case.at});
+    // The question is about the service whose price `put_service` is filled in with: the change shows in the next answer.
+    if let Some((_, service)) = first::<crate::rulebook::rows::Service>(sample) {
+        let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
     }
 }

@@ -68,6 +68,13 @@ fn walk(value: &mut Value) {
             {
                 object.insert("type".to_owned(), json!([kind, "null"]));
             }
+            // 3.0 allowed nothing beside a `$ref`; 3.1 does, and client generators read one reference better than `allOf`.
+            if let Some(Value::Array(parts)) = object.get("allOf")
+                && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1
+                && let Some(Value::Array(parts)) = object.remove("allOf")
+            {
+                object.extend(parts.into_iter().filter_map(|part| part.as_object().cloned()).flatten());
+            }
             if let Some(etag) = object.remove("ETAG") {
                 object.insert("ETag".to_owned(), etag);
             }

@@ -1,0 +1,90 @@
+//! The document against that of the last release: what breaks a client needs a version that says so, and what differs at
+//! all needs a line in CHANGELOG.md.
+//!
+//! In: openapi/ringbook.json, openapi/released.json (written by `make released`), CHANGELOG.md. Nothing else is asked; the
+//! tools that compare documents (oasdiff, openapi-changes) are programs in Go, and `make test` installs none.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod breaking;
+mod cases;
+mod schemas;
+
+use serde_json::Value;
+
+const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
+
+fn documents() -> (Value, Value) {
+    let read = |text| serde_json::from_str(text).unwrap();
+    let released = read(include_str!("../../openapi/released.json"));
+    (released, read(include_str!("../../openapi/ringbook.json")))
+}
+
+#[test]
+fn what_breaks_clients_has_a_version_that_says_so() {
+    let (released, now) = documents();
+    let (was, is) = (version(&released), version(&now));
+    let breaks = breaking::between(&released, &now);
+    assert!(
+        breaks.is_empty() || says_so(&was, &is),
+        "this breaks clients of {was}:\n- {}\n\nRaise the version in Cargo.toml ({}). Where {was} is not out yet, `make released` \
+         writes openapi/released.json anew.",
+        breaks.join("\n- "),
+        if was.starts_with("0.") {
+            "its second number, while it begins with 0"
+        } else {
+            "its first number"
+        },
+    );
+}
+
+#[test]
+fn what_differs_is_in_the_changelog() {
+    let (released, now) = documents();
+    let unreleased = section("Unreleased").unwrap_or_else(|| panic!("CHANGELOG.md has no `## [Unreleased]`"));
+    assert!(
+        released == now || unreleased.lines().any(|line| line.starts_with("- ")),
+        "the document is not that of {}: tell under `## [Unreleased]` in CHANGELOG.md what is different",
+        version(&released)
+    );
+    assert!(
+        section(&version(&released)).is_some(),
+        "CHANGELOG.md does not tell of {}, which openapi/released.json is",
+        version(&released)
+    );
+}
+
+fn version(document: &Value) -> String {
+    document["info"]["version"].as_str().unwrap().to_owned()
+}
+
+/// What stands under a version's heading.
+fn section(version: &str) -> Option<&'static str> {
+    let (_, rest) = CHANGELOG.split_once(&format!("\n## [{version}]"))?;
+    Some(rest.split("\n## [").next().unwrap_or(rest))
+}
+
+/// Whether a version may break what the one before it promised: by its first number, or its second while the first is 0.
+fn says_so(was: &str, is: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u64> {
+        let plain = version.split(['-', '+']).next().unwrap_or(version);
+        plain.split('.').map(|number| number.parse().unwrap()).collect()
+    };
+    let (was, is) = (numbers(was), numbers(is));
+    is[0] > was[0] || (is[0] == 0 && was[0] == 0 && is[1] > was[1])
+}
+
+#[test]
+fn a_version_says_so_by_the_right_number() {
+    for (was, is, may) in [
+        ("0.1.0", "0.1.0", false),
+        ("0.1.0", "0.1.9", false),
+        ("0.1.0", "0.2.0", true),
+        ("0.9.0", "1.0.0", true),
+        ("1.2.0", "1.3.0", false),
+        ("1.2.0", "2.0.0-rc.1", true),
+        ("2.0.0", "1.9.0", false),
+    ] {
+        assert_eq!(says_so(was, is), may, "{was} to {is}");
+    }
+}
