@@ -1,7 +1,12 @@
-//! Bodies of requests: bounded, strict, and with the place of what is wrong.
+//! Bodies of requests: bounded, strict, and with the place of everything that is wrong.
 //!
-//! In: the bytes of a request. Out: a typed body, or 400, 408, 413 or 415. Unknown fields are refused, so that a
+//! In: the bytes of a request. Out: a typed body, or 400, 408, 413 or 415. [`strict`] reads the JSON, [`conform`] holds it
+//! against the document's own schema of the operation and [`tell`] says each fault. Unknown fields are refused, so that a
 //! misspelt one is not lost in silence. The schema comes from the type, as for poem-openapi's own payloads.
+
+pub(super) mod conform;
+mod strict;
+mod tell;
 
 use poem::{Request, RequestBody, Result};
 use poem_openapi::impl_apirequest_for_payload;
@@ -63,19 +68,24 @@ pub(super) async fn bytes(body: &mut RequestBody) -> Result<Vec<u8>> {
     Ok(bytes.to_vec())
 }
 
-async fn value(body: &mut RequestBody) -> Result<Value> {
+/// The value of a body that is what the document says of this schema.
+async fn value(body: &mut RequestBody, schema: &str) -> Result<Value> {
     let bytes = bytes(body).await?;
     if bytes.is_empty() {
         return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let detail = format!(
-            "The body is not JSON: line {}, column {}.",
-            error.line(),
-            error.column()
-        );
-        fault("", "not_json", detail).into()
-    })
+    let (value, mut faults) = strict::read(&bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
+    faults.extend(conform::faults(schema, &value)?);
+    if faults.is_empty() {
+        Ok(value)
+    } else {
+        Err(Problem::invalid_body(faults).into())
+    }
+}
+
+/// What the schema of a patch is called.
+fn patch_of<R: Type>() -> String {
+    format!("{}Patch", R::name())
 }
 
 fn fault(pointer: &str, code: &str, detail: String) -> Problem {
@@ -166,7 +176,7 @@ impl<T: DeserializeOwned + Type> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        Ok(Self(read(value(body).await?)?))
+        Ok(Self(read(value(body, &T::name()).await?)?))
     }
 }
 
@@ -192,7 +202,7 @@ impl<R: Row + Type> ParsePayload for RowBody<R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut row = object(value(body).await?)?;
+        let mut row = object(value(body, &R::name()).await?)?;
         let version = take_version(&mut row)?;
         Ok(Self {
             row: Value::Object(row),
@@ -212,14 +222,13 @@ impl<R: Row + Type> Payload for RowPatch<R> {
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            description: Some("The fields to change; null takes an optional one away."),
-            ..MetaSchema::new("object")
-        }))
+        MetaSchemaRef::Reference(patch_of::<R>())
     }
 
     fn register(registry: &mut Registry) {
         R::register(registry);
+        // The document makes it of the row's schema.
+        registry.create_schema::<Self, _>(patch_of::<R>(), |_| MetaSchema::new("object"));
     }
 }
 
@@ -227,7 +236,7 @@ impl<R: Row + Type> ParsePayload for RowPatch<R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut patch = object(value(body).await?)?;
+        let mut patch = object(value(body, &patch_of::<R>()).await?)?;
         let version = take_version(&mut patch)?;
         Ok(Self {
             patch,

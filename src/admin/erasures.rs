@@ -123,10 +123,10 @@ fn checked(body: NewErasure) -> Result<Whom, Problem> {
             let fewest = erasures::FEWEST_DIGITS;
             fault("/customer_number", format!("A phone number has {fewest} to 15 digits."))
         }),
-        (None, Some(id)) if !id.is_empty() && id.len() <= LONGEST_ID && !id.contains('\0') => Ok(Whom::Call(id)),
+        (None, Some(id)) if (1..=LONGEST_ID).contains(&id.chars().count()) => Ok(Whom::Call(id)),
         (None, Some(_)) => Err(fault(
             "/call_id",
-            format!("A call's id has 1 to {LONGEST_ID} characters and no NUL."),
+            format!("A call's id has 1 to {LONGEST_ID} characters."),
         )),
         _ => Err(fault("", "Give either `customer_number` or `call_id`.".to_owned())),
     }

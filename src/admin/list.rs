@@ -100,8 +100,8 @@ impl<'a> FromRequest<'a> for ListQuery {
     }
 }
 
-fn wrong(name: &str, code: &str, detail: String) -> Problem {
-    Problem::new(Code::InvalidParameter, detail.clone()).with_errors(vec![FieldFault::new(name, code, detail)])
+fn wrong(name: &str, code: &str, detail: String) -> FieldFault {
+    FieldFault::new(name, code, detail)
 }
 
 impl ListQuery {
@@ -127,51 +127,68 @@ impl ListQuery {
         };
         let mut cursor = None;
         let mut seen = Vec::new();
+        let mut faults = Vec::new();
         for (name, value) in &self.0 {
             if seen.contains(&name) {
-                return Err(wrong(
-                    &shortened(name),
-                    "repeated",
-                    format!("`{}` is given twice.", shortened(name)),
-                ));
+                let name = shortened(name);
+                faults.push(FieldFault::new(&*name, "repeated", format!("`{name}` is given twice.")));
+                continue;
             }
             seen.push(name);
-            match name.as_str() {
-                "limit" => listing.limit = limit(value)?,
-                "cursor" => cursor = Some(value),
-                "sort" => {
-                    let sort = spec.sorts.iter().find(|sort| *sort == value).ok_or_else(|| {
-                        wrong(
-                            "sort",
-                            "invalid_value",
-                            format!("`sort` must be one of: {}.", spec.sorts.join(", ")),
-                        )
-                    })?;
-                    listing.sort = sort.trim_start_matches('-');
-                    listing.descending = sort.starts_with('-');
+            let read = match name.as_str() {
+                "cursor" => {
+                    cursor = Some(value);
+                    Ok(())
                 }
-                other => {
-                    let filter = spec.filters.iter().find(|filter| filter.name == other).ok_or_else(|| {
-                        let known: Vec<_> = ["limit", "cursor", "sort"]
-                            .into_iter()
-                            .chain(spec.filters.iter().map(|filter| filter.name))
-                            .collect();
-                        let other = shortened(other);
-                        let detail = format!("This list knows no `{other}`; it knows: {}.", known.join(", "));
-                        wrong(&other, "unknown_parameter", detail)
-                    })?;
-                    listing.filters.insert(filter.name, wanted(filter, value)?);
-                }
+                name => listing.take(spec, name, value),
+            };
+            faults.extend(read.err());
+        }
+        // A cursor belongs to the order of its list.
+        if let Some(cursor) = cursor.filter(|_| faults.is_empty()) {
+            match place(cursor, &listing) {
+                Ok(place) => listing.after = Some(place),
+                Err(fault) => faults.push(fault),
             }
         }
-        if let Some(cursor) = cursor {
-            listing.after = Some(place(cursor, &listing)?);
+        if !faults.is_empty() {
+            return Err(Problem::invalid_parameters(faults));
         }
         Ok(listing)
     }
 }
 
-fn limit(value: &str) -> Result<u64, Problem> {
+impl Listing {
+    /// Takes one parameter.
+    fn take(&mut self, spec: &ListSpec, name: &str, value: &str) -> Result<(), FieldFault> {
+        match name {
+            "limit" => self.limit = limit(value)?,
+            "sort" => {
+                let sort = spec.sorts.iter().find(|sort| **sort == value).ok_or_else(|| {
+                    let detail = format!("`sort` must be one of: {}.", spec.sorts.join(", "));
+                    wrong("sort", "invalid_value", detail)
+                })?;
+                self.sort = sort.trim_start_matches('-');
+                self.descending = sort.starts_with('-');
+            }
+            other => {
+                let filter = spec.filters.iter().find(|filter| filter.name == other).ok_or_else(|| {
+                    let known: Vec<_> = ["limit", "cursor", "sort"]
+                        .into_iter()
+                        .chain(spec.filters.iter().map(|filter| filter.name))
+                        .collect();
+                    let other = shortened(other);
+                    let detail = format!("This list knows no `{other}`; it knows: {}.", known.join(", "));
+                    wrong(&other, "unknown_parameter", detail)
+                })?;
+                self.filters.insert(filter.name, wanted(filter, value)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn limit(value: &str) -> Result<u64, FieldFault> {
     value
         .parse()
         .ok()
@@ -185,7 +202,7 @@ fn limit(value: &str) -> Result<u64, Problem> {
         })
 }
 
-fn wanted(filter: &Filter, value: &str) -> Result<Wanted, Problem> {
+fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
     let is = |what: &str| {
         wrong(
             filter.name,
@@ -217,7 +234,7 @@ fn wanted(filter: &Filter, value: &str) -> Result<Wanted, Problem> {
     }
 }
 
-fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), Problem> {
+fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), FieldFault> {
     let read = || {
         let bytes = BASE64.decode(cursor).ok()?;
         let (sort, descending, by, id): (String, bool, Value, String) = serde_json::from_slice(&bytes).ok()?;
@@ -226,7 +243,7 @@ fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), Problem> {
     read().ok_or_else(foreign_cursor)
 }
 
-fn foreign_cursor() -> Problem {
+fn foreign_cursor() -> FieldFault {
     let detail = "`cursor` must be the `next_cursor` of a page of this list with the same `sort`.";
     wrong("cursor", "invalid_value", detail.to_owned())
 }
@@ -234,7 +251,7 @@ fn foreign_cursor() -> Problem {
 /// 400: a filter's pattern has too many parts.
 #[must_use]
 pub fn too_large(name: &str) -> Problem {
-    wrong(name, "too_large", format!("`{name}` has too many parts."))
+    Problem::invalid_parameters(vec![wrong(name, "too_large", format!("`{name}` has too many parts."))])
 }
 
 impl Listing {
@@ -298,15 +315,18 @@ impl Listing {
             let at = by.as_str().and_then(|at| at.parse().ok()).ok_or_else(foreign_cursor)?;
             Ok((at, id.clone()))
         };
-        self.after.as_ref().map(read).transpose()
+        let read = self.after.as_ref().map(read).transpose();
+        read.map_err(|fault| Problem::invalid_parameters(vec![fault]))
     }
 
     /// The last row seen of a list sorted by its ids.
     pub fn after_id(&self) -> Result<Option<Uuid>, Problem> {
-        self.after
+        let read = self
+            .after
             .as_ref()
-            .map(|(_, id)| id.parse().map_err(|_| foreign_cursor()))
-            .transpose()
+            .map(|(_, id)| id.parse().map_err(|_| foreign_cursor()));
+        read.transpose()
+            .map_err(|fault| Problem::invalid_parameters(vec![fault]))
     }
 
     /// The rows of a list sorted by its ids, of which there is one more than wanted when there is a next page.
@@ -441,6 +461,8 @@ mod tests {
             assert_eq!(problem.errors()[0].pointer, name, "{value}");
         }
         assert!(ask(&[("limit", "1"), ("limit", "2")]).is_err());
+        let problem = ask(&[("limit", "0"), ("colour", "red"), ("since", "yesterday")]).unwrap_err();
+        assert_eq!(problem.errors().len(), 3, "{problem}");
     }
 
     #[test]

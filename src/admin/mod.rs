@@ -1,7 +1,7 @@
 //! People change the rules: the admin API, its document and Swagger UI.
 //!
 //! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] says who may; [`body`], [`versions`] and
-//! [`list`] read requests; [`idempotency`] does once what is sent twice; [`rule_rows`] is the one set of operations that all kinds of rule rows share, and
+//! [`list`] read requests, and [`parameters`] tells which parameters could not be read; [`idempotency`] does once what is sent twice; [`rule_rows`] is the one set of operations that all kinds of rule rows share, and
 //! [`resources`] names them; the other files are one resource each; [`document`] turns what poem-openapi knows into
 //! the published document.
 //!
@@ -40,6 +40,7 @@ mod lint;
 pub mod list;
 mod masking;
 mod notices;
+mod parameters;
 pub mod publishing;
 pub mod resources;
 mod retention;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use poem_openapi::param::{Header, Query};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -57,7 +58,21 @@ pub struct NewRulebook {
     #[oai(default)]
     rows: Beginning,
     /// Its settings; without them those of the sample.
+    #[serde(default, deserialize_with = "without_version")]
     settings: Option<Settings>,
+}
+
+/// The settings, as they may have been read from another rulebook.
+fn without_version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Settings>, D::Error> {
+    let Some(mut settings) = Option::<serde_json::Map<String, Value>>::deserialize(from)? else {
+        return Ok(None);
+    };
+    for read_only in ["version", "revision"] {
+        settings.remove(read_only);
+    }
+    Settings::deserialize(Value::Object(settings))
+        .map(Some)
+        .map_err(D::Error::custom)
 }
 
 /// What a new rulebook begins with.

@@ -23,6 +23,7 @@ use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
+use super::parameters;
 use super::resources;
 use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
@@ -100,6 +101,6 @@ pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
         .at("/openapi.json", poem::get(document))
         .at("/docs/scripting", poem::get(docs_scripting::endpoint()))
         .at("/docs", poem::get(docs_page::endpoint()))
-        .nest("/", api)
+        .nest("/", api.into_endpoint().around(parameters::told))
         .data(state)
 }

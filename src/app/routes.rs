@@ -81,7 +81,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         .with("/webhooks/twilio/status/:id", "POST")
         .with("/webhooks/twilio/inbound", "POST")
         .with("/webhooks/twilio/inbound/:rulebook", "POST")
-        .with_document("", &admin::document());
+        .with_document("", admin::document());
     around(app, routes, allowed)
 }
 

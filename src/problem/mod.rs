@@ -26,6 +26,9 @@ pub use self::{
 };
 use crate::telemetry;
 
+/// The most faults of a body that are told at once; of more their number.
+const MOST_FAULTS: usize = 50;
+
 /// An error as the client will see it. It is an answer ([`IntoResponse`]), a [`poem::Error`] (so `?` works in
 /// handlers) and, through [`ProblemJson`], a documented payload of the admin API.
 #[derive(Debug)]
@@ -79,16 +82,32 @@ impl Problem {
 
     /// 400 with every fault found and its place.
     #[must_use]
-    pub fn invalid_body(errors: Vec<FieldFault>) -> Self {
+    pub fn invalid_body(mut errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
             [] => "The body cannot be read.".to_owned(),
             [one] => one.detail.clone(),
-            many => format!(
+            many if many.len() <= MOST_FAULTS => format!(
                 "The body has {} faults; `errors` lists each with its place.",
                 many.len()
             ),
+            many => format!(
+                "The body has {} faults; `errors` lists the first {MOST_FAULTS}, each with its place. There are {} more.",
+                many.len(),
+                many.len() - MOST_FAULTS
+            ),
         };
+        errors.truncate(MOST_FAULTS);
         Self::new(Code::InvalidBody, detail).with_errors(errors)
+    }
+
+    /// 400 with every parameter that is wrong, by its name.
+    #[must_use]
+    pub fn invalid_parameters(errors: Vec<FieldFault>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => one.detail.clone(),
+            many => format!("{} parameters are wrong; `errors` lists each by its name.", many.len()),
+        };
+        Self::new(Code::InvalidParameter, detail).with_errors(errors)
     }
 
     /// 400 for a parameter that is not of the path or of the body.

@@ -19,23 +19,33 @@ use crate::edge::request_id;
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+/// The most characters of a place.
+const LONGEST_POINTER: usize = 512;
+
 /// One thing that is wrong with a request, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Object)]
 pub struct FieldFault {
     /// JSON pointer into the body, or the parameter's name.
     #[oai(validator(max_length = 512))]
     pub pointer: String,
-    /// What is wrong, for programs.
+    /// What is wrong, for programs. Of a body that is not what the document says: `missing_body`, `not_json`, `too_deep`,
+    /// `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`, `bad_format`,
+    /// `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`, `contradiction`, `invalid_value`.
+    /// Of a parameter also `missing_parameter` and `unknown_parameter`. Rules have codes of their own, which may grow.
     pub code: String,
     /// What is wrong and what was expected, for people.
     pub detail: String,
 }
 
 impl FieldFault {
-    /// A fault at `pointer`.
+    /// A fault at `pointer`, which is cut where somebody sent names without end.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut pointer = pointer.into();
+        if let Some((end, _)) = pointer.char_indices().nth(LONGEST_POINTER) {
+            pointer.truncate(end);
+        }
         Self {
-            pointer: pointer.into(),
+            pointer,
             code: code.into(),
             detail: detail.into(),
         }

@@ -287,7 +287,7 @@ async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
     let none = "018f0000-0000-7000-8000-000000000000";
     for (wanted, status, pointer) in [
         (json!({}), 400, "/change_set"),
-        (json!({"revision": 1, "changes": []}), 400, "/change_set"),
+        (json!({"revision": 1, "changes": []}), 400, "/revision"),
         (json!({"revision": 99}), 400, "/revision"),
         (json!({"revision": 1, "days": 0}), 400, "/days"),
         (

@@ -390,7 +390,11 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         (with("body", json!({"code": "x"})), 400, "/changes/1/body/code"),
         (with("body", json!("x")), 400, "/changes/1/body"),
         (with("body", Value::Null), 400, "/changes/1/body"),
-        (with("body", json!({"condition": "a\u{0}b"})), 400, "/changes/1/body"),
+        (
+            with("body", json!({"condition": "a\u{0}b"})),
+            400,
+            "/changes/1/body/condition",
+        ),
         (
             with("body", json!({"amount": "1", "version": 2})),
             400,

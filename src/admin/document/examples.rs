@@ -1,5 +1,7 @@
 //! Examples that work: rows of the sample business, as the first start loads them.
 
+pub mod problems;
+
 use serde_json::{Map, Value, json};
 
 use super::super::resources::TOLD;
@@ -31,6 +33,32 @@ pub fn add(document: &mut Value, sample: &RowSet) {
             parameter(paths, &one, method, "code", &code);
         }
     }
+    for told in TOLD {
+        let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
+        let sheet = resource.and_then(|resource| with_row!(*resource, R => sheet_of_one::<R>(sample)));
+        if let Some(sheet) = sheet {
+            let path = format!("/admin/v1/rulebooks/{{rulebook}}/{}.csv", told.path);
+            answer(paths, &path, "get", "200", sheet.clone().into());
+            request(paths, &path, "post", sheet.into());
+        }
+    }
+    let rulebook = "/admin/v1/rulebooks/{rulebook}";
+    let lines = "--- services/camera_inspection\n+++ services/camera_inspection\n-price_to = \"450.00\"\n+price_to = \"400.00\"\n";
+    for path in ["change-sets/{id}/diff", "revisions/{number}/diff"] {
+        media(
+            paths,
+            &format!("{rulebook}/{path}"),
+            "text/plain; charset=utf-8",
+            lines.into(),
+        );
+    }
+    let events = "event: progress\ndata: {\"state\":\"running\",\"percent\":40}\n\n";
+    media(
+        paths,
+        &format!("{rulebook}/backtests/{{id}}/events"),
+        "text/event-stream",
+        events.into(),
+    );
     if let Some((code, _)) = first::<crate::rulebook::rows::Calendar>(sample) {
         let days = "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days";
         for (name, example) in [("code", code.as_str()), ("from", "2026-12-01"), ("until", "2027-12-31")] {
@@ -138,6 +166,14 @@ fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {
     Some((code.clone(), serde_json::to_value(&stored.row).ok()?))
 }
 
+/// The sheet of one row of the sample.
+fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<String> {
+    let (code, stored) = R::table(sample).iter().next()?;
+    let mut rows = RowSet::default();
+    R::table_mut(&mut rows).insert(code.clone(), stored.clone());
+    crate::rulebook::sheet::write::<R>(&rows).ok()
+}
+
 /// A change that leaves the sample's cases as they are: the row's names or rank again.
 fn patch(stored: &Value) -> Value {
     let mut patch = json!({"version": 1});
@@ -160,6 +196,15 @@ fn answer(paths: &mut Map<String, Value>, path: &str, method: &str, status: &str
         .as_object_mut()
         .and_then(|all| all.values_mut().next())
     {
+        media["example"] = example;
+    }
+}
+
+fn media(paths: &mut Map<String, Value>, path: &str, media: &str, example: Value) {
+    let content = paths
+        .get_mut(path)
+        .map(|item| &mut item["get"]["responses"]["200"]["content"]);
+    if let Some(media) = content.and_then(|content| content.get_mut(media)) {
         media["example"] = example;
     }
 }

@@ -1,23 +1,37 @@
-//! Schemas and headers, from 3.0 as poem-openapi writes it to 3.1.
+//! Schemas and headers, from 3.0 as poem-openapi writes it to 3.1, with all that is true of them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::resources::TOLD;
-use crate::rulebook::rows::Resource;
+use super::{limits, sent};
+use crate::problem::Code;
 
-/// Mends what poem-openapi writes otherwise, and adds what rows have in the API only.
+/// The schemas by name.
+pub type Schemas = Map<String, Value>;
+
+/// Mends what poem-openapi writes otherwise, adds what rows have in the API only, and what may be sent.
 pub fn mend(document: &mut Value) {
-    walk(document);
+    to_3_1(document);
+    for item in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let stream = item.pointer_mut("/get/responses/200/content/text~1event-stream/schema");
+        if let Some(schema) = stream {
+            // A stream is text; the schema of its events stands in their description.
+            *schema = json!({"type": "string", "description": "Events, as the description of the operation says."});
+        }
+    }
+    let bodies = sent::bodies(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return;
     };
-    let rows = TOLD.iter().map(|told| told.schema).chain(["Settings"]);
-    for name in rows {
+    for name in rows() {
         let Some(schema) = schemas.get_mut(name) else { continue };
+        // The path names the row; the body may, too.
+        if let Some(required) = schema["required"].as_array_mut() {
+            required.retain(|field| field != "code");
+        }
         schema["properties"]["version"] = json!({
             "type": "integer",
             "format": "int64",
-            "minimum": 0,
             "description": "The revision since which the row stands as it is. Bring it when you change the row.",
         });
     }
@@ -30,39 +44,24 @@ pub fn mend(document: &mut Value) {
             "description": "The head revision: the rules of the next call.",
         });
     }
-    if let Some(change) = schemas.get_mut("NewChange") {
-        change["properties"]["resource"]["enum"] = Resource::ALL.iter().map(|resource| resource.path()).collect();
+    if let Some(problem) = schemas.get_mut("Problem") {
+        problem["properties"]["code"]["enum"] = Code::ALL.iter().map(|code| code.name()).collect();
     }
-    for (name, schema) in schemas.iter_mut() {
-        // Answers may grow; what is sent may hold no field that nobody knows.
-        let sent = TOLD.iter().any(|told| told.schema == name)
-            || [
-                "Settings",
-                "Holiday",
-                "Question",
-                "ScriptTest",
-                "TestPrice",
-                "TestPriority",
-                "NewApiKey",
-                "NewChange",
-                "NewChangeSet",
-                "PublishRequest",
-                "NewRulebook",
-                "NewSecret",
-                "WebhookAuth",
-                "WebhookScheme",
-            ]
-            .contains(&name.as_str());
-        if sent && schema["type"] == "object" {
-            schema["additionalProperties"] = false.into();
-        }
-    }
+    limits::add(schemas);
+    sent::close(schemas, &bodies);
 }
 
-fn walk(value: &mut Value) {
+/// The kinds of rows, as their schemas are called.
+pub fn rows() -> impl Iterator<Item = &'static str> {
+    TOLD.iter().map(|told| told.schema).chain(["Settings"])
+}
+
+fn to_3_1(value: &mut Value) {
     match value {
-        Value::Array(values) => values.iter_mut().for_each(walk),
+        Value::Array(values) => values.iter_mut().for_each(to_3_1),
         Value::Object(object) => {
+            described_reference(object);
+            whole_limits(object);
             if object.remove("nullable") == Some(Value::Bool(true))
                 && let Some(kind) = object.get("type").cloned()
             {
@@ -78,8 +77,51 @@ fn walk(value: &mut Value) {
             if let Some(etag) = object.remove("ETAG") {
                 object.insert("ETag".to_owned(), etag);
             }
-            object.values_mut().for_each(walk);
+            if object.get("type").is_some_and(Value::is_string)
+                && let Some(example) = object.remove("example")
+            {
+                object.insert("examples".to_owned(), json!([example]));
+            }
+            object.values_mut().for_each(to_3_1);
         }
         _ => {}
     }
+}
+
+/// In 3.1 a description may stand beside a reference.
+fn described_reference(object: &mut Map<String, Value>) {
+    let reference = match object.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([one, about]) if about.as_object().is_some_and(|about| about.keys().eq(["description"])) => {
+            one["$ref"].clone()
+        }
+        _ => return,
+    };
+    if reference.is_string() {
+        object.remove("allOf");
+        object.insert("$ref".to_owned(), reference);
+    }
+}
+
+/// Limits of whole numbers are whole; what has no sign is not below 0.
+fn whole_limits(object: &mut Map<String, Value>) {
+    if object.get("type").and_then(Value::as_str) != Some("integer") {
+        return;
+    }
+    for limit in ["minimum", "maximum"] {
+        if let Some(whole) = object.get(limit).and_then(Value::as_f64) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "poem-openapi keeps whole limits as floats"
+            )]
+            object.insert(limit.to_owned(), (whole as i64).into());
+        }
+    }
+    let format = object.get("format").and_then(Value::as_str);
+    let Some(bits) = format.and_then(|format| format.strip_prefix("uint")) else {
+        return;
+    };
+    // OpenAPI knows the signed formats only.
+    let format = if bits == "64" { "int64" } else { "int32" };
+    object.insert("format".to_owned(), format.into());
+    object.entry("minimum").or_insert(0.into());
 }

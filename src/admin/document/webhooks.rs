@@ -1,9 +1,12 @@
-//! What others send to Ringbook: Vapi's messages and Twilio's callbacks.
+//! What others send to Ringbook: Vapi's messages ([`vapi`]) and Twilio's callbacks.
+
+pub mod vapi;
 
 use serde_json::{Value, json};
 
 /// The webhooks, by name.
 pub fn all() -> Value {
+    let (messages, answers) = vapi::examples();
     json!({
         "vapi_message": {"post": {
             "operationId": "vapi_message",
@@ -13,19 +16,17 @@ pub fn all() -> Value {
                 webhook secret by any of Vapi's schemes. The answer depends on the message's type: tool results, an assistant, a \
                 transfer, documents, or nothing to say. The same message again gets the same answer again.",
             "security": [],
-            "requestBody": {"required": true, "content": {"application/json": {"schema": {
-                "type": "object",
-                "required": ["message"],
-                "properties": {"message": {
-                    "type": "object",
-                    "required": ["type"],
-                    "properties": {"type": {"type": "string", "examples": ["end-of-call-report"]}},
-                }},
-            }}}},
+            "requestBody": {"required": true, "content": {"application/json": {
+                "schema": {"$ref": "#/components/schemas/VapiMessage"},
+                "examples": messages,
+            }}},
             "responses": {
                 "200": {
                     "description": "Taken in, in one transaction.",
-                    "content": {"application/json": {"schema": {"type": "object"}}},
+                    "content": {"application/json": {
+                        "schema": {"$ref": "#/components/schemas/VapiAnswer"},
+                        "examples": answers,
+                    }},
                 },
                 "400": problem("The body is no message."),
                 "401": problem("The signature is missing or wrong, or too old."),

@@ -12,6 +12,7 @@ use crate::rulebook::money::{Money, Rate};
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Always `settings`.
+    #[serde(default = "settings_code")]
     pub code: String,
     /// ISO 4217 code of a currency with two decimals.
     pub currency: String,
@@ -50,6 +51,11 @@ pub struct Settings {
     /// Seconds after which a P1 that nobody took goes to the next contact, then to all; 0 is never. 300 when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
+}
+
+/// There is one such row.
+fn settings_code() -> String {
+    "settings".to_owned()
 }
 
 /// How a price becomes a multiple of the rounding step.

@@ -13,6 +13,7 @@ use ringbook::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
+use super::client::Client;
 use super::database::{Database, TestDatabase};
 
 pub const ADMIN_KEY: &str = "test-admin-key-0123456789";
@@ -23,7 +24,7 @@ pub struct TestApp {
     pub address: SocketAddr,
     /// What the server shares: its clock, its pools.
     pub app: App,
-    pub client: reqwest::Client,
+    pub client: Client,
     database: TestDatabase,
     env: Vec<(String, String)>,
     stop: oneshot::Sender<()>,
@@ -114,6 +115,7 @@ impl TestApp {
             .timeout(Duration::from_secs(20))
             .build()
             .unwrap();
+        let client = Client(client);
         Self {
             address,
             app,

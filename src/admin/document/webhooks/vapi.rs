@@ -1,0 +1,407 @@
+//! Vapi's messages and what each is answered with, as far as Ringbook reads and writes them.
+//!
+//! Out: schemas for the document's components, and an example of each kind of message with its answer. Vapi adds fields
+//! and types at any time, so nothing here is closed and only the type is required.
+
+use serde_json::{Map, Value, json};
+
+use super::super::schemas::Schemas;
+
+/// One kind of message.
+struct Kind {
+    schema: &'static str,
+    types: &'static [&'static str],
+    about: &'static str,
+    answer: &'static str,
+}
+
+const KINDS: &[Kind] = &[
+    kind(
+        "VapiEndOfCallReport",
+        &["end-of-call-report"],
+        "The call is over; here is all of it. Decided, recorded and texted about.",
+        "VapiNothing",
+    ),
+    kind(
+        "VapiStatusUpdate",
+        &["status-update"],
+        "The call moved to another state.",
+        "VapiNothing",
+    ),
+    kind("VapiTranscript", &["transcript"], "Something was said.", "VapiNothing"),
+    kind(
+        "VapiToolCalls",
+        &["tool-calls"],
+        "The assistant wants tools run.",
+        "VapiToolResults",
+    ),
+    kind(
+        "VapiAssistantRequest",
+        &["assistant-request"],
+        "Who takes this call?",
+        "VapiAssistant",
+    ),
+    kind(
+        "VapiTransferDestinationRequest",
+        &["transfer-destination-request"],
+        "Where does this call go?",
+        "VapiDestination",
+    ),
+    kind(
+        "VapiHandoffDestinationRequest",
+        &["handoff-destination-request"],
+        "Which assistant or person takes over?",
+        "VapiDestination",
+    ),
+    kind(
+        "VapiKnowledgeBaseRequest",
+        &["knowledge-base-request"],
+        "What do we know about what the caller asks?",
+        "VapiDocuments",
+    ),
+    kind(
+        "VapiCallEndpointingRequest",
+        &["call.endpointing.request"],
+        "How long should the assistant wait before it speaks?",
+        "VapiEndpointing",
+    ),
+    kind(
+        "VapiCampaignPredial",
+        &["campaign.predial"],
+        "May this contact be dialled?",
+        "VapiPredial",
+    ),
+    kind(
+        "VapiVoiceRequest",
+        &["voice-request"],
+        "Make speech out of text: not ours to do.",
+        "VapiSpoken",
+    ),
+    kind(
+        "VapiCallDeleted",
+        &["call.deleted"],
+        "The call's data must go, and does.",
+        "VapiNothing",
+    ),
+    kind(
+        "VapiOtherMessage",
+        &[
+            "assistant.speechStarted",
+            "call.artifact.upload",
+            "call.delete.failed",
+            "chat.created",
+            "chat.deleted",
+            "conversation-update",
+            "hang",
+            "language-change-detected",
+            "model-output",
+            "phone-call-control",
+            "session.created",
+            "session.deleted",
+            "session.updated",
+            "speech-update",
+            "transfer-update",
+            "user-interrupted",
+            "voice-input",
+        ],
+        "Any other message: kept, and answered with nothing.",
+        "VapiNothing",
+    ),
+];
+
+const ANSWERS: &[&str] = &[
+    "VapiToolResults",
+    "VapiAssistant",
+    "VapiDestination",
+    "VapiDocuments",
+    "VapiEndpointing",
+    "VapiPredial",
+    "VapiSpoken",
+    "VapiNothing",
+];
+
+const fn kind(schema: &'static str, types: &'static [&'static str], about: &'static str, answer: &'static str) -> Kind {
+    Kind {
+        schema,
+        types,
+        about,
+        answer,
+    }
+}
+
+/// Adds the schemas of messages and answers.
+pub fn add_schemas(schemas: &mut Schemas) {
+    let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let kinds: Vec<Value> = KINDS.iter().map(|kind| reference(kind.schema)).collect();
+    schemas.insert(
+        "VapiMessage".to_owned(),
+        object(
+            "What Vapi sends.",
+            &["message"],
+            json!({"message": {
+                "description": "The message; which fields it has depends on its `type`.",
+                "anyOf": kinds,
+            }}),
+        ),
+    );
+    for kind in KINDS {
+        let mut fields = json!({
+            "type": {"type": "string", "enum": kind.types, "description": "The kind of message."},
+            "timestamp": {
+                "type": ["integer", "string"],
+                "description": "When Vapi made the message: milliseconds since 1970, or RFC 3339.",
+            },
+            "call": reference("VapiCall"),
+        });
+        for (name, field) in own_fields(kind.schema).as_object().into_iter().flatten() {
+            fields[name] = field.clone();
+        }
+        schemas.insert(kind.schema.to_owned(), object(kind.about, &["type"], fields));
+    }
+    schemas.insert("VapiCall".to_owned(), call());
+    let answers: Vec<Value> = ANSWERS.iter().map(|name| reference(name)).collect();
+    schemas.insert(
+        "VapiAnswer".to_owned(),
+        json!({"title": "VapiAnswer", "description": "What a message is answered with; which of them depends on its `type`.", "anyOf": answers}),
+    );
+    for name in ANSWERS {
+        schemas.insert((*name).to_owned(), answer(name));
+    }
+}
+
+/// Examples of messages, and of their answers, by the type of the message.
+pub fn examples() -> (Value, Value) {
+    let (mut messages, mut answers) = (Map::new(), Map::new());
+    for kind in KINDS {
+        let name = kind.types[0];
+        let mut message = json!({
+            "type": name,
+            "timestamp": 1_795_780_800_000_i64,
+            "call": {"id": "0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11", "customer": {"number": "+15145550100"}},
+        });
+        for (field, value) in own_example(kind.schema).as_object().into_iter().flatten() {
+            message[field] = value.clone();
+        }
+        let value = json!({"message": message});
+        messages.insert(name.to_owned(), json!({"summary": kind.about, "value": value}));
+        let summary = format!("To `{name}`.");
+        answers.insert(
+            name.to_owned(),
+            json!({"summary": summary, "value": answer_example(kind.answer)}),
+        );
+    }
+    (messages.into(), answers.into())
+}
+
+fn object(about: &str, required: &[&str], fields: Value) -> Value {
+    json!({"type": "object", "description": about, "required": required, "properties": fields})
+}
+
+fn text(about: &str) -> Value {
+    json!({"type": "string", "description": about})
+}
+
+fn call() -> Value {
+    let party = |whose: &str| {
+        json!({"type": "object", "description": whose, "properties": {
+            "number": text("The number, E.164."), "name": text("The name."),
+        }})
+    };
+    let fields = json!({
+        "id": {"type": "string", "maxLength": 255, "description": "Vapi's id of the call."},
+        "type": text("`inboundPhoneCall` and the like."),
+        "status": text("The call's state when the message was made."),
+        "createdAt": text("When Vapi heard of it, RFC 3339."),
+        "startedAt": text("When it was picked up, RFC 3339."),
+        "endedAt": text("When it ended, RFC 3339."),
+        "customer": party("Who calls."),
+        "phoneNumber": party("The number that was called."),
+        "assistantId": text("The assistant on the call."),
+    });
+    object("The call that a message belongs to.", &[], fields)
+}
+
+/// What a kind of message has besides.
+fn own_fields(schema: &str) -> Value {
+    let turns = json!({"type": "array", "description": "What was said, in turns.", "items": {
+        "type": "object", "properties": {
+            "role": text("Who spoke: `user`, `bot`, `assistant`, `system` or `tool`."),
+            "message": text("What was said."),
+            "secondsFromStart": {"type": "number", "description": "Seconds since the call began."},
+        },
+    }});
+    let tool_call = json!({"type": "object", "required": ["id"], "properties": {
+        "id": text("The id of the request, which the result repeats."),
+        "function": {"type": "object", "description": "What is called.", "properties": {
+            "name": text("The tool's name: the `code` of a tool of the rulebook."),
+            "arguments": {"type": ["object", "string"], "description": "What the assistant gives it; a text is read as JSON."},
+        }},
+    }});
+    match schema {
+        "VapiEndOfCallReport" => json!({
+            "endedReason": text("Why the call ended; Vapi has over 600 values."),
+            "startedAt": text("When it was picked up, RFC 3339."),
+            "endedAt": text("When it ended, RFC 3339."),
+            "durationMs": {"type": "number", "minimum": 0, "description": "How long it took, in milliseconds."},
+            "cost": {"type": "number", "description": "What Vapi charges for the call, in US dollars."},
+            "summary": text("Vapi's summary, where `analysis` has none."),
+            "analysis": {"type": "object", "description": "Vapi's analysis. `structuredData` is what fact mappings read.", "properties": {
+                "summary": text("Vapi's summary."),
+                "structuredData": {"type": "object", "description": "What the assistant made of the call, by its own names."},
+            }},
+            "artifact": {"type": "object", "description": "Transcript and recording.", "properties": {
+                "messages": turns, "transcript": text("All that was said, as one text."),
+                "recordingUrl": text("Where the recording lies."),
+                "structuredOutputs": {"type": "object", "description": "Structured outputs, by id."},
+            }},
+        }),
+        "VapiStatusUpdate" => json!({
+            "status": text("The new state: `queued`, `ringing`, `in-progress`, `forwarding`, `ended`."),
+            "endedReason": text("Why it ended, when it did."),
+        }),
+        "VapiTranscript" => json!({
+            "role": text("Who spoke."),
+            "transcript": text("What was said."),
+            "transcriptType": text("`final` when the text will not change any more."),
+        }),
+        "VapiToolCalls" => json!({
+            "toolCallList": {"type": "array", "description": "The tools that are to run.", "items": tool_call},
+        }),
+        "VapiHandoffDestinationRequest" => json!({
+            "parameters": {"type": "object", "description": "What the model gave.", "properties": {
+                "destination": text("Whom it wants."), "reason": text("Why."),
+            }},
+        }),
+        "VapiKnowledgeBaseRequest" => json!({"messages": turns}),
+        "VapiCampaignPredial" => json!({
+            "campaignId": text("The campaign."),
+            "customer": {"type": "object", "description": "Who would be dialled.", "properties": {
+                "number": text("The number."), "name": text("The name."),
+            }},
+        }),
+        _ => json!({}),
+    }
+}
+
+fn answer(name: &str) -> Value {
+    let number = json!({"type": "object", "description": "Where the call goes; empty when nobody is there.", "properties": {
+        "type": {"type": "string", "enum": ["number", "assistant"], "description": "A number, or an assistant."},
+        "number": text("The number, E.164."),
+        "message": {"type": "string", "maxLength": 1000, "description": "Said to the caller before the transfer."},
+        "callerId": text("What the one who is called sees as the caller."),
+        "extension": text("Dialled after the number."),
+        "description": text("Why this destination."),
+        "assistantId": text("The saved assistant that takes over."),
+        "assistantName": text("The member of the running squad that takes over."),
+    }});
+    let overrides = json!({"type": "object", "description": "What the assistant is told for this call.", "properties": {
+        "variableValues": {
+            "type": "object", "additionalProperties": {"type": "string"},
+            "description": "Values for the assistant's variables: the current prices and hours.",
+        },
+        "firstMessage": text("What the assistant says first."),
+    }});
+    let error = text("One sentence, spoken to the caller or read by the assistant.");
+    match name {
+        "VapiToolResults" => object(
+            "What the tools returned, one result for each call.",
+            &["results"],
+            json!({
+                "results": {"type": "array", "description": "In the order of the calls.", "items": {
+                    "type": "object", "required": ["toolCallId", "name"], "properties": {
+                        "toolCallId": text("The id of the request."), "name": text("The tool's name."),
+                        "result": text("What it returned, on one line."), "error": text("Why it returned nothing, for the assistant."),
+                    },
+                }},
+            }),
+        ),
+        "VapiAssistant" => object(
+            "Which assistant takes the call, and what it should know.",
+            &[],
+            json!({
+                "assistantId": text("A saved assistant."), "squadId": text("A saved squad."),
+                "assistantOverrides": overrides, "squadOverrides": overrides,
+            }),
+        ),
+        "VapiDestination" => object(
+            "Where the call goes.",
+            &["destination"],
+            json!({"destination": number, "error": error}),
+        ),
+        "VapiDocuments" => object(
+            "What we know.",
+            &["documents"],
+            json!({
+                "documents": {"type": "array", "description": "The nearest first.", "items": {
+                    "type": "object", "required": ["content", "similarity"], "properties": {
+                        "content": text("The text."), "uuid": text("Its id."),
+                        "similarity": {"type": "number", "minimum": 0, "maximum": 1, "description": "How near it is to the question."},
+                    },
+                }},
+            }),
+        ),
+        "VapiEndpointing" => object(
+            "How long to wait.",
+            &["timeoutSeconds"],
+            json!({
+                "timeoutSeconds": {"type": "number", "minimum": 0, "maximum": 15, "description": "Seconds of silence."},
+            }),
+        ),
+        "VapiPredial" => object(
+            "Whether Vapi may dial.",
+            &["eligible"],
+            json!({
+                "eligible": {"type": "boolean", "description": "True lets Vapi dial."},
+            }),
+        ),
+        "VapiSpoken" => object("A refusal or an apology.", &["error"], json!({"error": error})),
+        _ => json!({"type": "object", "description": "Nothing to say.", "properties": {}}),
+    }
+}
+
+fn own_example(schema: &str) -> Value {
+    match schema {
+        "VapiEndOfCallReport" => json!({
+            "endedReason": "customer-ended-call", "durationMs": 92_000, "cost": 0.21,
+            "analysis": {
+                "summary": "A kitchen drain is slow; the caller wants a camera inspection.",
+                "structuredData": {"service": "camera inspection", "city": "Longueuil"},
+            },
+            "artifact": {"messages": [{"role": "user", "message": "How much is a camera inspection?", "secondsFromStart": 4.2}]},
+        }),
+        "VapiStatusUpdate" => json!({"status": "in-progress"}),
+        "VapiTranscript" => json!({"role": "user", "transcript": "My drain is slow.", "transcriptType": "final"}),
+        "VapiToolCalls" => json!({"toolCallList": [{
+            "id": "call_1", "type": "function",
+            "function": {"name": "quote", "arguments": {"service": "camera inspection"}},
+        }]}),
+        "VapiHandoffDestinationRequest" => {
+            json!({"parameters": {"destination": "a person", "reason": "asks for a manager"}})
+        }
+        "VapiKnowledgeBaseRequest" => json!({"messages": [{"role": "user", "message": "Do you clean septic tanks?"}]}),
+        "VapiCampaignPredial" => json!({"campaignId": "spring", "customer": {"number": "+15145550100"}}),
+        _ => json!({}),
+    }
+}
+
+fn answer_example(name: &str) -> Value {
+    match name {
+        "VapiToolResults" => json!({"results": [{
+            "toolCallId": "call_1", "name": "quote", "result": "A camera inspection costs between 350 and 450 dollars plus taxes.",
+        }]}),
+        "VapiAssistant" => json!({
+            "assistantId": "0199f0c2-1111-7c3b-9a53-2f1d8f0b6c11",
+            "assistantOverrides": {"variableValues": {"camera_inspection": "350.00 to 450.00"}},
+        }),
+        "VapiDestination" => json!({"destination": {
+            "type": "number", "number": "+15145550101", "message": "One moment, I put you through.",
+        }}),
+        "VapiDocuments" => {
+            json!({"documents": [{"content": "Camera inspection: 350.00 to 450.00.", "similarity": 0.9}]})
+        }
+        "VapiEndpointing" => json!({"timeoutSeconds": 0.5}),
+        "VapiPredial" => json!({"eligible": true}),
+        "VapiSpoken" => json!({"error": "Ringbook makes no speech: point the voice's server URL at a voice provider"}),
+        _ => json!({}),
+    }
+}

@@ -1,0 +1,95 @@
+//! A client whose every answer from the admin API is compared with the document: see [`super::contract`].
+
+use std::ops::Deref;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{IntoUrl, Method, RequestBuilder, Response};
+use serde::Serialize;
+
+use super::contract;
+
+/// What tests send requests with.
+#[derive(Clone)]
+pub struct Client(pub reqwest::Client);
+
+/// A request to be sent.
+pub struct Request(RequestBuilder);
+
+/// Whatever else the plain client can do.
+impl Deref for Client {
+    type Target = reqwest::Client;
+
+    fn deref(&self) -> &reqwest::Client {
+        &self.0
+    }
+}
+
+impl Client {
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> Request {
+        Request(self.0.request(method, url))
+    }
+
+    pub fn get(&self, url: impl IntoUrl) -> Request {
+        self.request(Method::GET, url)
+    }
+
+    pub fn post(&self, url: impl IntoUrl) -> Request {
+        self.request(Method::POST, url)
+    }
+
+    pub fn put(&self, url: impl IntoUrl) -> Request {
+        self.request(Method::PUT, url)
+    }
+
+    pub fn patch(&self, url: impl IntoUrl) -> Request {
+        self.request(Method::PATCH, url)
+    }
+
+    pub fn delete(&self, url: impl IntoUrl) -> Request {
+        self.request(Method::DELETE, url)
+    }
+}
+
+impl Request {
+    pub fn bearer_auth(self, key: impl std::fmt::Display) -> Self {
+        Self(self.0.bearer_auth(key))
+    }
+
+    pub fn header<K, V>(self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K>,
+        <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        Self(self.0.header(name, value))
+    }
+
+    pub fn body(self, body: impl Into<reqwest::Body>) -> Self {
+        Self(self.0.body(body))
+    }
+
+    pub fn json<T: Serialize + ?Sized>(self, body: &T) -> Self {
+        Self(self.0.json(body))
+    }
+
+    pub fn form<T: Serialize + ?Sized>(self, body: &T) -> Self {
+        Self(self.0.form(body))
+    }
+
+    pub fn timeout(self, after: std::time::Duration) -> Self {
+        Self(self.0.timeout(after))
+    }
+
+    /// Sends it; an answer that the document does not know fails the test.
+    pub async fn send(self) -> reqwest::Result<Response> {
+        let (client, request) = self.0.build_split();
+        let request = request?;
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await?;
+        if !path.starts_with("/admin/v1") {
+            return Ok(response);
+        }
+        contract::held(&method, &path, response).await
+    }
+}
