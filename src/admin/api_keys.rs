@@ -16,12 +16,12 @@ use super::answer::{Found, Gone, Json, Page};
 use super::audited;
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
-use super::fails::{Fails, OnceWrite, Usual};
+use super::fails::{Fails, KeyRevoked, OnceWrite, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::keys::NewKey;
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
-use crate::problem::{FieldFault, Problem};
+use crate::problem::{Code, FieldFault, Problem};
 use crate::store::{api_keys, audit_log};
 
 /// What the list can be asked.
@@ -184,14 +184,19 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// From now on it opens nothing; it stays in the list, for those who read the audit log.
+    /// From now on it opens nothing; it stays in the list, for those who read the audit log. A key does not revoke itself:
+    /// nobody shuts the door with the last key inside.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_api_key(
         &self,
         key: Key<Admin>,
         /// The key's id.
         id: Path<Uuid>,
-    ) -> Result<Gone, Fails<Usual>> {
+    ) -> Result<Gone, Fails<KeyRevoked>> {
+        if id.0 == key.key_id {
+            let detail = "A key does not revoke itself; do it with another key.";
+            return Err(Problem::new(Code::Conflict, detail).into());
+        }
         let missing = || Problem::not_found(format!("API key `{}`", id.0));
         let row = api_keys::by_id(self.0.latest(), id.0).await?.ok_or_else(missing)?;
         if key.rulebook_id.is_some() && key.rulebook_id != row.rulebook_id {

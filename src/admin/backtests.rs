@@ -19,7 +19,7 @@ use super::answer::{Found, Json, Page};
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::change_sets::{self, NewChange};
-use super::fails::{Fails, PlainWrite, RulebookWrite, Usual};
+use super::fails::{Backtested, Fails, PlainWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::{AdminState, InRulebook, unloadable};
@@ -138,7 +138,7 @@ impl BacktestsApi {
         key: Key<Editor>,
         rulebook: InRulebook,
         body: Body<NewBacktest>,
-    ) -> Result<Taken, Fails<RulebookWrite>> {
+    ) -> Result<Taken, Fails<Backtested>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let asked = self.asked(standing, body.0, &key).await?;
         let row = self.0.backtests.ask(asked).await.map_err(refused)?;

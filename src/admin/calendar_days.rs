@@ -1,6 +1,6 @@
 //! What a calendar means, day by day.
 
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike as _, Days, NaiveDate};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 
@@ -9,7 +9,7 @@ use super::auth::{Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::rule_rows::missing;
 use super::state::{AdminState, InRulebook};
-use crate::problem::Problem;
+use crate::problem::{FieldFault, Problem};
 use crate::rulebook::calendar::{Calendar, Day};
 use crate::rulebook::rows;
 
@@ -83,14 +83,15 @@ impl CalendarDaysApi {
         };
         let until = match &until.0 {
             Some(text) => day("until", text)?,
-            None => from.checked_add_days(Days::new(USUAL_DAYS)).unwrap_or(from),
+            // A year of five digits is no date in the API.
+            None => from
+                .checked_add_days(Days::new(USUAL_DAYS))
+                .filter(|day| day.year() <= 9999)
+                .unwrap_or(from),
         };
         if !(0..MOST_DAYS).contains(&(until - from).num_days()) {
-            return Err(Problem::invalid_parameter(
-                "until",
-                format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1),
-            )
-            .into());
+            let detail = format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1);
+            return Err(Problem::unprocessable(vec![FieldFault::new("until", "invalid_value", detail)]).into());
         }
         // What is stored has compiled: no fault can come of it.
         let calendar = Calendar::new(&stored.row, &mut Vec::new());

@@ -3,9 +3,12 @@
 //! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
+mod answers;
 mod examples;
 mod limits;
+mod links;
 mod operations;
+mod parameters;
 mod schemas;
 mod sent;
 mod webhooks;
@@ -113,8 +116,11 @@ fn build() -> Value {
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = Value::Object(named_paths(paths));
     operations::tell(&mut document);
+    parameters::limit(&mut document);
+    links::add(&mut document);
     examples::add(&mut document, &state.sample);
     examples::problems::add(&mut document);
+    answers::tell(&mut document);
     document["webhooks"] = webhooks::all();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         webhooks::vapi::add_schemas(schemas);

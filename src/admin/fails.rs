@@ -192,6 +192,35 @@ impl Particular for RulebookWrite {
     ];
 }
 
+/// A key that is revoked.
+pub struct KeyRevoked;
+
+impl Particular for KeyRevoked {
+    const CODES: &'static [(Code, &'static str)] =
+        &[(Code::Conflict, "It is the key that asks: revoke it with another.")];
+}
+
+/// A backtest, perhaps of changes that are not stored.
+pub struct Backtested;
+
+impl Particular for Backtested {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "Too many backtests wait already, or the change set is over.",
+        ),
+        (
+            Code::StaleVersion,
+            "A row that a change is about has changed since it was read; read it again.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place.",
+        ),
+        (Code::VersionRequired, "Bring, in each change, the version of its row."),
+    ];
+}
+
 /// A write that may collide with what is stored.
 pub struct PlainWrite;
 

@@ -290,10 +290,12 @@ impl<'a> ApiExtractor<'a> for Once {
         let key = first
             .to_str()
             .ok()
-            .filter(|key| (1..=LONGEST).contains(&key.len()) && given.next().is_none());
+            .filter(|key| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
+            .filter(|_| given.next().is_none());
         let key = key.ok_or_else(|| {
-            let detail =
-                format!("`{HEADER}` must be one text of 1 to {LONGEST} printable ASCII characters, as a UUID.");
+            let detail = format!(
+                "`{HEADER}` must be one text of 1 to {LONGEST} printable ASCII characters without spaces, as a UUID."
+            );
             Problem::invalid_parameter(HEADER, detail)
         })?;
         let mut hash = Sha256::new();

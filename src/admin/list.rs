@@ -115,7 +115,7 @@ impl ListQuery {
     /// Reads it as the list's spec says.
     ///
     /// # Errors
-    /// 400 with the parameter that is wrong.
+    /// 400 with the parameter that is wrong, 422 for another list's cursor.
     pub fn read(&self, spec: &ListSpec) -> Result<Listing, Problem> {
         let default = spec.sorts.first().copied().unwrap_or_default();
         let mut listing = Listing {
@@ -144,15 +144,12 @@ impl ListQuery {
             };
             faults.extend(read.err());
         }
-        // A cursor belongs to the order of its list.
-        if let Some(cursor) = cursor.filter(|_| faults.is_empty()) {
-            match place(cursor, &listing) {
-                Ok(place) => listing.after = Some(place),
-                Err(fault) => faults.push(fault),
-            }
-        }
         if !faults.is_empty() {
             return Err(Problem::invalid_parameters(faults));
+        }
+        // A cursor belongs to the order of its list.
+        if let Some(cursor) = cursor {
+            listing.after = Some(place(cursor, &listing)?);
         }
         Ok(listing)
     }
@@ -234,7 +231,7 @@ fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
     }
 }
 
-fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), FieldFault> {
+fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), Problem> {
     let read = || {
         let bytes = BASE64.decode(cursor).ok()?;
         let (sort, descending, by, id): (String, bool, Value, String) = serde_json::from_slice(&bytes).ok()?;
@@ -243,15 +240,19 @@ fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), FieldFault>
     read().ok_or_else(foreign_cursor)
 }
 
-fn foreign_cursor() -> FieldFault {
+fn foreign_cursor() -> Problem {
     let detail = "`cursor` must be the `next_cursor` of a page of this list with the same `sort`.";
-    wrong("cursor", "invalid_value", detail.to_owned())
+    Problem::unprocessable(vec![FieldFault::new("cursor", "invalid_value", detail)])
 }
 
-/// 400: a filter's pattern has too many parts.
+/// 422: a filter's pattern has too many parts.
 #[must_use]
 pub fn too_large(name: &str) -> Problem {
-    Problem::invalid_parameters(vec![wrong(name, "too_large", format!("`{name}` has too many parts."))])
+    Problem::unprocessable(vec![FieldFault::new(
+        name,
+        "too_large",
+        format!("`{name}` has too many parts."),
+    )])
 }
 
 impl Listing {
@@ -315,8 +316,7 @@ impl Listing {
             let at = by.as_str().and_then(|at| at.parse().ok()).ok_or_else(foreign_cursor)?;
             Ok((at, id.clone()))
         };
-        let read = self.after.as_ref().map(read).transpose();
-        read.map_err(|fault| Problem::invalid_parameters(vec![fault]))
+        self.after.as_ref().map(read).transpose()
     }
 
     /// The last row seen of a list sorted by its ids.
@@ -326,7 +326,6 @@ impl Listing {
             .as_ref()
             .map(|(_, id)| id.parse().map_err(|_| foreign_cursor()));
         read.transpose()
-            .map_err(|fault| Problem::invalid_parameters(vec![fault]))
     }
 
     /// The rows of a list sorted by its ids, of which there is one more than wanted when there is a next page.

@@ -314,7 +314,7 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
                     "`code` must be `{}`, as in the path; a row cannot be renamed.",
                     shortened(code)
                 );
-                return Err(Problem::invalid_body(vec![FieldFault::new(
+                return Err(Problem::unprocessable(vec![FieldFault::new(
                     "/code",
                     "contradiction",
                     detail,

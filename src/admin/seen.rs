@@ -12,7 +12,7 @@ use super::answer::Versioned;
 use super::auth::Caller;
 use super::change_sets;
 use super::state::AdminState;
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{FieldFault, Problem};
 use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Row, RowSet, Stored};
 
@@ -90,10 +90,9 @@ impl Seen {
     }
 }
 
-/// 400: a request reads one state.
+/// 422: a request reads one state.
 #[must_use]
 pub fn both_states() -> Problem {
     let detail = "Give `revision` or `change_set`: a change set stands on the head.";
-    let fault = FieldFault::new("change_set", "contradiction", detail);
-    Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
+    Problem::unprocessable(vec![FieldFault::new("change_set", "contradiction", detail)])
 }

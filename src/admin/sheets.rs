@@ -237,7 +237,7 @@ fn told(faults: &[SheetFault]) -> Problem {
     let code = match versions {
         true if all("version_required") => Code::VersionRequired,
         true if any("stale_version") => Code::StaleVersion,
-        _ => Code::InvalidBody,
+        _ => Code::Unprocessable,
     };
     let detail = match faults {
         [one] => one.to_string(),

@@ -68,7 +68,7 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
 fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
     let header = said.if_match.as_deref().map(parse).transpose()?;
     match (said.body, header) {
-        (Some(body), Some(header)) if body != header => Err(Problem::invalid_body(vec![FieldFault::new(
+        (Some(body), Some(header)) if body != header => Err(Problem::unprocessable(vec![FieldFault::new(
             "/version",
             "contradiction",
             format!("The body says version {body} and `If-Match` says {header}."),
@@ -84,7 +84,8 @@ fn parse(header: &str) -> Result<i64, Problem> {
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
         .unwrap_or(text);
-    text.parse().ok().filter(|version| *version >= 0).ok_or_else(|| {
+    let number = Some(text).filter(|text| text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit()));
+    number.and_then(|text| text.parse().ok()).ok_or_else(|| {
         Problem::new(
             Code::InvalidParameter,
             "`If-Match` must be the ETag of the row that was read, as `\"7\"`.",
@@ -133,7 +134,7 @@ mod tests {
             assert_eq!(code(&good, Some(4)), Err(Code::StaleVersion));
             assert_eq!(code(&good, None), Err(Code::StaleVersion));
         }
-        assert_eq!(code(&said(Some(3), Some("4"), None), Some(3)), Err(Code::InvalidBody));
+        assert_eq!(code(&said(Some(3), Some("4"), None), Some(3)), Err(Code::Unprocessable));
         assert_eq!(code(&said(None, None, Some("*")), Some(3)), Err(Code::StaleVersion));
     }
 }

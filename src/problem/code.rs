@@ -22,6 +22,7 @@ pub enum Code {
     StaleVersion,
     PayloadTooLarge,
     UnsupportedMediaType,
+    Unprocessable,
     RuleFault,
     IdempotencyKeyReused,
     VersionRequired,
@@ -40,7 +41,7 @@ struct Line {
 
 impl Code {
     /// Every code, in the order of statuses.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -54,6 +55,7 @@ impl Code {
         Self::StaleVersion,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::Unprocessable,
         Self::RuleFault,
         Self::IdempotencyKeyReused,
         Self::VersionRequired,
@@ -82,6 +84,7 @@ impl Code {
             Self::StaleVersion         => line("stale_version", S::PRECONDITION_FAILED, "The row has changed since it was read", false),
             Self::PayloadTooLarge      => line("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large", false),
             Self::UnsupportedMediaType => line("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "This media type is not taken here", false),
+            Self::Unprocessable        => line("unprocessable", S::UNPROCESSABLE_ENTITY, "Each part can be read, but not together or not here", false),
             Self::RuleFault            => line("rule_fault", S::UNPROCESSABLE_ENTITY, "The rulebook would not work with this change", false),
             Self::IdempotencyKeyReused => line("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, "This key belongs to another request", false),
             Self::VersionRequired      => line("version_required", S::PRECONDITION_REQUIRED, "The version that was read is missing", false),

@@ -121,6 +121,15 @@ impl Problem {
         )])
     }
 
+    /// 422 with every fault found and its place: what the document allows, but what else is there rules out.
+    #[must_use]
+    pub fn unprocessable(errors: Vec<FieldFault>) -> Self {
+        Self {
+            code: Code::Unprocessable,
+            ..Self::invalid_body(errors)
+        }
+    }
+
     /// 429 with the seconds to wait.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {

@@ -46,6 +46,7 @@ pub struct HmacSettings {
     /// Tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; anything else stands for itself.
     pub payload_format: String,
     /// The header that fills `{svix-id}`; `svix-id` when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id_header: Option<String>,
     /// What stands before the signature in its header, as `sha256=`.
     pub signature_prefix: String,

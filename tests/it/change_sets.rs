@@ -387,7 +387,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         (with("method", json!("post")), 400, "/changes/1/method"),
         (with("body", json!({"amout": "1"})), 400, "/changes/1/body/amout"),
         (with("body", json!({"amount": 1.5})), 400, "/changes/1/body/amount"),
-        (with("body", json!({"code": "x"})), 400, "/changes/1/body/code"),
+        (with("body", json!({"code": "x"})), 422, "/changes/1/body/code"),
         (with("body", json!("x")), 400, "/changes/1/body"),
         (with("body", Value::Null), 400, "/changes/1/body"),
         (

@@ -98,7 +98,7 @@ async fn a_key_belongs_to_one_request_of_one_caller(kind: Database) {
     let (status, again, theirs) = read(post(&app, other, KEYS, "mine", &new_key("a")).await).await;
     assert_eq!((status, again), (StatusCode::CREATED, false));
     assert_ne!(theirs["key"], made["key"]);
-    for bad in ["", &"x".repeat(201)] {
+    for bad in ["", "two words", &"x".repeat(201)] {
         let (status, _, problem) = read(post(&app, ADMIN_KEY, KEYS, bad, &new_key("c")).await).await;
         assert_eq!(
             (status, &problem["errors"][0]["pointer"]),

@@ -84,7 +84,7 @@ async fn a_faulty_sheet_changes_nothing_and_says_where(database: Database) {
     let (status, problem) = post(&app, SERVICES, sheet).await;
     assert_eq!(
         (status, &problem["code"]),
-        (StatusCode::BAD_REQUEST, &json!("invalid_body")),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("unprocessable")),
         "{problem}"
     );
     let places: Vec<_> = problem["errors"]
@@ -114,8 +114,8 @@ async fn a_faulty_sheet_changes_nothing_and_says_where(database: Database) {
         );
     }
     let broken = [
-        ("", StatusCode::BAD_REQUEST),
-        ("code,prise_to\n", StatusCode::BAD_REQUEST),
+        ("", StatusCode::UNPROCESSABLE_ENTITY),
+        ("code,prise_to\n", StatusCode::UNPROCESSABLE_ENTITY),
     ];
     for (sheet, expected) in broken {
         assert_eq!(post(&app, SERVICES, sheet).await.0, expected, "{sheet}");

@@ -368,6 +368,27 @@ fn role(operation: &Value) -> String {
     names.next().cloned().unwrap_or_else(|| "viewer".to_owned())
 }
 
+/// The status of requests whose parts do not go together, beside what else the operation answers with it.
+fn also_unprocessable(operation: &mut Value) {
+    let response = &mut operation["responses"]["422"];
+    if response.is_null() {
+        *response = problem("");
+    }
+    let about = "Each part can be read, but not together or not here; each fault is listed with its place.";
+    let about = match response["description"].as_str() {
+        Some(before) if !before.is_empty() => format!("{before} Or: {about}"),
+        _ => about.to_owned(),
+    };
+    response["description"] = about.into();
+}
+
+fn problem(about: &str) -> Value {
+    json!({
+        "description": about,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    })
+}
+
 fn list_at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
@@ -445,6 +466,12 @@ fn add_statuses(operation: &mut Value, role: &str) {
     let others = parameters
         .iter()
         .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
+    let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+    // What no schema can say: parts that do not go together, the cursor of another list.
+    let open = body || has("cursor") || has("change_set") || (has("If-Match") && has("version")) || has("from");
+    if open {
+        also_unprocessable(operation);
+    }
     let statuses = [
         (
             body || others,
@@ -478,9 +505,6 @@ fn add_statuses(operation: &mut Value, role: &str) {
         ),
     ];
     for (_, status, about) in statuses.into_iter().filter(|(holds, ..)| *holds) {
-        operation["responses"][status] = json!({
-            "description": about,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        });
+        operation["responses"][status] = problem(about);
     }
 }

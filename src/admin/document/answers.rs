@@ -1,0 +1,91 @@
+//! What answers have besides their JSON: the headers of each status, and the events of a stream.
+//!
+//! In: the document with its responses. Out: the same with their headers, each told once under `components`.
+
+use serde_json::{Map, Value, json};
+
+/// A header as it is written, where it stands in the document, and what it holds.
+const HEADERS: [(&str, &str); 8] = [
+    (
+        "X-Request-Id",
+        "Under this id the log tells of the request; a valid one that was sent is kept.",
+    ),
+    ("Retry-After", "Send it again after this many seconds."),
+    ("WWW-Authenticate", "How to prove who is asking."),
+    ("Allow", "The methods that this address takes."),
+    ("ETag", "The version; it may be sent back as `If-Match`."),
+    ("Location", "Where it is found from now on."),
+    ("Content-Disposition", "The file's name."),
+    (
+        "Idempotent-Replayed",
+        "`true` on an answer that was given before, under the same `Idempotency-Key`.",
+    ),
+];
+
+/// Names the headers as they are sent, and adds those that follow from the status.
+pub fn tell(document: &mut Value) {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+            let own = response["headers"].take();
+            let own = own
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, own)| (name.as_str(), own));
+            let usual = match status.as_str() {
+                "401" => &["WWW-Authenticate", "X-Request-Id"][..],
+                "405" => &["Allow", "X-Request-Id"],
+                "429" | "503" => &["Retry-After", "X-Request-Id"],
+                _ => &["X-Request-Id"],
+            };
+            let all = own.chain(usual.iter().map(|name| (*name, &Value::Null)));
+            response["headers"] = Value::Object(all.map(|(name, own)| named(name, own)).collect());
+            if let Some(stream) = response.pointer_mut("/content/text~1event-stream/schema") {
+                *stream = event(&stream["items"]);
+            }
+        }
+    }
+    let told = HEADERS
+        .iter()
+        .map(|(name, about)| ((*name).to_owned(), header(name, about)));
+    document["components"]["headers"] = Value::Object(told.collect::<Map<_, _>>());
+}
+
+/// A header by its name as it is sent; one that the table does not know stays as it is.
+fn named(name: &str, own: &Value) -> (String, Value) {
+    match HEADERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        Some((name, _)) => (
+            (*name).to_owned(),
+            json!({"$ref": format!("#/components/headers/{name}")}),
+        ),
+        None => (name.to_owned(), own.clone()),
+    }
+}
+
+/// One event of a stream, of which the schema of its media type speaks.
+fn event(data: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"type": "string", "enum": ["progress", "result"]},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+        },
+    })
+}
+
+fn header(name: &str, about: &str) -> Value {
+    let schema = match name {
+        "X-Request-Id" => json!({"type": "string", "pattern": "^[!-~]{1,64}$"}),
+        "Retry-After" => json!({"type": "integer", "minimum": 0}),
+        "WWW-Authenticate" => json!({"type": "string", "pattern": "^Bearer"}),
+        "ETag" => json!({"type": "string", "pattern": "^(W/)?\".+\"$"}),
+        "Location" => json!({"type": "string", "format": "uri-reference", "pattern": "^/admin/v1/"}),
+        "Idempotent-Replayed" => json!({"type": "boolean"}),
+        _ => json!({"type": "string"}),
+    };
+    let required = name != "Idempotent-Replayed";
+    json!({"description": about, "required": required, "schema": schema})
+}

@@ -1,0 +1,165 @@
+//! From one operation to the next: which part of an answer is which parameter of what may follow.
+//!
+//! In: the document with its operations. Out: the same with a link per pair below and per pair that rule rows have in
+//! common. Clients that follow links and tests that try sequences find their way by them.
+
+use serde_json::{Map, Value, json};
+
+use super::super::resources::TOLD;
+
+/// Where a link's parameter comes from.
+const ID: &str = "$response.body#/id";
+const FIRST_ID: &str = "$response.body#/items/0/id";
+const FIRST_CODE: &str = "$response.body#/items/0/code";
+const NUMBER: &str = "$response.body#/items/0/number";
+const CODE: &str = "$response.body#/code";
+const VERSION: &str = "$response.body#/version";
+const TAG: &str = "$response.header.ETag";
+
+/// From, to, and the parameter with its source; the rulebook goes with it where both have one.
+type Link = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const SET: &[(&str, &str)] = &[("path.id", ID), ("query.version", VERSION)];
+const SET_READ: &[(&str, &str)] = &[("path.id", ID)];
+const SET_SEEN: &[(&str, &str)] = &[("query.change_set", ID)];
+
+#[rustfmt::skip] // a table reads better as one
+const LINKS: &[Link] = &[
+    ("list_rulebooks", "get_rulebook", &[("path.rulebook", FIRST_CODE)]),
+    ("create_rulebook", "get_rulebook", &[("path.rulebook", CODE)]),
+    ("create_rulebook", "list_services", &[("path.rulebook", CODE)]),
+    ("create_rulebook", "evaluate", &[("path.rulebook", CODE)]),
+    ("create_rulebook", "create_change_set", &[("path.rulebook", CODE)]),
+    ("get_rulebook", "put_rulebook", &[("header.If-Match", TAG)]),
+    ("get_rulebook", "patch_rulebook", &[("header.If-Match", TAG)]),
+    ("get_rulebook", "evaluate", &[("query.revision", "$response.body#/revision")]),
+    ("list_change_sets", "get_change_set", &[("path.id", FIRST_ID)]),
+    ("create_change_set", "get_change_set", SET_READ),
+    ("create_change_set", "add_change", SET),
+    ("create_change_set", "diff_change_set", SET_READ),
+    ("create_change_set", "check_change_set", SET_READ),
+    ("create_change_set", "publish_change_set", SET),
+    ("create_change_set", "discard_change_set", SET),
+    ("create_change_set", "evaluate", SET_SEEN),
+    ("create_change_set", "list_services", SET_SEEN),
+    ("create_change_set", "start_backtest", &[]),
+    ("get_change_set", "add_change", SET),
+    ("get_change_set", "remove_change", &[("path.id", ID), ("path.number", "$response.body#/changes/0/number"), ("query.version", VERSION)]),
+    ("get_change_set", "publish_change_set", SET),
+    ("get_change_set", "approve_change_set", SET),
+    ("get_change_set", "reject_change_set", SET),
+    ("get_change_set", "cancel_schedule", SET),
+    ("get_change_set", "discard_change_set", SET),
+    ("add_change", "get_change_set", SET_READ),
+    ("add_change", "publish_change_set", SET),
+    ("add_change", "diff_change_set", SET_READ),
+    ("add_change", "check_change_set", SET_READ),
+    ("publish_change_set", "get_change_set", SET_READ),
+    ("publish_change_set", "cancel_schedule", SET),
+    ("list_revisions", "get_revision", &[("path.number", NUMBER)]),
+    ("list_revisions", "diff_revision", &[("path.number", NUMBER)]),
+    ("list_revisions", "export_revision", &[("path.number", NUMBER)]),
+    ("list_revisions", "roll_back", &[("path.number", NUMBER)]),
+    ("get_revision", "diff_revision", &[("path.number", "$response.body#/number")]),
+    ("get_revision", "roll_back", &[("path.number", "$response.body#/number")]),
+    ("start_backtest", "get_backtest", &[("path.id", ID)]),
+    ("start_backtest", "follow_backtest", &[("path.id", ID)]),
+    ("start_backtest", "cancel_backtest", &[("path.id", ID)]),
+    ("list_backtests", "get_backtest", &[("path.id", FIRST_ID)]),
+    ("list_script_quarantines", "release_script", &[("path.script", "$response.body#/items/0/script")]),
+    ("get_webhook_auth", "put_webhook_auth", &[("header.If-Match", TAG)]),
+    ("get_guard_rails", "put_guard_rails", &[("header.If-Match", TAG)]),
+    ("get_retention", "put_retention", &[("header.If-Match", TAG)]),
+    ("create_secret", "retire_secret", &[("path.id", ID)]),
+    ("list_secrets", "retire_secret", &[("path.id", FIRST_ID)]),
+    ("list_calls", "get_call", &[("path.call_id", FIRST_ID)]),
+    ("list_calls", "create_case_of_call", &[("path.call_id", FIRST_ID)]),
+    ("list_calls", "list_decisions", &[("query.call_id", FIRST_ID)]),
+    ("list_calls", "list_leads", &[("query.call_id", FIRST_ID)]),
+    ("create_case_of_call", "get_case", &[("path.code", CODE)]),
+    ("list_decisions", "get_decision", &[("path.id", FIRST_ID)]),
+    ("list_decisions", "replay_decision", &[("path.id", FIRST_ID)]),
+    ("list_decisions", "get_call", &[("path.call_id", "$response.body#/items/0/call_id")]),
+    ("list_leads", "get_lead", &[("path.id", FIRST_ID)]),
+    ("list_leads", "acknowledge_lead", &[("path.id", FIRST_ID)]),
+    ("get_lead", "get_call", &[("path.call_id", "$response.body#/call_id")]),
+    ("get_lead", "get_decision", &[("path.id", "$response.body#/decision_id")]),
+    ("list_sms_messages", "get_sms_message", &[("path.id", FIRST_ID)]),
+    ("list_sms_messages", "resend_sms_message", &[("path.id", FIRST_ID)]),
+    ("list_sms_suppressions", "lift_sms_suppression", &[("path.id", FIRST_ID)]),
+    ("list_webhook_events", "get_webhook_event", &[("path.id", FIRST_ID)]),
+    ("list_webhook_events", "replay_webhook_event", &[("path.id", FIRST_ID)]),
+    ("list_notices", "get_notice", &[("path.id", FIRST_ID)]),
+    ("list_notices", "resolve_notice", &[("path.id", FIRST_ID)]),
+    ("create_api_key", "revoke_api_key", &[("path.id", "$response.body#/api_key/id")]),
+    ("verify_audit_log", "verify_audit_log", &[("query.head", "$response.body#/head")]),
+    ("list_scripts", "list_script_versions", &[("path.code", FIRST_CODE)]),
+    ("list_scripts", "test_script", &[("path.code", FIRST_CODE)]),
+    ("list_calendars", "get_calendar_days", &[("path.code", FIRST_CODE)]),
+];
+
+/// Adds the links.
+pub fn add(document: &mut Value) {
+    for &(from, to, parameters) in LINKS {
+        link(document, from, to, parameters);
+    }
+    for told in TOLD {
+        let of = |verb: &str| format!("{verb}_{}", told.one);
+        let list = format!("list_{}", told.many);
+        for from in [&list, &of("put"), &of("get"), &of("patch")] {
+            let listed = *from == list;
+            let code = if listed { FIRST_CODE } else { CODE };
+            for verb in ["get", "put", "patch", "delete"]
+                .into_iter()
+                .filter(|verb| of(verb) != *from)
+            {
+                let named = [("path.code", code), ("header.If-Match", TAG)];
+                let tagged = !listed && verb != "get";
+                link(document, from, &of(verb), if tagged { &named } else { &named[..1] });
+            }
+        }
+        link(
+            document,
+            &of("delete"),
+            &of("get"),
+            &[("path.code", "$request.path.code")],
+        );
+        let next = ("query.cursor", "$response.body#/next_cursor");
+        link(document, &list, &list, &[next]);
+    }
+}
+
+fn link(document: &mut Value, from: &str, to: &str, parameters: &[(&str, &str)]) {
+    let takes = |operation: &Value| {
+        let all = operation["parameters"].as_array().into_iter().flatten();
+        all.filter(|parameter| parameter["in"] == "path")
+            .any(|parameter| parameter["name"] == "rulebook")
+    };
+    let both = operation(document, from).is_some_and(|one| takes(one))
+        && operation(document, to).is_some_and(|one| takes(one));
+    let mut given: Map<String, Value> = parameters
+        .iter()
+        .map(|(name, from)| ((*name).to_owned(), (*from).into()))
+        .collect();
+    if both && !given.contains_key("path.rulebook") {
+        given.insert("path.rulebook".to_owned(), "$request.path.rulebook".into());
+    }
+    let Some(operation) = operation(document, from) else {
+        return;
+    };
+    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+        // A 202 of a write is a change set that waits, not what was written.
+        if status.starts_with('2') && (status != "202" || from == "start_backtest") {
+            response["links"][to] = json!({"operationId": to, "parameters": given});
+        }
+    }
+}
+
+fn operation<'a>(document: &'a mut Value, id: &str) -> Option<&'a mut Value> {
+    let paths = document["paths"].as_object_mut()?;
+    let mut all = paths
+        .values_mut()
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut);
+    all.find(|operation| operation["operationId"] == id)
+}

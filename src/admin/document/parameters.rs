@@ -1,0 +1,61 @@
+//! What each parameter may hold: the limits that its readers have.
+//!
+//! In: the document with its operations. Out: the same, where each parameter's schema says what is taken. Parameters of
+//! one name mean one thing everywhere, so they stand here once.
+
+use serde_json::{Value, json};
+
+/// The patterns, as the readers of parameters have them.
+const CODE: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
+const REVISION: &str = "^([1-9][0-9]{0,17}|head)$";
+const CURSOR: &str = "^[A-Za-z0-9_-]+$";
+const VERSION_TAG: &str = "^(W/)?([0-9]{1,18}|\"[0-9]{1,18}\")$";
+const CHAIN_HEAD: &str = "^[0-9]{1,18}:[0-9A-Fa-f]{64}$";
+const VISIBLE: &str = "^[!-~]{1,200}$";
+
+/// Adds to every parameter what is true of it.
+pub fn limit(document: &mut Value) {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        let id = operation["operationId"].clone();
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            // There it is a filter like any other.
+            if parameter["name"] == "revision" && id == "list_decisions" {
+                continue;
+            }
+            let (place, name) = (parameter["in"].as_str(), parameter["name"].as_str());
+            let more = of(
+                place.unwrap_or_default(),
+                name.unwrap_or_default(),
+                &parameter["schema"],
+            );
+            let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
+            if let (Some(schema), Value::Object(more)) = (schema, more) {
+                schema.extend(more);
+            }
+        }
+    }
+}
+
+fn of(place: &str, name: &str, schema: &Value) -> Value {
+    let whole = schema["type"] == "integer";
+    match (place, name) {
+        ("path" | "query", "rulebook") | ("path", "code" | "script") => json!({"pattern": CODE}),
+        ("path", "number") if whole => json!({"minimum": 1}),
+        ("path", "number") | ("query", "to") => json!({"pattern": REVISION}),
+        ("path", "call_id") => json!({"minLength": 1, "maxLength": 255}),
+        ("query", "cursor") => json!({"pattern": CURSOR, "maxLength": 2000}),
+        ("query", "comment") => json!({"maxLength": 500}),
+        ("query", "revision") => json!({"minimum": 1}),
+        ("query", "version") => json!({"minimum": 0}),
+        ("query", "days") => json!({"minimum": 1, "maximum": 400, "format": "int32"}),
+        ("query", "from" | "until") if schema["format"].is_null() => json!({"format": "date"}),
+        ("query", "head") => json!({"pattern": CHAIN_HEAD}),
+        ("header", "If-Match") => json!({"pattern": VERSION_TAG}),
+        ("header", "If-None-Match") => json!({"enum": ["*"]}),
+        ("header", "Idempotency-Key") => json!({"pattern": VISIBLE, "minLength": 1, "maxLength": 200}),
+        _ => Value::Null,
+    }
+}

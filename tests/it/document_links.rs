@@ -1,0 +1,35 @@
+//! The links of the document lead somewhere: to an operation that there is, and into a parameter that it has.
+
+use ringbook::admin::document::document;
+use serde_json::Value;
+
+#[test]
+fn every_link_names_an_operation_and_its_parameters() {
+    let document = document();
+    let operations: Vec<&Value> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .collect();
+    let links = operations
+        .iter()
+        .flat_map(|operation| operation["responses"].as_object().unwrap().values())
+        .filter_map(|response| response["links"].as_object())
+        .flatten();
+    let mut count = 0;
+    for (name, link) in links {
+        let target = operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
+        let target = target.unwrap_or_else(|| panic!("{name} leads nowhere"));
+        let has = |parameter: &str| {
+            let (place, own) = parameter.split_once('.').unwrap();
+            let mut all = target["parameters"].as_array().into_iter().flatten();
+            all.any(|one| one["in"] == place && one["name"] == own)
+        };
+        for parameter in link["parameters"].as_object().unwrap().keys() {
+            assert!(has(parameter), "{name} gives {parameter}, which it does not take");
+        }
+        count += 1;
+    }
+    assert!(count > 200, "{count} links");
+}
