@@ -19,7 +19,9 @@ fn every_link_names_an_operation_and_its_parameters() {
         .flatten();
     let mut count = 0;
     for (name, link) in links {
-        let target = operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
+        let target = operations
+            .iter()
+            .find(|operation| operation["operationId"] == link["operationId"]);
         let target = target.unwrap_or_else(|| panic!("{name} leads nowhere"));
         let has = |parameter: &str| {
             let (place, own) = parameter.split_once('.').unwrap();

@@ -2,7 +2,9 @@
 //!
 //! In: the document with its responses. Out: the same with their headers, each told once under `components`.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 /// A header as it is written, where it stands in the document, and what it holds.
 const HEADERS: [(&str, &str); 8] = [
@@ -24,6 +26,7 @@ const HEADERS: [(&str, &str); 8] = [
 
 /// Names the headers as they are sent, and adds those that follow from the status.
 pub fn tell(document: &mut Value) {
+    let mut used = BTreeSet::new();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
     for (_, operation) in operations {
@@ -41,27 +44,26 @@ pub fn tell(document: &mut Value) {
                 _ => &["X-Request-Id"],
             };
             let all = own.chain(usual.iter().map(|name| (*name, &Value::Null)));
-            response["headers"] = Value::Object(all.map(|(name, own)| named(name, own)).collect());
+            let told = all.map(|(name, own)| named(name, own, &mut used));
+            response["headers"] = Value::Object(told.collect());
             if let Some(stream) = response.pointer_mut("/content/text~1event-stream/schema") {
                 *stream = event(&stream["items"]);
             }
         }
     }
-    let told = HEADERS
-        .iter()
-        .map(|(name, about)| ((*name).to_owned(), header(name, about)));
-    document["components"]["headers"] = Value::Object(told.collect::<Map<_, _>>());
+    let told = HEADERS.iter().filter(|(name, _)| used.contains(name));
+    let told = told.map(|(name, about)| ((*name).to_owned(), header(name, about)));
+    document["components"]["headers"] = Value::Object(told.collect());
 }
 
 /// A header by its name as it is sent; one that the table does not know stays as it is.
-fn named(name: &str, own: &Value) -> (String, Value) {
-    match HEADERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-        Some((name, _)) => (
-            (*name).to_owned(),
-            json!({"$ref": format!("#/components/headers/{name}")}),
-        ),
-        None => (name.to_owned(), own.clone()),
-    }
+fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String, Value) {
+    let Some((name, _)) = HEADERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
+        return (name.to_owned(), own.clone());
+    };
+    used.insert(*name);
+    let reference = format!("#/components/headers/{name}");
+    ((*name).to_owned(), json!({"$ref": reference}))
 }
 
 /// One event of a stream, of which the schema of its media type speaks.
