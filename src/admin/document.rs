@@ -3,6 +3,7 @@
 //! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
+mod decisions;
 mod examples;
 mod limits;
 mod operations;
@@ -110,6 +111,7 @@ fn build() -> Value {
     document["servers"] = json!([{"url": "/", "description": "This server."}]);
     document["tags"] = operations::tags();
     schemas::mend(&mut document);
+    decisions::add(&mut document);
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = Value::Object(named_paths(paths));
     operations::tell(&mut document);
