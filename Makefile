@@ -3,9 +3,10 @@
 # make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
 # make bench   measures: the report path against the database alone, and a decision
 # make run     starts the server
+# make clients makes a TypeScript and a Python client in clients/
 # make released  keeps the document as the one of the last release (README, "A release")
 
-.PHONY: run test verify faults bench released
+.PHONY: run test verify faults bench clients released
 
 run:
 	cargo run --release
@@ -18,6 +19,9 @@ verify:
 
 faults:
 	RINGBOOK_POSTGRES_DURABLE=1 scripts/with-postgres.sh scripts/faults.sh
+
+clients:
+	scripts/clients.sh
 
 bench:
 	scripts/bench.sh

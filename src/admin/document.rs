@@ -4,6 +4,7 @@
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
 mod answers;
+mod decisions;
 mod examples;
 mod limits;
 mod links;
@@ -113,6 +114,7 @@ fn build() -> Value {
     document["servers"] = json!([{"url": "/", "description": "This server."}]);
     document["tags"] = operations::tags();
     schemas::mend(&mut document);
+    decisions::add(&mut document);
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = Value::Object(named_paths(paths));
     operations::tell(&mut document);

@@ -1,0 +1,164 @@
+//! The shape of a decision, for people and generated clients.
+//!
+//! In: the document, in which a decision is whatever JSON the pure core writes: it has serde's shape, and a stored one is
+//! answered as its bytes are. Out: the schemas `Decision` and those in it, where a decision is answered.
+
+use serde_json::{Value, json};
+
+/// Adds the schemas, and refers to them.
+pub fn add(document: &mut Value) {
+    let schemas = &mut document["components"]["schemas"];
+    for (name, schema) in [
+        ("Decision", decision()),
+        ("Price", price()),
+        ("TaxLine", tax_line()),
+        ("DecisionStep", step()),
+        ("MoneyStep", money_step()),
+        ("Fact", fact()),
+    ] {
+        schemas[name] = schema;
+        schemas[name]["title"] = name.into();
+    }
+    for (holder, field, schema) in [
+        ("Evaluation", "decision", "Decision"),
+        ("StoredDecision", "decision", "Decision"),
+        ("RowStep", "money", "MoneyStep"),
+    ] {
+        schemas[holder]["properties"][field]["$ref"] = format!("#/components/schemas/{schema}").into();
+    }
+}
+
+fn decision() -> Value {
+    object(
+        "What a call costs and how urgent it is, and why. The same revision, facts and instant give the same.",
+        &[],
+        json!({
+            "revision": {"type": "integer", "format": "int64", "description": "The revision that decided."},
+            "service": {"type": ["string", "null"], "description": "The service found, if any."},
+            "offer": or_null("Offer", "Whether we do it; null when no service was found."),
+            "area": {"type": ["string", "null"], "description": "The service area found, if any."},
+            "price": or_null("Price", "The price, where there is one."),
+            "priority": {"$ref": "#/components/schemas/Priority", "description": "How urgent it is."},
+            "sla_seconds": {"type": "integer", "format": "int64", "description": "Seconds within which somebody should call back."},
+            "priority_rule": {"type": ["string", "null"], "description": "The priority rule that matched; null is the rulebook's default."},
+            "notify": {"type": "array", "items": {"type": "string"}, "description": "Codes of the contacts to tell, in order."},
+            "template": {"type": ["string", "null"], "description": "The template to tell them with; null means nobody is texted."},
+            "say": {"type": "string", "description": "One sentence that a voice agent can say, in `language`."},
+            "language": {"type": "string", "description": "The caller's language, one of the rulebook's."},
+            "dropped_scripts": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Codes of the scripts that failed and were left out; absent when nothing was.",
+            },
+            "derived": {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/components/schemas/Fact"},
+                "description": "What Ringbook derived from the message's facts, by name.",
+            },
+            "trace": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/DecisionStep"},
+                "description": "Every row that took part, in order, and what it did to the money.",
+            },
+        }),
+        &["dropped_scripts"],
+    )
+}
+
+fn price() -> Value {
+    object(
+        "A price range before tax, the taxes on both ends, and the totals.",
+        &[
+            ("from", "Lowest, before tax, rounded."),
+            ("to", "Highest, before tax, rounded."),
+            ("total_from", "Lowest with taxes."),
+            ("total_to", "Highest with taxes."),
+        ],
+        json!({
+            "currency": {"type": "string", "description": "The rulebook's currency.", "example": "CAD"},
+            "per": {"type": "string", "description": "What one is, in the caller's language, when the price is for one of an unknown number."},
+            "taxes": {"type": "array", "items": {"$ref": "#/components/schemas/TaxLine"}, "description": "One line a tax."},
+        }),
+        &["per"],
+    )
+}
+
+fn tax_line() -> Value {
+    object(
+        "A tax on both ends of the range, each rounded half up to the cent.",
+        &[("from", "On the lowest price."), ("to", "On the highest price.")],
+        json!({
+            "code": {"type": "string", "description": "The tax."},
+            "rate": {"type": "string", "description": "In percent, as exact decimal text.", "example": "9.975"},
+        }),
+        &[],
+    )
+}
+
+fn step() -> Value {
+    object(
+        "One row's part in a decision.",
+        &[],
+        json!({
+            "resource": {"type": "string", "description": "The resource's path name.", "example": "adjustments"},
+            "code": {"type": "string", "description": "The row's code."},
+            "did": {"type": "string", "description": "What it did, in English.", "example": "matched postal code J4"},
+            "money": {"$ref": "#/components/schemas/MoneyStep", "description": "What it did to the money, if anything."},
+        }),
+        &["money"],
+    )
+}
+
+fn money_step() -> Value {
+    let end = |about: &str| json!({"type": "string", "description": about, "example": "350"});
+    object(
+        "Both ends of the range before and after a step, unrounded, as exact decimal text.",
+        &[],
+        json!({
+            "kind": {
+                "$ref": "#/components/schemas/AdjustmentKind",
+                "description": "What kind of adjustment; absent for the base price, scripts and rounding.",
+            },
+            "from_before": end("Lowest before."),
+            "from_after": end("Lowest after."),
+            "to_before": end("Highest before."),
+            "to_after": end("Highest after."),
+        }),
+        &["kind"],
+    )
+}
+
+fn fact() -> Value {
+    object(
+        "A typed value that rules may read.",
+        &[],
+        json!({
+            "type": {"type": "string", "enum": ["boolean", "number", "text", "time"], "description": "What it is."},
+            "value": {
+                "type": ["boolean", "string"],
+                "description": "True or false, or text: a number as exact decimal text, an instant as in RFC 3339.",
+            },
+        }),
+        &[],
+    )
+}
+
+/// An object of what is listed and of amounts of money; all is always there but what is named as optional.
+fn object(about: &str, amounts: &[(&str, &str)], mut properties: Value, optional: &[&str]) -> Value {
+    for (name, about) in amounts {
+        properties[*name] = json!({
+            "type": "string",
+            "format": "money",
+            "pattern": "^-?\\d{1,10}(\\.\\d{1,2})?$",
+            "description": about,
+            "example": "350.00",
+        });
+    }
+    let names = properties.as_object().into_iter().flatten().map(|(name, _)| name);
+    let required: Vec<_> = names.filter(|name| !optional.contains(&name.as_str())).collect();
+    json!({"type": "object", "description": about, "required": required, "properties": properties})
+}
+
+fn or_null(schema: &str, about: &str) -> Value {
+    json!({"oneOf": [{"$ref": format!("#/components/schemas/{schema}")}, {"type": "null"}], "description": about})
+}
