@@ -3,8 +3,9 @@
 # and on PostgreSQL, with the program as it is given to people and with a build that breaks where it is told (the cargo
 # feature `faults`, which exists in debug builds only). Meant to run beside a durable PostgreSQL: see `make faults`.
 #
-# RINGBOOK_FAULTS_PROFILE=dev spares the release build; RINGBOOK_FAULTS_DIVIDE=10 does a tenth of everything. Arguments are
-# parts of campaigns' names: then only those are run, and the report is only printed.
+# Arguments are campaigns' names: then only those are run, and their rows take the place of what the report said of them.
+# RINGBOOK_FAULTS_PROFILE=dev spares the release build; RINGBOOK_FAULTS_DIVIDE=10 does a tenth of everything, and what comes of
+# it is only printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,8 +25,9 @@ export RINGBOOK="$target/faults/ringbook"
 export RINGBOOK_FAULTS_BINARY="$target/faults/ringbook-that-breaks"
 export RINGBOOK_FAULTS_LONG=1
 export RINGBOOK_FAULTS_BUILD="a $folder build"
-RINGBOOK_FAULTS_REVISION=$(git describe --always --dirty 2>/dev/null || echo unknown)
+RINGBOOK_FAULTS_REVISION=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+git diff --quiet HEAD -- . ':!docs/fault-report.*' 2>/dev/null || RINGBOOK_FAULTS_REVISION+=-dirty
 export RINGBOOK_FAULTS_REVISION
-[ $# -gt 0 ] || export RINGBOOK_FAULTS_REPORT="$PWD/docs/fault-report.md"
+[ -n "${RINGBOOK_FAULTS_DIVIDE:-}" ] || export RINGBOOK_FAULTS_REPORT="$PWD/docs/fault-report.md"
 mkdir -p docs
 cargo test --locked --test faults -- "$@"

@@ -6,6 +6,7 @@
 //! values are callers' data.
 
 use std::{
+    fs::OpenOptions,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -146,6 +147,16 @@ fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     })
 }
 
+/// Makes the file that SQLite would make, for its owner alone: it holds what callers said. SQLite gives its other files the
+/// rights of this one. One that is there keeps its own, and what cannot be made, SQLite tells of in a moment.
+fn make_private(file: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Now,
@@ -158,6 +169,11 @@ async fn open_pool(database: &Database, usage: Use, when: When) -> Result<Databa
         && !folder.is_dir()
     {
         return Err(ConnectError::NoFolder(folder.to_owned()));
+    }
+    if usage != Use::Read
+        && let Some(file) = database.file().filter(|file| *file != Path::new(":memory:"))
+    {
+        make_private(file);
     }
     let mut options = ConnectOptions::new(database.url());
     options
@@ -319,6 +335,33 @@ mod tests {
         let statement = Statement::from_string(one.get_database_backend(), "SELECT count(DISTINCT x) FROM t");
         let row = one.query_one_raw(statement).await.unwrap().unwrap();
         assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 40);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_callers_said_is_for_the_owner_of_the_file_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new.db");
+        let database = Database::parse(&format!("sqlite://{}", file.display())).unwrap();
+        let opened = open(&database, None).await.unwrap();
+        opened
+            .write
+            .execute_unprepared("CREATE TABLE t (x integer)")
+            .await
+            .unwrap();
+        let modes = std::fs::read_dir(folder.path()).unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            (
+                entry.file_name(),
+                entry.metadata().unwrap().permissions().mode() & 0o777,
+            )
+        });
+        let modes: Vec<_> = modes.collect();
+        assert!(
+            modes.len() > 1 && modes.iter().all(|(_, mode)| *mode == 0o600),
+            "{modes:?}"
+        );
     }
 
     #[tokio::test]

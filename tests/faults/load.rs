@@ -58,6 +58,10 @@ pub struct Memory {
     pub longest: Duration,
     /// Bodies of errors, for the search for secrets.
     pub errors: Vec<String>,
+    /// Messages that were kept in the spool, as the answer said.
+    pub spooled: u64,
+    /// Messages that were answered and kept nowhere, as the answer said: a caller waits for a price, come what may.
+    pub unrecorded: u64,
 }
 
 impl Memory {
@@ -86,12 +90,22 @@ pub fn as_of_now(world: &World, message: &Value) -> Vec<u8> {
 
 /// Posts a message. Out: status and body, nothing when there was no answer.
 pub async fn post(world: &World, address: SocketAddr, body: &[u8]) -> Option<(StatusCode, String)> {
-    let (status, text, _) = posted(world, address, body).await?;
-    Some((status, text))
+    let answer = posted(world, address, body).await?;
+    Some((answer.status, answer.text))
 }
 
-/// The same, and whether it says when to try again.
-async fn posted(world: &World, address: SocketAddr, body: &[u8]) -> Option<(StatusCode, String, bool)> {
+/// What a message was answered.
+struct Answer {
+    status: StatusCode,
+    text: String,
+    /// It says when to try again.
+    retries: bool,
+    /// How it was taken, where that was not as usual.
+    degraded: Option<String>,
+}
+
+/// The same, with all that was answered.
+async fn posted(world: &World, address: SocketAddr, body: &[u8]) -> Option<Answer> {
     let timestamp = world.clock.now().timestamp().to_string();
     let signature = sign(VAPI_SECRET, &timestamp, body);
     exchange(world, address, body, &timestamp, &signature).await
@@ -105,17 +119,11 @@ pub async fn post_with(
     timestamp: &str,
     signature: &str,
 ) -> Option<(StatusCode, String)> {
-    let (status, text, _) = exchange(world, address, body, timestamp, signature).await?;
-    Some((status, text))
+    let answer = exchange(world, address, body, timestamp, signature).await?;
+    Some((answer.status, answer.text))
 }
 
-async fn exchange(
-    world: &World,
-    address: SocketAddr,
-    body: &[u8],
-    timestamp: &str,
-    signature: &str,
-) -> Option<(StatusCode, String, bool)> {
+async fn exchange(world: &World, address: SocketAddr, body: &[u8], timestamp: &str, signature: &str) -> Option<Answer> {
     let request = world
         .client
         .post(format!("http://{address}/webhooks/vapi"))
@@ -124,8 +132,13 @@ async fn exchange(
         .header("x-timestamp", timestamp)
         .body(body.to_vec());
     let response = request.send().await.ok()?;
-    let (status, retries) = (response.status(), response.headers().contains_key("retry-after"));
-    Some((status, response.text().await.ok()?, retries))
+    let degraded = response.headers().get("x-ringbook-degraded");
+    Some(Answer {
+        status: response.status(),
+        retries: response.headers().contains_key("retry-after"),
+        degraded: degraded.map(|how| how.to_str().unwrap().to_owned()),
+        text: response.text().await.ok()?,
+    })
 }
 
 pub fn hash(body: &[u8]) -> String {
@@ -211,10 +224,15 @@ impl Load {
         load
     }
 
+    /// How many messages have been answered.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Acquire)
+    }
+
     /// Waits until so many more messages have been answered.
     pub async fn until(&self, count: u64) {
-        let (began, from) = (Instant::now(), self.answered.load(Ordering::Acquire));
-        while self.answered.load(Ordering::Acquire) < from + count {
+        let (began, from) = (Instant::now(), self.answered());
+        while self.answered() < from + count {
             assert!(began.elapsed() < crate::world::PATIENCE, "no message is answered");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -242,6 +260,8 @@ impl Memory {
         self.edits.extend(other.edits);
         self.wrong.extend(other.wrong);
         self.errors.extend(other.errors);
+        self.spooled += other.spooled;
+        self.unrecorded += other.unrecorded;
         self.longest = self.longest.max(other.longest);
     }
 }
@@ -282,9 +302,19 @@ pub async fn send(
         silent: answer.is_none(),
     };
     let mut memory = memory.lock().unwrap();
-    if let Some((status, text, retries)) = answer {
+    if let Some(Answer {
+        status,
+        text,
+        retries,
+        degraded,
+    }) = answer
+    {
         memory.longest = memory.longest.max(took);
-        if status.is_success() {
+        let (spooled, unrecorded) = (Some("spooled"), Some("unrecorded"));
+        memory.spooled += u64::from(degraded.as_deref() == spooled);
+        if status.is_success() && kind == "tool-calls" && degraded.as_deref() == unrecorded {
+            memory.unrecorded += 1;
+        } else if status.is_success() {
             sent.answer = Some(serde_json::from_str(&text).unwrap());
         } else {
             if status != StatusCode::SERVICE_UNAVAILABLE || !retries {

@@ -1,36 +1,52 @@
 //! What was seen. In: the outcome of each campaign. Out: a line for each on standard output, and the report as Markdown.
+//!
+//! The report is made of what is kept beside it, a JSON object a line: the last outcome of each campaign, so that one that was
+//! run by itself takes its place among the others.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use ringbook::clock::Clock;
+use serde::{Deserialize, Serialize};
 
-use crate::world::Scale;
+use crate::campaigns::Campaign;
 
 /// What became of a campaign.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     pub name: String,
-    /// What was done, and what must hold.
-    pub about: &'static str,
     /// The database.
-    pub on: &'static str,
+    pub on: String,
     /// How often the fault was made.
     pub n: u64,
     /// What N counts.
-    pub unit: &'static str,
+    pub unit: String,
     /// What was seen besides.
     pub seen: Vec<String>,
     pub violations: Vec<String>,
     /// Why it was not run.
     pub not_run: Option<String>,
-    pub took: Duration,
+    pub took_s: u64,
+    /// How many programs wanted a processor when it began.
+    pub load: f64,
+    /// What was tried: the day, the revision and the build.
+    pub of: String,
 }
 
 impl Outcome {
     pub fn failed(&self) -> bool {
         !self.violations.is_empty()
     }
+
+    fn is_of(&self, campaign: &Campaign) -> bool {
+        self.name == campaign.name() && self.on == campaign.on()
+    }
+}
+
+/// How many programs want a processor, in the mean of the last minute; 0 where the system does not say.
+pub fn machine_load() -> f64 {
+    let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let first = told.split(' ').next().unwrap_or_default();
+    first.parse().unwrap_or(0.0)
 }
 
 /// A line about a campaign, and one for each violation.
@@ -42,8 +58,8 @@ pub fn tell(outcome: &Outcome) {
     }
     let verdict = if outcome.failed() { "FAILED  " } else { "held    " };
     println!(
-        "{verdict} {name} on {on}: {n} {unit}, {:.1} s; {}",
-        outcome.took.as_secs_f64(),
+        "{verdict} {name} on {on}: {n} {unit}, {} s; {}",
+        outcome.took_s,
         outcome.seen.join("; ")
     );
     for violation in &outcome.violations {
@@ -51,31 +67,58 @@ pub fn tell(outcome: &Outcome) {
     }
 }
 
-/// Writes the report, where one is asked for.
-pub fn write(scale: &Scale, outcomes: &[Outcome]) {
-    let Some(path) = &scale.report else { return };
-    std::fs::write(path, text(outcomes)).unwrap();
-    println!("the report is written");
+/// Nothing is known any more.
+pub fn begin(report: &Path) {
+    let _ = std::fs::remove_file(kept_beside(report));
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
-fn text(outcomes: &[Outcome]) -> String {
-    let known = |name: &str| std::env::var(name).unwrap_or_else(|_| "not told".to_owned());
+/// Adds an outcome to what is known, in the place of an earlier one, and writes the report.
+pub fn add(report: &Path, all: &[Campaign], outcome: Outcome) {
+    let file = kept_beside(report);
+    let mut known: Vec<Outcome> = std::fs::read_to_string(&file)
+        .unwrap_or_default()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    known.retain(|earlier| (&earlier.name, &earlier.on) != (&outcome.name, &outcome.on));
+    known.push(outcome);
+    // In the order in which they are listed; what is no campaign any more is forgotten.
+    let known: Vec<Outcome> = all
+        .iter()
+        .filter_map(|campaign| known.iter().find(|outcome| outcome.is_of(campaign)).cloned())
+        .collect();
+    let lines = known
+        .iter()
+        .map(|outcome| serde_json::to_string(outcome).unwrap() + "\n");
+    std::fs::write(file, lines.collect::<String>()).unwrap();
+    std::fs::write(report, text(all, &known)).unwrap();
+}
+
+fn kept_beside(report: &Path) -> PathBuf {
+    report.with_extension("jsonl")
+}
+
+fn text(all: &[Campaign], known: &[Outcome]) -> String {
+    let ran = || known.iter().filter(|outcome| outcome.not_run.is_none());
+    let loads = || ran().map(|outcome| outcome.load);
     let mut text = format!(
         "# What was broken, and what held\n\n\
-         Made by `make faults` on {}, of revision {}, with {} of the program; the campaigns that break it at a named place, and \
-         the planted defects, with a debug build that has the feature `faults`. PostgreSQL waited for the disk. Everything ran \
-         on one machine, over loopback.\n\n\
+         Made by `make faults`; the campaigns that break the program at a named place, and the planted defects, with a debug \
+         build that has the feature `faults`. PostgreSQL waited for the disk. Everything ran on one machine of {} cores, over \
+         loopback, and mostly not alone: when the campaigns began, between {:.1} and {:.1} programs wanted a processor (the mean \
+         of a minute). Times are no benchmark.\n\n\
          The oracle (`tests/faults/oracle.rs`) is outside of the program: it reads the database, what each caller and editor \
          was answered, and the log of the stand-in for Twilio. The invariants I1 to I8 are explained in its first lines.\n\n\
          **What N means.** A campaign without a violation in N tries shows, with 95 % confidence, only that the rate of \
          violations is below 3/N (the rule of three). N is therefore in every row, and so is what it says.\n\n",
-        Clock::system().now().format("%Y-%m-%d"),
-        known("RINGBOOK_FAULTS_REVISION"),
-        known("RINGBOOK_FAULTS_BUILD"),
+        std::thread::available_parallelism().map_or(0, usize::from),
+        loads().fold(f64::INFINITY, f64::min),
+        loads().fold(0.0, f64::max),
     );
-    text.push_str("| campaign | database | N | violations | a rate below | seen |\n|---|---|---|---|---|---|\n");
-    for outcome in outcomes.iter().filter(|outcome| outcome.not_run.is_none()) {
+    text.push_str(
+        "| campaign | database | N | violations | a rate below | took | seen |\n|---|---|---|---|---|---|---|\n",
+    );
+    for outcome in ran() {
         let below = if outcome.failed() || outcome.n == 0 {
             "-".to_owned()
         } else {
@@ -83,24 +126,25 @@ fn text(outcomes: &[Outcome]) -> String {
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {} {} | {} | {below} | {} |",
+            "| {} | {} | {} {} | {} | {below} | {} s | {} |",
             outcome.name,
             outcome.on,
             grouped(outcome.n),
             outcome.unit,
             outcome.violations.len(),
+            grouped(outcome.took_s),
             outcome.seen.join("; ")
         );
     }
     text.push_str("\n## What each campaign does\n\n");
     let mut told: Vec<&str> = Vec::new();
-    for outcome in outcomes {
-        if !told.contains(&outcome.name.as_str()) {
-            told.push(&outcome.name);
-            let _ = writeln!(text, "- **{}**: {}", outcome.name, outcome.about);
+    for campaign in all {
+        if !told.contains(&campaign.name()) {
+            told.push(campaign.name());
+            let _ = writeln!(text, "- **{}**: {}", campaign.name(), campaign.about());
         }
     }
-    let violated: Vec<_> = outcomes.iter().filter(|outcome| outcome.failed()).collect();
+    let violated: Vec<_> = known.iter().filter(|outcome| outcome.failed()).collect();
     if !violated.is_empty() {
         text.push_str("\n## Violations\n\n");
         for outcome in violated {
@@ -109,13 +153,29 @@ fn text(outcomes: &[Outcome]) -> String {
             }
         }
     }
-    let left: Vec<_> = outcomes.iter().filter(|outcome| outcome.not_run.is_some()).collect();
+    let left: Vec<_> = all
+        .iter()
+        .filter_map(|campaign| match known.iter().find(|outcome| outcome.is_of(campaign)) {
+            None => Some((campaign, "nobody asked for it")),
+            Some(outcome) => outcome.not_run.as_deref().map(|why| (campaign, why)),
+        })
+        .collect();
     if !left.is_empty() {
         text.push_str("\n## Not run\n\n");
-        for outcome in left {
-            let why = outcome.not_run.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "- {} on {}: {why}", outcome.name, outcome.on);
+        for (campaign, why) in left {
+            let _ = writeln!(text, "- {} on {}: {why}", campaign.name(), campaign.on());
         }
+    }
+    text.push_str("\n## What was tried\n\n");
+    let mut revisions: Vec<&str> = ran().map(|outcome| outcome.of.as_str()).collect();
+    revisions.sort_unstable();
+    revisions.dedup();
+    for of in revisions {
+        let of_it = ran().filter(|outcome| outcome.of == of);
+        let names: Vec<_> = of_it
+            .map(|outcome| format!("{} on {}", outcome.name, outcome.on))
+            .collect();
+        let _ = writeln!(text, "- {of}: {}", names.join(", "));
     }
     text.push_str(
         "\n## Held elsewhere\n\n\

@@ -39,8 +39,10 @@ pub struct Scale {
     pub binary: PathBuf,
     /// The program that breaks where it is told, if it was built.
     pub breaking: Option<PathBuf>,
-    /// Where the report goes.
+    /// Where the report goes; what it is made of is kept beside it.
     pub report: Option<PathBuf>,
+    /// What is tried: the day, the revision and the build.
+    pub of: String,
     /// What the campaigns' numbers are divided by, to try a long run out.
     divide: u64,
 }
@@ -49,11 +51,18 @@ impl Scale {
     #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
     pub fn from_environment() -> Self {
         let path = |name: &str| std::env::var(name).ok().map(PathBuf::from);
+        let known = |name: &str| std::env::var(name).unwrap_or_else(|_| "not told".to_owned());
         Self {
             long: std::env::var("RINGBOOK_FAULTS_LONG").is_ok(),
             binary: path("RINGBOOK").unwrap_or_else(|| env!("CARGO_BIN_EXE_ringbook").into()),
             breaking: path("RINGBOOK_FAULTS_BINARY"),
             report: path("RINGBOOK_FAULTS_REPORT"),
+            of: format!(
+                "revision {} ({}) on {}",
+                known("RINGBOOK_FAULTS_REVISION"),
+                known("RINGBOOK_FAULTS_BUILD"),
+                Clock::system().now().format("%Y-%m-%d")
+            ),
             divide: std::env::var("RINGBOOK_FAULTS_DIVIDE").map_or(1, |text| text.parse().unwrap()),
         }
     }
@@ -91,6 +100,8 @@ pub struct World {
     pub client: reqwest::Client,
     pub clock: Clock,
     folder: TempDir,
+    /// Where the programs' logs are, if not in the folder.
+    pub logs_in: Option<PathBuf>,
     /// What every program is started with, after the usual.
     pub env: Vec<(String, String)>,
     logs: std::sync::atomic::AtomicU64,
@@ -109,6 +120,7 @@ impl World {
             client,
             clock: Clock::system(),
             folder: tempfile::tempdir().unwrap(),
+            logs_in: None,
             env: Vec::new(),
             logs: 0.into(),
         }
@@ -159,7 +171,7 @@ impl World {
     /// A server on `address`, not yet ready.
     pub fn start(&self, binary: &Path, address: SocketAddr, more: &[(&str, &str)]) -> Program {
         let number = self.logs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let log = File::create(self.folder.path().join(format!("log-{number}.jsonl"))).unwrap();
+        let log = File::create(self.log(number)).unwrap();
         let mut command = self.command(binary);
         command
             .arg("serve")
@@ -212,7 +224,7 @@ impl World {
     /// Everything that all programs logged.
     pub fn logs(&self) -> String {
         let mut all = String::new();
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+        for entry in std::fs::read_dir(self.log(0).parent().unwrap()).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ending| ending == "jsonl") {
                 all.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
@@ -221,9 +233,14 @@ impl World {
         all
     }
 
+    fn log(&self, number: u64) -> PathBuf {
+        let folder = self.logs_in.as_deref().unwrap_or(self.folder.path());
+        folder.join(format!("log-{number}.jsonl"))
+    }
+
     fn last_log(&self) -> String {
         let number = self.logs.load(std::sync::atomic::Ordering::SeqCst) - 1;
-        let log = std::fs::read_to_string(self.folder.path().join(format!("log-{number}.jsonl"))).unwrap();
+        let log = std::fs::read_to_string(self.log(number)).unwrap();
         let lines: Vec<&str> = log.lines().rev().take(5).collect();
         lines.join("\n")
     }

@@ -16,11 +16,14 @@ mod strangers;
 mod texts;
 
 use std::{
+    panic::AssertUnwindSafe,
     path::PathBuf,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use futures_util::FutureExt as _;
 
 use crate::{
     load::Memory,
@@ -119,12 +122,37 @@ impl Campaign {
         self.name
     }
 
+    pub fn about(&self) -> &'static str {
+        self.about
+    }
+
+    pub fn on(&self) -> &'static str {
+        match self.on {
+            _ if self.name == "defects" => "both",
+            Database::Sqlite => "SQLite",
+            Database::Postgres => "PostgreSQL",
+        }
+    }
+
     pub async fn run(&self, scale: &Scale) -> Outcome {
-        let began = Instant::now();
+        let (began, load) = (Instant::now(), crate::report::machine_load());
         let ran = if self.on == Database::Postgres && !postgres_is_tested() {
             Err("there is no PostgreSQL".to_owned())
         } else {
-            (self.work)(&Plan::of(scale), self.on).await
+            let work = AssertUnwindSafe((self.work)(&Plan::of(scale), self.on))
+                .catch_unwind()
+                .await;
+            // What it counted is lost, and what the others found is not.
+            work.unwrap_or_else(|panic| {
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why = why
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or_default();
+                Ok(Found {
+                    violations: vec![format!("it could not go on: {why}")],
+                    ..Found::default()
+                })
+            })
         };
         let (found, not_run) = match ran {
             Ok(found) => (found, None),
@@ -132,17 +160,15 @@ impl Campaign {
         };
         Outcome {
             name: self.name.to_owned(),
-            about: self.about,
-            on: match self.on {
-                Database::Sqlite => "SQLite",
-                Database::Postgres => "PostgreSQL",
-            },
+            on: self.on().to_owned(),
             n: found.n,
-            unit: self.unit,
+            unit: self.unit.to_owned(),
             seen: found.seen,
             violations: found.violations,
             not_run,
-            took: began.elapsed(),
+            took_s: began.elapsed().as_secs(),
+            load,
+            of: scale.of.clone(),
         }
     }
 }

@@ -17,6 +17,12 @@ pub const ABOUT: &str = "at each step of the message path, of the worker and of 
     aborts, and in another run the step fails. It goes on or is started again; every text comes to its end, none twice, and I1 \
     to I8 hold after each cut. The waits are a tenth of the usual ones";
 
+/// So many answers lead to every step: those that come after a wait are not met earlier by more.
+const ENOUGH: u64 = 60;
+
+/// So many texts are answered with an error: fewer than make the breaker stop all.
+const UNCLEAR: u64 = 3;
+
 /// How a step comes to be reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -50,6 +56,8 @@ const fn way(step: Step) -> Way {
 }
 
 pub async fn steps(plan: &Plan, kind: Database) -> Result {
+    // What looks at the past afterwards need not break.
+    let whole = plan.binary.clone();
     let binary = plan.breaking()?;
     let plan = Plan { binary, ..plan.clone() };
     let world = Arc::new(plan.world(kind).await.with("RINGBOOK_FAULTS_DIVIDE_WAITS", "10"));
@@ -59,7 +67,12 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
         for how in ["abort", "error"] {
             n += 1;
             let name = format!("{}-{how}", step.name());
-            let fault = format!("{}:{how}:{}", step.name(), 1 + dice.below(3));
+            // What was left behind is found once.
+            let nth = match way(step) {
+                Way::LeftBehind => 1,
+                Way::Traffic | Way::Unclear => 1 + dice.below(3),
+            };
+            let fault = format!("{}:{how}:{nth}", step.name());
             let reached = cut(&world, &plan, address, step, &fault, &name, &mut memory).await;
             if !reached {
                 found.push(format!("I10 the step was never reached: {name}"));
@@ -76,7 +89,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
                 settled: true,
                 once: true,
             };
-            let here = violations(&world, &plan.binary, &memory, expects).await;
+            let here = violations(&world, &whole, &memory, expects).await;
             if !here.is_empty() {
                 found.extend(here.into_iter().map(|violation| format!("{name}: {violation}")));
                 break;
@@ -126,20 +139,38 @@ async fn cut(
             memory.add(load.end().await);
         }
     }
+    let unclear = world.twilio.requests() + UNCLEAR;
     let mut program = world.start(&plan.binary, address, &[("RINGBOOK_FAULT_AT", fault)]);
-    let load = Load::start(world, &traffic(name, address));
+    let mut load = Some(Load::start(world, &traffic(name, address)));
     let abort = fault.contains(":abort");
+    let publishes = step.name().starts_with("publish.");
+    let mut answered = |mut one: Memory| {
+        // The editor whose publish was made to fail is told so.
+        let told = one.wrong.iter().position(|wrong| wrong.starts_with("edit: 500"));
+        if let Some(place) = told.filter(|_| publishes && !abort) {
+            one.wrong.remove(place);
+        }
+        memory.add(one);
+    };
     let (mut reached, began) = (false, std::time::Instant::now());
     let told = format!("a test asked for a failure at {}", step.name());
-    while !reached && began.elapsed() < Duration::from_mins(1) {
+    while !reached && began.elapsed() < Duration::from_mins(2) {
         reached = if abort {
             !program.runs()
         } else {
             world.logs().contains(&told)
         };
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        if world.twilio.requests() >= unclear {
+            world.twilio.set(Mode::Take);
+        }
+        if let Some(enough) = load.take_if(|load| load.answered() >= ENOUGH) {
+            answered(enough.end().await);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    memory.add(load.end().await);
+    if let Some(load) = load {
+        answered(load.end().await);
+    }
     // One of the failed steps is what the worker was doing: it is told nothing, and dies with the program.
     program.kill();
     reached

@@ -21,8 +21,8 @@ use crate::{
 
 pub const ABOUT: &str = "messages without a signature, with another secret's, an old one, a cut one, one whose last digits are \
     wrong, and one over another body. Each is refused with 401 and leaves nothing";
-pub const EDITS: &str = "twelve editors change one price at once, half of them against a version that is gone. Each edit that is \
-    answered is a revision, and no other is";
+pub const EDITS: &str = "twelve editors read one price and change it, all at once: most of them against a version that is gone, which \
+    is refused. Each edit that is answered is a revision, and no other is";
 pub const SECRETS: &str = "every way to an error that a stranger, a caller and an editor have, with a caller's data and secrets in \
     every field. None of it is in a log, a metric or an error";
 
@@ -81,7 +81,7 @@ pub async fn strangers(plan: &Plan, kind: Database) -> Result {
 }
 
 pub async fn edits(plan: &Plan, kind: Database) -> Result {
-    let rounds = plan.count(600, 60);
+    let rounds = plan.count(3_000, 60);
     let world = Arc::new(plan.world(kind).await);
     let address = World::address();
     let (program, _) = world.started(&plan.binary, address, &[]).await;
