@@ -3,6 +3,7 @@
 //! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
+mod behaviour;
 mod examples;
 mod limits;
 mod operations;
@@ -21,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::service::apis;
 use super::state::{AdminState, FromWebhook};
 use crate::clock::Clock;
+use crate::edge::guesses::Guesses;
 use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
@@ -94,6 +96,7 @@ fn build() -> Value {
         SecretKey::new(&[0; 32]),
         from_webhook,
         backtests,
+        Guesses::new(false),
     );
     let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
@@ -113,6 +116,7 @@ fn build() -> Value {
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = Value::Object(named_paths(paths));
     operations::tell(&mut document);
+    behaviour::tell(&mut document);
     examples::add(&mut document, &state.sample);
     examples::problems::add(&mut document);
     document["webhooks"] = webhooks::all();
