@@ -76,7 +76,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
                 created_at: Set(app.clock.now()),
             };
             revisions::Entity::insert(revision)
-                .exec_without_returning(&tx)
+                .exec_without_returning(&*tx)
                 .await
                 .expect("a revision");
             rules::write(&tx, head.id, number, &made).await.expect("its rows");

@@ -11,7 +11,7 @@ use super::auth::Caller;
 use super::state::AdminState;
 use crate::problem::Problem;
 use crate::rulebook::publish::Author;
-use crate::store::{self, audit_log};
+use crate::store::{self, audit_log, trial};
 
 /// The entry about it: `what` is the action, the resource and the code.
 pub fn entry(
@@ -55,7 +55,7 @@ where
     F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send + 'static,
 {
     let (db, key) = (state.db.clone(), state.audit.clone());
-    let task = tokio::spawn(async move {
+    let task = trial::spawn(async move {
         let tx = store::begin(&db).await?;
         if !effect(&tx).await? {
             return tx.rollback().await.map(|()| false);

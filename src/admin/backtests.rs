@@ -202,9 +202,9 @@ impl BacktestsApi {
     ) -> Result<Found<Backtest>, Fails<PlainWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let one = (rulebook_id, id.0);
-        self.find(one).await?;
-        self.0.backtests.cancel(one).await.map_err(refused)?;
-        Ok(Found::new(self.view(&key, self.find(one).await?)))
+        let cancelled = self.0.backtests.cancel(one).await.map_err(refused)?;
+        let row = cancelled.ok_or_else(|| missing(one))?;
+        Ok(Found::new(self.view(&key, row)))
     }
 
     /// Follow a backtest
@@ -269,10 +269,14 @@ impl Follower {
     }
 }
 
+fn missing((_, id): (Uuid, Uuid)) -> Problem {
+    Problem::not_found(format!("backtest `{id}`"))
+}
+
 impl BacktestsApi {
     async fn find(&self, one: (Uuid, Uuid)) -> Result<backtests::Model, Problem> {
-        let found = backtests::Entity::find_by_id(one).one(self.0.latest()).await?;
-        found.ok_or_else(|| Problem::not_found(format!("backtest `{}`", one.1)))
+        let found = backtests::find(self.0.latest(), one).await?;
+        found.ok_or_else(|| missing(one))
     }
 
     async fn asked(&self, standing: Standing, wanted: NewBacktest, caller: &Caller) -> Result<Asked, Problem> {

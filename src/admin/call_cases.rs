@@ -26,7 +26,7 @@ use crate::rulebook::change_set::{Edit, Expected};
 use crate::rulebook::current::Loaded;
 use crate::rulebook::kept_case::ToKeep;
 use crate::rulebook::rows::{Case, Resource, Stored};
-use crate::store::decisions;
+use crate::store::{decisions, trial};
 
 /// The operation.
 pub struct CallCasesApi(pub AdminState);
@@ -146,7 +146,7 @@ impl CallCasesApi {
             expected: Expected::Absent,
         };
         let (publisher, author, rulebook_id) = (Arc::clone(&self.0.publisher), caller.author(), standing.rulebook_id);
-        let adding = tokio::spawn(async move {
+        let adding = trial::spawn(async move {
             publisher
                 .add_changes(rulebook_id, set, version, vec![edit], &author)
                 .await

@@ -24,7 +24,7 @@ pub use self::work::{candidate, planned, would_be};
 use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
 use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
-use super::export::{Accept, Text};
+use super::export::{Text, WantsText};
 use super::fails::{ChangeSetWrite, Fails, OpenedOnce, Publishing, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
@@ -36,7 +36,7 @@ use crate::problem::{Code, Problem};
 use crate::rulebook::diff::diff;
 use crate::rulebook::publish::plan::failed_cases;
 use crate::store::change_sets::{self, State};
-use crate::store::rules;
+use crate::store::{rules, trial};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -240,7 +240,7 @@ impl ChangeSetsApi {
         id: Path<Uuid>,
         /// How to tell the difference.
         format: Query<Option<DiffFormat>>,
-        accept: Accept,
+        wants_text: WantsText,
     ) -> Result<SetDiffFound, Fails<Usual>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
@@ -262,7 +262,7 @@ impl ChangeSetsApi {
             }
         };
         let format = format.0;
-        let as_text = format.map_or(accept.prefers("text/plain"), |format| format == DiffFormat::Text);
+        let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
         // Thousands of rows take a while to compare, which a handler's thread has not.
         let task = tokio::task::spawn_blocking(move || {
             let diff = ChangeSetDiff {
@@ -335,26 +335,31 @@ impl ChangeSetsApi {
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = body_comment(body.0.comment)?;
         let at = at::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
-        let task = tokio::spawn(async move {
+        let task = trial::spawn(async move {
             let (comment, Read { publisher, author, .. }) = (comment.as_deref(), &read);
             match at {
-                None => publisher
-                    .publish_set(rulebook_id, read.id, read.version, comment, author)
-                    .await
-                    .map(drop),
-                Some(at) => publisher
-                    .schedule_set(rulebook_id, read.id, read.version, at, comment, author)
-                    .await
-                    .map(drop),
+                None => {
+                    publisher
+                        .publish_set(rulebook_id, read.id, read.version, comment, author)
+                        .await
+                }
+                Some(at) => {
+                    publisher
+                        .schedule_set(rulebook_id, read.id, read.version, at, comment, author)
+                        .await
+                }
             }
         });
-        if let Outcome::Waits(set) = held_or_finished(&self.0, rulebook_id, task.await, &About::default()).await? {
-            let (set, address, version) = waiting(&key, &rulebook.0, *set);
-            return Ok(PatchedRow::Waits(set, address, version));
+        match held_or_finished(&self.0, rulebook_id, task.await, &About::default()).await? {
+            Outcome::Done(stored) => {
+                let version = etag(stored.set.version);
+                Ok(PatchedRow::Changed(Json(self.shown(&key, stored).await?), version))
+            }
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                Ok(PatchedRow::Waits(set, address, version))
+            }
         }
-        let stored = self.stored(rulebook_id, id.0).await?;
-        let version = etag(stored.set.version);
-        Ok(PatchedRow::Changed(Json(self.shown(&key, stored).await?), version))
     }
 
     /// Approve a change set that waits
@@ -379,10 +384,7 @@ impl ChangeSetsApi {
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let work = move |read: Read| async move {
             let Read { publisher, author, .. } = &read;
-            publisher
-                .approve_set(rulebook_id, read.id, read.version, author)
-                .await?;
-            publisher.set(rulebook_id, read.id).await
+            publisher.approve_set(rulebook_id, read.id, read.version, author).await
         };
         self.changed(&key, read, work).await
     }

@@ -11,9 +11,11 @@ use poem::{Endpoint, Response};
 use poem_openapi::OpenApiService;
 
 use super::document::document;
+use crate::edge::headers::sha256;
 
-/// The page's own script and style are inline; Try it out talks to this server; icons are data.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data:; \
+/// The page's own scripts stand in it, each named by its hash; Swagger UI makes styles as it goes; Try it out talks to this
+/// server; icons are data.
+const POLICY: &str = "default-src 'none'; script-src SCRIPTS; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// poem-openapi writes its own document into the page between these two.
@@ -28,6 +30,11 @@ const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabl
     defaultModelsExpandDepth: -1, plugins: [ringbook],";
 
 static PAGE: LazyLock<String> = LazyLock::new(page);
+static PAGES_POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+    let hashes = scripts(&PAGE).map(|script| format!("'sha256-{}'", sha256(script)));
+    let hashes: Vec<_> = hashes.collect();
+    HeaderValue::from_str(&POLICY.replace("SCRIPTS", &hashes.join(" "))).ok()
+});
 
 /// The page.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
@@ -35,10 +42,23 @@ pub fn endpoint() -> impl Endpoint<Output = Response> {
         let mut response = Response::builder()
             .content_type("text/html; charset=utf-8")
             .body(PAGE.clone());
+        if let Some(policy) = PAGES_POLICY.clone() {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
         response
-            .headers_mut()
-            .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        response
+    })
+}
+
+/// The scripts of a page, as a browser tells them from the rest.
+fn scripts(page: &str) -> impl Iterator<Item = &str> {
+    let mut rest = page;
+    std::iter::from_fn(move || {
+        let from = rest.find("<script")?;
+        let from = from + rest.get(from..)?.find('>')? + 1;
+        let until = from + rest.get(from..)?.find("</script")?;
+        let script = rest.get(from..until)?;
+        rest = rest.get(until..)?;
+        Some(script)
     })
 }
 

@@ -5,16 +5,12 @@
 use std::fmt::Write as _;
 
 use poem::endpoint::make_sync;
-use poem::http::{HeaderValue, header};
 use poem::{Endpoint, Response};
 
+use crate::edge::headers;
 use crate::rulebook::script::functions::FUNCTIONS;
 use crate::rulebook::script::{LIMITS, Limit};
 use crate::rulebook::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
-
-/// The page loads nothing and runs nothing.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = "html{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
     table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8888;padding:.4rem;text-align:left;vertical-align:top}\
@@ -75,15 +71,7 @@ fn sections() -> Vec<Section> {
 /// The page.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
     let page = html();
-    make_sync(move |_| {
-        let mut response = Response::builder()
-            .content_type("text/html; charset=utf-8")
-            .body(page.clone());
-        response
-            .headers_mut()
-            .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        response
-    })
+    make_sync(move |_| headers::page(page.clone(), STYLE))
 }
 
 fn escaped(text: &str) -> String {

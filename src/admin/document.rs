@@ -5,6 +5,7 @@
 
 mod answers;
 mod decisions;
+mod behaviour;
 mod examples;
 mod limits;
 mod links;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value, json};
 use super::service::apis;
 use super::state::{AdminState, FromWebhook};
 use crate::clock::Clock;
+use crate::edge::guesses::Guesses;
 use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
@@ -98,6 +100,7 @@ fn build() -> Value {
         SecretKey::new(&[0; 32]),
         from_webhook,
         backtests,
+        Guesses::new(false),
     );
     let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
@@ -120,6 +123,7 @@ fn build() -> Value {
     operations::tell(&mut document);
     parameters::limit(&mut document);
     links::add(&mut document);
+    behaviour::tell(&mut document);
     examples::add(&mut document, &state.sample);
     examples::problems::add(&mut document);
     answers::tell(&mut document);

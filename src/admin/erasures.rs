@@ -15,7 +15,7 @@ use super::body::Body;
 use super::fails::{Fails, Usual};
 use super::state::{AdminState, InRulebook};
 use crate::problem::{FieldFault, Problem};
-use crate::store::{self, erasures, intake};
+use crate::store::{self, erasures, intake, trial};
 
 /// The longest id of a call.
 const LONGEST_ID: usize = 255;
@@ -77,7 +77,7 @@ impl ErasuresApi {
         );
         let state = self.0.clone();
         // In a task of its own: who hangs up must not leave a caller half erased.
-        let task = tokio::spawn(async move {
+        let task = trial::spawn(async move {
             let (calls, messages) = erased(&state, rulebook_id, whom).await?;
             entry.after = Some(json!({"calls": calls, "messages": messages}));
             audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;

@@ -22,7 +22,7 @@ use super::fails::{Fails, Usual};
 use super::state::{AdminState, shortened};
 use super::webhook_events::STATES;
 use crate::problem::{FieldFault, Problem};
-use crate::store::webhook_events;
+use crate::store::{trial, webhook_events};
 
 /// How many messages are taken in again in one request when it does not say.
 const USUAL_REPLAYS: u64 = 50;
@@ -173,7 +173,7 @@ impl EventReplaysApi {
             None,
         );
         let state = self.0.clone();
-        let task = tokio::spawn(async move {
+        let task = trial::spawn(async move {
             let mut replayed = Vec::with_capacity(rows.len());
             let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
             let mut failed = None;

@@ -3,12 +3,14 @@
 //! The archive is a tar: everything that can open a folder of files can open it, `curl … | tar x` needs no file between,
 //! and rules are too small to be worth compressing.
 
-use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, http::header};
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
+use crate::edge::accept;
 use crate::rulebook::files;
 use crate::rulebook::rows::RowSet;
+use crate::telemetry::scrub;
 
 /// A text for people.
 pub struct Text(pub String);
@@ -44,36 +46,24 @@ impl IntoResponse for Tar {
     }
 }
 
-/// What kinds of answer the client takes.
-pub struct Accept(String);
+/// Whether the client wants a text to read rather than JSON.
+pub struct WantsText(pub bool);
 
-impl Accept {
-    /// Whether this kind is asked for by name, and JSON is not.
-    #[must_use]
-    pub fn prefers(&self, media_type: &str) -> bool {
-        let asks = |wanted: &str| {
-            self.0.split(',').any(|range| {
-                let essence = range.split(';').next().unwrap_or_default().trim();
-                essence.eq_ignore_ascii_case(wanted)
-            })
-        };
-        asks(media_type) && !asks("application/json")
-    }
-}
-
-impl<'a> FromRequest<'a> for Accept {
+impl<'a> FromRequest<'a> for WantsText {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self(request.header(header::ACCEPT).unwrap_or_default().to_owned()))
+        let wanted = accept::wanted(request, &["application/json", "text/plain"]);
+        Ok(Self(wanted == Some("text/plain")))
     }
 }
 
-/// The rows' files in a folder of this name. The same rows give the same bytes: no time, no owner.
+/// The rows' files in a folder of this name, perhaps without the numbers to call in them. The same rows give the same bytes: no time, no owner.
 ///
 /// # Errors
 /// When a name does not fit into an archive.
-pub fn archive(rows: &RowSet, folder: &str) -> std::io::Result<Vec<u8>> {
+pub fn archive(rows: &RowSet, folder: &str, hide: bool) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, text) in files::write(rows) {
+        let text = if hide { scrub(&text) } else { text };
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::auth::Caller;
 use super::body;
+use super::dry_run;
 use super::state::AdminState;
 use crate::clock::Clock;
 use crate::keys::SecretKey;
@@ -299,11 +300,11 @@ impl<'a> ApiExtractor<'a> for Once {
             Problem::invalid_parameter(HEADER, detail)
         })?;
         let mut hash = Sha256::new();
-        let address = request
-            .original_uri()
-            .path_and_query()
-            .map_or("", |address| address.as_str());
-        hash.update(format!("{} {address}\n", request.method()));
+        let (path, query) = (request.original_uri().path(), request.original_uri().query());
+        // A trial asks for the same as the request that it tries.
+        let query = query.into_iter().flat_map(|query| query.split('&'));
+        let query: Vec<_> = query.filter(|pair| !dry_run::is_named_by(pair)).collect();
+        hash.update(format!("{} {path}?{}\n", request.method(), query.join("&")));
         if body.is_some() {
             let bytes = body::bytes(body).await?;
             hash.update(&bytes);

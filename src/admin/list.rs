@@ -11,11 +11,13 @@ use chrono::{DateTime, Utc};
 use poem::{FromRequest, Request, RequestBody, Result};
 use sea_orm::{DatabaseConnection, EntityTrait, Select};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::answer::Page;
 use super::state::shortened;
 use crate::problem::{Code, FieldFault, Problem};
+use crate::rulebook::vocabulary::did_you_mean;
 use crate::store::page;
 
 /// How many rows a page has when the client does not say.
@@ -85,18 +87,36 @@ pub struct Listing {
     pub descending: bool,
     /// The sort column's value and the id of the last row seen.
     pub after: Option<(Value, String)>,
+    /// Which list it is, how it is sorted and filtered: a cursor goes on in the same one only.
+    mark: String,
     filters: BTreeMap<&'static str, Wanted>,
 }
 
 /// The query string of a request for a list, not yet read.
-pub struct ListQuery(Vec<(String, String)>);
+pub struct ListQuery {
+    pairs: Vec<(String, String)>,
+    mark: String,
+}
+
+impl ListQuery {
+    fn new(path: &str, pairs: Vec<(String, String)>) -> Self {
+        let mut told: Vec<_> = pairs
+            .iter()
+            .filter(|(name, _)| name != "limit" && name != "cursor")
+            .collect();
+        told.sort();
+        let mark = Sha256::digest(serde_json::json!([path, told]).to_string());
+        let mark = hex::encode(mark.get(..8).unwrap_or_default());
+        Self { pairs, mark }
+    }
+}
 
 impl<'a> FromRequest<'a> for ListQuery {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
         let pairs = request
             .params()
             .map_err(|_| Problem::new(Code::InvalidParameter, "The query string cannot be read."))?;
-        Ok(Self(pairs))
+        Ok(Self::new(request.original_uri().path(), pairs))
     }
 }
 
@@ -108,7 +128,7 @@ impl ListQuery {
     /// The same without parameters of the operation itself.
     #[must_use]
     pub fn besides(mut self, names: &[&str]) -> Self {
-        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self.pairs.retain(|(name, _)| !names.contains(&name.as_str()));
         self
     }
 
@@ -123,12 +143,13 @@ impl ListQuery {
             sort: default.trim_start_matches('-'),
             descending: default.starts_with('-'),
             after: None,
+            mark: self.mark.clone(),
             filters: BTreeMap::new(),
         };
         let mut cursor = None;
         let mut seen = Vec::new();
         let mut faults = Vec::new();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.pairs {
             if seen.contains(&name) {
                 let name = shortened(name);
                 faults.push(FieldFault::new(&*name, "repeated", format!("`{name}` is given twice.")));
@@ -149,7 +170,7 @@ impl ListQuery {
         }
         // A cursor belongs to the order of its list.
         if let Some(cursor) = cursor {
-            listing.after = Some(place(cursor, &listing)?);
+            listing.after = Some(place(cursor, &listing.mark)?);
         }
         Ok(listing)
     }
@@ -162,7 +183,8 @@ impl Listing {
             "limit" => self.limit = limit(value)?,
             "sort" => {
                 let sort = spec.sorts.iter().find(|sort| **sort == value).ok_or_else(|| {
-                    let detail = format!("`sort` must be one of: {}.", spec.sorts.join(", "));
+                    let hint = did_you_mean(value, spec.sorts.iter().copied());
+                    let detail = format!("`sort` must be one of: {}{}", spec.sorts.join(", "), ended(&hint));
                     wrong("sort", "invalid_value", detail)
                 })?;
                 self.sort = sort.trim_start_matches('-');
@@ -175,7 +197,9 @@ impl Listing {
                         .chain(spec.filters.iter().map(|filter| filter.name))
                         .collect();
                     let other = shortened(other);
-                    let detail = format!("This list knows no `{other}`; it knows: {}.", known.join(", "));
+                    let hint = did_you_mean(&other, known.iter().copied());
+                    let known = known.join(", ");
+                    let detail = format!("This list knows no `{other}`; it knows: {known}{}", ended(&hint));
                     wrong(&other, "unknown_parameter", detail)
                 })?;
                 self.filters.insert(filter.name, wanted(filter, value)?);
@@ -212,7 +236,16 @@ fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
         Kind::Text if value.contains('\0') => Err(is("a text without NUL characters")),
         Kind::Text => Ok(Wanted::Text(value.to_owned())),
         Kind::Choice(choices) if choices.contains(&value) => Ok(Wanted::Text(value.to_owned())),
-        Kind::Choice(choices) => Err(is(&format!("one of: {}", choices.join(", ")))),
+        Kind::Choice(choices) => {
+            let hint = did_you_mean(value, choices.iter().copied());
+            let detail = format!(
+                "`{}` must be one of: {}{}",
+                filter.name,
+                choices.join(", "),
+                ended(&hint)
+            );
+            Err(wrong(filter.name, "invalid_value", detail))
+        }
         Kind::Id => value.parse().map(Wanted::Id).map_err(|_| is("a UUID")),
         Kind::Time => value
             .parse::<DateTime<Utc>>()
@@ -231,17 +264,22 @@ fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
     }
 }
 
-fn place(cursor: &str, listing: &Listing) -> Result<(Value, String), Problem> {
+/// A hint ends with a question mark, a sentence without one with a full stop.
+fn ended(hint: &str) -> &str {
+    if hint.is_empty() { "." } else { hint }
+}
+
+fn place(cursor: &str, mark: &str) -> Result<(Value, String), Problem> {
     let read = || {
         let bytes = BASE64.decode(cursor).ok()?;
-        let (sort, descending, by, id): (String, bool, Value, String) = serde_json::from_slice(&bytes).ok()?;
-        (sort == listing.sort && descending == listing.descending).then_some((by, id))
+        let (own, by, id): (String, Value, String) = serde_json::from_slice(&bytes).ok()?;
+        (own == mark).then_some((by, id))
     };
     read().ok_or_else(foreign_cursor)
 }
 
 fn foreign_cursor() -> Problem {
-    let detail = "`cursor` must be the `next_cursor` of a page of this list with the same `sort`.";
+    let detail = "`cursor` must be the `next_cursor` of a page of this list, with the same `sort` and filters.";
     Problem::unprocessable(vec![FieldFault::new("cursor", "invalid_value", detail)])
 }
 
@@ -361,7 +399,7 @@ impl Listing {
         rows.truncate(limit);
         let next_cursor = rows.last().filter(|_| more).map(|row| {
             let (by, id) = place(row);
-            BASE64.encode(serde_json::json!([self.sort, self.descending, by, id]).to_string())
+            BASE64.encode(serde_json::json!([self.mark, by, id]).to_string())
         });
         Page {
             items: rows.into_iter().map(view).collect(),
@@ -442,7 +480,8 @@ mod tests {
     };
 
     fn ask(pairs: &[(&str, &str)]) -> Result<Listing, Problem> {
-        ListQuery(pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()).read(&SPEC)
+        let pairs = pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+        ListQuery::new("/here", pairs.collect()).read(&SPEC)
     }
 
     #[test]
@@ -481,6 +520,21 @@ mod tests {
         assert_eq!(second.items, ["e", "f"]);
         assert_eq!(second.next_cursor, None);
         assert!(ask(&[("sort", "-rank"), ("cursor", &cursor)]).is_err());
+        assert!(ask(&[("offer", "refused"), ("cursor", &cursor)]).is_err());
+        let elsewhere = ListQuery::new("/there", vec![("cursor".to_owned(), cursor)]);
+        assert!(elsewhere.read(&SPEC).is_err());
+    }
+
+    #[test]
+    fn the_nearest_name_is_told() {
+        for (pair, nearest) in [
+            (("ofer", "x"), "did you mean `offer`?"),
+            (("offer", "ofered"), "did you mean `offered`?"),
+            (("sort", "cod"), "did you mean `code`?"),
+        ] {
+            let problem = ask(&[pair]).unwrap_err();
+            assert!(problem.detail().ends_with(nearest), "{}", problem.detail());
+        }
     }
 
     #[test]

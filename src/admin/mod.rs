@@ -1,7 +1,9 @@
 //! People change the rules: the admin API, its document and Swagger UI.
 //!
 //! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] says who may; [`body`], [`versions`] and
-//! [`list`] read requests, and [`parameters`] tells which parameters could not be read; [`idempotency`] does once what is sent twice; [`rule_rows`] is the one set of operations that all kinds of rule rows share, and
+//! [`list`] read requests, and [`parameters`] tells which parameters could not be read; [`idempotency`] does once what is sent
+//! twice; [`declared`] is what every operation does besides its own work: trials ([`dry_run`]), tags, `Accept`; [`rule_rows`] is
+//! the one set of operations that all kinds of rule rows share, and
 //! [`resources`] names them; the other files are one resource each; [`document`] turns what poem-openapi knows into
 //! the published document.
 //!
@@ -21,9 +23,11 @@ mod call_cases;
 mod calls;
 mod change_sets;
 mod decisions;
+mod declared;
 mod docs_page;
 mod docs_scripting;
 pub mod document;
+mod dry_run;
 mod erasures;
 mod evaluate;
 mod event_replays;

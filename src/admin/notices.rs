@@ -151,16 +151,21 @@ impl NoticesApi {
         let told = (Some(json!({"resolved": false})), Some(json!({"resolved": true})));
         let what = ("resolve", "notices", &*row.id.to_string());
         let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
-        let (now, by, rulebook_id) = (self.0.clock.now(), key.name.clone(), row.rulebook_id);
+        let (now, by, one) = (self.0.clock.now(), key.name.clone(), (row.rulebook_id, row.id));
+        let resolved = notices::Model {
+            resolved_at: Some(now),
+            resolved_by: Some(by.clone()),
+            comment: comment.clone(),
+            ..row
+        };
         let resolve = audited::write(&self.0, entry, move |tx| {
-            Box::pin(async move { notices::resolve_id(tx, rulebook_id, row.id, &by, comment.as_deref(), now).await })
+            Box::pin(async move { notices::resolve_id(tx, one.0, one.1, &by, comment.as_deref(), now).await })
         });
         if !resolve.await? {
             return Err(over().into());
         }
-        let row = self.find(&key, id.0).await?;
         let seen = rulebooks(&self.0, &key, None).await?;
-        Ok(Found::new(view(&key, &seen, row)))
+        Ok(Found::new(view(&key, &seen, resolved)))
     }
 }
 

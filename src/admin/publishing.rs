@@ -22,6 +22,7 @@ use crate::rulebook::fault::escaped;
 use crate::rulebook::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
 use crate::rulebook::publish::{Author, PublishError, Published};
 use crate::rulebook::rows::Resource;
+use crate::store::trial;
 
 /// Publishes one edit, in a task of its own so that nobody hanging up can cut it in two.
 ///
@@ -60,7 +61,7 @@ async fn made(
     about: &About,
 ) -> Result<Outcome<Published>, Problem> {
     let publisher = Arc::clone(&state.publisher);
-    let task = tokio::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
+    let task = trial::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
     held_or_finished(state, rulebook_id, task.await, about).await
 }
 
@@ -97,7 +98,7 @@ pub async fn roll_back(
 ) -> Result<Outcome<Published>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let (author, is_admin) = (caller.author(), caller.role == Role::Admin);
-    let task = tokio::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author, is_admin).await });
+    let task = trial::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author, is_admin).await });
     held_or_finished(state, rulebook_id, task.await, &About::default()).await
 }
 

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::answer::{Found, Json, Page};
 use super::auth::{Editor, Key, Viewer};
 use super::change_sets::view::ChangeSetState;
-use super::export::{self, Accept, Tar, Text};
+use super::export::{self, Tar, Text, WantsText};
 use super::fails::{Fails, RulebookWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing;
@@ -242,7 +242,7 @@ impl RevisionsApi {
         to: Query<Option<String>>,
         /// How to tell the difference.
         format: Query<Option<DiffFormat>>,
-        accept: Accept,
+        wants_text: WantsText,
     ) -> Result<DiffFound, Fails<Usual>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let number = number_of(&number.0, &standing)?;
@@ -255,9 +255,7 @@ impl RevisionsApi {
             from => self.0.rows(standing.rulebook_id, from).await?,
         };
         let after = self.0.rows(standing.rulebook_id, to).await?;
-        let as_text = format
-            .0
-            .map_or(accept.prefers("text/plain"), |format| format == DiffFormat::Text);
+        let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
         // Thousands of rows take a while to compare, which a handler's thread has not.
         let task = tokio::task::spawn_blocking(move || {
             let rows = diff::diff(&before, &after);
@@ -287,8 +285,8 @@ impl RevisionsApi {
         let rows = self.0.rows(standing.rulebook_id, number).await?;
         let name = format!("{}-{number}", rulebook.0);
         let task = tokio::task::spawn_blocking({
-            let name = name.clone();
-            move || export::archive(&rows, &name)
+            let (name, hide) = (name.clone(), key.is_masked());
+            move || export::archive(&rows, &name, hide)
         });
         let bytes = task.await.map_err(|error| Problem::internal(&error))?;
         let bytes = bytes.map_err(|error| Problem::internal(&error))?;

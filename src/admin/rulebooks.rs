@@ -24,7 +24,7 @@ use super::versions::Precondition;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Row, RowSet, Settings, Stored};
-use crate::store::{page, rulebooks};
+use crate::store::{page, rulebooks, trial};
 
 /// What the list of rulebooks can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -159,7 +159,7 @@ impl RulebooksApi {
         }
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let code = new.code.clone();
-        let task = tokio::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
+        let task = trial::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
         let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
         Ok(Made::Created(Json(RulebookSummary {

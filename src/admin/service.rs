@@ -12,6 +12,7 @@ use super::call_cases::CallCasesApi;
 use super::calls::CallsApi;
 use super::change_sets::ChangeSetsApi;
 use super::decisions::DecisionsApi;
+use super::declared::Declared;
 use super::docs_page;
 use super::docs_scripting;
 use super::document;
@@ -23,7 +24,6 @@ use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
-use super::parameters;
 use super::resources;
 use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
@@ -40,6 +40,7 @@ use super::stats::StatsApi;
 use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
+use crate::edge::conditional::Conditional;
 
 /// Every operation.
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
@@ -94,13 +95,16 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
 
 /// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.
 pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
-    let api = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
+    let api = OpenApiService::new(Declared(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
     let text = document::document_text();
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()));
     Route::new()
-        .at("/openapi.json", poem::get(document))
-        .at("/docs/scripting", poem::get(docs_scripting::endpoint()))
-        .at("/docs", poem::get(docs_page::endpoint()))
-        .nest("/", api.into_endpoint().around(parameters::told))
+        .at("/openapi.json", poem::get(document).with(Conditional))
+        .at(
+            "/docs/scripting",
+            poem::get(docs_scripting::endpoint()).with(Conditional),
+        )
+        .at("/docs", poem::get(docs_page::endpoint()).with(Conditional))
+        .nest("/", api)
         .data(state)
 }

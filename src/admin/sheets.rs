@@ -1,6 +1,6 @@
 //! Rows of one kind as a spreadsheet: out as CSV, and back in as one change.
 //!
-//! In: a CSV body. Out: what it changes, published as one revision, added to a change set or only shown; or every fault
+//! In: a CSV body. Out: what it changes, published as one revision or added to a change set; or every fault
 //! with its row and column.
 
 use std::marker::PhantomData;
@@ -25,9 +25,8 @@ use super::state::{AdminState, InRulebook};
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::{ChangeSet, Edit};
 use crate::rulebook::diff::{self, RowDiff};
-use crate::rulebook::publish::PublishError;
-use crate::rulebook::publish::plan::failed_cases;
 use crate::rulebook::sheet::{self, SheetFault};
+use crate::store::trial;
 
 /// The most that a sheet may hold.
 pub const LIMIT: usize = 8 * 1024 * 1024;
@@ -103,7 +102,7 @@ pub enum SheetFound {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SheetImport {
-    /// The revision that stands with it; absent when it was only shown or added to a change set.
+    /// The revision that stands with it; absent when it was added to a change set.
     revision: Option<i64>,
     /// The change set that it was added to.
     change_set: Option<Uuid>,
@@ -149,14 +148,10 @@ impl<R: AdminRow> SheetsApi<R> {
 
     /// Import
     #[oai(path = "/", method = "post")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn import_sheet(
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// Only shows what it would change, and what would be wrong.
-        #[oai(default)]
-        dry_run: Query<bool>,
         /// Deletes the rows that the sheet does not have.
         #[oai(default)]
         delete_missing: Query<bool>,
@@ -182,17 +177,7 @@ impl<R: AdminRow> SheetsApi<R> {
             change_set: change_set.0,
             rows,
         };
-        if dry_run.0 {
-            let would = match planned.rulebook {
-                Err(faults) => Err(PublishError::Faults(faults)),
-                Ok(rulebook) => match failed_cases(&rulebook).await {
-                    Ok(failed) if failed.is_empty() => Ok(()),
-                    Ok(failed) => Err(PublishError::CasesFailed(failed)),
-                    Err(error) => Err(error.into()),
-                },
-            };
-            finished(&self.state, rulebook_id, Ok(would), &About::default()).await?;
-        } else if let Some(id) = change_set.0 {
+        if let Some(id) = change_set.0 {
             self.add(rulebook_id, id, edits, &key).await?;
         } else {
             let change = ChangeSet { edits, comment };
@@ -218,7 +203,7 @@ impl<R: AdminRow> SheetsApi<R> {
         caller: &super::auth::Caller,
     ) -> Result<(), Problem> {
         let (publisher, author) = (Arc::clone(&self.state.publisher), caller.author());
-        let task = tokio::spawn(async move {
+        let task = trial::spawn(async move {
             let version = publisher.set(rulebook_id, id).await?.set.version;
             publisher.add_changes(rulebook_id, id, version, edits, &author).await
         });

@@ -23,7 +23,7 @@ use super::state::AdminState;
 use crate::clock::to_micros;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::store::sms_messages::{Dead, Model, locked, locked_dead, rulebook_of, send_again};
-use crate::store::{self, audit_log};
+use crate::store::{self, Transaction, audit_log, trial};
 
 /// How many texts one request sends again when nobody says.
 const USUAL: u64 = 50;
@@ -125,7 +125,7 @@ impl SmsResendApi {
             self.0.clock.now(),
         );
         let (id, entry) = (id.0, entry(&self.0, &key, rulebook_id, id.0, force));
-        let done = tokio::spawn(async move {
+        let done = trial::spawn(async move {
             let tx = store::begin(&state.db).await?;
             if !claim.take(&tx).await? {
                 return Ok::<_, Problem>(Done::Elsewhere);
@@ -166,7 +166,7 @@ impl SmsResendApi {
         };
         let which = which(rulebook_id, &asked)?;
         let (state, caller, now) = (self.0.clone(), key.clone(), self.0.clock.now());
-        let done = tokio::spawn(async move {
+        let done = trial::spawn(async move {
             let tx = store::begin(&state.db).await?;
             if !claim.take(&tx).await? {
                 return Ok::<_, Problem>(Done::Elsewhere);
@@ -262,7 +262,7 @@ fn entry(state: &AdminState, caller: &Caller, rulebook_id: Uuid, id: Uuid, force
     )
 }
 
-async fn finish(state: &AdminState, tx: DatabaseTransaction, entries: Vec<audit_log::NewEntry>) -> Result<(), Problem> {
+async fn finish(state: &AdminState, tx: Transaction, entries: Vec<audit_log::NewEntry>) -> Result<(), Problem> {
     audit_log::append_all(&tx, &state.audit, entries).await?;
     Ok(tx.commit().await?)
 }

@@ -15,10 +15,11 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
+use crate::edge::guesses::Guesses;
 use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
+use crate::problem::Problem;
 use crate::problem::database::is_transient;
-use crate::problem::{Code, Problem};
 use crate::rulebook::current::{Current, LoadError, Loaded, Standing};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::publish::Publisher;
@@ -73,6 +74,8 @@ pub struct AdminState {
     pub from_webhook: FromWebhook,
     /// Runs backtests.
     pub backtests: Backtests,
+    /// Who sent wrong keys.
+    pub guesses: Arc<Guesses>,
     pub(super) last_use: LastUse,
 }
 
@@ -89,6 +92,7 @@ impl AdminState {
         key: SecretKey,
         from_webhook: FromWebhook,
         backtests: Backtests,
+        guesses: Guesses,
     ) -> Self {
         Self {
             db,
@@ -101,6 +105,7 @@ impl AdminState {
             key,
             from_webhook,
             backtests,
+            guesses: Arc::new(guesses),
             last_use: LastUse::default(),
         }
     }
@@ -241,6 +246,6 @@ impl<'a> ApiExtractor<'a> for InRulebook {
         let raw = named.unwrap_or_default();
         super::list::percent_decoded(raw)
             .map(Self)
-            .ok_or_else(|| Problem::new(Code::InvalidParameter, "The rulebook in the path is not UTF-8.").into())
+            .ok_or_else(|| Problem::invalid_parameter("rulebook", "The rulebook in the path is not UTF-8.").into())
     }
 }

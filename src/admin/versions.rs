@@ -29,10 +29,8 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
     }
     if let Some(value) = &said.if_none_match {
         if value.trim() != "*" {
-            return Err(Problem::new(
-                Code::InvalidParameter,
-                "`If-None-Match` on a write can only be `*`.",
-            ));
+            let detail = "`If-None-Match` on a write can only be `*`.";
+            return Err(Problem::invalid_parameter("If-None-Match", detail));
         }
         return match current {
             None if brought.is_none() => Ok(Expected::Absent),
@@ -84,7 +82,9 @@ fn parse(header: &str) -> Result<i64, Problem> {
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'))
         .unwrap_or(text);
-    let number = Some(text).filter(|text| text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit()));
+    // What follows the version tells the body from others of it: it is for `If-None-Match`.
+    let version = text.split_once('.').map_or(text, |(version, _)| version);
+    let number = Some(version).filter(|text| text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit()));
     number.and_then(|text| text.parse().ok()).ok_or_else(|| {
         Problem::new(
             Code::InvalidParameter,
@@ -129,6 +129,7 @@ mod tests {
             said(Some(3), None, None),
             said(None, Some("\"3\""), None),
             said(Some(3), Some("W/\"3\""), None),
+            said(None, Some("\"3.0f1e2d\""), None),
         ] {
             assert_eq!(code(&good, Some(3)), Ok(Expected::Version(3)));
             assert_eq!(code(&good, Some(4)), Err(Code::StaleVersion));

@@ -10,9 +10,10 @@ use crate::admin::{self, AdminState, FromWebhook, TakeAgain};
 use crate::callbacks::Callbacks;
 use crate::callbacks::inbound::{receive_inbound, receive_inbound_for};
 use crate::callbacks::status::receive_status;
-use crate::edge::{self, AllowedMethods, cors::Cors};
+use crate::edge::guesses::Guesses;
+use crate::edge::{self, AllowedMethods, Surroundings};
 use crate::health::{self, Pools};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::{FieldFault, Problem, pages};
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::feed::Feed;
 use crate::webhook::receive::{Webhook, receive_default, receive_for};
@@ -53,6 +54,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             take_again: take_again(&app.feed),
         },
         app.backtests.clone(),
+        Guesses::new(app.settings.rate_limit_enabled),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -69,18 +71,16 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             "/webhooks/twilio/inbound/:rulebook",
             post(receive_inbound_for).data(callbacks),
         )
-        .nest(
-            "/",
-            admin::service(state)
-                .into_endpoint()
-                .with(Cors::new(&app.settings.cors_origins)),
-        );
+        .nest("/", admin::service(state).into_endpoint());
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
         .with("/webhooks/twilio/status/:id", "POST")
         .with("/webhooks/twilio/inbound", "POST")
         .with("/webhooks/twilio/inbound/:rulebook", "POST")
+        .with("/openapi.json", "GET")
+        .with("/docs", "GET")
+        .with("/docs/scripting", "GET")
         .with_document("", admin::document());
     around(app, routes, allowed)
 }
@@ -94,14 +94,25 @@ fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Ou
         read: app.read.clone(),
     };
     let routes = routes
+        .nest("/problems", pages::routes())
         .nest("/health", health::routes(app.checks.clone()))
         .at("/metrics", health::metrics_route(pools))
         .map_to_response();
     let allowed = allowed
-        .with("/health/live", "GET, HEAD")
-        .with("/health/ready", "GET, HEAD")
-        .with("/metrics", "GET, HEAD");
-    edge::around(routes, app.clock.clone(), app.settings.trusted_proxies.clone(), allowed)
+        .with("/problems", "GET")
+        .with("/problems/:code", "GET")
+        .with("/health/live", "GET")
+        .with("/health/ready", "GET")
+        .with("/metrics", "GET");
+    let public_url = app.settings.public_url.as_ref();
+    let surroundings = Surroundings {
+        clock: app.clock.clone(),
+        trusted_proxies: app.settings.trusted_proxies.clone(),
+        allowed,
+        cors_origins: app.settings.cors_origins.clone(),
+        https: public_url.is_some_and(|url| url.starts_with("https://")),
+    };
+    edge::around(routes, surroundings)
 }
 
 /// How the admin API takes a stored message in again.

@@ -153,7 +153,7 @@ async fn fill(
     let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
     // So that the next start does not do it once more; a schema from before this was known has nothing to tell.
     let knows = number(
-        &tx,
+        &*tx,
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'outbox_place'",
     );
     if knows.await? == 1 {

@@ -1,12 +1,18 @@
 //! Whatever fails becomes problem+json.
 //!
 //! In: an error of the server, of poem-openapi or of a handler, or a panic. Out: an answer. What already is an
-//! answer passes as it is. A 405 names the methods that the route does take.
+//! answer passes as it is. A 405 names the methods that the route does take, and OPTIONS is answered with them.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+};
 
 use futures_util::FutureExt as _;
-use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, http::StatusCode};
+use poem::{
+    Endpoint, IntoResponse, Middleware, PathPattern, Request, Response,
+    http::{Method, StatusCode, header},
+};
 
 use crate::problem::{Code, Problem};
 
@@ -18,7 +24,7 @@ impl AllowedMethods {
     /// The same with a route: its pattern as poem or OpenAPI writes it, its methods with commas.
     #[must_use]
     pub fn with(mut self, pattern: &str, methods: &str) -> Self {
-        self.0.insert(without_names(pattern), methods.to_owned());
+        self.0.insert(without_names(pattern), with_common(methods.split(", ")));
         self
     }
 
@@ -31,10 +37,9 @@ impl AllowedMethods {
                 .into_iter()
                 .flatten()
                 .map(|(method, _)| method.to_ascii_uppercase());
-            let mut methods: Vec<_> = methods.filter(|method| is_method(method)).collect();
-            methods.sort();
-            self.0
-                .insert(without_names(&format!("{prefix}{path}")), methods.join(", "));
+            let methods: Vec<_> = methods.filter(|method| is_method(method)).collect();
+            let methods = with_common(methods.iter().map(String::as_str));
+            self.0.insert(without_names(&format!("{prefix}{path}")), methods);
         }
         self
     }
@@ -44,12 +49,23 @@ impl AllowedMethods {
     }
 }
 
+/// What is read can be asked for its head, and everything for its methods.
+fn with_common<'a>(methods: impl Iterator<Item = &'a str>) -> String {
+    let mut all: BTreeSet<_> = methods.collect();
+    if all.contains("GET") {
+        all.insert("HEAD");
+    }
+    all.insert("OPTIONS");
+    all.into_iter().collect::<Vec<_>>().join(", ")
+}
+
 fn is_method(word: &str) -> bool {
     matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
 }
 
 /// `/a/:b` and `/a/{c}` are the same route.
-fn without_names(pattern: &str) -> String {
+#[must_use]
+pub fn without_names(pattern: &str) -> String {
     let segments = pattern.trim_end_matches('/').split('/');
     let segments: Vec<_> = segments
         .map(|part| if part.starts_with([':', '{']) { "*" } else { part })
@@ -89,8 +105,16 @@ impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
+        let asks_for_methods = *request.method() == Method::OPTIONS;
         match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
             Ok(Ok(output)) => Ok(output.into_response()),
+            Ok(Err(error)) if asks_for_methods && error.status() == StatusCode::METHOD_NOT_ALLOWED => {
+                let mut response = self.answer(error);
+                response.set_status(StatusCode::NO_CONTENT);
+                response.set_body(());
+                response.headers_mut().remove(header::CONTENT_TYPE);
+                Ok(response)
+            }
             Ok(Err(error)) => Ok(self.answer(error)),
             // The panic hook has logged where; what it said may hold a caller's words.
             Err(_panic) => Ok(Problem::new(Code::Internal, "").into_response()),

@@ -8,8 +8,18 @@ use std::sync::Arc;
 
 use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
+
+/// Where: the admin API, what describes it and what its problems mean. Vapi and Twilio are no pages.
+const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
+/// The methods of the admin API.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+/// The headers that a page may send.
+const TAKEN: &str = "authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id";
+/// The headers of an answer that a page may read, besides those that every page may.
+const EXPOSED: &str = "allow, content-disposition, etag, idempotent-replayed, location, retry-after, x-request-id, \
+                       x-ringbook-dry-run";
 
 /// Lets pages of some origins call.
 pub struct Cors(Arc<[String]>);
@@ -42,7 +52,8 @@ impl<E: Endpoint> Endpoint for CorsEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let origin = request.headers().get(header::ORIGIN).cloned();
+        let ours = PLACES.iter().any(|place| request.uri().path().starts_with(place));
+        let origin = request.headers().get(header::ORIGIN).filter(|_| ours).cloned();
         let Some(origin) = origin.filter(|origin| self.origins.iter().any(|allowed| origin == allowed)) else {
             return self.inner.call(request).await.map(IntoResponse::into_response);
         };
@@ -51,23 +62,19 @@ impl<E: Endpoint> Endpoint for CorsEndpoint<E> {
         let mut response = if preflight {
             StatusCode::NO_CONTENT.into_response()
         } else {
-            // An error of the routes is answered further out, where it gets no headers of ours: answer it here.
-            self.inner
-                .call(request)
-                .await
-                .map_or_else(super::catch_all::answer_plain, IntoResponse::into_response)
+            self.inner.call(request).await?.into_response()
         };
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.append(header::VARY, HeaderValue::from_static("origin"));
-        let expose = HeaderValue::from_static("x-request-id, etag, retry-after, idempotent-replayed");
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, expose);
+        headers.insert(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        );
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         if preflight {
-            let methods = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-            let allowed =
-                HeaderValue::from_static("authorization, content-type, if-match, idempotency-key, x-request-id");
-            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(TAKEN));
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
         Ok(response)

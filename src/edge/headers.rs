@@ -1,44 +1,80 @@
 //! Headers that keep a browser from doing harm with our answers.
 //!
-//! In: an answer. Out: the same, with the headers that it does not set itself. Swagger UI sets its own content
-//! policy; everything else is data and may load nothing.
+//! In: an answer. Out: the same, with the headers that it does not set itself. Pages for people set their own content
+//! policy; everything else is data and may load nothing. Where browsers come by https, they are told to stay with it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response,
     http::{HeaderName, HeaderValue, header},
 };
+use sha2::{Digest as _, Sha256};
 
 /// What each answer carries unless it says otherwise itself.
-const DEFAULTS: [(HeaderName, &str); 5] = [
+const DEFAULTS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
 ];
 
+/// For how long a browser remembers to come by https: a year.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
+/// The hash under which a content policy lets a script or a style that stands in the page be used.
+#[must_use]
+pub fn sha256(text: &str) -> String {
+    BASE64.encode(Sha256::digest(text.as_bytes()))
+}
+
+/// A page for people that holds nothing but its own style.
+#[must_use]
+pub fn page(html: String, style: &str) -> Response {
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        sha256(style)
+    );
+    Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .header(header::CONTENT_SECURITY_POLICY, policy)
+        .body(html)
+}
+
 /// Adds the security headers.
-pub struct SecurityHeaders;
+pub struct SecurityHeaders {
+    /// Whether browsers reach the server by https.
+    pub https: bool,
+}
 
 impl<E: Endpoint> Middleware<E> for SecurityHeaders {
     type Output = SecurityHeadersEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        SecurityHeadersEndpoint(inner)
+        SecurityHeadersEndpoint {
+            inner,
+            https: self.https,
+        }
     }
 }
 
 /// The endpoint made by [`SecurityHeaders`].
-pub struct SecurityHeadersEndpoint<E>(E);
+pub struct SecurityHeadersEndpoint<E> {
+    inner: E,
+    https: bool,
+}
 
 impl<E: Endpoint> Endpoint for SecurityHeadersEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let mut response = match self.0.call(request).await {
+        let mut response = match self.inner.call(request).await {
             Ok(output) => output.into_response(),
             Err(error) => error.into_response(),
         };
@@ -47,6 +83,10 @@ impl<E: Endpoint> Endpoint for SecurityHeadersEndpoint<E> {
                 .headers_mut()
                 .entry(name)
                 .or_insert(HeaderValue::from_static(value));
+        }
+        if self.https {
+            let stay = HeaderValue::from_static(HTTPS_ONLY);
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, stay);
         }
         Ok(response)
     }

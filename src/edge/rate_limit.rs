@@ -135,7 +135,8 @@ impl RateLimiter {
 }
 
 /// Whose bucket an address drinks from.
-fn bucket_of(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn bucket_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -45,7 +45,14 @@ fn app() -> impl Endpoint<Output = Response> {
         .at("/teapot", get(teapot))
         .at("/echo", post(echo));
     let allowed = AllowedMethods::default().with("/hello/{who}", "GET");
-    around(routes.map_to_response(), Clock::system(), Vec::new(), allowed)
+    let how = Surroundings {
+        clock: Clock::system(),
+        trusted_proxies: Vec::new(),
+        allowed,
+        cors_origins: vec!["https://office.example".to_owned()],
+        https: true,
+    };
+    around(routes.map_to_response(), how)
 }
 
 async fn call(request: Request) -> (Response, Value) {

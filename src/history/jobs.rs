@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::rulebook::Rulebook;
 use crate::rulebook::backtest::{Backtest, BacktestResult};
 use crate::store::past_decisions::Span;
-use crate::store::{self, backtests};
+use crate::store::{self, backtests, trial};
 
 /// Backtests that run at the same time on this instance.
 const AT_A_TIME: usize = 1;
@@ -149,10 +149,10 @@ impl Backtests {
             read_body: Arc::clone(&self.read_body),
         };
         let (jobs, kept) = (self.clone(), row.clone());
-        let keeping = tokio::spawn(async move {
+        let keeping = trial::spawn(async move {
             let tx = store::begin(&jobs.db).await?;
             backtests::interrupt(&tx, now - SILENT, now).await?;
-            if backtests::unfinished(&tx, kept.rulebook_id).await? >= MOST_WAITING {
+            if backtests::unfinished(&*tx, kept.rulebook_id).await? >= MOST_WAITING {
                 return Err(AskError::TooMany);
             }
             backtests::insert(&tx, kept).await?;
@@ -160,22 +160,27 @@ impl Backtests {
             Ok(())
         });
         keeping.await.map_err(|error| AskError::Stopped(error.to_string()))??;
-        let (jobs, key) = (self.clone(), (row.rulebook_id, row.id));
-        self.tasks.spawn(async move { jobs.carry_out(key, plan).await });
+        if !trial::is_on() {
+            let (jobs, key) = (self.clone(), (row.rulebook_id, row.id));
+            self.tasks.spawn(async move { jobs.carry_out(key, plan).await });
+        }
         Ok(row)
     }
 
-    /// Stops a backtest that waits or runs, wherever it does; one that has ended stays as it is.
+    /// Stops a backtest that waits or runs, wherever it does; one that has ended stays as it is. Out: how it stands then.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn cancel(&self, key: Key) -> Result<(), AskError> {
+    pub async fn cancel(&self, key: Key) -> Result<Option<backtests::Model>, AskError> {
         let jobs = self.clone();
-        let cancelling = tokio::spawn(async move { jobs.end(key, backtests::CANCELLED, None, None).await });
-        cancelling
-            .await
-            .map_err(|error| AskError::Stopped(error.to_string()))??;
-        Ok(())
+        let cancelling = trial::spawn(async move {
+            let tx = store::begin(&jobs.db).await?;
+            backtests::update(&tx, key, jobs.over(backtests::CANCELLED, None, None)).await?;
+            let now = backtests::find(&*tx, key).await?;
+            tx.commit().await?;
+            Ok::<_, AskError>(now)
+        });
+        cancelling.await.map_err(|error| AskError::Stopped(error.to_string()))?
     }
 
     /// At start: what an earlier run of this instance left unfinished will not be finished.
@@ -272,6 +277,11 @@ impl Backtests {
         result: Option<&BacktestResult>,
         error: Option<&str>,
     ) -> Result<bool, DbErr> {
+        self.write(key, self.over(state, result, error)).await
+    }
+
+    /// What a backtest that is over says of itself.
+    fn over(&self, state: &str, result: Option<&BacktestResult>, error: Option<&str>) -> backtests::ActiveModel {
         let now = self.clock.now();
         let mut change = backtests::ActiveModel {
             state: Set(state.to_owned()),
@@ -287,7 +297,7 @@ impl Backtests {
         if state == backtests::DONE {
             change.percent = Set(100);
         }
-        self.write(key, change).await
+        change
     }
 
     async fn write(&self, key: Key, change: backtests::ActiveModel) -> Result<bool, DbErr> {

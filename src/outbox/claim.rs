@@ -60,7 +60,7 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
     let tx = begin(&shared.db).await?;
     let due = sms_messages::lock_due(&tx, now, &rulebooks, limit as u64).await?;
     let recipients: Vec<_> = due.iter().map(|row| (row.rulebook_id, row.to_number.clone())).collect();
-    let suppressed = sms_suppressions::among(&tx, &recipients).await?;
+    let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
     let mut probed: Vec<TwilioAccount> = Vec::new();
     let mut claimed = Vec::with_capacity(due.len());
     for mut row in due {

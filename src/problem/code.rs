@@ -17,6 +17,7 @@ pub enum Code {
     SignatureInvalid,
     NotFound,
     MethodNotAllowed,
+    NotAcceptable,
     RequestTimeout,
     Conflict,
     StaleVersion,
@@ -30,6 +31,9 @@ pub enum Code {
     Internal,
     Unavailable,
 }
+
+/// Where all of them are told.
+pub const ADDRESS: &str = "/problems";
 
 /// A line of the table.
 struct Line {
@@ -50,6 +54,7 @@ impl Code {
         Self::SignatureInvalid,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::NotAcceptable,
         Self::RequestTimeout,
         Self::Conflict,
         Self::StaleVersion,
@@ -79,6 +84,7 @@ impl Code {
             Self::SignatureInvalid     => line("signature_invalid", S::FORBIDDEN, "The signature is missing or wrong", false),
             Self::NotFound             => line("not_found", S::NOT_FOUND, "Not found", false),
             Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This address does not take that method", false),
+            Self::NotAcceptable        => line("not_acceptable", S::NOT_ACCEPTABLE, "No kind of answer here is one that the client takes", false),
             Self::RequestTimeout       => line("request_timeout", S::REQUEST_TIMEOUT, "The request took too long to arrive", true),
             Self::Conflict             => line("conflict", S::CONFLICT, "This conflicts with what is stored", false),
             Self::StaleVersion         => line("stale_version", S::PRECONDITION_FAILED, "The row has changed since it was read", false),
@@ -92,6 +98,18 @@ impl Code {
             Self::Internal             => line("internal", S::INTERNAL_SERVER_ERROR, "Something went wrong on our side", false),
             Self::Unavailable          => line("unavailable", S::SERVICE_UNAVAILABLE, "Temporarily unavailable", true),
         }
+    }
+
+    /// By its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// Where it is told what it means and what to do.
+    #[must_use]
+    pub fn address(self) -> String {
+        format!("{ADDRESS}/{}", self.name())
     }
 
     /// The name that clients branch on.

@@ -1,14 +1,16 @@
 //! What a client is told when something fails.
 //!
 //! In: an error of ours, of the database or of the HTTP server. Out: one `application/problem+json` answer.
-//! [`code`] is the table from a kind of error to its status; [`database`] sorts database errors;
-//! [`payload`] is the body and how poem-openapi documents it.
+//! [`code`] is the table from a kind of error to its status, [`meaning`] what each means, and [`pages`] tell it at its own
+//! address; [`database`] sorts database errors; [`payload`] is the body and how poem-openapi documents it.
 //!
 //! A 5xx never repeats its cause: the cause goes to the log once, when the [`Problem`] is made, under the
 //! request id that the client also gets.
 
 pub mod code;
 pub mod database;
+mod meaning;
+pub mod pages;
 pub mod payload;
 
 use std::{error::Error as StdError, fmt};
@@ -140,6 +142,13 @@ impl Problem {
         .with_retry_after(retry_after_s)
     }
 
+    /// 429 for who sent wrong keys, with the seconds to wait.
+    #[must_use]
+    pub fn guessing(retry_after_s: u32) -> Self {
+        let detail = "Too many keys from this address were wrong; wait, then send the right one.";
+        Self::new(Code::RateLimited, detail).with_retry_after(retry_after_s)
+    }
+
     /// 500: `cause` goes to the log, never to the client.
     #[must_use]
     pub fn internal(cause: &dyn StdError) -> Self {
@@ -233,15 +242,23 @@ impl Problem {
     /// An error of poem's own (no such route, a body that does not parse) as a problem.
     #[must_use]
     pub fn from_poem(error: &Error) -> Self {
+        use poem_openapi::error::{ParseParamError, ParsePathError};
+        let parameter = error
+            .downcast_ref::<ParseParamError>()
+            .map(|error| (error.name, &error.reason));
+        let in_path = || {
+            error
+                .downcast_ref::<ParsePathError>()
+                .map(|error| (error.name, &error.reason))
+        };
+        if let Some((name, reason)) = parameter.or_else(in_path) {
+            return Self::invalid_parameter(name, format!("`{name}` cannot be read: {reason}"));
+        }
         let code = match Code::from_status(error.status()) {
             // poem and poem-openapi answer 400 for both; their types tell them apart.
             Code::BadRequest | Code::InvalidBody | Code::InvalidParameter => {
                 if error.is::<poem_openapi::error::ParseRequestPayloadError>() {
                     Code::InvalidBody
-                } else if error.is::<poem_openapi::error::ParseParamError>()
-                    || error.is::<poem_openapi::error::ParsePathError>()
-                {
-                    Code::InvalidParameter
                 } else {
                     Code::BadRequest
                 }
@@ -325,7 +342,7 @@ mod tests {
         assert_eq!(body["code"], "rate_limited");
         assert_eq!(body["status"], 429);
         assert_eq!(body["retryable"], true);
-        assert_eq!(body["type"], "urn:ringbook:problem:rate_limited");
+        assert_eq!(body["type"], "/problems/rate_limited");
     }
 
     #[tokio::test]

@@ -56,7 +56,7 @@ impl FieldFault {
 #[derive(Clone, Debug, Object)]
 #[oai(rename = "Problem", skip_serializing_if_is_none)]
 pub struct ProblemBody {
-    /// A name for this kind of problem that never changes.
+    /// The kind of problem, as the address on this server at which it is told what it means and what to do.
     pub r#type: String,
     /// What happened, the same text every time.
     pub title: String,
@@ -88,7 +88,7 @@ impl ProblemBody {
     pub fn of(problem: &Problem) -> Self {
         let code = problem.code();
         Self {
-            r#type: format!("urn:ringbook:problem:{}", code.name()),
+            r#type: code.address(),
             title: code.title().to_owned(),
             status: code.status().as_u16(),
             code: code.name().to_owned(),

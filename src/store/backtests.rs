@@ -103,6 +103,14 @@ pub async fn update(
     Ok(done.rows_affected > 0)
 }
 
+/// One.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find<C: ConnectionTrait>(db: &C, (rulebook_id, id): (Uuid, Uuid)) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id((rulebook_id, id)).one(db).await
+}
+
 /// Says of those that nobody has written to since `silent_since` that their instance stopped.
 ///
 /// # Errors

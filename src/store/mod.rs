@@ -47,6 +47,7 @@ pub mod sms_suppressions;
 pub mod spool;
 mod sql;
 pub mod tool_calls;
+pub mod trial;
 pub mod webhook_events;
 
-pub use begin::begin;
+pub use begin::{Transaction, begin};

@@ -13,7 +13,7 @@ use super::late::Origin;
 use super::set_aside;
 use super::transact::{Intake, Message, Taken, TransactError};
 use super::unreadable;
-use crate::store::webhook_events;
+use crate::store::{trial, webhook_events};
 
 /// How often the secrets or the caller's data may change under a message before it is given up for now.
 const MOST_TRIES: u32 = 3;
@@ -80,7 +80,7 @@ impl Feed {
     /// Takes a message in. Runs in a task of its own, so that nobody going away can cut it in two.
     pub async fn take(&self, fed: Fed) -> Result<Became, FeedError> {
         let feed = self.clone();
-        let task = tokio::spawn(async move { feed.taken(fed).await });
+        let task = trial::spawn(async move { feed.taken(fed).await });
         task.await.map_err(|ended| TransactError::Stopped(ended.to_string()))?
     }
 

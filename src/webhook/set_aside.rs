@@ -15,9 +15,9 @@ use super::attempt::{Attempt, Given};
 use super::decided::{Ahead, Found};
 use super::event::Payload;
 use super::transact::{self, Intake, Message, Outcome, Taken, TransactError};
-use crate::store;
 use crate::store::intake::{self, NewEvent};
 use crate::store::notices::{self, Notice, Severity};
+use crate::store::{self, trial};
 use crate::telemetry;
 
 /// How often a message is tried before it is set aside.
@@ -40,7 +40,7 @@ pub(super) async fn attempt(
     for tries in 1.. {
         let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
         // A panic ends this task and nothing else.
-        let task = tokio::spawn(async move { transact::attempt(&with, &asked, &asking).await }.in_current_span());
+        let task = trial::spawn(async move { transact::attempt(&with, &asked, &asking).await }.in_current_span());
         let failed = match task.await {
             Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(error)) => error,

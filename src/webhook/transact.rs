@@ -31,10 +31,9 @@ use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
-use crate::store;
 use crate::store::intake::{self, Head, NewEvent, StoredEvent};
 use crate::store::notices;
-use crate::store::{restored, script_quarantines};
+use crate::store::{self, restored, script_quarantines, trial};
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
 const MOST_TRIES: u32 = 3;
@@ -319,8 +318,11 @@ fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook
     }
 }
 
-/// What follows a commit.
+/// What follows a commit; a trial has none.
 fn done(step: Step<'_>, texted: bool) {
+    if trial::is_on() {
+        return;
+    }
     let (intake, message) = (step.intake, step.message);
     let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
     intake.hits.count(message.access.rulebook_id, message.received_at, took);

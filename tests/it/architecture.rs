@@ -131,6 +131,20 @@ fn the_message_path_and_the_pure_core_keep_their_doors() {
     }
 }
 
+/// A task that is begun otherwise would leave a trial (`dry_run=true`), and commit.
+#[test]
+fn what_the_admin_api_does_in_a_task_stays_within_a_trial() {
+    let leaves = ["admin/last_use.rs"];
+    for (file, code) in sources() {
+        let may =
+            leaves.contains(&file.as_str()) || !(file.starts_with("admin/") || file.starts_with("rulebook/publish"));
+        assert!(
+            may || !code.contains("tokio::spawn("),
+            "{file}: use store::trial::spawn"
+        );
+    }
+}
+
 #[test]
 fn few_doors_lead_to_each_guarded_crate() {
     let doors = table("crate");

@@ -262,10 +262,10 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
         let (statements, named) = tampering(round % KINDS, &mut dice, backend, &old_heads);
         let tx = begin(&db).await.unwrap();
         for statement in &statements {
-            run(&tx, statement).await;
+            run(&*tx, statement).await;
         }
         let head = (round % KINDS == BROUGHT_BACK).then_some(&noted);
-        let verdict = verify(&tx, &key, head, |_, _| ()).await.unwrap();
+        let verdict = verify(&*tx, &key, head, |_, _| ()).await.unwrap();
         tx.rollback().await.unwrap();
         let Verdict::Broken(bad) = verdict else {
             panic!("not found: {statements:?}");

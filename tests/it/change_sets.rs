@@ -351,7 +351,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
         .bearer_auth(ADMIN_KEY);
     let request = request.header("if-match", "\"1\"").json(&raise("130.00", &json!(1)));
     let response = request.send().await.unwrap();
-    assert_eq!(response.headers()["etag"], "\"2\"");
+    assert!(response.headers()["etag"].to_str().unwrap().starts_with("\"2."));
     let (status, set) = read(response).await;
     assert_eq!((status, &set["version"]), (StatusCode::OK, &json!(2)));
     // A change needs its row's version.

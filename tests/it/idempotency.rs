@@ -134,7 +134,7 @@ async fn a_change_set_is_opened_once(kind: Database) {
     assert_eq!(answers.iter().filter(|(_, again, _)| !again).count(), 1);
     assert_eq!(app.counts(["change_sets", "change_set_changes"]).await, [1, 1]);
     let again = post(&app, ADMIN_KEY, sets, "spring", &body).await;
-    assert_eq!(again.headers()["etag"], "\"1\"");
+    assert!(again.headers()["etag"].to_str().unwrap().starts_with("\"1."));
     app.stop().await;
 }
 

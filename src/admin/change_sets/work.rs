@@ -21,6 +21,7 @@ use crate::rulebook::publish::sets::StoredSet;
 use crate::rulebook::publish::{Author, Draft, PublishError, Publisher};
 use crate::rulebook::rows::RowSet;
 use crate::store::change_sets::State;
+use crate::store::trial;
 
 /// A change set as a request read it, and who would change it.
 pub struct Read {
@@ -78,7 +79,7 @@ impl ChangeSetsApi {
         rulebook_id: Uuid,
         work: impl Future<Output = Result<T, PublishError>> + Send + 'static,
     ) -> Result<T, Problem> {
-        finished(&self.0, rulebook_id, tokio::spawn(work).await, &About::default()).await
+        finished(&self.0, rulebook_id, trial::spawn(work).await, &About::default()).await
     }
 
     pub(super) async fn draft(&self, stored: &StoredSet) -> Result<Draft, Problem> {

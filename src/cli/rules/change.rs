@@ -136,7 +136,7 @@ pub(super) async fn of_set(settings: &Settings, id: Uuid, how: &How, rulebook: &
         .publish_set(rulebook_id, id, stored.set.version, comment, &author())
         .await;
     let published = published.map_err(|error| anyhow!(refusal(&error)))?;
-    print(&live(rulebook, published.revision))
+    print(&live(rulebook, published.set.revision.unwrap_or_default()))
 }
 
 async fn new_rulebook(publisher: &Publisher, rows: RowSet, how: &How, rulebook: &str) -> Result<()> {

@@ -76,7 +76,7 @@ impl Publisher {
         if let Some(comment) = comment {
             comment.clone_into(&mut stored.set.comment);
         }
-        let guards = guard_rails::guards(&tx, rulebook_id).await?;
+        let guards = guard_rails::guards(&*tx, rulebook_id).await?;
         let breaches = guard::breaches(&guards, base.rows(), &rows);
         if !breaches.is_empty() {
             self.waits(&tx, &mut stored, &breaches, author).await?;

@@ -208,7 +208,7 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Publishes a change set at once.
+    /// Publishes a change set at once. Out: how it stands then.
     ///
     /// # Errors
     /// When it is another than was read, holds nothing, or as for [`Publisher::publish`].
@@ -219,12 +219,14 @@ impl Publisher {
         version: i64,
         comment: Option<&str>,
         author: &Author,
-    ) -> Result<Published, PublishError> {
+    ) -> Result<StoredSet, PublishError> {
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, WORKED_ON)?;
         let comment = comment.unwrap_or(&stored.set.comment);
-        self.publish_stored(&stored, Step::new("publish", comment, author))
-            .await
+        let published = self
+            .publish_stored(&stored, Step::new("publish", comment, author))
+            .await?;
+        Ok(published.set.unwrap_or(stored))
     }
 
     /// Publishes a change set as it was read.
@@ -243,7 +245,8 @@ impl Publisher {
             .await
     }
 
-    /// In the transaction that moves the head: the change set became a revision. Out: what the audit log is to be told.
+    /// In the transaction that moves the head: the change set became a revision. Out: how it stands now, and what the audit
+    /// log is to be told.
     pub(super) async fn set_published(
         &self,
         tx: &DatabaseTransaction,
@@ -251,20 +254,21 @@ impl Publisher {
         claim: Claim,
         step: Step<'_>,
         revision: i64,
-    ) -> Result<Entry<'static>, PublishError> {
-        let mut set = self.claimed(tx, rulebook_id, claim).await?.set;
+    ) -> Result<(StoredSet, Entry<'static>), PublishError> {
+        let mut stored = self.claimed(tx, rulebook_id, claim).await?;
+        let set = &mut stored.set;
         let waited = set.is_in(&[State::Waiting]);
         if waited {
             set.approved_by = signed(step.author)?;
         }
         step.comment.clone_into(&mut set.comment);
         set.revision = Some(revision);
-        self.moved(tx, &mut set, State::Published).await?;
+        self.moved(tx, set, State::Published).await?;
         let action = if waited { "approve" } else { "publish" };
         let after = json!({"comment": step.comment, "author": set.author});
-        let mut entry = about(&set, action, None, Some(after));
+        let mut entry = about(set, action, None, Some(after));
         entry.revision = Some(revision);
-        Ok(entry)
+        Ok((stored, entry))
     }
 
     /// The change set, held, where it is as it was read and in one of these states.

@@ -76,6 +76,7 @@ impl Publisher {
     }
 
     /// Agrees to a waiting change set, exactly as it was read: it is published, at once or at the time it was meant for.
+    /// Out: how it stands then.
     ///
     /// # Errors
     /// When it is another than was read, does not wait, is (also) the approver's own, or as for [`Publisher::publish`].
@@ -85,7 +86,7 @@ impl Publisher {
         id: Uuid,
         version: i64,
         author: &Author,
-    ) -> Result<(), PublishError> {
+    ) -> Result<StoredSet, PublishError> {
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, &[State::Waiting])?;
         not_their_own(&stored, author)?;
@@ -98,15 +99,15 @@ impl Publisher {
             let entry = about(&stored.set, "approve", None, Some(after));
             self.audit(&tx, author, entry).await?;
             tx.commit().await?;
-            return Ok(());
+            return Ok(stored);
         }
         let step = Step {
             made_by: &stored.set.author,
             free: true,
             ..Step::new("publish", &stored.set.comment, author)
         };
-        self.publish_stored(&stored, step).await?;
-        Ok(())
+        let published = self.publish_stored(&stored, step).await?;
+        Ok(published.set.unwrap_or(stored))
     }
 
     /// Turns a waiting change set down: it can be changed and published again.

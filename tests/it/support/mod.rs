@@ -1,7 +1,7 @@
 //! What tests stand on: a running server ([`app`]) or the real program ([`program`]), its databases ([`database`]), requests as Vapi and an admin send
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
 //! other people's servers ([`stand_in`], [`vapi`]) and a proxy that breaks the way to them ([`proxy`]). Every answer of an
-//! admin operation is held against the document ([`client`], [`contract`]).
+//! admin operation is held against the document ([`client`], [`contract`]); [`walk`] is every GET of it.
 
 pub mod app;
 pub mod client;
@@ -15,6 +15,7 @@ pub mod requests;
 pub mod stand_in;
 pub mod tables;
 pub mod vapi;
+pub mod walk;
 
 pub use self::{
     app::TestApp,

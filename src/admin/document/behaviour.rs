@@ -1,0 +1,101 @@
+//! What operations have in common beyond their own work: writes can be tried, what is read has a tag, and what a client
+//! does not take is refused.
+
+use serde_json::{Value, json};
+
+use super::super::dry_run;
+
+/// Says so of every operation.
+pub fn tell(document: &mut Value) {
+    let items = document["paths"].as_object_mut().into_iter().flatten();
+    for (method, operation) in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten()) {
+        if gives_something(operation) {
+            operation["responses"]["406"] =
+                problem("`Accept` takes none of the media types that this operation gives.");
+        }
+        match method.as_str() {
+            "get" => tell_tag(operation),
+            _ => tell_trial(operation),
+        }
+    }
+}
+
+fn good(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let responses = operation["responses"].as_object_mut().into_iter().flatten();
+    responses.filter_map(|(status, response)| status.starts_with('2').then_some(response))
+}
+
+fn gives_something(operation: &mut Value) -> bool {
+    good(operation).any(|response| response["content"].is_object())
+}
+
+fn tell_tag(operation: &mut Value) {
+    if good(operation).any(|response| response["content"]["text/event-stream"].is_object()) {
+        return;
+    }
+    let tag = json!({
+        "description": "What was answered; for a row, its version comes first. Send it as `If-None-Match` to be answered 304 \
+            while nothing has changed, or as `If-Match` to change what you saw.",
+        "schema": {"type": "string", "examples": ["\"7.0f1e2d3c4b5a6978\""]},
+    });
+    for response in good(operation) {
+        response["headers"]["ETag"] = tag.clone();
+    }
+    operation["responses"]["304"] = json!({
+        "description": "Nothing has changed since the answer with the tag in `If-None-Match`.",
+        "headers": {"ETag": tag},
+    });
+    add_parameter(
+        operation,
+        json!({
+            "name": "If-None-Match", "in": "header", "required": false, "schema": {"type": "string"},
+            "description": "The `ETag`s of the answers that you have.",
+        }),
+    );
+}
+
+fn tell_trial(operation: &mut Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    if dry_run::READS.contains(&id.as_str()) {
+        return add_to_description(operation, "Writes nothing.");
+    }
+    if let Some((_, why)) = dry_run::NO_TRIAL.iter().find(|(no, _)| *no == id) {
+        return add_to_description(operation, &format!("Takes no `dry_run`. {why}"));
+    }
+    add_parameter(
+        operation,
+        json!({
+            "name": dry_run::PARAMETER, "in": "query", "required": false, "schema": {"type": "boolean", "default": false},
+            "description": "`true` does everything up to the end, answers as if it were done, and takes all of it back. Ids and \
+                keys in such an answer are good for nothing.",
+        }),
+    );
+    for response in good(operation) {
+        response["headers"][dry_run::HEADER] = json!({
+            "description": "`true` on the answer of a `dry_run`: nothing of it remains.",
+            "schema": {"type": "boolean"},
+        });
+    }
+    if operation["responses"]["400"].is_null() {
+        operation["responses"]["400"] = problem("A parameter is not what this operation takes.");
+    }
+}
+
+fn add_to_description(operation: &mut Value, sentence: &str) {
+    let told = operation["description"].as_str().unwrap_or_default();
+    operation["description"] = format!("{told} {sentence}").into();
+}
+
+fn add_parameter(operation: &mut Value, parameter: Value) {
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(parameter),
+        None => operation["parameters"] = json!([parameter]),
+    }
+}
+
+fn problem(about: &str) -> Value {
+    json!({
+        "description": about,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    })
+}

@@ -1,0 +1,164 @@
+//! Answers that a client has already are not sent again (RFC 9110, 13.1.2).
+//!
+//! In: the answer to a GET, and the tags of those that the client kept (`If-None-Match`). Out: the answer with its tag, or
+//! 304 without a body. The tag is made of what is sent, so that it can be trusted whatever the answer depends on: after the
+//! version, where the answer has one (`"7.0f1e2d3c4b5a6978"`), which is what `If-Match` reads.
+
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Body, Endpoint, IntoResponse as _, Middleware, Request, Response};
+use sha2::{Digest as _, Sha256};
+
+use crate::problem::Problem;
+
+/// For whom and how long an answer may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// By anybody, and asked about before it is used again.
+    Asking,
+    /// The same, by whoever asked only.
+    Privately,
+    /// By nobody.
+    Never,
+}
+
+impl Keep {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Asking => "no-cache",
+            Self::Privately => "private, no-cache",
+            Self::Never => "no-store",
+        }
+    }
+}
+
+/// The tags of the answers that a client kept.
+pub struct Kept(Vec<String>);
+
+impl Kept {
+    /// As the request says.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let lines = request.headers().get_all(header::IF_NONE_MATCH).iter();
+        Self(lines.filter_map(|line| Some(line.to_str().ok()?.to_owned())).collect())
+    }
+
+    /// Whether an answer with this tag is among them, as far as a reader can tell: weak or not.
+    fn has(&self, tag: &str) -> bool {
+        self.0
+            .iter()
+            .any(|line| line.trim() == "*" || tags(line).any(|own| own == tag))
+    }
+}
+
+/// The tags of a list, with their quotes and without `W/`.
+fn tags(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        // A tag may hold a comma: it goes from quote to quote.
+        let from = rest.find('"')?;
+        let until = rest.get(from + 1..)?.find('"')? + from + 2;
+        let tag = rest.get(from..until)?;
+        rest = rest.get(until..)?;
+        Some(tag)
+    })
+}
+
+/// The answer to a GET, or 304.
+pub async fn to_get(kept: &Kept, keep: Keep, response: Response) -> Response {
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let mut response = tagged(response).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep.words()));
+    headers.append(header::VARY, HeaderValue::from_static("accept"));
+    if keep != Keep::Asking {
+        headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    }
+    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    if tag.is_some_and(|tag| kept.has(tag)) {
+        return not_modified(response.headers());
+    }
+    response
+}
+
+/// The answer with a tag of its content.
+pub async fn tagged(mut response: Response) -> Response {
+    let bytes = match response.take_body().into_bytes().await {
+        Ok(bytes) => bytes,
+        Err(error) => return Problem::internal(&error).into_response(),
+    };
+    let mut hash = Sha256::new();
+    hash.update(response.content_type().unwrap_or_default());
+    hash.update(b"\n");
+    hash.update(&bytes);
+    let hash = hex::encode(hash.finalize().get(..8).unwrap_or_default());
+    let version = response.header(header::ETAG).map(|tag| tag.trim_matches('"'));
+    let tag = match version {
+        Some(version) => format!("\"{version}.{hash}\""),
+        None => format!("\"{hash}\""),
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    // Said here, so that the answer to a HEAD says it too.
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    response.set_body(Body::from_bytes(bytes));
+    response
+}
+
+fn not_modified(of: &HeaderMap) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
+        for value in of.get_all(&name) {
+            response.headers_mut().append(&name, value.clone());
+        }
+    }
+    response
+}
+
+/// Answers GETs of what is for everybody.
+pub struct Conditional;
+
+impl<E: Endpoint> Middleware<E> for Conditional {
+    type Output = ConditionalEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        ConditionalEndpoint(inner)
+    }
+}
+
+/// The endpoint made by [`Conditional`].
+pub struct ConditionalEndpoint<E>(E);
+
+impl<E: Endpoint> Endpoint for ConditionalEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if *request.method() != Method::GET {
+            return Ok(self.0.call(request).await?.into_response());
+        }
+        let kept = Kept::of(&request);
+        let response = self.0.call(request).await?.into_response();
+        Ok(to_get(&kept, Keep::Asking, response).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_whatever_is_in_them() {
+        let kept = Kept(vec![r#"W/"a,b" , "c"; "d""#.to_owned(), "unquoted".to_owned()]);
+        for tag in ["\"a,b\"", "\"c\"", "\"d\""] {
+            assert!(kept.has(tag), "{tag}");
+        }
+        for tag in ["\"a\"", "\"unquoted\"", "\"\""] {
+            assert!(!kept.has(tag), "{tag}");
+        }
+        assert!(Kept(vec![" * ".to_owned()]).has("\"x\""));
+    }
+}

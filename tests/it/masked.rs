@@ -1,0 +1,216 @@
+//! Viewers see no number to call, wherever it was written: numbers are planted, and every answer is searched for them.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::both;
+use crate::change_sets::opened;
+use crate::support::{Database, TestApp, messages::report};
+
+both!(
+    a_viewer_finds_no_number_in_any_answer_and_an_editor_does,
+    a_key_for_one_rulebook_finds_nothing_of_another,
+);
+
+const BOOK: &str = "/admin/v1/rulebooks/default";
+
+async fn key(app: &TestApp, body: Value) -> String {
+    let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    made["key"].as_str().unwrap().to_owned()
+}
+
+async fn patched(app: &TestApp, path: &str, change: Value) {
+    let at = format!("{BOOK}/{path}");
+    let (_, row) = app.admin(Method::GET, &at, None).await;
+    let mut change = change;
+    change["version"] = row["version"].clone();
+    let comment = format!("{at}?comment=asked%20by%20514-555-0201");
+    let (status, answer) = app.admin(Method::PATCH, &comment, Some(&change)).await;
+    assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+}
+
+/// The numbers, each with the place it was planted in.
+const PLANTED: [(&str, &str); 12] = [
+    ("5145550201", "the comment of a revision"),
+    ("5145550202", "a contact's phone"),
+    ("5145550203", "a contact's name"),
+    ("5145550204", "a template"),
+    ("5145550205", "a service's name"),
+    ("5145550206", "the caller"),
+    ("5145550207", "what the caller said"),
+    ("5145550208", "structured data, as a text"),
+    ("5145550209", "structured data, as a number"),
+    ("5145550210", "a change set"),
+    ("5145550211", "a script"),
+    ("5145550212", "a notice's comment"),
+];
+
+async fn plant(app: &TestApp) {
+    patched(
+        app,
+        "contacts/on_call",
+        json!({"phone": "+15145550202", "name": "Mario (514) 555-0203"}),
+    )
+    .await;
+    let texts = json!({"fr": "Appelez le 514 555 0204. {ref}", "en": "Call 514 555 0204. {ref}"});
+    patched(app, "templates/alert", json!({"texts": texts})).await;
+    patched(
+        app,
+        "services/camera_inspection",
+        json!({"names": {"fr": "Caméra 514.555.0205", "en": "Camera 514.555.0205"}}),
+    )
+    .await;
+    let (_, script) = app
+        .admin(Method::GET, &format!("{BOOK}/scripts/spring_promotion"), None)
+        .await;
+    let source = format!("// ask 514-555-0211\n{}", script["source"].as_str().unwrap());
+    patched(app, "scripts/spring_promotion", json!({"source": source})).await;
+    let mut message = report("call-1", "Mon sous-sol est inondé, rappelez au 514-555-0207.");
+    message["message"]["customer"]["number"] = json!("+15145550206");
+    let data = &mut message["message"]["analysis"]["structuredData"];
+    data["problemDescription"] = json!("inspection caméra, 514 555 0208");
+    data["otherPhone"] = json!(5_145_550_209_i64);
+    app.take(&message).await;
+    let rails = json!({"largest_change_percent": "10", "version": 0});
+    app.admin(Method::PUT, &format!("{BOOK}/guard-rails"), Some(&rails))
+        .await;
+    let (_, row) = app
+        .admin(Method::GET, &format!("{BOOK}/services/camera_inspection"), None)
+        .await;
+    let dear = json!({"price_to": "700.00", "version": row["version"]});
+    let (status, _) = app
+        .admin(
+            Method::PATCH,
+            &format!("{BOOK}/services/camera_inspection"),
+            Some(&dear),
+        )
+        .await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let (_, notices) = app.admin(Method::GET, "/admin/v1/notices", None).await;
+    let resolve = format!(
+        "/admin/v1/notices/{}/resolve",
+        notices["items"][0]["id"].as_str().unwrap()
+    );
+    let (status, _) = app
+        .admin(Method::POST, &resolve, Some(&json!({"comment": "told 514-555-0212"})))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    app.app.clock.step(chrono::TimeDelta::milliseconds(1));
+    let (_, contact) = app.admin(Method::GET, &format!("{BOOK}/contacts/second"), None).await;
+    let change = json!({"resource": "contacts", "code": "second", "method": "patch", "version": contact["version"],
+        "body": {"phone": "+15145550210"}});
+    opened(app, "later", &[change]).await;
+    app.sql(
+        "INSERT INTO sms_suppressions (rulebook_id, id, number, source, since) \
+         SELECT id, id, '+15145550206', 'reply', created_at FROM rulebooks",
+    )
+    .await;
+    let (status, job) = app
+        .admin(
+            Method::POST,
+            &format!("{BOOK}/backtests"),
+            Some(&json!({"revision": 1})),
+        )
+        .await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{job}");
+    let job = format!("{BOOK}/backtests/{}", job["id"].as_str().unwrap());
+    while app.admin(Method::GET, &job, None).await.1["state"] != "done" {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The answer to a GET without what people write between digits, so that a number is found however it is written.
+async fn bare(app: &TestApp, key: &str, path: &str) -> (StatusCode, String) {
+    let response = app.client.get(app.url(path)).bearer_auth(key).send().await.unwrap();
+    let status = response.status();
+    let text = String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned();
+    (status, text.chars().filter(|c| !" -.()".contains(*c)).collect())
+}
+
+async fn a_viewer_finds_no_number_in_any_answer_and_an_editor_does(database: Database) {
+    let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
+    plant(&app).await;
+    let viewer = key(&app, json!({"name": "v", "role": "viewer"})).await;
+    let editor = key(&app, json!({"name": "e", "role": "editor"})).await;
+    let mut unseen: Vec<_> = PLANTED.to_vec();
+    let mut walked = 0;
+    for get in app.every_get().await {
+        let (status, seen) = bare(&app, &viewer, &get.path).await;
+        let expected = if get.role == "viewer" {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
+        assert_eq!(status, expected, "{}: {seen}", get.path);
+        for (number, place) in PLANTED {
+            assert!(!seen.contains(number), "{} shows a viewer {place}: {seen}", get.path);
+        }
+        let (_, seen) = bare(&app, &editor, &get.path).await;
+        unseen.retain(|(number, _)| !seen.contains(number));
+        walked += 1;
+    }
+    assert!(walked > 80, "{walked}");
+    assert_eq!(unseen, [], "nobody sees these, so that nothing was tested");
+
+    // What a viewer may ask besides.
+    let question = json!({"facts": {"service_text": "inspection caméra 514 555 0207", "problem": "514-555-0208"}, "said": "514-555-0207"});
+    let asked = format!("{BOOK}/evaluate?explain=true");
+    let (status, answer) = app.admin_with(&viewer, Method::POST, &asked, Some(&question)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let text: String = answer.to_string().chars().filter(|c| !" -.()".contains(*c)).collect();
+    assert!(!text.contains("51455502"), "{text}");
+    let (_, sets) = app
+        .admin(Method::GET, &format!("{BOOK}/change-sets?state=open"), None)
+        .await;
+    let set = sets["items"][0]["id"].as_str().unwrap();
+    let with_set = [
+        format!("{BOOK}/contacts?change_set={set}"),
+        format!("{BOOK}/change-sets/{set}"),
+        format!("{BOOK}/change-sets/{set}/diff"),
+        format!("{BOOK}/change-sets/{set}/diff?format=text"),
+        format!("{BOOK}/revisions/1/diff?to=head&format=text"),
+    ];
+    for path in with_set {
+        let (status, seen) = bare(&app, &viewer, &path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(!seen.contains("51455502"), "{path}: {seen}");
+        assert!(bare(&app, &editor, &path).await.1.contains("51455502"), "{path}");
+    }
+    app.stop().await;
+}
+
+async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
+    let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
+    plant(&app).await;
+    let other = json!({"code": "other", "rows": "empty"});
+    app.admin(Method::POST, "/admin/v1/rulebooks", Some(&other)).await;
+    let elsewhere = key(&app, json!({"name": "zebra", "role": "admin", "rulebook": "other"})).await;
+    // Of the other business: its numbers, its caller, its rows, its name.
+    let theirs = [
+        "55502",
+        "Zenobie",
+        "camera_inspection",
+        "\"default\"",
+        "first admin key",
+    ];
+    for get in app.every_get().await {
+        let (status, seen) = bare(&app, &elsewhere, &get.path).await;
+        let last = get.path.rsplit('/').next().unwrap();
+        let is_theirs = get.path.contains("/rulebooks/default") || uuid::Uuid::parse_str(last).is_ok();
+        let expected = match &*get.id {
+            // One chain for all of them.
+            "verify_audit_log" => StatusCode::FORBIDDEN,
+            _ if is_theirs => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
+        };
+        assert_eq!(status, expected, "{}: {seen}", get.path);
+        // A problem repeats the code that was asked for.
+        if status == StatusCode::OK {
+            for word in theirs {
+                assert!(!seen.contains(word), "{} shows {word}: {seen}", get.path);
+            }
+        }
+    }
+    app.stop().await;
+}

@@ -1,0 +1,58 @@
+//! Every GET of the document, with things that are there.
+//!
+//! In: a server on which something has happened. Out: the operations and the address of each, filled in from what its lists
+//! hold.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::app::TestApp;
+
+/// Goes on for as long as somebody listens.
+const ENDLESS: &str = "follow_backtest";
+
+/// A GET, ready to be asked.
+pub struct Get {
+    pub id: String,
+    pub path: String,
+    pub role: String,
+}
+
+impl TestApp {
+    /// All of them, but for what would never end.
+    pub async fn every_get(&self) -> Vec<Get> {
+        let (_, document) = self.get("/openapi.json").await;
+        let mut all = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let operation = &item["get"];
+            let Some(id) = operation["operationId"].as_str().filter(|id| *id != ENDLESS) else {
+                continue;
+            };
+            let role = operation["x-required-role"].as_str().unwrap().to_owned();
+            let path = self.filled(path, operation).await;
+            all.push(Get {
+                id: id.to_owned(),
+                path,
+                role,
+            });
+        }
+        all
+    }
+
+    async fn filled(&self, template: &str, operation: &Value) -> String {
+        let mut path = template.replace("{rulebook}", "default").replace("{number}", "head");
+        for (name, member) in [("{code}", "code"), ("{id}", "id"), ("{call_id}", "id")] {
+            let Some((list, _)) = path.split_once(&format!("/{name}")) else {
+                continue;
+            };
+            let (_, rows) = self.admin(Method::GET, list, None).await;
+            let first = rows["items"][0][member].as_str().map(ToOwned::to_owned);
+            path = path.replace(name, &first.unwrap_or_else(|| panic!("{list} is empty: {rows}")));
+        }
+        if path.ends_with("/days") {
+            path.push_str("?from=2026-12-01&until=2026-12-31");
+        }
+        assert!(!path.contains('{'), "{path}: {operation}");
+        path
+    }
+}
