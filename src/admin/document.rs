@@ -4,8 +4,8 @@
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
 mod answers;
-mod decisions;
 mod behaviour;
+mod decisions;
 mod examples;
 mod limits;
 mod links;

@@ -78,12 +78,10 @@ fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
 fn parse(header: &str) -> Result<i64, Problem> {
     let text = header.trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
-    let text = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .unwrap_or(text);
-    // What follows the version tells the body from others of it: it is for `If-None-Match`.
-    let version = text.split_once('.').map_or(text, |(version, _)| version);
+    let version = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(tag) => without_mark(tag),
+        None => text,
+    };
     let number = Some(version).filter(|text| text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit()));
     number.and_then(|text| text.parse().ok()).ok_or_else(|| {
         Problem::new(
@@ -96,6 +94,17 @@ fn parse(header: &str) -> Result<i64, Problem> {
             "Expected one ETag, as `\"7\"`.",
         )])
     })
+}
+
+/// The version alone of a row's tag: what follows it tells one body from another and is for `If-None-Match`.
+fn without_mark(tag: &str) -> &str {
+    let is_mark = |mark: &str| {
+        (1..=64).contains(&mark.len()) && mark.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match tag.split_once('.') {
+        Some((version, mark)) if is_mark(mark) => version,
+        _ => tag,
+    }
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ struct Line {
 
 impl Code {
     /// Every code, in the order of statuses.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::InvalidBody,
         Self::InvalidParameter,

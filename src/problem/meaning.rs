@@ -60,7 +60,7 @@ impl Code {
             Self::InvalidParameter => at(
                 meaning(
                     "A parameter of the address or a header is not what the operation takes. `errors` names it in `pointer`.",
-                    "Correct it. Lists know their filters and sorts only; a `cursor` belongs to its list, filters and sort.",
+                    "Correct it. Lists know their filters and sorts only.",
                     "`limit` must be a whole number from 1 to 200.",
                 ),
                 (
@@ -130,6 +130,19 @@ impl Code {
                 "The header `Content-Type` names a kind of body that the operation does not read.",
                 "Send one of those in the header `Accept-Post`, `Accept-Patch` or `Accept` of the answer.",
                 "the `Content-Type` requested by the client is not supported: text/plain",
+            ),
+            Self::Unprocessable => at(
+                meaning(
+                    "Each part of the request can be read, but not together, or not here: the body and a header name different \
+                     versions, a cursor belongs to another list, a row contradicts its address.",
+                    "`errors` names the parts. Make them agree, or leave one out.",
+                    "The body says version 3 and `If-Match` says 4.",
+                ),
+                (
+                    "/version",
+                    "contradiction",
+                    "The body says version 3 and `If-Match` says 4.",
+                ),
             ),
             Self::RuleFault => at(
                 meaning(

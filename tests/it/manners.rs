@@ -1,11 +1,11 @@
 //! How the admin API behaves as HTTP: tags, kinds of answer, methods, other origins, headers.
 
 use reqwest::header::HeaderMap;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::both;
-use crate::support::{Database, TestApp, app::ADMIN_KEY, messages::report};
+use crate::support::{Database, TestApp, app::ADMIN_KEY, client::Request, messages::report};
 
 both!(
     what_a_client_has_already_is_not_sent_again,
@@ -39,7 +39,7 @@ impl Seen {
     }
 }
 
-async fn ask(app: &TestApp, method: Method, path: &str, with: impl Fn(RequestBuilder) -> RequestBuilder) -> Seen {
+async fn ask(app: &TestApp, method: Method, path: &str, with: impl Fn(Request) -> Request) -> Seen {
     let request = app.client.request(method, app.url(path)).bearer_auth(ADMIN_KEY);
     let response = with(request).send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
@@ -205,7 +205,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
 
 async fn what_a_client_does_not_take_is_refused_before_anything_is_done(database: Database) {
     let app = at_rest(database).await;
-    let accepting = |accept: &'static str| move |request: RequestBuilder| request.header("accept", accept);
+    let accepting = |accept: &'static str| move |request: Request| request.header("accept", accept);
     for good in [
         "*/*",
         "application/*",

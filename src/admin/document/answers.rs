@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// A header as it is written, where it stands in the document, and what it holds.
-const HEADERS: [(&str, &str); 8] = [
+const HEADERS: [(&str, &str); 9] = [
     (
         "X-Request-Id",
         "Under this id the log tells of the request; a valid one that was sent is kept.",
@@ -15,12 +15,20 @@ const HEADERS: [(&str, &str); 8] = [
     ("Retry-After", "Send it again after this many seconds."),
     ("WWW-Authenticate", "How to prove who is asking."),
     ("Allow", "The methods that this address takes."),
-    ("ETag", "The version; it may be sent back as `If-Match`."),
+    (
+        "ETag",
+        "What was answered; for a row, its version comes first. Send it as `If-None-Match` to be answered 304 while nothing has \
+         changed, or as `If-Match` to change what you saw.",
+    ),
     ("Location", "Where it is found from now on."),
     ("Content-Disposition", "The file's name."),
     (
         "Idempotent-Replayed",
         "`true` on an answer that was given before, under the same `Idempotency-Key`.",
+    ),
+    (
+        "X-Ringbook-Dry-Run",
+        "`true` on the answer of a `dry_run`: nothing of it remains.",
     ),
 ];
 
@@ -85,9 +93,9 @@ fn header(name: &str, about: &str) -> Value {
         "WWW-Authenticate" => json!({"type": "string", "pattern": "^Bearer"}),
         "ETag" => json!({"type": "string", "pattern": "^(W/)?\".+\"$"}),
         "Location" => json!({"type": "string", "format": "uri-reference", "pattern": "^/admin/v1/"}),
-        "Idempotent-Replayed" => json!({"type": "boolean"}),
+        "Idempotent-Replayed" | "X-Ringbook-Dry-Run" => json!({"type": "boolean"}),
         _ => json!({"type": "string"}),
     };
-    let required = name != "Idempotent-Replayed";
+    let required = !matches!(name, "Idempotent-Replayed" | "X-Ringbook-Dry-Run");
     json!({"description": about, "required": required, "schema": schema})
 }

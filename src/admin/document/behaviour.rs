@@ -1,5 +1,5 @@
 //! What operations have in common beyond their own work: writes can be tried, what is read has a tag, and what a client
-//! does not take is refused.
+//! does not take is refused. What their headers hold is told by [`super::answers`].
 
 use serde_json::{Value, json};
 
@@ -33,17 +33,12 @@ fn tell_tag(operation: &mut Value) {
     if good(operation).any(|response| response["content"]["text/event-stream"].is_object()) {
         return;
     }
-    let tag = json!({
-        "description": "What was answered; for a row, its version comes first. Send it as `If-None-Match` to be answered 304 \
-            while nothing has changed, or as `If-Match` to change what you saw.",
-        "schema": {"type": "string", "examples": ["\"7.0f1e2d3c4b5a6978\""]},
-    });
     for response in good(operation) {
-        response["headers"]["ETag"] = tag.clone();
+        response["headers"]["ETag"] = Value::Null;
     }
     operation["responses"]["304"] = json!({
         "description": "Nothing has changed since the answer with the tag in `If-None-Match`.",
-        "headers": {"ETag": tag},
+        "headers": {"ETag": null},
     });
     add_parameter(
         operation,
@@ -71,10 +66,7 @@ fn tell_trial(operation: &mut Value) {
         }),
     );
     for response in good(operation) {
-        response["headers"][dry_run::HEADER] = json!({
-            "description": "`true` on the answer of a `dry_run`: nothing of it remains.",
-            "schema": {"type": "boolean"},
-        });
+        response["headers"][dry_run::HEADER] = Value::Null;
     }
     if operation["responses"]["400"].is_null() {
         operation["responses"]["400"] = problem("A parameter is not what this operation takes.");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const CODE: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 const REVISION: &str = "^([1-9][0-9]{0,17}|head)$";
 const CURSOR: &str = "^[A-Za-z0-9_-]+$";
-const VERSION_TAG: &str = "^(W/)?([0-9]{1,18}|\"[0-9]{1,18}\")$";
+const VERSION_TAG: &str = "^(W/)?([0-9]{1,18}|\"[0-9]{1,18}(\\.[0-9a-f]{1,64})?\")$";
 const CHAIN_HEAD: &str = "^[0-9]{1,18}:[0-9A-Fa-f]{64}$";
 const VISIBLE: &str = "^[!-~]{1,200}$";
 
