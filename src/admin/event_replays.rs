@@ -18,7 +18,7 @@ use super::answer::Found;
 use super::audited;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, OfRulebook, Usual};
 use super::state::{AdminState, shortened};
 use super::webhook_events::STATES;
 use crate::problem::{FieldFault, Problem};
@@ -113,7 +113,7 @@ impl EventReplaysApi {
         &self,
         key: Key<Admin>,
         body: Body<ReplaySet>,
-    ) -> Result<Found<ReplayedSet>, Fails<Usual>> {
+    ) -> Result<Found<ReplayedSet>, Fails<OfRulebook>> {
         let set = body.0;
         let seen = rulebooks(&self.0, &key, None).await?;
         let limit = checked(&set)?;

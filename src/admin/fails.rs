@@ -26,6 +26,13 @@ impl Particular for Usual {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
+/// Rows as they would be with a change set.
+pub struct Seeing;
+
+impl Particular for Seeing {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
+}
+
 /// A write that is done once under its `Idempotency-Key`.
 pub struct OnceWrite;
 
@@ -34,6 +41,27 @@ impl Particular for OnceWrite {
         Code::IdempotencyKeyReused,
         "Another request was sent under this `Idempotency-Key`.",
     )];
+}
+
+/// What is about the rulebook that the body names.
+pub struct OfRulebook;
+
+impl Particular for OfRulebook {
+    const CODES: &'static [(Code, &'static str)] =
+        &[(Code::NotFound, "There is no such rulebook, or not for this key.")];
+}
+
+/// Texts of the rulebook that the body names, sent again once under their `Idempotency-Key`.
+pub struct ResendingMany;
+
+impl Particular for ResendingMany {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::NotFound, "There is no such rulebook, or not for this key."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
 }
 
 /// A text that is sent again, once under its `Idempotency-Key`.

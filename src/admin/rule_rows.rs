@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::answer::{DeletedRow, Found, FoundRow, Page, PatchedRow, PutRow, Versioned, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
-use super::fails::{Fails, Usual, VersionedWrite};
+use super::fails::{Fails, Seeing, VersionedWrite};
 use super::list::{ListQuery, ListSpec};
 use super::publishing::{self, Outcome, named, waiting};
 use super::seen::Seen;
@@ -73,7 +73,7 @@ impl<R: AdminRow> RowsApi<R> {
         /// is new.
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
-    ) -> Result<Found<Page<Versioned<R>>>, Fails<Usual>> {
+    ) -> Result<Found<Page<Versioned<R>>>, Fails<Seeing>> {
         let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let rows = seen.all::<R>();
@@ -97,7 +97,7 @@ impl<R: AdminRow> RowsApi<R> {
         /// Reads the row as it would be with this change set; `version` is then that of the row as it stands, 0 when it is
         /// new.
         change_set: Query<Option<Uuid>>,
-    ) -> Result<FoundRow<Versioned<R>>, Fails<Usual>> {
+    ) -> Result<FoundRow<Versioned<R>>, Fails<Seeing>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
         Ok(FoundRow::Found(super::answer::Json(row), etag(version)))

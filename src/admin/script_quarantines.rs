@@ -26,6 +26,7 @@ pub struct ScriptQuarantines {
 
 /// A script that is left out of calls for a while.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ScriptQuarantine {
     /// The script.
     script: String,

@@ -16,7 +16,7 @@ use super::answer::{Found, Json};
 use super::audited;
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
-use super::fails::{Fails, OnceWrite, Resending};
+use super::fails::{Fails, Resending, ResendingMany};
 use super::idempotency::{Answered, Begun, Once};
 use super::sms_messages::{SmsMessage, view};
 use super::state::AdminState;
@@ -157,7 +157,7 @@ impl SmsResendApi {
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<ResendMany>,
-    ) -> Result<Answered<Found<ResentMany>>, Fails<OnceWrite>> {
+    ) -> Result<Answered<Found<ResentMany>>, Fails<ResendingMany>> {
         let asked = body.0;
         let rulebook_id = self.0.find(&key, &asked.rulebook).await?;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {

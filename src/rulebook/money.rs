@@ -181,14 +181,14 @@ macro_rules! text_number {
 text_number!(
     Money,
     "money",
-    r"^-?\d{1,10}(\.\d{1,2})?$",
+    r"^-?[0-9]{1,10}(?:\.[0-9]{1,2})?$",
     "350.00",
     "An amount in the rulebook's currency, as text, never a float."
 );
 text_number!(
     Rate,
     "rate",
-    r"^-?\d{1,7}(\.\d{1,6})?$",
+    r"^-?(?:[0-9]{1,6}(?:\.[0-9]{1,6})?|1000000(?:\.0{1,6})?)$",
     "1.3",
     "An exact factor or percentage, as text, never a float."
 );

@@ -124,7 +124,7 @@ async fn a_calendar_that_makes_no_sense_is_refused_with_its_places(database: Dat
         &app,
         json!({
             "holiday_rules": [{"on": "12-25", "name": "x"}, {"on": "second monday of octber", "name": "x"}],
-            "special_days": [{"on": "12-24", "name": "x", "open": ["8-12"]}],
+            "special_days": [{"on": "12-24", "name": "x", "open": ["08:00-12:00", "11:00-13:00"]}],
         }),
     )
     .await;

@@ -5,7 +5,7 @@ pub mod problems;
 use serde_json::{Map, Value, json};
 
 use super::super::resources::TOLD;
-use crate::rulebook::rows::{Resource, Row, RowSet, with_row};
+use crate::rulebook::rows::{Resource, Row, RowSet, Stored, with_row};
 
 /// Adds examples to the operations on rows, and to those that people try first.
 pub fn add(document: &mut Value, sample: &RowSet) {
@@ -170,7 +170,13 @@ fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {
 fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<String> {
     let (code, stored) = R::table(sample).iter().next()?;
     let mut rows = RowSet::default();
-    R::table_mut(&mut rows).insert(code.clone(), stored.clone());
+    R::table_mut(&mut rows).insert(
+        code.clone(),
+        std::sync::Arc::new(Stored {
+            version: 1,
+            row: stored.row.clone(),
+        }),
+    );
     crate::rulebook::sheet::write::<R>(&rows).ok()
 }
 
