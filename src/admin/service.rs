@@ -99,12 +99,12 @@ pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
     let text = document::document_text();
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()));
     Route::new()
-        .at("/openapi.json", poem::get(document).with(Conditional))
+        .at("/openapi.json", poem::get(document.with(Conditional)))
         .at(
             "/docs/scripting",
-            poem::get(docs_scripting::endpoint()).with(Conditional),
+            poem::get(docs_scripting::endpoint().with(Conditional)),
         )
-        .at("/docs", poem::get(docs_page::endpoint()).with(Conditional))
+        .at("/docs", poem::get(docs_page::endpoint().with(Conditional)))
         .nest("/", api)
         .data(state)
 }
