@@ -67,13 +67,6 @@ fn to_3_1(value: &mut Value) {
             {
                 object.insert("type".to_owned(), json!([kind, "null"]));
             }
-            // 3.0 allowed nothing beside a `$ref`; 3.1 does, and client generators read one reference better than `allOf`.
-            if let Some(Value::Array(parts)) = object.get("allOf")
-                && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1
-                && let Some(Value::Array(parts)) = object.remove("allOf")
-            {
-                object.extend(parts.into_iter().filter_map(|part| part.as_object().cloned()).flatten());
-            }
             if let Some(etag) = object.remove("ETAG") {
                 object.insert("ETag".to_owned(), etag);
             }
@@ -88,17 +81,13 @@ fn to_3_1(value: &mut Value) {
     }
 }
 
-/// In 3.1 a description may stand beside a reference.
+/// 3.0 allowed nothing beside a `$ref`; 3.1 does, and client generators read one reference better than `allOf`.
 fn described_reference(object: &mut Map<String, Value>) {
-    let reference = match object.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([one, about]) if about.as_object().is_some_and(|about| about.keys().eq(["description"])) => {
-            one["$ref"].clone()
-        }
-        _ => return,
-    };
-    if reference.is_string() {
-        object.remove("allOf");
-        object.insert("$ref".to_owned(), reference);
+    if let Some(Value::Array(parts)) = object.get("allOf")
+        && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1
+        && let Some(Value::Array(parts)) = object.remove("allOf")
+    {
+        object.extend(parts.into_iter().filter_map(|part| part.as_object().cloned()).flatten());
     }
 }
 
