@@ -21,11 +21,11 @@ fn examples() -> Vec<(String, &'static Value, Vec<&'static Value>)> {
                 let answers = answers.map(|(status, answer)| (status.as_str(), answer));
                 for (part, holder) in answers.chain([request]) {
                     for (media, content) in holder["content"].as_object().into_iter().flatten() {
-                        let several = content["examples"]
-                            .as_object()
-                            .into_iter()
-                            .flatten()
-                            .map(|(_, one)| &one["value"]);
+                        let several = content["examples"].as_object().into_iter().flatten();
+                        let several = several.map(|(_, one)| {
+                            let elsewhere = one["$ref"].as_str().map(|at| document.pointer(&at[1..]).unwrap());
+                            &elsewhere.unwrap_or(one)["value"]
+                        });
                         let examples = several.chain(content.get("example")).collect();
                         found.push((format!("{method} {path} {part} {media}"), &content["schema"], examples));
                     }

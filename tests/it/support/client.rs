@@ -77,10 +77,6 @@ impl Request {
         Self(self.0.form(body))
     }
 
-    pub fn query<T: Serialize + ?Sized>(self, query: &T) -> Self {
-        Self(self.0.query(query))
-    }
-
     pub fn timeout(self, after: std::time::Duration) -> Self {
         Self(self.0.timeout(after))
     }

@@ -9,9 +9,11 @@ use crate::problem::{Code, FieldFault, Problem};
 /// The id of the request that the examples are about.
 const REQUEST_ID: &str = "0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11";
 
-/// Adds an example for each code of each error of each operation.
+/// Adds an example for each code of each error of each operation. What is said alike everywhere stands once, under
+/// `components`.
 pub fn add(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
+    let mut alike = Map::new();
     let items = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in items {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -28,13 +30,28 @@ pub fn add(document: &mut Value) {
                 let Some(media) = response["content"].get_mut("application/problem+json") else {
                     continue;
                 };
-                let examples = codes
-                    .into_iter()
-                    .map(|code| (code.name().to_owned(), asked.example(code)));
+                let examples = codes.into_iter().map(|code| {
+                    let name = code.name();
+                    let example = asked.example(code);
+                    if is_particular(code) {
+                        return (name.to_owned(), example);
+                    }
+                    alike.insert(name.to_owned(), example);
+                    (
+                        name.to_owned(),
+                        json!({"$ref": format!("#/components/examples/{name}")}),
+                    )
+                });
                 media["examples"] = Value::Object(examples.collect());
             }
         }
     }
+    document["components"]["examples"] = Value::Object(alike);
+}
+
+/// Whether what is said depends on the operation.
+const fn is_particular(code: Code) -> bool {
+    matches!(code, Code::InvalidBody | Code::InvalidParameter | Code::NotFound)
 }
 
 struct Asked<'a> {
