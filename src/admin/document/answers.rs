@@ -56,6 +56,7 @@ pub fn tell(document: &mut Value) {
             response["headers"] = Value::Object(told.collect());
             if let Some(stream) = response.pointer_mut("/content/text~1event-stream/schema") {
                 *stream = event(&stream["items"]);
+                response["description"] = "Each event as it happens, until the work is over.".into();
             }
         }
     }

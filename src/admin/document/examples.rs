@@ -52,12 +52,12 @@ pub fn add(document: &mut Value, sample: &RowSet) {
             lines.into(),
         );
     }
-    let events = "event: progress\ndata: {\"state\":\"running\",\"percent\":40}\n\n";
+    let event = json!({"event": "progress", "data": "{\"state\":\"running\",\"percent\":40}"});
     media(
         paths,
         &format!("{rulebook}/backtests/{{id}}/events"),
         "text/event-stream",
-        events.into(),
+        event,
     );
     if let Some((code, _)) = first::<crate::rulebook::rows::Calendar>(sample) {
         let days = "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days";

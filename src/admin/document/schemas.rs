@@ -12,13 +12,6 @@ pub type Schemas = Map<String, Value>;
 /// Mends what poem-openapi writes otherwise, adds what rows have in the API only, and what may be sent.
 pub fn mend(document: &mut Value) {
     to_3_1(document);
-    for item in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-        let stream = item.pointer_mut("/get/responses/200/content/text~1event-stream/schema");
-        if let Some(schema) = stream {
-            // A stream is text; the schema of its events stands in their description.
-            *schema = json!({"type": "string", "description": "Events, as the description of the operation says."});
-        }
-    }
     let bodies = sent::bodies(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return;

@@ -27,7 +27,7 @@ pub fn add(document: &mut Value) {
             };
             for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
                 let codes = asked.codes(status, response["description"].as_str().unwrap_or_default());
-                let Some(media) = response["content"].get_mut("application/problem+json") else {
+                let Some(media) = response.pointer_mut("/content/application~1problem+json") else {
                     continue;
                 };
                 let examples = codes.into_iter().map(|code| {
