@@ -85,15 +85,22 @@ impl Clock {
     }
 }
 
-/// The same instant with what no database keeps cut off.
+/// The same instant with what no database keeps cut off: nanoseconds, and a leap second, which is the next one.
 #[must_use]
 pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    let at = DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at);
     at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leap_second_is_the_next_one() {
+        let at = "2026-11-27T15:00:60Z".parse().unwrap();
+        assert_eq!(to_micros(at).to_rfc3339(), "2026-11-27T15:01:00+00:00");
+    }
 
     #[test]
     fn instants_carry_no_nanoseconds() {

@@ -159,7 +159,10 @@ impl ListQuery {
             let read = match name.as_str() {
                 "cursor" => {
                     cursor = Some(value);
-                    Ok(())
+                    is_cursor(value).then_some(()).ok_or_else(|| {
+                        let detail = "`cursor` must be the `next_cursor` of the page before.";
+                        wrong("cursor", "invalid_value", detail.to_owned())
+                    })
                 }
                 name => listing.take(spec, name, value),
             };
@@ -267,6 +270,12 @@ fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
 /// A hint ends with a question mark, a sentence without one with a full stop.
 fn ended(hint: &str) -> &str {
     if hint.is_empty() { "." } else { hint }
+}
+
+/// Whether it could be one: what it says is looked at when the list is known.
+fn is_cursor(text: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=2_000).contains(&text.len()) && text.bytes().all(is_base64)
 }
 
 fn place(cursor: &str, mark: &str) -> Result<(Value, String), Problem> {

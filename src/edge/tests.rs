@@ -113,7 +113,7 @@ async fn errors_of_the_server_are_problems_too() {
 #[tokio::test]
 async fn a_405_names_the_methods_that_are_taken() {
     let (response, _) = call(request(Method::DELETE, "/hello/you").finish()).await;
-    assert_eq!(response.header(header::ALLOW), Some("GET"));
+    assert_eq!(response.header(header::ALLOW), Some("GET, HEAD, OPTIONS"));
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ fn methods_are_read_from_the_document() {
     let allowed = AllowedMethods::default().with_document("/admin/v1", &document);
     let text = format!("{allowed:?}");
     assert!(
-        text.contains("/admin/v1/rulebooks/*") && text.contains("GET, PUT"),
+        text.contains("/admin/v1/rulebooks/*") && text.contains("GET, HEAD, OPTIONS, PUT"),
         "{text}"
     );
 }
@@ -145,9 +145,12 @@ fn methods_are_read_from_the_document() {
 #[tokio::test]
 async fn only_pages_of_the_set_origins_may_read_and_nobody_is_refused() {
     let origins = ["https://admin.example.com".to_owned()];
-    let app = Route::new().at("/teapot", get(teapot)).with(cors::Cors::new(&origins));
+    let app = Route::new()
+        .at("/admin/teapot", get(teapot))
+        .with(catch_all::CatchAll::new(AllowedMethods::default()))
+        .with(cors::Cors::new(&origins));
     let ask = |origin: &'static str, method: Method| {
-        request(method, "/teapot")
+        request(method, "/admin/teapot")
             .header("origin", origin)
             .header("access-control-request-method", "PUT")
             .finish()

@@ -386,6 +386,7 @@ mod tests {
         let content = file.content().await.unwrap();
         assert_eq!((content.waiting, content.aside, content.bytes), (3, 1, 400));
         assert_eq!(content.oldest, Some(DateTime::<Utc>::UNIX_EPOCH));
+        file.close().await.unwrap();
         drop(file);
         // Whatever was set aside is tried again by the next run.
         assert_eq!(open(folder.path()).await.content().await.unwrap().aside, 0);

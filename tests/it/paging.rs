@@ -188,7 +188,14 @@ async fn a_cursor_belongs_to_its_list_sort_and_filters(database: Database) {
         let (status, problem) = app.admin(Method::GET, &path, None).await;
         assert_eq!(
             (status, &problem["errors"][0]["pointer"]),
-            (StatusCode::BAD_REQUEST, &json!("cursor")),
+            (
+                if path.ends_with('=') || path.ends_with("%00") {
+                    StatusCode::BAD_REQUEST
+                } else {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                },
+                &json!("cursor")
+            ),
             "{path}: {problem}"
         );
     }

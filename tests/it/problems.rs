@@ -117,7 +117,7 @@ async fn every_error_has_the_same_shape_and_leads_to_its_page(database: Database
             ADMIN_KEY,
         ),
         (
-            "invalid_parameter",
+            "unprocessable",
             get.clone(),
             format!("{BOOK}/services?cursor=x"),
             "",
@@ -205,7 +205,7 @@ async fn every_error_has_the_same_shape_and_leads_to_its_page(database: Database
             ADMIN_KEY,
         ),
         (
-            "invalid_body",
+            "unprocessable",
             post.clone(),
             format!("{BOOK}/services.csv"),
             "text/csv",

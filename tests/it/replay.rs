@@ -382,11 +382,7 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
     for (path, body, status) in [
         ("calls/nobody/case", json!({"code": "x"}), StatusCode::NOT_FOUND),
         ("calls/one/case", json!({}), StatusCode::BAD_REQUEST),
-        (
-            "calls/one/case",
-            json!({"code": "NOT A CODE"}),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
+        ("calls/one/case", json!({"code": "NOT A CODE"}), StatusCode::BAD_REQUEST),
         (
             "calls/one/case",
             json!({"code": "x", "expect": "nothing"}),

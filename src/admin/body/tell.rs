@@ -173,7 +173,7 @@ fn instead(value: &Value) -> &'static str {
     match value {
         Value::Null => ", not null; leave it out where there is none",
         Value::Bool(_) => ", not a truth value",
-        Value::Number(number) if number.is_f64() => ", not a fraction",
+        Value::Number(number) if number.is_f64() => ", not a number with a fraction",
         Value::Number(_) => ", not a number",
         Value::String(_) => ", not a text",
         Value::Array(_) => ", not a list",
