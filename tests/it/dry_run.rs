@@ -463,7 +463,7 @@ async fn of_its_example<'a>(
     if let Some(code) = code {
         path = path.replace("{code}", code["example"].as_str()?);
     }
-    let body = if path.ends_with(".csv") {
+    let body = if path.strip_suffix(".csv").is_some() {
         let sheet = app
             .client
             .get(app.url(&path))
@@ -480,7 +480,7 @@ async fn of_its_example<'a>(
         Some(("application/json", media["example"].to_string()))
     };
     let method = method.to_uppercase().parse().unwrap();
-    let is_of_rows = path.ends_with(".csv") || code.is_some();
+    let is_of_rows = path.strip_suffix(".csv").is_some() || code.is_some();
     is_of_rows.then_some(Write {
         id,
         method,

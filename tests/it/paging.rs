@@ -138,18 +138,8 @@ async fn pages_of_what_is_stored_stay_whole_while_more_is_stored(database: Datab
     }
     for list in ["calls", "leads", "decisions"] {
         let (_, all) = app.admin(Method::GET, &format!("{BOOK}/{list}?limit=200"), None).await;
-        let member = |row: &Value| {
-            text(
-                row,
-                if list == "decisions" {
-                    "id"
-                } else if list == "calls" {
-                    "id"
-                } else {
-                    "call_id"
-                },
-            )
-        };
+        let named = if list == "leads" { "call_id" } else { "id" };
+        let member = |row: &Value| text(row, named);
         let all: Vec<_> = all["items"].as_array().unwrap().iter().map(member).collect();
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {

@@ -74,7 +74,7 @@ impl<'a> Comparison<'a> {
     fn kind(&mut self, place: &str, was: &Flat<'a>, is: &Flat<'a>) {
         let (old, new) = (kinds(was), kinds(is));
         let (takes, of) = self.wider_and_narrower(&new, &old);
-        if !takes.is_empty() && !(of.iter().all(|kind| fits(kind, takes)) && !of.is_empty()) {
+        if !takes.is_empty() && (of.is_empty() || !of.iter().all(|kind| fits(kind, takes))) {
             let told = |kinds: &BTreeSet<&str>| kinds.iter().copied().collect::<Vec<_>>().join(" or ");
             self.add(place, &format!("its type was {} and is {}", told(&old), told(&new)));
         }

@@ -12,53 +12,9 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
     };
-    for told in TOLD {
-        let Some(resource) = Resource::ALL.iter().find(|resource| resource.path() == told.path) else {
-            continue;
-        };
-        let Some((code, row)) = with_row!(*resource, R => first::<R>(sample)) else {
-            continue;
-        };
-        let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
-        let one = format!("{list}/{{code}}");
-        let mut stored = row;
-        stored["version"] = 1.into();
-        answer(paths, &list, "get", "200", json!({"items": [stored.clone()]}));
-        for (method, status) in [("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")] {
-            answer(paths, &one, method, status, stored.clone());
-        }
-        request(paths, &one, "put", stored.clone());
-        request(paths, &one, "patch", patch(&stored));
-        for method in ["get", "put", "patch", "delete"] {
-            parameter(paths, &one, method, "code", &code);
-        }
-    }
-    for told in TOLD {
-        let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
-        let sheet = resource.and_then(|resource| with_row!(*resource, R => sheet_of_one::<R>(sample)));
-        if let Some(sheet) = sheet {
-            let path = format!("/admin/v1/rulebooks/{{rulebook}}/{}.csv", told.path);
-            answer(paths, &path, "get", "200", sheet.clone().into());
-            request(paths, &path, "post", sheet.into());
-        }
-    }
-    let rulebook = "/admin/v1/rulebooks/{rulebook}";
-    let lines = "--- services/camera_inspection\n+++ services/camera_inspection\n-price_to = \"450.00\"\n+price_to = \"400.00\"\n";
-    for path in ["change-sets/{id}/diff", "revisions/{number}/diff"] {
-        media(
-            paths,
-            &format!("{rulebook}/{path}"),
-            "text/plain; charset=utf-8",
-            lines.into(),
-        );
-    }
-    let event = json!({"event": "progress", "data": "{\"state\":\"running\",\"percent\":40}"});
-    media(
-        paths,
-        &format!("{rulebook}/backtests/{{id}}/events"),
-        "text/event-stream",
-        event,
-    );
+    rows(paths, sample);
+    sheets(paths, sample);
+    plain_texts(paths);
     if let Some((code, _)) = first::<crate::rulebook::rows::Calendar>(sample) {
         let days = "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days";
         for (name, example) in [("code", code.as_str()), ("from", "2026-12-01"), ("until", "2027-12-31")] {
@@ -134,6 +90,63 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
     }
+}
+
+fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
+    for told in TOLD {
+        let Some(resource) = Resource::ALL.iter().find(|resource| resource.path() == told.path) else {
+            continue;
+        };
+        let Some((code, row)) = with_row!(*resource, R => first::<R>(sample)) else {
+            continue;
+        };
+        let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
+        let one = format!("{list}/{{code}}");
+        let mut stored = row;
+        stored["version"] = 1.into();
+        answer(paths, &list, "get", "200", json!({"items": [stored.clone()]}));
+        for (method, status) in [("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")] {
+            answer(paths, &one, method, status, stored.clone());
+        }
+        request(paths, &one, "put", stored.clone());
+        request(paths, &one, "patch", patch(&stored));
+        for method in ["get", "put", "patch", "delete"] {
+            parameter(paths, &one, method, "code", &code);
+        }
+    }
+}
+
+fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
+    for told in TOLD {
+        let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
+        let sheet = resource.and_then(|resource| with_row!(*resource, R => sheet_of_one::<R>(sample)));
+        if let Some(sheet) = sheet {
+            let path = format!("/admin/v1/rulebooks/{{rulebook}}/{}.csv", told.path);
+            answer(paths, &path, "get", "200", sheet.clone().into());
+            request(paths, &path, "post", sheet.into());
+        }
+    }
+}
+
+/// What is no JSON.
+fn plain_texts(paths: &mut Map<String, Value>) {
+    let rulebook = "/admin/v1/rulebooks/{rulebook}";
+    let lines = "--- services/camera_inspection\n+++ services/camera_inspection\n-price_to = \"450.00\"\n+price_to = \"400.00\"\n";
+    for path in ["change-sets/{id}/diff", "revisions/{number}/diff"] {
+        media(
+            paths,
+            &format!("{rulebook}/{path}"),
+            "text/plain; charset=utf-8",
+            lines.into(),
+        );
+    }
+    let event = json!({"event": "progress", "data": "{\"state\":\"running\",\"percent\":40}"});
+    media(
+        paths,
+        &format!("{rulebook}/backtests/{{id}}/events"),
+        "text/event-stream",
+        event,
+    );
 }
 
 fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {

@@ -113,7 +113,7 @@ fn patch(name: &str, row: &Value) -> Value {
         }
         let has_to_be = required
             .iter()
-            .flat_map(|all| all.as_array())
+            .filter_map(|all| all.as_array())
             .flatten()
             .any(|one| one == name);
         if !has_to_be && !["code", "revision"].contains(&name.as_str()) {

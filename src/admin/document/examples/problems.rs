@@ -79,7 +79,7 @@ impl Asked<'_> {
             .filter(|code| code.status().as_str() == status)
             .collect();
         let told = of_status.iter().copied().filter(|code| match code {
-            Code::InvalidBody => self.body.is_some() || self.path.ends_with(".csv"),
+            Code::InvalidBody => self.body.is_some() || self.path.strip_suffix(".csv").is_some(),
             Code::InvalidParameter => has_parameters,
             Code::BadRequest | Code::SignatureInvalid => false,
             Code::IdempotencyKeyReused => about.contains("Idempotency-Key"),

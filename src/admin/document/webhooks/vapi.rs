@@ -194,7 +194,9 @@ pub fn examples() -> (Value, Value) {
 }
 
 fn object(about: &str, required: &[&str], fields: Value) -> Value {
-    json!({"type": "object", "description": about, "required": required, "properties": fields})
+    let mut schema = json!({"type": "object", "description": about, "required": required});
+    schema["properties"] = fields;
+    schema
 }
 
 fn text(about: &str) -> Value {
