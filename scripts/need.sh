@@ -16,7 +16,7 @@ need() {
 # What scripts/in_browser.sh works with.
 need_browser() {
     need node nodejs npm npm chromium chromium curl curl &&
-        node -e 'process.exit(Number.parseInt(process.versions.node) < 20)' &&
+        node -e 'process.exit(Number.parseInt(process.versions.node) < 20 ? 1 : 0)' &&
         (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
 }
 

@@ -31,6 +31,12 @@ pub fn limit(document: &mut Value) {
                 name.unwrap_or_default(),
                 &parameter["schema"],
             );
+            // Swagger UI fills in what stands beside a schema, not what stands in it.
+            if let Some(example) = parameter.pointer("/schema/examples/0").cloned()
+                && parameter["example"].is_null()
+            {
+                parameter["example"] = example;
+            }
             let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
             if let (Some(schema), Value::Object(more)) = (schema, more) {
                 schema.extend(more);
