@@ -27,3 +27,18 @@ own_database() {
     echo "${TEST_POSTGRES_URL%/*}/$name"
 }
 drop_database() { psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE ${1##*/} WITH (FORCE)"; }
+
+# A server of RINGBOOK on an empty folder until this shell ends: `own_server WORD`. RINGBOOK_URL, RINGBOOK_ADMIN_KEY and
+# RINGBOOK_VAPI_SECRET are how to speak to it.
+own_server() {
+    own_folder=$(mktemp -d)
+    local port=$((20000 + RANDOM % 20000))
+    export RINGBOOK_URL="http://127.0.0.1:$port" RINGBOOK_ADMIN_KEY="$1-story-admin-key" RINGBOOK_VAPI_SECRET="$1-story-secret"
+    (cd "$own_folder" && RATE_LIMIT_ENABLED=false LOG_LEVEL=warn exec "$RINGBOOK" --listen "127.0.0.1:$port" >out 2>err) &
+    own_server_pid=$!
+    trap 'kill "$own_server_pid" 2>/dev/null || true; wait "$own_server_pid" 2>/dev/null || true; rm -rf "$own_folder"' EXIT
+    until curl -sf "$RINGBOOK_URL/health/ready" >/dev/null; do
+        kill -0 "$own_server_pid" 2>/dev/null || { cat "$own_folder/err" >&2; exit 1; }
+        sleep 0.1
+    done
+}

@@ -59,12 +59,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
             one("wrong_type", detail)
         }
         Kind::Enum { options } => {
-            let options: Vec<&str> = options
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
+            let options = words(options);
             one("not_in_list", not_in_list(&name, error.instance.as_str(), &options))
         }
         Kind::Constant { expected_value } => one("not_in_list", format!("{name} must be `{}`.", plain(expected_value))),
@@ -83,12 +78,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
             let key = inner.instance.as_str().unwrap_or_default();
             let detail = match &inner.kind {
                 Kind::Enum { options } => {
-                    let options: Vec<&str> = options
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Value::as_str)
-                        .collect();
+                    let options = words(options);
                     not_in_list(&format!("A name in {name}"), Some(key), &options)
                 }
                 Kind::Pattern { pattern } => format!("A name in {name} must match the pattern `{pattern}`."),
@@ -167,6 +157,16 @@ fn wanted(kind: &TypeKind) -> String {
             but_for_null.map(name).collect::<Vec<_>>().join(" or ")
         }
     }
+}
+
+/// The texts of a list.
+fn words(options: &Value) -> Vec<&str> {
+    options
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn instead(value: &Value) -> &'static str {
