@@ -270,7 +270,7 @@ fn checked(new: &NewApiKey, caller: &Caller, seen: &Rulebooks, now: DateTime<Utc
     if faults.is_empty() {
         Ok(rulebook_id)
     } else {
-        Err(Problem::invalid_body(faults))
+        Err(Problem::unprocessable(faults))
     }
 }
 

@@ -373,7 +373,7 @@ impl BacktestsApi {
 }
 
 fn bad(pointer: &str, detail: String) -> Problem {
-    Problem::invalid_body(vec![FieldFault::new(pointer, "invalid_value", detail)])
+    Problem::unprocessable(vec![FieldFault::new(pointer, "invalid_value", detail)])
 }
 
 fn refused(error: AskError) -> Problem {

@@ -9,10 +9,12 @@ mod decisions;
 mod examples;
 mod limits;
 mod links;
+mod lists;
 mod operations;
 mod parameters;
 mod schemas;
 mod sent;
+mod statuses;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -35,10 +37,17 @@ use crate::store::audit_log::AuditKey;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
+static SERVED: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+
 /// The document as JSON.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
+}
+
+/// The document as it is served: without what only people read a file by.
+pub(super) fn served() -> &'static str {
+    &SERVED
 }
 
 /// The document as text, as it is committed.

@@ -117,7 +117,7 @@ async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u6
 
 fn checked(body: NewErasure) -> Result<Whom, Problem> {
     let fault =
-        |place: &str, detail: String| Problem::invalid_body(vec![FieldFault::new(place, "invalid_value", detail)]);
+        |place: &str, detail: String| Problem::unprocessable(vec![FieldFault::new(place, "invalid_value", detail)]);
     match (body.customer_number, body.call_id) {
         (Some(number), None) => erasures::telling(&number).map(Whom::Number).ok_or_else(|| {
             let fewest = erasures::FEWEST_DIGITS;

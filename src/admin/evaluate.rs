@@ -96,11 +96,11 @@ impl EvaluateApi {
             (Some(facts), None) => (named_facts(&book, &facts, question.said)?, None),
             (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
-                Problem::invalid_body(vec![FieldFault::new("/message", "invalid_value", detail)])
+                Problem::unprocessable(vec![FieldFault::new("/message", "invalid_value", detail)])
             })?,
             _ => {
                 let detail = "Give either `facts` or `message`.";
-                return Err(Problem::invalid_body(vec![FieldFault::new("/facts", "contradiction", detail)]).into());
+                return Err(Problem::unprocessable(vec![FieldFault::new("/facts", "contradiction", detail)]).into());
             }
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
@@ -135,7 +135,7 @@ impl EvaluateApi {
 /// Facts given by name.
 ///
 /// # Errors
-/// 400 with each that is unknown or of another type.
+/// 422 with each that is unknown or of another type.
 pub(super) fn named_facts(
     book: &Rulebook,
     facts: &BTreeMap<String, Value>,
@@ -145,6 +145,6 @@ pub(super) fn named_facts(
         let fault = |(name, text): (String, String)| {
             FieldFault::new(format!("/facts/{}", escaped(&name)), "invalid_fact", text)
         };
-        Problem::invalid_body(faults.into_iter().map(fault).collect())
+        Problem::unprocessable(faults.into_iter().map(fault).collect())
     })
 }

@@ -222,7 +222,7 @@ fn checked(set: &ReplaySet) -> Result<u64, Problem> {
         faults.push(FieldFault::new("/type", "invalid_value", "`type` must not hold a NUL."));
     }
     if !faults.is_empty() {
-        return Err(Problem::invalid_body(faults));
+        return Err(Problem::unprocessable(faults));
     }
     Ok(limit)
 }

@@ -136,7 +136,7 @@ fn checked(body: &GuardRails) -> Result<guard::GuardRails, Problem> {
         );
     }
     if !faults.is_empty() {
-        return Err(Problem::invalid_body(faults));
+        return Err(Problem::unprocessable(faults));
     }
     Ok(guard::GuardRails {
         lowest_price: body.lowest_price,

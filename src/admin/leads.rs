@@ -333,7 +333,7 @@ const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.ruleboo
 /// Who takes it, from the body or the key.
 fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Result<Taker, Problem> {
     let fault = |pointer: &str, code: &'static str, text: String| {
-        Problem::invalid_body(vec![FieldFault::new(pointer, code, text)])
+        Problem::unprocessable(vec![FieldFault::new(pointer, code, text)])
     };
     for (pointer, text, longest) in [
         ("/contact", &body.contact, 64),

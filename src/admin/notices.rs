@@ -189,7 +189,7 @@ fn comment(given: Option<String>) -> Result<Option<String>, Problem> {
         .is_some_and(|text| text.chars().count() > 1_000 || text.contains('\0'))
     {
         let detail = "`comment` must have 1,000 characters at most, without NUL.";
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "/comment",
             "invalid_value",
             detail,

@@ -123,7 +123,7 @@ fn checked(body: &Retention) -> Result<(), Problem> {
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Problem::invalid_body(faults))
+    Err(Problem::unprocessable(faults))
 }
 
 fn told(row: &retentions::Model) -> Value {

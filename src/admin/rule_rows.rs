@@ -328,11 +328,11 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
 /// The row as it will be stored, so that what does not fit is told with its place.
 ///
 /// # Errors
-/// 400 with the JSON pointer.
+/// 422 with the JSON pointer.
 pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
     if has_nul(&row) {
         let detail = "Texts cannot hold NUL characters.";
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "",
             "invalid_value",
             detail,

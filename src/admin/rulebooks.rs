@@ -142,7 +142,7 @@ impl RulebooksApi {
             .into());
         }
         check_code(&new.code).map_err(|problem| {
-            Problem::invalid_body(vec![FieldFault::new("/code", "invalid_value", problem.detail())])
+            Problem::unprocessable(vec![FieldFault::new("/code", "invalid_value", problem.detail())])
         })?;
         let mut rows = match new.rows {
             Beginning::Sample => RowSet::clone(&self.0.sample),

@@ -281,7 +281,7 @@ fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Prob
             "There is no script `{}` yet: give `source` and `hook`.",
             shortened(code)
         );
-        Problem::invalid_body(vec![FieldFault::new(pointer, "missing_field", detail)])
+        Problem::unprocessable(vec![FieldFault::new(pointer, "missing_field", detail)])
     };
     let script = match (published, &test.source, test.hook) {
         (Some(mut script), source, hook) => {
@@ -300,7 +300,7 @@ fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Prob
     };
     if script.hook == Hook::Library {
         let detail = "A library does nothing by itself: try a script that imports it.";
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "/hook",
             "invalid_value",
             detail,
@@ -312,7 +312,7 @@ fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Prob
 fn begin(test: ScriptTest) -> Result<Begin, Problem> {
     if !(test.args.is_null() || test.args.is_object()) {
         let detail = "`args` is an object, as the assistant sends it.";
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "/args",
             "invalid_value",
             detail,

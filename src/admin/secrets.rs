@@ -259,7 +259,7 @@ fn check(new: &NewSecret) -> Result<(), Problem> {
     }
     let detail =
         format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
-    Err(Problem::invalid_body(vec![FieldFault::new(
+    Err(Problem::unprocessable(vec![FieldFault::new(
         "/value",
         "invalid_value",
         detail,

@@ -31,7 +31,7 @@ impl Seen {
     /// The state that a request names, as far as the caller may see it.
     ///
     /// # Errors
-    /// 400 when it names two, 404 when there is no such rulebook for this caller, no such revision or change set, 5xx when
+    /// 422 when it names two, 404 when there is no such rulebook for this caller, no such revision or change set, 5xx when
     /// the database fails.
     pub async fn of(
         state: &AdminState,

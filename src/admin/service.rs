@@ -96,8 +96,11 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
 /// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.
 pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
     let api = OpenApiService::new(Declared(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
-    let text = document::document_text();
-    let document = make_sync(move |_| Response::builder().content_type("application/json").body(text.clone()));
+    let document = make_sync(|_| {
+        Response::builder()
+            .content_type("application/json")
+            .body(document::served())
+    });
     Route::new()
         .at("/openapi.json", poem::get(document.with(Conditional)))
         .at(

@@ -188,7 +188,7 @@ fn which(rulebook_id: Uuid, asked: &ResendMany) -> Result<Dead, Problem> {
     let limit = asked.limit.unwrap_or(USUAL);
     if !(1..=MOST).contains(&limit) {
         let detail = format!("`limit` must be a whole number from 1 to {MOST}.");
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "/limit",
             "out_of_range",
             detail,
@@ -196,7 +196,7 @@ fn which(rulebook_id: Uuid, asked: &ResendMany) -> Result<Dead, Problem> {
     }
     if asked.contact.as_ref().is_some_and(|contact| contact.contains('\0')) {
         let detail = "`contact` must be a text without NUL characters.";
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "/contact",
             "invalid_value",
             detail,

@@ -230,7 +230,7 @@ impl WebhookAuthApi {
 /// The settings and the version that came with them.
 fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
     let fault =
-        |pointer: &str, code: &str, detail: &str| Problem::invalid_body(vec![FieldFault::new(pointer, code, detail)]);
+        |pointer: &str, code: &str, detail: &str| Problem::unprocessable(vec![FieldFault::new(pointer, code, detail)]);
     let Value::Object(mut body) = body else {
         return Err(fault("", "invalid_value", "The body must be a JSON object."));
     };

@@ -134,7 +134,7 @@ fn read_auth(settings: Value) -> Result<Value, Problem> {
     if !faults.is_empty() {
         let faults = faults.into_iter();
         let faults = faults.map(|(pointer, text)| FieldFault::new(pointer, "invalid_value", text));
-        return Err(Problem::invalid_body(faults.collect()));
+        return Err(Problem::unprocessable(faults.collect()));
     }
     serde_json::to_value(auth).map_err(|error| Problem::internal(&error))
 }

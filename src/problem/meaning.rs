@@ -46,8 +46,7 @@ impl Code {
             ),
             Self::InvalidBody => at(
                 meaning(
-                    "The body was read and is not what the operation takes. `errors` lists every fault with its JSON pointer; the \
-                     pointer of a sheet is its row and column.",
+                    "The body was read and is not what the operation takes. `errors` lists every fault with its JSON pointer.",
                     "Correct each place that is named and send it again. The document says what each field takes.",
                     "unknown field `prise_from`, expected one of `code`, `names`, `price_from`.",
                 ),
@@ -134,7 +133,8 @@ impl Code {
             Self::Unprocessable => at(
                 meaning(
                     "Each part of the request can be read, but not together, or not here: the body and a header name different \
-                     versions, a cursor belongs to another list, a row contradicts its address.",
+                     versions, a cursor belongs to another list, a row contradicts its address, a name is of nothing that is here. The \
+                     pointer of a fault in a sheet is its row and column.",
                     "`errors` names the parts. Make them agree, or leave one out.",
                     "The body says version 3 and `If-Match` says 4.",
                 ),

@@ -1,11 +1,15 @@
 //! What came back. In: each answer as it arrives. Out: a [`Summary`] to print or to serialise.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+
+/// How many of a list are printed; all of them are in the JSON.
+const MOST_SHOWN: usize = 10;
 
 /// Counts while a simulation runs.
 #[derive(Debug, Default)]
@@ -196,10 +200,22 @@ impl fmt::Display for Summary {
         ];
         for (title, counts) in lists {
             if !counts.is_empty() {
-                let list: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
-                writeln!(f, "{title}: {}", list.join(", "))?;
+                writeln!(f, "{title}: {}", most_frequent(counts))?;
             }
         }
         Ok(())
     }
+}
+
+/// The most frequent with their counts, and how many others there are.
+fn most_frequent(counts: &BTreeMap<String, u64>) -> String {
+    let mut sorted: Vec<(&String, &u64)> = counts.iter().collect();
+    sorted.sort_by_key(|(_, count)| Reverse(**count));
+    let (shown, others) = sorted.split_at(sorted.len().min(MOST_SHOWN));
+    let mut list: Vec<String> = shown.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+    if !others.is_empty() {
+        let count: u64 = others.iter().map(|(_, count)| **count).sum();
+        list.push(format!("{} others ({count})", others.len()));
+    }
+    list.join(", ")
 }

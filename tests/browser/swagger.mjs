@@ -80,6 +80,7 @@ class SwaggerUi {
 
   // A picture of an operation with what it last answered.
   async picture(file, operation) {
+    await this.page.fill('.operation-filter-input', operation);
     const block = this.page.locator(`.opblock[id$="-${operation}"]`);
     await block.locator('.opblock-summary-control').click();
     await block.locator('.live-responses-table').scrollIntoViewIfNeeded();

@@ -288,7 +288,7 @@ async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
     for (wanted, status, pointer) in [
         (json!({}), 400, "/change_set"),
         (json!({"revision": 1, "changes": []}), 400, "/revision"),
-        (json!({"revision": 99}), 400, "/revision"),
+        (json!({"revision": 99}), 422, "/revision"),
         (json!({"revision": 1, "days": 0}), 400, "/days"),
         (
             json!({"revision": 1, "days": 3, "from": "2026-01-01T00:00:00Z"}),
@@ -297,7 +297,7 @@ async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
         ),
         (
             json!({"revision": 1, "from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}),
-            400,
+            422,
             "/until",
         ),
         (json!({"revision": 1, "limit": 0}), 400, "/limit"),

@@ -397,7 +397,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         ),
         (
             with("body", json!({"amount": "1", "version": 2})),
-            400,
+            422,
             "/changes/1/version",
         ),
         (with("colour", json!("red")), 400, "/changes/1/colour"),

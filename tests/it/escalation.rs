@@ -362,18 +362,18 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     let id = |lead: &Value| format!("{BOOK}/leads/{}/acknowledge", lead["id"].as_str().unwrap());
     let path = id(&lead(&server, "call-1").await);
     let post = async |path: &str, body: Value| server.admin(Method::POST, path, Some(&body)).await;
-    for (body, pointer) in [
-        (json!({"contact": "nobody"}), "/contact"),
-        (json!({"contact": "amina", "by": "Amina"}), "/by"),
-        (json!({"by": " "}), "/by"),
-        (json!({"by": "x".repeat(101)}), "/by"),
-        (json!({"comment": "\u{0}"}), "/comment"),
-        (json!({"whom": "amina"}), "/whom"),
+    for (body, expected, pointer) in [
+        (json!({"contact": "nobody"}), 422, "/contact"),
+        (json!({"contact": "amina", "by": "Amina"}), 400, "/by"),
+        (json!({"by": " "}), 400, "/by"),
+        (json!({"by": "x".repeat(101)}), 400, "/by"),
+        (json!({"comment": "\u{0}"}), 400, "/comment"),
+        (json!({"whom": "amina"}), 400, "/whom"),
     ] {
         let (status, problem) = post(&path, body).await;
         assert_eq!(
-            (status, &problem["errors"][0]["pointer"]),
-            (StatusCode::BAD_REQUEST, &json!(pointer)),
+            (status.as_u16(), &problem["errors"][0]["pointer"]),
+            (expected, &json!(pointer)),
             "{problem}"
         );
     }

@@ -113,7 +113,7 @@ async fn what_was_refused_may_be_sent_again(kind: Database) {
     let app = TestApp::start(kind).await;
     let nowhere = json!({"name": "a", "role": "viewer", "rulebook": "nowhere"});
     let (status, ..) = read(post(&app, ADMIN_KEY, KEYS, "again", &nowhere).await).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     let (status, again, _) = read(post(&app, ADMIN_KEY, KEYS, "again", &new_key("a")).await).await;
     assert_eq!((status, again), (StatusCode::CREATED, false));
     app.stop().await;

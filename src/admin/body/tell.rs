@@ -17,6 +17,9 @@ use crate::rulebook::vocabulary::did_you_mean;
 /// A list of more names than this is not told as a whole.
 const FEW: usize = 20;
 
+/// A pattern of more characters than this tells people less than its example.
+const LONGEST_PATTERN: usize = 40;
+
 /// One fault of the validator's, perhaps several of ours.
 pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault> {
     let at = error.instance_path.to_string();
@@ -125,9 +128,18 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
         Kind::MinProperties { .. } => ("too_few", fields()),
         Kind::MaxProperties { .. } => ("too_many", fields()),
         Kind::UniqueItems => ("repeated", "must not hold the same entry twice".to_owned()),
-        Kind::Pattern { pattern } => ("bad_format", format!("must match the pattern `{pattern}`")),
+        Kind::Pattern { .. } => ("bad_format", written(schema)),
         Kind::Format { format } => ("bad_format", format!("must be {}", form(format))),
         _ => ("invalid_value", "is not what the document says of it".to_owned()),
+    }
+}
+
+/// How a text must be written, before its example. The validator's own pattern is the document's, made longer.
+fn written(schema: Option<&Value>) -> String {
+    match schema.and_then(|schema| schema["pattern"].as_str()) {
+        Some(r"\S") => "must not be blank".to_owned(),
+        Some(pattern) if pattern.len() <= LONGEST_PATTERN => format!("must match the pattern `{pattern}`"),
+        _ => "must be written otherwise".to_owned(),
     }
 }
 

@@ -22,7 +22,7 @@ const LOCAL: [&str; 4] = [
 /// The instant; none is at once.
 ///
 /// # Errors
-/// 400 when it is none, has passed, or does not exist or exists twice in the rulebook's time zone.
+/// 422 when it is none, has passed, or does not exist or exists twice in the rulebook's time zone.
 pub fn read(at: Option<&str>, standing: &Standing, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
     let settings = standing.rows().settings.values().next();
@@ -38,7 +38,7 @@ pub fn read(at: Option<&str>, standing: &Standing, now: DateTime<Utc>) -> Result
 }
 
 fn wrong(detail: String) -> Problem {
-    Problem::invalid_body(vec![FieldFault::new("/at", "invalid_value", detail)])
+    Problem::unprocessable(vec![FieldFault::new("/at", "invalid_value", detail)])
 }
 
 fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {

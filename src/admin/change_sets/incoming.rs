@@ -47,7 +47,7 @@ pub enum Method {
 /// Reads changes one after the other, each on what those before it make.
 ///
 /// # Errors
-/// 400, 404, 412 or 428, with the place below `place`.
+/// 404, 412, 422 or 428, with the place below `place`.
 pub fn read(standing: &Standing, held: &[Edit], new: Vec<NewChange>, place: &str) -> Result<Vec<Edit>, Problem> {
     let mut bench = Bench::new(standing.rows(), standing.revision + 1);
     for edit in held {
@@ -101,7 +101,7 @@ fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) ->
         && version != own
     {
         let detail = format!("`version` says {version} and the body says {own}.");
-        return Err(Problem::invalid_body(vec![FieldFault::new(
+        return Err(Problem::unprocessable(vec![FieldFault::new(
             "/version",
             "contradiction",
             detail,
@@ -167,7 +167,7 @@ fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) ->
 fn object(body: Option<Value>) -> Result<Value, Problem> {
     match body {
         Some(body @ Value::Object(_)) => Ok(body),
-        None => Err(Problem::invalid_body(vec![FieldFault::new(
+        None => Err(Problem::unprocessable(vec![FieldFault::new(
             "/body",
             "missing_field",
             "`put` and `patch` need a `body`: the row, or the fields to change.",
@@ -177,5 +177,5 @@ fn object(body: Option<Value>) -> Result<Value, Problem> {
 }
 
 fn fault(pointer: &str, detail: String) -> Problem {
-    Problem::invalid_body(vec![FieldFault::new(pointer, "invalid_value", detail)])
+    Problem::unprocessable(vec![FieldFault::new(pointer, "invalid_value", detail)])
 }

@@ -196,6 +196,6 @@ pub(super) fn body_comment(comment: Option<String>) -> Result<Option<String>, Pr
     let Some(comment) = comment else { return Ok(None) };
     checked_comment(Some(comment)).map(Some).map_err(|problem| {
         let detail = problem.detail().to_owned();
-        Problem::invalid_body(vec![FieldFault::new("/comment", "invalid_value", detail)])
+        Problem::unprocessable(vec![FieldFault::new("/comment", "invalid_value", detail)])
     })
 }

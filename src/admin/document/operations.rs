@@ -1,19 +1,12 @@
-//! What each operation is called, what it is for, whom it is for, and every status it can answer.
-//!
-//! The statuses that follow from an operation's shape are added here: what needs a key can answer 401, what needs more
-//! than a viewer 403, what has a path parameter 404, what has a body 400, 413 and 415, what has other parameters 400,
-//! and all of them 429, 500 and 503. Those particular to it it has named itself.
+//! What each operation is called, what it is for and whom it is for.
 
 use serde_json::{Map, Value, json};
 
-use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
 use super::super::resources::{TOLD, Told};
-use super::super::{
-    api_keys, audit_log, backtests, calls, change_sets, decisions, inbound_sms_messages, leads, notices, revisions,
-    rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
-};
+use super::{lists, statuses};
 
-const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
+/// Where a rulebook is.
+pub const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
 
 /// The groups, in the order of work.
 pub fn tags() -> Value {
@@ -120,10 +113,10 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         .map(|about| format!("{about}\n\n"))
         .unwrap_or_default();
     operation["description"] = format!("{about}Needs a key with the role `{role}`.").into();
-    if let Some(spec) = list_at(path).filter(|_| method == "get") {
-        add_list_parameters(operation, &spec);
+    if let Some(spec) = lists::at(path).filter(|_| method == "get") {
+        lists::add(operation, &spec);
     }
-    add_statuses(operation, &role);
+    statuses::add(operation, &role);
 }
 
 /// The operations that rule rows do not share, and their names in generated clients.
@@ -299,6 +292,12 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_stats", ("get", "/admin/v1/stats")),
 ];
 
+fn role(operation: &Value) -> String {
+    let schemes = operation["security"].as_array().into_iter().flatten();
+    let mut names = schemes.filter_map(Value::as_object).flat_map(Map::keys);
+    names.next().cloned().unwrap_or_else(|| "viewer".to_owned())
+}
+
 fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Value) {
     let (single, several) = (told.one.replace('_', " "), told.many.replace('_', " "));
     let article = if single.starts_with(['a', 'e', 'i', 'o', 'u']) {
@@ -360,151 +359,4 @@ fn name_sheet_operation(told: &Told, method: &str, operation: &mut Value) {
     operation["operationId"] = format!("{verb}_{}_csv", told.many).into();
     operation["summary"] = summary.into();
     operation["description"] = about.into();
-}
-
-fn role(operation: &Value) -> String {
-    let schemes = operation["security"].as_array().into_iter().flatten();
-    let mut names = schemes.filter_map(Value::as_object).flat_map(Map::keys);
-    names.next().cloned().unwrap_or_else(|| "viewer".to_owned())
-}
-
-/// The status of requests whose parts do not go together, beside what else the operation answers with it.
-fn also_unprocessable(operation: &mut Value) {
-    let response = &mut operation["responses"]["422"];
-    if response.is_null() {
-        *response = problem("");
-    }
-    let about = "Each part can be read, but not together or not here; each fault is listed with its place.";
-    let about = match response["description"].as_str() {
-        Some(before) if !before.is_empty() => format!("{before} Or: {about}"),
-        _ => about.to_owned(),
-    };
-    response["description"] = about.into();
-}
-
-fn problem(about: &str) -> Value {
-    json!({
-        "description": about,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    })
-}
-
-fn list_at(path: &str) -> Option<ListSpec> {
-    if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
-        return match last {
-            "change-sets" => Some(change_sets::LIST),
-            "revisions" => Some(revisions::LIST),
-            "scripts/{code}/versions" => Some(scripts::VERSIONS),
-            "rule-hits" => Some(rule_hits::LIST),
-            "backtests" => Some(backtests::LIST),
-            "secrets" => Some(secrets::LIST),
-            "calls" => Some(calls::LIST),
-            "decisions" => Some(decisions::LIST),
-            "leads" => Some(leads::LIST),
-            other => TOLD.iter().find(|told| told.path == other).map(|told| told.list),
-        };
-    }
-    match path.strip_prefix("/admin/v1/")? {
-        "rulebooks" => Some(rulebooks::LIST),
-        "sms-messages" => Some(sms_messages::LIST),
-        "inbound-sms-messages" => Some(inbound_sms_messages::LIST),
-        "sms-suppressions" => Some(sms_suppressions::LIST),
-        "webhook-events" => Some(webhook_events::LIST),
-        "notices" => Some(notices::LIST),
-        "audit-log" => Some(audit_log::LIST),
-        "api-keys" => Some(api_keys::LIST),
-        "stats" => Some(stats::LIST),
-        _ => None,
-    }
-}
-
-fn add_list_parameters(operation: &mut Value, spec: &ListSpec) {
-    let mut added = Vec::new();
-    let mut add = |name: &str, about: &str, schema: Value| {
-        added.push(json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema}));
-    };
-    if !spec.sorts.is_empty() {
-        let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
-        add("limit", "How many at most.", limit);
-        add(
-            "cursor",
-            "The `next_cursor` of the page before.",
-            json!({"type": "string"}),
-        );
-        let sort = json!({"type": "string", "enum": spec.sorts, "default": spec.sorts[0]});
-        add("sort", "The order; a leading `-` is greatest first.", sort);
-    }
-    for Filter { name, kind, doc } in spec.filters {
-        let schema = match kind {
-            Kind::Text => json!({"type": "string"}),
-            Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
-            Kind::Id => json!({"type": "string", "format": "uuid"}),
-            Kind::Time => json!({"type": "string", "format": "date-time"}),
-            Kind::Boolean => json!({"type": "boolean"}),
-            Kind::Number => json!({"type": "integer", "format": "int64"}),
-            Kind::Object => {
-                added.push(json!({
-                    "name": name, "in": "query", "required": false, "description": doc,
-                    "content": {"application/json": {"schema": {"type": "object"}}},
-                }));
-                continue;
-            }
-        };
-        added.push(json!({"name": name, "in": "query", "required": false, "description": doc, "schema": schema}));
-    }
-    match operation["parameters"].as_array_mut() {
-        Some(parameters) => parameters.extend(added),
-        None => operation["parameters"] = added.into(),
-    }
-}
-
-fn add_statuses(operation: &mut Value, role: &str) {
-    let body = !operation["requestBody"].is_null();
-    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-    let in_path = parameters.iter().any(|parameter| parameter["in"] == "path");
-    let named_rulebook = parameters.iter().any(|parameter| parameter["name"] == "rulebook");
-    let others = parameters
-        .iter()
-        .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
-    let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-    // What no schema can say: parts that do not go together, the cursor of another list.
-    let open = body || has("cursor") || has("change_set") || (has("If-Match") && has("version")) || has("from");
-    if open {
-        also_unprocessable(operation);
-    }
-    let statuses = [
-        (
-            body || others,
-            "400",
-            "The request is not what this operation takes; each fault is listed with its place.",
-        ),
-        (true, "401", "No valid key."),
-        (role != "viewer", "403", "The key's role is not enough."),
-        (
-            in_path || named_rulebook,
-            "404",
-            "It does not exist, or not for this key.",
-        ),
-        (body, "408", "The body took too long to arrive."),
-        (body, "413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
-        (body, "415", "The body is not JSON, or a sheet not CSV."),
-        (
-            true,
-            "429",
-            "Too many requests from this address; wait as long as Retry-After says.",
-        ),
-        (
-            true,
-            "500",
-            "Something is wrong on our side; the operator finds it under the request id.",
-        ),
-        (
-            true,
-            "503",
-            "The database is away; try again after the time in Retry-After.",
-        ),
-    ];
-    for (_, status, about) in statuses.into_iter().filter(|(holds, ..)| *holds) {
-        operation["responses"][status] = problem(about);
-    }
 }

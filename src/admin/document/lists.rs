@@ -1,0 +1,82 @@
+//! What the lists take: their pages, orders and filters as parameters, from the closed list of each ([`ListSpec`]).
+
+use serde_json::{Value, json};
+
+use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT};
+use super::super::resources::TOLD;
+use super::super::{
+    api_keys, audit_log, backtests, calls, change_sets, decisions, inbound_sms_messages, leads, notices, revisions,
+    rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
+};
+use super::operations::RULEBOOK;
+
+/// The list that is read at a path.
+pub fn at(path: &str) -> Option<ListSpec> {
+    if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
+        return match last {
+            "change-sets" => Some(change_sets::LIST),
+            "revisions" => Some(revisions::LIST),
+            "scripts/{code}/versions" => Some(scripts::VERSIONS),
+            "rule-hits" => Some(rule_hits::LIST),
+            "backtests" => Some(backtests::LIST),
+            "secrets" => Some(secrets::LIST),
+            "calls" => Some(calls::LIST),
+            "decisions" => Some(decisions::LIST),
+            "leads" => Some(leads::LIST),
+            other => TOLD.iter().find(|told| told.path == other).map(|told| told.list),
+        };
+    }
+    match path.strip_prefix("/admin/v1/")? {
+        "rulebooks" => Some(rulebooks::LIST),
+        "sms-messages" => Some(sms_messages::LIST),
+        "inbound-sms-messages" => Some(inbound_sms_messages::LIST),
+        "sms-suppressions" => Some(sms_suppressions::LIST),
+        "webhook-events" => Some(webhook_events::LIST),
+        "notices" => Some(notices::LIST),
+        "audit-log" => Some(audit_log::LIST),
+        "api-keys" => Some(api_keys::LIST),
+        "stats" => Some(stats::LIST),
+        _ => None,
+    }
+}
+
+/// Adds the parameters of a list to the operation that reads it.
+pub fn add(operation: &mut Value, spec: &ListSpec) {
+    let mut added = Vec::new();
+    let mut add = |name: &str, about: &str, schema: Value| {
+        added.push(json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema}));
+    };
+    if !spec.sorts.is_empty() {
+        let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
+        add("limit", "How many at most.", limit);
+        add(
+            "cursor",
+            "The `next_cursor` of the page before.",
+            json!({"type": "string"}),
+        );
+        let sort = json!({"type": "string", "enum": spec.sorts, "default": spec.sorts[0]});
+        add("sort", "The order; a leading `-` is greatest first.", sort);
+    }
+    for Filter { name, kind, doc } in spec.filters {
+        let schema = match kind {
+            Kind::Text => json!({"type": "string"}),
+            Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
+            Kind::Id => json!({"type": "string", "format": "uuid"}),
+            Kind::Time => json!({"type": "string", "format": "date-time"}),
+            Kind::Boolean => json!({"type": "boolean"}),
+            Kind::Number => json!({"type": "integer", "format": "int64"}),
+            Kind::Object => {
+                added.push(json!({
+                    "name": name, "in": "query", "required": false, "description": doc,
+                    "content": {"application/json": {"schema": {"type": "object"}}},
+                }));
+                continue;
+            }
+        };
+        added.push(json!({"name": name, "in": "query", "required": false, "description": doc, "schema": schema}));
+    }
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.extend(added),
+        None => operation["parameters"] = added.into(),
+    }
+}

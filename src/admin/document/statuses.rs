@@ -1,0 +1,78 @@
+//! The statuses that follow from an operation's shape: what needs a key can answer 401, what needs more than a viewer 403,
+//! what has a path parameter 404, what has a body 400, 408, 413, 415 and 422, what has other parameters 400, and all of them
+//! 429, 500 and 503. Those particular to an operation it has named itself ([`super::super::fails`]).
+
+use serde_json::{Value, json};
+
+/// Adds them to an operation for keys of this role.
+pub fn add(operation: &mut Value, role: &str) {
+    let body = !operation["requestBody"].is_null();
+    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let in_path = parameters.iter().any(|parameter| parameter["in"] == "path");
+    let named_rulebook = parameters.iter().any(|parameter| parameter["name"] == "rulebook");
+    let others = parameters
+        .iter()
+        .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
+    let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+    // What no schema can say: parts that do not go together, the cursor of another list.
+    let open = body || has("cursor") || has("change_set") || (has("If-Match") && has("version")) || has("from");
+    if open {
+        also_unprocessable(operation);
+    }
+    let statuses = [
+        (
+            body || others,
+            "400",
+            "The request is not what this operation takes; each fault is listed with its place.",
+        ),
+        (true, "401", "No valid key."),
+        (role != "viewer", "403", "The key's role is not enough."),
+        (
+            in_path || named_rulebook,
+            "404",
+            "It does not exist, or not for this key.",
+        ),
+        (body, "408", "The body took too long to arrive."),
+        (body, "413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
+        (body, "415", "The body is not JSON, or a sheet not CSV."),
+        (
+            true,
+            "429",
+            "Too many requests from this address; wait as long as Retry-After says.",
+        ),
+        (
+            true,
+            "500",
+            "Something is wrong on our side; the operator finds it under the request id.",
+        ),
+        (
+            true,
+            "503",
+            "The database is away; try again after the time in Retry-After.",
+        ),
+    ];
+    for (_, status, about) in statuses.into_iter().filter(|(holds, ..)| *holds) {
+        operation["responses"][status] = problem(about);
+    }
+}
+
+/// The status of requests whose parts do not go together, beside what else the operation answers with it.
+fn also_unprocessable(operation: &mut Value) {
+    let response = &mut operation["responses"]["422"];
+    if response.is_null() {
+        *response = problem("");
+    }
+    let about = "Each part can be read, but not together or not here; each fault is listed with its place.";
+    let about = match response["description"].as_str() {
+        Some(before) if !before.is_empty() => format!("{before} Or: {about}"),
+        _ => about.to_owned(),
+    };
+    response["description"] = about.into();
+}
+
+fn problem(about: &str) -> Value {
+    json!({
+        "description": about,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    })
+}
