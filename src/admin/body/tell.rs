@@ -52,6 +52,14 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
                 detail,
             )]
         }
+        // What may only be null may as well not be there: some other field rules it out.
+        Kind::FalseSchema
+        | Kind::Type {
+            kind: TypeKind::Single(JsonType::Null),
+        } => {
+            let about = "stands with other fields that rule it out; leave one of them out";
+            one("contradiction", format!("{name} {about}."))
+        }
         Kind::Type { kind } => {
             let detail = format!(
                 "{name} must be {}{}{}.",
@@ -88,10 +96,6 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
                 _ => format!("`{}` is no name for {name}.", shortened(key)),
             };
             vec![FieldFault::new(format!("{at}/{}", escaped(key)), "not_in_list", detail)]
-        }
-        Kind::FalseSchema => {
-            let about = "stands with other fields that rule it out; leave one of them out";
-            one("contradiction", format!("{name} {about}."))
         }
         kind => {
             let (code, expected) = limit(kind, schema);

@@ -129,7 +129,7 @@ fn change_bodies(change: &mut Value) {
     let is = |field: &str, value: &str| json!({"properties": {field: {"const": value}}});
     let body =
         |name: String| json!({"properties": {"body": {"$ref": format!("{REFERENCE}{name}")}}, "required": ["body"]});
-    let mut last = json!(true);
+    let mut last = None;
     for resource in Resource::ALL.iter().rev() {
         let name = with_row!(*resource, R => schema_of::<R>());
         let of_kind = json!({
@@ -137,7 +137,11 @@ fn change_bodies(change: &mut Value) {
             "then": body(name.to_string()),
             "else": {"if": is("method", "patch"), "then": body(format!("{name}Patch"))},
         });
-        last = json!({"if": is("resource", resource.path()), "then": of_kind, "else": last});
+        let mut of_resource = json!({"if": is("resource", resource.path()), "then": of_kind});
+        if let Some(others) = last {
+            of_resource["else"] = others;
+        }
+        last = Some(of_resource);
     }
     change["properties"]["body"]["type"] = json!(["object", "null"]);
     let delete =
