@@ -12,6 +12,7 @@ const { RINGBOOK_URL: baseUrl = '', RINGBOOK_ADMIN_KEY = '' } = process.env;
 const withKey = (key: string) => createClient(createConfig({ baseUrl, auth: key }));
 const client = withKey(RINGBOOK_ADMIN_KEY);
 const rulebook = 'default';
+const code = 'camera_inspection';
 const told = (text: string) => console.log(`ok  TypeScript: ${text}`);
 
 // What came back, or the problem as the test's failure.
@@ -35,7 +36,7 @@ async function quote(): Promise<[string | undefined, string | undefined]> {
 }
 
 async function aPrice(): Promise<Service> {
-  const path = { rulebook, code: 'camera_inspection' };
+  const path = { rulebook, code };
   const service = good(await ringbook.getService({ client, path }));
   const body: Service = { ...service, price_from: '361.00', price_to: '399.00' };
   const changed = good(await ringbook.putService({ client, path, body }));
@@ -49,8 +50,8 @@ async function aPrice(): Promise<Service> {
 async function aChangeSet(before: Service): Promise<void> {
   let set = good(await ringbook.createChangeSet({ client, path: { rulebook }, body: { comment: 'Inspection to 420' } }));
   const path = { rulebook, id: set.id };
-  const { version } = good(await ringbook.getService({ client, path: { rulebook, code: before.code } }));
-  const change = { resource: 'services', code: before.code, method: 'patch', body: { price_to: '420.00' }, version } as const;
+  const { version } = good(await ringbook.getService({ client, path: { rulebook, code } }));
+  const change = { resource: 'services', code, method: 'patch', body: { price_to: '420.00' }, version } as const;
   set = good(await ringbook.addChange({ client, path, query: { version: set.version }, body: change }));
   const diff = good(await ringbook.diffChangeSet({ client, path }));
   assert.ok(typeof diff !== 'string');
