@@ -4,9 +4,10 @@
 # make bench   measures: the report path against the database alone, and a decision
 # make run     starts the server
 # make clients makes a TypeScript and a Python client in clients/
+# make examples keeps answers that the tests got as the examples of the document
 # make released  keeps the document as the one of the last release (README, "A release")
 
-.PHONY: run test verify faults bench clients released
+.PHONY: run test verify faults bench clients examples released
 
 run:
 	cargo run --release
@@ -25,6 +26,10 @@ clients:
 
 bench:
 	scripts/bench.sh
+
+examples:
+	RINGBOOK_KEEP_ANSWERS=$(CURDIR)/src/admin/document/examples/answered.json scripts/with-postgres.sh cargo test --locked --test it
+	cargo run --quiet --locked -- openapi >openapi/ringbook.json
 
 released:
 	cp openapi/ringbook.json openapi/released.json

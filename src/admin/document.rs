@@ -135,6 +135,7 @@ fn build() -> Value {
     behaviour::tell(&mut document);
     examples::add(&mut document, &state.sample);
     examples::problems::add(&mut document);
+    examples::answered::add(&mut document);
     answers::tell(&mut document);
     document["webhooks"] = webhooks::all();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {

@@ -452,22 +452,6 @@ fn compare(a: &Value, b: &Value) -> std::cmp::Ordering {
     }
 }
 
-/// A part of a path with its `%xx` resolved; none when that is not UTF-8.
-#[must_use]
-pub fn percent_decoded(raw: &str) -> Option<String> {
-    let mut bytes = raw.bytes();
-    let mut out = Vec::with_capacity(raw.len());
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let digits = [bytes.next()?, bytes.next()?];
-            out.push(hex::decode(digits).ok()?.first().copied()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -544,12 +528,5 @@ mod tests {
             let problem = ask(&[pair]).unwrap_err();
             assert!(problem.detail().ends_with(nearest), "{}", problem.detail());
         }
-    }
-
-    #[test]
-    fn paths_are_decoded_strictly() {
-        assert_eq!(percent_decoded("a%20b").as_deref(), Some("a b"));
-        assert_eq!(percent_decoded("a%2"), None);
-        assert_eq!(percent_decoded("%ff"), None);
     }
 }

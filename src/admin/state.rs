@@ -243,9 +243,6 @@ impl<'a> ApiExtractor<'a> for InRulebook {
         let named = request
             .raw_path_param("rulebook")
             .or_else(|| request.raw_path_param("param0"));
-        let raw = named.unwrap_or_default();
-        super::list::percent_decoded(raw)
-            .map(Self)
-            .ok_or_else(|| Problem::invalid_parameter("rulebook", "The rulebook in the path is not UTF-8.").into())
+        Ok(Self(named.unwrap_or_default().to_owned()))
     }
 }

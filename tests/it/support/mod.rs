@@ -1,8 +1,10 @@
 //! What tests stand on: a running server ([`app`]) or the real program ([`program`]), its databases ([`database`]), requests as Vapi and an admin send
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
 //! other people's servers ([`stand_in`], [`vapi`]) and a proxy that breaks the way to them ([`proxy`]). Every answer of an
-//! admin operation is held against the document ([`client`], [`contract`]); [`walk`] is every GET of it.
+//! admin operation is held against the document ([`client`], [`contract`]) and may become one of its examples ([`answered`]);
+//! [`walk`] is every GET of it.
 
+pub mod answered;
 pub mod app;
 pub mod client;
 pub mod contract;

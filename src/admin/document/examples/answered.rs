@@ -1,0 +1,70 @@
+//! What each operation answered once, as an example of what it answers.
+//!
+//! In: `answered.json`, which the tests over HTTP write from real answers (`make examples`): by operation and status, the
+//! schema's name and the answer, its lists cut short. Out: an example beside each JSON answer that has none; where an
+//! operation was never answered so, it is one of the same schema.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::super::resources::TOLD;
+
+/// An answer that was given.
+#[derive(Deserialize)]
+struct Answered {
+    schema: String,
+    value: Value,
+}
+
+/// By operation, then by status.
+type Kept = BTreeMap<String, BTreeMap<String, Answered>>;
+
+/// Adds the examples, those that several operations share under `components`.
+pub fn add(document: &mut Value) {
+    let kept: Kept = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
+    let mut shared = serde_json::Map::new();
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        for operation in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
+            let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+                let Some(media) = response.pointer_mut("/content/application~1json") else {
+                    continue;
+                };
+                let schema = media["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+                let (Some(schema), None, None) = (schema, media.get("example"), media.get("examples")) else {
+                    continue;
+                };
+                let own = kept.get(&id).and_then(|by_status| by_status.get(status.as_str()));
+                if let Some(own) = own.filter(|_| !is_of_rows(path)) {
+                    media["example"] = own.value.clone();
+                } else if let Some(alike) = alike(&kept, schema, status) {
+                    let name = format!("{schema}.{status}");
+                    media["examples"] = json!({"answered": {"$ref": format!("#/components/examples/{name}")}});
+                    shared.insert(name, json!({"summary": "As it was answered once", "value": alike}));
+                }
+            }
+        }
+    }
+    if let Some(examples) = document["components"]["examples"].as_object_mut() {
+        examples.extend(shared);
+    }
+}
+
+/// Whether it is about rows of a kind: the operations on all kinds answer alike.
+fn is_of_rows(path: &str) -> bool {
+    let of_rulebook = path.strip_prefix("/admin/v1/rulebooks/{rulebook}/").unwrap_or_default();
+    TOLD.iter().any(|told| {
+        let rest = of_rulebook.strip_prefix(told.path);
+        matches!(rest, Some("" | ".csv" | "/{code}"))
+    })
+}
+
+/// An answer of a schema, of this status where there was one.
+fn alike<'a>(kept: &'a Kept, schema: &str, status: &str) -> Option<&'a Value> {
+    let of_schema = |(_, answered): &(&String, &Answered)| answered.schema == schema;
+    let all = || kept.values().flatten().filter(of_schema);
+    let found = all().find(|(of, _)| *of == status).or_else(|| all().next());
+    found.map(|(_, answered)| &answered.value)
+}

@@ -1,0 +1,69 @@
+//! Keeps real answers as the document's examples (`make examples`).
+//!
+//! In: RINGBOOK_KEEP_ANSWERS, a file; every answer of the admin API that the tests get. Out: in that file, by operation and
+//! status, the answer that shows the most fields and is not long.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{LazyLock, Mutex};
+
+use serde_json::{Value, json};
+
+/// Of a list so much is shown.
+const ENTRIES: usize = 2;
+
+/// An example is no longer than this, in characters.
+const LONGEST: usize = 6_000;
+
+static KEPT: LazyLock<Mutex<BTreeMap<String, BTreeMap<String, Value>>>> = LazyLock::new(Mutex::default);
+
+/// Keeps an answer if it shows more than what is kept.
+pub fn keep(operation: &str, status: &str, schema: &Value, body: &Value) {
+    let (Ok(file), Some(schema)) = (std::env::var("RINGBOOK_KEEP_ANSWERS"), schema["$ref"].as_str()) else {
+        return;
+    };
+    let mut value = body.clone();
+    shorten(&mut value);
+    if !status.starts_with('2') || value.to_string().len() > LONGEST {
+        return;
+    }
+    let mut kept = KEPT.lock().unwrap();
+    let by_status = kept.entry(operation.to_owned()).or_default();
+    if by_status.get(status).is_some_and(|known| worth(&known["value"]) >= worth(&value)) {
+        return;
+    }
+    let schema = schema.rsplit('/').next();
+    by_status.insert(status.to_owned(), json!({"schema": schema, "value": value}));
+    let text = serde_json::to_string_pretty(&*kept).unwrap();
+    std::fs::write(file, text + "\n").unwrap();
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Array(entries) => {
+            entries.truncate(ENTRIES);
+            entries.iter_mut().for_each(shorten);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+/// How many fields it shows; of two that show the same the shorter.
+fn worth(value: &Value) -> (usize, i64) {
+    let mut fields = BTreeSet::new();
+    collect(value, String::new(), &mut fields);
+    (fields.len(), -i64::try_from(value.to_string().len()).unwrap())
+}
+
+fn collect(value: &Value, at: String, fields: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(entries) => entries.iter().for_each(|entry| collect(entry, at.clone(), fields)),
+        Value::Object(object) => object
+            .iter()
+            .for_each(|(name, field)| collect(field, format!("{at}/{name}"), fields)),
+        Value::Null => {}
+        _ => {
+            fields.insert(at);
+        }
+    }
+}
