@@ -25,17 +25,17 @@ pub fn limit(document: &mut Value) {
             if parameter["name"] == "revision" && id == "list_decisions" {
                 continue;
             }
-            let (place, name) = (parameter["in"].as_str(), parameter["name"].as_str());
-            let more = of(
-                place.unwrap_or_default(),
-                name.unwrap_or_default(),
-                &parameter["schema"],
-            );
+            let text = |field: &str| parameter[field].as_str().unwrap_or_default().to_owned();
+            let (place, name) = (text("in"), text("name"));
+            let more = of(&place, &name, &parameter["schema"]);
             // Swagger UI fills in what stands beside a schema, not what stands in it.
             if let Some(example) = parameter.pointer("/schema/examples/0").cloned()
                 && parameter["example"].is_null()
             {
                 parameter["example"] = example;
+            }
+            if place == "path" && name == "rulebook" {
+                parameter["description"] = "The rulebook's code; the first start makes `default`.".into();
             }
             let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
             if let (Some(schema), Value::Object(more)) = (schema, more) {

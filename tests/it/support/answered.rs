@@ -28,7 +28,10 @@ pub fn keep(operation: &str, status: &str, schema: &Value, body: &Value) {
     }
     let mut kept = KEPT.lock().unwrap();
     let by_status = kept.entry(operation.to_owned()).or_default();
-    if by_status.get(status).is_some_and(|known| worth(&known["value"]) >= worth(&value)) {
+    if by_status
+        .get(status)
+        .is_some_and(|known| worth(&known["value"]) >= worth(&value))
+    {
         return;
     }
     let schema = schema.rsplit('/').next();

@@ -23,6 +23,7 @@ type Kept = BTreeMap<String, BTreeMap<String, Answered>>;
 
 /// Adds the examples, those that several operations share under `components`.
 pub fn add(document: &mut Value) {
+    // It is compiled in, and the tests demand an example of every answer: that it can be read is shown there.
     let kept: Kept = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
     let mut shared = serde_json::Map::new();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
@@ -32,7 +33,9 @@ pub fn add(document: &mut Value) {
                 let Some(media) = response.pointer_mut("/content/application~1json") else {
                     continue;
                 };
-                let schema = media["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+                let schema = media["schema"]["$ref"]
+                    .as_str()
+                    .and_then(|name| name.rsplit('/').next());
                 let (Some(schema), None, None) = (schema, media.get("example"), media.get("examples")) else {
                     continue;
                 };
