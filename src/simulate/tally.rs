@@ -219,3 +219,20 @@ fn most_frequent(counts: &BTreeMap<String, u64>) -> String {
     }
     list.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_the_most_frequent_are_told_and_the_others_counted() {
+        let few = BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 3)]);
+        assert_eq!(most_frequent(&few), "b (3), a (1)");
+        let many = (0..12).map(|n| (format!("{n:02}"), 20 - n)).collect();
+        assert!(
+            most_frequent(&many).ends_with("09 (11), 2 others (19)"),
+            "{}",
+            most_frequent(&many)
+        );
+    }
+}

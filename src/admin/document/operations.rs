@@ -86,12 +86,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let rows = |told: &&Told| {
-        let list = format!("{RULEBOOK}/{}", told.path);
-        path == list || path == format!("{list}/{{code}}")
-    };
-    let told = TOLD.iter().find(rows);
-    let sheet = TOLD.iter().find(|told| path == format!("{RULEBOOK}/{}.csv", told.path));
+    let (told, sheet) = (rows_at(path), sheet_at(path));
     operation["tags"] = json!([sheet.map_or(tag, |told| told.path)]);
     if let Some(told) = sheet {
         name_sheet_operation(told, method, operation);
@@ -117,6 +112,19 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         lists::add(operation, &spec);
     }
     statuses::add(operation, &role);
+}
+
+/// The kind of rows whose list, or one of which, is at a path.
+pub fn rows_at(path: &str) -> Option<&'static Told> {
+    TOLD.iter().find(|told| {
+        let list = format!("{RULEBOOK}/{}", told.path);
+        path == list || path == format!("{list}/{{code}}")
+    })
+}
+
+/// The kind of rows whose sheet is at a path.
+pub fn sheet_at(path: &str) -> Option<&'static Told> {
+    TOLD.iter().find(|told| path == format!("{RULEBOOK}/{}.csv", told.path))
 }
 
 /// The operations that rule rows do not share, and their names in generated clients.

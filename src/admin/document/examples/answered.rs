@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::super::resources::TOLD;
+use super::super::operations::{rows_at, sheet_at};
 
 /// An answer that was given.
 #[derive(Deserialize)]
@@ -27,6 +27,8 @@ pub fn add(document: &mut Value) {
     let kept: Kept = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
     let mut shared = serde_json::Map::new();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        // The operations on all kinds of rows answer alike.
+        let is_of_rows = rows_at(path).or_else(|| sheet_at(path)).is_some();
         for operation in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
             let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
             for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
@@ -40,7 +42,7 @@ pub fn add(document: &mut Value) {
                     continue;
                 };
                 let own = kept.get(&id).and_then(|by_status| by_status.get(status.as_str()));
-                if let Some(own) = own.filter(|_| !is_of_rows(path)) {
+                if let Some(own) = own.filter(|_| !is_of_rows) {
                     media["example"] = own.value.clone();
                 } else if let Some(alike) = alike(&kept, schema, status) {
                     let name = format!("{schema}.{status}");
@@ -53,15 +55,6 @@ pub fn add(document: &mut Value) {
     if let Some(examples) = document["components"]["examples"].as_object_mut() {
         examples.extend(shared);
     }
-}
-
-/// Whether it is about rows of a kind: the operations on all kinds answer alike.
-fn is_of_rows(path: &str) -> bool {
-    let of_rulebook = path.strip_prefix("/admin/v1/rulebooks/{rulebook}/").unwrap_or_default();
-    TOLD.iter().any(|told| {
-        let rest = of_rulebook.strip_prefix(told.path);
-        matches!(rest, Some("" | ".csv" | "/{code}"))
-    })
 }
 
 /// An answer of a schema, of this status where there was one.
