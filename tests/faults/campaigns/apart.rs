@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::{Found, Plan, Result, judged, told};
 use crate::{
     load::{self, Memory},
-    oracle::{Expects, select},
+    oracle::select,
     support::{Database, messages::report},
     world::World,
 };
@@ -40,7 +40,7 @@ pub async fn apart(plan: &Plan, kind: Database) -> Result {
     one.stop().await;
     other.stop().await;
     let memory = memory.into_inner().unwrap();
-    let mut violations = judged(&world, plan, &memory, Expects::default()).await;
+    let mut violations = judged(&world, plan, &memory).await;
     let db = world.look().await;
     let decided = select(
         &db,

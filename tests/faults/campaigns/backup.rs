@@ -127,7 +127,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
     // What was answered before the backup began is in it; what it holds agrees with itself.
     let mut known = memory.clone();
     known.sent.extend(after.sent);
-    let all = violations(&world, &plan.binary, &known, Expects::default()).await;
+    let all = violations(&world, &plan.binary, &known, &Expects::default()).await;
     // The stand-in of the new world has never heard of the old one's texts.
     found.extend(
         all.into_iter()

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::{Found, Plan, Result, judged, told};
 use crate::{
     load::{Load, Memory, Traffic, as_of_now, post},
-    oracle::{Expects, select},
+    oracle::select,
     support::{
         Database,
         app::VAPI_SECRET,
@@ -105,7 +105,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
         memory.add(remembered);
     }
     program.stop().await;
-    violations.extend(judged(&world, plan, &memory, Expects::default()).await);
+    violations.extend(judged(&world, plan, &memory).await);
     let refused = memory.errors.len();
     let seen = vec![
         told(&memory, &world),
@@ -237,7 +237,7 @@ pub async fn hang_ups(plan: &Plan, kind: Database) -> Result {
     }
     program.stop().await;
     memory.longest = Duration::ZERO;
-    violations.extend(judged(&world, plan, &memory, Expects::default()).await);
+    violations.extend(judged(&world, plan, &memory).await);
     drop(proxy);
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found {

@@ -12,7 +12,6 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection};
 use super::{Found, Plan, Result, judged, told};
 use crate::{
     load::{Load, Memory, Traffic},
-    oracle::Expects,
     support::Database,
     world::{PATIENCE, World},
 };
@@ -80,7 +79,7 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
         memory.add(load.end().await);
     }
     program.stop().await;
-    violations.extend(judged(&world, plan, &memory, Expects::default()).await);
+    violations.extend(judged(&world, plan, &memory).await);
     let seen = vec![
         told(&memory, &world),
         format!(

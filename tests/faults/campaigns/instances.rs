@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Found, Plan, Result, judged, told};
+use super::{Found, Plan, Result, judged_when_settled, told};
 use crate::{
     load::{Load, Memory, Traffic},
-    oracle::Expects,
     support::Database,
     twilio::Mode,
     world::{Dice, World},
@@ -70,11 +69,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
     for program in programs {
         program.stop().await;
     }
-    let expects = Expects {
-        settled: true,
-        once: false,
-    };
-    let violations = judged(&world, &plan, &memory, expects).await;
+    let violations = judged_when_settled(&world, &plan, &memory, false).await;
     let refused = world.logs().matches("its answer is not written").count();
     let seen = vec![
         told(&memory, &world),

@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Found, Plan, Result, judged, told};
+use super::{Found, Plan, Result, judged, judged_when_settled, told};
 use crate::{
     load::{Load, Memory, Traffic},
-    oracle::Expects,
     support::Database,
     world::{Dice, World},
 };
@@ -30,11 +29,11 @@ pub async fn kills(plan: &Plan, kind: Database) -> Result {
         memory.add(load.end().await);
     }
     // A text that was on its way when its worker died waits for the end of the lease: too long for the short version.
-    let expects = Expects {
-        settled: plan.is_long(),
-        once: false,
+    let violations = if plan.is_long() {
+        judged_when_settled(&world, plan, &memory, false).await
+    } else {
+        judged(&world, plan, &memory).await
     };
-    let violations = judged(&world, plan, &memory, expects).await;
     starts.sort();
     let seen = vec![
         told(&memory, &world),

@@ -16,6 +16,7 @@ mod strangers;
 mod texts;
 
 use std::{
+    collections::BTreeSet,
     panic::AssertUnwindSafe,
     path::PathBuf,
     pin::Pin,
@@ -239,24 +240,22 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     all
 }
 
-/// Waits until no text is on its way.
-pub async fn settled(world: &World) {
+/// Waits until no text is on its way. Out: the references of all texts there are then.
+pub async fn settled(world: &World) -> BTreeSet<String> {
     let (db, began) = (world.look().await, Instant::now());
-    loop {
-        let left = select(
-            &db,
-            "SELECT count(*) || '' FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')",
-        )
-        .await;
-        // A defect may keep them for ever: the oracle says so.
-        let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
-        let patience = Duration::from_secs(if planted { 30 } else { 240 });
-        if left[0][0] == "0" || began.elapsed() > patience {
-            break;
+    // A defect may keep them for ever: the oracle says so.
+    let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
+    let patience = Duration::from_secs(if planted { 30 } else { 240 });
+    let all = loop {
+        let texts = select(&db, "SELECT reference, state FROM sms_messages").await;
+        let is_on_its_way = |text: &Vec<String>| ["queued", "sending", "ambiguous"].contains(&text[1].as_str());
+        if !texts.iter().any(is_on_its_way) || began.elapsed() > patience {
+            break texts;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    };
     db.close().await.unwrap();
+    all.into_iter().map(|mut text| text.swap_remove(0)).collect()
 }
 
 /// Waits until what was answered is recorded: what came while the database was away waits in the spool for a while.
@@ -270,18 +269,31 @@ pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     db.close().await.unwrap();
 }
 
-/// The end of a campaign: a program on a healthy world until all is settled, and then the oracle.
-pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory, expects: Expects) -> Vec<String> {
+/// The end of a campaign: a program on a healthy world until what was answered is recorded, and then the oracle.
+pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory) -> Vec<String> {
+    at_the_end(world, plan, memory, None).await
+}
+
+/// The same with every text come to its end first, none taken twice where `once` says so.
+pub async fn judged_when_settled(world: &Arc<World>, plan: &Plan, memory: &Memory, once: bool) -> Vec<String> {
+    at_the_end(world, plan, memory, Some(once)).await
+}
+
+async fn at_the_end(world: &Arc<World>, plan: &Plan, memory: &Memory, settle: Option<bool>) -> Vec<String> {
     let (program, _) = world.started(&plan.binary, World::address(), &[]).await;
     recorded(world, plan, memory).await;
-    if expects.settled {
-        settled(world).await;
-    }
+    let expects = match settle {
+        None => Expects::default(),
+        Some(once) => Expects {
+            settled: settled(world).await,
+            once,
+        },
+    };
     let mut found = Vec::new();
     if !program.stop().await {
         found.push("I10 the program did not leave in peace".to_owned());
     }
-    found.extend(violations(world, &plan.binary, memory, expects).await);
+    found.extend(violations(world, &plan.binary, memory, &expects).await);
     found
 }
 

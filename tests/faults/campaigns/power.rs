@@ -9,7 +9,6 @@ use std::{path::Path, path::PathBuf, process::Command, sync::Arc};
 use super::{Found, Plan, Result, judged, told};
 use crate::{
     load::{Load, Memory, Traffic},
-    oracle::Expects,
     support::Database,
     world::{Dice, World},
 };
@@ -37,7 +36,7 @@ pub async fn losses(plan: &Plan, kind: Database) -> Result {
         lost += u64::from(off(&file));
         memory.add(load.end().await);
     }
-    let violations = judged(&world, plan, &memory, Expects::default()).await;
+    let violations = judged(&world, plan, &memory).await;
     let seen = vec![
         told(&memory, &world),
         format!("{lost} times something unsynced was taken away"),

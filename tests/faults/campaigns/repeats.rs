@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{Found, Plan, Result, judged, told};
+use super::{Found, Plan, Result, judged_when_settled, told};
 use crate::{
     load::{Memory, Sent, as_of_now, hash, post},
-    oracle::{Expects, select},
+    oracle::select,
     support::{
         Database,
         messages::{report, tool_calls},
@@ -104,11 +104,7 @@ pub async fn repeats(plan: &Plan, kind: Database) -> Result {
         ));
     }
     db.close().await.unwrap();
-    let expects = Expects {
-        settled: true,
-        once: true,
-    };
-    violations.extend(judged(&world, plan, &memory, expects).await);
+    violations.extend(judged_when_settled(&world, plan, &memory, true).await);
     let seen = vec![told(&memory, &world), format!("{calls} different things said")];
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found { n, seen, violations })

@@ -83,20 +83,19 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
             load.until(6).await;
             memory.add(load.end().await);
             super::recorded(&world, &plan, &memory).await;
-            super::settled(&world).await;
-            program.stop().await;
             let expects = Expects {
-                settled: true,
+                settled: super::settled(&world).await,
                 once: true,
             };
-            let here = violations(&world, &whole, &memory, expects).await;
+            program.stop().await;
+            let here = violations(&world, &whole, &memory, &expects).await;
             if !here.is_empty() {
                 found.extend(here.into_iter().map(|violation| format!("{name}: {violation}")));
                 break;
             }
         }
     }
-    found.extend(judged(&world, &plan, &memory, Expects::default()).await);
+    found.extend(judged(&world, &plan, &memory).await);
     let seen = vec![
         told(&memory, &world),
         format!("{} steps, an abort and a failure at each", Step::ALL.len()),

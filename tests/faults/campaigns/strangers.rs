@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Found, Plan, Result, judged, told};
 use crate::{
     load::{self, Memory, PRICE, as_of_now, post, post_with},
-    oracle::{Expects, planted, select},
+    oracle::{planted, select},
     support::{
         Database,
         app::{ADMIN_KEY, VAPI_SECRET},
@@ -70,7 +70,7 @@ pub async fn strangers(plan: &Plan, kind: Database) -> Result {
         violations.push(format!("I1 {} messages of strangers are recorded", stored[0][0]));
     }
     db.close().await.unwrap();
-    violations.extend(judged(&world, plan, &Memory::default(), Expects::default()).await);
+    violations.extend(judged(&world, plan, &Memory::default()).await);
     violations.truncate(10);
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found {
@@ -119,7 +119,7 @@ pub async fn edits(plan: &Plan, kind: Database) -> Result {
     }
     program.stop().await;
     let memory = memory.lock().unwrap().clone();
-    violations.extend(judged(&world, plan, &memory, Expects::default()).await);
+    violations.extend(judged(&world, plan, &memory).await);
     let seen = vec![told(&memory, &world)];
     let n = memory.edits.len() as u64;
     Arc::into_inner(world).unwrap().remove().await;
@@ -177,7 +177,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     memory.errors.push(metrics.text().await.unwrap());
     program.stop().await;
     // An editor who writes a caller's number into a request may read it in the refusal; a log may not have it.
-    let mut violations = judged(&world, plan, &memory, Expects::default()).await;
+    let mut violations = judged(&world, plan, &memory).await;
     violations.retain(|violation| violation.starts_with("I8"));
     let seen = vec![format!(
         "{} errors and {} KB of logs at level debug, searched for {} planted words",

@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Found, Plan, Result, judged, told};
+use super::{Found, Plan, Result, judged_when_settled, told};
 use crate::{
     load::{Load, Memory, Traffic},
-    oracle::Expects,
     support::{
         Database,
         proxy::{Fault, Proxy},
@@ -77,11 +76,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
         super::settled(&world).await;
     }
     program.stop().await;
-    let expects = Expects {
-        settled: true,
-        once: true,
-    };
-    let violations = judged(&world, &plan, &memory, expects).await;
+    let violations = judged_when_settled(&world, &plan, &memory, true).await;
     let seen = vec![
         told(&memory, &world),
         format!(
