@@ -25,7 +25,7 @@ use ringbook::store::audit_log::AuditKey;
 use ringbook::store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
 use ringbook::store::past_decisions::Span;
 use ringbook::store::{begin, connect, migrate};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -277,5 +277,9 @@ async fn fill(
         insert_decision(&tx, new).await?;
     }
     tx.commit().await?;
+    // In service autovacuum has done this since; a restore does it at its end.
+    if db.get_database_backend() == DatabaseBackend::Postgres {
+        db.execute_unprepared("ANALYZE decisions").await?;
+    }
     Ok(())
 }

@@ -102,7 +102,7 @@ async fn ask(client: &Client, what: &str, method: Method, url: impl Fn(usize) ->
                 let mut body = body.clone();
                 if !last.is_null() {
                     body["version"] = last["version"].clone();
-                    body["price_to"] = json!(format!("9{round}.00"));
+                    body["price_to"] = json!(format!("9{round}000.00"));
                 }
                 request.json(&body)
             }
@@ -137,7 +137,7 @@ async fn main() {
         "DATABASE_URL" => Some(database.clone()),
         "RINGBOOK_LISTEN" => Some("127.0.0.1:0".to_owned()),
         "RINGBOOK_ADMIN_KEY" => Some(KEY.to_owned()),
-        "RINGBOOK_VAPI_SECRET" => Some("bench".to_owned()),
+        "RINGBOOK_VAPI_SECRET" => Some("bench-secret".to_owned()),
         "RINGBOOK_SECRET_KEY" => Some("01".repeat(32)),
         "RATE_LIMIT_ENABLED" => Some("false".to_owned()),
         _ => None,
@@ -208,7 +208,7 @@ async fn main() {
         Method::PATCH,
         |_| url.clone(),
         Some(json!({
-            "price_to": "98.00", "version": row["version"]
+            "price_to": "98000.00", "version": row["version"]
         })),
     )
     .await;

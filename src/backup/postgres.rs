@@ -160,6 +160,8 @@ async fn fill(
         restored::moved(&tx).await?;
     }
     tx.commit().await?;
+    // A dump has no statistics: until there are some, whoever reads decisions page by page sorts all of them for each page.
+    db.execute_unprepared("ANALYZE").await?;
     Ok(given_up)
 }
 
