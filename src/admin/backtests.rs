@@ -24,7 +24,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::{AdminState, InRulebook, unloadable};
 use crate::history::jobs::{self, AskError, Asked};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::rulebook::backtest::{Backtest as Comparison, BacktestResult};
 use crate::rulebook::current::{LoadError, Standing};
 use crate::store::backtests;
@@ -373,7 +373,7 @@ impl BacktestsApi {
 }
 
 fn bad(pointer: &str, detail: String) -> Problem {
-    Problem::unprocessable(vec![FieldFault::new(pointer, "invalid_value", detail)])
+    Problem::fault(pointer, "invalid_value", detail)
 }
 
 fn refused(error: AskError) -> Problem {

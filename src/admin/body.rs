@@ -125,7 +125,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
             Some(field) if text.starts_with("missing field") => ("missing_field", format!("{pointer}/{field}")),
             _ => ("invalid_value", pointer),
         };
-        Problem::unprocessable(vec![FieldFault::new(pointer, code, format!("{}.", shortened(&text)))])
+        Problem::fault(pointer, code, format!("{}.", shortened(&text)))
     })
 }
 
@@ -151,11 +151,7 @@ pub(super) fn take_version(object: &mut serde_json::Map<String, Value>) -> Resul
         Some(Value::Number(number)) if number.as_i64().is_some_and(|version| version >= 0) => Ok(number.as_i64()),
         Some(_) => {
             let detail = "`version` must be the number that came with the row when it was read.".to_owned();
-            Err(Problem::unprocessable(vec![FieldFault::new(
-                "/version",
-                "invalid_value",
-                detail,
-            )]))
+            Err(Problem::fault("/version", "invalid_value", detail))
         }
     }
 }

@@ -9,7 +9,7 @@ use super::auth::{Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::rule_rows::missing;
 use super::state::{AdminState, InRulebook};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::calendar::{Calendar, Day};
 use crate::rulebook::rows;
 
@@ -91,7 +91,7 @@ impl CalendarDaysApi {
         };
         if !(0..MOST_DAYS).contains(&(until - from).num_days()) {
             let detail = format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1);
-            return Err(Problem::unprocessable(vec![FieldFault::new("until", "invalid_value", detail)]).into());
+            return Err(Problem::fault("until", "invalid_value", detail).into());
         }
         // What is stored has compiled: no fault can come of it.
         let calendar = Calendar::new(&stored.row, &mut Vec::new());

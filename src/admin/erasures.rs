@@ -14,7 +14,7 @@ use super::auth::{Admin, Key};
 use super::body::Body;
 use super::fails::{Fails, Usual};
 use super::state::{AdminState, InRulebook};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::store::{self, erasures, intake, trial};
 
 /// The longest id of a call.
@@ -116,8 +116,7 @@ async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u6
 }
 
 fn checked(body: NewErasure) -> Result<Whom, Problem> {
-    let fault =
-        |place: &str, detail: String| Problem::unprocessable(vec![FieldFault::new(place, "invalid_value", detail)]);
+    let fault = |place: &str, detail: String| Problem::fault(place, "invalid_value", detail);
     match (body.customer_number, body.call_id) {
         (Some(number), None) => erasures::telling(&number).map(Whom::Number).ok_or_else(|| {
             let fewest = erasures::FEWEST_DIGITS;

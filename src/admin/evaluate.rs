@@ -96,11 +96,11 @@ impl EvaluateApi {
             (Some(facts), None) => (named_facts(&book, &facts, question.said)?, None),
             (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
                 let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
-                Problem::unprocessable(vec![FieldFault::new("/message", "invalid_value", detail)])
+                Problem::fault("/message", "invalid_value", detail)
             })?,
             _ => {
                 let detail = "Give either `facts` or `message`.";
-                return Err(Problem::unprocessable(vec![FieldFault::new("/facts", "contradiction", detail)]).into());
+                return Err(Problem::fault("/facts", "contradiction", detail).into());
             }
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());

@@ -18,7 +18,7 @@ use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::rulebook::money::Money;
 use crate::store::escalations::{self, ALL, FIRST, NEXT, Taker};
 use crate::store::{leads, trial};
@@ -332,33 +332,16 @@ const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.ruleboo
 
 /// Who takes it, from the body or the key.
 fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Result<Taker, Problem> {
-    let fault = |pointer: &str, code: &'static str, text: String| {
-        Problem::unprocessable(vec![FieldFault::new(pointer, code, text)])
-    };
-    for (pointer, text, longest) in [
-        ("/contact", &body.contact, 64),
-        ("/by", &body.by, 100),
-        ("/comment", &body.comment, 500),
-    ] {
-        let is_fit = |text: &String| text.chars().count() <= longest && !text.contains('\0');
-        if text.as_ref().is_some_and(|text| !is_fit(text)) {
-            let text = format!("At most {longest} characters, without NUL.");
-            return Err(fault(pointer, "invalid_value", text));
-        }
-    }
     let by = match (body.contact, body.by.map(|by| by.trim().to_owned())) {
         (Some(_), Some(_)) => {
-            let text = "Give `contact` or `by`, not both.".to_owned();
-            return Err(fault("/by", "invalid_value", text));
+            let text = "Give `contact` or `by`, not both.";
+            return Err(Problem::fault("/by", "invalid_value", text));
         }
         (Some(code), None) if !is_contact(&code) => {
             let text = format!("There is no contact `{}` in this rulebook.", shortened(&code));
-            return Err(fault("/contact", "unknown_reference", text));
+            return Err(Problem::fault("/contact", "unknown_reference", text));
         }
         (Some(code), None) => code,
-        (None, Some(by)) if by.is_empty() => {
-            return Err(fault("/by", "invalid_value", "A name has letters.".to_owned()));
-        }
         (None, Some(by)) => by,
         (None, None) => caller.author().name,
     };

@@ -289,17 +289,13 @@ fn place(cursor: &str, mark: &str) -> Result<(Value, String), Problem> {
 
 fn foreign_cursor() -> Problem {
     let detail = "`cursor` must be the `next_cursor` of a page of this list, with the same `sort` and filters.";
-    Problem::unprocessable(vec![FieldFault::new("cursor", "invalid_value", detail)])
+    Problem::fault("cursor", "invalid_value", detail)
 }
 
 /// 422: a filter's pattern has too many parts.
 #[must_use]
 pub fn too_large(name: &str) -> Problem {
-    Problem::unprocessable(vec![FieldFault::new(
-        name,
-        "too_large",
-        format!("`{name}` has too many parts."),
-    )])
+    Problem::fault(name, "too_large", format!("`{name}` has too many parts."))
 }
 
 impl Listing {

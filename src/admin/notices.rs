@@ -17,7 +17,7 @@ use super::fails::{Fails, PlainWrite, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::store::notices;
 
 /// What the list can be asked.
@@ -141,7 +141,8 @@ impl NoticesApi {
         id: Path<Uuid>,
         body: Body<ResolveNotice>,
     ) -> Result<Found<Notice>, Fails<PlainWrite>> {
-        let comment = comment(body.0.comment)?;
+        let comment = body.0.comment.map(|text| text.trim().to_owned());
+        let comment = comment.filter(|text| !text.is_empty());
         let row = self.find(&key, id.0).await?;
         let over = || Problem::new(Code::Conflict, "The notice is resolved already.");
         if row.resolved_at.is_some() {
@@ -180,22 +181,6 @@ impl NoticesApi {
             .filter(|row| caller.sees(row.rulebook_id))
             .ok_or_else(|| Problem::not_found(format!("notice `{id}`")))
     }
-}
-
-fn comment(given: Option<String>) -> Result<Option<String>, Problem> {
-    let given = given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    if given
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > 1_000 || text.contains('\0'))
-    {
-        let detail = "`comment` must have 1,000 characters at most, without NUL.";
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "/comment",
-            "invalid_value",
-            detail,
-        )]));
-    }
-    Ok(given)
 }
 
 fn view(caller: &Caller, seen: &Rulebooks, row: notices::Model) -> Notice {

@@ -20,7 +20,7 @@ use super::publishing::{self, Outcome, named, waiting};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::rulebook::change_set::Edit;
 use crate::rulebook::check::is_rulebook_code;
 use crate::rulebook::publish::Published;
@@ -314,11 +314,7 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
                     "`code` must be `{}`, as in the path; a row cannot be renamed.",
                     shortened(code)
                 );
-                return Err(Problem::unprocessable(vec![FieldFault::new(
-                    "/code",
-                    "contradiction",
-                    detail,
-                )]));
+                return Err(Problem::fault("/code", "contradiction", detail));
             }
         }
     }
@@ -332,11 +328,7 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
 pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
     if has_nul(&row) {
         let detail = "Texts cannot hold NUL characters.";
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "",
-            "invalid_value",
-            detail,
-        )]));
+        return Err(Problem::fault("", "invalid_value", detail));
     }
     let row: R = body::read(row)?;
     serde_json::to_value(row).map_err(|error| Problem::internal(&error))

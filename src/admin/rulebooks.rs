@@ -21,7 +21,7 @@ use super::publishing;
 use super::rule_rows::{canonical, check_code, checked_comment, with_code, write};
 use super::state::{AdminState, InRulebook};
 use super::versions::Precondition;
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Row, RowSet, Settings, Stored};
 use crate::store::{page, rulebooks, trial};
@@ -141,9 +141,7 @@ impl RulebooksApi {
             )
             .into());
         }
-        check_code(&new.code).map_err(|problem| {
-            Problem::unprocessable(vec![FieldFault::new("/code", "invalid_value", problem.detail())])
-        })?;
+        check_code(&new.code).map_err(|problem| Problem::fault("/code", "invalid_value", problem.detail()))?;
         let mut rows = match new.rows {
             Beginning::Sample => RowSet::clone(&self.0.sample),
             Beginning::Empty => RowSet {

@@ -23,7 +23,7 @@ use super::fails::{Fails, Usual};
 use super::list::{ListQuery, ListSpec};
 use super::rule_rows::check_code;
 use super::state::{AdminState, InRulebook, shortened};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::Rulebook;
 use crate::rulebook::fault::Fault;
 use crate::rulebook::money::Money;
@@ -281,7 +281,7 @@ fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Prob
             "There is no script `{}` yet: give `source` and `hook`.",
             shortened(code)
         );
-        Problem::unprocessable(vec![FieldFault::new(pointer, "missing_field", detail)])
+        Problem::fault(pointer, "missing_field", detail)
     };
     let script = match (published, &test.source, test.hook) {
         (Some(mut script), source, hook) => {
@@ -300,11 +300,7 @@ fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Prob
     };
     if script.hook == Hook::Library {
         let detail = "A library does nothing by itself: try a script that imports it.";
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "/hook",
-            "invalid_value",
-            detail,
-        )]));
+        return Err(Problem::fault("/hook", "invalid_value", detail));
     }
     Ok(script)
 }
@@ -312,11 +308,7 @@ fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Prob
 fn begin(test: ScriptTest) -> Result<Begin, Problem> {
     if !(test.args.is_null() || test.args.is_object()) {
         let detail = "`args` is an object, as the assistant sends it.";
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "/args",
-            "invalid_value",
-            detail,
-        )]));
+        return Err(Problem::fault("/args", "invalid_value", detail));
     }
     Ok(Begin {
         range: test.price.map(|price| (price.from.decimal(), price.to.decimal())),

@@ -20,7 +20,7 @@ use super::fails::{Fails, OnceWrite, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::store::{audit_log, page, secrets};
 
 /// What the list can be asked.
@@ -259,11 +259,7 @@ fn check(new: &NewSecret) -> Result<(), Problem> {
     }
     let detail =
         format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
-    Err(Problem::unprocessable(vec![FieldFault::new(
-        "/value",
-        "invalid_value",
-        detail,
-    )]))
+    Err(Problem::fault("/value", "invalid_value", detail))
 }
 
 fn view(row: secrets::Model) -> StoredSecret {

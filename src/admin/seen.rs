@@ -12,7 +12,7 @@ use super::answer::Versioned;
 use super::auth::Caller;
 use super::change_sets;
 use super::state::AdminState;
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Row, RowSet, Stored};
 
@@ -94,5 +94,5 @@ impl Seen {
 #[must_use]
 pub fn both_states() -> Problem {
     let detail = "Give `revision` or `change_set`: a change set stands on the head.";
-    Problem::unprocessable(vec![FieldFault::new("change_set", "contradiction", detail)])
+    Problem::fault("change_set", "contradiction", detail)
 }

@@ -21,14 +21,12 @@ use super::idempotency::{Answered, Begun, Once};
 use super::sms_messages::{SmsMessage, view};
 use super::state::AdminState;
 use crate::clock::to_micros;
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::store::sms_messages::{Dead, Model, locked, locked_dead, rulebook_of, send_again};
 use crate::store::{self, Transaction, audit_log, trial};
 
 /// How many texts one request sends again when nobody says.
 const USUAL: u64 = 50;
-/// How many at most.
-const MOST: u64 = 200;
 
 /// The operations.
 pub struct SmsResendApi(pub AdminState);
@@ -164,7 +162,7 @@ impl SmsResendApi {
             Begun::Go(claim) => claim,
             Begun::Again(answer) => return Ok(answer),
         };
-        let which = which(rulebook_id, &asked)?;
+        let which = which(rulebook_id, &asked);
         let (state, caller, now) = (self.0.clone(), key.clone(), self.0.clock.now());
         let done = trial::spawn(async move {
             let tx = store::begin(&state.db).await?;
@@ -184,33 +182,16 @@ impl SmsResendApi {
     }
 }
 
-fn which(rulebook_id: Uuid, asked: &ResendMany) -> Result<Dead, Problem> {
-    let limit = asked.limit.unwrap_or(USUAL);
-    if !(1..=MOST).contains(&limit) {
-        let detail = format!("`limit` must be a whole number from 1 to {MOST}.");
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "/limit",
-            "out_of_range",
-            detail,
-        )]));
-    }
-    if asked.contact.as_ref().is_some_and(|contact| contact.contains('\0')) {
-        let detail = "`contact` must be a text without NUL characters.";
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "/contact",
-            "invalid_value",
-            detail,
-        )]));
-    }
-    Ok(Dead {
+fn which(rulebook_id: Uuid, asked: &ResendMany) -> Dead {
+    Dead {
         rulebook_id,
         error_code: asked.error_code,
         contact: asked.contact.clone(),
         since: asked.since.map(to_micros),
         after: asked.after,
         // One more tells whether there are more.
-        limit: limit + 1,
-    })
+        limit: asked.limit.unwrap_or(USUAL) + 1,
+    }
 }
 
 async fn resend(

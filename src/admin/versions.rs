@@ -66,11 +66,11 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
 fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
     let header = said.if_match.as_deref().map(parse).transpose()?;
     match (said.body, header) {
-        (Some(body), Some(header)) if body != header => Err(Problem::unprocessable(vec![FieldFault::new(
+        (Some(body), Some(header)) if body != header => Err(Problem::fault(
             "/version",
             "contradiction",
             format!("The body says version {body} and `If-Match` says {header}."),
-        )])),
+        )),
         (body, header) => Ok(body.or(header)),
     }
 }

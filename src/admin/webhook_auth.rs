@@ -21,7 +21,7 @@ use super::body::Body;
 use super::fails::{AuthWrite, Fails, Usual};
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::store::rulebooks;
 
 /// The operations.
@@ -229,8 +229,7 @@ impl WebhookAuthApi {
 
 /// The settings and the version that came with them.
 fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
-    let fault =
-        |pointer: &str, code: &str, detail: &str| Problem::unprocessable(vec![FieldFault::new(pointer, code, detail)]);
+    let fault = |pointer: &str, code: &str, detail: &str| Problem::fault(pointer, code, detail);
     let Value::Object(mut body) = body else {
         return Err(fault("", "invalid_value", "The body must be a JSON object."));
     };

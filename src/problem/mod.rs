@@ -132,6 +132,12 @@ impl Problem {
         }
     }
 
+    /// The same with one fault.
+    #[must_use]
+    pub fn fault(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::unprocessable(vec![FieldFault::new(pointer, code, detail)])
+    }
+
     /// 429 with the seconds to wait.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {

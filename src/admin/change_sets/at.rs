@@ -5,7 +5,7 @@ use chrono::{DateTime, LocalResult, NaiveDateTime, SecondsFormat, TimeDelta, Tim
 use chrono_tz::Tz;
 
 use crate::clock::to_micros;
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::current::Standing;
 
 /// How far ahead something can be scheduled.
@@ -38,7 +38,7 @@ pub fn read(at: Option<&str>, standing: &Standing, now: DateTime<Utc>) -> Result
 }
 
 fn wrong(detail: String) -> Problem {
-    Problem::unprocessable(vec![FieldFault::new("/at", "invalid_value", detail)])
+    Problem::fault("/at", "invalid_value", detail)
 }
 
 fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {

@@ -10,7 +10,7 @@ use super::super::publishing::named;
 use super::super::rule_rows::{canonical, check_code, with_code};
 use super::super::state::shortened;
 use super::super::versions::{Precondition, expected};
-use crate::problem::{FieldFault, Problem};
+use crate::problem::Problem;
 use crate::rulebook::change_set::{Bench, Edit, Expected};
 use crate::rulebook::current::Standing;
 use crate::rulebook::rows::{Resource, Row, with_row};
@@ -101,11 +101,7 @@ fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) ->
         && version != own
     {
         let detail = format!("`version` says {version} and the body says {own}.");
-        return Err(Problem::unprocessable(vec![FieldFault::new(
-            "/version",
-            "contradiction",
-            detail,
-        )]));
+        return Err(Problem::fault("/version", "contradiction", detail));
     }
     let stands = R::table(standing.rows()).get(&code).map(|stored| stored.version);
     let there = R::table(&bench.out().rows).get(&code);
@@ -167,15 +163,15 @@ fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) ->
 fn object(body: Option<Value>) -> Result<Value, Problem> {
     match body {
         Some(body @ Value::Object(_)) => Ok(body),
-        None => Err(Problem::unprocessable(vec![FieldFault::new(
+        None => Err(Problem::fault(
             "/body",
             "missing_field",
             "`put` and `patch` need a `body`: the row, or the fields to change.",
-        )])),
+        )),
         Some(_) => Err(fault("/body", "`body` must be a JSON object.".to_owned())),
     }
 }
 
 fn fault(pointer: &str, detail: String) -> Problem {
-    Problem::unprocessable(vec![FieldFault::new(pointer, "invalid_value", detail)])
+    Problem::fault(pointer, "invalid_value", detail)
 }

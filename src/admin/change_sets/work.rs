@@ -12,7 +12,7 @@ use crate::admin::publishing::{About, finished};
 use crate::admin::rule_rows::checked_comment;
 use crate::admin::state::AdminState;
 use crate::admin::versions::{Precondition, expected};
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, Problem};
 use crate::rulebook::Rulebook;
 use crate::rulebook::change_set::{Edit, applied};
 use crate::rulebook::current::Standing;
@@ -196,6 +196,6 @@ pub(super) fn body_comment(comment: Option<String>) -> Result<Option<String>, Pr
     let Some(comment) = comment else { return Ok(None) };
     checked_comment(Some(comment)).map(Some).map_err(|problem| {
         let detail = problem.detail().to_owned();
-        Problem::unprocessable(vec![FieldFault::new("/comment", "invalid_value", detail)])
+        Problem::fault("/comment", "invalid_value", detail)
     })
 }
