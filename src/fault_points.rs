@@ -72,6 +72,10 @@ named! {
         LookBeforeCommit = "look.before_commit",
         /// That is committed.
         LookAfterCommit = "look.after_commit",
+        /// A P1 that nobody took is handed on, its texts are queued.
+        EscalateBeforeCommit = "escalate.before_commit",
+        /// That is committed.
+        EscalateAfterCommit = "escalate.after_commit",
         /// A change is compiled and checked, and no transaction is open.
         PublishPlanned = "publish.planned",
         /// Rows, revision and head are written, the audit log is not told.

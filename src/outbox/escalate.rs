@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::daily_cap::{self, Cap, Queued};
 use super::{Enqueued, NewSms, Outbox, enqueue, inviting, reference_of};
 use crate::clock::Clock;
+use crate::fault_points::{self, Step, or_shorter};
 use crate::looks;
 use crate::rulebook::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
@@ -115,7 +116,9 @@ impl Escalator {
         };
         let row = self.step(&tx, row, head.as_deref(), now).await?;
         escalations::advance(&tx, &row).await?;
+        fault_points::reach(Step::EscalateBeforeCommit)?;
         tx.commit().await?;
+        fault_points::reach(Step::EscalateAfterCommit)?;
         let (call, step) = (row.call_id.as_deref(), row.step);
         tracing::warn!(escalation = %id, rulebook = %rulebook_id, call, step, "nobody took a P1: it went on");
         Ok(true)
@@ -178,8 +181,7 @@ impl Escalator {
             };
             daily_cap::hold(tx, &cap, &queued, now, &self.clock).await?;
         }
-        let after = TimeDelta::try_seconds(row.after_s).unwrap_or_default();
-        row.next_at = now.checked_add_signed(after);
+        row.next_at = now.checked_add_signed(pause(row.after_s));
         let contacts = contacts.iter().map(|contact| contact.code.clone()).collect();
         Ok(row.with_step(Told {
             step,
@@ -246,6 +248,12 @@ impl Escalator {
             }
         }
     }
+}
+
+/// How long a P1 waits for somebody to take it, from its seconds.
+#[must_use]
+pub fn pause(seconds: i64) -> TimeDelta {
+    or_shorter(TimeDelta::try_seconds(seconds).unwrap_or_default())
 }
 
 /// A text about a decision, with how to answer it where it is a P1 and can be answered.

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::decided::Decided;
 use super::transact::Step;
 use crate::outbox::daily_cap::{self, Cap, Queued};
-use crate::outbox::escalate::{self, ESCALATE_AFTER_S};
+use crate::outbox::escalate::{self, ESCALATE_AFTER_S, pause};
 use crate::outbox::{self, Enqueued, NewSms};
 use crate::rulebook::rows::{Priority, PriorityRule, Row as _};
 use crate::store::escalations::{self, FIRST, Told};
@@ -157,7 +157,7 @@ fn first_step(
         .or(step.rulebook.settings().escalate_after_s)
         .unwrap_or(ESCALATE_AFTER_S);
     let wait = if told.is_empty() { 0 } else { after_s };
-    let next_at = now.checked_add_signed(TimeDelta::try_seconds(wait).unwrap_or_default());
+    let next_at = now.checked_add_signed(pause(wait));
     escalations::Model {
         rulebook_id: step.message.access.rulebook_id,
         id: step.intake.clock.new_id(),

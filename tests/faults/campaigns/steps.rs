@@ -15,7 +15,8 @@ use crate::{
 
 pub const ABOUT: &str = "at each step of the message path, of the worker and of publish, before and after its commit, the program \
     aborts, and in another run the step fails. It goes on or is started again; every text comes to its end, none twice, and I1 \
-    to I8 hold after each cut. The waits are a tenth of the usual ones";
+    to I8 hold after each cut. The waits are a tenth of the usual ones, and nobody takes a P1, so that texts to the next contact \
+    fall due all the while";
 
 /// So many answers lead to every step: those that come after a wait are not met earlier by more.
 const ENOUGH: u64 = 60;
@@ -46,6 +47,8 @@ const fn way(step: Step) -> Way {
         | Step::PostAnswered
         | Step::SettleBeforeCommit
         | Step::SettleAfterCommit
+        | Step::EscalateBeforeCommit
+        | Step::EscalateAfterCommit
         | Step::PublishPlanned
         | Step::PublishRowsWritten
         | Step::PublishBeforeCommit
