@@ -13,7 +13,7 @@ use crate::store::{self, audit_head, audit_log};
 /// How often the head is told.
 pub const EVERY: Duration = Duration::from_hours(1);
 
-/// Begins the chain where there is none; what was written before there were chains is taken in, oldest first.
+/// Begins the chain where nothing was written yet. Entries without a head are not taken in: it is told that they are broken.
 ///
 /// # Errors
 /// When the database does not take it.
@@ -28,10 +28,10 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
         return Ok(());
     }
     let tx = store::begin(db).await?;
-    let taken = audit_log::begin_chain(&tx, key).await?;
+    let begun = audit_log::begin_chain(&tx, key).await?;
     tx.commit().await?;
-    if let Some(entries) = taken {
-        tracing::info!(entries, "the audit chain begins with {entries} entries");
+    if begun {
+        tracing::info!("the audit chain begins");
     }
     Ok(())
 }

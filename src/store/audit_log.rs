@@ -8,7 +8,7 @@ use std::cmp::max;
 use chrono::{DurationRound as _, TimeDelta};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{LockType, OnConflict};
-use sea_orm::{DatabaseBackend, DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _, Set};
+use sea_orm::{DatabaseBackend, DatabaseTransaction, IntoActiveModel as _, QuerySelect as _};
 use serde_json::json;
 
 pub use super::audit_chain::AuditKey;
@@ -42,7 +42,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// None for an entry that was written before there was a chain, until the next start.
+    /// Every entry is written with one: none is where somebody took it away.
     pub mac: Option<Vec<u8>>,
 }
 
@@ -111,66 +111,30 @@ pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<N
     move_head(tx, key, head).await
 }
 
-/// Begins the chain where there is none: what was written before it gets its MACs, oldest first. Out: how many entries
-/// were taken in, and none when the chain had begun.
-pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Option<u64>, DbErr> {
-    let first = audit_head::Model::sealed(
-        key,
-        Head {
-            seq: 0,
-            mac: GENESIS.to_vec(),
-            broken_since: None,
-        },
-    );
-    let once = OnConflict::column(audit_head::Column::One).do_nothing().to_owned();
-    let begun = audit_head::Entity::insert(first.into_active_model().reset_all())
-        .on_conflict(once)
-        .exec_without_returning(tx)
-        .await?;
-    if begun == 0 {
-        return Ok(None);
-    }
-    let mut head = Head {
+/// Begins the chain where nothing was written yet. Entries without a head are those of a chain whose head was taken away:
+/// they are never signed, whatever they hold, or whoever has the database could have altered entries signed by us. The head
+/// that takes its place says that it is broken, and changes go on. Out: whether a chain began.
+pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<bool, DbErr> {
+    let empty = Head {
         seq: 0,
         mac: GENESIS.to_vec(),
         broken_since: None,
     };
-    // A head that was taken away does not come back: entries with a MAC show that there was one.
-    if Entity::find()
-        .filter(Column::Mac.is_not_null())
-        .one(tx)
-        .await?
-        .is_some()
-    {
-        head = unfit(tx, head).await?;
-        move_head(tx, key, head).await?;
-        return Ok(Some(0));
+    let first = audit_head::Model::sealed(key, empty.clone());
+    let once = OnConflict::column(audit_head::Column::One).do_nothing().to_owned();
+    let inserted = audit_head::Entity::insert(first.into_active_model().reset_all())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    if inserted == 0 {
+        return Ok(false);
     }
-    loop {
-        let rows = Entity::find()
-            .filter(Column::Seq.gt(head.seq))
-            .order_by_asc(Column::Seq);
-        let rows = rows.limit(500).all(tx).await?;
-        if rows.is_empty() {
-            break;
-        }
-        for mut row in rows {
-            row.seq = head.seq + 1;
-            let row = chained(key, &mut head, row)?;
-            let mac = ActiveModel {
-                mac: Set(row.mac),
-                ..Default::default()
-            };
-            Entity::update_many()
-                .set(mac)
-                .filter(Column::Id.eq(row.id))
-                .exec(tx)
-                .await?;
-        }
+    if count(tx).await? == 0 {
+        return Ok(true);
     }
-    let taken = head.seq.unsigned_abs();
-    move_head(tx, key, head).await?;
-    Ok(Some(taken))
+    let broken = unfit(tx, empty).await?;
+    move_head(tx, key, broken).await?;
+    Ok(false)
 }
 
 /// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
@@ -182,6 +146,7 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     let found = match query.clone().one(tx).await? {
         Some(found) => found,
         None => {
+            // Where others wrote before, it is told there that the head was taken away.
             begin_chain(tx, key).await?;
             let found = query.one(tx).await?;
             found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
@@ -209,6 +174,11 @@ async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
         mac: head.mac,
         broken_since: Some(head.broken_since.map_or(next, |since| since.min(next))),
     })
+}
+
+async fn count(tx: &DatabaseTransaction) -> Result<i64, DbErr> {
+    let entries = Entity::find().select_only().column_as(Column::Id.count(), "entries");
+    Ok(entries.into_tuple::<i64>().one(tx).await?.unwrap_or(0))
 }
 
 async fn last_seq(tx: &DatabaseTransaction) -> Result<i64, DbErr> {

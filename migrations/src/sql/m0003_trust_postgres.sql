@@ -1,7 +1,7 @@
 ALTER TABLE api_keys DROP CONSTRAINT api_keys_role_check;
 ALTER TABLE api_keys ADD CONSTRAINT api_keys_role_check CHECK (role IN ('viewer', 'editor', 'publisher', 'admin'));
 
--- Entries of before get their numbers here and their MACs when the server starts: the key is not in the database.
+-- Entries of before get their numbers here and never a MAC: no released program wrote any, and a chain begins on an empty log.
 ALTER TABLE audit_log ADD COLUMN seq bigint CHECK (seq > 0), ADD COLUMN mac bytea;
 UPDATE audit_log SET seq = numbered.seq
   FROM (SELECT id, row_number() OVER (ORDER BY at, id) AS seq FROM audit_log) AS numbered

@@ -12,7 +12,7 @@ INSERT INTO api_keys_new SELECT id, name, prefix, hash, role, rulebook_id, creat
 DROP TABLE api_keys;
 ALTER TABLE api_keys_new RENAME TO api_keys;
 
--- Entries of before get their numbers here and their MACs when the server starts: the key is not in the database.
+-- Entries of before get their numbers here and never a MAC: no released program wrote any, and a chain begins on an empty log.
 CREATE TABLE audit_log_new (
   id blob NOT NULL PRIMARY KEY,
   seq bigint NOT NULL CHECK (seq > 0),
