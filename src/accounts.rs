@@ -97,10 +97,33 @@ async fn stored(
     }
     let [sid, token, from, service] = values;
     let sender = from.map(Sender::From).or(service.map(Sender::MessagingService));
-    Ok(match (sid, token, sender) {
-        (Some(sid), Some(token), Some(sender)) => Some(TwilioAccount { sid, token, sender }),
-        _ => None,
-    })
+    whole(sid, token, sender)
+}
+
+/// The account of which these are the parts; none where there is no part. One that lacks a part is an error: a secret that
+/// is being changed is away for a moment, and what falls due meanwhile must wait for it.
+fn whole(
+    sid: Option<String>,
+    token: Option<String>,
+    sender: Option<Sender>,
+) -> Result<Option<TwilioAccount>, OutboxError> {
+    let parts = [
+        (sid.is_some(), "`twilio_account_sid`"),
+        (token.is_some(), "`twilio_auth_token`"),
+        (sender.is_some(), "`twilio_from` or `twilio_messaging_service_sid`"),
+    ];
+    match (sid, token, sender) {
+        (Some(sid), Some(token), Some(sender)) => Ok(Some(TwilioAccount { sid, token, sender })),
+        (None, None, None) => Ok(None),
+        _ => {
+            let missing: Vec<&str> = parts
+                .iter()
+                .filter(|(is_there, _)| !is_there)
+                .map(|(_, name)| *name)
+                .collect();
+            Err(OutboxError::Incomplete(missing.join(" and no ")))
+        }
+    }
 }
 
 fn from_settings(account: &settings::TwilioAccount) -> TwilioAccount {
@@ -111,5 +134,29 @@ fn from_settings(account: &settings::TwilioAccount) -> TwilioAccount {
             settings::TwilioFrom::Number(number) => Sender::From(number.clone()),
             settings::TwilioFrom::MessagingService(sid) => Sender::MessagingService(sid.clone()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_with_some_of_its_parts_is_neither_an_account_nor_none() {
+        let text = |is_there: bool| is_there.then(|| "x".to_owned());
+        for bits in 0..8 {
+            let (sid, token, sender) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+            let found = whole(text(sid), text(token), text(sender).map(Sender::From));
+            match bits {
+                0 => assert!(matches!(found, Ok(None))),
+                7 => assert!(matches!(found, Ok(Some(_)))),
+                _ => {
+                    let told = found.unwrap_err().to_string();
+                    assert_eq!(told.contains("twilio_account_sid"), !sid, "{told}");
+                    assert_eq!(told.contains("twilio_auth_token"), !token, "{told}");
+                    assert_eq!(told.contains("twilio_from"), !sender, "{told}");
+                }
+            }
+        }
     }
 }

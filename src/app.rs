@@ -112,8 +112,10 @@ pub struct App {
     pub clock: Clock,
     /// For messages and edits, inside transactions from [`crate::store::begin`].
     pub db: DatabaseConnection,
-    /// For what only reads.
+    /// For the reads of the admin API: maybe a replica.
     pub read: DatabaseConnection,
+    /// For all else that only reads: messages and texts must not hang on a replica.
+    pub primary: DatabaseConnection,
     /// Compiled rulebooks.
     pub current: Current,
     /// Makes revisions.
@@ -166,10 +168,10 @@ impl App {
         let key = bootstrap::secret_key(&settings)?;
         let spool = open_spool(&settings, &key).await;
         let connections = reached.connect(&settings).await?;
-        let (db, read) = (connections.write, connections.read);
-        let checks = Checks::of_database(&db, &read).with_migrations(&read);
+        let (db, read, primary) = (connections.write, connections.read, connections.primary);
+        let checks = Checks::of_database(&db, &primary).with_migrations(&primary);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
-        let current = Current::new(read.clone(), db.clone());
+        let current = Current::new(read.clone(), primary.clone());
         let audit = AuditKey::new(&key.of_audit_chain());
         let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
         let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));
@@ -184,12 +186,12 @@ impl App {
             audit,
         };
         let (lane, new_secrets) = ready.lane(reached, connections.messages, &last_good).await?;
-        let accounts = accounts(&settings, read.clone(), key.clone());
+        let accounts = accounts(&settings, primary.clone(), key.clone());
         let outbox = Outbox::new(db.clone(), clock.clone(), accounts, outbox_settings(&settings))?;
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
-            .with("outbox", outbox_check(&read, &clock))
+            .with("outbox", outbox_check(&primary, &clock))
             .with_refuge(refuge_report(&spool, &last_good, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let leases = Leases::new(db.clone(), clock.clone());
@@ -205,7 +207,7 @@ impl App {
             },
         };
         let vapi = VapiClient::new(&settings.vapi_base_url)?;
-        let reconciler = Reconciler::new(feed.clone(), vapi, vapi_keys(&settings, read.clone(), key.clone()));
+        let reconciler = Reconciler::new(feed.clone(), vapi, vapi_keys(&settings, primary.clone(), key.clone()));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let backtests = Backtests::new(
             db.clone(),
@@ -243,6 +245,7 @@ impl App {
             clock,
             db,
             read,
+            primary,
             limiter: Arc::new(limiter),
             checks,
             tasks,

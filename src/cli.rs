@@ -225,7 +225,7 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
 async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
-    let current = Current::new(db.read, db.write.clone());
+    let current = Current::new(db.read, db.primary);
     let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
     let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))

@@ -31,15 +31,15 @@ pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'stati
 
 /// That no text has waited too long.
 pub(super) fn outbox_check(
-    read: &DatabaseConnection,
+    db: &DatabaseConnection,
     clock: &Clock,
 ) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
-    let (read, clock) = (read.clone(), clock.clone());
+    let (db, clock) = (db.clone(), clock.clone());
     move || {
-        let (read, clock) = (read.clone(), clock.clone());
+        let (db, clock) = (db.clone(), clock.clone());
         Box::pin(async move {
             let now = clock.now();
-            let due = sms_messages::due_times(&read, now).await;
+            let due = sms_messages::due_times(&db, now).await;
             let (oldest, _) = due.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {
                 Some(age) if age > OUTBOX_TOO_OLD => Err(format!(

@@ -21,9 +21,9 @@ const CHORES: Duration = Duration::from_secs(5);
 pub(super) fn start_workers(app: &App) {
     let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
     app.tasks.spawn(async move { lane.watch(stop).await });
-    let (take_in, read, stop) = (app.take_in.clone(), app.read.clone(), app.stop.clone());
+    let (take_in, db, stop) = (app.take_in.clone(), app.primary.clone(), app.stop.clone());
     app.tasks
-        .spawn(async move { take_in.refuge.last_good.watch(read, take_in.lane.clone(), stop).await });
+        .spawn(async move { take_in.refuge.last_good.watch(db, take_in.lane.clone(), stop).await });
     let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
     let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
     app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
@@ -83,13 +83,13 @@ pub(super) fn start_workers(app: &App) {
             tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
         }
     });
-    let (stop, limiter, read) = (app.stop.clone(), app.limiter.clone(), app.read.clone());
+    let (stop, limiter, db) = (app.stop.clone(), app.limiter.clone(), app.primary.clone());
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);
         while stop.run_until_cancelled(chores.tick()).await.is_some() {
             limiter.tidy();
             metrics::upkeep();
-            match notices::count_open(&read).await {
+            match notices::count_open(&db).await {
                 Ok(counts) => counts
                     .into_iter()
                     .for_each(|(severity, open)| metrics::notices_open(severity, open)),
@@ -114,7 +114,7 @@ async fn watch_quarantines(app: App) {
     let mut looks = tokio::time::interval(quarantine::EVERY);
     while app.stop.run_until_cancelled(looks.tick()).await.is_some() {
         let quarantines = app.current.quarantines();
-        if let Err(error) = quarantines.look(&app.db, &app.read, &app.clock).await {
+        if let Err(error) = quarantines.look(&app.db, &app.primary, &app.clock).await {
             tracing::warn!(%error, "the scripts in quarantine could not be read; they are read again soon");
         }
     }

@@ -121,7 +121,7 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
         // One that cannot be read must not keep the others' texts out.
         let account: Option<TwilioAccount> = match callbacks.outbox.accounts().of(id).await {
             Ok(account) => account.filter(|account| account.sid == sid),
-            Err(error @ OutboxError::Account(_)) => {
+            Err(error @ (OutboxError::Account(_) | OutboxError::Incomplete(_))) => {
                 tracing::error!(rulebook = %id, %error, "the account of rulebook {code} cannot be read");
                 None
             }

@@ -40,7 +40,7 @@ pub struct Replay {
 pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
-    let current = Current::new(db.read.clone(), db.write);
+    let current = Current::new(db.read.clone(), db.primary);
     let head = current.head(&how.rulebook).await?;
     let head = head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?;
     let replays = if let Some(id) = how.decision {

@@ -24,7 +24,8 @@ pub struct Patience {
     pub ambiguous_limit: TimeDelta,
     /// How often a text whose fate is unknown and that cannot be found is sent again, where its priority allows it.
     pub resends: u64,
-    /// Attempts after which a text is given up.
+    /// Attempts after which a text is given up. Those that never left the machine do not count: while Twilio cannot be
+    /// reached, a text is given up by its age alone.
     pub max_attempts: i64,
     /// Age at which a text is given up: a stale alert is worse than a notice. The provider is told the same.
     pub max_age: TimeDelta,

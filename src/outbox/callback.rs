@@ -109,6 +109,7 @@ pub(super) async fn known(tx: &DatabaseTransaction, row: &Model, sid: Option<&st
     Ok(Known {
         rank: of_sid.map(|said| rank_of(&said.status)).max().unwrap_or(0),
         sends: sms_attempts::count_sends(tx, row.rulebook_id, row.id, row.series_from).await?,
+        unsent: sms_attempts::count_unsent(tx, row.rulebook_id, row.id, row.series_from).await?,
         failures: failed.count() as u64,
     })
 }

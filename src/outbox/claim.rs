@@ -3,18 +3,20 @@
 
 use std::collections::HashMap;
 
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::accounts::TwilioAccount;
 use super::breaker::Gate;
 use super::classify::Outcome;
-use super::settle::{count_state, write_off};
+use super::notice;
+use super::settle::{count_state, tell, write_off};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, QUEUED, SENDING};
-use crate::store::{begin, sms_attempts, sms_messages, sms_suppressions};
+use crate::store::{begin, notices, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::metrics;
 
 /// Texts put in order in one transaction.
@@ -126,6 +128,11 @@ async fn road(shared: &Shared, rulebook_id: Uuid) -> Option<Road> {
         Ok(None) => return Some(Road::Nowhere),
         Err(error) => {
             tracing::error!(rulebook = %rulebook_id, error = %error, "the texts of rulebook {rulebook_id} wait: its account cannot be read");
+            if let OutboxError::Incomplete(missing) = &error
+                && let Err(error) = tell_incomplete(shared, rulebook_id, missing).await
+            {
+                tracing::warn!(rulebook = %rulebook_id, %error, "nobody could be told that an account is incomplete");
+            }
             return None;
         }
     };
@@ -134,6 +141,18 @@ async fn road(shared: &Shared, rulebook_id: Uuid) -> Option<Road> {
         Gate::OneProbe => Some(Road::OneProbe(account)),
         Gate::Shut => None,
     }
+}
+
+/// Tells a person which secrets are missing: once, however often the texts that wait are looked at.
+async fn tell_incomplete(shared: &Shared, rulebook_id: Uuid, missing: &str) -> Result<(), DbErr> {
+    let notice = notice::incomplete(rulebook_id, missing);
+    let said = notices::said(&shared.db, rulebook_id, notice.code, &notice.subject).await?;
+    if said.as_ref() == Some(&notice.text) {
+        return Ok(());
+    }
+    let tx = begin(&shared.db).await?;
+    tell(shared, &tx, notice, shared.now()).await?;
+    tx.commit().await
 }
 
 /// Puts in order what others left behind: a text whose sender died on the way is ambiguous, and one that has waited too
@@ -160,7 +179,7 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
             };
             sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
             let held = row.fence;
-            let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, patience, now, 0);
+            let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, 0, patience, now, 0);
             // Its worker may only be slow: the new number keeps it from settling.
             row.fence += 1;
             row.error = Some(how.detail.to_owned());

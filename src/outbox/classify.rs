@@ -43,6 +43,8 @@ pub enum Outcome {
     },
     /// Nobody was asked: there are no credentials.
     Simulated,
+    /// It never left the machine: try again, however often.
+    NotSent,
     /// It was not processed: try again, not before `after` has passed.
     Retry {
         /// What the provider asked for.
@@ -65,7 +67,7 @@ impl Outcome {
         match self {
             Self::Accepted { .. } => "accepted",
             Self::Simulated => "simulated",
-            Self::Retry { .. } | Self::Capacity => "retry",
+            Self::NotSent | Self::Retry { .. } | Self::Capacity => "retry",
             Self::Ambiguous => "ambiguous",
             Self::Permanent => "permanent",
             Self::Credentials => "credentials",
@@ -77,7 +79,7 @@ impl Outcome {
 #[must_use]
 pub fn classify(answer: &Answer) -> Outcome {
     let http = match answer {
-        Answer::NotSent => return Outcome::Retry { after: None },
+        Answer::NotSent => return Outcome::NotSent,
         Answer::Unknown => return Outcome::Ambiguous,
         Answer::Http(http) => http,
     };
@@ -159,7 +161,7 @@ mod tests {
     fn every_line_of_the_table_is_what_it_says() {
         let retry = Outcome::Retry { after: None };
         let table = [
-            (Answer::NotSent, retry.clone()),
+            (Answer::NotSent, Outcome::NotSent),
             (Answer::Unknown, Outcome::Ambiguous),
             (http(429, None), retry.clone()),
             (http(429, Some(20429)), retry.clone()),

@@ -87,7 +87,7 @@ async fn conclude(
         after.state = AMBIGUOUS.into();
         after.next_attempt_at = now + patience.ambiguous_wait;
     } else if may_resend(&row.priority, known.sends, patience) {
-        (after, given_up) = requeue(after, now, patience);
+        (after, given_up) = requeue(after, known.unsent, now, patience);
     } else {
         after.state = DEAD.into();
         given_up = Some(GivenUp::Unknown);

@@ -50,6 +50,7 @@ pub use worker::Outbox;
 
 use crate::clock::Clock;
 use crate::fault_points::or_shorter;
+use crate::looks::Unfinished;
 
 /// What can go wrong here. A text that cannot be sent is no error: it is an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -57,12 +58,18 @@ pub enum OutboxError {
     /// The database did not do what was asked.
     #[error("the outbox could not use the database")]
     Database(#[from] DbErr),
+    /// What it did has no end.
+    #[error("the outbox waits for the database")]
+    Unfinished(#[from] Unfinished),
     /// The HTTP client could not be made.
     #[error("the HTTP client for Twilio could not be made")]
     Client(#[source] reqwest::Error),
     /// A rulebook's account could not be read.
     #[error("the Twilio account of a rulebook could not be read: {0}")]
     Account(String),
+    /// A rulebook has some of its account's secrets, and not all.
+    #[error("the Twilio account of a rulebook is incomplete: it has no {0}")]
+    Incomplete(String),
 }
 
 /// How the outbox works.

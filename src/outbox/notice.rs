@@ -13,6 +13,8 @@ pub(super) const PROVIDER_DOWN: &str = "sms_provider_down";
 pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
 /// The account has sent as much today as it may, and its texts wait.
 pub(super) const CAPPED: &str = "sms_account_capped";
+/// The account lacks a secret, and its texts wait.
+pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
 /// What they are about.
 pub(super) const PROVIDER: &str = "twilio";
 
@@ -55,6 +57,20 @@ pub(super) fn capped(rulebook_id: Uuid) -> Notice {
         what_to_do:
             "Reach the on-call contacts another way today, and ask Twilio for a higher daily cap. Sending starts again \
                      by itself."
+                .to_owned(),
+    }
+}
+
+/// An account lacks what is `missing`: names of secrets.
+pub(super) fn incomplete(rulebook_id: Uuid, missing: &str) -> Notice {
+    Notice {
+        rulebook_id,
+        code: INCOMPLETE,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: format!("This rulebook has some secrets of an account at Twilio, but no {missing}. Its texts wait."),
+        what_to_do:
+            "Store what is missing: `POST /admin/v1/rulebooks/RULEBOOK/secrets`. Sending starts again by itself."
                 .to_owned(),
     }
 }

@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use super::enqueue::{NewSms, enqueue};
-use super::notice::{CREDENTIALS, PROVIDER_DOWN};
+use super::notice::{CREDENTIALS, INCOMPLETE, PROVIDER_DOWN};
 use super::{OutboxError, Shared};
 use crate::store::notices::{self, Unsaid};
 use crate::store::{begin, rulebooks, sms_messages};
@@ -47,7 +47,7 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
     let unsaid = Unsaid {
         rulebook_id,
         subject: notices::of_contact(OPERATOR),
-        codes: &[PROVIDER_DOWN, CREDENTIALS],
+        codes: &[PROVIDER_DOWN, CREDENTIALS, INCOMPLETE],
     };
     for notice in notices::untold(&shared.db, &unsaid, MOST_AN_HOUR.saturating_sub(sent)).await? {
         let body = format!("Ringbook: {} {}", notice.text, notice.what_to_do);

@@ -10,7 +10,7 @@ use super::accounts::TwilioAccount;
 use super::breaker::{Health, Turn};
 use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
 use super::codes::{DAILY_CAP, OPTED_OUT};
-use super::notice::{self, CAPPED, CREDENTIALS, PROVIDER, PROVIDER_DOWN};
+use super::notice::{self, CAPPED, CREDENTIALS, INCOMPLETE, PROVIDER, PROVIDER_DOWN};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
@@ -91,9 +91,11 @@ pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> R
 async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, DbErr> {
     let now = shared.now();
     let held = row.fence;
+    let unsent = unsent(shared, row).await?;
     let (mut after, given_up) = after_attempt(
         row.clone(),
         &verdict.outcome,
+        unsent,
         &shared.settings.patience,
         now,
         (shared.random)(),
@@ -133,6 +135,9 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
         tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
     } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
         resumed(&tx, row, now).await?;
+    } else if verdict.outcome == Outcome::Simulated {
+        // The rest of the secrets is gone too.
+        notices::resolve(&tx, row.rulebook_id, INCOMPLETE, PROVIDER, now).await?;
     }
     fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;
@@ -151,6 +156,14 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     Ok(written)
 }
 
+/// How many earlier tries never left the machine: asked only where that decides whether there is another.
+async fn unsent(shared: &Shared, row: &Model) -> Result<i64, DbErr> {
+    if row.tries() < shared.settings.patience.max_attempts {
+        return Ok(0);
+    }
+    sms_attempts::count_unsent(&shared.db, row.rulebook_id, row.id, row.series_from).await
+}
+
 /// Counts a text that came to a state.
 pub(super) fn count_state(row: &Model) {
     metrics::sms(&row.state);
@@ -158,7 +171,7 @@ pub(super) fn count_state(row: &Model) {
 
 /// The account works: what was said of its standing still is over.
 pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
-    for code in [PROVIDER_DOWN, CREDENTIALS, CAPPED] {
+    for code in [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE] {
         notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
     }
     Ok(())
@@ -241,8 +254,8 @@ async fn mourn(
 ) -> Result<(), DbErr> {
     count_state(row);
     if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
-        // Whoever was to read it will not: the next contact need not wait.
-        escalations::hurry(tx, row.rulebook_id, call_id, now).await?;
+        // Where nobody of those whose turn it is will read it, the next ones need not wait.
+        escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
     }
     tell(shared, tx, notice::given_up(row, why), now).await?;
     tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());

@@ -60,6 +60,8 @@ pub struct Known {
     pub sends: u64,
     /// How many messages of this text failed on their way before.
     pub failures: u64,
+    /// How many of its tries, since it waits, never left the machine.
+    pub unsent: i64,
 }
 
 /// What a status changes.
@@ -165,7 +167,7 @@ fn failed(
     row.provider_id = None;
     row.provider_status = None;
     let again_at = now + patience.wait(row.tries(), Some(patience.undelivered_wait), random);
-    let (row, given_up) = requeue(row, again_at, patience);
+    let (row, given_up) = requeue(row, known.unsent, again_at, patience);
     (row, given_up.map_or(Turnout::Again, Turnout::GivenUp))
 }
 
@@ -219,7 +221,12 @@ mod tests {
     }
 
     fn known(rank: u8, sends: u64, failures: u64) -> Known {
-        Known { rank, sends, failures }
+        Known {
+            rank,
+            sends,
+            failures,
+            unsent: 0,
+        }
     }
 
     fn step(before: Model, said: &Report, known: Known) -> (Model, Turnout) {

@@ -39,10 +39,11 @@ impl GivenUp {
     }
 }
 
-/// The row after an attempt.
+/// The row after an attempt; `unsent` earlier ones never left the machine.
 pub(super) fn after_attempt(
     mut row: Model,
     outcome: &Outcome,
+    mut unsent: i64,
     patience: &Patience,
     now: DateTime<Utc>,
     random: u64,
@@ -70,16 +71,26 @@ pub(super) fn after_attempt(
         }
         // The breaker holds the account's texts back; this one is first when it lets go.
         Outcome::Credentials => now,
+        Outcome::NotSent => {
+            unsent += 1;
+            now + patience.wait(row.tries(), None, random)
+        }
         Outcome::Retry { after } => now + patience.wait(row.tries(), *after, random),
         Outcome::Capacity => now + patience.wait(row.tries(), Some(patience.capacity_wait), random),
     };
-    requeue(row, again_at, patience)
+    requeue(row, unsent, again_at, patience)
 }
 
-/// The row queued again, unless it was tried often enough or would be too old.
-pub(super) fn requeue(mut row: Model, again_at: DateTime<Utc>, patience: &Patience) -> (Model, Option<GivenUp>) {
+/// The row queued again, unless it was tried often enough or would be too old. Of its tries, `unsent` never left the
+/// machine.
+pub(super) fn requeue(
+    mut row: Model,
+    unsent: i64,
+    again_at: DateTime<Utc>,
+    patience: &Patience,
+) -> (Model, Option<GivenUp>) {
     row.lease_until = None;
-    let given_up = if row.tries() >= patience.max_attempts {
+    let given_up = if row.tries() - unsent >= patience.max_attempts {
         Some(GivenUp::TriedOften)
     } else if patience.is_stale(row.since(), again_at) {
         Some(GivenUp::Stale)

@@ -1,13 +1,14 @@
 //! The worker. In: a hint that something was queued, the time, and a token that says stop. Out: texts on their way.
 //!
-//! The hint is only a hint: the database is asked at least once a poll, and whatever goes wrong there ends no worker.
+//! The hint is only a hint: the database is asked at least once a poll, and whatever goes wrong there ends no worker. What
+//! waits for an answer that never comes is left to itself: its texts are put in order when their lease runs out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::claim::{Claimed, Errand, claim, tidy};
@@ -18,7 +19,7 @@ use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
 use crate::fault_points::{self, Step};
-use crate::looks;
+use crate::looks::{self, PATIENCE, Unfinished};
 use crate::store::sms_messages;
 use crate::telemetry::metrics;
 
@@ -29,6 +30,9 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 const BREATH: Duration = Duration::from_millis(20);
 /// The longest sleep while the database is away.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Texts on their way.
+type Sends = JoinSet<Result<(), Unfinished>>;
 
 /// The outbox of this process. Cloning is cheap, and clones are the same outbox.
 #[derive(Clone)]
@@ -93,7 +97,7 @@ impl Outbox {
     /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
     /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut sends = JoinSet::new();
+        let mut sends = Sends::new();
         let mut failures: u32 = 0;
         let mut tidied: Option<Instant> = None;
         while !stop.is_cancelled() {
@@ -116,7 +120,7 @@ impl Outbox {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.hint.notified() => {}
-                Some(sent) = sends.join_next() => note_panic(sent),
+                Some(sent) = sends.join_next() => note_end(sent),
                 () = tokio::time::sleep(pause) => {}
             }
             if stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
@@ -124,7 +128,7 @@ impl Outbox {
             }
         }
         while let Some(sent) = sends.join_next().await {
-            note_panic(sent);
+            note_end(sent);
         }
     }
 
@@ -140,39 +144,44 @@ impl Outbox {
                 return Ok(handled);
             }
             handled += claimed.len();
-            let mut sends: JoinSet<_> = claimed
-                .into_iter()
-                .map(|claimed| deliver(Arc::clone(&self.shared), claimed))
-                .collect();
+            let mut sends = Sends::new();
+            for claimed in claimed {
+                self.set_off(&mut sends, claimed);
+            }
             while let Some(sent) = sends.join_next().await {
-                note_panic(sent);
+                note_end(sent);
             }
         }
     }
 
     /// Claims as many as may go and sets them off. Out: how long to sleep.
-    async fn fill(&self, sends: &mut JoinSet<()>, tidied: &mut Option<Instant>) -> Result<Duration, OutboxError> {
-        let shared = &self.shared;
+    async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<Duration, OutboxError> {
         // What others left behind has waited for a lease already: it can wait for a poll.
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
-            tidy(shared).await?;
-            tell_operator(shared).await?;
+            let tidying = |shared: Arc<Shared>| async move {
+                tidy(&shared).await?;
+                tell_operator(&shared).await
+            };
+            self.within_patience(tidying).await?;
             *tidied = Some(Instant::now());
         }
         while let Some(sent) = sends.try_join_next() {
-            note_panic(sent);
+            note_end(sent);
         }
-        let free = shared.settings.concurrency.saturating_sub(sends.len());
+        let free = self.shared.settings.concurrency.saturating_sub(sends.len());
         if free > 0 {
-            for claimed in claim(shared, free).await? {
-                sends.spawn(deliver(Arc::clone(shared), claimed));
+            let claiming = |shared: Arc<Shared>| async move { claim(&shared, free).await };
+            for claimed in self.within_patience(claiming).await? {
+                self.set_off(sends, claimed);
             }
         }
-        let now = shared.now();
-        let (oldest, next) = sms_messages::due_times(&shared.db, now).await?;
+        let now = self.shared.now();
+        let asking = |shared: Arc<Shared>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
+        let (oldest, next) = self.within_patience(asking).await?;
         metrics::outbox(oldest.and_then(|due| (now - due).to_std().ok()).unwrap_or_default());
         let stopped = {
-            let breakers = shared
+            let breakers = self
+                .shared
                 .breakers
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -183,6 +192,19 @@ impl Outbox {
             .and_then(|next| (next - now).to_std().ok())
             .unwrap_or(LONGEST_SLEEP);
         Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
+    }
+
+    /// What waits for the database, no longer than a look may take.
+    async fn within_patience<T, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, OutboxError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, OutboxError>> + Send + 'static,
+    {
+        looks::within(PATIENCE, work(Arc::clone(&self.shared))).await?
+    }
+
+    fn set_off(&self, sends: &mut Sends, claimed: Claimed) {
+        sends.spawn(looks::within(PATIENCE, deliver(Arc::clone(&self.shared), claimed)));
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -221,8 +243,12 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
     }
 }
 
-fn note_panic(sent: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = sent {
-        tracing::error!(error = %error, "a send ended by itself; its text is looked for when its lease runs out");
+fn note_end(sent: Result<Result<(), Unfinished>, JoinError>) {
+    if let Err(error) = sent.map_err(Unfinished::Panicked).flatten() {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(
+            error,
+            "a send has no end; its text is looked for when its lease runs out"
+        );
     }
 }

@@ -123,7 +123,8 @@ pub struct Current {
 }
 
 impl Current {
-    /// Over the read pool, and the primary for what a replica has not received yet.
+    /// Over what people read from, which may be a replica, and what reads from the primary: for what decides, and for
+    /// what the replica has not received or does not answer.
     #[must_use]
     pub fn new(read: DatabaseConnection, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
@@ -182,7 +183,7 @@ impl Current {
     /// # Errors
     /// When its rows cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
-        let Some((rulebook_id, revision)) = self.find(code).await? else {
+        let Some((rulebook_id, revision)) = head_in(&self.primary, code).await? else {
             return Ok(None);
         };
         let rulebook = self.at(rulebook_id, revision).await?;
@@ -210,15 +211,14 @@ impl Current {
     /// # Errors
     /// When the database does not answer.
     pub async fn find(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
-        // No text in PostgreSQL holds a NUL, and it refuses a question with one.
-        if code.contains('\0') {
-            return Ok(None);
+        match head_in(&self.read, code).await {
+            Ok(Some(found)) => Ok(Some(found)),
+            Ok(None) => head_in(&self.primary, code).await,
+            Err(error) => {
+                tracing::debug!(%error, "a head is asked for at the primary");
+                head_in(&self.primary, code).await
+            }
         }
-        let found = rulebooks::Entity::find()
-            .filter(rulebooks::Column::Code.eq(code))
-            .one(&self.read)
-            .await?;
-        Ok(found.map(|found| (found.id, found.head_revision)))
     }
 
     /// A revision, or only its rows where they do not compile.
@@ -229,7 +229,7 @@ impl Current {
         match self.at(rulebook_id, revision).await {
             Ok(rulebook) => Ok(Base::Compiled(rulebook)),
             Err(LoadError::Faults { .. }) => {
-                let rows = self.rows_of(rulebook_id, revision).await?;
+                let rows = self.rows_that_decide(rulebook_id, revision).await?;
                 Ok(Base::Rows(Arc::new(rows)))
             }
             Err(error) => Err(error),
@@ -283,7 +283,7 @@ impl Current {
     }
 
     async fn load(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
-        let rows = self.rows_of(rulebook_id, revision).await?;
+        let rows = self.rows_that_decide(rulebook_id, revision).await?;
         let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None))
             .await
             .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
@@ -292,18 +292,35 @@ impl Current {
             .map_err(|faults| LoadError::Faults { revision, faults })
     }
 
-    async fn rows_of(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
-        let rows = self.stored_rows(rulebook_id, revision).await?;
+    /// From the primary: a message waits for it, and a replica may lag behind the head that the message saw, or hang.
+    async fn rows_that_decide(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
+        let rows = rows_in(&self.primary, rulebook_id, revision).await?;
         rows.ok_or(LoadError::Unknown(revision))
     }
 
+    /// From where people read, else from the primary.
     async fn stored_rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
-        match rows_in(&self.read, rulebook_id, revision).await? {
-            Some(rows) => Ok(Some(rows)),
-            // A replica may lag behind the head that a message read on the primary.
-            None => rows_in(&self.primary, rulebook_id, revision).await,
+        match rows_in(&self.read, rulebook_id, revision).await {
+            Ok(Some(rows)) => Ok(Some(rows)),
+            Ok(None) => rows_in(&self.primary, rulebook_id, revision).await,
+            Err(error) => {
+                tracing::debug!(%error, "a revision is read from the primary");
+                rows_in(&self.primary, rulebook_id, revision).await
+            }
         }
     }
+}
+
+async fn head_in(db: &DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
+    // No text in PostgreSQL holds a NUL, and it refuses a question with one.
+    if code.contains('\0') {
+        return Ok(None);
+    }
+    let found = rulebooks::Entity::find()
+        .filter(rulebooks::Column::Code.eq(code))
+        .one(db)
+        .await?;
+    Ok(found.map(|found| (found.id, found.head_revision)))
 }
 
 async fn rows_in(db: &DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {

@@ -63,8 +63,10 @@ pub struct Connections {
     pub messages: DatabaseConnection,
     /// Takes edits and the work of workers.
     pub write: DatabaseConnection,
-    /// Answers what only reads.
+    /// Answers what only reads, and may be a replica that lags or is lost.
     pub read: DatabaseConnection,
+    /// Answers what only reads and must see what is committed: never a replica. Without one, the same as `read`.
+    pub primary: DatabaseConnection,
 }
 
 /// Opens the pools; a SQLite file is created when missing.
@@ -94,7 +96,17 @@ async fn open_pools(database: &Database, replica: Option<&Database>, when: When)
         // Its first connection is made by the first message, as those of the others are made when they are needed.
         Database::Postgres(_) => open_pool(database, Use::Messages, When::Used).await?,
     };
-    Ok(Connections { messages, write, read })
+    let primary = match (database, replica) {
+        (Database::Postgres(_), Some(_)) => write.clone(),
+        // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
+        _ => read.clone(),
+    };
+    Ok(Connections {
+        messages,
+        write,
+        read,
+        primary,
+    })
 }
 
 /// The spool's own file: one connection, what a commit acknowledges is on the disk, and no more than `most_pages` pages.

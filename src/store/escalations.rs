@@ -10,8 +10,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::notices;
 use super::sql::insert_once;
+use super::{notices, sms_messages};
 
 /// A row of `escalations`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -108,6 +108,13 @@ impl Model {
         serde_json::from_value(self.told.clone()).unwrap_or_default()
     }
 
+    /// The contacts who were told at the step that it stands at.
+    #[must_use]
+    pub fn told_now(&self) -> Vec<String> {
+        let steps = self.steps().into_iter().filter(|told| told.step == self.step);
+        steps.flat_map(|told| told.contacts).collect()
+    }
+
     /// The same with one more step.
     #[must_use]
     pub fn with_step(mut self, told: Told) -> Self {
@@ -191,13 +198,32 @@ pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Goes on with a call's at once: a text about it will not arrive.
-pub async fn hurry(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str, now: DateTimeUtc) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(Column::NextAt, Expr::value(now))
+/// Goes on with a call's at once: a text about it to `contact` will not arrive, nor will any other of the step that it
+/// stands at. While another of that step is on its way or was taken, somebody may answer, and they have their time.
+pub async fn hurry(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_id: &str,
+    contact: &str,
+    now: DateTimeUtc,
+) -> Result<(), DbErr> {
+    // Held: of two texts that are given up at once, the second must see that the first is.
+    let found = Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
         .filter(Column::CallId.eq(call_id))
         .filter(Column::NextAt.gt(now))
+        .lock(LockType::Update)
+        .one(tx)
+        .await?;
+    let Some(row) = found else { return Ok(()) };
+    let told = row.told_now();
+    if !told.iter().any(|code| code == contact) || sms_messages::any_alive(tx, rulebook_id, call_id, &told).await? {
+        return Ok(());
+    }
+    Entity::update_many()
+        .col_expr(Column::NextAt, Expr::value(now))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Id.eq(row.id))
         .exec(tx)
         .await?;
     Ok(())

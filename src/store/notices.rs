@@ -131,6 +131,25 @@ pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, i
     Ok(())
 }
 
+/// What the open notice for a rulebook, code and subject says; none where none is open.
+pub async fn said<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    code: &str,
+    subject: &str,
+) -> Result<Option<String>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Text)
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Code.eq(code))
+        .filter(Column::Subject.eq(subject))
+        .filter(Column::ResolvedAt.is_null())
+        .into_tuple()
+        .one(db)
+        .await
+}
+
 /// Resolves the open notice for a rulebook, code and subject. Out: whether there was one.
 pub async fn resolve(
     tx: &DatabaseTransaction,

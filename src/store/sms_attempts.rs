@@ -124,6 +124,24 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
+/// How many tries of a text after number `after` never left the machine: whoever asks to try again has answered.
+pub async fn count_unsent<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    sms_message_id: Uuid,
+    after: i64,
+) -> Result<i64, DbErr> {
+    let unsent = Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::SmsMessageId.eq(sms_message_id))
+        .filter(Column::Number.gt(after))
+        .filter(Column::Outcome.eq("retry"))
+        .filter(Column::HttpStatus.is_null())
+        .count(db)
+        .await?;
+    Ok(i64::try_from(unsent).unwrap_or(i64::MAX))
+}
+
 /// Whether the last try of a text ended without anyone knowing whether it was sent.
 pub async fn ended_unclear<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, sms_message_id: Uuid) -> Result<bool, DbErr> {
     let last = Entity::find()

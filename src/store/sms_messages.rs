@@ -372,6 +372,24 @@ pub async fn count_dead<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, contact: 
         .await
 }
 
+/// Whether a P1 text about a call to one of these contacts is on its way or was taken.
+pub async fn any_alive<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    call_id: &str,
+    contacts: &[String],
+) -> Result<bool, DbErr> {
+    let alive = Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.eq(call_id))
+        .filter(Column::Priority.eq("P1"))
+        .filter(Column::Contact.is_in(contacts.iter().map(String::as_str)))
+        .filter(Column::State.ne(DEAD))
+        .count(db)
+        .await?;
+    Ok(alive > 0)
+}
+
 /// The newest text to a number: it tells which contact the number belongs to.
 pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()

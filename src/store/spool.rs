@@ -189,16 +189,22 @@ impl SpoolFile {
     }
 
     /// What waits, in the order in which it is to be recorded: the calls with the most urgent message first, and each
-    /// call's messages as they came; `of` one call alone, or of all.
+    /// call's messages as they came; `of` one call alone, or of all. Without the calls of which one entry is among `later`.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn order(&self, of: Option<[u8; 32]>, most: u32) -> Result<Vec<Place>, DbErr> {
+    pub async fn order(&self, of: Option<[u8; 32]>, later: &[Uuid], most: u32) -> Result<Vec<Place>, DbErr> {
         const SQL: &str = "SELECT e.id, e.family FROM entries e \
             JOIN (SELECT family, min(rank) AS rank FROM entries WHERE aside = 0 GROUP BY family) f ON f.family = e.family \
-            WHERE e.aside = 0 AND ($1 IS NULL OR e.family = $1) ORDER BY f.rank, e.id LIMIT $2";
+            WHERE e.aside = 0 AND ($1 IS NULL OR e.family = $1) AND e.family NOT IN \
+            (SELECT family FROM entries WHERE hex(id) IN (SELECT value FROM json_each($3))) ORDER BY f.rank, e.id LIMIT $2";
         let of: Bind = of.map(|family| family.to_vec()).into();
-        let rows = self.db.query_all_raw(statement(SQL, [of, most.into()])).await?;
+        let later: Vec<String> = later.iter().map(|id| format!("{:X}", id.simple())).collect();
+        let later = serde_json::Value::from(later).to_string();
+        let rows = self
+            .db
+            .query_all_raw(statement(SQL, [of, most.into(), later.into()]))
+            .await?;
         let place = |row: &QueryResult| {
             Ok(Place {
                 id: row.try_get("", "id")?,
@@ -373,16 +379,19 @@ mod tests {
         ];
         assert_eq!(file.keep(&all).await.unwrap(), [true; 5]);
         assert_eq!(file.keep(&all[..1]).await.unwrap(), [false]);
-        let order = async |of| {
-            let places = file.order(of, 10).await.unwrap();
+        let order = async |of, later: &[Uuid]| {
+            let places = file.order(of, later, 10).await.unwrap();
             places.iter().map(|place| place.id.as_u128()).collect::<Vec<_>>()
         };
-        assert_eq!(order(None).await, [2, 4, 3, 1, 5]);
-        assert_eq!(order(Some([1; 32])).await, [1, 5]);
+        assert_eq!(order(None, &[]).await, [2, 4, 3, 1, 5]);
+        assert_eq!(order(Some([1; 32]), &[]).await, [1, 5]);
+        // A call whose first one is tried later does not stand in the way, however much waits of it.
+        assert_eq!(order(None, &[Uuid::from_u128(2)]).await, [3, 1, 5]);
+        assert_eq!(order(None, &[Uuid::from_u128(2), Uuid::from_u128(1)]).await, [3]);
         assert!(!file.failed(Uuid::from_u128(2), 2).await.unwrap());
         assert!(file.failed(Uuid::from_u128(2), 2).await.unwrap());
         assert!(file.remove(Uuid::from_u128(4)).await.unwrap() && !file.remove(Uuid::from_u128(4)).await.unwrap());
-        assert_eq!(order(None).await, [3, 1, 5]);
+        assert_eq!(order(None, &[]).await, [3, 1, 5]);
         let content = file.content().await.unwrap();
         assert_eq!((content.waiting, content.aside, content.bytes), (3, 1, 400));
         assert_eq!(content.oldest, Some(DateTime::<Utc>::UNIX_EPOCH));

@@ -124,6 +124,14 @@ impl Found {
         }
     }
 
+    /// What a message is answered of which nothing is kept, where that is something else.
+    pub(super) fn answer_unkept(&self, event: &Event) -> Option<Value> {
+        match (self, &event.payload) {
+            (Self::Tools(ran), Payload::ToolCalls(requests)) => Some(tools::answer_unkept(requests, ran).to_json()),
+            _ => None,
+        }
+    }
+
     /// The most urgent priority that was found.
     #[must_use]
     pub fn priority(&self) -> Option<&'static str> {

@@ -3,7 +3,8 @@
 //! In: a message whose sender is known, and what its transaction left behind. Out: the answer that the last good rulebook
 //! gives, once the message stands in the spool with it. Where the spool does not take it either, a message that only
 //! tells something is refused, to be sent again; one that waits for an answer gets it all the same: the caller never
-//! hears an error. Such a message is not recorded, and a person is told how many there were.
+//! hears an error. Such a message is not recorded, and a person is told how many there were: it promises nothing that only
+//! a recorded one brings about, such as a text to a contact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +41,11 @@ impl Refuge {
     /// When the message only tells something, and the spool does not take it.
     pub async fn take_in(&self, intake: &Intake, message: &Arc<Message>, left: Left) -> Result<Outcome, SpoolError> {
         let keys = Keys::of(message.access.rulebook_id, &message.event);
-        let given = self.given(intake, message, keys, left).await;
-        let answer = given.as_ref().map_or_else(
+        let before = self.before(keys).await;
+        // What is committed, perhaps, or waits already is what must be answered, whatever becomes of this one.
+        let stands = before.is_some() || matches!(left, Left::Committing(_));
+        let given = self.given(intake, message, before, left).await;
+        let mut answer = given.as_ref().map_or_else(
             || answer::neutral(message.event.kind).to_json(),
             |given| given.answer.clone(),
         );
@@ -62,6 +66,10 @@ impl Refuge {
             Err(error) if !waits_for_an_answer(message.event.kind) => return Err(error),
             Err(error) => {
                 tracing::error!(%error, kind = message.event.kind.as_str(), "a message is answered, but not recorded");
+                let given = entry.about.given.as_ref().filter(|_| !stands);
+                if let Some(honest) = given.and_then(|given| given.found.found.answer_unkept(&message.event)) {
+                    answer = honest;
+                }
                 Taken::Unrecorded
             }
         };
@@ -72,18 +80,22 @@ impl Refuge {
         })
     }
 
+    /// The same message, where it waits already.
+    async fn before(&self, keys: Keys) -> Option<Entry> {
+        self.spool.under(keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the spool could not be asked for the same message");
+            None
+        })
+    }
+
     /// What is answered; none for a message that decides something when no rulebook is known, and nobody waits for it.
-    async fn given(&self, intake: &Intake, message: &Arc<Message>, keys: Keys, left: Left) -> Option<Given> {
+    async fn given(&self, intake: &Intake, message: &Arc<Message>, before: Option<Entry>, left: Left) -> Option<Given> {
         let ahead = match left {
             // Nobody can tell whether it was committed: then it is exactly this that must have been answered.
             Left::Committing(given) => return Some(Given::clone(&given)),
             Left::WorkedOut(ahead) => Some(ahead),
             Left::Nothing => None,
         };
-        let before = self.spool.under(keys).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the spool could not be asked for the same message");
-            None
-        });
         let before = before.and_then(|entry| entry.about.given);
         let ahead = match (ahead, &before) {
             (Some(ahead), _) => ahead,

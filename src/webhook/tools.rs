@@ -43,6 +43,26 @@ impl Ran {
         }
     }
 
+    /// The same when it could be kept nowhere.
+    fn told_unkept(&self, request: &ToolRequest) -> ToolResult {
+        match self.undone() {
+            Some(value) => ToolResult::ok(&request.id, &request.name, &value),
+            None => self.told(request),
+        }
+    }
+
+    /// What a tool says whose effect does not take place; none of one that only tells something.
+    fn undone(&self) -> Option<Value> {
+        let (tool, decided) = (self.tool.as_ref()?, self.decided.as_ref()?);
+        match tool.runs {
+            ToolKind::SmsAlert => Some(not_alerted(&decided.decision)),
+            ToolKind::Booking => Some(not_noted(decided)),
+            ToolKind::Quote | ToolKind::Priority | ToolKind::ServiceCheck | ToolKind::Scheduling | ToolKind::Script => {
+                None
+            }
+        }
+    }
+
     /// Of a tool that cannot run now: a rulebook is not known.
     pub(super) fn out_of_order() -> Self {
         Self {
@@ -58,6 +78,12 @@ impl Ran {
 /// What tools that ran are answered with.
 pub(super) fn answer(requests: &[ToolRequest], ran: &[Ran]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told(request));
+    Answer::ToolResults(results.collect())
+}
+
+/// The same when nothing of it could be kept: no text goes and no wish is noted, so none is promised.
+pub(super) fn answer_unkept(requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+    let results = requests.iter().zip(ran).map(|(request, ran)| ran.told_unkept(request));
     Answer::ToolResults(results.collect())
 }
 
@@ -284,6 +310,25 @@ fn booking(decided: &Decided) -> Value {
         _ => "That is noted. Somebody will call you back to confirm the appointment.",
     };
     json!({"requested": true, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
+}
+
+fn not_alerted(decision: &Decision) -> Value {
+    let say = match decision.language.as_str() {
+        "fr" => {
+            "Je ne peux pas prévenir l'équipe en ce moment. Si c'est urgent, veuillez rappeler dans quelques minutes."
+        }
+        _ => "I cannot alert the team right now. If it is urgent, please call again in a few minutes.",
+    };
+    json!({"alerted": [], "priority": decision.priority.name(), "say": say})
+}
+
+fn not_noted(decided: &Decided) -> Value {
+    let slot = facts::text(&decided.extracted, "wanted_slot");
+    let say = match decided.decision.language.as_str() {
+        "fr" => "Je ne peux pas noter de rendez-vous en ce moment. Veuillez rappeler un peu plus tard.",
+        _ => "I cannot note an appointment right now. Please call again a little later.",
+    };
+    json!({"requested": false, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
 }
 
 fn script(

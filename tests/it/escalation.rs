@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use ringbook::outbox::acknowledge::{Acknowledged, Outcome, by_reply};
+use ringbook::outbox::status::Report;
 use ringbook::store;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -31,6 +32,9 @@ both!(
     the_server_does_it_by_itself,
     an_erased_caller_goes_to_nobody,
     a_text_that_cannot_arrive_is_not_waited_for,
+    while_one_of_a_step_may_still_answer_nothing_is_hurried,
+    a_step_whose_texts_are_all_refused_is_not_waited_for,
+    a_text_of_an_earlier_step_hurries_nothing,
     a_reply_through_twilio_stops_it_and_is_answered,
 );
 
@@ -550,9 +554,13 @@ async fn an_erased_caller_goes_to_nobody(database: Database) {
     server.stop().await;
 }
 
-async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
-    let no = json!({"code": 21_211, "message": "no", "status": 400});
-    let twilio = StandIn::start(vec![Answer::json(400, &no)]).await;
+fn refused() -> Answer {
+    Answer::json(400, &json!({"code": 21_211, "message": "no", "status": 400}))
+}
+
+/// A server at rest whose texts go to a stand-in.
+async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
+    let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
         .set("RINGBOOK_WORKERS", "none")
         .set("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001")
@@ -562,6 +570,74 @@ async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
         .at(start())
         .start()
         .await;
+    (server, twilio)
+}
+
+/// The same at the step that tells all who are left, two of them; the first two texts were taken as `SM1` and `SM2`, and
+/// what Twilio says of the others is `answers`.
+async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
+    let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
+    let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;
+    for (code, phone) in [("amina", AMINA), ("boss", "+15145550104")] {
+        let contact = json!({"name": code, "phone": phone, "language": "en", "rank": 30, "on_call": false});
+        put(&server, &format!("/contacts/{code}"), &contact).await;
+    }
+    flood(&server, "call-1").await;
+    for _ in 0..2 {
+        server.app.outbox.drain_once().await.unwrap();
+        assert_eq!(after(&server, 300).await, 1);
+    }
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!(server.counts(["sms_messages"]).await, [4]);
+    (server, twilio)
+}
+
+async fn while_one_of_a_step_may_still_answer_nothing_is_hurried(database: Database) {
+    let (server, _twilio) = all_are_told(database, vec![refused(), twilio_callbacks::taken("SM4")]).await;
+    let texts = server.rows("sms_messages").await;
+    assert_eq!(
+        (
+            having(&texts, "state", "dead").len(),
+            having(&texts, "state", "accepted").len()
+        ),
+        (1, 3)
+    );
+    assert_eq!(after(&server, 299).await, 0);
+    assert_eq!(after(&server, 1).await, 1);
+    server.stop().await;
+}
+
+async fn a_step_whose_texts_are_all_refused_is_not_waited_for(database: Database) {
+    let (server, _twilio) = all_are_told(database, vec![refused()]).await;
+    assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 2);
+    assert_eq!(after(&server, 0).await, 1);
+    let notices = server.rows("notices").await;
+    assert_eq!(having(&notices, "code", "p1_not_taken").len(), 1, "{notices:#?}");
+    server.stop().await;
+}
+
+async fn a_text_of_an_earlier_step_hurries_nothing(database: Database) {
+    let (server, _twilio) = all_are_told(database, vec![twilio_callbacks::taken("SM3")]).await;
+    let texts = server.rows("sms_messages").await;
+    let first = having(&texts, "contact", "on_call")[0]["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let failed = Report {
+        sid: "SM1".to_owned(),
+        status: "failed".to_owned(),
+        error_code: Some(30_006),
+    };
+    let id = rulebook_id(&server).await;
+    server.app.outbox.note_status(id, first, &failed).await.unwrap();
+    assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 1);
+    assert_eq!(after(&server, 0).await, 0);
+    server.stop().await;
+}
+
+async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
+    let (server, _twilio) = with_twilio(database, vec![refused()]).await;
     flood(&server, "call-1").await;
     assert_eq!(after(&server, 10).await, 0);
     server.app.outbox.drain_once().await.unwrap();

@@ -192,7 +192,7 @@ async fn connect(url: &str) -> DatabaseConnection {
 }
 
 /// The address of the server in a PostgreSQL URL.
-fn server_of(url: &str) -> std::net::SocketAddr {
+pub fn server_of(url: &str) -> std::net::SocketAddr {
     let (_, rest) = url.split_once('@').unwrap();
     rest.split('/').next().unwrap().parse().unwrap()
 }
@@ -342,12 +342,25 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
     );
     // What is left of the room is too little for this one, whose caller waits.
     let about = json!({"serviceType": "racines", "problemDescription": said});
-    let quote = send(
-        &world.server,
-        tool_calls("asked", 1_000, &[("a", "calculateQuote", about)]),
-    )
-    .await;
+    let asked = [
+        ("a", "calculateQuote", about.clone()),
+        ("b", "sendSMSAlert", about.clone()),
+        ("c", "bookAppointment", about),
+    ];
+    let quote = send(&world.server, tool_calls("asked", 1_000, &asked)).await;
     assert_eq!(quote.degraded.as_deref(), Some("unrecorded"));
+    // The price is what it is, but nobody is texted and nothing is noted: neither is promised.
+    let told = |index: usize| -> Value {
+        let text = quote.answer["results"][index]["result"].as_str();
+        serde_json::from_str(text.unwrap_or_else(|| panic!("{}", quote.answer))).unwrap()
+    };
+    let (alert, booking) = (told(1), told(2));
+    assert_eq!(alert["alerted"], json!([]));
+    assert_eq!(booking["requested"], json!(false));
+    for told in [&alert, &booking] {
+        let say = told["say"].as_str().unwrap();
+        assert!(say.starts_with("Je ne peux pas") && say.contains("rappeler"), "{say}");
+    }
     world.comes_back().await;
     world.drained().await;
     let events = world.rows("webhook_events").await;

@@ -1,12 +1,23 @@
 //! Which texts go, and when: quiet hours, a rule's cool-down, the daily cap, and the rota.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use ringbook::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::{
     both,
     escalation::{drop_cases, lead, patch, put, texted},
-    support::{Database, TestApp, messages::report, tables::having},
+    spool::server_of,
+    support::{
+        Database, StandIn, TestApp,
+        app::VAPI_SECRET,
+        database::TestDatabase,
+        messages::report,
+        postgres_is_tested,
+        proxy::{Fault, Proxy},
+        tables::{having, rows},
+    },
+    twilio_callbacks,
 };
 
 both!(
@@ -187,4 +198,46 @@ async fn who_is_on_call_is_texted(database: Database) {
     // Whoever has no plan always is on call.
     assert_eq!(texted(&server).await, ["on_call", "second"]);
     server.stop().await;
+}
+
+/// Only PostgreSQL has replicas.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let database = TestDatabase::create(Database::Postgres).await;
+    // It never receives anything.
+    let replica = TestDatabase::create(Database::Postgres).await;
+    let proxy = Proxy::start(server_of(&replica.url)).await;
+    let twilio = StandIn::start(["SM1", "SM2"].map(twilio_callbacks::taken).into()).await;
+    let env = [
+        ("DATABASE_READ_URL", proxy.in_url(&replica.url)),
+        ("RINGBOOK_WORKERS", "none".to_owned()),
+        ("TWILIO_ACCOUNT_SID", twilio_callbacks::ACCOUNT.to_owned()),
+        ("TWILIO_AUTH_TOKEN", twilio_callbacks::TOKEN.to_owned()),
+        ("TWILIO_FROM", "+15145550100".to_owned()),
+        ("TWILIO_BASE_URL", twilio.url()),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value)).into();
+    let first = TestApp::start_on(database, Clock::system(), env).await;
+    // One that has no rules in memory yet.
+    let server = first.another().await;
+    for (call, fault) in [("lags", Fault::None), ("lost", Fault::Refuse)] {
+        proxy.set(fault).await;
+        proxy.reset_all();
+        let body = serde_json::to_vec(&report(call, FLOOD)).unwrap();
+        let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, &body).await;
+        assert!(answer.status().is_success(), "{call}");
+        assert!(!answer.headers().contains_key("x-ringbook-degraded"), "{call}");
+        server.app.outbox.drain_once().await.unwrap();
+        let texts = rows(&server.app.primary, "sms_messages").await;
+        let text = &having(&texts, "call_id", call)[0];
+        assert_eq!(text["state"], "accepted", "{call}");
+    }
+    let (_, health) = server.get("/health/ready").await;
+    assert_eq!(health["status"], "ready", "{health}");
+    server.stop().await;
+    first.stop().await;
+    replica.remove().await;
 }

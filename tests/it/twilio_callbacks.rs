@@ -18,6 +18,7 @@ both!(
     malformed_and_unknown_callbacks_are_refused_and_change_nothing,
     a_stop_suppresses_the_number_and_an_admin_lifts_it,
     a_text_to_another_rulebooks_number_is_that_rulebooks,
+    a_text_waits_for_a_secret_that_is_missing,
     a_dead_letter_is_sent_again_once,
     dead_letters_are_sent_again_by_filter,
     a_notice_is_read_and_resolved_with_a_comment,
@@ -352,6 +353,43 @@ async fn a_stop_suppresses_the_number_and_an_admin_lifts_it(database: Database) 
         Vec::<Value>::new(),
         "it was sent after all"
     );
+    server.stop().await;
+}
+
+async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
+    let twilio = StandIn::start(vec![taken("SM1")]).await;
+    let server = TestApp::builder(database)
+        .at("2026-11-24T12:00:00Z".parse().unwrap())
+        .set("RINGBOOK_WORKERS", "none")
+        .set("TWILIO_BASE_URL", twilio.url())
+        .start()
+        .await;
+    let store = async |purpose: &str, value: &str| {
+        let secret = json!({"purpose": purpose, "value": value});
+        let path = "/admin/v1/rulebooks/default/secrets";
+        let (status, made) = server.admin(Method::POST, path, Some(&secret)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+    };
+    store("twilio_account_sid", ACCOUNT).await;
+    store("twilio_from", "+15145550100").await;
+    alert(&server, "call-1").await;
+    for _ in 0..2 {
+        server.app.outbox.drain_once().await.unwrap();
+    }
+    assert_eq!(server.only_row("sms_messages").await["state"], "queued");
+    let notice = server.only_row("notices").await;
+    assert_eq!(
+        (&notice["code"], &notice["severity"], &notice["count"]),
+        (&json!("sms_account_incomplete"), &json!("urgent"), &json!(1))
+    );
+    assert!(
+        notice["text"].as_str().unwrap().contains("`twilio_auth_token`"),
+        "{notice}"
+    );
+    store("twilio_auth_token", TOKEN).await;
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!(server.only_row("sms_messages").await["state"], "accepted");
+    assert!(server.only_row("notices").await["resolved_at"].is_string());
     server.stop().await;
 }
 

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
+use sea_orm::EntityTrait;
 
 use super::stand_in::{StandIn, Step};
 use super::world::{World, databases, patience};
 use crate::outbox::{Accounts, OutboxError};
+use crate::store::notices;
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_again() {
@@ -160,6 +162,94 @@ async fn an_account_that_cannot_be_read_leaves_its_texts_queued() {
             0
         );
         assert_eq!(world.story(id).await, ("queued".to_owned(), vec![]));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_lacks_a_secret_lets_its_texts_wait_and_a_person_hears_of_it_once() {
+    for database in databases().await {
+        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let missing = Arc::new(Mutex::new(Some("`twilio_auth_token`")));
+        let now_missing = Arc::clone(&missing);
+        let accounts = Accounts::new(move |_| {
+            let missing = *now_missing.lock().unwrap();
+            async move {
+                match missing {
+                    Some(name) => Err(OutboxError::Incomplete(name.to_owned())),
+                    None => Ok(Some(World::account())),
+                }
+            }
+        });
+        let outbox = world.outbox_with(accounts, world.settings());
+        let id = world.queue("on_call", "P1").await;
+        for _ in 0..3 {
+            world.after(TimeDelta::seconds(1), &outbox).await;
+        }
+        assert_eq!(world.story(id).await, ("queued".to_owned(), vec![]));
+        assert_eq!(world.notices().await, [("sms_account_incomplete".to_owned(), 1, true)]);
+        let notice = notices::Entity::find().one(&world.db).await.unwrap().unwrap();
+        assert!(notice.text.contains("`twilio_auth_token`"), "{}", notice.text);
+        assert!(notice.what_to_do.contains("/secrets"), "{}", notice.what_to_do);
+        *missing.lock().unwrap() = None;
+        outbox.drain_once().await.unwrap();
+        assert_eq!(world.row(id).await.state, "accepted");
+        assert_eq!(world.notices().await, [("sms_account_incomplete".to_owned(), 1, false)]);
+    }
+}
+
+#[tokio::test]
+async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
+    for database in databases().await {
+        let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = world.settings();
+        settings.twilio_base_url = format!("http://{}", nobody.local_addr().unwrap());
+        drop(nobody);
+        let cut_off = world.outbox_with(world.accounts(), settings);
+        let (one, other) = (world.queue("on_call", "P1").await, world.queue("second", "P1").await);
+        // While the breaker is open one of them goes at a time, to find out.
+        for _ in 0..60 {
+            world.after(patience().cap, &cut_off).await;
+        }
+        for id in [one, other] {
+            let row = world.row(id).await;
+            assert_eq!(row.state, "queued");
+            assert!(row.attempts > patience().max_attempts, "{}", row.attempts);
+        }
+        world.after(patience().max_age, &cut_off).await;
+        for id in [one, other] {
+            let row = world.row(id).await;
+            assert_eq!(row.state, "dead");
+            assert!(row.error.unwrap().contains("too old"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn tries_that_twilio_answered_count_beside_those_that_never_left() {
+    for database in databases().await {
+        let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = world.settings();
+        settings.twilio_base_url = format!("http://{}", nobody.local_addr().unwrap());
+        drop(nobody);
+        let cut_off = world.outbox_with(world.accounts(), settings);
+        let id = world.queue("on_call", "P1").await;
+        while world.row(id).await.attempts < 25 {
+            world.after(patience().cap, &cut_off).await;
+        }
+        let reaches = world.outbox();
+        for _ in 1..patience().max_attempts {
+            world.after(patience().cap, &reaches).await;
+            assert_eq!(world.row(id).await.state, "queued");
+        }
+        world.after(patience().cap, &reaches).await;
+        let row = world.row(id).await;
+        assert_eq!(
+            (row.state.as_str(), row.attempts),
+            ("dead", 25 + patience().max_attempts)
+        );
+        assert!(row.error.unwrap().contains("tried as often"));
     }
 }
 

@@ -135,7 +135,7 @@ impl Drain {
     /// Records what waits of a call, before a message of the same call is taken in.
     pub async fn bring_in(&self, family: [u8; 32]) {
         let Some(own) = &self.0.spool.0 else { return };
-        match own.file.order(Some(family), BATCH).await {
+        match own.file.order(Some(family), &[], BATCH).await {
             // What failed has its turn; each message of a call that goes on would be another try.
             Ok(places) if places.first().is_some_and(|first| self.is_later(first)) => {}
             Ok(places) => {
@@ -159,12 +159,11 @@ impl Drain {
                 let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
                 waits.map(|(id, _)| *id).collect()
             };
-            let most = BATCH + u32::try_from(later.len()).unwrap_or(BATCH);
-            let places = match inner.file.order(None, most).await {
+            let places = match inner.file.order(None, &later, BATCH).await {
                 Ok(places) => places,
                 Err(error) => return tracing::error!(%error, "the spool could not be read"),
             };
-            let calls = by_call(places, &later);
+            let calls = by_call(places);
             if calls.is_empty() {
                 return;
             }
@@ -367,22 +366,15 @@ impl Drain {
     }
 }
 
-/// Entries by call, each call where its first one stands; without those that are tried later, and what follows them.
-fn by_call(places: Vec<Place>, later: &[Uuid]) -> Vec<Vec<Place>> {
+/// Entries by call, each call where its first one stands.
+fn by_call(places: Vec<Place>) -> Vec<Vec<Place>> {
     let mut calls: Vec<Vec<Place>> = Vec::new();
-    let mut at: HashMap<[u8; 32], Option<usize>> = HashMap::new();
+    let mut at: HashMap<[u8; 32], usize> = HashMap::new();
     for place in places {
-        if later.contains(&place.id) {
-            at.insert(place.family, None);
-            continue;
-        }
-        match at.get(&place.family) {
-            Some(None) => {}
-            Some(Some(index)) => calls[*index].push(place),
-            None => {
-                at.insert(place.family, Some(calls.len()));
-                calls.push(vec![place]);
-            }
+        let index = *at.entry(place.family).or_insert(calls.len());
+        match calls.get_mut(index) {
+            Some(call) => call.push(place),
+            None => calls.push(vec![place]),
         }
     }
     calls
@@ -441,7 +433,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_an_entry_that_failed_waits_with_it() {
+    fn entries_of_a_call_stay_together() {
         let place = |id: u128, family: u8| Place {
             id: Uuid::from_u128(id),
             family: [family; 32],
@@ -451,7 +443,6 @@ mod tests {
             let ids = |call: &Vec<Place>| call.iter().map(|place| place.id.as_u128()).collect::<Vec<_>>();
             calls.iter().map(ids).collect::<Vec<_>>()
         };
-        assert_eq!(ids(by_call(places.clone(), &[])), [vec![1, 3], vec![2, 5], vec![4]]);
-        assert_eq!(ids(by_call(places, &[Uuid::from_u128(2)])), [vec![1, 3], vec![4]]);
+        assert_eq!(ids(by_call(places)), [vec![1, 3], vec![2, 5], vec![4]]);
     }
 }
