@@ -229,12 +229,14 @@ impl BacktestsApi {
             seen: None,
             over: false,
         };
-        let events = stream::unfold(follower, Follower::next).boxed();
+        let (events, caller) = (stream::unfold(follower, Follower::next).boxed(), Caller::clone(&key));
         Ok(EventStream::new(events)
             .keep_alive(std::time::Duration::from_secs(15))
-            .to_event(|backtest| {
+            .to_event(move |backtest| {
                 let kind = if backtest.is_over() { "result" } else { "progress" };
-                Event::message(backtest.to_json_string()).event_type(kind)
+                // No event passes by what hides the numbers of whole answers.
+                let shown = masking::json(&caller, backtest.to_json().unwrap_or_default());
+                Event::message(shown.to_string()).event_type(kind)
             }))
     }
 }
@@ -361,7 +363,7 @@ impl BacktestsApi {
             percent: row.percent,
             looked_at: row.looked_at,
             base_revision: row.base_revision,
-            wanted: row.wanted,
+            wanted: masking::json(caller, row.wanted),
             result,
             error: row.error,
             author: row.author,

@@ -142,7 +142,10 @@ impl Endpoint for Around {
         let method = request.method().clone();
         if method == Method::GET {
             let kept = Kept::of(&request);
-            let response = masking::answer(&hide, self.inner.call(request).await?).await;
+            let response = match self.inner.call(request).await {
+                Ok(response) => masking::answer(&hide, response).await,
+                Err(error) => return Ok(masking::answer(&hide, catch_all::answer_plain(error)).await),
+            };
             if response.content_type() == Some(ENDLESS) {
                 return Ok(response);
             }
@@ -158,10 +161,8 @@ impl Endpoint for Around {
         } else {
             self.inner.call(request).await
         };
-        let mut response = match answer {
-            Ok(response) => masking::answer(&hide, response).await,
-            Err(error) => catch_all::answer_plain(error),
-        };
+        let response = answer.unwrap_or_else(catch_all::answer_plain);
+        let mut response = masking::answer(&hide, response).await;
         if response.headers().contains_key(header::ETAG) {
             response = conditional::tagged(response).await;
         }

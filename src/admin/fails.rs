@@ -220,6 +220,28 @@ impl Particular for RulebookWrite {
     ];
 }
 
+/// A roll back, once under its `Idempotency-Key`.
+pub struct RollingBack;
+
+impl Particular for RollingBack {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "Somebody else wrote at the same time."),
+        (
+            Code::StaleVersion,
+            "The head is another than was seen: somebody published since; `detail` says which revision it is now.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place. Or: another request was sent under \
+             this `Idempotency-Key`.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the head revision that was seen, in the query or as `If-Match`.",
+        ),
+    ];
+}
+
 /// A key that is revoked.
 pub struct KeyRevoked;
 

@@ -107,7 +107,11 @@ impl Once {
         })
     }
 
-    async fn found<T>(&self, state: &AdminState, caller: &Caller) -> Result<Option<Answered<T>>, Problem> {
+    /// The answer that was given under the key, if there is one.
+    ///
+    /// # Errors
+    /// When another request was done under this key, or the database fails.
+    pub async fn found<T>(&self, state: &AdminState, caller: &Caller) -> Result<Option<Answered<T>>, Problem> {
         let Some(asked) = &self.0 else { return Ok(None) };
         let since = state.clock.now() - KEPT;
         let found = idempotency_keys::find(state.latest(), caller.key_id, &asked.key, since).await?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::auth::Caller;
-use crate::problem::Problem;
+use crate::problem::{Problem, payload};
 use crate::telemetry::{mask_phone, scrub};
 
 /// Fields by which things are found again: of these not a digit may change.
@@ -56,10 +56,11 @@ pub fn json(caller: &Caller, value: Value) -> Value {
     if caller.is_masked() { hidden(value) } else { value }
 }
 
-/// A whole answer as its reader may see it. What is neither JSON nor text hides its numbers itself.
+/// A whole answer as its reader may see it, a problem too: it may show the rows that it is about. What is neither JSON nor
+/// text hides its numbers itself.
 pub async fn answer(hide: &Hidden, mut response: Response) -> Response {
     let kind = response.content_type().unwrap_or_default().to_owned();
-    let is_json = kind.starts_with("application/json");
+    let is_json = kind.starts_with("application/json") || kind.starts_with(payload::MEDIA_TYPE);
     let is_text = kind.starts_with("text/") && !kind.starts_with("text/event-stream");
     if !hide.is_on() || !(is_json || is_text) {
         return response;
@@ -114,6 +115,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_problem_hides_the_numbers_of_the_rows_that_it_shows() {
+        let hide = Hidden(Arc::new(OnceLock::from(true)));
+        let row = json!({"resource": "contacts", "current": {"phone": "+15145550101"}});
+        let problem = Problem::new(crate::problem::Code::StaleVersion, "Rows were changed.").with_conflicts(vec![row]);
+        let shown = answer(&hide, problem.into_response())
+            .await
+            .into_body()
+            .into_string()
+            .await
+            .unwrap();
+        assert!(!shown.contains("5145550101") && shown.contains("0101"), "{shown}");
+    }
 
     #[test]
     fn numbers_are_hidden_and_what_programs_need_is_not() {

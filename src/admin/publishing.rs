@@ -19,8 +19,9 @@ use crate::rulebook::Fault;
 use crate::rulebook::cases::{CaseResult, Mismatch};
 use crate::rulebook::change_set::{ChangeSet, Conflict, Edit, Expected};
 use crate::rulebook::fault::escaped;
+use crate::rulebook::publish::receipt::Receipt;
 use crate::rulebook::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
-use crate::rulebook::publish::{Author, PublishError, Published};
+use crate::rulebook::publish::{Author, PublishError, Published, WayBack};
 use crate::rulebook::rows::Resource;
 use crate::store::trial;
 
@@ -85,20 +86,23 @@ pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredSet) -> (Json<Chan
     )
 }
 
-/// Rolls back to an older revision.
+/// Rolls back to an older revision; `receipt` keeps what comes of it.
 ///
 /// # Errors
 /// What the publisher refused, as a problem.
 pub async fn roll_back(
     state: &AdminState,
     rulebook_id: Uuid,
-    to: i64,
-    comment: String,
+    way: WayBack,
     caller: &Caller,
+    receipt: Arc<dyn Receipt>,
 ) -> Result<Outcome<Published>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let (author, is_admin) = (caller.author(), caller.role == Role::Admin);
-    let task = trial::spawn(async move { publisher.roll_back(rulebook_id, to, &comment, &author, is_admin).await });
+    let task = trial::spawn(async move {
+        let receipt = receipt.as_ref();
+        publisher.roll_back(rulebook_id, &way, &author, is_admin, receipt).await
+    });
     held_or_finished(state, rulebook_id, task.await, &About::default()).await
 }
 
@@ -210,6 +214,15 @@ fn problem(error: PublishError, about: &About) -> Problem {
             Problem::new(Code::RuleFault, detail).with_errors(errors)
         }
         error @ PublishError::Waits(_) => Problem::new(Code::Conflict, format!("Nothing was published: {error}.")),
+        PublishError::HeadMoved { seen, current } => Problem::new(
+            Code::StaleVersion,
+            format!(
+                "The head of the rulebook is not revision {seen}: it is revision {current}. Read what was published since, and \
+                 repeat this on that."
+            ),
+        ),
+        // Its answer was there a moment ago: the request may be sent again.
+        error @ PublishError::DoneBefore => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
         PublishError::Set(error) => set_problem(&error),

@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use poem_openapi::param::{Path, Query};
+use futures_util::future::BoxFuture;
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, ResponseContent};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 
-use super::answer::{Found, Json, Page};
-use super::auth::{Editor, Key, Viewer};
+use super::answer::{Found, Json, Page, etag};
+use super::auth::{Caller, Editor, Key, Viewer};
 use super::change_sets::view::ChangeSetState;
 use super::export::{self, Tar, Text, WantsText};
-use super::fails::{Fails, RulebookWrite, Usual};
+use super::fails::{Fails, RollingBack, Usual};
+use super::idempotency::{Answered, Begun, Claim, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing;
 use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook, shortened};
-use crate::problem::Problem;
+use super::versions::{Precondition, brought};
+use crate::problem::{Code, Problem};
 use crate::rulebook::current::Standing;
 use crate::rulebook::diff::{self, RowDiff};
+use crate::rulebook::publish::WayBack;
+use crate::rulebook::publish::receipt::{Effect, Receipt};
 use crate::store::{page, revisions};
 
 /// What the list can be asked.
@@ -69,6 +74,14 @@ pub struct Revision {
     created_at: DateTime<Utc>,
 }
 
+/// A revision that was read.
+#[derive(ApiResponse)]
+pub enum RevisionFound {
+    /// The revision. Bring the number of the head, or its ETag in `If-Match`, when you roll back.
+    #[oai(status = 200)]
+    Found(Json<Revision>, #[oai(header = "ETag")] String),
+}
+
 /// After a roll back.
 #[derive(ApiResponse)]
 #[expect(
@@ -95,6 +108,44 @@ pub struct RolledBack {
     revision: i64,
     /// The older revision that it equals.
     equals: i64,
+}
+
+/// Keeps what a roll back was answered, under the key of its request.
+struct Kept {
+    claim: Claim,
+    caller: Caller,
+    rulebook: String,
+    equals: i64,
+}
+
+impl Kept {
+    async fn answer(&self, effect: Effect<'_>) -> Result<Answered<RolledBackOrWaits>, Problem> {
+        let answer = match effect {
+            Effect::Published(revision) => RolledBackOrWaits::RolledBack(Json(RolledBack {
+                revision,
+                equals: self.equals,
+            })),
+            Effect::Waits(set) => {
+                let (set, address, version) = publishing::waiting(&self.caller, &self.rulebook, set.clone());
+                RolledBackOrWaits::Waits(set, address, version)
+            }
+        };
+        Answered::new(answer).await
+    }
+}
+
+impl Receipt for Kept {
+    fn take<'a>(&'a self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> {
+        Box::pin(self.claim.take(tx))
+    }
+
+    fn settle<'a>(&'a self, tx: &'a DatabaseTransaction, effect: Effect<'a>) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            let answer = self.answer(effect).await;
+            let answer = answer.map_err(|problem| DbErr::Custom(problem.detail().to_owned()))?;
+            self.claim.settle(tx, &answer).await
+        })
+    }
 }
 
 impl Revision {
@@ -217,14 +268,14 @@ impl RevisionsApi {
         rulebook: InRulebook,
         /// Its number, or `head`.
         number: Path<String>,
-    ) -> Result<Found<Revision>, Fails<Usual>> {
+    ) -> Result<RevisionFound, Fails<Usual>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let number = number_of(&number.0, &standing)?;
         let found = revisions::Entity::find_by_id((standing.rulebook_id, number))
             .one(self.0.latest())
             .await?;
         let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
-        Ok(Found::new(Revision::of(found)))
+        Ok(RevisionFound::Found(Json(Revision::of(found)), etag(number)))
     }
 
     /// Compare a revision
@@ -296,33 +347,72 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back. The guard
-    /// rails hold an editor's as any other change, and never an administrator's.
+    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back. Bring the
+    /// head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or the ETag of that): what somebody
+    /// published since is not taken back unseen. The guard rails hold an editor's as any other change, and never an
+    /// administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn roll_back(
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
         /// The revision to go back to.
         number: Path<i64>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// The ETag of the head that was seen (`revisions/head`), when its number is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The number of the head that was seen, when there is no `If-Match`.
+        version: Query<Option<i64>>,
         /// Why, for the list of revisions.
         comment: Query<Option<String>>,
-    ) -> Result<RolledBackOrWaits, Fails<RulebookWrite>> {
+    ) -> Result<Answered<RolledBackOrWaits>, Fails<RollingBack>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         if number.0 < 1 {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
         }
-        let comment = checked_comment(comment.0)?;
-        let outcome = publishing::roll_back(&self.0, rulebook_id, number.0, comment, &key).await?;
-        Ok(match outcome {
-            publishing::Outcome::Done(published) => RolledBackOrWaits::RolledBack(Json(RolledBack {
-                revision: published.revision,
-                equals: number.0,
-            })),
-            publishing::Outcome::Waits(set) => {
-                let (set, address, version) = publishing::waiting(&key, &rulebook.0, *set);
-                RolledBackOrWaits::Waits(set, address, version)
-            }
-        })
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let way = WayBack {
+            to: number.0,
+            seen: seen(version.0, if_match.0)?,
+            comment: checked_comment(comment.0)?,
+        };
+        let kept = Arc::new(Kept {
+            claim,
+            caller: Caller::clone(&key),
+            rulebook: rulebook.0,
+            equals: number.0,
+        });
+        let receipt: Arc<dyn Receipt> = kept.clone();
+        match publishing::roll_back(&self.0, rulebook_id, way, &key, receipt).await {
+            Ok(publishing::Outcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
+            Ok(publishing::Outcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
+            // Where the same request was sent twice at the same moment, the head moved by the other one.
+            Err(problem) => match once.found(&self.0, &key).await? {
+                Some(answer) => Ok(answer),
+                None => Err(problem.into()),
+            },
+        }
     }
+}
+
+/// The head that a request saw: it says so itself, and the publisher compares it with the one that it replaces.
+fn seen(version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
+    let said = Precondition {
+        body: version,
+        if_match,
+        if_none_match: None,
+    };
+    brought(&said)?.ok_or_else(|| {
+        Problem::new(
+            Code::VersionRequired,
+            "Bring the head revision that was seen as `version` in the query, or its ETag as `If-Match: \"version\"`.",
+        )
+    })
 }

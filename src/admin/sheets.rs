@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use poem::error::ReadBodyError;
 use poem::{IntoResponse, Request, RequestBody, Response};
-use poem_openapi::param::Query;
+use poem_openapi::param::{Header, Query};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiResponse, Object, OpenApi, impl_apirequest_for_payload};
@@ -22,10 +22,11 @@ use super::publishing::{About, Outcome, finished, publish_all, waiting};
 use super::rule_rows::{AdminRow, checked_comment};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook};
+use super::versions::{self, Precondition};
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::{ChangeSet, Edit};
 use crate::rulebook::diff::{self, RowDiff};
-use crate::rulebook::sheet::{self, SheetFault};
+use crate::rulebook::sheet::{self, Missing, SheetFault};
 use crate::store::trial;
 
 /// The most that a sheet may hold.
@@ -95,7 +96,13 @@ impl_apirequest_for_payload!(Csv<Vec<u8>>);
 pub enum SheetFound {
     /// UTF-8 with a byte order mark, as Excel wants it; commas and CRLF.
     #[oai(status = 200)]
-    Found(Csv<String>, #[oai(header = "Content-Disposition")] String),
+    Found(
+        Csv<String>,
+        #[oai(header = "Content-Disposition")] String,
+        /// The revision.
+        #[oai(header = "ETag")]
+        String,
+    ),
 }
 
 /// What a sheet changed.
@@ -138,23 +145,34 @@ impl<R: AdminRow> SheetsApi<R> {
         revision: Query<Option<i64>>,
     ) -> Result<SheetFound, Fails<Usual>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
+        let number = match &seen {
+            Seen::Head(standing) | Seen::WouldBe(standing, _) => standing.revision,
+            Seen::Revision(_) => revision.0.unwrap_or_default(),
+        };
         // Thousands of rows take a while to write, which a handler's thread has not.
         let task = tokio::task::spawn_blocking(move || sheet::write::<R>(seen.rows()));
         let text = task.await.map_err(|error| Problem::internal(&error))?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
         let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
-        Ok(SheetFound::Found(Csv(text), name))
+        Ok(SheetFound::Found(Csv(text), name, format!("\"{number}\"")))
     }
 
     /// Import
     #[oai(path = "/", method = "post")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn import_sheet(
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// Deletes the rows that the sheet does not have.
+        /// Deletes the rows that the sheet does not have. Then the sheet's revision is needed: what was written since is not
+        /// deleted, but told.
         #[oai(default)]
         delete_missing: Query<bool>,
+        /// The ETag that the sheet was exported with, when its revision is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The revision that the sheet was exported of, when there is no `If-Match`.
+        revision: Query<Option<i64>>,
         /// Adds the changes to this change set instead of publishing them.
         change_set: Query<Option<Uuid>>,
         /// Why, for the list of revisions.
@@ -162,9 +180,10 @@ impl<R: AdminRow> SheetsApi<R> {
         body: Csv<Vec<u8>>,
     ) -> Result<SheetDone, Fails<VersionedWrite>> {
         let comment = checked_comment(comment.0)?;
+        let missing = what_is_missing(delete_missing.0, revision.0, if_match.0)?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
-        let task = tokio::task::spawn_blocking(move || sheet::read::<R>(&bytes, standing.rows(), delete_missing.0));
+        let task = tokio::task::spawn_blocking(move || sheet::read::<R>(&bytes, standing.rows(), missing));
         let edits = task
             .await
             .map_err(|error| Problem::internal(&error))?
@@ -209,6 +228,23 @@ impl<R: AdminRow> SheetsApi<R> {
         });
         finished(&self.state, rulebook_id, task.await, &About::default()).await?;
         Ok(())
+    }
+}
+
+/// What becomes of rows that the sheet does not have.
+fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<String>) -> Result<Missing, Problem> {
+    let said = Precondition {
+        body: revision,
+        if_match,
+        if_none_match: None,
+    };
+    match (deleted, versions::brought(&said)?) {
+        (false, _) => Ok(Missing::Stay),
+        (true, Some(revision)) => Ok(Missing::DeletedAsOf(revision)),
+        (true, None) => Err(Problem::new(
+            Code::VersionRequired,
+            "`delete_missing` needs the revision that the sheet was exported of, as `revision` or as `If-Match`.",
+        )),
     }
 }
 

@@ -63,7 +63,11 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     )
 }
 
-fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
+/// The version that a request brings, in its body or as `If-Match`; none when it brings none.
+///
+/// # Errors
+/// 400 or 422 when that is no version, or when it brings two.
+pub fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
     let header = said.if_match.as_deref().map(parse).transpose()?;
     match (said.body, header) {
         (Some(body), Some(header)) if body != header => Err(Problem::fault(

@@ -95,10 +95,13 @@ fn line(text: &mut String, name: &str, what: &str) {
 
 fn quotes(text: &mut String, name: &str, money: &MoneyChange) {
     let MoneyChange { currency, .. } = money;
-    let count = format!(
+    let mut count = format!(
         "{} in {currency}, {} change: {} dearer, {} cheaper",
         money.quotes, money.changed, money.dearer, money.cheaper
     );
+    if money.taxes_only > 0 {
+        let _ = write!(count, "; of {} only the taxes", money.taxes_only);
+    }
     line(text, name, &count);
     let sums = format!(
         "lowest prices {} (of {}), highest {} (of {})",
@@ -155,6 +158,14 @@ fn changed(text: &mut String, call: &ChangedCall) {
     let _ = writeln!(text, "  {name}");
     let _ = writeln!(text, "    before  {}", side(&call.before));
     let _ = writeln!(text, "    after   {}", side(&call.after));
+    // Where the prices before tax are the same, nothing above tells them apart.
+    let before_tax = |side: &Side| (side.from, side.to);
+    if before_tax(&call.before) == before_tax(&call.after)
+        && let (Some(was), Some(is)) = (with_taxes(&call.before), with_taxes(&call.after))
+        && was != is
+    {
+        let _ = writeln!(text, "    with taxes  {was} -> {is}");
+    }
     for part in &call.rows {
         let (before, after) = (part.before.as_deref(), part.after.as_deref());
         let what = match (before, after) {
@@ -175,6 +186,11 @@ fn side(side: &Side) -> String {
     format!("{service:<26} {price:<28} {:?}, {} texts", side.priority, side.texts)
 }
 
+fn with_taxes(side: &Side) -> Option<String> {
+    let (from, to) = side.total_from.zip(side.total_to)?;
+    Some(format!("{from} to {to}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +203,47 @@ mod tests {
         assert_eq!(named(2, &[]), "2");
         assert_eq!(signed(Money::from_minor(2000)), "+20.00");
         assert_eq!(signed(Money::from_minor(-5)), "-0.05");
+    }
+
+    #[test]
+    fn where_only_taxes_change_the_totals_are_shown() {
+        let side = |total: i64| Side {
+            service: None,
+            area: None,
+            currency: Some("CAD".to_owned()),
+            from: Some(Money::from_minor(10_000)),
+            to: Some(Money::from_minor(10_000)),
+            total_from: Some(Money::from_minor(total)),
+            total_to: Some(Money::from_minor(total)),
+            priority: crate::rulebook::rows::Priority::P4,
+            texts: 0,
+        };
+        let call = ChangedCall {
+            call_id: Some("c1".to_owned()),
+            decision_id: uuid::Uuid::nil(),
+            at: chrono::DateTime::UNIX_EPOCH,
+            before: side(11_500),
+            after: side(10_500),
+            rows: Vec::new(),
+        };
+        let mut text = String::new();
+        changed(&mut text, &call);
+        assert!(
+            text.contains("with taxes  115.00 to 115.00 -> 105.00 to 105.00"),
+            "{text}"
+        );
+        let money = MoneyChange {
+            currency: "CAD".to_owned(),
+            quotes: 2,
+            taxes_only: 2,
+            ..MoneyChange::default()
+        };
+        let mut text = String::new();
+        quotes(&mut text, "Quotes", &money);
+        assert!(
+            text.contains("0 change: 0 dearer, 0 cheaper; of 2 only the taxes"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -114,8 +114,8 @@ impl Code {
                 "The change set is scheduled: cancel its schedule first.",
             ),
             Self::StaleVersion => meaning(
-                "Somebody changed the row, or the change set, after it was read. `conflicts` shows rows as they were and as they \
-                 stand. Nothing was changed.",
+                "Somebody changed the row, the change set or the head of the rulebook after it was read. `conflicts` shows rows as \
+                 they were and as they stand. Nothing was changed.",
                 "Read it again, make the change on what stands, and send it with the new `version`.",
                 "The row `services/camera_inspection` is not at version 3: it stands at version 4. Read it again and repeat the \
                  change on that.",

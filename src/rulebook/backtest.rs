@@ -351,6 +351,38 @@ mod tests {
     }
 
     #[test]
+    fn another_tax_is_a_change_although_prices_before_tax_stay() {
+        let base = compile(1, &sample::rows(), None).unwrap();
+        let code = base.rows().taxes.keys().next().unwrap().clone();
+        let mut row = serde_json::to_value(&base.rows().taxes[&code].row).unwrap();
+        row["rate"] = json!("1");
+        let edit = Edit::Put {
+            resource: Resource::Taxes,
+            code: code.clone(),
+            row,
+            expected: Expected::Any,
+        };
+        let rows = apply(base.rows(), 2, &[edit]).unwrap();
+        let candidate = compile(2, &rows, Some(&base)).unwrap();
+        let test = Backtest::new(Arc::new(base), Arc::new(candidate));
+        let mut tally = Tally::new(false);
+        for call in calls() {
+            test.look(call, &mut tally);
+        }
+        let found = tally.result(&test);
+        let money = &found.money[0];
+        assert_eq!((money.changed, money.dearer, money.cheaper), (0, 0, 0));
+        assert_eq!((money.change_to.minor(), money.most.minor()), (0, 0));
+        assert!(money.quotes > 0 && money.taxes_only == money.quotes, "{money:?}");
+        assert_eq!(found.changed, money.quotes);
+        let shown = &found.most_changed[0];
+        assert_eq!((shown.before.from, shown.before.to), (shown.after.from, shown.after.to));
+        assert_ne!(shown.before.total_to, shown.after.total_to);
+        let codes: Vec<_> = shown.rows.iter().map(|part| part.code.as_str()).collect();
+        assert_eq!(codes, [code.as_str()]);
+    }
+
+    #[test]
     fn counted_in_parts_it_is_the_same() {
         let test = comparison();
         let count = |calls: &[StoredCall]| {

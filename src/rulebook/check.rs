@@ -19,12 +19,16 @@ const OTHER_DECIMALS: &[&str] = &[
     "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
 ];
 
+/// For so many unknown names of one check the nearest that there is is looked for: a body can name tens of thousands.
+const MOST_HINTS: usize = 20;
+
 /// Every fault of every row.
 #[must_use]
 pub fn rows(rows: &RowSet) -> Vec<Fault> {
     let mut check = Check {
         rows,
         faults: Vec::new(),
+        hints: MOST_HINTS,
         languages: rows
             .settings
             .get(SETTINGS)
@@ -49,6 +53,8 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
 pub(super) struct Check<'a> {
     pub(super) rows: &'a RowSet,
     pub(super) faults: Vec<Fault>,
+    /// How many more names are looked for.
+    hints: usize,
     languages: Vec<String>,
 }
 
@@ -80,6 +86,15 @@ impl<'a> Check<'a> {
             problem,
             text: text.into(),
         });
+    }
+
+    /// The name that was probably meant, for the first unknown ones.
+    pub(super) fn hint<'n>(&mut self, wrong: &str, names: impl Iterator<Item = &'n str>) -> String {
+        if self.hints == 0 {
+            return String::new();
+        }
+        self.hints -= 1;
+        did_you_mean(wrong, names)
     }
 
     fn all<R: Row>(&mut self, check: fn(&mut Self, &'a R)) {
@@ -114,7 +129,7 @@ impl<'a> Check<'a> {
         }
         if row.time_zone.parse::<chrono_tz::Tz>().is_err() {
             let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-            let hint = did_you_mean(&row.time_zone, names);
+            let hint = self.hint(&row.time_zone, names);
             self.add(
                 row,
                 "time_zone",
@@ -156,7 +171,7 @@ impl<'a> Check<'a> {
     pub(super) fn labels<R: Row>(&mut self, row: &R, column: &str, labels: &Labels, required: bool) {
         let languages = self.languages.clone();
         for language in labels.keys().filter(|code| !languages.contains(code)) {
-            let hint = did_you_mean(language, languages.iter().map(String::as_str));
+            let hint = self.hint(language, languages.iter().map(String::as_str));
             let text = format!("`{language}` is not among the rulebook's languages{hint}");
             self.add(row, &format!("{column}/{language}"), "bad_language", text);
         }
@@ -167,7 +182,7 @@ impl<'a> Check<'a> {
 
     pub(super) fn exists<R: Row, T>(&mut self, row: &R, column: &str, code: &str, table: &Table<T>) {
         if !table.contains_key(code) {
-            let hint = did_you_mean(code, table.keys().map(String::as_str));
+            let hint = self.hint(code, table.keys().map(String::as_str));
             self.add(row, column, "unknown_reference", format!("there is no `{code}`{hint}"));
         }
     }
@@ -325,4 +340,31 @@ impl<'a> Check<'a> {
 pub(super) fn is_pointer(pointer: &str) -> bool {
     let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     pointer.len() > 1 && pointer.starts_with('/') && escapes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::rulebook::sample;
+
+    #[test]
+    fn only_for_the_first_unknown_names_the_nearest_is_looked_for() {
+        let mut set = sample::rows();
+        let known = set.contacts.keys().next().unwrap().clone();
+        let service = set.services.values_mut().next().unwrap();
+        let unknown = (0..=MOST_HINTS).map(|number| format!("{known}{number}"));
+        Arc::make_mut(service).row.notify = unknown.collect();
+        let found = rows(&set);
+        assert_eq!(found.len(), MOST_HINTS + 1);
+        for fault in &found[..MOST_HINTS] {
+            assert!(fault.text.contains("did you mean `"), "{}", fault.text);
+        }
+        let last = &found[MOST_HINTS].text;
+        assert!(
+            last.contains("there is no `") && !last.contains("did you mean"),
+            "{last}"
+        );
+    }
 }

@@ -11,7 +11,7 @@ use super::extract;
 use super::fault::Fault;
 use super::on_call;
 use super::rows::{AssistantAnswer, Case, Contact, Hook, Resource, Row, Settings, Template, Tool, ToolKind};
-use super::vocabulary::{GIVEN, did_you_mean};
+use super::vocabulary::GIVEN;
 
 /// What a template may name in braces.
 pub const PLACEHOLDERS: &[&str] = &[
@@ -27,7 +27,7 @@ impl<'a> Check<'a> {
                 match part.split_once('}') {
                     Some((name, _)) if PLACEHOLDERS.contains(&name) => {}
                     Some((name, _)) => {
-                        let hint = did_you_mean(name, PLACEHOLDERS.iter().copied());
+                        let hint = self.hint(name, PLACEHOLDERS.iter().copied());
                         self.add(
                             row,
                             &column,
@@ -225,7 +225,7 @@ impl<'a> Check<'a> {
         }
         for row in rows.contacts.values().map(|stored| &stored.row) {
             if !is_phone(&row.phone) {
-                self.add(row, "phone", "bad_phone", "expected an E.164 number, as +15145550101");
+                self.add(row, "phone", "bad_phone", "expected an E.164 number, as +15145550100");
             }
             let language = BTreeMap::from([(row.language.clone(), String::new())]);
             self.labels(row, "language", &language, false);

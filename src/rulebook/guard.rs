@@ -1,17 +1,23 @@
 //! Guard rails (pure): which changes of prices go so far that a second person must look at them.
 //!
 //! In: a rulebook's limits, its rows as they stand and as they shall be. Out: every change beyond a limit, with its place
-//! and a sentence. Each row is judged alone, by its numbers: what a condition, a list of services or a script does to a
-//! price cannot be told from a number and is no breach. A column that stays as it is never is one, so that limits may be
-//! set which some rows already exceed.
+//! and a sentence. Each row is judged alone, by its numbers and by which services and instants it is for: what a
+//! condition, a rank, a stacking group or a script does to a price cannot be told from a number and is no breach. A column
+//! that stays as it is never is one, so that limits may be set which some rows already exceed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::money::{Money, Rate};
-use super::rows::{Adjustment, AdjustmentKind, Resource, RowSet, Service, Stored, Tax, changed};
+use super::price;
+use super::rows::{Adjustment, AdjustmentKind, Resource, Rounding, RowSet, Service, Settings, Stored, Tax, changed};
+
+/// So many services of a list are named.
+const MOST_NAMED: usize = 10;
 
 /// A rulebook's limits; what is none has no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,6 +69,12 @@ pub fn breaches(guards: &GuardRails, before: &RowSet, after: &RowSet) -> Vec<Bre
         return Vec::new();
     }
     let mut found = Vec::new();
+    for (_, old, new) in changed::<Settings>(before, after) {
+        // The first settings round no price that stood before.
+        if let (Some(old), Some(new)) = (row(old), row(new)) {
+            rounding(guards, old, new, after, &mut found);
+        }
+    }
     for (_, old, new) in changed::<Service>(before, after) {
         services(guards, row(old), row(new), &mut found);
     }
@@ -77,6 +89,40 @@ pub fn breaches(guards: &GuardRails, before: &RowSet, after: &RowSet) -> Vec<Bre
 
 fn row<R>(stored: Option<&Arc<Stored<R>>>) -> Option<&R> {
     stored.map(|stored| &stored.row)
+}
+
+/// Another rounding, by what it makes of the services' own prices.
+fn rounding(guards: &GuardRails, old: &Settings, new: &Settings, rows: &RowSet, found: &mut Vec<Breach>) {
+    if (old.rounding, old.rounding_step) == (new.rounding, new.rounding_step) {
+        return;
+    }
+    let (code, steps) = (&new.code, (old.rounding_step, new.rounding_step));
+    let mut judge = if steps.0 == steps.1 {
+        let (before, after) = (rounding_name(old.rounding), rounding_name(new.rounding));
+        Judge::new(guards, Resource::Settings, code, "rounding", Some(before), Some(after))
+    } else {
+        let (before, after) = (Some(steps.0), Some(steps.1));
+        Judge::new(guards, Resource::Settings, code, "rounding_step", before, after)
+    };
+    for service in rows.services.values().map(|stored| &stored.row) {
+        for amount in [service.price_from, service.price_to].into_iter().flatten() {
+            let before = price::rounded(old, amount.decimal());
+            let after = price::rounded(new, amount.decimal()).or(Some(Decimal::MAX));
+            judge.change(before, after, || format!("for `{}` at {amount}, ", service.code));
+            judge.price(after, before, || format!("the price of `{}`", service.code));
+        }
+    }
+    found.extend(judge.found);
+}
+
+/// As rows write it.
+const fn rounding_name(rounding: Rounding) -> &'static str {
+    match rounding {
+        Rounding::HalfUp => "half_up",
+        Rounding::HalfEven => "half_even",
+        Rounding::Up => "up",
+        Rounding::Down => "down",
+    }
 }
 
 fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, found: &mut Vec<Breach>) {
@@ -94,12 +140,31 @@ fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, f
             continue;
         }
         let mut judge = Judge::new(guards, Resource::Services, &row.code, column, before, after);
-        judge.price(after.map(Money::decimal), before.map(Money::decimal), "the price");
+        judge.price(after.map(Money::decimal), before.map(Money::decimal), || {
+            "the price".to_owned()
+        });
         // A price that is taken away may come back as any other.
         let zero = after.or(before.map(|_| Money::default()));
-        judge.change(before.map(Money::decimal), zero.map(Money::decimal), "");
+        judge.change(before.map(Money::decimal), zero.map(Money::decimal), String::new);
         found.extend(judge.found);
     }
+    if let (Some(old), Some(new)) = (old, new) {
+        quantities(guards, old, new, found);
+    }
+}
+
+/// A price that becomes one for each of something, or no longer is: how many there will be, nobody knows.
+fn quantities(guards: &GuardRails, old: &Service, new: &Service, found: &mut Vec<Breach>) {
+    let has_price = |row: &Service| row.price_from.is_some() || row.price_to.is_some();
+    let (before, after) = (old.quantity_fact.as_ref(), new.quantity_fact.as_ref());
+    if before == after || !has_price(old) || !has_price(new) {
+        return;
+    }
+    let mut judge = Judge::new(guards, Resource::Services, &new.code, "quantity_fact", before, after);
+    if let Some(largest) = guards.largest_change_percent {
+        judge.too_large(largest, "prices are multiplied by it, which no percentage can tell");
+    }
+    found.extend(judge.found);
 }
 
 fn adjustments(
@@ -109,18 +174,10 @@ fn adjustments(
     rows: &RowSet,
     found: &mut Vec<Breach>,
 ) {
-    let Some(row) = new.or(old) else { return };
-    let number = |row: &Adjustment| (row.kind, row.amount, row.rate);
-    if old.map(number) == new.map(number) {
+    let (Some(row), Some(column)) = (new.or(old), telling(old, new)) else {
         return;
-    }
-    let column = if row.rate.is_some() { "rate" } else { "amount" };
-    let told = |row: Option<&Adjustment>| {
-        row.and_then(|row| {
-            let amount = row.amount.map(|amount| amount.to_string());
-            amount.or(row.rate.map(|rate| rate.to_string()))
-        })
     };
+    let told = |row: Option<&Adjustment>| row.and_then(|row| worded(row, column));
     let mut judge = Judge::new(guards, Resource::Adjustments, &row.code, column, told(old), told(new));
     // An amount of the same kind is compared with itself: from 80.00 to 120.00 is half as much again.
     let amounts = match (old, new) {
@@ -128,33 +185,117 @@ fn adjustments(
         _ => None,
     };
     if let Some((before, after)) = amounts {
-        judge.change(Some(before.decimal()), Some(after.decimal()), "");
+        judge.change(Some(before.decimal()), Some(after.decimal()), String::new);
     }
+    let (wider, narrower) = match (old, new) {
+        (Some(old), Some(new)) => (outlasts(new, old), outlasts(old, new)),
+        _ => (false, false),
+    };
+    let (old, new) = (old.map(Reach::of), new.map(Reach::of));
     // All else is judged by what it does to the prices of the services that it applies to.
     for service in rows.services.values().map(|stored| &stored.row) {
-        if !row.services.is_empty() && !row.services.contains(&service.code) {
-            continue;
-        }
-        for price in [service.price_from, service.price_to].into_iter().flatten() {
-            let with = |row: Option<&Adjustment>| match row {
-                Some(row) => effect(row, price.decimal()),
-                None => Some(price.decimal()),
-            };
-            let (before, after) = (with(old), with(new));
-            let what = format!("for `{}` at {price}, ", service.code);
-            if amounts.is_none() {
-                judge.change(before, after.or(Some(Decimal::MAX)), &what);
-            }
-            if new.is_some() {
-                judge.price(
-                    after.or(Some(Decimal::MAX)),
-                    before,
-                    &format!("the price of `{}`", service.code),
-                );
-            }
+        let was = old.as_ref().and_then(|reach| reach.at(service));
+        let is = new.as_ref().and_then(|reach| reach.at(service));
+        let both = was.is_some() && is.is_some();
+        // At the instants that it is for now it is new, and at those that it no longer is for it is gone.
+        let moves = [
+            Some((was, is)),
+            (both && wider).then_some((None, is)),
+            (both && narrower).then_some((was, None)),
+        ];
+        for (was, is) in moves.into_iter().flatten() {
+            let by_itself = amounts.is_some() && was.is_some() && is.is_some();
+            effects(&mut judge, service, (was, is), by_itself);
         }
     }
     found.extend(judge.found);
+}
+
+/// What an adjustment did and does to a service's prices; `by_itself` when its amount was compared already.
+fn effects(
+    judge: &mut Judge<'_>,
+    service: &Service,
+    (was, is): (Option<&Adjustment>, Option<&Adjustment>),
+    by_itself: bool,
+) {
+    for amount in [service.price_from, service.price_to].into_iter().flatten() {
+        let with = |row: Option<&Adjustment>| match row {
+            Some(row) => effect(row, amount.decimal()),
+            None => Some(amount.decimal()),
+        };
+        let (before, after) = (with(was), with(is));
+        let after = after.or(Some(Decimal::MAX));
+        if !by_itself {
+            judge.change(before, after, || format!("for `{}` at {amount}, ", service.code));
+        }
+        if is.is_some() {
+            judge.price(after, before, || format!("the price of `{}`", service.code));
+        }
+    }
+}
+
+/// An adjustment with the services that it applies to.
+struct Reach<'a> {
+    row: &'a Adjustment,
+    services: HashSet<&'a str>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(row: &'a Adjustment) -> Self {
+        Self {
+            row,
+            services: row.services.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// The adjustment, where it applies to this service.
+    fn at(&self, service: &Service) -> Option<&'a Adjustment> {
+        let applies = self.services.is_empty() || self.services.contains(service.code.as_str());
+        applies.then_some(self.row)
+    }
+}
+
+/// The column that tells what changes; none when nothing does that is judged.
+fn telling(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'static str> {
+    let row = new.or(old)?;
+    let number = if row.rate.is_some() { "rate" } else { "amount" };
+    let (Some(old), Some(new)) = (old, new) else {
+        return Some(number);
+    };
+    if (old.kind, old.amount, old.rate) != (new.kind, new.amount, new.rate) {
+        Some(number)
+    } else if Reach::of(old).services != Reach::of(new).services {
+        Some("services")
+    } else if old.valid_until != new.valid_until {
+        Some("valid_until")
+    } else {
+        (old.valid_from != new.valid_from).then_some("valid_from")
+    }
+}
+
+/// A column of an adjustment, as it is told.
+fn worded(row: &Adjustment, column: &str) -> Option<String> {
+    match column {
+        "services" if row.services.is_empty() => Some("all services".to_owned()),
+        "services" => {
+            let named = row.services.iter().take(MOST_NAMED).map(String::as_str);
+            let more = if row.services.len() > MOST_NAMED { ", …" } else { "" };
+            Some(named.collect::<Vec<_>>().join(", ") + more)
+        }
+        "valid_from" => row.valid_from.map(|at| at.to_rfc3339()),
+        "valid_until" => row.valid_until.map(|at| at.to_rfc3339()),
+        _ => {
+            let amount = row.amount.map(|amount| amount.to_string());
+            amount.or(row.rate.map(|rate| rate.to_string()))
+        }
+    }
+}
+
+/// Whether one applies at instants at which the other does not.
+fn outlasts(one: &Adjustment, other: &Adjustment) -> bool {
+    let earlier = |from: DateTime<Utc>| one.valid_from.is_none_or(|own| own < from);
+    let later = |until: DateTime<Utc>| one.valid_until.is_none_or(|own| own > until);
+    other.valid_from.is_some_and(earlier) || other.valid_until.is_some_and(later)
 }
 
 fn taxes(guards: &GuardRails, old: Option<&Tax>, new: Option<&Tax>, found: &mut Vec<Breach>) {
@@ -165,7 +306,9 @@ fn taxes(guards: &GuardRails, old: Option<&Tax>, new: Option<&Tax>, found: &mut 
     }
     let mut judge = Judge::new(guards, Resource::Taxes, &row.code, "rate", before, after);
     let total = |rate: Option<Rate>| Decimal::ONE_HUNDRED + rate.map_or(Decimal::ZERO, Rate::decimal);
-    judge.change(Some(total(before)), Some(total(after)), "of the price with this tax, ");
+    judge.change(Some(total(before)), Some(total(after)), || {
+        "of the price with this tax, ".to_owned()
+    });
     found.extend(judge.found);
 }
 
@@ -235,14 +378,16 @@ impl<'a> Judge<'a> {
     }
 
     /// A price that was not beyond a limit before.
-    fn price(&mut self, after: Option<Decimal>, before: Option<Decimal>, what: &str) {
+    fn price(&mut self, after: Option<Decimal>, before: Option<Decimal>, what: impl Fn() -> String) {
         let Some(price) = after else { return };
-        let place = format!("`{}/{}`: ", self.place.resource.path(), self.place.code);
         if let Some(lowest) = self.guards.lowest_price {
             let low = |price: Decimal| price < lowest.decimal();
             if low(price) && !before.is_some_and(low) && !self.has(Limit::LowestPrice) {
                 let text = format!(
-                    "{place}{what} becomes {}, below the lowest price {lowest}.",
+                    "`{}/{}`: {} becomes {}, below the lowest price {lowest}.",
+                    self.place.resource.path(),
+                    self.place.code,
+                    what(),
                     rounded(price)
                 );
                 self.tell(Limit::LowestPrice, text);
@@ -252,7 +397,10 @@ impl<'a> Judge<'a> {
             let high = |price: Decimal| price > highest.decimal();
             if high(price) && !before.is_some_and(high) && !self.has(Limit::HighestPrice) {
                 let text = format!(
-                    "{place}{what} becomes {}, above the highest price {highest}.",
+                    "`{}/{}`: {} becomes {}, above the highest price {highest}.",
+                    self.place.resource.path(),
+                    self.place.code,
+                    what(),
                     rounded(price)
                 );
                 self.tell(Limit::HighestPrice, text);
@@ -261,7 +409,7 @@ impl<'a> Judge<'a> {
     }
 
     /// A change from one number to another.
-    fn change(&mut self, before: Option<Decimal>, after: Option<Decimal>, what: &str) {
+    fn change(&mut self, before: Option<Decimal>, after: Option<Decimal>, what: impl Fn() -> String) {
         let (Some(largest), Some(before), Some(after)) = (self.guards.largest_change_percent, before, after) else {
             return;
         };
@@ -278,11 +426,17 @@ impl<'a> Judge<'a> {
             return;
         }
         self.worst = size;
-        let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let what = what();
         let by = match percent {
             Some(percent) => format!("{what}a change of {} %", percent.round_dp(1).normalize()),
             None => format!("{what}a change from nothing, which no percentage can tell"),
         };
+        self.too_large(largest, &by);
+    }
+
+    /// A change beyond the largest one.
+    fn too_large(&mut self, largest: Rate, by: &str) {
+        let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         let text = format!(
             "`{}/{}`: `{}` goes from {} to {}: {by}; the largest change in one publish is {largest} %.",
             self.place.resource.path(),
@@ -354,9 +508,13 @@ mod tests {
 
     /// What is found when one thing changes: column and limit.
     fn found(guards: &GuardRails, change: impl Fn(&mut RowSet)) -> Vec<(String, Limit)> {
-        let (before, mut after) = (rows(), rows());
+        from(guards, &rows(), change)
+    }
+
+    fn from(guards: &GuardRails, before: &RowSet, change: impl Fn(&mut RowSet)) -> Vec<(String, Limit)> {
+        let mut after = before.clone();
         change(&mut after);
-        let found = breaches(guards, &before, &after);
+        let found = breaches(guards, before, &after);
         found
             .into_iter()
             .map(|breach| {
@@ -513,6 +671,91 @@ mod tests {
         assert_eq!(found(&guards, gst("9")), vec![]);
         assert_eq!(found(&guards, gst("10")), one("taxes/gst/rate", Limit::LargestChange));
         assert_eq!(found(&guards, |rows| drop(rows.taxes.remove("gst"))).len(), 1);
+    }
+
+    fn settings(rounding: &str, step: &str) -> Value {
+        json!({"currency": "CAD", "time_zone": "America/Toronto", "languages": ["en"], "rounding": rounding,
+            "rounding_step": step, "default_priority": "P4", "default_sla_seconds": 60})
+    }
+
+    #[test]
+    fn another_rounding_is_judged_by_what_it_makes_of_the_prices() {
+        let mut before = rows();
+        put::<Settings>(&mut before, settings("half_up", "1.00"));
+        let to = |rounding: &'static str, step: &'static str| {
+            move |rows: &mut RowSet| put::<Settings>(rows, settings(rounding, step))
+        };
+        let guards = rails(Some("50.00"), Some("250.00"), Some("25"));
+        assert_eq!(from(&guards, &before, to("down", "50.00")), vec![]);
+        // 100 becomes 300 and 200 too.
+        let found = from(&guards, &before, to("up", "300.00"));
+        let place = "settings/settings/rounding_step".to_owned();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.contains(&(place.clone(), Limit::HighestPrice)), "{found:?}");
+        assert!(found.contains(&(place.clone(), Limit::LargestChange)), "{found:?}");
+        let found = from(&rails(Some("50.00"), None, None), &before, to("down", "300.00"));
+        assert_eq!(found, [(place, Limit::LowestPrice)]);
+        put::<Settings>(&mut before, settings("half_up", "80.00"));
+        let guards = rails(None, None, Some("25"));
+        assert_eq!(
+            from(&guards, &before, to("up", "80.00")),
+            one("settings/settings/rounding", Limit::LargestChange)
+        );
+    }
+
+    #[test]
+    fn an_adjustment_is_new_for_the_services_and_the_instants_that_it_reaches_now() {
+        let guards = rails(None, None, Some("25"));
+        let promotion = |services: &[&str], until: Option<&str>| {
+            let mut row = adjustment("promotion", "set", Some("0.00"), None);
+            row["services"] = json!(services);
+            row["valid_until"] = json!(until);
+            row
+        };
+        let (past, later) = ("2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z");
+        let mut before = rows();
+        put::<Adjustment>(&mut before, promotion(&["another"], None));
+        for (services, found) in [(vec![], 1), (vec!["another", "leak"], 1), (vec!["another", "third"], 0)] {
+            let change = |rows: &mut RowSet| put::<Adjustment>(rows, promotion(&services, None));
+            let told = from(&guards, &before, change);
+            assert_eq!(
+                told,
+                vec![one("adjustments/promotion/services", Limit::LargestChange); found].concat()
+            );
+        }
+        put::<Adjustment>(&mut before, promotion(&[], Some(past)));
+        for until in [None, Some(later)] {
+            let change = |rows: &mut RowSet| put::<Adjustment>(rows, promotion(&[], until));
+            assert_eq!(
+                from(&guards, &before, change),
+                one("adjustments/promotion/valid_until", Limit::LargestChange)
+            );
+        }
+        // To let it end earlier is to take it away.
+        let ends = |rows: &mut RowSet| {
+            let mut row = adjustment("travel", "add", Some("80.00"), None);
+            row["valid_until"] = json!(past);
+            put::<Adjustment>(rows, row);
+        };
+        assert_eq!(
+            found(&guards, ends),
+            one("adjustments/travel/valid_until", Limit::LargestChange)
+        );
+        assert_eq!(found(&rails(Some("50.00"), None, None), ends), vec![]);
+    }
+
+    #[test]
+    fn a_price_that_is_multiplied_from_now_on_is_held() {
+        let change = |rows: &mut RowSet| {
+            let mut row = service("leak", Some("100.00"), Some("200.00"));
+            row["quantity_fact"] = json!("metres");
+            put::<Service>(rows, row);
+        };
+        assert_eq!(
+            found(&rails(None, None, Some("1000")), change),
+            one("services/leak/quantity_fact", Limit::LargestChange)
+        );
+        assert_eq!(found(&rails(Some("1.00"), None, None), change), vec![]);
     }
 
     #[test]

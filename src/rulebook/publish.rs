@@ -3,9 +3,11 @@
 //! again and again holds the head while it plans.
 //!
 //! [`plan`] is everything before the transaction, `write` what the transaction writes, [`sets`] and [`schedule`] the
-//! life of a stored change set, [`waiting`] what goes beyond the guard rails, [`refusal`] why something was not published.
+//! life of a stored change set, [`waiting`] what goes beyond the guard rails, [`refusal`] why something was not published,
+//! [`receipt`] what is kept of a publish that is done once.
 
 pub mod plan;
+pub mod receipt;
 pub mod refusal;
 pub mod schedule;
 pub mod sets;
@@ -15,14 +17,15 @@ mod write;
 
 use std::sync::Arc;
 
-use sea_orm::{ActiveValue::Set, DatabaseConnection, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
-use self::plan::{checked, head, meant};
+use self::plan::{beyond, checked, head, meant};
+use self::receipt::{Effect, Receipt};
 use self::sets::{Claim, SetError, StoredSet};
 use super::cases::CaseResult;
 use super::change_set::{ChangeSet, Conflict, apply, brought_back};
@@ -30,11 +33,11 @@ use super::compile::Rulebook;
 use super::current::{Current, LoadError};
 use super::edits;
 use super::fault::Fault;
-use super::guard::{GuardRails, breaches};
+use super::guard::GuardRails;
 use super::rows::RowSet;
 use crate::clock::Clock;
 use crate::fault_points::{self, Defect, Step as FaultStep};
-use crate::store::{self, audit_log::AuditKey, guard_rails, rulebooks, rules, trial};
+use crate::store::{self, Transaction, audit_log::AuditKey, guard_rails, rulebooks, rules, trial};
 
 /// How often a publish starts anew because somebody else published meanwhile, before it keeps the others from the head for as
 /// long as it plans: an instance that is slower than the others would never be first.
@@ -67,6 +70,17 @@ pub struct Published {
     pub set: Option<StoredSet>,
 }
 
+/// The way back to an older revision, as it is asked for.
+#[derive(Debug, Clone)]
+pub struct WayBack {
+    /// The revision that is brought back.
+    pub to: i64,
+    /// The head that was seen: no other one is replaced.
+    pub seen: i64,
+    /// Why.
+    pub comment: String,
+}
+
 /// Why nothing was published; the rulebook stands as it stood.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -76,6 +90,17 @@ pub enum PublishError {
     /// There is no such revision to go back to.
     #[error("revision {0} does not exist")]
     UnknownRevision(i64),
+    /// The head is another than was seen.
+    #[error("the head is not revision {seen}: it is revision {current}")]
+    HeadMoved {
+        /// The revision that was seen.
+        seen: i64,
+        /// The revision that stands.
+        current: i64,
+    },
+    /// It was done before, and what came of it is kept.
+    #[error("it was done before")]
+    DoneBefore,
     /// A rulebook of this code exists.
     #[error("a rulebook of this code exists")]
     RulebookExists,
@@ -103,7 +128,7 @@ pub enum PublishError {
 }
 
 /// What becomes of the head: the columns of a revision that are known before it is made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Step<'a> {
     kind: &'static str,
     equals: Option<i64>,
@@ -116,6 +141,10 @@ struct Step<'a> {
     free: bool,
     /// The stored change set that is published by it, as it was read.
     set: Option<Claim>,
+    /// The only head that it may replace; none is whichever stands.
+    seen: Option<i64>,
+    /// Who keeps what comes of it, where it is done once.
+    receipt: Option<&'a dyn Receipt>,
 }
 
 impl<'a> Step<'a> {
@@ -129,6 +158,24 @@ impl<'a> Step<'a> {
             made_by: author.name.as_str(),
             free: false,
             set: None,
+            seen: None,
+            receipt: None,
+        }
+    }
+
+    /// Whether it may replace this head.
+    fn replaces(self, head: i64) -> Result<(), PublishError> {
+        match self.seen {
+            Some(seen) if seen != head => Err(PublishError::HeadMoved { seen, current: head }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what came of it.
+    async fn settle(self, tx: &DatabaseTransaction, effect: Effect<'_>) -> Result<(), DbErr> {
+        match self.receipt {
+            Some(receipt) => receipt.settle(tx, effect).await,
+            None => Ok(()),
         }
     }
 }
@@ -172,18 +219,21 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older one; an administrator's is not held by the guard rails.
+    /// Publishes a new revision equal to an older one, in place of the head that was seen; an administrator's is not held by
+    /// the guard rails.
     ///
     /// # Errors
-    /// When there is no such revision, or as for [`Publisher::publish`].
+    /// When there is no such revision, the head is another by now, it was done before by this receipt, or as for
+    /// [`Publisher::publish`].
     pub async fn roll_back(
         &self,
         rulebook_id: Uuid,
-        to: i64,
-        comment: &str,
+        way: &WayBack,
         author: &Author,
         is_admin: bool,
+        receipt: &dyn Receipt,
     ) -> Result<Published, PublishError> {
+        let to = way.to;
         let old = match self.current.base(rulebook_id, to).await {
             Err(LoadError::Unknown(_)) => return Err(PublishError::UnknownRevision(to)),
             other => other?,
@@ -191,7 +241,9 @@ impl Publisher {
         let step = Step {
             equals: Some(to),
             free: is_admin,
-            ..Step::new("roll_back", comment, author)
+            seen: Some(way.seen),
+            receipt: Some(receipt),
+            ..Step::new("roll_back", &way.comment, author)
         };
         let plan = |base: &RowSet, next| Ok(brought_back(base, old.rows(), next));
         self.advance(rulebook_id, step, plan).await
@@ -262,7 +314,8 @@ impl Publisher {
         Ok((id, self.made(id, published).await))
     }
 
-    /// From the head to the next revision, again when somebody else was first.
+    /// From the head to the next revision, again when somebody else was first: unless it may replace no other head than the
+    /// one that was seen.
     async fn advance(
         &self,
         rulebook_id: Uuid,
@@ -275,7 +328,7 @@ impl Publisher {
         loop {
             tries += 1;
             let held = if tries > TRIES {
-                Some(store::begin(&self.db).await?)
+                Some(self.begun(step).await?)
             } else {
                 None
             };
@@ -284,6 +337,7 @@ impl Publisher {
                 None => head(&self.db, rulebook_id).await?,
             };
             let head = head.ok_or(PublishError::UnknownRulebook)?;
+            step.replaces(head)?;
             let base = self.current.base(rulebook_id, head).await?;
             let rows = plan(base.rows(), head + 1)?;
             let changes = rules::changes(base.rows(), &rows);
@@ -292,6 +346,7 @@ impl Publisher {
                     return Err(SetError::NoEffect.into());
                 }
                 if let Some(standing) = base.compiled() {
+                    self.left_alone(held, step, head).await?;
                     return Ok(Published {
                         revision: head,
                         rulebook: Arc::clone(standing),
@@ -309,11 +364,11 @@ impl Publisher {
                 Some(tx) => guard_rails::guards(&**tx, rulebook_id).await?,
                 None => guard_rails::guards(&self.db, rulebook_id).await?,
             };
-            let breaches = breaches(&guards, base.rows(), rulebook.rows());
+            let breaches = beyond(guards, base.rows(), rulebook.rows()).await?;
             fault_points::reach(FaultStep::PublishPlanned)?;
             let tx = match held {
                 Some(tx) => tx,
-                None => store::begin(&self.db).await?,
+                None => self.begun(step).await?,
             };
             if rulebooks::locked_head(&tx, rulebook_id).await? != Some(head) {
                 tx.rollback().await?;
@@ -327,6 +382,7 @@ impl Publisher {
             if !breaches.is_empty() {
                 let edits = || edits::between(base.rows(), rulebook.rows());
                 let waiting = self.hold(&tx, rulebook_id, step, head, edits, &breaches).await?;
+                step.settle(&tx, Effect::Waits(&waiting)).await?;
                 tx.commit().await?;
                 return Err(PublishError::Waits(Box::new(waiting)));
             }
@@ -341,6 +397,7 @@ impl Publisher {
             if fault_points::planted(Defect::AuditGap) {
                 entries.retain(|entry| entry.resource == "revisions");
             }
+            step.settle(&tx, Effect::Published(head + 1)).await?;
             // The audit log last, as everywhere: another order could stop two for ever.
             self.audit_all(&tx, entries).await?;
             fault_points::reach(FaultStep::PublishBeforeCommit)?;
@@ -353,6 +410,31 @@ impl Publisher {
             };
             return Ok(self.made(rulebook_id, published).await);
         }
+    }
+
+    /// A transaction in which leave is taken first of all, where the step is done once.
+    async fn begun(&self, step: Step<'_>) -> Result<Transaction, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        if let Some(receipt) = step.receipt
+            && !receipt.take(&tx).await?
+        {
+            tx.rollback().await?;
+            return Err(PublishError::DoneBefore);
+        }
+        Ok(tx)
+    }
+
+    /// Nothing is to be changed: that too is kept for who asks again, or they would be told that the head moved.
+    async fn left_alone(&self, held: Option<Transaction>, step: Step<'_>, head: i64) -> Result<(), PublishError> {
+        if step.receipt.is_none() {
+            return Ok(());
+        }
+        let tx = match held {
+            Some(tx) => tx,
+            None => self.begun(step).await?,
+        };
+        step.settle(&tx, Effect::Published(head)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// After the commit: whoever needs the revision next finds it. Another one may get the number of a trial's.

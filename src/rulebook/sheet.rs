@@ -18,7 +18,7 @@ mod write;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 
-pub use read::{SheetFault, read};
+pub use read::{Missing, SheetFault, read};
 pub use write::write;
 
 use super::rows::Row;

@@ -184,11 +184,27 @@ impl Env<'_> {
     }
 }
 
+/// What is longer, in characters, is compared with nothing: the time goes with the product of both lengths.
+const LONGEST: usize = 200;
+
 /// The name nearest to one that does not exist, as "; did you mean `x`?", or nothing when none is near.
 pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let length = wrong.chars().count();
+    if length > LONGEST {
+        return String::new();
+    }
+    let near = |name: &'a str| {
+        let other = name.chars().count();
+        let most = 1 + length.max(other) / 3;
+        // Names are at least as far apart as their lengths.
+        if other > LONGEST || length.abs_diff(other) > most {
+            return None;
+        }
+        let distance = strsim::damerau_levenshtein(wrong, name);
+        (distance <= most).then_some((distance, name))
+    };
     names
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(wrong.chars().count()) / 3)
+        .filter_map(near)
         .min()
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }

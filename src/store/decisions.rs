@@ -1,5 +1,6 @@
 //! Every decision with what it was made from.
 
+use sea_orm::DatabaseBackend;
 use sea_orm::entity::prelude::*;
 
 /// A row of `decisions`.
@@ -36,3 +37,22 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What an `UPDATE` sets in the decisions of a caller who is forgotten, in the words of this database: no facts, nothing to
+/// say, and of what scripts did only which they were and what they did to the money, because their texts are made of facts.
+/// Codes and money stay.
+pub(super) fn forgotten(db: &impl ConnectionTrait) -> &'static str {
+    const SQLITE: &str = "extracted = '{\"facts\":{},\"erased\":true}', \
+        result = json_set(result, '$.say', '', '$.trace', json((SELECT json_group_array(json(\
+        CASE WHEN json_extract(s.value, '$.resource') = 'scripts' THEN json_set(s.value, '$.did', '') ELSE s.value END)) \
+        FROM json_each(decisions.result, '$.trace') s)))";
+    const POSTGRES: &str = "extracted = '{\"facts\":{},\"erased\":true}', \
+        result = jsonb_set(jsonb_set(result, '{say}', '\"\"'), '{trace}', coalesce((SELECT jsonb_agg(\
+        CASE WHEN s.step ->> 'resource' = 'scripts' THEN jsonb_set(s.step, '{did}', '\"\"') ELSE s.step END ORDER BY s.place) \
+        FROM jsonb_array_elements(result -> 'trace') WITH ORDINALITY AS s (step, place)), '[]'))";
+    if db.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
+    } else {
+        SQLITE
+    }
+}

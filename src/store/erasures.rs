@@ -4,6 +4,7 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
+use super::decisions::forgotten;
 use super::sql::statement;
 
 /// Rows that are looked at in one statement.
@@ -130,17 +131,21 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
 /// # Errors
 /// When the database does not take it.
 pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
-    const SQL: [&str; 3] = [
-        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND id = $2",
-        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND event_id = $2",
-        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND event_id = $2",
-    ];
     // Texts that came of it name no call.
     const TEXTS: &str = "UPDATE sms_messages SET body = '', \
         state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \
         WHERE rulebook_id = $1 AND decision_id IN (SELECT id FROM decisions WHERE rulebook_id = $1 AND event_id = $2)";
-    for sql in SQL {
+    let decisions = format!(
+        "UPDATE decisions SET {} WHERE rulebook_id = $1 AND event_id = $2",
+        forgotten(tx)
+    );
+    let plain: [&str; 3] = [
+        "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND id = $2",
+        &decisions,
+        "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND event_id = $2",
+    ];
+    for sql in plain {
         tx.execute_raw(statement(tx, sql, [rulebook_id.into(), id.into()]))
             .await?;
     }

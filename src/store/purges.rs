@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
+use super::decisions::forgotten;
 use super::past_decisions::least_id;
 use super::sql::statement;
 
@@ -137,6 +138,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Ut
     const CALLS: &str = "(SELECT e.call_id FROM webhook_events e \
         JOIN calls c ON c.rulebook_id = e.rulebook_id AND c.id = e.call_id \
         WHERE e.rulebook_id = $1 AND e.id >= $2 AND e.id <= $3 AND c.updated_at < $4)";
+    let forgotten = forgotten(tx);
     let sql = [
         format!("DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id IN {CALLS}"),
         format!(
@@ -144,8 +146,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Ut
              AND (summary IS NOT NULL OR recording_url IS NOT NULL OR analysis IS NOT NULL)"
         ),
         format!(
-            "UPDATE decisions SET extracted = {ERASED} WHERE rulebook_id = $1 AND call_id IN {CALLS} \
-             AND extracted <> {ERASED}"
+            "UPDATE decisions SET {forgotten} WHERE rulebook_id = $1 AND call_id IN {CALLS} AND extracted <> {ERASED}"
         ),
         format!(
             "UPDATE tool_calls SET arguments = '{{}}', result = NULL, error = NULL WHERE rulebook_id = $1 \
@@ -164,7 +165,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Ut
     }
     // What was decided about messages that named no call.
     let sql = format!(
-        "UPDATE decisions SET extracted = {ERASED} WHERE call_id IS NULL AND rulebook_id = $1 AND event_id >= $2 \
+        "UPDATE decisions SET {forgotten} WHERE call_id IS NULL AND rulebook_id = $1 AND event_id >= $2 \
          AND event_id <= $3 AND extracted <> {ERASED}"
     );
     rows += of_piece(tx, piece, &sql).await?;

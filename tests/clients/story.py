@@ -109,9 +109,11 @@ def a_change_set(before):
     assert backtest.state == "done" and backtest.result.calls > 0, backtest
 
     publish = publish_change_set.sync(RULEBOOK, opened.id, client=client, body=PublishRequest(), version=added.version)
-    assert good(publish).revision
+    head = good(publish).revision
+    assert head
     assert quote() == ("362.00", "420.00")
-    good(roll_back.sync(RULEBOOK, number, client=client))
+    refused(roll_back.sync_detailed(RULEBOOK, number, client=client, version=head - 1), 412, "stale_version")
+    good(roll_back.sync(RULEBOOK, number, client=client, version=head))
     assert quote() == (from_, to)
     told(f"a change set is read, tried on {backtest.result.calls} calls, published, and rolled back")
 

@@ -68,7 +68,9 @@ async function aChangeSet(before: Service): Promise<void> {
   const published = good(await ringbook.publishChangeSet({ client, path, query: { version: set.version }, body: {} }));
   assert.ok(published.revision);
   assert.deepEqual(await quote(), ['361.00', '420.00']);
-  good(await ringbook.rollBack({ client, path: { rulebook, number: before.version ?? 1 } }));
+  const back = { client, path: { rulebook, number: before.version ?? 1 } };
+  refused(await ringbook.rollBack({ ...back, query: { version: published.revision - 1 } }), 412, 'stale_version');
+  good(await ringbook.rollBack({ ...back, query: { version: published.revision } }));
   assert.deepEqual(await quote(), [before.price_from, before.price_to]);
   told(`a change set is read, tried on ${backtest.result?.calls} calls, published, and rolled back`);
 }

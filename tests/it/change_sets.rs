@@ -600,7 +600,7 @@ async fn every_step_leaves_an_audit_entry(database: Database) {
     let (_, set) = app.admin(Method::DELETE, &step(&set, "/changes/1"), None).await;
     assert_eq!(publish(&app, &set).await.0, StatusCode::OK);
     let (status, _) = app
-        .admin(Method::POST, &format!("{BOOK}/revisions/1/roll-back"), None)
+        .admin(Method::POST, &format!("{BOOK}/revisions/1/roll-back?version=2"), None)
         .await;
     assert_eq!(status, StatusCode::OK);
     let other = opened(&app, "", &[]).await;
@@ -694,7 +694,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     );
     // A roll back to what does not compile is refused.
     let (status, problem) = app
-        .admin(Method::POST, &format!("{BOOK}/revisions/1/roll-back"), None)
+        .admin(Method::POST, &format!("{BOOK}/revisions/1/roll-back?version=2"), None)
         .await;
     assert_eq!(
         (status, &problem["code"]),
@@ -713,7 +713,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         .await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     let (status, done) = app
-        .admin(Method::POST, &format!("{BOOK}/revisions/2/roll-back"), None)
+        .admin(Method::POST, &format!("{BOOK}/revisions/2/roll-back?version=3"), None)
         .await;
     assert_eq!(status, StatusCode::OK, "{done}");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! A deleted call: the caller's data goes, that there was a call stays.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,6 +16,7 @@ both!(
     a_deleted_call_leaves_nothing_personal_in_any_table,
     what_comes_after_the_deletion_adds_nothing_personal,
     other_calls_keep_their_data,
+    what_a_script_made_of_the_caller_goes_too,
     a_text_already_sent_is_emptied_too,
     messages_that_meet_the_deletion_leave_nothing_personal,
 );
@@ -200,6 +201,46 @@ async fn other_calls_keep_their_data(database: Database) {
             assert!(is.contains(&row), "{table}: {row}");
         }
     }
+    server.stop().await;
+}
+
+async fn what_a_script_made_of_the_caller_goes_too(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    let path = "/admin/v1/rulebooks/default/scripts/spring_promotion";
+    let (_, script) = server.admin(Method::GET, path, None).await;
+    let names =
+        r#"let name = fact("customer_name"); if name != () { result.say("Merci " + name); quote.add(10, name); }"#;
+    let source = format!("{names}\n{}", script["source"].as_str().unwrap());
+    let change = json!({"source": source, "version": script["version"]});
+    let (status, answer) = server.admin(Method::PATCH, path, Some(&change)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    server.take(&report("call-1", SAID)).await;
+    let before = found(&server).await;
+    assert!(
+        before.contains(&"decisions.result: zenobie quatremains".to_owned()),
+        "{before:#?}"
+    );
+    let was = having(&server.rows("decisions").await, "purpose", "report")[0]["result"].clone();
+    assert!(was["say"].as_str().unwrap().contains("Merci Zenobie"), "{was}");
+    server.take(&deleted("call-1")).await;
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    // Codes and money stay, and of every other row what it did.
+    let mut expected = was;
+    expected["say"] = json!("");
+    let mut emptied = 0;
+    for step in expected["trace"].as_array_mut().unwrap() {
+        if step["resource"] == "scripts" {
+            assert_eq!(
+                (&step["code"], &step["money"]["kind"]),
+                (&json!("spring_promotion"), &json!("add"))
+            );
+            step["did"] = json!("");
+            emptied += 1;
+        }
+    }
+    assert_eq!(emptied, 1);
+    let decisions = having(&server.rows("decisions").await, "purpose", "report");
+    assert_eq!(decisions[0]["result"], expected);
     server.stop().await;
 }
 

@@ -369,14 +369,21 @@ async fn an_administrators_roll_back_is_never_held(kind: Database) {
     let patch = json!({"amount": "300.00", "version": 1});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&patch)).await.0, StatusCode::OK);
     narrow(&app).await;
-    let back = format!("{BOOK}/revisions/1/roll-back");
+    let back = format!("{BOOK}/revisions/1/roll-back?version=2");
     let editor = new_key(&app, "eve", "editor").await;
-    let (status, set) = app.admin_with(&editor, Method::POST, &back, None).await;
+    let ask = async || {
+        let request = app.client.post(app.url(&back)).bearer_auth(&editor);
+        let response = request.header("idempotency-key", "back").send().await.unwrap();
+        (response.status(), response.json::<Value>().await.unwrap())
+    };
+    let (status, set) = ask().await;
     assert_eq!(
         (status, &set["state"]),
         (StatusCode::ACCEPTED, &json!("waiting")),
         "{set}"
     );
+    assert_eq!(ask().await, (StatusCode::ACCEPTED, set), "it waits once");
+    assert_eq!(app.counts(["change_sets"]).await, [1]);
     assert_eq!(amount(&app).await, "300.00");
     let (status, done) = app.admin(Method::POST, &back, None).await;
     assert_eq!(status, StatusCode::OK, "{done}");

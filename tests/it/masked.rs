@@ -9,6 +9,7 @@ use crate::support::{Database, TestApp, messages::report};
 
 both!(
     a_viewer_finds_no_number_in_any_answer_and_an_editor_does,
+    a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events,
     a_key_for_one_rulebook_finds_nothing_of_another,
 );
 
@@ -177,6 +178,41 @@ async fn a_viewer_finds_no_number_in_any_answer_and_an_editor_does(database: Dat
         assert!(!seen.contains("51455502"), "{path}: {seen}");
         assert!(bare(&app, &editor, &path).await.1.contains("51455502"), "{path}");
     }
+    app.stop().await;
+}
+
+async fn a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events(database: Database) {
+    let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
+    let viewer = key(&app, json!({"name": "v", "role": "viewer"})).await;
+    let editor = key(&app, json!({"name": "e", "role": "editor"})).await;
+    let (_, contact) = app.admin(Method::GET, &format!("{BOOK}/contacts/second"), None).await;
+    let change = json!({"resource": "contacts", "code": "second", "method": "patch", "version": contact["version"],
+        "body": {"phone": "+15145550210"}});
+
+    // What a backtest was asked with, as it is followed.
+    let asked = json!({"changes": [change]});
+    let (status, job) = app
+        .admin(Method::POST, &format!("{BOOK}/backtests"), Some(&asked))
+        .await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{job}");
+    let events = format!("{BOOK}/backtests/{}/events", job["id"].as_str().unwrap());
+    let (status, seen) = bare(&app, &viewer, &events).await;
+    assert_eq!(status, StatusCode::OK, "{seen}");
+    assert!(seen.contains("event:result"), "{seen}");
+    assert!(seen.contains("wanted") && !seen.contains("51455502"), "{seen}");
+    assert!(bare(&app, &editor, &events).await.1.contains("5145550210"));
+
+    // A change set whose ground has moved: the refusal shows the row as it was and as it stands.
+    let set = opened(&app, "later", &[change]).await;
+    patched(&app, "contacts/second", json!({"phone": "+15145550213"})).await;
+    let path = format!("{BOOK}/evaluate?change_set={}", set["id"].as_str().unwrap());
+    let question = json!({"facts": {}, "said": "Bonjour."});
+    let (status, refused) = app.admin_with(&viewer, Method::POST, &path, Some(&question)).await;
+    assert_eq!(status, StatusCode::PRECONDITION_FAILED, "{refused}");
+    assert_eq!(refused["conflicts"].as_array().map(Vec::len), Some(1), "{refused}");
+    assert!(!refused.to_string().contains("51455502"), "{refused}");
+    let (_, refused) = app.admin_with(&editor, Method::POST, &path, Some(&question)).await;
+    assert!(refused.to_string().contains("+15145550213"), "{refused}");
     app.stop().await;
 }
 

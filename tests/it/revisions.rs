@@ -17,6 +17,9 @@ both!(
     any_revision_can_be_read_and_decided_with,
     a_revision_is_exported_as_the_folder_that_import_reads,
     a_roll_back_is_a_revision_equal_to_an_old_one_and_audited,
+    a_roll_back_replaces_only_the_head_that_was_seen,
+    of_roll_backs_at_the_same_moment_one_is_done,
+    a_roll_back_under_a_key_is_done_once,
 );
 
 /// Gives a row another field and says the revision.
@@ -210,7 +213,7 @@ fn unversioned() -> ringbook::rulebook::rows::RowSet {
 async fn a_roll_back_is_a_revision_equal_to_an_old_one_and_audited(database: Database) {
     let app = TestApp::start(database).await;
     patch(&app, CAMERA, "price_to", "400.00", "dearer").await;
-    let path = format!("{HERE}/revisions/1/roll-back?comment=oops");
+    let path = format!("{HERE}/revisions/1/roll-back?version=2&comment=oops");
     let (status, done) = app.admin(Method::POST, &path, None).await;
     assert_eq!((status, &done), (StatusCode::OK, &json!({"revision": 3, "equals": 1})));
     let (_, revision) = get(&app, "revisions/head").await;
@@ -228,5 +231,97 @@ async fn a_roll_back_is_a_revision_equal_to_an_old_one_and_audited(database: Dat
         (&json!(3), &json!("350.00")),
         "{log}"
     );
+    app.stop().await;
+}
+
+/// A roll back to revision 1, with these headers.
+async fn roll_back(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> (StatusCode, bool, Value) {
+    let url = app.url(&format!("{HERE}/revisions/1/roll-back{query}"));
+    let mut request = app.client.post(url).bearer_auth(ADMIN_KEY);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await.unwrap();
+    let again = response.headers().contains_key("idempotent-replayed");
+    (response.status(), again, response.json().await.unwrap())
+}
+
+async fn a_roll_back_replaces_only_the_head_that_was_seen(database: Database) {
+    let app = TestApp::start(database).await;
+    patch(&app, CAMERA, "price_to", "400.00", "dearer").await;
+    let (status, _, problem) = roll_back(&app, "", &[]).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::PRECONDITION_REQUIRED, &json!("version_required")),
+        "{problem}"
+    );
+    // The head of which somebody read before the last edit, in each way to say it.
+    for (query, headers) in [
+        ("?version=1", vec![]),
+        ("", vec![("if-match", "\"1\"")]),
+        ("?version=3", vec![]),
+    ] {
+        let (status, _, problem) = roll_back(&app, query, &headers).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::PRECONDITION_FAILED, &json!("stale_version")),
+            "{problem}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("it is revision 2"), "{detail}");
+    }
+    let (status, _, problem) = roll_back(&app, "?version=2", &[("if-match", "\"1\"")]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert_eq!(get(&app, "revisions/head").await.1["number"], 2);
+
+    let head = app.client.get(app.url(&format!("{HERE}/revisions/head")));
+    let head = head.bearer_auth(ADMIN_KEY).send().await.unwrap();
+    let tag = head.headers()["etag"].to_str().unwrap();
+    assert!(tag.starts_with("\"2."), "{tag}");
+    let (status, _, done) = roll_back(&app, "", &[("if-match", tag)]).await;
+    assert_eq!((status, &done), (StatusCode::OK, &json!({"revision": 3, "equals": 1})));
+    app.stop().await;
+}
+
+async fn of_roll_backs_at_the_same_moment_one_is_done(database: Database) {
+    let app = TestApp::start(database).await;
+    patch(&app, CAMERA, "price_to", "400.00", "dearer").await;
+    let all = (0..6).map(|_| roll_back(&app, "?version=2", &[]));
+    let answers = futures_util::future::join_all(all).await;
+    let with = |status: StatusCode| answers.iter().filter(|answer| answer.0 == status).count();
+    assert_eq!(
+        (with(StatusCode::OK), with(StatusCode::PRECONDITION_FAILED)),
+        (1, 5),
+        "{answers:?}"
+    );
+    assert_eq!(get(&app, "revisions/head").await.1["number"], 3);
+    app.stop().await;
+}
+
+async fn a_roll_back_under_a_key_is_done_once(database: Database) {
+    let app = TestApp::start(database).await;
+    patch(&app, CAMERA, "price_to", "400.00", "dearer").await;
+    let key = [("idempotency-key", "back")];
+    let all = (0..6).map(|_| roll_back(&app, "?version=2", &key));
+    let answers = futures_util::future::join_all(all).await;
+    let done = json!({"revision": 3, "equals": 1});
+    assert!(
+        answers
+            .iter()
+            .all(|(status, _, answer)| *status == StatusCode::OK && *answer == done),
+        "{answers:?}"
+    );
+    assert_eq!(answers.iter().filter(|(_, again, _)| !again).count(), 1);
+    let (status, _, problem) = roll_back(&app, "?version=3", &key).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused")),
+        "{problem}"
+    );
+    // What changes nothing is kept too: the head has moved when it is asked again.
+    let key = [("idempotency-key", "nothing-to-do")];
+    assert_eq!(roll_back(&app, "?version=3", &key).await.2, done);
+    patch(&app, CAMERA, "price_to", "401.00", "dearer").await;
+    assert_eq!(roll_back(&app, "?version=3", &key).await, (StatusCode::OK, true, done));
     app.stop().await;
 }

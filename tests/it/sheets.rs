@@ -157,12 +157,26 @@ async fn nobody_overwrites_with_an_old_sheet(database: Database) {
     let only = "code\ncamera_inspection\n";
     let (status, kept) = post(&app, SERVICES, only).await;
     assert_eq!((status, &kept["rows"]), (StatusCode::OK, &json!([])));
-    let path = "/admin/v1/rulebooks/default/taxes.csv?delete_missing=true&dry_run=true";
-    let (status, gone) = post(&app, path, "code\ntps\n").await;
+    let taxes = "/admin/v1/rulebooks/default/taxes.csv?delete_missing=true&dry_run=true";
+    let (status, _) = post(&app, taxes, "code\ntps\n").await;
+    assert_eq!(status, StatusCode::PRECONDITION_REQUIRED);
+    let (status, gone) = post(&app, &format!("{taxes}&revision=1"), "code\ntps\n").await;
     assert_eq!(
         (status, &gone["rows"][0]["what"]),
         (StatusCode::OK, &json!("removed")),
         "{gone}"
+    );
+    // What was written after the sheet was made is not deleted by it.
+    let luxury = json!({"names": {"en": "Luxury", "fr": "Luxe"}, "rank": 99, "rate": "1"});
+    let (status, made) = app
+        .admin(Method::PUT, &format!("{HEAD}/taxes/luxury"), Some(&luxury))
+        .await;
+    assert!(status.is_success(), "{made}");
+    let (status, refused) = post(&app, &format!("{taxes}&revision=1"), "code\ntps\ntvq\n").await;
+    assert_eq!(
+        (status, &refused["errors"][0]["code"]),
+        (StatusCode::PRECONDITION_FAILED, &json!("stale_version")),
+        "{refused}"
     );
     app.stop().await;
 }
@@ -205,7 +219,7 @@ async fn every_kind_of_row_goes_out_and_comes_back(database: Database) {
     assert_eq!(sheets.len(), 13);
     for path in sheets {
         let sheet = get(&app, &path).await;
-        let (status, answer) = post(&app, &format!("{path}?delete_missing=true"), sheet).await;
+        let (status, answer) = post(&app, &format!("{path}?delete_missing=true&revision=1"), sheet).await;
         assert_eq!(
             (status, &answer["rows"]),
             (StatusCode::OK, &json!([])),

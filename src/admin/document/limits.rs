@@ -115,7 +115,7 @@ fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
             "phone",
             like(
                 r"^(\+[1-9][0-9]{7,14}|\+[1-9][0-9]{1,3}\*{3}[0-9]{4}|\*{3})$",
-                "+15145550101",
+                "+15145550100",
             ),
         ),
         ("Contact", "rotation_week", whole(1, 52)),

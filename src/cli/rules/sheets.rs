@@ -9,7 +9,7 @@ use crate::{
     rulebook::{
         diff,
         rows::{Resource, with_row},
-        sheet,
+        sheet::{self, Missing},
     },
     settings::Settings,
 };
@@ -46,8 +46,14 @@ pub(super) async fn import(settings: &Settings, sheet: &Sheet, publish: bool, ho
     let (current, publisher) = rules_of(settings).await?;
     let standing = current.standing(rulebook).await?;
     let standing = standing.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
+    // What would be deleted is shown before it is published.
+    let missing = if sheet.delete_missing {
+        Missing::DeletedAsOf(standing.revision)
+    } else {
+        Missing::Stay
+    };
     let edits = with_row!(sheet.resource, R => {
-        sheet::read::<R>(&bytes, standing.rows(), sheet.delete_missing).map_err(|faults| anyhow!(listed(&faults)))?
+        sheet::read::<R>(&bytes, standing.rows(), missing).map_err(|faults| anyhow!(listed(&faults)))?
     });
     let planned = publisher.plan(standing.rulebook_id, &edits).await;
     let planned = planned.map_err(|error| anyhow!(refusal(&error)))?;

@@ -22,7 +22,7 @@ pub struct BacktestResult {
     pub unreadable: u64,
     /// Calls whose stored decision is not the base's any more: older changes did that, and nothing here counts it.
     pub differ_already: u64,
-    /// Calls for which anything changes: service, area, price, priority or texts.
+    /// Calls for which anything changes: service, area, price, its taxes, priority or texts.
     pub changed: u64,
     /// What changes in the quotes, by currency.
     pub money: Vec<MoneyChange>,
@@ -60,6 +60,9 @@ pub struct MoneyChange {
     pub quotes: u64,
     /// Those whose price changes.
     pub changed: u64,
+    /// Those whose price stays and of which only the taxes change.
+    #[serde(default)]
+    pub taxes_only: u64,
     /// Those that become dearer: the sum of both ends rises.
     pub dearer: u64,
     /// Those that become cheaper.
@@ -172,6 +175,12 @@ pub struct Side {
     /// Highest price before tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Money>,
+    /// Lowest price with taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_from: Option<Money>,
+    /// Highest price with taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_to: Option<Money>,
     /// The priority.
     pub priority: Priority,
     /// How many texts are sent.

@@ -130,7 +130,9 @@ impl Tally {
             (None, None) => 0,
         };
         let steps = (before.priority as u64).abs_diff(after.priority as u64);
-        let otherwise = before.service != after.service || before.area != after.area || was != is;
+        let taxed = before.price.as_ref().zip(after.price.as_ref());
+        let taxed = taxed.is_some_and(|(was, is)| differs_in_taxes_only(was, is));
+        let otherwise = before.service != after.service || before.area != after.area || was != is || taxed;
         let dear = whole(before.price.as_ref()).max(whole(after.price.as_ref())).max(1);
         // The least change of a great price is one.
         let of_price = money.saturating_mul(1000).div_ceil(dear);
@@ -261,6 +263,8 @@ fn side(book: &Rulebook, decision: &Decision) -> Side {
         currency: price.map(|price| price.currency.clone()),
         from: price.map(|price| price.from),
         to: price.map(|price| price.to),
+        total_from: price.map(|price| price.total_from),
+        total_to: price.map(|price| price.total_to),
         priority: decision.priority,
         texts: texts(book, decision),
     }
@@ -298,6 +302,12 @@ fn whole(price: Option<&Price>) -> u64 {
     price.map_or(0, |price| price.to.minor().unsigned_abs())
 }
 
+/// Whether the price before tax is the same and the total is not.
+fn differs_in_taxes_only(was: &Price, is: &Price) -> bool {
+    let before_tax = (&was.currency, was.from, was.to) == (&is.currency, is.from, is.to);
+    before_tax && (was.total_from, was.total_to) != (is.total_from, is.total_to)
+}
+
 /// Counts a quote with a price on both sides; the greater change of its two ends.
 fn count(money: &mut BTreeMap<String, MoneyChange>, call: Option<&str>, was: &Price, is: &Price) -> u64 {
     if !money.contains_key(&was.currency) {
@@ -317,6 +327,7 @@ fn count(money: &mut BTreeMap<String, MoneyChange>, call: Option<&str>, was: &Pr
     let both = from.saturating_add(to);
     sums.quotes += 1;
     sums.changed += u64::from((from, to) != (0, 0));
+    sums.taxes_only += u64::from(differs_in_taxes_only(was, is));
     sums.dearer += u64::from(both > 0);
     sums.cheaper += u64::from(both < 0);
     sums.before_from = plus(sums.before_from, was.from.minor());
@@ -347,6 +358,7 @@ fn merge_money(money: &mut BTreeMap<String, MoneyChange>, next: BTreeMap<String,
         });
         mine.quotes += theirs.quotes;
         mine.changed += theirs.changed;
+        mine.taxes_only += theirs.taxes_only;
         mine.dearer += theirs.dearer;
         mine.cheaper += theirs.cheaper;
         mine.before_from = plus(mine.before_from, theirs.before_from.minor());

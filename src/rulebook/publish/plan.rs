@@ -12,6 +12,7 @@ use crate::rulebook::change_set::{Applied, Edit, applied, apply};
 use crate::rulebook::compile::{self, Rulebook};
 use crate::rulebook::current::Base;
 use crate::rulebook::fault::Fault;
+use crate::rulebook::guard::{self, Breach, GuardRails};
 use crate::rulebook::lint;
 use crate::rulebook::rows::RowSet;
 use crate::store::rulebooks;
@@ -146,6 +147,20 @@ pub(super) async fn meant(base: Option<Arc<Rulebook>>, rulebook: &Arc<Rulebook>)
         return Ok(());
     }
     Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
+}
+
+/// What goes beyond the guard rails: each adjustment that changes is held against every service, which takes its time.
+///
+/// # Errors
+/// When the machine has no thread to compare them on.
+pub(super) async fn beyond(guards: GuardRails, base: &RowSet, rows: &RowSet) -> Result<Vec<Breach>, DbErr> {
+    if guards == GuardRails::default() {
+        return Ok(Vec::new());
+    }
+    let (base, rows) = (base.clone(), rows.clone());
+    tokio::task::spawn_blocking(move || guard::breaches(&guards, &base, &rows))
+        .await
+        .map_err(|error| DbErr::Custom(error.to_string()))
 }
 
 /// Every case that is red.

@@ -16,7 +16,6 @@ use super::sets::{SetError, StoredSet, about, ready};
 use super::waiting::signed;
 use super::{Author, PublishError, Publisher, Step};
 use crate::rulebook::change_set::apply;
-use crate::rulebook::guard;
 use crate::store::change_sets::State;
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::{self, change_sets, guard_rails, rules};
@@ -69,6 +68,9 @@ impl Publisher {
         if let Some(base) = base.compiled() {
             super::plan::meant(Some(Arc::clone(base)), &rulebook).await?;
         }
+        // Compared ahead of the transaction, which others wait for.
+        let guards = guard_rails::guards(&self.db, rulebook_id).await?;
+        let mut breaches = super::plan::beyond(guards, base.rows(), &rows).await?;
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);
@@ -76,8 +78,10 @@ impl Publisher {
         if let Some(comment) = comment {
             comment.clone_into(&mut stored.set.comment);
         }
-        let guards = guard_rails::guards(&*tx, rulebook_id).await?;
-        let breaches = guard::breaches(&guards, base.rows(), &rows);
+        let standing = guard_rails::guards(&*tx, rulebook_id).await?;
+        if standing != guards {
+            breaches = super::plan::beyond(standing, base.rows(), &rows).await?;
+        }
         if !breaches.is_empty() {
             self.waits(&tx, &mut stored, &breaches, author).await?;
             tx.commit().await?;

@@ -75,7 +75,7 @@ pub struct Contact {
     pub code: String,
     /// What people call them.
     pub name: String,
-    /// E.164, as `+15145550101`.
+    /// E.164, as `+15145550100`.
     pub phone: String,
     /// The language of their texts.
     pub language: String,

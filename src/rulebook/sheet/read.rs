@@ -42,12 +42,21 @@ enum Head {
     Field(Field, Option<String>),
 }
 
-/// The edits that make the rows as the sheet says. A column that is left out leaves its fields as they are; rows that are
-/// not in the sheet are deleted only with `delete_missing`. A row that would change must bring the version that stands.
+/// What becomes of the rows that a sheet does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// They stay.
+    Stay,
+    /// They are deleted, as they stood at this revision: whoever made the sheet has not seen what was written since.
+    DeletedAsOf(i64),
+}
+
+/// The edits that make the rows as the sheet says. A column that is left out leaves its fields as they are. A row that would
+/// change must bring the version that stands.
 ///
 /// # Errors
 /// Every fault, with its row and column.
-pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, delete_missing: bool) -> Result<Vec<Edit>, Vec<SheetFault>> {
+pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Result<Vec<Edit>, Vec<SheetFault>> {
     let text = text_of(bytes).map_err(|fault| vec![fault])?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -101,15 +110,27 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, delete_missing: bool) ->
     if !faults.is_empty() {
         return Err(faults);
     }
-    if delete_missing {
-        let missing = R::table(rows).iter().filter(|(code, _)| !seen.contains_key(*code));
-        edits.extend(missing.map(|(code, stored)| Edit::Delete {
+    let Missing::DeletedAsOf(revision) = missing else {
+        return Ok(edits);
+    };
+    for (code, stored) in R::table(rows) {
+        if seen.contains_key(code) {
+            continue;
+        }
+        if stored.version > revision {
+            let text = format!(
+                "`{code}` is not in the sheet, and was written at version {}, after the sheet was made: make the sheet again",
+                stored.version
+            );
+            faults.push(SheetFault::new(1, "code", "stale_version", text));
+        }
+        edits.push(Edit::Delete {
             resource: R::RESOURCE,
             code: code.clone(),
             expected: Expected::Version(stored.version),
-        }));
+        });
     }
-    Ok(edits)
+    if faults.is_empty() { Ok(edits) } else { Err(faults) }
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {

@@ -20,9 +20,13 @@ fn with<R: Row>(rows: &mut RowSet, row: Value) {
 /// A sheet is read into rows that stand already, and into none.
 fn survives<R: Row + Type>(rows: &RowSet) {
     let text = write::<R>(rows).unwrap();
-    assert_eq!(read::<R>(text.as_bytes(), rows, true).unwrap(), [], "{text}");
+    assert_eq!(
+        read::<R>(text.as_bytes(), rows, Missing::DeletedAsOf(1)).unwrap(),
+        [],
+        "{text}"
+    );
     let bare = text.replace(",3\r\n", ",\r\n").replace(",0\r\n", ",\r\n");
-    let edits = read::<R>(bare.as_bytes(), &RowSet::default(), false).unwrap();
+    let edits = read::<R>(bare.as_bytes(), &RowSet::default(), Missing::Stay).unwrap();
     let made = applied(&RowSet::default(), 1, &edits);
     let bare = |rows: &RowSet| -> Vec<R> { R::table(rows).values().map(|stored| stored.row.clone()).collect() };
     assert!(bare(&made.rows) == bare(rows), "{text}");
@@ -73,7 +77,7 @@ fn a_price_list_reads_as_one() {
 /// The one edit or the faults of a sheet of taxes, of which `tps` stands at version 0.
 fn taxes(text: &str) -> Result<Vec<Edit>, Vec<String>> {
     let faults = |faults: Vec<SheetFault>| faults.iter().map(ToString::to_string).collect();
-    read::<Tax>(text.as_bytes(), &sample::rows(), false).map_err(faults)
+    read::<Tax>(text.as_bytes(), &sample::rows(), Missing::Stay).map_err(faults)
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn a_sheet_of_some_columns_changes_only_those_and_semicolons_are_taken() {
         );
     }
     assert_eq!(taxes("code,names.fr,version\ntps,,0\n").unwrap().len(), 1);
-    let missing = read::<Tax>(b"code\ntps\n", &sample::rows(), true).unwrap();
+    let missing = read::<Tax>(b"code\ntps\n", &sample::rows(), Missing::DeletedAsOf(1)).unwrap();
     assert!(
         matches!(missing.as_slice(), [Edit::Delete { code, .. }] if code == "tvq"),
         "{missing:?}"
@@ -156,9 +160,14 @@ fn every_fault_names_its_row_and_column() {
         let faults = taxes(text).unwrap_err();
         assert!(faults[0].starts_with(expected), "{text}: {faults:?}");
     }
-    let latin = read::<Tax>(b"code,names.fr\ntps,\xe9\n", &sample::rows(), false).unwrap_err();
+    let latin = read::<Tax>(b"code,names.fr\ntps,\xe9\n", &sample::rows(), Missing::Stay).unwrap_err();
     assert!(latin[0].row == 2 && latin[0].text.contains("UTF-8"), "{latin:?}");
-    let offer = read::<Service>(b"code,offer,version\nfrench_drain,offred,0\n", &sample::rows(), false).unwrap_err();
+    let offer = read::<Service>(
+        b"code,offer,version\nfrench_drain,offred,0\n",
+        &sample::rows(),
+        Missing::Stay,
+    )
+    .unwrap_err();
     assert_eq!((offer[0].row, offer[0].column.as_str()), (2, "offer"));
     assert!(offer[0].text.contains("did you mean `offered`?"), "{offer:?}");
 }

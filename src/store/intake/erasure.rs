@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::statement;
+use crate::store::decisions::forgotten;
 
 /// Takes out of the database what a call's data said of the caller; that there was a call, when, and what was decided
 /// stays.
@@ -31,9 +32,13 @@ pub async fn erase_call(
          error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END, updated_at = $3 \
          WHERE rulebook_id = $1 AND call_id = $2",
     ];
-    const PLAIN: [&str; 5] = [
+    let decisions = format!(
+        "UPDATE decisions SET {} WHERE rulebook_id = $1 AND call_id = $2",
+        forgotten(tx)
+    );
+    let plain: [&str; 5] = [
         "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2",
-        "UPDATE decisions SET extracted = '{\"facts\":{},\"erased\":true}' WHERE rulebook_id = $1 AND call_id = $2",
+        &decisions,
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
@@ -42,7 +47,7 @@ pub async fn erase_call(
         tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), now.into()]))
             .await?;
     }
-    for sql in PLAIN {
+    for sql in plain {
         tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into()]))
             .await?;
     }

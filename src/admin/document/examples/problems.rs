@@ -83,7 +83,8 @@ impl Asked<'_> {
             Code::InvalidParameter => has_parameters,
             Code::BadRequest | Code::SignatureInvalid => false,
             Code::IdempotencyKeyReused => about.contains("Idempotency-Key"),
-            Code::RuleFault => !about.contains("Idempotency-Key"),
+            // One status for both, where an operation has both.
+            Code::RuleFault => !about.contains("Idempotency-Key") || about.contains("would not work"),
             _ => true,
         });
         let told: Vec<Code> = told.collect();

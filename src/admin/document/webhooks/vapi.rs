@@ -396,7 +396,7 @@ fn answer_example(name: &str) -> Value {
             "assistantOverrides": {"variableValues": {"camera_inspection": "350.00 to 450.00"}},
         }),
         "VapiDestination" => json!({"destination": {
-            "type": "number", "number": "+15145550101", "message": "One moment, I put you through.",
+            "type": "number", "number": "+15145550100", "message": "One moment, I put you through.",
         }}),
         "VapiDocuments" => {
             json!({"documents": [{"content": "Camera inspection: 350.00 to 450.00.", "similarity": 0.9}]})
