@@ -105,8 +105,8 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
         "# What was broken, and what held\n\n\
          Made by `make faults`; the campaigns that break the program at a named place, and the planted defects, with a debug \
          build that has the feature `faults`. PostgreSQL waited for the disk. Everything ran on one machine of {} cores, over \
-         loopback, and mostly not alone: when the campaigns began, between {:.1} and {:.1} programs wanted a processor (the mean \
-         of a minute). Times are no benchmark.\n\n\
+         loopback: when the campaigns began, between {:.1} and {:.1} programs wanted a processor (the mean of a minute, the \
+         campaign before among them). Times are no benchmark.\n\n\
          The oracle (`tests/faults/oracle.rs`) is outside of the program: it reads the database, what each caller and editor \
          was answered, and the log of the stand-in for Twilio. The invariants I1 to I8 are explained in its first lines.\n\n\
          **What N means.** A campaign without a violation in N tries shows, with 95 % confidence, only that the rate of \
