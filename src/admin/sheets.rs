@@ -233,6 +233,10 @@ impl<R: AdminRow> SheetsApi<R> {
 
 /// What becomes of rows that the sheet does not have.
 fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<String>) -> Result<Missing, Problem> {
+    if revision.is_some_and(|number| number < 1) {
+        let detail = "`revision` must be the number of a revision, from 1.";
+        return Err(Problem::invalid_parameter("revision", detail));
+    }
     let said = Precondition {
         body: revision,
         if_match,

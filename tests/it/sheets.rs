@@ -160,6 +160,8 @@ async fn nobody_overwrites_with_an_old_sheet(database: Database) {
     let taxes = "/admin/v1/rulebooks/default/taxes.csv?delete_missing=true&dry_run=true";
     let (status, _) = post(&app, taxes, "code\ntps\n").await;
     assert_eq!(status, StatusCode::PRECONDITION_REQUIRED);
+    let (status, _) = post(&app, &format!("{taxes}&revision=0"), "code\ntps\n").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
     let (status, gone) = post(&app, &format!("{taxes}&revision=1"), "code\ntps\n").await;
     assert_eq!(
         (status, &gone["rows"][0]["what"]),
