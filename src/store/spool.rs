@@ -197,7 +197,7 @@ impl SpoolFile {
         const SQL: &str = "SELECT e.id, e.family FROM entries e \
             JOIN (SELECT family, min(rank) AS rank FROM entries WHERE aside = 0 GROUP BY family) f ON f.family = e.family \
             WHERE e.aside = 0 AND ($1 IS NULL OR e.family = $1) AND e.family NOT IN \
-            (SELECT family FROM entries WHERE hex(id) IN (SELECT value FROM json_each($3))) ORDER BY f.rank, e.id LIMIT $2";
+            (SELECT family FROM entries WHERE id IN (SELECT unhex(value) FROM json_each($3))) ORDER BY f.rank, e.id LIMIT $2";
         let of: Bind = of.map(|family| family.to_vec()).into();
         let later: Vec<String> = later.iter().map(|id| format!("{:X}", id.simple())).collect();
         let later = serde_json::Value::from(later).to_string();

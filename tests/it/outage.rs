@@ -366,7 +366,13 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
         }
     }
     assert_eq!(decisions.len(), of_kind(0) + of_kind(1));
-    assert_eq!(texts.len(), of_kind(0), "one text a report");
+    let (first, further): (Vec<_>, Vec<_>) = texts.iter().partition(|text| text["contact"] == "on_call");
+    assert_eq!(first.len(), of_kind(0), "one text a report");
+    // Where the database went between the claim of a text and its end, nobody knows its fate: the next contact is told.
+    for text in further {
+        let before = first.iter().find(|before| before["call_id"] == text["call_id"]);
+        assert_eq!(before.unwrap()["state"], "dead", "{text:?}");
+    }
     if setting("RINGBOOK_TEST_OUTAGE_S").is_some() {
         assert!(slowest < Duration::from_millis(2_500) && drained < Duration::from_mins(1));
     }
