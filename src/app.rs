@@ -168,10 +168,11 @@ impl App {
         let key = bootstrap::secret_key(&settings)?;
         let spool = open_spool(&settings, &key).await;
         let connections = reached.connect(&settings).await?;
-        let (db, read, primary) = (connections.write, connections.read, connections.primary);
+        let (read, primary) = (connections.for_people(), connections.read);
+        let db = connections.write;
         let checks = Checks::of_database(&db, &primary).with_migrations(&primary);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
-        let current = Current::new(read.clone(), primary.clone());
+        let current = Current::new(connections.replica, primary.clone());
         let audit = AuditKey::new(&key.of_audit_chain());
         let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
         let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));

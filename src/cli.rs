@@ -225,7 +225,7 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
 async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
-    let current = Current::new(db.read, db.primary);
+    let current = Current::new(None, db.read);
     let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
     let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))
@@ -234,7 +234,7 @@ async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
 async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Result<()> {
     let db = connect::open(&settings.database, settings.read_database.as_ref())
         .await?
-        .read;
+        .for_people();
     let key = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
     let bar = if quiet {
         ProgressBar::hidden()

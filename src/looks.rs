@@ -48,14 +48,15 @@ pub fn rest_after(failures: u32, poll: Duration) -> Duration {
     poll.saturating_mul(1 << failures.min(6)).min(LONGEST)
 }
 
-/// Looks until told to stop; `what` names it in the log. To be run in a task of its own and ended through the token only:
+/// Looks until told to stop; `what` names in the log what `who` looks for. To be run in a task of its own and ended through the token only:
 /// dropped half-way, it would cut off transactions.
-pub async fn run<F, E>(what: &'static str, poll: Duration, stop: &CancellationToken, look: impl Fn() -> F)
+pub async fn run<W, F, E>(what: &str, poll: Duration, stop: &CancellationToken, who: &W, look: impl Fn(W) -> F)
 where
+    W: Clone,
     F: Future<Output = Result<Duration, E>> + Send + 'static,
     E: Error + Send + 'static,
 {
-    run_each(what, PATIENCE, poll, stop, look).await;
+    run_each(what, PATIENCE, poll, stop, || look(who.clone())).await;
 }
 
 async fn run_each<F, E>(what: &str, limit: Duration, poll: Duration, stop: &CancellationToken, look: impl Fn() -> F)

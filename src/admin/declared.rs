@@ -142,10 +142,8 @@ impl Endpoint for Around {
         let method = request.method().clone();
         if method == Method::GET {
             let kept = Kept::of(&request);
-            let response = match self.inner.call(request).await {
-                Ok(response) => masking::answer(&hide, response).await,
-                Err(error) => return Ok(masking::answer(&hide, catch_all::answer_plain(error)).await),
-            };
+            let response = self.inner.call(request).await.unwrap_or_else(catch_all::answer_plain);
+            let response = masking::answer(&hide, response).await;
             if response.content_type() == Some(ENDLESS) {
                 return Ok(response);
             }

@@ -92,7 +92,7 @@ pub fn resolved(schema: &'static Value) -> &'static Value {
 fn build() -> Value {
     // The operations describe themselves; what they would work with is not asked for.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
-    let current = Current::new(nowhere.clone(), nowhere.clone());
+    let current = Current::new(None, nowhere.clone());
     let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),

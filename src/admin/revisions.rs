@@ -18,7 +18,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing;
 use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook, shortened};
-use super::versions::{Precondition, brought};
+use super::versions::brought;
 use crate::problem::{Code, Problem};
 use crate::rulebook::current::Standing;
 use crate::rulebook::diff::{self, RowDiff};
@@ -404,12 +404,7 @@ impl RevisionsApi {
 
 /// The head that a request saw: it says so itself, and the publisher compares it with the one that it replaces.
 fn seen(version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
-    let said = Precondition {
-        body: version,
-        if_match,
-        if_none_match: None,
-    };
-    brought(&said)?.ok_or_else(|| {
+    brought(version, if_match.as_deref())?.ok_or_else(|| {
         Problem::new(
             Code::VersionRequired,
             "Bring the head revision that was seen as `version` in the query, or its ETag as `If-Match: \"version\"`.",

@@ -21,8 +21,8 @@ use crate::rulebook::rows::{Row, RowSet, Stored};
 pub enum Seen {
     /// They stand at the head.
     Head(Standing),
-    /// They stood at an older revision.
-    Revision(Arc<RowSet>),
+    /// They stood at this older revision.
+    Revision(i64, Arc<RowSet>),
     /// They would be there if the change set were published.
     WouldBe(Standing, RowSet),
 }
@@ -44,7 +44,8 @@ impl Seen {
         match (revision, change_set) {
             (Some(_), Some(_)) => Err(both_states()),
             (Some(revision), None) if revision != standing.revision => {
-                Ok(Self::Revision(state.rows(standing.rulebook_id, revision).await?))
+                let rows = state.rows(standing.rulebook_id, revision).await?;
+                Ok(Self::Revision(revision, rows))
             }
             (None, Some(id)) => {
                 let rows = change_sets::would_be(state, &standing, id).await?;
@@ -54,12 +55,21 @@ impl Seen {
         }
     }
 
+    /// Its number; of a change set that of the head it stands on.
+    #[must_use]
+    pub fn revision(&self) -> i64 {
+        match self {
+            Self::Head(standing) | Self::WouldBe(standing, _) => standing.revision,
+            Self::Revision(revision, _) => *revision,
+        }
+    }
+
     /// The rows.
     #[must_use]
     pub fn rows(&self) -> &RowSet {
         match self {
             Self::Head(standing) => standing.rows(),
-            Self::Revision(rows) => rows,
+            Self::Revision(_, rows) => rows,
             Self::WouldBe(_, rows) => rows,
         }
     }
@@ -85,7 +95,7 @@ impl Seen {
                 let stands = R::table(standing.rows()).get(code).map_or(0, |row| row.version);
                 (row.with("version", stands.into()), stands)
             }
-            Self::Head(_) | Self::Revision(_) => (row, stored.version),
+            Self::Head(_) | Self::Revision(..) => (row, stored.version),
         }
     }
 }

@@ -14,7 +14,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiResponse, Object, OpenApi, impl_apirequest_for_payload};
 use uuid::Uuid;
 
-use super::answer::Json;
+use super::answer::{Json, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::change_sets::view::ChangeSetState;
 use super::fails::{Fails, Usual, VersionedWrite};
@@ -22,7 +22,7 @@ use super::publishing::{About, Outcome, finished, publish_all, waiting};
 use super::rule_rows::{AdminRow, checked_comment};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook};
-use super::versions::{self, Precondition};
+use super::versions::brought;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::{ChangeSet, Edit};
 use crate::rulebook::diff::{self, RowDiff};
@@ -145,16 +145,13 @@ impl<R: AdminRow> SheetsApi<R> {
         revision: Query<Option<i64>>,
     ) -> Result<SheetFound, Fails<Usual>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
-        let number = match &seen {
-            Seen::Head(standing) | Seen::WouldBe(standing, _) => standing.revision,
-            Seen::Revision(_) => revision.0.unwrap_or_default(),
-        };
+        let tag = etag(seen.revision());
         // Thousands of rows take a while to write, which a handler's thread has not.
         let task = tokio::task::spawn_blocking(move || sheet::write::<R>(seen.rows()));
         let text = task.await.map_err(|error| Problem::internal(&error))?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
         let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
-        Ok(SheetFound::Found(Csv(text), name, format!("\"{number}\"")))
+        Ok(SheetFound::Found(Csv(text), name, tag))
     }
 
     /// Import
@@ -237,12 +234,7 @@ fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<String
         let detail = "`revision` must be the number of a revision, from 1.";
         return Err(Problem::invalid_parameter("revision", detail));
     }
-    let said = Precondition {
-        body: revision,
-        if_match,
-        if_none_match: None,
-    };
-    match (deleted, versions::brought(&said)?) {
+    match (deleted, brought(revision, if_match.as_deref())?) {
         (false, _) => Ok(Missing::Stay),
         (true, Some(revision)) => Ok(Missing::DeletedAsOf(revision)),
         (true, None) => Err(Problem::new(

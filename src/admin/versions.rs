@@ -23,7 +23,7 @@ pub struct Precondition {
 /// # Errors
 /// 400, 412 or 428, each saying what to send.
 pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<Expected, Problem> {
-    let brought = brought(said)?;
+    let brought = brought(said.body, said.if_match.as_deref())?;
     if fault_points::planted(Defect::NoIfMatch) {
         return Ok(Expected::Any);
     }
@@ -63,13 +63,13 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     )
 }
 
-/// The version that a request brings, in its body or as `If-Match`; none when it brings none.
+/// The version that a request brings, by itself or as `If-Match`; none when it brings none.
 ///
 /// # Errors
 /// 400 or 422 when that is no version, or when it brings two.
-pub fn brought(said: &Precondition) -> Result<Option<i64>, Problem> {
-    let header = said.if_match.as_deref().map(parse).transpose()?;
-    match (said.body, header) {
+pub fn brought(version: Option<i64>, if_match: Option<&str>) -> Result<Option<i64>, Problem> {
+    let header = if_match.map(parse).transpose()?;
+    match (version, header) {
         (Some(body), Some(header)) if body != header => Err(Problem::fault(
             "/version",
             "contradiction",

@@ -229,14 +229,13 @@ impl WebhookAuthApi {
 
 /// The settings and the version that came with them.
 fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
-    let fault = |pointer: &str, code: &str, detail: &str| Problem::fault(pointer, code, detail);
     let Value::Object(mut body) = body else {
-        return Err(fault("", "invalid_value", "The body must be a JSON object."));
+        return Err(Problem::fault("", "invalid_value", "The body must be a JSON object."));
     };
     let version = super::body::take_version(&mut body)?;
     // The webhook has a default for it; whoever replaces the settings says what is accepted.
     if !body.contains_key("schemes") {
-        return Err(fault("/schemes", "missing_field", "missing field `schemes`."));
+        return Err(Problem::fault("/schemes", "missing_field", "missing field `schemes`."));
     }
     Ok((Value::Object(body), version))
 }

@@ -86,7 +86,7 @@ pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
     let (progress, seen) = watch::channel(Progress::default());
     let bar = bar(how.quiet || how.json);
     let watching = tokio::spawn(watch(seen, bar.clone(), began));
-    let result = run::run(&db.read, plan, &progress, &CancellationToken::new()).await;
+    let result = run::run(&db.for_people(), plan, &progress, &CancellationToken::new()).await;
     drop(progress);
     watching.await.context("the progress bar broke")?;
     bar.finish_and_clear();

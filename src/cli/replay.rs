@@ -40,13 +40,12 @@ pub struct Replay {
 pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
-    let current = Current::new(db.read.clone(), db.primary);
+    let read = db.for_people();
+    let current = Current::new(db.replica, db.read);
     let head = current.head(&how.rulebook).await?;
     let head = head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?;
     let replays = if let Some(id) = how.decision {
-        let found = decisions::Entity::find_by_id((head.rulebook_id, id))
-            .one(&db.read)
-            .await?;
+        let found = decisions::Entity::find_by_id((head.rulebook_id, id)).one(&read).await?;
         let row = found.with_context(|| format!("there is no decision {id}"))?;
         one(&current, row).await?
     } else {
@@ -58,7 +57,7 @@ pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
             purposes: &[],
         };
         let bar = bar(how.quiet || how.json);
-        let replays = replay::all(&db.read, &current, &span, |count| bar.set_position(count)).await;
+        let replays = replay::all(&read, &current, &span, |count| bar.set_position(count)).await;
         bar.finish_and_clear();
         replays?
     };

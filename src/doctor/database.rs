@@ -32,7 +32,7 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
             return None;
         }
     };
-    if opened.read.close().await.is_err() {
+    if opened.for_people().close().await.is_err() {
         tracing::debug!("the read pool did not close");
     }
     let db = opened.write;
@@ -183,7 +183,7 @@ async fn contents(
             "Start the server once: it loads the sample.",
         );
     }
-    let current = Current::new(db.clone(), db.clone());
+    let current = Current::new(None, db.clone());
     for rulebook in &all {
         let code = &rulebook.code;
         match current.head(code).await {

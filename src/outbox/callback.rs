@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::settle::{contact_is_served, count_state, give_up, note_opt_out};
+use super::backoff::Patience;
+use super::settle::{contact_is_served, count_state, give_up, note_opt_out, unsent};
 use super::status::{Kind, Known, Report, Turnout, after_report, of_word, rank_of};
 use super::{Accounts, Outbox, OutboxError, Shared};
 use crate::store::sms_attempts::Finish;
@@ -64,7 +65,7 @@ async fn note(
     report: &Report,
     now: DateTime<Utc>,
 ) -> Result<Noted, DbErr> {
-    let known = known(tx, &row, Some(&report.sid)).await?;
+    let known = known(tx, &row, Some(&report.sid), &shared.settings.patience).await?;
     keep(tx, &row, report, now).await?;
     let was = row.state.clone();
     let (mut after, turnout) = after_report(row, report, known, &shared.settings.patience, now, (shared.random)());
@@ -99,7 +100,12 @@ async fn note(
 }
 
 /// What is known of a text besides its row; of the message `sid`, how far it is.
-pub(super) async fn known(tx: &DatabaseTransaction, row: &Model, sid: Option<&str>) -> Result<Known, DbErr> {
+pub(super) async fn known(
+    tx: &DatabaseTransaction,
+    row: &Model,
+    sid: Option<&str>,
+    patience: &Patience,
+) -> Result<Known, DbErr> {
     let said = sms_status_callbacks::of_message(tx, row.rulebook_id, row.id).await?;
     let of_sid = said.iter().filter(|said| Some(said.provider_id.as_str()) == sid);
     let failed = said.iter().filter(|said| {
@@ -109,7 +115,7 @@ pub(super) async fn known(tx: &DatabaseTransaction, row: &Model, sid: Option<&st
     Ok(Known {
         rank: of_sid.map(|said| rank_of(&said.status)).max().unwrap_or(0),
         sends: sms_attempts::count_sends(tx, row.rulebook_id, row.id, row.series_from).await?,
-        unsent: sms_attempts::count_unsent(tx, row.rulebook_id, row.id, row.series_from).await?,
+        unsent: unsent(tx, row, patience).await?,
         failures: failed.count() as u64,
     })
 }

@@ -71,11 +71,7 @@ impl Escalator {
 
     /// Hands on what is due until it is told to stop. To be run in a task of its own and ended through the token only.
     pub async fn run(&self, stop: CancellationToken) {
-        let look = || {
-            let this = self.clone();
-            async move { this.look().await }
-        };
-        looks::run("the escalator", POLL, &stop, look).await;
+        looks::run("the escalator", POLL, &stop, self, async |this| this.look().await).await;
     }
 
     /// Hands on what is due by the clock. Out: how many went on here.

@@ -76,7 +76,7 @@ async fn conclude(
     after.updated_at = now;
     let unreadable = matches!(listed, Listed::Unreadable(_));
     let mut given_up = None;
-    let known = known(&tx, row, None).await?;
+    let known = known(&tx, row, None, patience).await?;
     if let Listed::Found(report) = listed {
         let turnout;
         (after, turnout) = after_report(after, report, known, patience, now, (shared.random)());

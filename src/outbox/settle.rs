@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 
 use super::accounts::TwilioAccount;
+use super::backoff::Patience;
 use super::breaker::{Health, Turn};
 use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
 use super::codes::{DAILY_CAP, OPTED_OUT};
@@ -91,7 +92,7 @@ pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> R
 async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, DbErr> {
     let now = shared.now();
     let held = row.fence;
-    let unsent = unsent(shared, row).await?;
+    let unsent = unsent(&shared.db, row, &shared.settings.patience).await?;
     let (mut after, given_up) = after_attempt(
         row.clone(),
         &verdict.outcome,
@@ -157,11 +158,11 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
 }
 
 /// How many earlier tries never left the machine: asked only where that decides whether there is another.
-async fn unsent(shared: &Shared, row: &Model) -> Result<i64, DbErr> {
-    if row.tries() < shared.settings.patience.max_attempts {
+pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &Patience) -> Result<i64, DbErr> {
+    if row.tries() < patience.max_attempts {
         return Ok(0);
     }
-    sms_attempts::count_unsent(&shared.db, row.rulebook_id, row.id, row.series_from).await
+    sms_attempts::count_unsent(db, row.rulebook_id, row.id, row.series_from).await
 }
 
 /// Counts a text that came to a state.

@@ -10,7 +10,7 @@ use super::rows::{
     Adjustment, AdjustmentKind, Case, FactMapping, Labels, Offer, Resource, Row, RowSet, Service, Settings, Table,
     Template, Tool, with_row,
 };
-use super::vocabulary::{DERIVED, GIVEN, HINTS, did_you_mean};
+use super::vocabulary::{DERIVED, GIVEN, HINTS, MOST_HINTS, did_you_mean};
 use super::words;
 
 /// Currencies whose minor unit is not a hundredth.
@@ -18,9 +18,6 @@ const OTHER_DECIMALS: &[&str] = &[
     "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG",
     "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
 ];
-
-/// For so many unknown names of one check the nearest that there is is looked for: a body can name tens of thousands.
-const MOST_HINTS: usize = 20;
 
 /// Every fault of every row.
 #[must_use]

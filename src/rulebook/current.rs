@@ -111,7 +111,7 @@ impl From<DbErr> for LoadError {
 /// Compiled rulebooks by revision.
 #[derive(Clone)]
 pub struct Current {
-    read: DatabaseConnection,
+    replica: Option<DatabaseConnection>,
     primary: DatabaseConnection,
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
     /// Older revisions as people look at them page by page: not compiled, and not in the way of those that decide.
@@ -123,10 +123,10 @@ pub struct Current {
 }
 
 impl Current {
-    /// Over what people read from, which may be a replica, and what reads from the primary: for what decides, and for
-    /// what the replica has not received or does not answer.
+    /// Over the replica that people read from, where there is one, and what reads from the primary: for what decides, and
+    /// for what the replica has not received or does not answer.
     #[must_use]
-    pub fn new(read: DatabaseConnection, primary: DatabaseConnection) -> Self {
+    pub fn new(replica: Option<DatabaseConnection>, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
             .max_capacity(MOST_ROWS)
             .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
@@ -136,7 +136,7 @@ impl Current {
             .weigher(|_, rows: &Arc<RowSet>| u32::try_from(rows.count()).unwrap_or(u32::MAX).max(1))
             .build();
         Self {
-            read,
+            replica,
             primary,
             compiled,
             read_only,
@@ -183,7 +183,7 @@ impl Current {
     /// # Errors
     /// When its rows cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
-        let Some((rulebook_id, revision)) = head_in(&self.primary, code).await? else {
+        let Some((rulebook_id, revision)) = head_in(self.primary.clone(), code).await? else {
             return Ok(None);
         };
         let rulebook = self.at(rulebook_id, revision).await?;
@@ -211,14 +211,7 @@ impl Current {
     /// # Errors
     /// When the database does not answer.
     pub async fn find(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
-        match head_in(&self.read, code).await {
-            Ok(Some(found)) => Ok(Some(found)),
-            Ok(None) => head_in(&self.primary, code).await,
-            Err(error) => {
-                tracing::debug!(%error, "a head is asked for at the primary");
-                head_in(&self.primary, code).await
-            }
-        }
+        self.for_people(|db| head_in(db, code)).await
     }
 
     /// A revision, or only its rows where they do not compile.
@@ -294,46 +287,53 @@ impl Current {
 
     /// From the primary: a message waits for it, and a replica may lag behind the head that the message saw, or hang.
     async fn rows_that_decide(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
-        let rows = rows_in(&self.primary, rulebook_id, revision).await?;
+        let rows = rows_in(self.primary.clone(), rulebook_id, revision).await?;
         rows.ok_or(LoadError::Unknown(revision))
     }
 
-    /// From where people read, else from the primary.
     async fn stored_rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
-        match rows_in(&self.read, rulebook_id, revision).await {
-            Ok(Some(rows)) => Ok(Some(rows)),
-            Ok(None) => rows_in(&self.primary, rulebook_id, revision).await,
-            Err(error) => {
-                tracing::debug!(%error, "a revision is read from the primary");
-                rows_in(&self.primary, rulebook_id, revision).await
+        self.for_people(|db| rows_in(db, rulebook_id, revision)).await
+    }
+
+    /// What the replica finds, else what the primary does.
+    async fn for_people<T, F>(&self, ask: impl Fn(DatabaseConnection) -> F) -> Result<Option<T>, DbErr>
+    where
+        F: Future<Output = Result<Option<T>, DbErr>>,
+    {
+        if let Some(replica) = &self.replica {
+            match ask(replica.clone()).await {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "the primary is asked in place of the replica"),
             }
         }
+        ask(self.primary.clone()).await
     }
 }
 
-async fn head_in(db: &DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
+async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
     // No text in PostgreSQL holds a NUL, and it refuses a question with one.
     if code.contains('\0') {
         return Ok(None);
     }
     let found = rulebooks::Entity::find()
         .filter(rulebooks::Column::Code.eq(code))
-        .one(db)
+        .one(&db)
         .await?;
     Ok(found.map(|found| (found.id, found.head_revision)))
 }
 
-async fn rows_in(db: &DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
     let exists = revisions::Entity::find_by_id((rulebook_id, revision))
         .select_only()
         .column(revisions::Column::Number)
         .into_tuple::<i64>()
-        .one(db)
+        .one(&db)
         .await?;
     if exists.is_none() {
         return Ok(None);
     }
     // Rows of a revision never change once it is there, so several statements see one state without a transaction,
     // whose beginning a client that hangs up could cut short.
-    rules::load(db, rulebook_id, revision).await.map(Some)
+    rules::load(&db, rulebook_id, revision).await.map(Some)
 }

@@ -16,9 +16,6 @@ use super::words::{fold, heard};
 /// The longest text that a fact holds, in characters.
 const MAX_TEXT: usize = 10_000;
 
-/// For so many unknown facts the nearest that there is is looked for: a body can name tens of thousands.
-const MOST_HINTS: usize = 20;
-
 /// A rulebook's fact mappings.
 #[derive(Debug, Clone)]
 pub struct Mappings(Vec<FactMapping>);
@@ -65,7 +62,7 @@ impl Mappings {
                 (None, Some((_, kind))) => typed(*kind, value),
                 (None, None) => {
                     let known = self.0.iter().map(|m| m.code.as_str()).chain(given.iter().map(|g| g.0));
-                    let hint = if faults.len() < MOST_HINTS {
+                    let hint = if faults.len() < super::vocabulary::MOST_HINTS {
                         super::vocabulary::did_you_mean(name, known)
                     } else {
                         String::new()

@@ -184,6 +184,9 @@ impl Env<'_> {
     }
 }
 
+/// For so many unknown names of one check the nearest that there is is looked for: a body can name tens of thousands.
+pub const MOST_HINTS: usize = 20;
+
 /// What is longer, in characters, is compared with nothing: the time goes with the product of both lengths.
 const LONGEST: usize = 200;
 

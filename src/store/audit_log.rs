@@ -129,7 +129,7 @@ pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<boo
     if inserted == 0 {
         return Ok(false);
     }
-    if count(tx).await? == 0 {
+    if Entity::find().one(tx).await?.is_none() {
         return Ok(true);
     }
     let broken = unfit(tx, empty).await?;
@@ -174,11 +174,6 @@ async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
         mac: head.mac,
         broken_since: Some(head.broken_since.map_or(next, |since| since.min(next))),
     })
-}
-
-async fn count(tx: &DatabaseTransaction) -> Result<i64, DbErr> {
-    let entries = Entity::find().select_only().column_as(Column::Id.count(), "entries");
-    Ok(entries.into_tuple::<i64>().one(tx).await?.unwrap_or(0))
 }
 
 async fn last_seq(tx: &DatabaseTransaction) -> Result<i64, DbErr> {

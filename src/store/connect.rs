@@ -63,10 +63,18 @@ pub struct Connections {
     pub messages: DatabaseConnection,
     /// Takes edits and the work of workers.
     pub write: DatabaseConnection,
-    /// Answers what only reads, and may be a replica that lags or is lost.
+    /// Answers what only reads and must see what is committed: never a replica.
     pub read: DatabaseConnection,
-    /// Answers what only reads and must see what is committed: never a replica. Without one, the same as `read`.
-    pub primary: DatabaseConnection,
+    /// The replica, which may lag or be lost, where there is one.
+    pub replica: Option<DatabaseConnection>,
+}
+
+impl Connections {
+    /// Answers what people read.
+    #[must_use]
+    pub fn for_people(&self) -> DatabaseConnection {
+        self.replica.as_ref().unwrap_or(&self.read).clone()
+    }
 }
 
 /// Opens the pools; a SQLite file is created when missing.
@@ -90,22 +98,21 @@ pub async fn another_for_messages(database: &Database) -> Result<Option<Database
 async fn open_pools(database: &Database, replica: Option<&Database>, when: When) -> Result<Connections, ConnectError> {
     // The writer first: it creates the file that the readers open.
     let write = open_pool(database, Use::Write, when).await?;
-    let read = open_pool(replica.unwrap_or(database), Use::Read, when).await?;
+    let (read, replica) = match (database, replica) {
+        (Database::Postgres(_), Some(replica)) => (write.clone(), Some(open_pool(replica, Use::Read, when).await?)),
+        // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
+        (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when).await?, None),
+    };
     let messages = match database {
         Database::Sqlite(_) => write.clone(),
         // Its first connection is made by the first message, as those of the others are made when they are needed.
         Database::Postgres(_) => open_pool(database, Use::Messages, When::Used).await?,
     };
-    let primary = match (database, replica) {
-        (Database::Postgres(_), Some(_)) => write.clone(),
-        // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
-        _ => read.clone(),
-    };
     Ok(Connections {
         messages,
         write,
         read,
-        primary,
+        replica,
     })
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
-use super::decisions::forgotten;
+use super::decisions::{ERASED, forgotten};
 use super::past_decisions::least_id;
 use super::sql::statement;
 
@@ -48,8 +48,6 @@ pub struct Piece {
     /// The last id.
     pub last: Uuid,
 }
-
-const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
 
 /// Up to when a rulebook has been purged of something.
 ///

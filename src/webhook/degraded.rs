@@ -41,9 +41,10 @@ impl Refuge {
     /// When the message only tells something, and the spool does not take it.
     pub async fn take_in(&self, intake: &Intake, message: &Arc<Message>, left: Left) -> Result<Outcome, SpoolError> {
         let keys = Keys::of(message.access.rulebook_id, &message.event);
-        let before = self.before(keys).await;
+        let committing = matches!(left, Left::Committing(_));
+        let before = if committing { None } else { self.before(keys).await };
         // What is committed, perhaps, or waits already is what must be answered, whatever becomes of this one.
-        let stands = before.is_some() || matches!(left, Left::Committing(_));
+        let stands = committing || before.is_some();
         let given = self.given(intake, message, before, left).await;
         let mut answer = given.as_ref().map_or_else(
             || answer::neutral(message.event.kind).to_json(),

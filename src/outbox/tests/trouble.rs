@@ -14,11 +14,7 @@ use crate::store::notices;
 async fn a_refused_connection_is_tried_again() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut settings = world.settings();
-        settings.twilio_base_url = format!("http://{}", nobody.local_addr().unwrap());
-        drop(nobody);
-        let outbox = world.outbox_with(world.accounts(), settings);
+        let outbox = world.cut_off().await;
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.story(id).await, ("queued".to_owned(), vec!["retry".to_owned()]));
@@ -201,11 +197,7 @@ async fn an_account_that_lacks_a_secret_lets_its_texts_wait_and_a_person_hears_o
 async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut settings = world.settings();
-        settings.twilio_base_url = format!("http://{}", nobody.local_addr().unwrap());
-        drop(nobody);
-        let cut_off = world.outbox_with(world.accounts(), settings);
+        let cut_off = world.cut_off().await;
         let (one, other) = (world.queue("on_call", "P1").await, world.queue("second", "P1").await);
         // While the breaker is open one of them goes at a time, to find out.
         for _ in 0..60 {
@@ -229,11 +221,7 @@ async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
 async fn tries_that_twilio_answered_count_beside_those_that_never_left() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut settings = world.settings();
-        settings.twilio_base_url = format!("http://{}", nobody.local_addr().unwrap());
-        drop(nobody);
-        let cut_off = world.outbox_with(world.accounts(), settings);
+        let cut_off = world.cut_off().await;
         let id = world.queue("on_call", "P1").await;
         while world.row(id).await.attempts < 25 {
             world.after(patience().cap, &cut_off).await;

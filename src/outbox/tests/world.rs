@@ -114,6 +114,14 @@ impl World {
         self.outbox_with(self.accounts(), self.settings())
     }
 
+    /// An outbox that cannot reach the provider: nobody listens there.
+    pub(super) async fn cut_off(&self) -> Outbox {
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = self.settings();
+        settings.twilio_base_url = format!("http://{}", nobody.local_addr().unwrap());
+        self.outbox_with(self.accounts(), settings)
+    }
+
     pub(super) fn outbox_with(&self, accounts: Accounts, settings: OutboxSettings) -> Outbox {
         Outbox::with_random(self.db.clone(), self.clock.clone(), accounts, settings, || u64::MAX).unwrap()
     }
