@@ -380,7 +380,7 @@ impl RevisionsApi {
         };
         let way = WayBack {
             to: number.0,
-            seen: seen(version.0, if_match.0)?,
+            seen: seen(version.0, if_match.0.as_deref())?,
             comment: checked_comment(comment.0)?,
         };
         let kept = Arc::new(Kept {
@@ -403,8 +403,8 @@ impl RevisionsApi {
 }
 
 /// The head that a request saw: it says so itself, and the publisher compares it with the one that it replaces.
-fn seen(version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
-    brought(version, if_match.as_deref())?.ok_or_else(|| {
+fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
+    brought(version, if_match)?.ok_or_else(|| {
         Problem::new(
             Code::VersionRequired,
             "Bring the head revision that was seen as `version` in the query, or its ETag as `If-Match: \"version\"`.",

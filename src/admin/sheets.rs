@@ -177,7 +177,7 @@ impl<R: AdminRow> SheetsApi<R> {
         body: Csv<Vec<u8>>,
     ) -> Result<SheetDone, Fails<VersionedWrite>> {
         let comment = checked_comment(comment.0)?;
-        let missing = what_is_missing(delete_missing.0, revision.0, if_match.0)?;
+        let missing = what_is_missing(delete_missing.0, revision.0, if_match.0.as_deref())?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
         let task = tokio::task::spawn_blocking(move || sheet::read::<R>(&bytes, standing.rows(), missing));
@@ -229,12 +229,12 @@ impl<R: AdminRow> SheetsApi<R> {
 }
 
 /// What becomes of rows that the sheet does not have.
-fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<String>) -> Result<Missing, Problem> {
+fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>) -> Result<Missing, Problem> {
     if revision.is_some_and(|number| number < 1) {
         let detail = "`revision` must be the number of a revision, from 1.";
         return Err(Problem::invalid_parameter("revision", detail));
     }
-    match (deleted, brought(revision, if_match.as_deref())?) {
+    match (deleted, brought(revision, if_match)?) {
         (false, _) => Ok(Missing::Stay),
         (true, Some(revision)) => Ok(Missing::DeletedAsOf(revision)),
         (true, None) => Err(Problem::new(
