@@ -7,6 +7,7 @@ mod backtest;
 mod backtest_table;
 mod backup;
 mod doctor;
+mod hear;
 mod reconcile;
 mod replay;
 mod rules;
@@ -80,6 +81,8 @@ pub enum Command {
     Backtest(backtest::Backtest),
     /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
     Replay(replay::Replay),
+    /// Measure how well a rulebook hears labelled calls: emergencies, services, areas and prices, by kind of call
+    Hear(hear::Hear),
     /// Ask Vapi for ended calls of which no report came, and take their reports in
     Reconcile(reconcile::Reconcile),
     /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
@@ -171,6 +174,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Simulate(how) => simulate(&settings, how).await,
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
+        Command::Hear(how) => hear::hear(&settings, how).await,
         Command::Reconcile(how) => Box::pin(reconcile::reconcile(settings, how)).await,
         Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
         Command::Backup(how) => backup::back_up(&settings, how).await,

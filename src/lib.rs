@@ -22,6 +22,7 @@ pub mod history;
 pub mod http_client;
 pub mod jobs;
 pub mod keys;
+pub mod labelled;
 pub mod looks;
 pub mod outbox;
 pub mod problem;

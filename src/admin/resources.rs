@@ -7,7 +7,7 @@ use super::rule_rows::{AdminRow, RowsApi};
 use super::sheets::SheetsApi;
 use super::state::AdminState;
 use crate::rulebook::rows::{
-    Adjustment, Area, AssistantRule, Calendar, Case, Contact, FactMapping, PriorityRule, Script, Service, Tax,
+    Adjustment, Area, AssistantRule, Calendar, Case, Concept, Contact, Cue, FactMapping, PriorityRule, Script, Service, Tax,
     Template, Tool,
 };
 
@@ -94,6 +94,12 @@ resources! {
     FactMapping "fact-mappings" "fact_mapping" "fact_mappings" BY_CODE,
         [choice("kind", &["text", "number", "boolean", "time"], "The type of the fact.")],
         "Where in a message each fact is found.";
+    Concept "concepts" "concept" "concepts" BY_CODE, [],
+        "What callers say in many ways: the phrases of each language, and those that mean something else.";
+    Cue "cues" "cue" "cues" BY_CODE,
+        [choice("effect", &["denied", "nothing", "clause_end", "past", "now", "present", "hypothetical", "someone_else", "own", "place",
+            "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "What it says of the mentions around it.")],
+        "Words that say how others are meant: denied, past, somebody else's, asked about.";
     Tool "tools" "tool" "tools" BY_CODE,
         [choice("runs", &["quote", "priority", "service_check", "scheduling", "sms_alert", "booking", "script"], "What runs."),
          text("script", "Tools that run this script.")],

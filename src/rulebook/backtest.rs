@@ -19,10 +19,8 @@ pub use self::outcome::*;
 pub use self::tally::Tally;
 use super::compile::Rulebook;
 use super::decision::{Decision, Step};
-use super::derive;
 use super::facts::{Extracted, Facts};
 use super::rows::{self, FactMapping, Resource, Row, with_row};
-use super::script::Skips;
 
 /// How often a decision is tried again whose script was dropped: a busy machine says nothing about the rules.
 const RETRIES: usize = 1;
@@ -143,15 +141,9 @@ impl Backtest {
 
     fn decided(&self, call: &StoredCall) -> (Decision, Decision) {
         let (base, candidate) = call.said.both();
-        // Folding what was said is a good part of a decision, and the same for both.
-        let folded = derive::listened_to(base);
-        let other = match &call.said {
-            Said::Stored(_) => folded.clone(),
-            Said::Anew { candidate, .. } => derive::listened_to(candidate),
-        };
         (
-            decide(&self.base, base, folded, call.at),
-            decide(&self.candidate, candidate, other, call.at),
+            decide(&self.base, base, call.at),
+            decide(&self.candidate, candidate, call.at),
         )
     }
 
@@ -197,8 +189,8 @@ impl Backtest {
     }
 }
 
-fn decide(book: &Rulebook, extracted: &Extracted, folded: String, at: DateTime<Utc>) -> Decision {
-    let mut decision = book.decide_heard(extracted, folded, at, Skips::none()).decision;
+fn decide(book: &Rulebook, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
+    let mut decision = book.decide(extracted, at);
     for _ in 0..RETRIES {
         if !decision.is_degraded() {
             break;

@@ -11,6 +11,7 @@ use super::rows::{
     Template, Tool, with_row,
 };
 use super::vocabulary::{DERIVED, GIVEN, HINTS, MOST_HINTS, did_you_mean};
+use super::hearing::parse_phrase;
 use super::words;
 
 /// Currencies whose minor unit is not a hundredth.
@@ -238,12 +239,28 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A phrase that is listened for, or a concept.
+    fn phrase<R: Row>(&mut self, row: &R, column: &str, phrase: &str) {
+        let wrong = match phrase.trim().strip_prefix('#') {
+            Some(code) if self.rows.concepts.contains_key(code) => return,
+            Some(code) => {
+                let hint = did_you_mean(code, self.rows.concepts.keys().map(String::as_str));
+                format!("there is no concept `{code}`{hint}")
+            }
+            None => match parse_phrase(phrase, None) {
+                Ok(_) => return,
+                Err(why) => format!("\"{phrase}\": {why}"),
+            },
+        };
+        self.add(row, column, "bad_word", wrong);
+    }
+
     fn service(&mut self, row: &'a Service) {
         self.labels(row, "names", &row.names, true);
         self.labels(row, "unit", &row.unit, row.quantity_fact.is_some());
         self.labels(row, "reason", &row.reason, row.offer != Offer::Offered);
         for word in &row.keywords {
-            self.word(row, "keywords", word);
+            self.phrase(row, "keywords", word);
         }
         match (row.offer, row.price_from, row.price_to) {
             (Offer::Refused, None, None) => {}

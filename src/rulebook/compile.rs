@@ -12,19 +12,21 @@ use chrono_tz::Tz;
 use super::calendar::Calendar;
 use super::check;
 use super::condition::Test;
-use super::derive::{self, Areas, Services};
+use super::derive::{self, Areas};
 use super::extract::Mappings;
 use super::facts::{Extracted, Fact, Lookup};
 use super::fault::Fault;
+use super::hearing::{Ears, LexiconBuilder};
 use super::index::Index;
+use super::listening;
 use super::on_call::Plans;
 use super::parse::Conditions;
 use super::rows::{
     Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, Stored, Tax, Tool,
 };
 use super::script::{Compiled, isolate, library};
+use super::services::Services;
 use super::vocabulary::{self, Env, Slot, Vocabulary};
-use super::words::{WordList, Words};
 
 /// The code of the one settings row.
 pub const SETTINGS: &str = "settings";
@@ -38,7 +40,7 @@ pub struct Rulebook {
     pub(super) zone: Tz,
     pub(super) calendar: Option<Calendar>,
     pub(super) vocabulary: Vocabulary,
-    pub(super) words: Words,
+    pub(super) ears: Ears,
     pub(super) services: Services,
     pub(super) areas: Areas,
     pub(super) adjustments: Rules<Adjustment>,
@@ -107,7 +109,8 @@ pub(super) fn internal(text: &str) -> Fault {
 
 fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
     let mut faults = check::rows(rows);
-    let mut words = WordList::default();
+    let mut words = LexiconBuilder::default();
+    let cues = listening::add(rows, &mut words, &mut faults);
     let vocabulary = Vocabulary::new(rows);
     let services = Services::new(rows, &mut words);
     let areas = Areas::new(rows);
@@ -139,13 +142,19 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
         .as_ref()
         .and_then(|settings| settings.time_zone.parse::<Tz>().ok());
     let built = words
-        .build()
-        .map_err(|text| internal(&format!("too many words: {text}")));
+        .build(reuse.map(|book| book.ears.lexicon()))
+        .map_err(|text| internal(&format!("the phrases cannot be listened for: {text}")));
 
     faults.sort_by(|a, b| (a.resource, &a.code, &a.column).cmp(&(b.resource, &b.code, &b.column)));
-    let (Some(settings), Some(zone), Ok(words), true) = (settings, zone, built, faults.is_empty()) else {
-        if faults.is_empty() {
-            faults.push(internal("the settings or the words cannot be used"));
+    let (built, built_fault) = match built {
+        Ok(lexicon) => (Ok(lexicon), Ok(())),
+        Err(fault) => (Err(()), Err(fault)),
+    };
+    let (Some(settings), Some(zone), Ok(lexicon), true) = (settings, zone, built, faults.is_empty()) else {
+        if let Err(fault) = built_fault {
+            faults.push(fault);
+        } else if faults.is_empty() {
+            faults.push(internal("the settings cannot be used"));
         }
         return Err(faults);
     };
@@ -156,7 +165,7 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
         calendar: settings.calendar.as_deref().and_then(|code| calendars.remove(code)),
         settings,
         vocabulary,
-        words,
+        ears: Ears::new(lexicon, cues),
         services,
         areas,
         adjustments: Rules::new(adjustments),
@@ -200,7 +209,7 @@ fn by_rank<R: Row>(rows: &RowSet, rank: impl Fn(&R) -> i64) -> Vec<R> {
 struct RuleCompiler<'a, 'w> {
     rows: &'a RowSet,
     conditions: &'a Conditions<'a>,
-    words: &'w mut WordList,
+    words: &'w mut LexiconBuilder,
     faults: &'w mut Vec<Fault>,
 }
 

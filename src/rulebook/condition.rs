@@ -5,14 +5,17 @@
 //! complexity in ["complex", "very_complex"] || price_to >= 3000
 //! ```
 //! Facts, literals (text, whole numbers, exact decimals, `true`, `false`), `== != < <= > >=`, `in [..]`, `!in [..]`,
-//! `&&`, `||`, `!`, parentheses and `says("word", …)`. Anything richer belongs into a script.
+//! `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything richer belongs into a script.
+//!
+//! `says` is about what is so, now, at the caller's; `mentions` about the words alone; `denies` about what the caller says
+//! is not so, or is over. All three take phrases and concepts (`"#flood"`).
 //!
 //! A missing fact makes every comparison with it false, `!=` and `in` included, and a missing boolean fact is false,
 //! so that `!x` holds when `x` is missing. An empty condition always holds.
 
 use super::facts::Fact;
 use super::vocabulary::{Env, Slot};
-use super::words::WordId;
+use super::hearing::WordId;
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +88,12 @@ pub enum Test {
     In(Slot, Vec<Fact>),
     /// A fact that is there and not among literals.
     NotIn(Slot, Vec<Fact>),
-    /// One of these words was heard.
+    /// One of these phrases or concepts is so, now, at the caller's.
     Says(Vec<WordId>),
+    /// The words of one of these occur.
+    Mentions(Vec<WordId>),
+    /// The caller says of one of these that it is not so, or is over.
+    Denies(Vec<WordId>),
     /// The opposite.
     Not(Box<Test>),
     /// All hold.
@@ -110,6 +117,8 @@ impl Test {
             Self::In(slot, literals) => env.get(*slot).is_some_and(|fact| literals.contains(fact)),
             Self::NotIn(slot, literals) => env.get(*slot).is_some_and(|fact| !literals.contains(fact)),
             Self::Says(words) => words.iter().any(|word| env.heard(*word)),
+            Self::Mentions(words) => words.iter().any(|word| env.mentioned.binary_search(word).is_ok()),
+            Self::Denies(words) => words.iter().any(|word| env.denied.binary_search(word).is_ok()),
             Self::Not(test) => !test.holds(env),
             Self::All(tests) => tests.iter().all(|test| test.holds(env)),
             Self::Any(tests) => tests.iter().any(|test| test.holds(env)),

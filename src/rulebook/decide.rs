@@ -13,6 +13,8 @@ use super::compile::Rulebook;
 use super::decision::{Decision, MoneyStep, Price, Step};
 use super::derive;
 use super::facts::{Extracted, Fact, Facts};
+use super::hearing::Heard;
+use super::language;
 use super::money::{Money, Rate};
 use super::price::{self, Range};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
@@ -28,7 +30,7 @@ pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
     extracted: &'a Extracted,
     at: DateTime<Utc>,
-    folded: Arc<str>,
+    heard: Arc<Heard>,
     pub(super) env: Env<'a>,
     derived: Facts,
     language: String,
@@ -69,20 +71,11 @@ impl Rulebook {
     /// Decides and leaves out some scripts: because they are in quarantine, or because a stored decision did.
     #[must_use]
     pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
-        self.decide_heard(extracted, derive::listened_to(extracted), at, skips)
-    }
-
-    /// The same where the text that rules listen to ([`derive::listened_to`]) is known already.
-    #[must_use]
-    pub(super) fn decide_heard(
-        &self,
-        extracted: &Extracted,
-        folded: String,
-        at: DateTime<Utc>,
-        skips: Skips,
-    ) -> Decided {
-        let mut deciding = Deciding::heard(self, extracted, folded, at);
+        let mut deciding = Deciding::new(self, extracted, at);
         deciding.skips = skips;
+        if let Some(rule) = deciding.danger() {
+            return deciding.warn(rule);
+        }
         let price = deciding.price();
         let (priority, sla_seconds, rule) = deciding.priority(price.as_ref());
         let mut say = say::sentence(self.settings(), deciding.service, price.as_ref(), &deciding.language);
@@ -90,33 +83,7 @@ impl Rulebook {
             say.push(' ');
             say.push_str(sentence);
         }
-        let text = |name: &str| match deciding.derived.get(name) {
-            Some(Fact::Text(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let (notify, turns) = self.notify(deciding.service, rule, at);
-        deciding.trace.extend(turns);
-        let decision = Decision {
-            revision: self.revision(),
-            service: deciding.service.map(|service| service.code.clone()),
-            offer: deciding.service.map(|service| service.offer),
-            area: text("area"),
-            price,
-            priority,
-            sla_seconds,
-            priority_rule: rule.map(|rule| rule.code.clone()),
-            notify,
-            template: self.template_for(priority, rule),
-            say,
-            language: deciding.language,
-            dropped_scripts: deciding.dropped,
-            derived: deciding.derived,
-            trace: deciding.trace,
-        };
-        Decided {
-            decision,
-            faulted: deciding.faulted,
-        }
+        deciding.conclude(price, (priority, sla_seconds), rule, say)
     }
 
     /// The first assistant rule whose condition holds.
@@ -195,25 +162,25 @@ impl Rulebook {
 impl<'a> Deciding<'a> {
     /// Derives what can be derived before any rule runs.
     pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
-        Self::heard(book, extracted, derive::listened_to(extracted), at)
-    }
-
-    fn heard(book: &'a Rulebook, extracted: &'a Extracted, folded: String, at: DateTime<Utc>) -> Self {
-        let env = book.vocabulary.env(&extracted.facts, book.words.find(&folded));
-        let service = book.services.find(&extracted.facts, &env.heard, &book.words);
+        let heard = book.listen(extracted);
+        let mut env = book.vocabulary.env(&extracted.facts, heard.said.clone());
+        env.mentioned.clone_from(&heard.mentioned);
+        env.denied.clone_from(&heard.denied);
+        let service = book.services.find(&extracted.facts, &heard);
         let area = book.areas.find(&extracted.facts);
-        let language = derive::language(&book.settings().languages, &extracted.facts, &folded);
+        let language = language::language(&book.settings().languages, &extracted.facts, heard.text());
+        let trace = heard.steps();
 
         let mut deciding = Self {
             book,
             extracted,
             at,
-            folded: folded.into(),
+            heard: Arc::new(heard),
             env,
             derived: Facts::new(),
             language: language.clone(),
             service: service.as_ref().map(|(service, _)| *service),
-            trace: Vec::new(),
+            trace,
             said: Vec::new(),
             dropped: Vec::new(),
             skips: Skips::none(),
@@ -241,6 +208,58 @@ impl<'a> Deciding<'a> {
             self.env.set(slot, fact.clone());
         }
         self.derived.insert(name.to_owned(), fact);
+    }
+
+    /// The first safety rule that holds.
+    fn danger(&self) -> Option<&'a PriorityRule> {
+        let book = self.book;
+        book.priorities.matching(&self.env).find(|rule| rule.safety)
+    }
+
+    /// What a safety rule says, before anything is quoted.
+    fn warn(mut self, rule: &'a PriorityRule) -> Decided {
+        let did = format!("danger, before everything else: {}", rule.condition);
+        self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
+        let say = say::label(&rule.say, &self.language, self.book.settings()).unwrap_or_default().to_owned();
+        self.conclude(None, (rule.priority, rule.sla_seconds), Some(rule), say)
+    }
+
+    /// The decision, with whom to notify.
+    fn conclude(
+        mut self,
+        price: Option<Price>,
+        (priority, sla_seconds): (Priority, i64),
+        rule: Option<&'a PriorityRule>,
+        say: String,
+    ) -> Decided {
+        let book = self.book;
+        let (notify, turns) = book.notify(self.service, rule, self.at);
+        self.trace.extend(turns);
+        let area = match self.derived.get("area") {
+            Some(Fact::Text(area)) => Some(area.clone()),
+            _ => None,
+        };
+        let decision = Decision {
+            revision: book.revision(),
+            service: self.service.map(|service| service.code.clone()),
+            offer: self.service.map(|service| service.offer),
+            area,
+            price,
+            priority,
+            sla_seconds,
+            priority_rule: rule.map(|rule| rule.code.clone()),
+            notify,
+            template: book.template_for(priority, rule),
+            say,
+            language: self.language,
+            dropped_scripts: self.dropped,
+            derived: self.derived,
+            trace: self.trace,
+        };
+        Decided {
+            decision,
+            faulted: self.faulted,
+        }
     }
 
     /// Service, base price, adjustments, price scripts, rounding and taxes.
@@ -375,7 +394,7 @@ impl<'a> Deciding<'a> {
     pub(super) fn to_run(&self) -> Run {
         let mut facts = self.extracted.facts.clone();
         facts.extend(self.derived.clone());
-        Run::about(facts, Arc::clone(&self.folded))
+        Run::about(facts, Arc::clone(&self.heard))
     }
 
     /// Rounding and taxes.
@@ -416,7 +435,7 @@ impl<'a> Deciding<'a> {
         self.tell_price(price);
         let book = self.book;
         let settings = book.settings();
-        let rule = book.priorities.matching(&self.env).next();
+        let rule = book.priorities.matching(&self.env).find(|rule| !rule.safety);
         let mut outcome = if let Some(rule) = rule {
             let did = format!("first that holds: {}", rule.condition);
             self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));

@@ -6,11 +6,10 @@ use super::compile::{Rulebook, Rules};
 use super::condition::{Op, Test};
 use super::decide::Deciding;
 use super::decision::{Decision, Step};
-use super::derive;
 use super::facts::{Extracted, Fact};
+use super::hearing::WordId;
 use super::rows::{Adjustment, Hook, Resource, Row, Service};
 use super::vocabulary::{Env, Slot};
-use super::words;
 
 impl Rulebook {
     /// For each row that a decision about these facts leaves out, why.
@@ -56,13 +55,11 @@ impl Rulebook {
     }
 
     fn other_services(&self, extracted: &Extracted, decision: &Decision) -> Vec<Step> {
-        let folded = derive::listened_to(extracted);
-        let why = |service: &Service| {
-            let word = service.keywords.iter().find(|word| words::heard(&folded, word));
-            match (word, &decision.service) {
-                (Some(word), Some(first)) => format!("heard \"{word}\", but {first} came first"),
-                _ => "not named, and none of its words heard".to_owned(),
-            }
+        let heard = self.listen(extracted);
+        let why = |service: &Service| match (self.services.why_not(service, &heard), &decision.service) {
+            (Some(why), Some(first)) if !why.contains(", but ") => format!("{why}, but {first} came first"),
+            (Some(why), _) => why,
+            (None, _) => "not named, and none of its words heard".to_owned(),
         };
         self.services()
             .filter(|service| decision.service.as_ref() != Some(&service.code))
@@ -135,7 +132,9 @@ impl Rulebook {
                 None => String::new(),
             },
             Test::Not(inner) => format!("what must not hold does: {}", self.term(inner)),
-            Test::Says(_) => format!("not heard: {}", self.term(test)),
+            Test::Says(words) => self.not_heard(words, test, env),
+            Test::Mentions(_) => format!("not heard: {}", self.term(test)),
+            Test::Denies(_) => format!("not denied: {}", self.term(test)),
             Test::Truth(slot) | Test::Compare(slot, ..) | Test::In(slot, _) | Test::NotIn(slot, _) => {
                 format!("{} fails: {}", self.term(test), self.value(*slot, env))
             }
@@ -149,6 +148,20 @@ impl Rulebook {
             }
             Test::Always(_) => "never holds".to_owned(),
         }
+    }
+
+    /// Not heard at all, or heard in a way that does not count: the trace says in which.
+    fn not_heard(&self, words: &[WordId], test: &Test, env: &Env<'_>) -> String {
+        let heard = words.iter().find(|word| env.mentioned.binary_search(word).is_ok());
+        match heard {
+            Some(word) => format!("\"{}\" is mentioned, but does not count: {}", self.ears.lexicon().name(*word), self.term(test)),
+            None => format!("not heard: {}", self.term(test)),
+        }
+    }
+
+    fn call(&self, function: &str, words: &[WordId]) -> String {
+        let names = words.iter().map(|word| format!("\"{}\"", self.ears.lexicon().name(*word)));
+        format!("{function}({})", names.collect::<Vec<_>>().join(", "))
     }
 
     fn value(&self, slot: Slot, env: &Env<'_>) -> String {
@@ -174,13 +187,9 @@ impl Rulebook {
             Test::CompareFacts(left, op, right) => format!("{} {} {}", name(left), sign(*op), name(right)),
             Test::In(slot, facts) => format!("{} in [{}]", name(slot), list(facts)),
             Test::NotIn(slot, facts) => format!("{} !in [{}]", name(slot), list(facts)),
-            Test::Says(words) => {
-                let words: Vec<String> = words
-                    .iter()
-                    .map(|word| format!("\"{}\"", self.words.name(*word)))
-                    .collect();
-                format!("says({})", words.join(", "))
-            }
+            Test::Says(words) => self.call("says", words),
+            Test::Mentions(words) => self.call("mentions", words),
+            Test::Denies(words) => self.call("denies", words),
             Test::Not(inner) => format!("!{}", self.term(inner)),
             Test::All(tests) => parts(tests, " && "),
             Test::Any(tests) => parts(tests, " || "),

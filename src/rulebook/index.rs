@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::condition::{Op, Test};
 use super::facts::Fact;
 use super::vocabulary::{Env, Slot};
-use super::words::WordId;
+use super::hearing::WordId;
 
 /// A term that must hold: one of these values, or one of these words.
 enum Term<'a> {

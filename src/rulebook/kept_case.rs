@@ -16,7 +16,7 @@ use super::decision::Decision;
 use super::derive;
 use super::facts::{Extracted, Fact, Facts};
 use super::rows::{Case, Hook, Row};
-use super::words::fold;
+use super::hearing::AGENT_LINE;
 
 /// The places of a decision that a case holds.
 const HELD: [&str; 6] = ["/service", "/offer", "/area", "/priority", "/sla_seconds", "/language"];
@@ -62,6 +62,7 @@ impl Rulebook {
         let said = &keep.extracted.said;
         let cuts = [
             (&short, self.words_of(keep.extracted)),
+            (&short, self.turns_with_words(said)),
             (&needed, self.turns_with_words(said)),
             (&needed, said.clone()),
         ];
@@ -104,7 +105,7 @@ impl Rulebook {
                 }
                 Test::Not(inner) => tests.push(inner),
                 Test::All(inner) | Test::Any(inner) => tests.extend(inner),
-                Test::Always(_) | Test::Says(_) => {}
+                Test::Always(_) | Test::Says(_) | Test::Mentions(_) | Test::Denies(_) => {}
             }
         }
     }
@@ -132,13 +133,25 @@ impl Rulebook {
 
     /// The words that rules listen for, apart from each other, so that they form no new phrase.
     fn words_of(&self, extracted: &Extracted) -> String {
-        self.words.spans(&derive::listened_to(extracted)).join(" | ")
+        let heard = self.listen(extracted);
+        let mut words: Vec<&str> = Vec::new();
+        for mention in &heard.mentions {
+            if !words.contains(&mention.words.as_str()) {
+                words.push(&mention.words);
+            }
+        }
+        words.join(" | ")
     }
 
     /// The turns in which such a word is heard.
     fn turns_with_words(&self, said: &str) -> String {
-        let heard = |turn: &&str| !self.words.find(&fold(turn)).is_empty();
-        said.lines().filter(heard).collect::<Vec<_>>().join("\n")
+        let lexicon = self.ears.lexicon();
+        let turns: Vec<&str> = said.lines().collect();
+        let is_heard = |turn: &str| !lexicon.occurring(turn).is_empty();
+        // A short answer needs the question before it.
+        let answers = |place: usize| place > 0 && turns[place - 1].starts_with(AGENT_LINE) && is_heard(turns[place - 1]);
+        let kept = turns.iter().enumerate().filter(|(place, turn)| is_heard(turn) || answers(*place));
+        kept.map(|(_, turn)| *turn).collect::<Vec<_>>().join("\n")
     }
 }
 

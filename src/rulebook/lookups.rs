@@ -5,11 +5,19 @@ use chrono::{DateTime, Utc};
 
 use super::compile::Rulebook;
 use super::derive;
+use super::hearing::Heard;
+use super::{language, listening};
 use super::facts::Extracted;
 use super::rows::Service;
 use super::words;
 
 impl Rulebook {
+    /// What the caller said and what a model made of it, heard as this rulebook hears.
+    #[must_use]
+    pub fn listen(&self, extracted: &Extracted) -> Heard {
+        listening::listen(&self.ears, self.settings(), extracted)
+    }
+
     /// How many rows it was compiled from.
     #[must_use]
     pub fn row_count(&self) -> usize {
@@ -19,10 +27,10 @@ impl Rulebook {
     /// The language in which to answer a caller.
     #[must_use]
     pub fn language(&self, extracted: &Extracted) -> String {
-        derive::language(
+        language::language(
             &self.settings().languages,
             &extracted.facts,
-            &derive::listened_to(extracted),
+            self.listen(extracted).text(),
         )
     }
 

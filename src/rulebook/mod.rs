@@ -2,7 +2,7 @@
 //!
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
-//! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
+//! [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
 //! [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
 //! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
 //! what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
@@ -31,10 +31,13 @@ pub mod facts;
 pub mod fault;
 pub mod files;
 pub mod guard;
+pub mod hearing;
 pub mod index;
 pub mod keep_rows;
 pub mod kept_case;
+mod language;
 pub mod lint;
+mod listening;
 mod lookups;
 pub mod money;
 pub mod on_call;
@@ -51,6 +54,7 @@ pub mod sample;
 pub mod say;
 pub mod script;
 pub mod segments;
+mod services;
 pub mod sheet;
 pub mod vocabulary;
 pub mod wording;

@@ -11,7 +11,7 @@ use super::facts::Fact;
 use super::fault::TextFault;
 use super::rows::FactKind;
 use super::vocabulary::{Slot, Vocabulary, did_you_mean};
-use super::words::WordList;
+use super::hearing::{LexiconBuilder, WordId};
 
 /// The longest condition we read, in bytes.
 pub const MAX_SOURCE: usize = 4096;
@@ -42,7 +42,7 @@ impl<'a> Conditions<'a> {
     ///
     /// # Errors
     /// The first fault, with line and character.
-    pub fn compile(&self, source: &str, hidden: &[Slot], words: &mut WordList) -> Result<Test, TextFault> {
+    pub fn compile(&self, source: &str, hidden: &[Slot], words: &mut LexiconBuilder) -> Result<Test, TextFault> {
         if source.trim().is_empty() {
             return Ok(Test::Always(true));
         }
@@ -101,7 +101,7 @@ fn fault(at: Position, problem: &'static str, text: String) -> TextFault {
 
 fn too_rich(at: Position, what: &str) -> TextFault {
     let text = format!(
-        "a condition cannot hold {what}: it knows facts, literals, == != < <= > >=, in [..], &&, ||, ! and says(\"…\"); use a script for more"
+        "a condition cannot hold {what}: it knows facts, literals, == != < <= > >=, in [..], &&, ||, ! says(\"…\"), mentions(\"…\") and denies(\"…\"); use a script for more"
     );
     fault(at, "too_rich", text)
 }
@@ -115,7 +115,7 @@ enum Side {
 struct Compiler<'a, 'w> {
     conditions: &'a Conditions<'a>,
     hidden: &'a [Slot],
-    words: &'w mut WordList,
+    words: &'w mut LexiconBuilder,
 }
 
 impl Compiler<'_, '_> {
@@ -149,7 +149,9 @@ impl Compiler<'_, '_> {
     fn call(&mut self, call: &FnCallExpr, at: Position) -> Result<Test, TextFault> {
         let is_operator = call.op_token.is_some();
         match (call.name.as_str(), &*call.args) {
-            ("says", words) if !is_operator => self.says(words, at),
+            ("says", words) if !is_operator => Ok(Test::Says(self.phrases("says", words, at)?)),
+            ("mentions", words) if !is_operator => Ok(Test::Mentions(self.phrases("mentions", words, at)?)),
+            ("denies", words) if !is_operator => Ok(Test::Denies(self.phrases("denies", words, at)?)),
             ("!", [Expr::FnCall(inner, at)]) if is_in(inner) => Ok(match self.call(inner, *at)? {
                 Test::In(slot, literals) => Test::NotIn(slot, literals),
                 other => Test::Not(Box::new(other)),
@@ -162,16 +164,16 @@ impl Compiler<'_, '_> {
             }
             (name, _) if is_operator => Err(too_rich(at, &format!("the operator `{name}`"))),
             (name, _) => {
-                let hint = did_you_mean(name, ["says"].into_iter());
+                let hint = did_you_mean(name, ["says", "mentions", "denies"].into_iter());
                 let text = format!("there is no function `{name}` in a condition{hint} (use a script for more)");
                 Err(fault(at, "unknown_function", text))
             }
         }
     }
 
-    fn says(&mut self, words: &[Expr], at: Position) -> Result<Test, TextFault> {
+    fn phrases(&mut self, function: &str, words: &[Expr], at: Position) -> Result<Vec<WordId>, TextFault> {
         if words.is_empty() {
-            return Err(fault(at, "no_words", "says(…) needs at least one word".to_owned()));
+            return Err(fault(at, "no_words", format!("{function}(…) needs at least one phrase")));
         }
         let mut ids = Vec::with_capacity(words.len());
         for word in words {
@@ -179,19 +181,15 @@ impl Compiler<'_, '_> {
                 return Err(fault(
                     word.position(),
                     "wrong_type",
-                    "says(…) takes words in quotes".to_owned(),
+                    format!("{function}(…) takes phrases in quotes"),
                 ));
             };
-            let id = self.words.id(text).ok_or_else(|| {
-                let text =
-                    format!("\"{text}\" is no word: it must begin with a letter or digit, and `*` may only end it");
-                fault(*at, "bad_word", text)
-            })?;
+            let id = self.words.id(text).map_err(|why| fault(*at, "bad_word", why))?;
             ids.push(id);
         }
         ids.sort_unstable();
         ids.dedup();
-        Ok(Test::Says(ids))
+        Ok(ids)
     }
 
     fn membership(&mut self, list: &Expr, item: &Expr) -> Result<Test, TextFault> {

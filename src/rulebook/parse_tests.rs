@@ -9,11 +9,11 @@ use super::parse::{Conditions, MAX_SOURCE};
 use super::rows::RowSet;
 use super::sample;
 use super::vocabulary::{Slot, Vocabulary};
-use super::words::{WordList, fold};
+use super::hearing::LexiconBuilder;
 
-fn compiled(rows: &RowSet, source: &str) -> Result<(Test, Vocabulary, WordList), TextFault> {
+fn compiled(rows: &RowSet, source: &str) -> Result<(Test, Vocabulary, LexiconBuilder), TextFault> {
     let vocabulary = Vocabulary::new(rows);
-    let mut words = WordList::default();
+    let mut words = LexiconBuilder::default();
     let closed = |slot: Slot| (vocabulary.name(slot) == "area").then(|| vec!["south_shore".to_owned()]);
     let test = Conditions::new(&vocabulary, &closed).compile(source, &[], &mut words)?;
     Ok((test, vocabulary.clone(), words))
@@ -28,7 +28,7 @@ fn holds(source: &str) -> bool {
         ("metres".to_owned(), Fact::Number(Decimal::new(125, 1))),
         ("urgency".to_owned(), Fact::Text("urgent".to_owned())),
     ]);
-    let mut env = vocabulary.env(&facts, words.build().unwrap().find(&fold("It FLOODS!")));
+    let mut env = vocabulary.env(&facts, words.build(None).unwrap().occurring("It FLOODS!"));
     for (name, fact) in [
         ("area", Fact::Text("south_shore".to_owned())),
         ("evening", Fact::Boolean(true)),

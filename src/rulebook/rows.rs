@@ -3,6 +3,7 @@
 
 mod assistant;
 mod facts;
+mod hearing;
 mod pricing;
 mod urgency;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::assistant::*;
 pub use self::facts::*;
+pub use self::hearing::*;
 pub use self::pricing::*;
 pub use self::urgency::*;
 
@@ -122,6 +124,10 @@ resources! {
     Settings settings Settings "settings" "rulebook_settings";
     /// How a fact is read from a message.
     FactMappings fact_mappings FactMapping "fact-mappings" "fact_mappings";
+    /// What callers say in many ways.
+    Concepts concepts Concept "concepts" "concepts";
+    /// Words that say how others are meant.
+    Cues cues Cue "cues" "cues";
     /// What we do and refuse to do.
     Services services Service "services" "services";
     /// Where we go.

@@ -15,6 +15,8 @@ macro_rules! embedded {
 embedded!(
     "settings.toml",
     "fact-mappings.toml",
+    "concepts.toml",
+    "cues.toml",
     "services.toml",
     "areas.toml",
     "calendars.toml",

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::facts::{Fact, Facts};
 use super::rows::{FactKind, FactMapping, RowSet};
-use super::words::WordId;
+use super::hearing::WordId;
 
 /// Where a fact stands in [`Env::slots`].
 pub type Slot = usize;
@@ -70,8 +70,14 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("a && b", "Both; `a || b` is either, `!a` is not."),
     (
         "says(\"flood*\")",
-        "The caller said the word; accents and case do not matter, `*` may end it.",
+        "It is so, now, at the caller's: not denied, past, supposed or somebody else's. Accents and case do not matter.",
     ),
+    (
+        "says(\"#flood\", \"water ... basement|cellar\")",
+        "A concept, or a phrase with a gap and alternatives.",
+    ),
+    ("mentions(\"flood*\")", "The words occur, whatever is said about them."),
+    ("denies(\"#flood\")", "The caller says that it is not so, or is over."),
 ];
 
 /// A mapping may carry these names although they are derived too: what it reads is then only a hint.
@@ -150,7 +156,12 @@ impl Vocabulary {
         }
         // What is derived never comes from the message.
         slots[..DERIVED.len()].fill(None);
-        Env { slots, heard }
+        Env {
+            slots,
+            heard,
+            mentioned: Vec::new(),
+            denied: Vec::new(),
+        }
     }
 }
 
@@ -159,8 +170,12 @@ impl Vocabulary {
 pub struct Env<'a> {
     /// Facts by slot.
     pub slots: Vec<Option<Cow<'a, Fact>>>,
-    /// The words that the caller said.
+    /// The phrases and concepts that are so, now, at the caller's, ascending.
     pub heard: Vec<WordId>,
+    /// Those whose words occur, ascending.
+    pub mentioned: Vec<WordId>,
+    /// Those that the caller denies, ascending.
+    pub denied: Vec<WordId>,
 }
 
 impl Env<'_> {

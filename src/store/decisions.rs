@@ -42,14 +42,15 @@ impl ActiveModelBehavior for ActiveModel {}
 pub(super) const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
 
 /// What an `UPDATE` sets in the decisions of a caller who is forgotten, in the words of this database: no facts, nothing to
-/// say, and of what scripts did only which they were and what they did to the money, because their texts are made of facts.
+/// say, and of scripts and of what was heard only which they were and what they did to the money, because their texts are
+/// made of what the caller said.
 /// Codes and money stay.
 pub(super) fn forgotten(db: &impl ConnectionTrait) -> String {
     const SQLITE: &str = "json_set(result, '$.say', '', '$.trace', json((SELECT json_group_array(json(\
-        CASE WHEN json_extract(s.value, '$.resource') = 'scripts' THEN json_set(s.value, '$.did', '') ELSE s.value END)) \
+        CASE WHEN json_extract(s.value, '$.resource') IN ('scripts', 'concepts') THEN json_set(s.value, '$.did', '') ELSE s.value END)) \
         FROM json_each(decisions.result, '$.trace') s)))";
     const POSTGRES: &str = "jsonb_set(jsonb_set(result, '{say}', '\"\"'), '{trace}', coalesce((SELECT jsonb_agg(\
-        CASE WHEN s.step ->> 'resource' = 'scripts' THEN jsonb_set(s.step, '{did}', '\"\"') ELSE s.step END ORDER BY s.place) \
+        CASE WHEN s.step ->> 'resource' IN ('scripts', 'concepts') THEN jsonb_set(s.step, '{did}', '\"\"') ELSE s.step END ORDER BY s.place) \
         FROM jsonb_array_elements(result -> 'trace') WITH ORDINALITY AS s (step, place)), '[]'))";
     let result = if db.get_database_backend() == DatabaseBackend::Postgres {
         POSTGRES

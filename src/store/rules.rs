@@ -57,6 +57,15 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("quiet_until", Text),
             ("daily_sms_cap", Integer),
             ("escalate_after_s", Integer),
+            ("listens_to", Json),
+        ],
+        Resource::Concepts => &[("phrases", Json), ("except", Json)],
+        Resource::Cues => &[
+            ("effect", Text),
+            ("before", Integer),
+            ("after", Integer),
+            ("otherwise", Text),
+            ("phrases", Json),
         ],
         Resource::FactMappings => &[
             ("pointers", Json),
@@ -112,6 +121,8 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("rank", Integer),
             ("condition", Text),
             ("priority", Text),
+            ("safety", Boolean),
+            ("say", Json),
             ("sla_seconds", Integer),
             ("notify", Json),
             ("template", Text),
@@ -357,10 +368,14 @@ mod tests {
 
     #[test]
     fn every_field_of_every_row_has_a_column_of_the_schema() {
-        let schema = include_str!("../../migrations/src/sql/m0001_begin_up.sql");
+        let schema = concat!(
+            include_str!("../../migrations/src/sql/m0001_begin_up.sql"),
+            include_str!("../../migrations/src/sql/m0013_hearing_up.sql")
+        );
         let later = [
             include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql"),
             include_str!("../../migrations/src/sql/m0010_on_call_up.sql"),
+            include_str!("../../migrations/src/sql/m0013_hearing_up.sql"),
         ];
         for &resource in Resource::ALL {
             let start = schema

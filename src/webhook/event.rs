@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::document::{Document, Part};
 use super::turns::{self, Turn};
+use crate::rulebook::hearing::AGENT_LINE;
 
 macro_rules! kinds {
     ($($variant:ident = $text:literal),+ $(,)?) => {
@@ -249,6 +250,23 @@ impl Event {
         }
     }
 
+    /// What the agent and the caller said, a line a turn, the agent's after [`AGENT_LINE`]: a short answer means what was
+    /// asked.
+    #[must_use]
+    pub fn conversation(&self) -> String {
+        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let turns = self.turns().iter().filter_map(|turn| match turn.role.as_str() {
+            "user" => Some(line(&turn.text).trim_start_matches(AGENT_LINE).to_owned()),
+            "assistant" => Some(format!("{AGENT_LINE}{}", ending(&line(&turn.text)))),
+            _ => None,
+        });
+        let lines: Vec<String> = turns.filter(|line| !line.is_empty() && line != AGENT_LINE).collect();
+        match &self.payload {
+            Payload::Transcript { role, text, .. } if lines.is_empty() && role == "user" => line(text),
+            _ => lines.join("\n"),
+        }
+    }
+
     /// What lies at an RFC 6901 pointer into the message (without `/message`), or under `/arguments/` in the
     /// given tool arguments. `None` when nothing is there, or null is, or the pointer is none.
     #[must_use]
@@ -267,6 +285,14 @@ impl Event {
     pub fn message(&self) -> Part<'_> {
         self.document.root()
     }
+}
+
+/// How much of what the agent said is kept, in bytes: its question stands at the end.
+const MAX_ASKED: usize = 400;
+
+fn ending(text: &str) -> &str {
+    let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_ASKED));
+    text.get(start..).unwrap_or_default()
 }
 
 /// How far along a call is: a call's state only ever moves to a greater rank. Unknown states have rank 0.

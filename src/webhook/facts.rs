@@ -22,7 +22,7 @@ impl Lookup for InMessage<'_> {
 /// The facts of a message: those that the rulebook maps, the caller and the length of the call.
 #[must_use]
 pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> Extracted {
-    let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.said().join("\n"));
+    let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());
     if let Some(caller) = event.call.as_ref().and_then(|call| call.customer_number.clone()) {
         extracted.facts.insert("caller".to_owned(), Fact::Text(caller));
     }

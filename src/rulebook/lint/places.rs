@@ -7,7 +7,8 @@ use super::{Findings, Severity};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::derive::postal;
 use crate::rulebook::rows::{Area, Resource, Service};
-use crate::rulebook::words::{WordId, fold};
+use crate::rulebook::hearing::WordId;
+use crate::rulebook::words::fold;
 
 pub(super) fn lint(world: &World<'_>, found: &mut Findings) {
     services(world, found);
@@ -22,7 +23,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
         let words = service
             .keywords
             .iter()
-            .filter_map(|word| Some((word, rulebook.words.id(word)?)));
+            .filter_map(|word| Some((word, rulebook.ears.lexicon().id(word)?)));
         let words: Vec<(&String, WordId)> = words.collect();
         for (word, id) in &words {
             // Saying this one says all that it implies, and the service that comes first wins.

@@ -11,7 +11,7 @@ use super::world::World;
 use crate::rulebook::condition::{Op, Test};
 use crate::rulebook::facts::Fact;
 use crate::rulebook::vocabulary::{Env, Slot};
-use crate::rulebook::words::WordId;
+use crate::rulebook::hearing::WordId;
 
 /// How many terms one search looks at before it is given up.
 const PATIENCE: u32 = 4_000;
@@ -61,6 +61,10 @@ struct State<'t> {
     /// Of each of these one is heard.
     heard: Vec<&'t [WordId]>,
     silent: BTreeSet<WordId>,
+    /// The words of these occur.
+    mentioned: BTreeSet<WordId>,
+    /// These are denied.
+    denied: BTreeSet<WordId>,
 }
 
 struct Search<'w, 'a, 't> {
@@ -128,6 +132,10 @@ impl<'t> Search<'_, '_, 't> {
             Test::CompareFacts(left, op, right) => return self.pair(state, *left, *op, *right, holds),
             Test::Says(words) if holds => state.heard.push(words),
             Test::Says(words) => state.silent.extend(words),
+            // They go together with any words that are so.
+            Test::Mentions(words) if holds => state.mentioned.extend(words.first()),
+            Test::Denies(words) if holds => state.denied.extend(words.first()),
+            Test::Mentions(_) | Test::Denies(_) => {}
         }
         true
     }
@@ -186,6 +194,8 @@ impl<'t> Search<'_, '_, 't> {
     fn call(&self, state: &State<'t>, heard: Vec<WordId>) -> Found {
         let mut call = self.world.call(&state.facts, heard);
         if let Some(call) = &mut call {
+            call.mentioned = state.mentioned.iter().copied().collect();
+            call.denied = state.denied.iter().copied().collect();
             for (pair, allowed) in &state.pairs {
                 self.arrange(state, call, *pair, *allowed);
             }

@@ -572,7 +572,7 @@ proptest! {
         static BOOK: LazyLock<Rulebook> = LazyLock::new(|| compile(1, &small_world(), None).unwrap());
         let book = &*BOOK;
         let slots = FACTS.map(|name| book.vocabulary.get(name).unwrap().0);
-        let words = ["red", "red*", "red hat", "blue"].map(|word| book.words.id(word).unwrap());
+        let words = ["red", "red*", "red hat", "blue"].map(|word| book.ears.lexicon().id(word).unwrap());
         let (test, other) = (placed(test, &slots, &words), placed(other, &slots, &words));
         let world = World::new(book, true);
         let wanted = [(&test, true), (&other, false)];
@@ -591,7 +591,7 @@ proptest! {
             for text in &texts {
                 for (a, b) in numbers.iter().flat_map(|a| numbers.iter().map(move |b| (a, b))) {
                     for truth in &truths {
-                        let mut env = book.vocabulary.env(&none, book.words.find(heard));
+                        let mut env = book.vocabulary.env(&none, book.ears.lexicon().occurring(heard));
                         for (slot, fact) in slots.into_iter().zip([text, a, b, truth]) {
                             if let Some(fact) = fact {
                                 env.set(slot, fact.clone());

@@ -16,7 +16,7 @@ use crate::rulebook::decide::offer_name;
 use crate::rulebook::facts::{Fact, Facts};
 use crate::rulebook::rows::Offer;
 use crate::rulebook::vocabulary::{Env, Slot, Vocabulary, derived_slot};
-use crate::rulebook::words::{WordId, Words};
+use crate::rulebook::hearing::{Lexicon, WordId};
 
 static NO_FACTS: Facts = Facts::new();
 
@@ -27,7 +27,7 @@ const PATIENCE: u64 = 20_000_000;
 pub(super) struct World<'a> {
     rulebook: &'a Rulebook,
     vocabulary: &'a Vocabulary,
-    words: &'a Words,
+    lexicon: &'a Lexicon,
     /// What each fact can be.
     slots: Vec<Values>,
     /// The services' offers: what the fact `offer` is follows from the fact `service`.
@@ -89,7 +89,7 @@ impl<'a> World<'a> {
         Self {
             rulebook,
             vocabulary,
-            words: &rulebook.words,
+            lexicon: rulebook.ears.lexicon(),
             slots,
             offers: offers.map(|(code, stored)| (code.as_str(), stored.row.offer)).collect(),
             weekend: rulebook.calendar().map(Calendar::weekend_days),
@@ -175,7 +175,7 @@ impl<'a> World<'a> {
     /// The words that are heard whenever this one is.
     pub fn implied(&self, word: WordId) -> Vec<WordId> {
         let mut known = self.implied.borrow_mut();
-        known.entry(word).or_insert_with(|| self.words.implied(word)).clone()
+        known.entry(word).or_insert_with(|| self.lexicon.implied(word)).clone()
     }
 
     /// A call in which the facts have these values and these words are heard; other facts are missing where they may

@@ -1,10 +1,12 @@
 //! What a job costs: settings, services, areas, adjustments, taxes.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, Priority};
+use super::{Labels, Priority, Trust};
 use crate::rulebook::money::{Money, Rate};
 
 /// What holds for the whole rulebook.
@@ -51,6 +53,11 @@ pub struct Settings {
     /// Seconds after which a P1 that nobody took goes to the next contact, then to all; 0 is never. 300 when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
+    /// Facts whose texts are listened to beside the caller's words, and the trust that each has; `problem`, as `model`,
+    /// when not given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[oai(default)]
+    pub listens_to: BTreeMap<String, Trust>,
 }
 
 /// There is one such row.

@@ -47,6 +47,14 @@ pub struct PriorityRule {
     pub condition: String,
     /// The priority given.
     pub priority: Priority,
+    /// Whether it is about danger: decided before everything else, and nothing is quoted before `say` is said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[oai(default)]
+    pub safety: bool,
+    /// What the voice agent must say, in each language; for a `safety` rule only.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    #[oai(default)]
+    pub say: Labels,
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
     /// Codes of the contacts to text; empty is those on call. A service's own contacts go first. Of contacts with a plan

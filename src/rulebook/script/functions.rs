@@ -122,6 +122,10 @@ functions! {
         "Whether the caller said a word, as in conditions: accents and case do not matter, `*` may end it.",
         r#"if says("sewage") || says("égout*") { priority.set("P2", 1800); }"#,
         |engine| { engine.register_fn("says", host::says); };
+    Function mentions / 1 "mentions(word)", Priority,
+        "Whether the words occur, even where they are denied, past or somebody else's.",
+        r#"if mentions("flood*") && !says("flood*") { priority.set("P3", 3600); }"#,
+        |engine| { engine.register_fn("mentions", host::mentions); };
     Function arg / 1 "arg(name)", Tool,
         "What the assistant gave the tool under this name, or `()`.",
         r#"let rooms = arg("rooms"); if rooms == () { result.say("How many rooms?"); }"#,

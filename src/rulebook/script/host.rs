@@ -10,7 +10,6 @@ use super::values::{self, MAX_LIST, Outcome, clean, number};
 use crate::rulebook::decision::{MoneyStep, Step};
 use crate::rulebook::price;
 use crate::rulebook::rows::{AdjustmentKind, Priority, Resource};
-use crate::rulebook::words;
 
 /// `quote`: the price range so far.
 #[derive(Debug, Clone, Copy)]
@@ -121,9 +120,14 @@ pub(super) fn has(name: &str) -> Outcome<bool> {
     with_run(|run| Ok(run.facts.contains_key(name)))
 }
 
-/// Whether the caller said a word.
+/// Whether something is so, now, at the caller's.
 pub(super) fn says(word: &str) -> Outcome<bool> {
-    with_run(|run| Ok(words::heard(&run.heard, word)))
+    with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.said)))
+}
+
+/// Whether its words occur, whatever is said about them.
+pub(super) fn mentions(word: &str) -> Outcome<bool> {
+    with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.mentioned)))
 }
 
 /// What the assistant gave the tool, or `()`.

@@ -19,6 +19,7 @@ use super::values::clean;
 use super::{Compiled, ScriptFault};
 use crate::rulebook::decision::Step;
 use crate::rulebook::facts::Facts;
+use crate::rulebook::hearing::{Heard, Presence};
 use crate::rulebook::rows::Priority;
 
 /// After this much work a run is stopped.
@@ -37,7 +38,7 @@ pub(super) type Modules = BTreeMap<String, Shared<Module>>;
 #[derive(Debug, Default)]
 pub(in crate::rulebook) struct Run {
     pub facts: Facts,
-    pub heard: Arc<str>,
+    pub heard: Option<Arc<Heard>>,
     pub args: Value,
     pub range: Option<(Decimal, Decimal)>,
     pub priority: Option<(Priority, i64)>,
@@ -52,13 +53,18 @@ pub(in crate::rulebook) struct Run {
 }
 
 impl Run {
-    /// On these facts, where the caller said this, folded.
-    pub(in crate::rulebook) fn about(facts: Facts, heard: Arc<str>) -> Self {
+    /// On these facts, where this was heard.
+    pub(in crate::rulebook) fn about(facts: Facts, heard: Arc<Heard>) -> Self {
         Self {
             facts,
-            heard,
+            heard: Some(heard),
             ..Self::default()
         }
+    }
+
+    /// How a phrase was heard; `None` where it is no phrase.
+    pub(super) fn presence(&self, phrase: &str) -> Option<Presence> {
+        self.heard.as_ref()?.presence(phrase)
     }
 }
 

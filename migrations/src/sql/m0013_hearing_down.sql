@@ -1,0 +1,5 @@
+ALTER TABLE priority_rules DROP COLUMN say;
+ALTER TABLE priority_rules DROP COLUMN safety;
+ALTER TABLE rulebook_settings DROP COLUMN listens_to;
+DROP TABLE cues;
+DROP TABLE concepts;

@@ -1,0 +1,528 @@
+//! A conversation from the first word to the last: short answers take over what the agent asked, later statements
+//! override earlier ones, and what a model filled in counts where the caller does not say otherwise.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::context::{self, CueHit, CueRule, Found, Verdict};
+use super::lexicon::{Lexicon, WordId};
+use super::text::{Speaker, Text, Utterance};
+use crate::rulebook::rows::{CueEffect, Trust};
+
+/// The most that is listened to, in bytes: the beginning and the end of what is longer. An hour of talk has 60,000.
+const MAX_LISTENED: usize = 600_000;
+/// How much of what the agent said last is listened to, in bytes: its question stands at the end.
+const MAX_ASKED: usize = 400;
+/// The most mentions that are kept for the trace and for finding the service.
+const MAX_MENTIONS: usize = 4_096;
+/// Of one phrase, so many of them.
+const MAX_PER_PHRASE: u16 = 40;
+/// How many words may stand before an answer: "oh my god yes".
+const BEFORE_ANSWER: usize = 3;
+/// How far into an utterance an answer is looked for, in words.
+const ANSWER_WITHIN: usize = 14;
+
+/// Begins a line of the agent's in what was said.
+pub const AGENT_LINE: &str = "> ";
+
+/// Where a mention comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The caller said it.
+    Said,
+    /// The agent asked and the caller answered.
+    Answered,
+    /// A model filled it in, as the fact of this name.
+    Fact(String),
+}
+
+/// A phrase that rules listen for, where it stands, and whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The phrase.
+    pub phrase: WordId,
+    /// Its concepts.
+    pub concepts: Vec<WordId>,
+    /// How it is meant.
+    pub verdict: Verdict,
+    /// Of its concepts those of which it is an exception.
+    pub excepted: Vec<WordId>,
+    /// The words by which it is meant so: "no", "last year".
+    pub cue: Option<String>,
+    /// Where it comes from.
+    pub source: Source,
+    /// Its sentence, as it was said.
+    pub sentence: String,
+    /// Its own words.
+    pub words: String,
+    /// Which utterance it stands in, counted from 0.
+    pub turn: usize,
+    /// Its place in the text, in words.
+    pub place: usize,
+}
+
+impl Mention {
+    /// Whether it is so, now, at the caller's.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        matches!(self.verdict, Verdict::Counts | Verdict::AgreedTo | Verdict::Place)
+    }
+}
+
+/// A rulebook's concepts, cues and phrases, compiled; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ears {
+    lexicon: Lexicon,
+    cues: std::sync::Arc<[CueRule]>,
+}
+
+/// How things stand with a phrase or a concept at the end of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Affirmed,
+    Denied,
+    Over,
+}
+
+/// What was heard.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    ears: Ears,
+    text: Text,
+    /// The cues of each utterance, for phrases that only a script knows.
+    cues: Vec<Vec<CueHit>>,
+    /// The facts listened to, by the number that [`Speaker::Field`] holds.
+    fields: Vec<String>,
+    /// Phrases and concepts that are so, ascending.
+    pub said: Vec<WordId>,
+    /// Phrases and concepts whose words occur, whatever is said about them, ascending.
+    pub mentioned: Vec<WordId>,
+    /// Phrases and concepts that the caller denies or that are over, ascending.
+    pub denied: Vec<WordId>,
+    /// Every mention, in order, up to a limit.
+    pub mentions: Vec<Mention>,
+    /// Where a cue says that everything before is taken back, as "actually" and "no wait" do: places in words.
+    pub corrections: Vec<usize>,
+    /// Whether part of a very long text was not listened to.
+    pub is_cut: bool,
+}
+
+/// What the agent asked last.
+#[derive(Debug, Default)]
+struct Question {
+    asked: Vec<(WordId, Vec<WordId>, Verdict)>,
+    /// "Has it stopped?", with what is meant when it has not.
+    over: Option<Option<WordId>>,
+    /// "Anything else?": a no takes nothing back.
+    besides: bool,
+    sentence: String,
+    words: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    caller: HashMap<WordId, Standing>,
+    model: HashMap<WordId, Standing>,
+    kept: HashMap<WordId, u16>,
+}
+
+impl Ears {
+    /// From what was compiled.
+    #[must_use]
+    pub fn new(lexicon: Lexicon, cues: Vec<CueRule>) -> Self {
+        Self {
+            lexicon,
+            cues: cues.into(),
+        }
+    }
+
+    /// The phrases and concepts.
+    #[must_use]
+    pub const fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    /// Listens to a conversation, a line a turn, the agent's lines after [`AGENT_LINE`], and to facts with the trust that
+    /// each has.
+    #[must_use]
+    pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> Heard {
+        let mut text = Text::default();
+        let mut is_cut = false;
+        // What a fact says of the caller's trust is as if the caller had said it first.
+        let by_trust = |trust: Trust| facts.iter().enumerate().filter(move |(_, fact)| fact.2 == trust);
+        for (place, (_, value, _)) in by_trust(Trust::Caller) {
+            is_cut |= push_bounded(&mut text, Speaker::Field(place), value);
+        }
+        let (beginning, end) = ends(said);
+        is_cut |= beginning.len() + end.len() < said.len();
+        for part in [beginning, end] {
+            for line in part.lines().filter(|line| !line.trim().is_empty()) {
+                match line.strip_prefix(AGENT_LINE) {
+                    Some(asked) => text.push(Speaker::Agent, tail(asked, MAX_ASKED)),
+                    None => text.push(Speaker::Caller, line),
+                }
+            }
+        }
+        for (place, (_, value, _)) in by_trust(Trust::Model) {
+            is_cut |= push_bounded(&mut text, Speaker::Field(place), value);
+        }
+        let mut heard = Heard {
+            ears: self.clone(),
+            text: Text::default(),
+            cues: Vec::new(),
+            fields: facts.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+            said: Vec::new(),
+            mentioned: Vec::new(),
+            denied: Vec::new(),
+            mentions: Vec::new(),
+            corrections: Vec::new(),
+            is_cut,
+        };
+        let mut memory = Memory::default();
+        let mut question = Question::default();
+        let utterances = text.utterances().to_vec();
+        for (turn, utterance) in utterances.iter().enumerate() {
+            let words = span(&text, utterance);
+            let found = context::find(&self.lexicon, &self.cues, &text, words.clone());
+            match utterance.speaker {
+                Speaker::Agent => question = self.question(&text, utterance, &found),
+                Speaker::Caller => {
+                    self.answer(&text, utterance, &found, &question, turn, &mut memory, &mut heard);
+                    question = Question::default();
+                    self.statements(&text, utterance, &found, turn, &mut memory, &mut heard);
+                }
+                Speaker::Field(_) => self.statements(&text, utterance, &found, turn, &mut memory, &mut heard),
+            }
+            heard.cues.push(found.cues);
+        }
+        heard.text = text;
+        heard.conclude(&memory);
+        heard
+    }
+
+    fn effect(&self, hit: &CueHit) -> Option<CueEffect> {
+        self.cues.get(hit.cue).map(|cue| cue.effect)
+    }
+
+    /// What the agent's last sentences ask.
+    fn question(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Question {
+        let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
+        let asked = sentences.iter().filter(|sentence| sentence.is_question);
+        let Some(last) = asked.last().or(sentences.last()) else {
+            return Question::default();
+        };
+        // "So there is water on the floor. Is that right?"
+        let mut words = last.words.clone();
+        let is_tag = words.len() <= TAG_WORDS && !found.mentions.iter().any(|(hit, _)| words.contains(&hit.words.start));
+        if is_tag {
+            let before = sentences.iter().rfind(|sentence| sentence.words.end == words.start);
+            words.start = before.map_or(words.start, |before| before.words.start);
+        }
+        let within = |span: &Range<usize>| words.contains(&span.start);
+        let over = found
+            .cues
+            .iter()
+            .filter(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Over))
+            .find_map(|hit| self.cues.get(hit.cue))
+            .map(|cue| cue.otherwise);
+        let mentions = found.mentions.iter().filter(|(hit, _)| within(&hit.words));
+        Question {
+            asked: mentions
+                .clone()
+                .map(|(hit, concepts)| {
+                    let excepted = exceptions(found, &hit.words);
+                    let concepts = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
+                    let verdict = context::verdict(&self.cues, text, found, hit).0;
+                    (hit.entry, concepts, verdict)
+                })
+                .collect(),
+            over,
+            besides: found
+                .cues
+                .iter()
+                .any(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Besides)),
+            sentence: text.quote(utterance, &words),
+            words: mentions.map(|(hit, _)| text.quote(utterance, &hit.words)).collect(),
+        }
+    }
+
+    /// A short answer takes over the content of the question.
+    #[expect(clippy::too_many_arguments, reason = "one step of `hear`, on all that it holds")]
+    fn answer(
+        &self,
+        text: &Text,
+        utterance: &Utterance,
+        found: &Found<'_>,
+        question: &Question,
+        turn: usize,
+        memory: &mut Memory,
+        heard: &mut Heard,
+    ) {
+        if question.asked.is_empty() && question.over.is_none() {
+            return;
+        }
+        let Some((hit, is_yes)) = self.answered(text, utterance, found) else {
+            return;
+        };
+        let reply = text.quote(utterance, &hit.words);
+        let mut keep = |(phrase, concepts): (WordId, &[WordId]), verdict: Verdict, words: &str, memory: &mut Memory| {
+            let mention = Mention {
+                phrase,
+                concepts: concepts.to_vec(),
+                verdict,
+                excepted: Vec::new(),
+                cue: Some(reply.clone()),
+                source: Source::Answered,
+                sentence: question.sentence.clone(),
+                words: words.to_owned(),
+                turn,
+                place: hit.words.start,
+            };
+            heard.keep(mention, memory);
+        };
+        if let Some(otherwise) = question.over {
+            if is_yes {
+                memory.all_over();
+            } else if let Some(concept) = otherwise {
+                memory.set(concept, &[], Standing::Affirmed);
+                keep((concept, &[]), Verdict::AgreedTo, "", memory);
+            }
+        }
+        for ((phrase, concepts, verdict), words) in question.asked.iter().zip(&question.words) {
+            // "Has the flooding stopped?" asks about the end of it.
+            let asked_whether_over = question.over.is_some() && matches!(verdict, Verdict::Over | Verdict::Counts);
+            let standing = match (verdict, is_yes) {
+                _ if asked_whether_over && is_yes => Standing::Over,
+                _ if asked_whether_over => Standing::Affirmed,
+                (Verdict::Counts | Verdict::Place, true) => Standing::Affirmed,
+                (Verdict::Counts | Verdict::Place, false) if !question.besides => Standing::Denied,
+                // "There is no flooding, right?" Both answers agree.
+                (Verdict::Denied, _) => Standing::Denied,
+                _ => continue,
+            };
+            memory.set(*phrase, concepts, standing);
+            let verdict = match standing {
+                Standing::Affirmed => Verdict::AgreedTo,
+                Standing::Denied => Verdict::AnsweredNo,
+                Standing::Over => Verdict::Over,
+            };
+            keep((*phrase, concepts), verdict, words, memory);
+        }
+    }
+
+    /// The answer with which an utterance begins, and whether it is yes.
+    fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<(CueHit, bool)> {
+        let words = span(text, utterance);
+        let mut fillers = 0;
+        for hit in &found.cues {
+            let (start, effect) = (hit.words.start, self.effect(hit)?);
+            if start >= words.start + ANSWER_WITHIN {
+                break;
+            }
+            match effect {
+                CueEffect::Filler => fillers += hit.words.len(),
+                CueEffect::Yes | CueEffect::No => {
+                    let own_words_first = found.mentions.iter().any(|(mention, _)| mention.words.start < start);
+                    if start - words.start > BEFORE_ANSWER + fillers || own_words_first {
+                        return None;
+                    }
+                    return Some((hit.clone(), effect == CueEffect::Yes));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What an utterance says by itself.
+    fn statements(
+        &self,
+        text: &Text,
+        utterance: &Utterance,
+        found: &Found<'_>,
+        turn: usize,
+        memory: &mut Memory,
+        heard: &mut Heard,
+    ) {
+        let source = match utterance.speaker {
+            Speaker::Field(place) => Source::Fact(heard.fields.get(place).cloned().unwrap_or_default()),
+            _ => Source::Said,
+        };
+        for sentence in text.sentences().get(utterance.sentences.clone()).unwrap_or_default() {
+            let words = &sentence.words;
+            let from = found.mentions.partition_point(|(hit, _)| hit.words.start < words.start);
+            let mentions = found.mentions[from..].iter().take_while(|(hit, _)| hit.words.start < words.end);
+            let mut is_empty = true;
+            for (hit, concepts) in mentions {
+                is_empty = false;
+                let (verdict, cue) = context::verdict(&self.cues, text, found, hit);
+                let excepted = exceptions(found, &hit.words);
+                let standing = match verdict {
+                    Verdict::Counts | Verdict::AgreedTo | Verdict::Place => Some(Standing::Affirmed),
+                    Verdict::Denied | Verdict::AnsweredNo => Some(Standing::Denied),
+                    Verdict::Over => Some(Standing::Over),
+                    Verdict::Past | Verdict::Hypothetical | Verdict::SomeoneElse | Verdict::OtherSense => None,
+                };
+                let meant: Vec<WordId> = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
+                if let Some(standing) = standing {
+                    match &source {
+                        Source::Fact(_) => memory.set_by_model(hit.entry, &meant, standing),
+                        _ => memory.set(hit.entry, &meant, standing),
+                    }
+                }
+                heard.mentioned.push(hit.entry);
+                heard.mentioned.extend_from_slice(concepts);
+                if heard.mentions.len() < MAX_MENTIONS {
+                    let mention = Mention {
+                        phrase: hit.entry,
+                        concepts: concepts.to_vec(),
+                        verdict,
+                        excepted,
+                        cue: cue.map(|cue| text.quote(utterance, &cue.words)),
+                        source: source.clone(),
+                        sentence: text.quote(utterance, words),
+                        words: text.quote(utterance, &hit.words),
+                        turn,
+                        place: hit.words.start,
+                    };
+                    heard.keep(mention, memory);
+                }
+            }
+            // "It's all dry now": what was said before is over.
+            let over = is_empty && source == Source::Said && self.is_over(text, found, words);
+            if over && !sentence.is_question {
+                memory.all_over();
+            }
+        }
+        let corrections = found.cues.iter().filter(|hit| self.effect(hit) == Some(CueEffect::Correction));
+        heard.corrections.extend(corrections.map(|hit| hit.words.start));
+    }
+
+    /// Whether a sentence without a mention says that something is over.
+    fn is_over(&self, text: &Text, found: &Found<'_>, words: &Range<usize>) -> bool {
+        let over = found.cues.iter().filter(|hit| {
+            words.contains(&hit.words.start) && self.effect(hit) == Some(CueEffect::Over)
+        });
+        over.into_iter().any(|hit| {
+            let as_mention = super::lexicon::Hit {
+                entry: WordId::MAX,
+                words: hit.words.clone(),
+                is_tight: true,
+            };
+            let verdict = context::verdict(&self.cues, text, found, &as_mention).0;
+            !matches!(verdict, Verdict::Denied | Verdict::Hypothetical | Verdict::SomeoneElse)
+        })
+    }
+}
+
+/// How long a question such as "is that right?" is at most, in words.
+const TAG_WORDS: usize = 6;
+
+fn exceptions(found: &Found<'_>, words: &Range<usize>) -> Vec<WordId> {
+    let overlapping = found
+        .exceptions
+        .iter()
+        .filter(|(span, _)| span.start < words.end && words.start < span.end);
+    overlapping.map(|(_, concept)| *concept).collect()
+}
+
+fn span(text: &Text, utterance: &Utterance) -> Range<usize> {
+    let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
+    match (sentences.first(), sentences.last()) {
+        (Some(first), Some(last)) => first.words.start..last.words.end,
+        _ => 0..0,
+    }
+}
+
+/// The beginning and the end of what is longer than we listen to.
+fn ends(text: &str) -> (&str, &str) {
+    if text.len() <= MAX_LISTENED {
+        return (text, "");
+    }
+    let half = MAX_LISTENED / 2;
+    (text.get(..text.floor_char_boundary(half)).unwrap_or_default(), tail(text, half))
+}
+
+fn tail(text: &str, bytes: usize) -> &str {
+    let start = text.len().saturating_sub(bytes);
+    text.get(text.ceil_char_boundary(start)..).unwrap_or_default()
+}
+
+fn push_bounded(text: &mut Text, speaker: Speaker, value: &str) -> bool {
+    let (beginning, end) = ends(value);
+    for part in [beginning, end].into_iter().filter(|part| !part.is_empty()) {
+        text.push(speaker, part);
+    }
+    beginning.len() + end.len() < value.len()
+}
+
+impl Memory {
+    fn set(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
+        for id in std::iter::once(&phrase).chain(concepts) {
+            self.caller.insert(*id, standing);
+        }
+    }
+
+    /// A model's texts stand side by side: one that affirms is enough.
+    fn set_by_model(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
+        for id in std::iter::once(&phrase).chain(concepts) {
+            let known = self.model.entry(*id).or_insert(standing);
+            if standing == Standing::Affirmed {
+                *known = standing;
+            }
+        }
+    }
+
+    fn all_over(&mut self) {
+        for standing in self.caller.values_mut().filter(|standing| **standing == Standing::Affirmed) {
+            *standing = Standing::Over;
+        }
+    }
+}
+
+impl Heard {
+    fn keep(&mut self, mention: Mention, memory: &mut Memory) {
+        let kept = memory.kept.entry(mention.phrase).or_default();
+        if *kept < MAX_PER_PHRASE {
+            *kept += 1;
+            self.mentions.push(mention);
+        }
+    }
+
+    fn conclude(&mut self, memory: &Memory) {
+        let by = |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
+        self.said = by(|standing| *standing == Standing::Affirmed).collect();
+        self.denied = by(|standing| *standing != Standing::Affirmed).collect();
+        let affirmed = memory.model.iter().filter(|(_, standing)| **standing == Standing::Affirmed);
+        self.said
+            .extend(affirmed.map(|(id, _)| *id).filter(|id| !memory.caller.contains_key(id)));
+        for list in [&mut self.said, &mut self.denied, &mut self.mentioned] {
+            list.sort_unstable();
+            list.dedup();
+        }
+    }
+
+    /// The rulebook's phrases and concepts.
+    #[must_use]
+    pub const fn lexicon(&self) -> &Lexicon {
+        self.ears.lexicon()
+    }
+
+    /// What was listened to.
+    #[must_use]
+    pub const fn text(&self) -> &Text {
+        &self.text
+    }
+
+    pub(super) const fn ears(&self) -> &Ears {
+        &self.ears
+    }
+
+    pub(super) fn cues_of(&self, turn: usize) -> &[CueHit] {
+        self.cues.get(turn).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn rules(&self) -> &[CueRule] {
+        &self.ears.cues
+    }
+}

@@ -1,0 +1,20 @@
+//! What a caller means: which phrases were said, and whether they are so, now, at the caller's.
+//!
+//! [`Ears`] are a rulebook's concepts, cues and phrases, compiled. [`Ears::hear`] goes once over a conversation and what
+//! a model made of it, and gives [`Heard`]: what counts, what does not, and why. Deterministic: the same rulebook and
+//! text give the same result. Nothing here looks at prices, services or priorities.
+
+mod context;
+mod dialogue;
+mod lexicon;
+mod phrase;
+mod script;
+mod steps;
+mod text;
+
+pub use self::context::{CueRule, Verdict};
+pub use self::dialogue::{AGENT_LINE, Ears, Heard, Mention, Source};
+pub use self::lexicon::{Lexicon, LexiconBuilder, WordId};
+pub use self::phrase::parse as parse_phrase;
+pub use self::script::Presence;
+pub use self::text::{Separator, Speaker, Text};

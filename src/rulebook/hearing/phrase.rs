@@ -1,0 +1,334 @@
+//! Phrases as rules write them: `flood*`, `water ... basement|cellar`, `toilet & overflow*`.
+//!
+//! | written | means |
+//! |---|---|
+//! | `drain` | this word, whole |
+//! | `flood*` | a word that begins so |
+//! | `water ... basement` | in this order, with up to six other words between, in one sentence |
+//! | `toilet & overflow*` | in either order, with up to six other words between |
+//! | `basement\|cellar\|sous-sol` | one of these |
+//! | `=backing` | in a concept, where a word stands for its other forms too (`flood`, `flooding`), this form only |
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+use super::text::{LONG_WORD, Speaker, Text, squeezed};
+
+/// How many other words may stand where a phrase has a gap.
+pub const GAP: usize = 6;
+/// The longest phrase, in bytes.
+pub const MAX_BYTES: usize = 200;
+/// The most words in a phrase.
+pub const MAX_WORDS: usize = 12;
+/// The most gaps in a phrase, so that looking for it stays cheap.
+const MAX_GAPS: usize = 2;
+/// The most ways in which a phrase is looked for: its alternatives, and its words split and joined.
+const MAX_VARIANTS: usize = 32;
+
+/// A language whose words can be brought to their stems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StemLanguage {
+    /// English.
+    English,
+    /// French.
+    French,
+    /// Spanish.
+    Spanish,
+}
+
+impl StemLanguage {
+    /// The language of this code, where there is a stemmer for it.
+    #[must_use]
+    pub fn of(code: &str) -> Option<Self> {
+        match code {
+            "en" => Some(Self::English),
+            "fr" => Some(Self::French),
+            "es" => Some(Self::Spanish),
+            _ => None,
+        }
+    }
+
+    /// A folded word's stem.
+    #[must_use]
+    pub fn stem(self, word: &str) -> String {
+        let algorithm = match self {
+            Self::English => Algorithm::English,
+            Self::French => Algorithm::French,
+            Self::Spanish => Algorithm::Spanish,
+        };
+        Stemmer::create(algorithm).stem(word).into_owned()
+    }
+}
+
+/// How a word of a text is compared with one of a phrase.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// It is the same.
+    Exact,
+    /// It begins so.
+    Prefix,
+    /// It begins so and has this stem.
+    Stem(StemLanguage, String),
+}
+
+/// One word of a phrase.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// The letters that a word must be or begin with.
+    pub letters: String,
+    /// How it is compared.
+    pub form: Form,
+}
+
+/// One place in a phrase: one of these words, after at most so many others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Element {
+    /// One of these.
+    pub patterns: Vec<Pattern>,
+    /// How many other words may stand before it.
+    pub gap: usize,
+}
+
+/// A way in which a phrase is looked for.
+pub type Variant = Vec<Element>;
+
+/// Reads a phrase. With `stems`, a word of four letters and more stands for its other forms in that language.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, String> {
+    if source.len() > MAX_BYTES {
+        return Err(format!("a phrase has at most {MAX_BYTES} bytes"));
+    }
+    let mut variants: Vec<Variant> = vec![Vec::new()];
+    let mut gap = None;
+    let mut either_order = false;
+    for item in source.split_whitespace() {
+        match item {
+            "..." | "…" => gap = Some(GAP),
+            "&" => {
+                gap = Some(GAP);
+                either_order = true;
+            }
+            _ => {
+                let alternatives = alternatives(item, stems)?;
+                variants = extended(&variants, &alternatives, gap.take().unwrap_or(0));
+            }
+        }
+    }
+    let first = variants.first().map_or(0, Vec::len);
+    if first == 0 {
+        return Err("it has no word: a word begins with a letter or digit, and only `*` may end it".to_owned());
+    }
+    if gap.is_some() || variants.iter().any(|variant| variant.first().is_some_and(|element| element.gap > 0)) {
+        return Err("a gap (`...` or `&`) stands between two words".to_owned());
+    }
+    if variants.iter().any(|variant| variant.len() > MAX_WORDS) {
+        return Err(format!("a phrase has at most {MAX_WORDS} words"));
+    }
+    let gaps = |variant: &Variant| variant.iter().filter(|element| element.gap > 0).count();
+    if variants.iter().any(|variant| gaps(variant) > MAX_GAPS) {
+        return Err(format!("a phrase has at most {MAX_GAPS} gaps"));
+    }
+    if either_order {
+        if variants.iter().any(|variant| gaps(variant) != 1) {
+            return Err("`&` stands once, and beside it there is no other gap".to_owned());
+        }
+        let turned: Vec<Variant> = variants.iter().map(turned).collect();
+        variants.extend(turned);
+    }
+    if stems.is_some() {
+        add_split_and_joined(&mut variants);
+    }
+    variants.truncate(MAX_VARIANTS);
+    Ok(variants)
+}
+
+/// The words of one item, alternative by alternative; `sous-sol` is two words in a row.
+fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Pattern>>, String> {
+    item.split('|')
+        .map(|alternative| {
+            let (alternative, exact) = match alternative.strip_prefix('=') {
+                Some(rest) => (rest, true),
+                None => (alternative, false),
+            };
+            let (letters, prefix) = match alternative.strip_suffix('*') {
+                Some(rest) => (rest, true),
+                None => (alternative, false),
+            };
+            let mut text = Text::default();
+            text.push(Speaker::Caller, letters);
+            if text.is_empty() || letters.contains('*') || !letters.starts_with(char::is_alphanumeric) {
+                return Err(format!(
+                    "\"{item}\" is no word: a word begins with a letter or digit, and only `*` may end it"
+                ));
+            }
+            let last = text.len() - 1;
+            let form = |place: usize| {
+                if prefix && place == last {
+                    None
+                } else {
+                    Some(stems.filter(|_| !exact))
+                }
+            };
+            Ok((0..text.len()).map(|place| pattern(text.word(place), form(place))).collect())
+        })
+        .collect()
+}
+
+/// A pattern for a folded word: a beginning (`None`), or the word itself, perhaps by its stem.
+fn pattern(word: &str, form: Option<Option<StemLanguage>>) -> Pattern {
+    match form {
+        None => Pattern {
+            letters: squeezed(&format!("{word}{}", "\u{0}".repeat(LONG_WORD)))
+                .map_or_else(|| word.to_owned(), |once| once.trim_end_matches('\u{0}').to_owned()),
+            form: Form::Prefix,
+        },
+        Some(Some(language)) if word.len() >= 4 && word.chars().all(char::is_alphabetic) => {
+            let word = squeezed(word).unwrap_or_else(|| word.to_owned());
+            let stem = language.stem(&word);
+            // A stem may end otherwise than the words that have it: `happi` is the stem of `happy`.
+            let common = stem.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+            let kept = if common > 4 { common - 1 } else { common };
+            Pattern {
+                letters: word.get(..kept).unwrap_or(&word).to_owned(),
+                form: Form::Stem(language, stem),
+            }
+        }
+        Some(_) => Pattern {
+            letters: squeezed(word).unwrap_or_else(|| word.to_owned()),
+            form: Form::Exact,
+        },
+    }
+}
+
+/// Every variant with every alternative behind it. Alternatives of one word share an element.
+fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> Vec<Variant> {
+    let (single, compound): (Vec<_>, Vec<_>) = alternatives.iter().partition(|words| words.len() == 1);
+    let mut tails: Vec<Variant> = Vec::new();
+    if !single.is_empty() {
+        tails.push(vec![Element {
+            patterns: single.into_iter().flatten().cloned().collect(),
+            gap,
+        }]);
+    }
+    for words in compound {
+        let gaps = std::iter::once(gap).chain(std::iter::repeat(0));
+        let element = |(pattern, gap): (&Pattern, usize)| Element {
+            patterns: vec![pattern.clone()],
+            gap,
+        };
+        tails.push(words.iter().zip(gaps).map(element).collect());
+    }
+    let mut all = Vec::new();
+    for variant in variants {
+        for tail in &tails {
+            if all.len() < MAX_VARIANTS {
+                all.push(variant.iter().chain(tail).cloned().collect());
+            }
+        }
+    }
+    all
+}
+
+/// The two sides of the one gap exchanged.
+fn turned(variant: &Variant) -> Variant {
+    let at = variant.iter().position(|element| element.gap > 0).unwrap_or(0);
+    let (left, right) = variant.split_at(at);
+    let mut all: Variant = right.iter().chain(left).cloned().collect();
+    for element in &mut all {
+        element.gap = 0;
+    }
+    if let Some(second) = all.get_mut(right.len()) {
+        second.gap = GAP;
+    }
+    all
+}
+
+/// What speech-to-text makes of it: `over flow` for `overflow`, `backup` for `back up`.
+fn add_split_and_joined(variants: &mut Vec<Variant>) {
+    let mut more: Vec<Variant> = Vec::new();
+    for variant in variants.iter() {
+        if let [element] = variant.as_slice() {
+            more.extend(element.patterns.iter().flat_map(split));
+        }
+        if let [first, second] = variant.as_slice()
+            && second.gap == 0
+            && let ([one], [two]) = (first.patterns.as_slice(), second.patterns.as_slice())
+            && one.form != Form::Prefix
+            && one.letters.len() + two.letters.len() >= LONG_WORD
+        {
+            let letters = format!("{}{}", whole(one), two.letters);
+            let form = match &two.form {
+                Form::Exact => Form::Exact,
+                Form::Prefix | Form::Stem(..) => Form::Prefix,
+            };
+            more.push(vec![Element {
+                patterns: vec![Pattern { letters, form }],
+                gap: 0,
+            }]);
+        }
+    }
+    variants.extend(more);
+}
+
+/// The letters of a word as it was written, as far as they are kept.
+fn whole(pattern: &Pattern) -> &str {
+    match &pattern.form {
+        Form::Stem(_, stem) if stem.starts_with(&pattern.letters) => stem,
+        _ => &pattern.letters,
+    }
+}
+
+/// A long word in two parts of at least three letters each.
+fn split(pattern: &Pattern) -> Vec<Variant> {
+    let letters = match &pattern.form {
+        Form::Exact | Form::Prefix => pattern.letters.as_str(),
+        Form::Stem(_, stem) => stem,
+    };
+    if letters.len() < 8 || !letters.is_ascii() {
+        return Vec::new();
+    }
+    let last = match pattern.form {
+        Form::Exact => Form::Exact,
+        Form::Prefix | Form::Stem(..) => Form::Prefix,
+    };
+    let part = |letters: &str, form: Form| Element {
+        patterns: vec![Pattern {
+            letters: letters.to_owned(),
+            form,
+        }],
+        gap: 0,
+    };
+    (3..=letters.len() - 3)
+        .map(|at| vec![part(&letters[..at], Form::Exact), part(&letters[at..], last.clone())])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_phrase_is_refused_with_a_reason() {
+        for source in ["", "*", "?!", "fl*od", "-", "... water", "water ...", "a & b & c", "a ... b ... c ... d"] {
+            assert!(parse(source, None).is_err(), "{source:?}");
+        }
+        assert!(parse(&"x".repeat(MAX_BYTES + 1), None).is_err());
+    }
+
+    #[test]
+    fn alternatives_share_an_element_and_compounds_have_variants() {
+        let variants = parse("water ... basement|cellar|sous-sol", None).unwrap();
+        let shape: Vec<Vec<usize>> = variants.iter().map(|v| v.iter().map(|e| e.patterns.len()).collect()).collect();
+        assert_eq!(shape, [vec![1, 2], vec![1, 1, 1]]);
+        assert_eq!(variants[1][1].gap, GAP);
+    }
+
+    #[test]
+    fn either_order_is_two_variants() {
+        let variants = parse("toilet & overflow*", None).unwrap();
+        assert_eq!(variants.len(), 2);
+        assert_eq!(variants[1][0].patterns[0].letters, "overflow");
+        assert_eq!((variants[1][0].gap, variants[1][1].gap), (0, GAP));
+    }
+}

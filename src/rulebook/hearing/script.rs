@@ -1,0 +1,60 @@
+//! Phrases that are only known while a script runs: looked for in what was heard already, meant as the cues say.
+
+use super::context::{self, Found, Verdict};
+use super::dialogue::Heard;
+use super::lexicon::LexiconBuilder;
+use super::text::Speaker;
+
+/// How a phrase of a script was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Presence {
+    /// It is so, now, at the caller's.
+    pub said: bool,
+    /// Its words occur.
+    pub mentioned: bool,
+}
+
+impl Heard {
+    /// How a phrase or a `#concept` was heard; `None` where it is neither.
+    #[must_use]
+    pub fn presence(&self, phrase: &str) -> Option<Presence> {
+        if let Some(id) = self.lexicon().id(phrase) {
+            return Some(Presence {
+                said: self.said.binary_search(&id).is_ok(),
+                mentioned: self.mentioned.binary_search(&id).is_ok(),
+            });
+        }
+        let mut builder = LexiconBuilder::default();
+        builder.id(phrase).ok()?;
+        let lexicon = builder.build(None).ok()?;
+        let mut presence = Presence {
+            said: false,
+            mentioned: false,
+        };
+        let text = self.text();
+        for (turn, utterance) in text.utterances().iter().enumerate() {
+            if utterance.speaker == Speaker::Agent {
+                continue;
+            }
+            let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
+            let (Some(first), Some(last)) = (sentences.first(), sentences.last()) else {
+                continue;
+            };
+            let found = Found {
+                mentions: Vec::new(),
+                exceptions: Vec::new(),
+                cues: self.cues_of(turn).to_vec(),
+            };
+            for hit in lexicon.scan(text, first.words.start..last.words.end) {
+                presence.mentioned = true;
+                let verdict = context::verdict(self.rules(), text, &found, &hit).0;
+                match verdict {
+                    Verdict::Counts | Verdict::AgreedTo | Verdict::Place => presence.said = true,
+                    Verdict::Denied | Verdict::AnsweredNo | Verdict::Over => presence.said = false,
+                    _ => {}
+                }
+            }
+        }
+        Some(presence)
+    }
+}
