@@ -2,12 +2,13 @@
 # make verify  runs the slower proofs in scripts/verify/ against a release build
 # make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
 # make bench   measures: the report path against the database alone, and a decision
+# make hearing measures how well the sample rulebook hears labelled calls, and writes docs/hearing-results.md
 # make run     starts the server
 # make clients makes a TypeScript and a Python client in clients/
 # make examples keeps answers that the tests got as the examples of the document
 # make released  keeps the document as the one of the last release (README, "A release")
 
-.PHONY: run test verify faults bench clients examples released
+.PHONY: run test verify faults bench hearing clients examples released
 
 run:
 	cargo run --release
@@ -26,6 +27,9 @@ clients:
 
 bench:
 	scripts/bench.sh
+
+hearing:
+	scripts/hearing.sh
 
 examples:
 	RINGBOOK_KEEP_ANSWERS=$(CURDIR)/src/admin/document/examples/answered.json scripts/with-postgres.sh cargo test --locked --test it -- --skip examples::

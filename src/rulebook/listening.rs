@@ -50,8 +50,9 @@ fn add_cue(place: usize, row: &Cue, lexicon: &mut LexiconBuilder, faults: &mut V
         }
     }
     let otherwise = match &row.otherwise {
-        Some(_) if row.effect != CueEffect::Over => {
-            wrong("otherwise", "not_for_its_kind", "only a cue of the effect `over` has it".to_owned());
+        Some(_) if !matches!(row.effect, CueEffect::Over | CueEffect::Nothing) => {
+            let text = "only a cue of the effect `over` or `nothing` has it";
+            wrong("otherwise", "not_for_its_kind", text.to_owned());
             None
         }
         Some(code) => match lexicon.id(&format!("#{code}")) {

@@ -84,7 +84,7 @@ impl Services {
             Verdict::Past | Verdict::Over => format!("heard \"{word}\", but it is past"),
             Verdict::SomeoneElse => format!("heard \"{word}\", but it is somebody else's"),
             Verdict::Place => format!("heard \"{word}\", but it only says where something is"),
-            Verdict::Counts | Verdict::AgreedTo | Verdict::Hypothetical => format!("heard \"{word}\""),
+            Verdict::Counts | Verdict::AgreedTo | Verdict::Hypothetical | Verdict::Asked => format!("heard \"{word}\""),
         })
     }
 
@@ -100,7 +100,7 @@ impl Services {
         let named = heard.mentions.iter().filter(|mention| {
             mention.source == Source::Said
                 && self.place(mention).is_some()
-                && matches!(mention.verdict, Verdict::Counts | Verdict::Hypothetical)
+                && matches!(mention.verdict, Verdict::Counts | Verdict::Hypothetical | Verdict::Asked)
         });
         let Some(last) = named.map(|mention| mention.place).max() else {
             return 0;
@@ -128,7 +128,7 @@ fn weight(mention: &Mention, heard: &Heard, since: usize) -> Option<Weight> {
     match mention.verdict {
         Verdict::Denied | Verdict::AnsweredNo | Verdict::OtherSense => None,
         _ if !is_fact && mention.place < since => Some(Weight::Told),
-        Verdict::Counts | Verdict::AgreedTo | Verdict::Hypothetical => Some(wanted),
+        Verdict::Counts | Verdict::AgreedTo | Verdict::Hypothetical | Verdict::Asked => Some(wanted),
         Verdict::Past | Verdict::Over | Verdict::SomeoneElse | Verdict::Place => Some(Weight::Told),
     }
 }

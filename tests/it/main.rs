@@ -34,6 +34,7 @@ mod escalation;
 mod examples;
 mod guard_rails;
 mod guessing;
+mod hearing;
 mod hostile;
 mod hostile_requests;
 mod idempotency;

@@ -48,8 +48,10 @@ pub enum Verdict {
     Past,
     /// It was so, and is over.
     Over,
-    /// It might be so, or somebody asks about it.
+    /// It might be so.
     Hypothetical,
+    /// The caller only asks about it.
+    Asked,
     /// It is so at somebody else's.
     SomeoneElse,
     /// The words mean something else.
@@ -127,8 +129,9 @@ pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) 
     let overlapping = near()
         .filter(|(_, cue)| cue.effect == CueEffect::OtherSense)
         .find(|(hit, _)| overlap(&hit.words, &mention.words));
-    if let Some((hit, _)) = overlapping {
-        return (Verdict::OtherSense, Some(hit.clone()));
+    let other_sense = overlapping.map(|(hit, _)| hit.clone());
+    if let Some(hit) = other_sense.or_else(|| governed_by(CueEffect::OtherSense)) {
+        return (Verdict::OtherSense, Some(hit));
     }
     if let Some(hit) = governed_by(CueEffect::SomeoneElse)
         && governed_by(CueEffect::Own).is_none()
@@ -143,12 +146,14 @@ pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) 
         if let Some(hit) = governed_by(CueEffect::Hypothetical) {
             return (Verdict::Hypothetical, Some(hit));
         }
-        if let Some(hit) = governed_by(CueEffect::Over) {
+        if let Some(hit) = governed_by(CueEffect::Asked) {
+            return (Verdict::Asked, Some(hit));
+        }
+        let present = governed_by(CueEffect::Present).is_some();
+        if let Some(hit) = governed_by(CueEffect::Over).filter(|_| !present) {
             return (Verdict::Over, Some(hit));
         }
-        if let Some(hit) = governed_by(CueEffect::Past)
-            && governed_by(CueEffect::Present).is_none()
-        {
+        if let Some(hit) = governed_by(CueEffect::Past).filter(|_| !present) {
             return (Verdict::Past, Some(hit));
         }
     }
@@ -169,9 +174,9 @@ fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
 fn governs(text: &Text, found: &Found<'_>, cues: &[CueRule], (hit, cue): (&CueHit, &CueRule), mention: &Hit) -> bool {
     let (words, spoken) = (&mention.words, &hit.words);
     if spoken.end <= words.start {
-        words.start - spoken.end < cue.after && is_open(text, found, cues, cue.effect, spoken.end..words.start)
+        words.start - spoken.end < cue.after && is_open(text, found, cues, cue.effect, spoken.end..words.start, false)
     } else if words.end <= spoken.start {
-        spoken.start - words.end < cue.before && is_open(text, found, cues, cue.effect, words.end..spoken.start)
+        spoken.start - words.end < cue.before && is_open(text, found, cues, cue.effect, words.end..spoken.start, true)
     } else {
         // Between the words of the mention itself.
         !mention.is_tight && words.start < spoken.start && spoken.end < words.end
@@ -179,7 +184,14 @@ fn governs(text: &Text, found: &Found<'_>, cues: &[CueRule], (hit, cue): (&CueHi
 }
 
 /// Whether neither a sentence nor a clause ends within the words between a cue and a mention.
-fn is_open(text: &Text, found: &Found<'_>, cues: &[CueRule], effect: CueEffect, between: Range<usize>) -> bool {
+fn is_open(
+    text: &Text,
+    found: &Found<'_>,
+    cues: &[CueRule],
+    effect: CueEffect,
+    between: Range<usize>,
+    is_behind: bool,
+) -> bool {
     // The word behind the stretch is the beginning of the mention or of the cue.
     for place in between.start..=between.end {
         match text.before(place) {
@@ -198,12 +210,22 @@ fn is_open(text: &Text, found: &Found<'_>, cues: &[CueRule], effect: CueEffect, 
     !found.cues[from..]
         .iter()
         .take_while(|hit| hit.words.start < between.end)
-        .any(|hit| cues.get(hit.cue).is_some_and(|cue| cue.effect == CueEffect::ClauseEnd))
+        .filter_map(|hit| cues.get(hit.cue))
+        .any(|cue| match cue.effect {
+            // What is said to be over later in the sentence is over, whatever stands between.
+            CueEffect::ClauseEnd => !(effect == CueEffect::Over && is_behind),
+            CueEffect::Subject => effect == CueEffect::Denied,
+            _ => false,
+        })
 }
 
 const fn ends_at_comma(effect: CueEffect) -> bool {
     matches!(
         effect,
-        CueEffect::Denied | CueEffect::Hypothetical | CueEffect::Present | CueEffect::Place
+        CueEffect::Denied
+            | CueEffect::Hypothetical
+            | CueEffect::Present
+            | CueEffect::Place
+            | CueEffect::OtherSense
     )
 }

@@ -1,12 +1,12 @@
 //! A conversation from the first word to the last: short answers take over what the agent asked, later statements
 //! override earlier ones, and what a model filled in counts where the caller does not say otherwise.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::context::{self, CueHit, CueRule, Found, Verdict};
 use super::lexicon::{Lexicon, WordId};
-use super::text::{Speaker, Text, Utterance};
+use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rulebook::rows::{CueEffect, Trust};
 
 /// The most that is listened to, in bytes: the beginning and the end of what is longer. An hour of talk has 60,000.
@@ -17,6 +17,8 @@ const MAX_ASKED: usize = 400;
 const MAX_MENTIONS: usize = 4_096;
 /// Of one phrase, so many of them.
 const MAX_PER_PHRASE: u16 = 40;
+/// The most mentions that a later question may be about.
+const MAX_OPEN: usize = 64;
 /// How many words may stand before an answer: "oh my god yes".
 const BEFORE_ANSWER: usize = 3;
 /// How far into an utterance an answer is looked for, in words.
@@ -113,15 +115,31 @@ struct Question {
     asked: Vec<(WordId, Vec<WordId>, Verdict)>,
     /// "Has it stopped?", with what is meant when it has not.
     over: Option<Option<WordId>>,
+    /// "Can you stop the water?": what is meant by a no.
+    otherwise: Option<WordId>,
+    /// "Is it happening now?", which asks about what the caller said before.
+    refers_back: bool,
     /// "Anything else?": a no takes nothing back.
     besides: bool,
+    /// Whether the caller has spoken since.
+    is_answered: bool,
     sentence: String,
     words: Vec<String>,
+}
+
+impl Question {
+    fn is_about_something(&self) -> bool {
+        !self.asked.is_empty() || self.over.is_some() || self.otherwise.is_some() || self.refers_back
+    }
 }
 
 #[derive(Debug, Default)]
 struct Memory {
     caller: HashMap<WordId, Standing>,
+    /// What the caller spoke of at all, in whatever sense but another one.
+    spoken: HashSet<WordId>,
+    /// What the caller last supposed, asked about or told of the past.
+    open: Vec<(WordId, Vec<WordId>)>,
     model: HashMap<WordId, Standing>,
     kept: HashMap<WordId, u16>,
 }
@@ -185,10 +203,16 @@ impl Ears {
             let words = span(&text, utterance);
             let found = context::find(&self.lexicon, &self.cues, &text, words.clone());
             match utterance.speaker {
-                Speaker::Agent => question = self.question(&text, utterance, &found),
+                Speaker::Agent => {
+                    let asked = self.question(&text, utterance, &found);
+                    // "Okay, and what is the …" is no new question: the caller may still correct the last answer.
+                    if asked.is_about_something() || !question.is_answered {
+                        question = asked;
+                    }
+                }
                 Speaker::Caller => {
                     self.answer(&text, utterance, &found, &question, turn, &mut memory, &mut heard);
-                    question = Question::default();
+                    question.is_answered = true;
                     self.statements(&text, utterance, &found, turn, &mut memory, &mut heard);
                 }
                 Speaker::Field(_) => self.statements(&text, utterance, &found, turn, &mut memory, &mut heard),
@@ -232,11 +256,24 @@ impl Ears {
                 .map(|(hit, concepts)| {
                     let excepted = exceptions(found, &hit.words);
                     let concepts = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
-                    let verdict = context::verdict(&self.cues, text, found, hit).0;
+                    let verdict = match context::verdict(&self.cues, text, found, hit).0 {
+                        Verdict::Asked => Verdict::Counts,
+                        verdict => verdict,
+                    };
                     (hit.entry, concepts, verdict)
                 })
                 .collect(),
             over,
+            otherwise: found
+                .cues
+                .iter()
+                .filter(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Nothing))
+                .find_map(|hit| self.cues.get(hit.cue)?.otherwise),
+            refers_back: found
+                .cues
+                .iter()
+                .any(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Now)),
+            is_answered: false,
             besides: found
                 .cues
                 .iter()
@@ -258,7 +295,12 @@ impl Ears {
         memory: &mut Memory,
         heard: &mut Heard,
     ) {
-        if question.asked.is_empty() && question.over.is_none() {
+        if !question.is_about_something() {
+            return;
+        }
+        // Once answered, only a correction answers again.
+        let corrects = || found.cues.iter().any(|hit| self.effect(hit) == Some(CueEffect::Correction));
+        if question.is_answered && !corrects() {
             return;
         }
         let Some((hit, is_yes)) = self.answered(text, utterance, found) else {
@@ -280,6 +322,18 @@ impl Ears {
             };
             heard.keep(mention, memory);
         };
+        if let Some(concept) = question.otherwise.filter(|_| !is_yes) {
+            memory.set(concept, &[], Standing::Affirmed);
+            keep((concept, &[]), Verdict::AgreedTo, "", memory);
+        }
+        if question.refers_back && question.asked.is_empty() && question.over.is_none() {
+            let standing = if is_yes { Standing::Affirmed } else { Standing::Denied };
+            let verdict = if is_yes { Verdict::AgreedTo } else { Verdict::AnsweredNo };
+            for (phrase, concepts) in std::mem::take(&mut memory.open) {
+                memory.set(phrase, &concepts, standing);
+                keep((phrase, &concepts), verdict, "", memory);
+            }
+        }
         if let Some(otherwise) = question.over {
             if is_yes {
                 memory.all_over();
@@ -313,25 +367,36 @@ impl Ears {
     /// The answer with which an utterance begins, and whether it is yes.
     fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<(CueHit, bool)> {
         let words = span(text, utterance);
-        let mut fillers = 0;
+        let mut answer: Option<(CueHit, bool)> = None;
+        // Up to where an answer may begin, and whether what is said is taken back on the way: "no, wait, sorry, yes".
+        let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
         for hit in &found.cues {
-            let (start, effect) = (hit.words.start, self.effect(hit)?);
+            let start = hit.words.start;
             if start >= words.start + ANSWER_WITHIN {
                 break;
             }
-            match effect {
-                CueEffect::Filler => fillers += hit.words.len(),
-                CueEffect::Yes | CueEffect::No => {
+            // "He asks her … he says yes": a new sentence begins anew.
+            if text.before(start) == Separator::Sentence {
+                limit = limit.max(start);
+            }
+            match self.effect(hit)? {
+                CueEffect::Filler => limit = limit.max(start) + hit.words.len(),
+                CueEffect::Correction => {
+                    corrected = true;
+                    limit = limit.max(hit.words.end + BEFORE_ANSWER);
+                }
+                effect @ (CueEffect::Yes | CueEffect::No) => {
                     let own_words_first = found.mentions.iter().any(|(mention, _)| mention.words.start < start);
-                    if start - words.start > BEFORE_ANSWER + fillers || own_words_first {
-                        return None;
+                    if start > limit || own_words_first || (answer.is_some() && !corrected) {
+                        break;
                     }
-                    return Some((hit.clone(), effect == CueEffect::Yes));
+                    answer = Some((hit.clone(), effect == CueEffect::Yes));
+                    limit = hit.words.end + BEFORE_ANSWER;
                 }
                 _ => {}
             }
         }
-        None
+        answer
     }
 
     /// What an utterance says by itself.
@@ -361,7 +426,11 @@ impl Ears {
                     Verdict::Counts | Verdict::AgreedTo | Verdict::Place => Some(Standing::Affirmed),
                     Verdict::Denied | Verdict::AnsweredNo => Some(Standing::Denied),
                     Verdict::Over => Some(Standing::Over),
-                    Verdict::Past | Verdict::Hypothetical | Verdict::SomeoneElse | Verdict::OtherSense => None,
+                    Verdict::Past
+                    | Verdict::Hypothetical
+                    | Verdict::Asked
+                    | Verdict::SomeoneElse
+                    | Verdict::OtherSense => None,
                 };
                 let meant: Vec<WordId> = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
                 if let Some(standing) = standing {
@@ -369,6 +438,9 @@ impl Ears {
                         Source::Fact(_) => memory.set_by_model(hit.entry, &meant, standing),
                         _ => memory.set(hit.entry, &meant, standing),
                     }
+                }
+                if source == Source::Said {
+                    memory.note(hit.entry, &meant, verdict);
                 }
                 heard.mentioned.push(hit.entry);
                 heard.mentioned.extend_from_slice(concepts);
@@ -410,7 +482,10 @@ impl Ears {
                 is_tight: true,
             };
             let verdict = context::verdict(&self.cues, text, found, &as_mention).0;
-            !matches!(verdict, Verdict::Denied | Verdict::Hypothetical | Verdict::SomeoneElse)
+            !matches!(
+                verdict,
+                Verdict::Denied | Verdict::Hypothetical | Verdict::Asked | Verdict::SomeoneElse
+            )
         })
     }
 }
@@ -463,6 +538,17 @@ impl Memory {
         }
     }
 
+    /// What the caller speaks of, and what of it is open: a later question may be about it.
+    fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: Verdict) {
+        if verdict != Verdict::OtherSense {
+            self.spoken.insert(phrase);
+            self.spoken.extend(concepts);
+        }
+        if matches!(verdict, Verdict::Hypothetical | Verdict::Asked | Verdict::Past) && self.open.len() < MAX_OPEN {
+            self.open.push((phrase, concepts.to_vec()));
+        }
+    }
+
     /// A model's texts stand side by side: one that affirms is enough.
     fn set_by_model(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
         for id in std::iter::once(&phrase).chain(concepts) {
@@ -493,9 +579,11 @@ impl Heard {
         let by = |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
         self.said = by(|standing| *standing == Standing::Affirmed).collect();
         self.denied = by(|standing| *standing != Standing::Affirmed).collect();
+        // What the caller speaks of is as the caller says, whatever a model makes of it.
+        let spoken_of = |id: &WordId| memory.caller.contains_key(id) || memory.spoken.contains(id);
         let affirmed = memory.model.iter().filter(|(_, standing)| **standing == Standing::Affirmed);
         self.said
-            .extend(affirmed.map(|(id, _)| *id).filter(|id| !memory.caller.contains_key(id)));
+            .extend(affirmed.map(|(id, _)| *id).filter(|id| !spoken_of(id)));
         for list in [&mut self.said, &mut self.denied, &mut self.mentioned] {
             list.sort_unstable();
             list.dedup();
@@ -512,10 +600,6 @@ impl Heard {
     #[must_use]
     pub const fn text(&self) -> &Text {
         &self.text
-    }
-
-    pub(super) const fn ears(&self) -> &Ears {
-        &self.ears
     }
 
     pub(super) fn cues_of(&self, turn: usize) -> &[CueHit] {

@@ -413,6 +413,9 @@ impl Lexicon {
         while compiled.automaton.try_find_overlapping(&input, &mut state).is_ok()
             && let Some(hit) = state.get_match()
         {
+            if hit.start() > 0 {
+                continue;
+            }
             for (id, form) in &compiled.patterns[hit.pattern().as_usize()] {
                 let fits = match form {
                     Form::Exact => hit.end() == word.len(),

@@ -5,6 +5,7 @@
 //! | `drain` | this word, whole |
 //! | `flood*` | a word that begins so |
 //! | `water ... basement` | in this order, with up to six other words between, in one sentence |
+//! | `water .. basement` | the same, with up to two other words between |
 //! | `toilet & overflow*` | in either order, with up to six other words between |
 //! | `basement\|cellar\|sous-sol` | one of these |
 //! | `=backing` | in a concept, where a word stands for its other forms too (`flood`, `flooding`), this form only |
@@ -15,6 +16,8 @@ use super::text::{LONG_WORD, Speaker, Text, squeezed};
 
 /// How many other words may stand where a phrase has a gap.
 pub const GAP: usize = 6;
+/// How many where it has a short one.
+pub const SHORT_GAP: usize = 2;
 /// The longest phrase, in bytes.
 pub const MAX_BYTES: usize = 200;
 /// The most words in a phrase.
@@ -105,6 +108,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     for item in source.split_whitespace() {
         match item {
             "..." | "…" => gap = Some(GAP),
+            ".." => gap = Some(SHORT_GAP),
             "&" => {
                 gap = Some(GAP);
                 either_order = true;

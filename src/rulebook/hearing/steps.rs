@@ -20,6 +20,11 @@ impl Heard {
             .iter()
             .flat_map(|mention| mention.concepts.iter().map(move |concept| (mention, *concept)))
             .collect();
+        let mut about = about;
+        // Several phrases may find the same words.
+        about.dedup_by(|one, other| {
+            one.1 == other.1 && one.0.turn == other.0.turn && one.0.verdict == other.0.verdict && one.0.sentence == other.0.sentence
+        });
         let skipped = about.len().saturating_sub(MAX_STEPS);
         about
             .into_iter()
@@ -48,7 +53,8 @@ impl Heard {
                 Verdict::AnsweredNo => format!("denied: the caller answered \"{cue}\" to the question"),
                 Verdict::Past => format!("does not count: past, by \"{cue}\""),
                 Verdict::Over => format!("does not count: over, by \"{cue}\""),
-                Verdict::Hypothetical => format!("does not count: only supposed or asked about, by \"{cue}\""),
+                Verdict::Hypothetical => format!("does not count: only supposed, by \"{cue}\""),
+                Verdict::Asked => format!("does not count: only asked about, by \"{cue}\""),
                 Verdict::SomeoneElse => format!("does not count: somebody else's, by \"{cue}\""),
                 Verdict::OtherSense => format!("does not count: \"{cue}\" means something else"),
             }

@@ -36,7 +36,8 @@ pub struct Cue {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub after: i64,
-    /// For `over`: code of the concept that is meant when the agent asks and the caller says no ("has it stopped?").
+    /// Code of the concept that is meant when the agent asks this and the caller says no ("has it stopped?"); for `over`
+    /// and `nothing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<String>,
     /// The phrases.
@@ -59,21 +60,25 @@ pub enum CueEffect {
     Nothing,
     /// What comes before it reaches no further: "but", "mais".
     ClauseEnd,
+    /// Where a denial reaches no further, because something else is told: "it's", "my basement".
+    Subject,
     /// It was so once: "last year".
     Past,
     /// It is so at this moment, whatever else is said: "right now", "again".
     Now,
     /// It is told in the present tense: "is", "keeps".
     Present,
-    /// It might be so, or is only asked about: "if", "how much for".
+    /// It might be so: "if", "what if".
     Hypothetical,
+    /// The caller only asks about it: "how much for". In the agent's questions it says nothing.
+    Asked,
     /// It is so at somebody else's: "my neighbour".
     SomeoneElse,
     /// It is so at the caller's, although somebody else is named: "into my kitchen".
     Own,
     /// It says where something is: "next to the pool".
     Place,
-    /// The words mean something else where they overlap this: "Flood Street".
+    /// The words mean something else where they overlap this ("flood insurance"), or are governed by it ("street named").
     OtherSense,
     /// It was so and is over: "all fixed".
     Over,
@@ -97,10 +102,12 @@ impl CueEffect {
             Self::Denied => "denied",
             Self::Nothing => "nothing",
             Self::ClauseEnd => "clause_end",
+            Self::Subject => "subject",
             Self::Past => "past",
             Self::Now => "now",
             Self::Present => "present",
             Self::Hypothetical => "hypothetical",
+            Self::Asked => "asked",
             Self::SomeoneElse => "someone_else",
             Self::Own => "own",
             Self::Place => "place",
