@@ -262,6 +262,9 @@ impl<'a> Check<'a> {
         for word in &row.keywords {
             self.phrase(row, "keywords", word);
         }
+        for word in &row.weak_keywords {
+            self.phrase(row, "weak_keywords", word);
+        }
         match (row.offer, row.price_from, row.price_to) {
             (Offer::Refused, None, None) => {}
             (Offer::Refused, ..) => self.add(row, "price_from", "not_for_its_kind", "what is refused has no price"),

@@ -3,14 +3,15 @@
 //! Evidence, the best first: the service's code or name as `service_text`; a keyword in `service_text`; keywords in what
 //! the caller said and in the other facts that are listened to. Of these only what is asked for counts, and what is
 //! denied never does: a pool that only says where the drain is, last year's job or the neighbour's are looked at when
-//! there is nothing else. Among equals the lowest rank wins.
+//! there is nothing else, and so are weak keywords. A service that we refuse gives way to one that we do. Among equals the
+//! lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::facts::{Fact, Facts};
 use super::hearing::{Heard, LexiconBuilder, Mention, Source, Verdict, WordId};
-use super::rows::{RowSet, Service, Stored};
+use super::rows::{Offer, RowSet, Service, Stored};
 use super::words::fold;
 
 /// The mapped fact that names the wanted service.
@@ -22,6 +23,7 @@ pub struct Services {
     ranked: Vec<Arc<Stored<Service>>>,
     by_name: HashMap<String, usize>,
     by_word: HashMap<WordId, usize>,
+    by_weak_word: HashMap<WordId, usize>,
 }
 
 /// How well a mention shows what is asked for, the best first.
@@ -33,7 +35,12 @@ enum Weight {
     Wanted,
     /// Only told of: where something is, what was once, somebody else's.
     Told,
+    /// By a word that shows it only when nothing else does: "the toilet".
+    Weak,
 }
+
+/// So many words around a refused service belong to it: "my gutters are blocked" is about gutters.
+const NEAR: usize = 5;
 
 impl Services {
     /// From the rows; their keywords join `words`.
@@ -50,6 +57,9 @@ impl Services {
             for word in service.keywords.iter().filter_map(|word| words.id(word).ok()) {
                 services.by_word.entry(word).or_insert(place);
             }
+            for word in service.weak_keywords.iter().filter_map(|word| words.id(word).ok()) {
+                services.by_weak_word.entry(word).or_insert(place);
+            }
         }
         services.ranked = ranked;
         services
@@ -63,13 +73,45 @@ impl Services {
             return Some((&self.ranked[*place].row, format!("named by {SERVICE_TEXT}")));
         }
         let since = self.last_correction(heard);
-        let evidence = heard.mentions.iter().filter_map(|mention| {
-            let place = self.place(mention)?;
-            let weight = weight(mention, heard, since)?;
-            Some((weight, place, mention))
-        });
-        let (_, place, mention) = evidence.min_by_key(|(weight, place, mention)| (*weight, *place, mention.place))?;
+        let mut evidence: Vec<(Weight, usize, &Mention)> = Vec::new();
+        for mention in &heard.mentions {
+            let Some(weight) = weight(mention, heard, since) else { continue };
+            if let Some(place) = find_in(&self.by_word, mention) {
+                evidence.push((weight, place, mention));
+            } else if let Some(place) = find_in(&self.by_weak_word, mention) {
+                evidence.push((weight.max(Weight::Weak), place, mention));
+            }
+        }
+        self.leave_out_what_is_not_asked_for(&mut evidence);
+        let best = evidence
+            .into_iter()
+            .min_by_key(|(weight, place, mention)| (*weight, *place, mention.place));
+        let (_, place, mention) = best?;
         Some((&self.ranked[place].row, why(mention, heard)))
+    }
+
+    fn is_refused(&self, place: usize) -> bool {
+        self.ranked[place].row.offer == Offer::Refused
+    }
+
+    /// What we refuse counts only where the caller asks for nothing that we do: "the pump is fine, the drain is plugged".
+    /// What is said right beside the refused thing is about that.
+    fn leave_out_what_is_not_asked_for(&self, evidence: &mut Vec<(Weight, usize, &Mention)>) {
+        let refused: Vec<&Mention> = evidence
+            .iter()
+            .filter(|(_, place, _)| self.is_refused(*place))
+            .map(|(_, _, mention)| *mention)
+            .collect();
+        let is_beside = |mention: &Mention| {
+            let near = |other: &&&Mention| other.turn == mention.turn && other.place.abs_diff(mention.place) <= NEAR;
+            refused.iter().any(|other| near(&other))
+        };
+        let is_offered = |(weight, place, mention): &(Weight, usize, &Mention)| {
+            *weight <= Weight::Wanted && !self.is_refused(*place) && !is_beside(mention)
+        };
+        if evidence.iter().any(is_offered) {
+            evidence.retain(|(_, place, _)| !self.is_refused(*place));
+        }
     }
 
     /// Why a service was not found, where one of its keywords was heard.
@@ -90,9 +132,7 @@ impl Services {
 
     /// The service that a mention is a keyword of, by its place.
     fn place(&self, mention: &Mention) -> Option<usize> {
-        let concepts = mention.concepts.iter().filter(|id| !mention.excepted.contains(id));
-        let ids = std::iter::once(&mention.phrase).chain(concepts);
-        ids.filter_map(|id| self.by_word.get(id)).min().copied()
+        find_in(&self.by_word, mention).or_else(|| find_in(&self.by_weak_word, mention))
     }
 
     /// Where the caller last took something back and then named a service: what was said before does not count.
@@ -113,6 +153,13 @@ impl Services {
     pub fn ranked(&self) -> impl Iterator<Item = &Service> {
         self.ranked.iter().map(|stored| &stored.row)
     }
+}
+
+/// The first service of a mention's phrase or concepts.
+fn find_in(services: &HashMap<WordId, usize>, mention: &Mention) -> Option<usize> {
+    let concepts = mention.concepts.iter().filter(|id| !mention.excepted.contains(id));
+    let ids = std::iter::once(&mention.phrase).chain(concepts);
+    ids.filter_map(|id| services.get(id)).min().copied()
 }
 
 /// How well a mention shows what is asked for; `None` when it does not.

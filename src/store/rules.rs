@@ -76,6 +76,7 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
         Resource::Services => &[
             ("names", Json),
             ("keywords", Json),
+            ("weak_keywords", Json),
             ("rank", Integer),
             ("offer", Text),
             ("price_from", Money),

@@ -14,3 +14,4 @@ CREATE UNIQUE INDEX cues_now ON cues (rulebook_id, code) WHERE until_revision IS
 ALTER TABLE rulebook_settings ADD COLUMN listens_to {json};
 ALTER TABLE priority_rules ADD COLUMN safety boolean;
 ALTER TABLE priority_rules ADD COLUMN say {json};
+ALTER TABLE services ADD COLUMN weak_keywords {json};

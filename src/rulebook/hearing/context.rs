@@ -133,13 +133,13 @@ pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) 
     if let Some(hit) = other_sense.or_else(|| governed_by(CueEffect::OtherSense)) {
         return (Verdict::OtherSense, Some(hit));
     }
+    if let Some(hit) = governed_by(CueEffect::Denied) {
+        return (Verdict::Denied, Some(hit));
+    }
     if let Some(hit) = governed_by(CueEffect::SomeoneElse)
         && governed_by(CueEffect::Own).is_none()
     {
         return (Verdict::SomeoneElse, Some(hit));
-    }
-    if let Some(hit) = governed_by(CueEffect::Denied) {
-        return (Verdict::Denied, Some(hit));
     }
     let now = governed_by(CueEffect::Now).is_some();
     if !now {

@@ -88,8 +88,12 @@ pub struct Service {
     pub code: String,
     /// Its name in each language.
     pub names: Labels,
-    /// Words callers use for it, whole words unless they end in `*`; accents and case do not matter.
+    /// Phrases by which callers name it: `unclog*`, `under .. slab`, or a concept as `#roots`.
     pub keywords: Vec<String>,
+    /// Phrases that show it only when nothing else is heard: `toilet*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub weak_keywords: Vec<String>,
     /// Which service wins when several match: the lowest.
     pub rank: i64,
     /// Whether we do it.
