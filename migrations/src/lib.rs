@@ -45,6 +45,7 @@ impl MigratorTrait for Migrator {
             file!("m0011_running"),
             file!("m0012_backup"),
             file!("m0013_hearing"),
+            file!("m0013_fact_kinds", postgres, sqlite),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

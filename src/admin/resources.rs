@@ -7,8 +7,8 @@ use super::rule_rows::{AdminRow, RowsApi};
 use super::sheets::SheetsApi;
 use super::state::AdminState;
 use crate::rulebook::rows::{
-    Adjustment, Area, AssistantRule, Calendar, Case, Concept, Contact, Cue, FactMapping, PriorityRule, Script, Service, Tax,
-    Template, Tool,
+    Adjustment, Area, AssistantRule, Calendar, Case, Concept, Contact, Cue, FactMapping, PriorityRule, Script, Service,
+    Tax, Template, Tool,
 };
 
 /// What the document says of a kind of row.

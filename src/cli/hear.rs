@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, anyhow};
 use super::print;
 use super::rules::{listed, read};
 use crate::labelled::{self, table};
-use crate::rulebook::current::Current;
 use crate::rulebook::compile;
+use crate::rulebook::current::Current;
 use crate::settings::Settings;
 use crate::store::connect;
 use crate::webhook::access::DEFAULT_RULEBOOK;
@@ -44,7 +44,8 @@ pub(super) async fn hear(settings: &Settings, how: Hear) -> Result<()> {
             let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
             let current = Current::new(db.replica, db.read);
             let head = current.head(&how.rulebook).await?;
-            head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?.rulebook
+            head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?
+                .rulebook
         }
     };
     let mut calls = Vec::new();
@@ -61,7 +62,10 @@ pub(super) async fn hear(settings: &Settings, how: Hear) -> Result<()> {
     }
     for one in &judged {
         let decision = &one.decision;
-        print(&format!("== {} ({}): {:?}", one.call.id, one.call.kind, one.call.expect))?;
+        print(&format!(
+            "== {} ({}): {:?}",
+            one.call.id, one.call.kind, one.call.expect
+        ))?;
         for (who, text) in &one.call.turns {
             print(&format!("   {who:?}: {text}"))?;
         }
@@ -74,7 +78,10 @@ pub(super) async fn hear(settings: &Settings, how: Hear) -> Result<()> {
         if let Some(summary) = &one.call.summary {
             print(&format!("   summary: {summary}"))?;
         }
-        let price = decision.price.as_ref().map(|price| format!("{} to {}", price.from, price.to));
+        let price = decision
+            .price
+            .as_ref()
+            .map(|price| format!("{} to {}", price.from, price.to));
         print(&format!(
             "   decided: {} by {}, service {}, area {}, price {}, language {}",
             decision.priority.name(),

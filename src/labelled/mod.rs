@@ -114,8 +114,8 @@ pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec
     calls
         .iter()
         .map(|call| {
-            let (extracted, at) =
-                read_message(rulebook, &call.message()).ok_or_else(|| format!("{} is no call that can be read", call.id))?;
+            let (extracted, at) = read_message(rulebook, &call.message())
+                .ok_or_else(|| format!("{} is no call that can be read", call.id))?;
             let decision = rulebook.decide(&extracted, at.unwrap_or_else(|| call.begun()));
             Ok(Judged { call, decision })
         })
@@ -125,7 +125,9 @@ pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec
 impl LabelledCall {
     fn begun(&self) -> DateTime<Utc> {
         // Tuesday, 24 November 2026, ten in the morning in Montréal.
-        self.at.or_else(|| DateTime::from_timestamp(1_795_532_400, 0)).unwrap_or_default()
+        self.at
+            .or_else(|| DateTime::from_timestamp(1_795_532_400, 0))
+            .unwrap_or_default()
     }
 
     /// The report that Vapi would send of it.

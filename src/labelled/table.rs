@@ -50,7 +50,9 @@ impl Share {
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         let count = |n: usize| u32::try_from(n).ok().map(f64::from);
-        (self.all > 0).then(|| Some(count(self.hits)? / count(self.all)?)).flatten()
+        (self.all > 0)
+            .then(|| Some(count(self.hits)? / count(self.all)?))
+            .flatten()
     }
 
     /// The 95 % interval (Wilson's) around the share.
@@ -61,11 +63,18 @@ impl Share {
         let middle = p + Z * Z / (2.0 * n);
         let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
         let whole = 1.0 + Z * Z / n;
-        Some((((middle - spread) / whole).max(0.0), ((middle + spread) / whole).min(1.0)))
+        Some((
+            ((middle - spread) / whole).max(0.0),
+            ((middle + spread) / whole).min(1.0),
+        ))
     }
 
     fn cell(&self) -> String {
-        if self.all == 0 { String::new() } else { format!("{}/{}", self.hits, self.all) }
+        if self.all == 0 {
+            String::new()
+        } else {
+            format!("{}/{}", self.hits, self.all)
+        }
     }
 
     fn cell_with_interval(&self) -> String {
@@ -142,7 +151,8 @@ pub fn markdown(judged: &[Judged<'_>], with_ids: bool) -> String {
     for one in judged {
         kinds.entry(&one.call.kind).or_default().add(one);
     }
-    let mut text = String::from("| kind | P1 recall | false P1 | P2 found | P2 false | service | area | price | language |\n");
+    let mut text =
+        String::from("| kind | P1 recall | false P1 | P2 found | P2 false | service | area | price | language |\n");
     text.push_str("|---|---|---|---|---|---|---|---|---|\n");
     let languages = ["en", "fr", "mixed"].map(|lang| (lang, of(judged, |one| one.call.lang == lang)));
     let languages = languages.iter().map(|(lang, measures)| (*lang, measures));

@@ -14,8 +14,8 @@
 //! so that `!x` holds when `x` is missing. An empty condition always holds.
 
 use super::facts::Fact;
-use super::vocabulary::{Env, Slot};
 use super::hearing::WordId;
+use super::vocabulary::{Env, Slot};
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

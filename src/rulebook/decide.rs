@@ -187,6 +187,11 @@ impl<'a> Deciding<'a> {
             faulted: Vec::new(),
             budget: Budget::default(),
         };
+        for note in &extracted.notes {
+            deciding
+                .trace
+                .push(Step::plain(Resource::FactMappings, &note.fact, &note.why));
+        }
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
             deciding.derive("service", Fact::Text(service.code.clone()));
@@ -220,7 +225,9 @@ impl<'a> Deciding<'a> {
     fn warn(mut self, rule: &'a PriorityRule) -> Decided {
         let did = format!("danger, before everything else: {}", rule.condition);
         self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
-        let say = say::label(&rule.say, &self.language, self.book.settings()).unwrap_or_default().to_owned();
+        let say = say::label(&rule.say, &self.language, self.book.settings())
+            .unwrap_or_default()
+            .to_owned();
         self.conclude(None, (rule.priority, rule.sla_seconds), Some(rule), say)
     }
 

@@ -154,13 +154,19 @@ impl Rulebook {
     fn not_heard(&self, words: &[WordId], test: &Test, env: &Env<'_>) -> String {
         let heard = words.iter().find(|word| env.mentioned.binary_search(word).is_ok());
         match heard {
-            Some(word) => format!("\"{}\" is mentioned, but does not count: {}", self.ears.lexicon().name(*word), self.term(test)),
+            Some(word) => format!(
+                "\"{}\" is mentioned, but does not count: {}",
+                self.ears.lexicon().name(*word),
+                self.term(test)
+            ),
             None => format!("not heard: {}", self.term(test)),
         }
     }
 
     fn call(&self, function: &str, words: &[WordId]) -> String {
-        let names = words.iter().map(|word| format!("\"{}\"", self.ears.lexicon().name(*word)));
+        let names = words
+            .iter()
+            .map(|word| format!("\"{}\"", self.ears.lexicon().name(*word)));
         format!("{function}({})", names.collect::<Vec<_>>().join(", "))
     }
 
@@ -235,6 +241,7 @@ mod tests {
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: "merci".to_owned(),
+            ..Extracted::default()
         };
         let steps = book.explain(&extracted, "2026-11-24T15:00:00Z".parse().unwrap());
         let why = |code: &str| {

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use super::condition::{Op, Test};
 use super::facts::Fact;
-use super::vocabulary::{Env, Slot};
 use super::hearing::WordId;
+use super::vocabulary::{Env, Slot};
 
 /// A term that must hold: one of these values, or one of these words.
 enum Term<'a> {

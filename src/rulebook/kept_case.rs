@@ -15,8 +15,8 @@ use super::condition::Test;
 use super::decision::Decision;
 use super::derive;
 use super::facts::{Extracted, Fact, Facts};
-use super::rows::{Case, Hook, Row};
 use super::hearing::AGENT_LINE;
+use super::rows::{Case, Hook, Row};
 
 /// The places of a decision that a case holds.
 const HELD: [&str; 6] = ["/service", "/offer", "/area", "/priority", "/sla_seconds", "/language"];
@@ -149,8 +149,12 @@ impl Rulebook {
         let turns: Vec<&str> = said.lines().collect();
         let is_heard = |turn: &str| !lexicon.occurring(turn).is_empty();
         // A short answer needs the question before it.
-        let answers = |place: usize| place > 0 && turns[place - 1].starts_with(AGENT_LINE) && is_heard(turns[place - 1]);
-        let kept = turns.iter().enumerate().filter(|(place, turn)| is_heard(turn) || answers(*place));
+        let answers =
+            |place: usize| place > 0 && turns[place - 1].starts_with(AGENT_LINE) && is_heard(turns[place - 1]);
+        let kept = turns
+            .iter()
+            .enumerate()
+            .filter(|(place, turn)| is_heard(turn) || answers(*place));
         kept.map(|(_, turn)| *turn).collect::<Vec<_>>().join("\n")
     }
 }
@@ -218,6 +222,7 @@ mod tests {
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: SAID.to_owned(),
+            ..Extracted::default()
         }
     }
 

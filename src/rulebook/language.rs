@@ -14,19 +14,20 @@ use super::words::fold;
 pub const LANGUAGE: &str = "language";
 
 const FRENCH: &[&str] = &[
-    "bonjour", "bonsoir", "oui", "ouais", "je", "j", "le", "la", "les", "des", "une", "un", "mon", "ma", "mes", "est", "c", "et",
-    "pour", "dans", "avec", "pas", "besoin", "chez", "nous", "vous", "du", "merci", "eau", "allo", "combien", "sous", "ville",
-    "que", "qui", "ca", "ya", "pis", "ben", "moi", "mais", "tout", "tres", "sur", "au", "aux", "il", "elle", "ils", "sont", "etait",
-    "fait", "plus", "encore", "avez", "ai", "ont", "quand", "comme", "aussi", "sa", "son", "salut", "svp", "euh", "toilette",
-    "bouche", "refoule", "deborde", "maison", "pieds", "voudrais", "faire", "venir", "depuis", "cave", "evier", "bain", "ici",
-    "non", "l", "d", "qu", "n",
+    "bonjour", "bonsoir", "oui", "ouais", "je", "j", "le", "la", "les", "des", "une", "un", "mon", "ma", "mes", "est",
+    "c", "et", "pour", "dans", "avec", "pas", "besoin", "chez", "nous", "vous", "du", "merci", "eau", "allo",
+    "combien", "sous", "ville", "que", "qui", "ca", "ya", "pis", "ben", "moi", "mais", "tout", "tres", "sur", "au",
+    "aux", "il", "elle", "ils", "sont", "etait", "fait", "plus", "encore", "avez", "ai", "ont", "quand", "comme",
+    "aussi", "sa", "son", "salut", "svp", "euh", "toilette", "bouche", "refoule", "deborde", "maison", "pieds",
+    "voudrais", "faire", "venir", "depuis", "cave", "evier", "bain", "ici", "non", "l", "d", "qu", "n",
 ];
 const ENGLISH: &[&str] = &[
-    "hello", "hi", "hey", "yes", "yeah", "yep", "i", "m", "it", "the", "my", "is", "are", "and", "for", "in", "with", "not",
-    "need", "we", "you", "please", "thanks", "thank", "water", "of", "how", "much", "have", "to", "there", "just", "has", "can",
-    "this", "that", "was", "were", "your", "from", "what", "when", "its", "been", "don", "t", "re", "ve", "he", "she", "they", "our",
-    "up", "out", "an", "at", "be", "do", "does", "would", "could", "like", "got", "get", "house", "kitchen", "basement", "toilet",
-    "sink", "clogged", "flooding", "blocked", "slow", "someone", "coming", "feet", "nope", "okay", "sewer", "hi", "help", "no",
+    "hello", "hi", "hey", "yes", "yeah", "yep", "i", "m", "it", "the", "my", "is", "are", "and", "for", "in", "with",
+    "not", "need", "we", "you", "please", "thanks", "thank", "water", "of", "how", "much", "have", "to", "there",
+    "just", "has", "can", "this", "that", "was", "were", "your", "from", "what", "when", "its", "been", "don", "t",
+    "re", "ve", "he", "she", "they", "our", "up", "out", "an", "at", "be", "do", "does", "would", "could", "like",
+    "got", "get", "house", "kitchen", "basement", "toilet", "sink", "clogged", "flooding", "blocked", "slow",
+    "someone", "coming", "feet", "nope", "okay", "sewer", "hi", "help", "no",
 ];
 
 /// Words that tell the two languages apart: true for French.
@@ -97,7 +98,11 @@ fn by_letters(languages: &[String], text: &Text) -> Option<&'static str> {
         return None;
     }
     let mut sample = String::new();
-    for utterance in text.utterances().iter().filter(|utterance| utterance.speaker != Speaker::Agent) {
+    for utterance in text
+        .utterances()
+        .iter()
+        .filter(|utterance| utterance.speaker != Speaker::Agent)
+    {
         sample.push_str(&text.whole(utterance, 500));
         sample.push(' ');
         if sample.len() > 1_000 {

@@ -19,7 +19,8 @@ pub fn add(rows: &RowSet, lexicon: &mut LexiconBuilder, faults: &mut Vec<Fault>)
         add_concept(&stored.row, lexicon, faults);
     }
     let cues = rows.cues.values().enumerate();
-    cues.map(|(place, stored)| add_cue(place, &stored.row, lexicon, faults)).collect()
+    cues.map(|(place, stored)| add_cue(place, &stored.row, lexicon, faults))
+        .collect()
 }
 
 fn add_concept(row: &Concept, lexicon: &mut LexiconBuilder, faults: &mut Vec<Fault>) {
@@ -28,14 +29,26 @@ fn add_concept(row: &Concept, lexicon: &mut LexiconBuilder, faults: &mut Vec<Fau
         for (place, phrase) in phrases.iter().enumerate() {
             if let Err(why) = lexicon.add_to_concept(concept, phrase, language) {
                 let column = format!("phrases/{language}/{place}");
-                faults.push(fault(Resource::Concepts, &row.code, column, "bad_word", format!("\"{phrase}\": {why}")));
+                faults.push(fault(
+                    Resource::Concepts,
+                    &row.code,
+                    column,
+                    "bad_word",
+                    format!("\"{phrase}\": {why}"),
+                ));
             }
         }
     }
     for (place, phrase) in row.except.iter().enumerate() {
         if let Err(why) = lexicon.add_exception(concept, phrase) {
             let column = format!("except/{place}");
-            faults.push(fault(Resource::Concepts, &row.code, column, "bad_word", format!("\"{phrase}\": {why}")));
+            faults.push(fault(
+                Resource::Concepts,
+                &row.code,
+                column,
+                "bad_word",
+                format!("\"{phrase}\": {why}"),
+            ));
         }
     }
 }
@@ -99,10 +112,15 @@ pub fn listen(ears: &Ears, settings: &Settings, extracted: &Extracted) -> Heard 
         _ => None,
     };
     let facts: Vec<(&str, &str, Trust)> = if settings.listens_to.is_empty() {
-        text(PROBLEM).map(|text| (PROBLEM, text, Trust::Model)).into_iter().collect()
+        text(PROBLEM)
+            .map(|text| (PROBLEM, text, Trust::Model))
+            .into_iter()
+            .collect()
     } else {
         let named = settings.listens_to.iter();
-        named.filter_map(|(name, trust)| Some((name.as_str(), text(name)?, *trust))).collect()
+        named
+            .filter_map(|(name, trust)| Some((name.as_str(), text(name)?, *trust)))
+            .collect()
     };
     ears.hear(&extracted.said, &facts)
 }

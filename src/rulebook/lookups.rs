@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 
 use super::compile::Rulebook;
 use super::derive;
-use super::hearing::Heard;
-use super::{language, listening};
 use super::facts::Extracted;
+use super::hearing::Heard;
 use super::rows::Service;
 use super::words;
+use super::{language, listening};
 
 impl Rulebook {
     /// What the caller said and what a model made of it, heard as this rulebook hears.

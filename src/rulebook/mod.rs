@@ -2,8 +2,8 @@
 //!
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
-//! [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
-//! [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
+//! [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] with
+//! [`kinds`] and [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
 //! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
 //! what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
 //! database. [`backtest`] and [`replay`] decide again
@@ -35,6 +35,7 @@ pub mod hearing;
 pub mod index;
 pub mod keep_rows;
 pub mod kept_case;
+pub mod kinds;
 mod language;
 pub mod lint;
 mod listening;

@@ -9,9 +9,9 @@ use rust_decimal::Decimal;
 use super::condition::{Op, Test};
 use super::facts::Fact;
 use super::fault::TextFault;
+use super::hearing::{LexiconBuilder, WordId};
 use super::rows::FactKind;
 use super::vocabulary::{Slot, Vocabulary, did_you_mean};
-use super::hearing::{LexiconBuilder, WordId};
 
 /// The longest condition we read, in bytes.
 pub const MAX_SOURCE: usize = 4096;
@@ -173,7 +173,11 @@ impl Compiler<'_, '_> {
 
     fn phrases(&mut self, function: &str, words: &[Expr], at: Position) -> Result<Vec<WordId>, TextFault> {
         if words.is_empty() {
-            return Err(fault(at, "no_words", format!("{function}(…) needs at least one phrase")));
+            return Err(fault(
+                at,
+                "no_words",
+                format!("{function}(…) needs at least one phrase"),
+            ));
         }
         let mut ids = Vec::with_capacity(words.len());
         for word in words {
@@ -330,20 +334,20 @@ fn decimal(value: &Dynamic) -> Option<Decimal> {
 }
 
 const fn a_kind(kind: FactKind) -> &'static str {
-    match kind {
-        FactKind::Text => "text",
+    match kind.base() {
         FactKind::Number => "a number",
         FactKind::Boolean => "true or false",
         FactKind::Time => "an instant",
+        _ => "text",
     }
 }
 
 const fn an_example(kind: FactKind) -> &'static str {
-    match kind {
-        FactKind::Text => "text in quotes",
+    match kind.base() {
         FactKind::Number => "a number without quotes",
         FactKind::Boolean => "true or false",
         FactKind::Time => "an instant in quotes",
+        _ => "text in quotes",
     }
 }
 

@@ -5,11 +5,11 @@ use rust_decimal::Decimal;
 use super::condition::Test;
 use super::facts::{Fact, Facts};
 use super::fault::TextFault;
+use super::hearing::LexiconBuilder;
 use super::parse::{Conditions, MAX_SOURCE};
 use super::rows::RowSet;
 use super::sample;
 use super::vocabulary::{Slot, Vocabulary};
-use super::hearing::LexiconBuilder;
 
 fn compiled(rows: &RowSet, source: &str) -> Result<(Test, Vocabulary, LexiconBuilder), TextFault> {
     let vocabulary = Vocabulary::new(rows);

@@ -75,7 +75,9 @@ impl Services {
         let since = self.last_correction(heard);
         let mut evidence: Vec<(Weight, usize, &Mention)> = Vec::new();
         for mention in &heard.mentions {
-            let Some(weight) = weight(mention, heard, since) else { continue };
+            let Some(weight) = weight(mention, heard, since) else {
+                continue;
+            };
             if let Some(place) = find_in(&self.by_word, mention) {
                 evidence.push((weight, place, mention));
             } else if let Some(place) = find_in(&self.by_weak_word, mention) {
@@ -117,7 +119,10 @@ impl Services {
     /// Why a service was not found, where one of its keywords was heard.
     #[must_use]
     pub fn why_not(&self, service: &Service, heard: &Heard) -> Option<String> {
-        let own = |mention: &&Mention| self.place(mention).is_some_and(|place| self.ranked[place].row.code == service.code);
+        let own = |mention: &&Mention| {
+            self.place(mention)
+                .is_some_and(|place| self.ranked[place].row.code == service.code)
+        };
         let mention = heard.mentions.iter().find(own)?;
         let word = &mention.words;
         Some(match mention.verdict {
@@ -140,7 +145,10 @@ impl Services {
         let named = heard.mentions.iter().filter(|mention| {
             mention.source == Source::Said
                 && self.place(mention).is_some()
-                && matches!(mention.verdict, Verdict::Counts | Verdict::Hypothetical | Verdict::Asked)
+                && matches!(
+                    mention.verdict,
+                    Verdict::Counts | Verdict::Hypothetical | Verdict::Asked
+                )
         });
         let Some(last) = named.map(|mention| mention.place).max() else {
             return 0;

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::facts::{Fact, Facts};
-use super::rows::{FactKind, FactMapping, RowSet};
 use super::hearing::WordId;
+use super::rows::{FactKind, FactMapping, RowSet};
 
 /// Where a fact stands in [`Env::slots`].
 pub type Slot = usize;
@@ -103,7 +103,7 @@ impl Vocabulary {
         }
         for stored in rows.fact_mappings.values() {
             let FactMapping { code, kind, .. } = &stored.row;
-            vocabulary.add(code, *kind);
+            vocabulary.add(code, kind.base());
         }
         vocabulary
     }

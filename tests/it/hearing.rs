@@ -36,7 +36,10 @@ fn the_sample_hears_the_test_half_within_its_budgets() {
         let rate = share.rate().unwrap();
         let holds = if *is_least { rate >= *bound } else { rate <= *bound };
         if !holds {
-            missed.push(format!("{name} is {rate:.3}, the budget is {bound}: {}", share.wrong.join(", ")));
+            missed.push(format!(
+                "{name} is {rate:.3}, the budget is {bound}: {}",
+                share.wrong.join(", ")
+            ));
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));

@@ -113,7 +113,9 @@ const REACH: usize = 24;
 
 /// How a mention is meant, and the cue because of which.
 pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) -> (Verdict, Option<CueHit>) {
-    let from = found.cues.partition_point(|hit| hit.words.end + FARTHEST < mention.words.start);
+    let from = found
+        .cues
+        .partition_point(|hit| hit.words.end + FARTHEST < mention.words.start);
     let near = || {
         found.cues[from..]
             .iter()
@@ -222,10 +224,6 @@ fn is_open(
 const fn ends_at_comma(effect: CueEffect) -> bool {
     matches!(
         effect,
-        CueEffect::Denied
-            | CueEffect::Hypothetical
-            | CueEffect::Present
-            | CueEffect::Place
-            | CueEffect::OtherSense
+        CueEffect::Denied | CueEffect::Hypothetical | CueEffect::Present | CueEffect::Place | CueEffect::OtherSense
     )
 }

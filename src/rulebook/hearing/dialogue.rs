@@ -1,6 +1,7 @@
 //! A conversation from the first word to the last: short answers take over what the agent asked, later statements
 //! override earlier ones, and what a model filled in counts where the caller does not say otherwise.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -26,6 +27,16 @@ const ANSWER_WITHIN: usize = 14;
 
 /// Begins a line of the agent's in what was said.
 pub const AGENT_LINE: &str = "> ";
+
+/// The caller's lines of a conversation.
+#[must_use]
+pub fn callers_words(said: &str) -> Cow<'_, str> {
+    if said.lines().all(|line| !line.starts_with(AGENT_LINE)) {
+        return Cow::Borrowed(said);
+    }
+    let own = said.lines().filter(|line| !line.starts_with(AGENT_LINE));
+    Cow::Owned(own.collect::<Vec<_>>().join("\n"))
+}
 
 /// Where a mention comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,7 +248,8 @@ impl Ears {
         };
         // "So there is water on the floor. Is that right?"
         let mut words = last.words.clone();
-        let is_tag = words.len() <= TAG_WORDS && !found.mentions.iter().any(|(hit, _)| words.contains(&hit.words.start));
+        let is_tag =
+            words.len() <= TAG_WORDS && !found.mentions.iter().any(|(hit, _)| words.contains(&hit.words.start));
         if is_tag {
             let before = sentences.iter().rfind(|sentence| sentence.words.end == words.start);
             words.start = before.map_or(words.start, |before| before.words.start);
@@ -299,7 +311,12 @@ impl Ears {
             return;
         }
         // Once answered, only a correction answers again.
-        let corrects = || found.cues.iter().any(|hit| self.effect(hit) == Some(CueEffect::Correction));
+        let corrects = || {
+            found
+                .cues
+                .iter()
+                .any(|hit| self.effect(hit) == Some(CueEffect::Correction))
+        };
         if question.is_answered && !corrects() {
             return;
         }
@@ -416,7 +433,9 @@ impl Ears {
         for sentence in text.sentences().get(utterance.sentences.clone()).unwrap_or_default() {
             let words = &sentence.words;
             let from = found.mentions.partition_point(|(hit, _)| hit.words.start < words.start);
-            let mentions = found.mentions[from..].iter().take_while(|(hit, _)| hit.words.start < words.end);
+            let mentions = found.mentions[from..]
+                .iter()
+                .take_while(|(hit, _)| hit.words.start < words.end);
             let mut is_empty = true;
             for (hit, concepts) in mentions {
                 is_empty = false;
@@ -466,15 +485,19 @@ impl Ears {
                 memory.all_over();
             }
         }
-        let corrections = found.cues.iter().filter(|hit| self.effect(hit) == Some(CueEffect::Correction));
+        let corrections = found
+            .cues
+            .iter()
+            .filter(|hit| self.effect(hit) == Some(CueEffect::Correction));
         heard.corrections.extend(corrections.map(|hit| hit.words.start));
     }
 
     /// Whether a sentence without a mention says that something is over.
     fn is_over(&self, text: &Text, found: &Found<'_>, words: &Range<usize>) -> bool {
-        let over = found.cues.iter().filter(|hit| {
-            words.contains(&hit.words.start) && self.effect(hit) == Some(CueEffect::Over)
-        });
+        let over = found
+            .cues
+            .iter()
+            .filter(|hit| words.contains(&hit.words.start) && self.effect(hit) == Some(CueEffect::Over));
         over.into_iter().any(|hit| {
             let as_mention = super::lexicon::Hit {
                 entry: WordId::MAX,
@@ -515,7 +538,10 @@ fn ends(text: &str) -> (&str, &str) {
         return (text, "");
     }
     let half = MAX_LISTENED / 2;
-    (text.get(..text.floor_char_boundary(half)).unwrap_or_default(), tail(text, half))
+    (
+        text.get(..text.floor_char_boundary(half)).unwrap_or_default(),
+        tail(text, half),
+    )
 }
 
 fn tail(text: &str, bytes: usize) -> &str {
@@ -560,7 +586,11 @@ impl Memory {
     }
 
     fn all_over(&mut self) {
-        for standing in self.caller.values_mut().filter(|standing| **standing == Standing::Affirmed) {
+        for standing in self
+            .caller
+            .values_mut()
+            .filter(|standing| **standing == Standing::Affirmed)
+        {
             *standing = Standing::Over;
         }
     }
@@ -576,12 +606,16 @@ impl Heard {
     }
 
     fn conclude(&mut self, memory: &Memory) {
-        let by = |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
+        let by =
+            |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
         self.said = by(|standing| *standing == Standing::Affirmed).collect();
         self.denied = by(|standing| *standing != Standing::Affirmed).collect();
         // What the caller speaks of is as the caller says, whatever a model makes of it.
         let spoken_of = |id: &WordId| memory.caller.contains_key(id) || memory.spoken.contains(id);
-        let affirmed = memory.model.iter().filter(|(_, standing)| **standing == Standing::Affirmed);
+        let affirmed = memory
+            .model
+            .iter()
+            .filter(|(_, standing)| **standing == Standing::Affirmed);
         self.said
             .extend(affirmed.map(|(id, _)| *id).filter(|id| !spoken_of(id)));
         for list in [&mut self.said, &mut self.denied, &mut self.mentioned] {

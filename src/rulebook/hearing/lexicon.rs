@@ -150,7 +150,9 @@ impl LexiconBuilder {
         let variants = parse(phrase, stems)?;
         self.bytes += phrase.len();
         if self.bytes > MAX_PHRASE_BYTES {
-            return Err(format!("the phrases of a rulebook have at most {MAX_PHRASE_BYTES} bytes together"));
+            return Err(format!(
+                "the phrases of a rulebook have at most {MAX_PHRASE_BYTES} bytes together"
+            ));
         }
         if self.entries.len() >= MAX_PHRASES {
             return Err(format!("a rulebook has at most {MAX_PHRASES} phrases"));
@@ -281,7 +283,9 @@ fn anchors(variants: &[Sought], uses: &[usize], lengths: &[usize]) -> Result<Vec
             let here = &mut anchors[*id as usize];
             here.push(Anchor { variant, element });
             if here.len() > MAX_PER_WORD {
-                return Err(format!("more than {MAX_PER_WORD} phrases can only be told apart by the same word"));
+                return Err(format!(
+                    "more than {MAX_PER_WORD} phrases can only be told apart by the same word"
+                ));
             }
         }
     }
@@ -443,7 +447,11 @@ impl Lexicon {
             let mut text = Text::default();
             text.push(super::text::Speaker::Caller, &example);
             let hits = self.scan(&text, 0..text.len());
-            found.extend(hits.iter().filter(|hit| matches!(self.sense(hit.entry), Some(Sense::Phrase(_)))).map(|hit| hit.entry));
+            found.extend(
+                hits.iter()
+                    .filter(|hit| matches!(self.sense(hit.entry), Some(Sense::Phrase(_))))
+                    .map(|hit| hit.entry),
+            );
         }
         let concepts = found.iter().flat_map(|id| match self.sense(*id) {
             Some(Sense::Phrase(concepts)) => concepts,
@@ -459,7 +467,11 @@ impl Lexicon {
     }
 
     fn has_no_exceptions(&self) -> bool {
-        !self.0.entries.iter().any(|(meaning, _)| matches!(meaning, Meaning::Exception { .. }))
+        !self
+            .0
+            .entries
+            .iter()
+            .any(|(meaning, _)| matches!(meaning, Meaning::Exception { .. }))
     }
 }
 

@@ -13,7 +13,7 @@ mod steps;
 mod text;
 
 pub use self::context::{CueRule, Verdict};
-pub use self::dialogue::{AGENT_LINE, Ears, Heard, Mention, Source};
+pub use self::dialogue::{AGENT_LINE, Ears, Heard, Mention, Source, callers_words};
 pub use self::lexicon::{Lexicon, LexiconBuilder, WordId};
 pub use self::phrase::parse as parse_phrase;
 pub use self::script::Presence;

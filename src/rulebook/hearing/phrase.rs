@@ -123,7 +123,11 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     if first == 0 {
         return Err("it has no word: a word begins with a letter or digit, and only `*` may end it".to_owned());
     }
-    if gap.is_some() || variants.iter().any(|variant| variant.first().is_some_and(|element| element.gap > 0)) {
+    if gap.is_some()
+        || variants
+            .iter()
+            .any(|variant| variant.first().is_some_and(|element| element.gap > 0))
+    {
         return Err("a gap (`...` or `&`) stands between two words".to_owned());
     }
     if variants.iter().any(|variant| variant.len() > MAX_WORDS) {
@@ -174,7 +178,9 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
                     Some(stems.filter(|_| !exact))
                 }
             };
-            Ok((0..text.len()).map(|place| pattern(text.word(place), form(place))).collect())
+            Ok((0..text.len())
+                .map(|place| pattern(text.word(place), form(place)))
+                .collect())
         })
         .collect()
 }
@@ -314,7 +320,17 @@ mod tests {
 
     #[test]
     fn what_is_no_phrase_is_refused_with_a_reason() {
-        for source in ["", "*", "?!", "fl*od", "-", "... water", "water ...", "a & b & c", "a ... b ... c ... d"] {
+        for source in [
+            "",
+            "*",
+            "?!",
+            "fl*od",
+            "-",
+            "... water",
+            "water ...",
+            "a & b & c",
+            "a ... b ... c ... d",
+        ] {
             assert!(parse(source, None).is_err(), "{source:?}");
         }
         assert!(parse(&"x".repeat(MAX_BYTES + 1), None).is_err());
@@ -323,7 +339,10 @@ mod tests {
     #[test]
     fn alternatives_share_an_element_and_compounds_have_variants() {
         let variants = parse("water ... basement|cellar|sous-sol", None).unwrap();
-        let shape: Vec<Vec<usize>> = variants.iter().map(|v| v.iter().map(|e| e.patterns.len()).collect()).collect();
+        let shape: Vec<Vec<usize>> = variants
+            .iter()
+            .map(|v| v.iter().map(|e| e.patterns.len()).collect())
+            .collect();
         assert_eq!(shape, [vec![1, 2], vec![1, 1, 1]]);
         assert_eq!(variants[1][1].gap, GAP);
     }

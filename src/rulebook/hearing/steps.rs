@@ -23,7 +23,10 @@ impl Heard {
         let mut about = about;
         // Several phrases may find the same words.
         about.dedup_by(|one, other| {
-            one.1 == other.1 && one.0.turn == other.0.turn && one.0.verdict == other.0.verdict && one.0.sentence == other.0.sentence
+            one.1 == other.1
+                && one.0.turn == other.0.turn
+                && one.0.verdict == other.0.verdict
+                && one.0.sentence == other.0.sentence
         });
         let skipped = about.len().saturating_sub(MAX_STEPS);
         about
@@ -31,7 +34,11 @@ impl Heard {
             .skip(skipped)
             .map(|(mention, concept)| {
                 let code = self.lexicon().name(concept);
-                Step::plain(Resource::Concepts, code.trim_start_matches('#'), self.sentence(mention, concept))
+                Step::plain(
+                    Resource::Concepts,
+                    code.trim_start_matches('#'),
+                    self.sentence(mention, concept),
+                )
             })
             .collect()
     }

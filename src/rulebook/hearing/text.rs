@@ -200,9 +200,9 @@ impl Text {
     pub fn quote(&self, utterance: &Utterance, words: &Range<usize>) -> String {
         let first = self.words.get(words.start);
         let last = words.end.checked_sub(1).and_then(|last| self.words.get(last));
-        let span = first.zip(last).and_then(|(first, last)| {
-            utterance.raw.get(first.raw_start as usize..last.raw_end as usize)
-        });
+        let span = first
+            .zip(last)
+            .and_then(|(first, last)| utterance.raw.get(first.raw_start as usize..last.raw_end as usize));
         span.unwrap_or_default().to_owned()
     }
 }
@@ -285,7 +285,10 @@ mod tests {
     #[test]
     fn words_are_folded() {
         assert_eq!(words("L’ÉGOUT est-il bouché?"), ["l", "egout", "est", "il", "bouche"]);
-        assert_eq!(words("e\u{301}gout Nœud slow_drain"), ["egout", "noeud", "slow", "drain"]);
+        assert_eq!(
+            words("e\u{301}gout Nœud slow_drain"),
+            ["egout", "noeud", "slow", "drain"]
+        );
         assert!(words("🚰 … !?").is_empty());
     }
 
@@ -293,7 +296,11 @@ mod tests {
     fn sentences_end_at_stops_but_not_at_abbreviations() {
         let mut text = Text::default();
         text.push(Speaker::Caller, "I live in St. Lambert. Is it 3.5 m? Yes");
-        let sentences: Vec<_> = text.sentences().iter().map(|s| (s.words.len(), s.is_question)).collect();
+        let sentences: Vec<_> = text
+            .sentences()
+            .iter()
+            .map(|s| (s.words.len(), s.is_question))
+            .collect();
         assert_eq!(sentences, [(5, false), (5, true), (1, false)]);
         let first = text.utterances()[0].clone();
         assert_eq!(text.quote(&first, &(3..5)), "St. Lambert");
@@ -303,7 +310,9 @@ mod tests {
     fn a_comma_is_seen() {
         let mut text = Text::default();
         text.push(Speaker::Caller, "No, it is (really) dry - now under-slab");
-        let commas: Vec<_> = (0..text.len()).filter(|at| text.before(*at) == Separator::Comma).collect();
+        let commas: Vec<_> = (0..text.len())
+            .filter(|at| text.before(*at) == Separator::Comma)
+            .collect();
         assert_eq!(commas, [1, 3, 4, 5]);
     }
 

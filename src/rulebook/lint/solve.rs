@@ -10,8 +10,8 @@ use super::values::{Values, beside};
 use super::world::World;
 use crate::rulebook::condition::{Op, Test};
 use crate::rulebook::facts::Fact;
-use crate::rulebook::vocabulary::{Env, Slot};
 use crate::rulebook::hearing::WordId;
+use crate::rulebook::vocabulary::{Env, Slot};
 
 /// How many terms one search looks at before it is given up.
 const PATIENCE: u32 = 4_000;

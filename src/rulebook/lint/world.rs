@@ -14,9 +14,9 @@ use crate::rulebook::calendar::{Calendar, DAYS};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decide::offer_name;
 use crate::rulebook::facts::{Fact, Facts};
+use crate::rulebook::hearing::{Lexicon, WordId};
 use crate::rulebook::rows::Offer;
 use crate::rulebook::vocabulary::{Env, Slot, Vocabulary, derived_slot};
-use crate::rulebook::hearing::{Lexicon, WordId};
 
 static NO_FACTS: Facts = Facts::new();
 
