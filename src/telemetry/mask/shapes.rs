@@ -167,13 +167,15 @@ fn value(chars: &[char], from: usize, to: usize) -> u32 {
 fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     let before = |back: usize| start.checked_sub(back).and_then(|at| chars.get(at));
     let is_digit = |back: usize| before(back).is_some_and(|c| c.is_numeric());
-    !is_digit(1) && !(before(1).is_some_and(|c| separators.contains(c)) && is_digit(2))
+    let goes_on = before(1).is_some_and(|c| separators.contains(c)) && is_digit(2);
+    !is_digit(1) && !goes_on
 }
 
 /// Whether no digit stands at `end`, nor a separator and one.
 fn ends(chars: &[char], end: usize, separators: &[char]) -> bool {
     let is_digit = |at: usize| chars.get(at).is_some_and(|c| c.is_numeric());
-    !is_digit(end) && !(chars.get(end).is_some_and(|c| separators.contains(c)) && is_digit(end + 1))
+    let goes_on = chars.get(end).is_some_and(|c| separators.contains(c)) && is_digit(end + 1);
+    !is_digit(end) && !goes_on
 }
 
 /// `2026-11-24`, `24/11/2026`, `11.24.2026`.
