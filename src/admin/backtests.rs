@@ -235,7 +235,7 @@ impl BacktestsApi {
             .to_event(move |backtest| {
                 let kind = if backtest.is_over() { "result" } else { "progress" };
                 // No event passes by what hides the numbers of whole answers.
-                let shown = masking::json(&caller, backtest.to_json().unwrap_or_default());
+                let shown = masking::typed(&caller, "Backtest", backtest.to_json().unwrap_or_default());
                 Event::message(shown.to_string()).event_type(kind)
             }))
     }

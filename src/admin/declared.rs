@@ -64,11 +64,13 @@ struct Told {
     gives: Vec<String>,
     /// Those of its body.
     takes: String,
+    /// The schemas of its answers in JSON, by status.
+    schemas: HashMap<u16, &'static Value>,
     tries: bool,
     never_kept: bool,
 }
 
-fn all_told(document: &Value) -> HashMap<(String, Method), Arc<Told>> {
+fn all_told(document: &'static Value) -> HashMap<(String, Method), Arc<Told>> {
     let mut all = HashMap::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
@@ -82,13 +84,16 @@ fn all_told(document: &Value) -> HashMap<(String, Method), Arc<Told>> {
 }
 
 impl Told {
-    fn of(operation: &Value) -> Self {
+    fn of(operation: &'static Value) -> Self {
         let kinds = |content: &Value| -> Vec<String> {
             let content = content.as_object().into_iter().flatten();
             content.map(|(kind, _)| kind.clone()).collect()
         };
-        let responses = operation["responses"].as_object().into_iter().flatten();
-        let good = responses.filter(|(status, _)| status.starts_with('2'));
+        let responses = || operation["responses"].as_object().into_iter().flatten();
+        let schema = |(status, response): (&String, &'static Value)| {
+            Some((status.parse().ok()?, &response["content"]["application/json"]["schema"]))
+        };
+        let good = responses().filter(|(status, _)| status.starts_with('2'));
         let mut gives: Vec<String> = good.flat_map(|(_, response)| kinds(&response["content"])).collect();
         // Of two that are wanted alike, JSON.
         gives.sort_by_key(|kind| kind != "application/json");
@@ -99,6 +104,7 @@ impl Told {
             id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
             gives,
             takes: kinds(&operation["requestBody"]["content"]).join(", "),
+            schemas: responses().filter_map(schema).collect(),
             tries: parameters.into_iter().any(|one| one["name"] == dry_run::PARAMETER),
             never_kept: NEVER_KEPT.contains(&tag),
         }
@@ -114,6 +120,11 @@ impl Told {
             gives.join("`, `")
         );
         Err(Problem::new(Code::NotAcceptable, detail))
+    }
+
+    /// What the document says of this answer.
+    fn schema(&self, response: &Response) -> Option<&'static Value> {
+        self.schemas.get(&response.status().as_u16()).copied()
     }
 
     /// Which bodies are taken, as a header of an answer that refuses one.
@@ -143,7 +154,7 @@ impl Endpoint for Around {
         if method == Method::GET {
             let kept = Kept::of(&request);
             let response = self.inner.call(request).await.unwrap_or_else(catch_all::answer_plain);
-            let response = masking::answer(&hide, response).await;
+            let response = masking::answer(&hide, told.schema(&response), response).await;
             if response.content_type() == Some(ENDLESS) {
                 return Ok(response);
             }
@@ -160,7 +171,7 @@ impl Endpoint for Around {
             self.inner.call(request).await
         };
         let response = answer.unwrap_or_else(catch_all::answer_plain);
-        let mut response = masking::answer(&hide, response).await;
+        let mut response = masking::answer(&hide, told.schema(&response), response).await;
         if response.headers().contains_key(header::ETAG) {
             response = conditional::tagged(response).await;
         }

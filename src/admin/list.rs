@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::answer::Page;
+use super::masking::Hidden;
 use super::state::shortened;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::vocabulary::did_you_mean;
@@ -24,6 +25,16 @@ use crate::store::page;
 pub const DEFAULT_LIMIT: u64 = 50;
 /// How many it has at most.
 pub const MAX_LIMIT: u64 = 200;
+
+/// Filters by what is masked for viewers: who may filter by a number can find it out, digit by digit. `document::lists` has
+/// the list of all others.
+const MASKED_FILTERS: [&str; 2] = ["analysis", "from_number"];
+
+/// Whether a filter tells of what is masked for viewers.
+#[must_use]
+pub fn is_masked(filter: &str) -> bool {
+    MASKED_FILTERS.contains(&filter)
+}
 
 /// What a list can be asked.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +107,7 @@ pub struct Listing {
 pub struct ListQuery {
     pairs: Vec<(String, String)>,
     mark: String,
+    hide: Hidden,
 }
 
 impl ListQuery {
@@ -107,7 +119,11 @@ impl ListQuery {
         told.sort();
         let mark = Sha256::digest(serde_json::json!([path, told]).to_string());
         let mark = hex::encode(mark.get(..8).unwrap_or_default());
-        Self { pairs, mark }
+        Self {
+            pairs,
+            mark,
+            hide: Hidden::default(),
+        }
     }
 }
 
@@ -116,7 +132,9 @@ impl<'a> FromRequest<'a> for ListQuery {
         let pairs = request
             .params()
             .map_err(|_| Problem::new(Code::InvalidParameter, "The query string cannot be read."))?;
-        Ok(Self::new(request.original_uri().path(), pairs))
+        let mut query = Self::new(request.original_uri().path(), pairs);
+        query.hide = request.data::<Hidden>().cloned().unwrap_or_default();
+        Ok(query)
     }
 }
 
@@ -135,7 +153,8 @@ impl ListQuery {
     /// Reads it as the list's spec says.
     ///
     /// # Errors
-    /// 400 with the parameter that is wrong, 422 for another list's cursor.
+    /// 400 with the parameter that is wrong, 403 for a filter by what is masked for the caller, 422 for another list's
+    /// cursor.
     pub fn read(&self, spec: &ListSpec) -> Result<Listing, Problem> {
         let default = spec.sorts.first().copied().unwrap_or_default();
         let mut listing = Listing {
@@ -170,6 +189,12 @@ impl ListQuery {
         }
         if !faults.is_empty() {
             return Err(Problem::invalid_parameters(faults));
+        }
+        let masked = listing.filters.keys().find(|name| is_masked(name));
+        if let Some(name) = masked.filter(|_| self.hide.is_on()) {
+            let detail =
+                format!("`{name}` filters by what is masked for viewers; this needs a key with the role `editor`.");
+            return Err(Problem::new(Code::Forbidden, detail));
         }
         // A cursor belongs to the order of its list.
         if let Some(cursor) = cursor {

@@ -1,12 +1,23 @@
-//! Phone numbers made unreadable.
+//! Masks phone numbers.
 //!
-//! In: a number, or a text that may hold one. Out: the same with the middle digits hidden, still good for
-//! telling two callers of one log apart.
+//! [`mask_phone`] masks a value that is a number, [`scrub`] whatever may be one inside a text. Both keep enough digits to tell
+//! two callers of one log apart. [`shapes`] knows the runs of digits that are no phone numbers.
+
+mod shapes;
+
+use shapes::Shape;
+
+/// A run with fewer digits is no phone number: a local one has seven.
+const MIN_DIGITS: usize = 7;
+/// The same for what is left of a run beside a price or a time, which may be the beginning of a number (`06:12 34 56 78`).
+const MIN_DIGITS_BESIDE_SHAPE: usize = 6;
+/// Digits of a whole number in North America, without and with its country code.
+const WHOLE_NUMBER: std::ops::RangeInclusive<usize> = 10..=11;
 
 /// `+15145550101` becomes `+1514***0101`; what is too short to mask is hidden whole.
 #[must_use]
 pub fn mask_phone(number: &str) -> String {
-    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    let digits: Vec<char> = number.chars().filter(|c| c.is_numeric()).collect();
     if digits.len() < 9 {
         return "***".to_owned();
     }
@@ -17,36 +28,92 @@ pub fn mask_phone(number: &str) -> String {
     format!("{plus}{head}***{tail}")
 }
 
-/// The text with everything that looks like a phone number masked: nine digits or more, with the separators
-/// that people write between them.
+/// Masks every run of seven and more digits of any script, with anything but letters between them, unless its digits are
+/// prices, dates, times, percentages, a street address, a reference or a program's id. Masking twice changes nothing.
 #[must_use]
 pub fn scrub(text: &str) -> String {
+    if text.chars().filter(|c| c.is_numeric()).count() < MIN_DIGITS {
+        return text.to_owned();
+    }
+    let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
-    let mut run = String::new();
-    for c in text.chars() {
-        let starts = c.is_ascii_digit() || c == '+';
-        let continues = !run.is_empty() && matches!(c, ' ' | '-' | '.' | '(' | ')');
-        if starts || continues {
-            run.push(c);
+    let mut at = 0;
+    while let Some(c) = chars.get(at) {
+        if let Some(end) = shapes::identifier(&chars, at) {
+            out.extend(&chars[at..end]);
+            at = end;
+        } else if c.is_numeric() {
+            let end = run_end(&chars, at);
+            mask_run(&chars, at, end, &mut out);
+            at = end;
         } else {
-            flush(&mut run, &mut out);
-            out.push(c);
+            out.push(*c);
+            at += 1;
         }
     }
-    flush(&mut run, &mut out);
     out
 }
 
-/// Writes a run of digits and separators out, masked when it may be a number to call.
-fn flush(run: &mut String, out: &mut String) {
-    let number = run.trim_end_matches(|c: char| !c.is_ascii_digit());
-    if number.chars().filter(char::is_ascii_digit).count() >= 9 {
-        out.push_str(&mask_phone(number));
-        out.push_str(&run[number.len()..]);
-    } else {
-        out.push_str(run);
+/// Where a run of digits ends that begins at `start`: after its last digit before a letter or an identifier.
+fn run_end(chars: &[char], start: usize) -> usize {
+    let mut end = start;
+    for (at, c) in chars.iter().enumerate().skip(start) {
+        if c.is_numeric() && (at == start || shapes::identifier(chars, at).is_none()) {
+            end = at + 1;
+        } else if c.is_alphanumeric() {
+            break;
+        }
     }
-    run.clear();
+    end
+}
+
+fn digits_in(chars: &[char]) -> usize {
+    chars.iter().filter(|c| c.is_numeric()).count()
+}
+
+fn mask_run(chars: &[char], start: usize, end: usize, out: &mut String) {
+    let run = &chars[start..end];
+    let total = digits_in(run);
+    if total < MIN_DIGITS {
+        out.extend(run);
+        return;
+    }
+    let shapes = shapes::all(chars, start, end);
+    let recognised: usize = shapes
+        .iter()
+        .map(|shape| digits_in(&chars[shape.start..shape.end]))
+        .sum();
+    let left = total - recognised;
+    // `514 555.01 01` is no price with something behind it.
+    let is_split = shapes.iter().all(Shape::is_ambiguous) && left >= 2 && WHOLE_NUMBER.contains(&total);
+    if shapes.is_empty() || is_split {
+        out.push_str(&mask_phone(&run.iter().collect::<String>()));
+        return;
+    }
+    if left < MIN_DIGITS_BESIDE_SHAPE {
+        out.extend(run);
+        return;
+    }
+    let mut at = start;
+    for shape in &shapes {
+        mask_piece(&chars[at..shape.start], out);
+        out.extend(&chars[shape.start..shape.end]);
+        at = shape.end;
+    }
+    mask_piece(&chars[at..end], out);
+}
+
+/// Masks the digits of a piece as one number, and leaves what stands around them.
+fn mask_piece(piece: &[char], out: &mut String) {
+    let first = piece.iter().position(|c| c.is_numeric());
+    let last = piece.iter().rposition(|c| c.is_numeric());
+    let (Some(first), Some(last)) = (first, last) else {
+        out.extend(piece);
+        return;
+    };
+    out.extend(&piece[..first]);
+    out.push_str(&mask_phone(&piece[first..=last].iter().collect::<String>()));
+    out.extend(&piece[last + 1..]);
 }
 
 #[cfg(test)]
@@ -69,5 +136,180 @@ mod tests {
         );
         assert_eq!(scrub("invalid input \"5145550101\""), "invalid input \"514***0101\"");
         assert_eq!(scrub("line 12, column 7"), "line 12, column 7");
+    }
+
+    /// Whatever stands between the digits, at whatever places, in whatever script.
+    #[test]
+    fn a_number_is_masked_however_it_is_written() {
+        let separators = [
+            "",
+            " ",
+            "-",
+            ".",
+            "/",
+            "_",
+            "\u{a0}",
+            "\u{202f}",
+            "\u{2011}",
+            "\u{2013}",
+            "\u{2014}",
+            "\u{2212}",
+            " / ",
+            ")",
+            ",",
+            ";",
+            ":",
+            "|",
+            "*",
+            "***",
+            "~",
+            "\t",
+            "\n",
+            "\r\n",
+            "\u{200b}",
+            "\u{200d}",
+            "\u{feff}",
+            "\\",
+            "·",
+            "•",
+            "…",
+            "=",
+            "#",
+            "'",
+            "\"",
+            "📞",
+            "\u{fe0f}\u{20e3}",
+            ", ",
+            " - ",
+            ". ",
+            "__",
+            "½",
+        ];
+        let groupings: [&[usize]; 8] = [
+            &[10],
+            &[3, 3, 4],
+            &[3, 7],
+            &[6, 4],
+            &[2, 2, 2, 2, 2],
+            &[1; 10],
+            &[5, 5],
+            &[4, 3, 3],
+        ];
+        let zeros = [
+            '0',
+            '\u{ff10}',
+            '\u{660}',
+            '\u{6f0}',
+            '\u{966}',
+            '\u{1d7d8}',
+            '\u{1d7ce}',
+        ];
+        let shown = |digits: &str| -> String {
+            let digit = |c: char| {
+                zeros
+                    .iter()
+                    .find_map(|zero| (u32::from(c)).checked_sub(u32::from(*zero)).filter(|n| *n < 10))
+            };
+            digits.chars().filter_map(digit).map(|n| n.to_string()).collect()
+        };
+        for zero in zeros {
+            for separator in separators {
+                for grouping in groupings {
+                    for number in ["5149998888", "0612345678", "1234567890", "4385550101"] {
+                        let script = |c: char| char::from_u32(u32::from(zero) + u32::from(c) - u32::from('0')).unwrap();
+                        let digits: Vec<char> = number.chars().map(script).collect();
+                        let mut rest = &digits[..];
+                        let mut groups = Vec::new();
+                        for length in grouping {
+                            let (group, after) = rest.split_at(*length);
+                            groups.push(group.iter().collect::<String>());
+                            rest = after;
+                        }
+                        let written = groups.join(separator);
+                        for text in [
+                            written.clone(),
+                            format!("appelez {written} svp"),
+                            format!("+1 {written}"),
+                        ] {
+                            let masked = scrub(&text);
+                            assert!(!shown(&masked).contains(number), "{text:?} is shown as {masked:?}");
+                            assert_eq!(scrub(&masked), masked, "{text:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_local_number_is_masked_too() {
+        for text in [
+            "555-0101",
+            "5550101",
+            "555 01 01",
+            "poste 555.0101",
+            "apt 555-0101 demain",
+        ] {
+            assert!(digits_in(&scrub(text).chars().collect::<Vec<_>>()) < 7, "{text}");
+        }
+    }
+
+    /// What owners read and write that is no number to call.
+    #[test]
+    fn prices_dates_references_and_addresses_stay() {
+        for text in [
+            "350.00-1000.00",
+            "350.00 - 1000.00",
+            "350.00–1000.00 CAD",
+            "$350.00-$1,000.00",
+            "$350-1000",
+            "$ 350 – $ 1,000",
+            "350-1000 $",
+            "350 à 1000 $",
+            "1 250,00 $ – 12 500,00 $",
+            "1\u{202f}250,00\u{a0}$",
+            "12,500.00",
+            "5 000 000 $",
+            "350.00 + 24.50 = 374.50",
+            "350.00 × 1.5 = 525.00, 14.975 %",
+            "175.00 (9.975 %) 52.36",
+            "2026-11-24",
+            "2026-11-24 15:02",
+            "2026-11-24T15:02:00.123456Z",
+            "2026-11-24T15:02:00-05:00",
+            "2026-11-24/2026-11-30",
+            "24/11/2026 - 30/11/2026",
+            "11/24/2026, 8:00-18:00",
+            "08:00-12:00, 13:00-17:00",
+            "Lun. 08:00-18:00 / 08:00-18:00 / 09:00-12:00",
+            "RB-234567",
+            "RB-7K2M4Q 24/11/2026",
+            "1 RB-234567, 2 RB-765432",
+            "01937c4e-6f00-7000-8000-000000000001",
+            "12 01937c4e-6f00-7000-8000-000000000001",
+            "SM01234567c9abcdef01234567c9abcdef",
+            "4521 5e Avenue, app. 4, Montréal (Québec) H2S 1Z6",
+            "1200-1210 rue Sainte-Catherine Ouest",
+            "101-1200, rue Saint-Denis, H2X 3K8",
+            "10235 101 St NW, Edmonton",
+            "4-10235 101 Street NW",
+            "1200 Main St, Burlington, VT 05401-1234",
+            "P1 · 4521 rue Fabre · 350.00-450.00 CAD · RB-234567",
+            "+1514***0101",
+            "514***0101 / 514***0102",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
+        // Beside a number, too.
+        for (text, masked) in [
+            ("514-555-0101 350.00-1000.00", "514***0101 350.00-1000.00"),
+            ("2026-11-24 15:02 5145550101", "2026-11-24 15:02 514***0101"),
+            ("06:12 34 56 78", "061***5678"),
+            ("514 555.01 01", "514***0101"),
+            ("RB-234567 514-555-0101", "RB-234567 514***0101"),
+            ("514-555-0101, 1200 rue Fabre", "5145***1200 rue Fabre"),
+        ] {
+            assert_eq!(scrub(text), masked);
+        }
     }
 }

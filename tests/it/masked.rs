@@ -10,6 +10,8 @@ use crate::support::{Database, TestApp, messages::report};
 both!(
     a_viewer_finds_no_number_in_any_answer_and_an_editor_does,
     a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events,
+    a_viewer_finds_no_number_in_a_callers_data_however_it_is_written,
+    a_viewer_reads_all_but_numbers_as_an_editor_does,
     a_key_for_one_rulebook_finds_nothing_of_another,
 );
 
@@ -249,4 +251,142 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
         }
     }
     app.stop().await;
+}
+
+/// Every digit of an answer, of whatever script, and the letters: what stands between two digits is left out.
+fn digits_and_letters(text: &str) -> String {
+    let digit = |c: char| match u32::from(c) {
+        code @ 0xff10..=0xff19 => char::from_digit(code - 0xff10, 10),
+        code @ 0x660..=0x669 => char::from_digit(code - 0x660, 10),
+        code @ 0x966..=0x96f => char::from_digit(code - 0x966, 10),
+        _ => None,
+    };
+    let shown = text.chars().map(|c| digit(c).unwrap_or(c));
+    shown.filter(|c| c.is_alphanumeric()).collect()
+}
+
+async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(database: Database) {
+    let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
+    let mut message = report("call-1", "Mon sous-sol est inondé.");
+    let arabic: String = "5149990012"
+        .chars()
+        .map(|c| char::from_u32(0x660 + u32::from(c) - 0x30).unwrap())
+        .collect();
+    let wide: String = "5149990013"
+        .chars()
+        .map(|c| char::from_u32(0xff10 + u32::from(c) - 0x30).unwrap())
+        .collect();
+    let data = json!({
+        "customer_id": "5149990001", "code": "5149990002", "type": "+1 514 999 0003", "id": "514.999.0004",
+        "5149990005": true, "514-999-0006": {"prefix": "5149990007"}, "slashes": "514/999/0008", "lines": "514_999_0009",
+        "spaces": "514\u{a0}999\u{202f}0010", "dashes": "514\u{2013}999\u{2014}0011", "arabic": arabic, "wide": wide,
+        "fraction": 5_149_990_014.5, "millis": 15_149_990_015_i64, "spelled": [5, 1, 4, 9, 9, 9, 0, 0, 1, 6],
+        "request_id": "tel:514;999;0017", "next_cursor": "(514)\n999\t0018", "mac": 5_149_990_019_i64,
+    });
+    for (name, value) in data.as_object().unwrap() {
+        message["message"]["analysis"]["structuredData"][name] = value.clone();
+    }
+    app.take(&message).await;
+    let viewer = key(&app, json!({"name": "v", "role": "viewer"})).await;
+    let editor = key(&app, json!({"name": "e", "role": "editor"})).await;
+    let mut seen_by_editor = 0;
+    for get in app.every_get().await.into_iter().filter(|get| get.role == "viewer") {
+        let shown = |text: &str| digits_and_letters(text).matches("51499900").count();
+        let text = |key: String| {
+            let (app, path) = (&app, get.path.clone());
+            async move {
+                app.client
+                    .get(app.url(&path))
+                    .bearer_auth(key)
+                    .send()
+                    .await
+                    .unwrap()
+                    .text()
+                    .await
+                    .unwrap()
+            }
+        };
+        let seen = text(viewer.clone()).await;
+        assert_eq!(shown(&seen), 0, "{}: {seen}", get.path);
+        seen_by_editor += shown(&text(editor.clone()).await);
+    }
+    assert!(seen_by_editor > 30, "{seen_by_editor}");
+
+    // What is masked cannot be filtered by, or it would be found digit by digit.
+    let guess = json!({"structuredData": {"customer_id": "5149990001"}}).to_string();
+    for path in [
+        format!("{BOOK}/calls?analysis={}", guess.replace('"', "%22")),
+        "/admin/v1/inbound-sms-messages?from_number=%2B15149990001".to_owned(),
+    ] {
+        let (status, refused) = app.admin_with(&viewer, Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
+        assert_eq!(refused["code"], "forbidden");
+        let (status, found) = app.admin_with(&editor, Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::OK, "{found}");
+    }
+    app.stop().await;
+}
+
+/// The places at which two values differ, with what the first has there.
+fn differences(a: &Value, b: &Value, place: &str, found: &mut Vec<(String, String)>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
+            for (name, value) in a {
+                differences(value, &b[name], &format!("{place}/{name}"), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, pair) in a.iter().zip(b).enumerate() {
+                differences(pair.0, pair.1, &format!("{place}/{index}"), found);
+            }
+        }
+        _ if a != b => found.push((place.to_owned(), a.to_string())),
+        _ => {}
+    }
+}
+
+/// Prices, dates, references, addresses, ids and counts are no numbers of phones.
+async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
+    let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
+    plant(&app).await;
+    let viewer = key(&app, json!({"name": "v", "role": "viewer"})).await;
+    let editor = key(&app, json!({"name": "e", "role": "editor"})).await;
+    let mut compared = 0;
+    for get in app.every_get().await.into_iter().filter(|get| get.role == "viewer") {
+        let text = |key: String| {
+            let (app, path) = (&app, get.path.clone());
+            async move {
+                app.client
+                    .get(app.url(&path))
+                    .bearer_auth(key)
+                    .send()
+                    .await
+                    .unwrap()
+                    .text()
+                    .await
+            }
+        };
+        // An archive is no text.
+        let (Ok(shown), Ok(whole)) = (text(viewer.clone()).await, text(editor.clone()).await) else {
+            continue;
+        };
+        let (shown, whole) = match (serde_json::from_str(&shown), serde_json::from_str(&whole)) {
+            (Ok(shown), Ok(whole)) => (shown, whole),
+            _ => (lines(&shown), lines(&whole)),
+        };
+        let mut found = Vec::new();
+        differences(&whole, &shown, "", &mut found);
+        for (place, whole) in found {
+            let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+            let is_number = digits.contains("514555") || digits.contains("438555");
+            assert!(is_number, "{}: {place} is hidden: {whole}", get.path);
+        }
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared}");
+    app.stop().await;
+}
+
+fn lines(text: &str) -> Value {
+    text.lines().collect()
 }

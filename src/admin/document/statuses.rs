@@ -4,6 +4,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::list::is_masked;
+
 /// Adds them to an operation for keys of this role.
 pub fn add(operation: &mut Value, role: &str) {
     let body = !operation["requestBody"].is_null();
@@ -13,6 +15,7 @@ pub fn add(operation: &mut Value, role: &str) {
     let others = parameters
         .iter()
         .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
+    let masked = parameters.iter().filter_map(|one| one["name"].as_str()).any(is_masked);
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
     // What no schema can say: parts that do not go together, the cursor of another list.
     let open = body || has("cursor") || has("change_set") || (has("If-Match") && has("version")) || has("from");
@@ -26,7 +29,7 @@ pub fn add(operation: &mut Value, role: &str) {
             "The request is not what this operation takes; each fault is listed with its place.",
         ),
         (true, "401", "No valid key."),
-        (role != "viewer", "403", "The key's role is not enough."),
+        (role != "viewer" || masked, "403", "The key's role is not enough."),
         (
             in_path || named_rulebook,
             "404",
