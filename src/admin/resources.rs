@@ -97,7 +97,7 @@ resources! {
     Concept "concepts" "concept" "concepts" BY_CODE, [],
         "What callers say in many ways: the phrases of each language, and those that mean something else.";
     Cue "cues" "cue" "cues" BY_CODE,
-        [choice("effect", &["denied", "nothing", "clause_end", "subject", "past", "now", "present", "hypothetical", "asked", "someone_else", "own", "place",
+        [choice("effect", &["denied", "nothing", "clause_end", "subject", "past", "now", "recurs", "present", "hypothetical", "asked", "someone_else", "own", "place",
             "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "What it says of the mentions around it.")],
         "Words that say how others are meant: denied, past, somebody else's, asked about.";
     Tool "tools" "tool" "tools" BY_CODE,

@@ -143,7 +143,9 @@ pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) 
     {
         return (Verdict::SomeoneElse, Some(hit));
     }
-    let now = governed_by(CueEffect::Now).is_some();
+    let now = governed_by(CueEffect::Now)
+        .or_else(|| governed_by(CueEffect::Recurs))
+        .is_some();
     if !now {
         if let Some(hit) = governed_by(CueEffect::Hypothetical) {
             return (Verdict::Hypothetical, Some(hit));

@@ -144,6 +144,15 @@ impl Question {
     }
 }
 
+/// A short answer.
+#[derive(Debug)]
+struct Answer {
+    hit: CueHit,
+    is_yes: bool,
+    /// "No, it is."
+    contradicts: bool,
+}
+
 #[derive(Debug, Default)]
 struct Memory {
     caller: HashMap<WordId, Standing>,
@@ -151,6 +160,10 @@ struct Memory {
     spoken: HashSet<WordId>,
     /// What the caller last supposed, asked about or told of the past.
     open: Vec<(WordId, Vec<WordId>)>,
+    /// What the caller told of the past, or said to be over.
+    gone: Vec<(WordId, Vec<WordId>)>,
+    /// Whether the caller says that nothing is wrong: then a model that reports otherwise is not believed.
+    all_well: bool,
     model: HashMap<WordId, Standing>,
     kept: HashMap<WordId, u16>,
 }
@@ -320,9 +333,17 @@ impl Ears {
         if question.is_answered && !corrects() {
             return;
         }
-        let Some((hit, is_yes)) = self.answered(text, utterance, found) else {
+        let Some(Answer {
+            hit,
+            is_yes,
+            contradicts,
+        }) = self.answered(text, utterance, found)
+        else {
             return;
         };
+        if !is_yes && !contradicts && question.over.is_none() && !question.besides {
+            memory.all_well = true;
+        }
         let reply = text.quote(utterance, &hit.words);
         let mut keep = |(phrase, concepts): (WordId, &[WordId]), verdict: Verdict, words: &str, memory: &mut Memory| {
             let mention = Mention {
@@ -367,6 +388,8 @@ impl Ears {
                 _ if asked_whether_over => Standing::Affirmed,
                 (Verdict::Counts | Verdict::Place, true) => Standing::Affirmed,
                 (Verdict::Counts | Verdict::Place, false) if !question.besides => Standing::Denied,
+                // "So it isn't overflowing yet?" "No, it is."
+                (Verdict::Denied, false) if contradicts => Standing::Affirmed,
                 // "There is no flooding, right?" Both answers agree.
                 (Verdict::Denied, _) => Standing::Denied,
                 _ => continue,
@@ -382,9 +405,9 @@ impl Ears {
     }
 
     /// The answer with which an utterance begins, and whether it is yes.
-    fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<(CueHit, bool)> {
+    fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<Answer> {
         let words = span(text, utterance);
-        let mut answer: Option<(CueHit, bool)> = None;
+        let mut answer: Option<Answer> = None;
         // Up to where an answer may begin, and whether what is said is taken back on the way: "no, wait, sorry, yes".
         let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
         for hit in &found.cues {
@@ -404,10 +427,19 @@ impl Ears {
                 }
                 effect @ (CueEffect::Yes | CueEffect::No) => {
                     let own_words_first = found.mentions.iter().any(|(mention, _)| mention.words.start < start);
-                    if start > limit || own_words_first || (answer.is_some() && !corrected) {
+                    let is_yes = effect == CueEffect::Yes;
+                    if let Some(first) = answer.as_mut().filter(|_| !corrected) {
+                        first.contradicts = !first.is_yes && is_yes && start <= limit;
                         break;
                     }
-                    answer = Some((hit.clone(), effect == CueEffect::Yes));
+                    if start > limit || own_words_first {
+                        break;
+                    }
+                    answer = Some(Answer {
+                        hit: hit.clone(),
+                        is_yes,
+                        contradicts: false,
+                    });
                     limit = hit.words.end + BEFORE_ANSWER;
                 }
                 _ => {}
@@ -483,6 +515,15 @@ impl Ears {
             let over = is_empty && source == Source::Said && self.is_over(text, found, words);
             if over && !sentence.is_question {
                 memory.all_over();
+            }
+            let recurs = || {
+                let here = found.cues.iter().filter(|hit| words.contains(&hit.words.start));
+                here.into_iter().any(|hit| self.effect(hit) == Some(CueEffect::Recurs))
+            };
+            if is_empty && source == Source::Said && recurs() {
+                for (phrase, concepts) in std::mem::take(&mut memory.gone) {
+                    memory.set(phrase, &concepts, Standing::Affirmed);
+                }
             }
         }
         let corrections = found
@@ -573,6 +614,9 @@ impl Memory {
         if matches!(verdict, Verdict::Hypothetical | Verdict::Asked | Verdict::Past) && self.open.len() < MAX_OPEN {
             self.open.push((phrase, concepts.to_vec()));
         }
+        if matches!(verdict, Verdict::Counts | Verdict::Past | Verdict::Over) && self.gone.len() < MAX_OPEN {
+            self.gone.push((phrase, concepts.to_vec()));
+        }
     }
 
     /// A model's texts stand side by side: one that affirms is enough.
@@ -586,6 +630,7 @@ impl Memory {
     }
 
     fn all_over(&mut self) {
+        self.all_well = true;
         for standing in self
             .caller
             .values_mut()
@@ -616,8 +661,15 @@ impl Heard {
             .model
             .iter()
             .filter(|(_, standing)| **standing == Standing::Affirmed);
+        if memory.all_well {
+            return self.tidy();
+        }
         self.said
             .extend(affirmed.map(|(id, _)| *id).filter(|id| !spoken_of(id)));
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
         for list in [&mut self.said, &mut self.denied, &mut self.mentioned] {
             list.sort_unstable();
             list.dedup();

@@ -516,7 +516,7 @@ fn forward(
     };
     for skipped in 0..=*gap {
         let next = word + 1 + skipped;
-        if next >= within.end || !may_join(text, next, *gap > 0) {
+        if next >= within.end || text.before(next) == Separator::Sentence {
             return None;
         }
         if fits.has(next, wanted)
@@ -542,7 +542,7 @@ fn backward(
     let gap = elements[at].1;
     for skipped in 0..=gap {
         let place = word.checked_sub(1 + skipped)?;
-        if place < within.start || !may_join(text, place + 1, gap > 0) {
+        if place < within.start || text.before(place + 1) == Separator::Sentence {
             return None;
         }
         if fits.has(place, &elements[before].0)
@@ -552,13 +552,4 @@ fn backward(
         }
     }
     None
-}
-
-/// Whether a phrase may go on over what stands before this word.
-fn may_join(text: &Text, word: usize, in_gap: bool) -> bool {
-    match text.before(word) {
-        Separator::Space => true,
-        Separator::Comma => in_gap,
-        Separator::Sentence => false,
-    }
 }

@@ -90,6 +90,10 @@ impl Text {
             if is_combining_mark(c) && word_start.is_some() {
                 continue;
             }
+            if is_apostrophe(c) && self.is_elided(word_start, chars.peek().map(|(_, next)| *next)) {
+                self.folded.push('e');
+                continue;
+            }
             if let Some((start, raw_start)) = word_start.take() {
                 self.push_word(start, raw_start, at, separator);
                 separator = Separator::Space;
@@ -116,6 +120,13 @@ impl Text {
             sentences: first_sentence..self.sentences.len(),
             raw: raw.into(),
         });
+    }
+
+    /// Whether an apostrophe stands for an e within a word, as spoken French drops it: `r'monte`, `p'tit`.
+    fn is_elided(&self, word_start: Option<(usize, usize)>, next: Option<char>) -> bool {
+        let word = word_start.and_then(|(start, _)| self.folded.get(start..));
+        let is_consonant = |c: char| c.is_alphabetic() && !"aeiouyhéèêàâîôûAEIOUYH".contains(c);
+        matches!(word, Some("r" | "v" | "p" | "ch" | "f" | "rev" | "dev")) && next.is_some_and(is_consonant)
     }
 
     fn push_word(&mut self, start: usize, raw_start: usize, raw_end: usize, before: Separator) {
@@ -227,6 +238,10 @@ fn push_letters(folded: &mut String, c: char) -> bool {
         _ => return false,
     }
     true
+}
+
+const fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '\u{02BC}' | '\u{FF07}')
 }
 
 /// Whether a character may end a clause. A hyphen does where white space stands on both sides.

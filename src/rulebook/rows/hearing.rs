@@ -66,6 +66,8 @@ pub enum CueEffect {
     Past,
     /// It is so at this moment, whatever else is said: "right now", "again".
     Now,
+    /// It is happening again: "it's doing it again". What the caller told of the past is so now.
+    Recurs,
     /// It is told in the present tense: "is", "keeps".
     Present,
     /// It might be so: "if", "what if".
@@ -105,6 +107,7 @@ impl CueEffect {
             Self::Subject => "subject",
             Self::Past => "past",
             Self::Now => "now",
+            Self::Recurs => "recurs",
             Self::Present => "present",
             Self::Hypothetical => "hypothetical",
             Self::Asked => "asked",
