@@ -114,6 +114,7 @@ fn callers() -> Vec<Extracted> {
                 callers.push(Extracted {
                     facts,
                     said: format!("{want}\n{more}\n{more}"),
+                    ..Extracted::default()
                 });
             }
         }

@@ -120,6 +120,7 @@ fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
                 let extracted = Extracted {
                     facts,
                     said: (*said).to_owned(),
+                    ..Extracted::default()
                 };
                 inputs.push((extracted, at.parse().expect("an instant of the bench")));
             }

@@ -45,7 +45,14 @@ fn facts() -> (Extracted, Value) {
     let facts = Facts::from([("problem".to_owned(), text(5_000)), ("city".to_owned(), text(1))]);
     let args = json!({"rooms": vec![json!("x".repeat(100)); 50], "many": vec![1; 5_000], "long": "y".repeat(500_000)});
     let said = "I have a leak in the kitchen. ".repeat(2_000);
-    (Extracted { facts, said }, args)
+    (
+        Extracted {
+            facts,
+            said,
+            ..Extracted::default()
+        },
+        args,
+    )
 }
 
 fn attempt(book: &Rulebook, source: &str, hook: Hook, extracted: &Extracted, args: &Value) -> &'static str {

@@ -46,6 +46,7 @@ impl MigratorTrait for Migrator {
             file!("m0010_on_call"),
             file!("m0011_running"),
             file!("m0012_backup"),
+            file!("m0013_fact_kinds", postgres, sqlite),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

@@ -20,7 +20,7 @@ pub use self::tally::Tally;
 use super::compile::Rulebook;
 use super::decision::{Decision, Step};
 use super::derive;
-use super::facts::{Extracted, Facts};
+use super::facts::{Extracted, Facts, Note};
 use super::rows::{self, FactMapping, Resource, Row, with_row};
 use super::script::Skips;
 
@@ -85,6 +85,8 @@ struct Kept {
     #[serde(default)]
     said: String,
     #[serde(default)]
+    notes: Vec<Note>,
+    #[serde(default)]
     erased: bool,
 }
 
@@ -93,8 +95,13 @@ struct Kept {
 /// # Errors
 /// When the text is not what decisions are stored as.
 pub fn stored_facts(json: &str) -> Result<Option<Extracted>, serde_json::Error> {
-    let Kept { facts, said, erased } = serde_json::from_str(json)?;
-    Ok((!erased).then_some(Extracted { facts, said }))
+    let Kept {
+        facts,
+        said,
+        notes,
+        erased,
+    } = serde_json::from_str(json)?;
+    Ok((!erased).then_some(Extracted { facts, said, notes }))
 }
 
 /// Two states of a rulebook to compare.
@@ -272,6 +279,7 @@ mod tests {
             said: Said::Stored(Extracted {
                 facts: Facts::from([("postal_code".to_owned(), Fact::Text(postal_code.to_owned()))]),
                 said: said.to_owned(),
+                ..Extracted::default()
             }),
         }
     }

@@ -6,6 +6,7 @@ pub use super::check_people::PLACEHOLDERS;
 use super::compile::SETTINGS;
 use super::extract;
 use super::fault::Fault;
+use super::kinds::{self, Reader};
 use super::rows::{
     Adjustment, AdjustmentKind, Case, FactMapping, Labels, Offer, Resource, Row, RowSet, Service, Settings, Table,
     Template, Tool, with_row,
@@ -26,6 +27,7 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
         rows,
         faults: Vec::new(),
         hints: MOST_HINTS,
+        reader: Reader::new(rows),
         languages: rows
             .settings
             .get(SETTINGS)
@@ -53,6 +55,7 @@ pub(super) struct Check<'a> {
     /// How many more names are looked for.
     hints: usize,
     languages: Vec<String>,
+    reader: Reader,
 }
 
 /// Whether a code may name a row: a lower-case letter, then at most 63 letters, digits and underscores.
@@ -135,6 +138,14 @@ impl<'a> Check<'a> {
             );
         }
         let sound = |code: &String| (2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_lowercase());
+        if let Some(region) = &row.region
+            && kinds::phone::region(Some(region), "").is_none()
+        {
+            let text = format!(
+                "`{region}` is no country that telephone numbers are known of: expected its ISO 3166 code, as CA"
+            );
+            self.add(row, "region", "bad_region", text);
+        }
         if row.languages.is_empty() || !row.languages.iter().all(sound) {
             self.add(
                 row,
@@ -196,7 +207,7 @@ impl<'a> Check<'a> {
         let clash = DERIVED
             .iter()
             .chain(GIVEN)
-            .find(|(name, kind)| *name == row.code && *kind != row.kind);
+            .find(|(name, kind)| *name == row.code && *kind != row.kind.base());
         if !taken && clash.is_some() {
             self.add(
                 row,
@@ -215,7 +226,14 @@ impl<'a> Check<'a> {
                 );
             }
         }
-        if row.default_value.is_some() && extract::default(row).is_none() {
+        if row.pointers.iter().any(|pointer| pointer == extract::SAID) && !kinds::can_be_said(row.kind) {
+            let text = format!(
+                "a {} is not looked for in what the caller said: only a length, a city and a postal code are",
+                row.kind.name()
+            );
+            self.add(row, "pointers", "bad_pointer", text);
+        }
+        if !extract::has_sound_default(row, &self.reader) {
             self.add(
                 row,
                 "default_value",
@@ -266,7 +284,7 @@ impl<'a> Check<'a> {
             }
         }
         if let Some(name) = &row.quantity_fact {
-            let mapping = self.rows.fact_mappings.get(name).map(|stored| stored.row.kind);
+            let mapping = self.rows.fact_mappings.get(name).map(|stored| stored.row.kind.base());
             match mapping {
                 None => self.exists(row, "quantity_fact", name, &self.rows.fact_mappings),
                 Some(super::rows::FactKind::Number) => {}

@@ -220,6 +220,11 @@ impl<'a> Deciding<'a> {
             faulted: Vec::new(),
             budget: Budget::default(),
         };
+        for note in &extracted.notes {
+            deciding
+                .trace
+                .push(Step::plain(Resource::FactMappings, &note.fact, &note.why));
+        }
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
             deciding.derive("service", Fact::Text(service.code.clone()));

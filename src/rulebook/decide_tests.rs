@@ -19,7 +19,7 @@ fn at() -> DateTime<Utc> {
 fn asked(service: &str) -> Extracted {
     Extracted {
         facts: Facts::from([("service_text".to_owned(), Fact::Text(service.to_owned()))]),
-        said: String::new(),
+        ..Extracted::default()
     }
 }
 

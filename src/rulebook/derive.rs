@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 
 use super::calendar::{Calendar, DAYS};
 use super::facts::{Extracted, Fact, Facts};
+use super::kinds::place::{self, Cities};
 use super::rows::{Area, RowSet, Service, Stored};
 use super::words::{WordId, WordList, Words, fold};
 
@@ -84,6 +85,7 @@ pub struct Areas {
     ranked: Vec<Arc<Stored<Area>>>,
     by_prefix: HashMap<String, usize>,
     by_city: HashMap<String, usize>,
+    cities: Cities,
     longest: usize,
 }
 
@@ -94,16 +96,17 @@ impl Areas {
         let mut ranked: Vec<_> = rows.areas.values().cloned().collect();
         ranked.sort_by(|a, b| (a.row.rank, &a.row.code).cmp(&(b.row.rank, &b.row.code)));
         let mut areas = Self::default();
-        for (place, stored) in ranked.iter().enumerate() {
+        for (rank, stored) in ranked.iter().enumerate() {
             for prefix in &stored.row.postal_prefixes {
                 let prefix = postal(prefix);
                 areas.longest = areas.longest.max(prefix.len());
-                areas.by_prefix.entry(prefix).or_insert(place);
+                areas.by_prefix.entry(prefix).or_insert(rank);
             }
             for city in &stored.row.cities {
-                areas.by_city.entry(fold(city)).or_insert(place);
+                areas.by_city.entry(place::key(city)).or_insert(rank);
             }
         }
+        areas.cities = Cities::new(ranked.iter().flat_map(|stored| &stored.row.cities));
         areas.ranked = ranked;
         areas
     }
@@ -126,7 +129,8 @@ impl Areas {
             }
         }
         if let Some(Fact::Text(city)) = facts.get(CITY)
-            && let Some(place) = self.by_city.get(&fold(city))
+            && let Ok(city) = self.cities.in_field(city)
+            && let Some(place) = self.by_city.get(&place::key(&city))
         {
             return Some((&self.ranked[*place].row, "matched the city".to_owned()));
         }

@@ -226,6 +226,7 @@ mod tests {
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: "merci".to_owned(),
+            ..Extracted::default()
         };
         let steps = book.explain(&extracted, "2026-11-24T15:00:00Z".parse().unwrap());
         let why = |code: &str| {

@@ -13,7 +13,7 @@ pub enum Fact {
     Boolean(bool),
     /// An exact number.
     Number(#[serde(with = "rust_decimal::serde::str")] Decimal),
-    /// Text as given; comparisons fold neither accents nor case.
+    /// Text as given; conditions compare it without regard to accents and case.
     Text(String),
     /// An instant.
     Time(chrono::DateTime<chrono::Utc>),
@@ -30,10 +30,27 @@ pub struct Extracted {
     /// What the caller said, one turn a line; never what the agent said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
+    /// Why facts are missing although the message holds something in their place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// Why a fact was not read. It holds nothing that the message says, since traces outlive what callers said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The fact.
+    pub fact: String,
+    /// Why, and where.
+    pub why: String,
 }
 
 /// Where fact mappings look: a message, or facts typed in by hand.
 pub trait Lookup {
     /// The value at a JSON pointer, `None` when there is none or it is null.
     fn lookup(&self, pointer: &str) -> Option<serde_json::Value>;
+
+    /// All values at a pointer that may lead to several, in order.
+    fn all(&self, pointer: &str) -> Vec<serde_json::Value> {
+        self.lookup(pointer).into_iter().collect()
+    }
 }

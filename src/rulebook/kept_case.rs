@@ -205,6 +205,7 @@ mod tests {
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: SAID.to_owned(),
+            ..Extracted::default()
         }
     }
 

@@ -8,6 +8,7 @@ mod errors;
 pub mod hits;
 mod people;
 mod places;
+mod pointers;
 mod rota;
 mod rules;
 mod solve;
@@ -94,6 +95,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     rules::assistants(&world, &mut found);
     adjustments::lint(&world, now, &mut found);
     places::lint(&world, &mut found);
+    pointers::lint(rulebook, &mut found);
     people::lint(rulebook, &mut found);
     texts::lint(rulebook, &mut found);
     rota::lint(rulebook, now, &mut found);

@@ -2,8 +2,8 @@
 //!
 //! The pure core takes rows and facts and gives decisions; `publish` and `current` stand between it and the database.
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
-//! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] and
-//! [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
+//! [`condition`], [`words`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] with
+//! [`kinds`] and [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
 //! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
 //! what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
 //! database. [`backtest`] and [`replay`] decide again
@@ -34,6 +34,7 @@ pub mod guard;
 pub mod index;
 pub mod keep_rows;
 pub mod kept_case;
+pub mod kinds;
 pub mod lint;
 mod lookups;
 pub mod money;

@@ -332,20 +332,20 @@ fn decimal(value: &Dynamic) -> Option<Decimal> {
 }
 
 const fn a_kind(kind: FactKind) -> &'static str {
-    match kind {
-        FactKind::Text => "text",
+    match kind.base() {
         FactKind::Number => "a number",
         FactKind::Boolean => "true or false",
         FactKind::Time => "an instant",
+        _ => "text",
     }
 }
 
 const fn an_example(kind: FactKind) -> &'static str {
-    match kind {
-        FactKind::Text => "text in quotes",
+    match kind.base() {
         FactKind::Number => "a number without quotes",
         FactKind::Boolean => "true or false",
         FactKind::Time => "an instant in quotes",
+        _ => "text in quotes",
     }
 }
 

@@ -155,6 +155,7 @@ mod tests {
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: "Bonjour, j'ai des racines dans le drain.".to_owned(),
+            ..Extracted::default()
         }
     }
 

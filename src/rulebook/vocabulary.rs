@@ -97,7 +97,7 @@ impl Vocabulary {
         }
         for stored in rows.fact_mappings.values() {
             let FactMapping { code, kind, .. } = &stored.row;
-            vocabulary.add(code, *kind);
+            vocabulary.add(code, kind.base());
         }
         vocabulary
     }

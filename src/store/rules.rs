@@ -45,6 +45,7 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
         Resource::Settings => &[
             ("currency", Text),
             ("time_zone", Text),
+            ("region", Text),
             ("languages", Json),
             ("rounding", Text),
             ("rounding_step", Money),
@@ -98,6 +99,7 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("names", Json),
             ("rank", Integer),
             ("kind", Text),
+            ("per", Text),
             ("amount", Money),
             ("rate", Text),
             ("condition", Text),

@@ -78,6 +78,7 @@ fn read(document: Document, body_hash: [u8; 32]) -> Event {
         body_hash,
         payload,
         turns: OnceLock::new(),
+        structured: OnceLock::new(),
         document,
     }
 }
@@ -186,7 +187,10 @@ fn report(message: Part<'_>, call: Option<&CallPart>) -> Report {
             .or_else(|| message.at(&["costBreakdown", "total"]))
             .and_then(|cost| cost.scaled(1_000_000)),
         analysis: analysis.and_then(Part::object),
-        structured_outputs: message.at(&["artifact", "structuredOutputs"]).and_then(Part::object),
+        structured_outputs: message
+            .at(&["artifact", "structuredOutputs"])
+            .or_else(|| message.at(&["call", "artifact", "structuredOutputs"]))
+            .and_then(Part::object),
         turns: turns::read(message),
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::document::{Document, Part};
+use super::structured::{self, Structured};
 use super::turns::{self, Turn};
 
 macro_rules! kinds {
@@ -93,6 +94,7 @@ pub struct Event {
     pub payload: Payload,
     pub(super) document: Document,
     pub(super) turns: OnceLock<Vec<Turn>>,
+    pub(super) structured: OnceLock<Structured>,
 }
 
 /// What a message says about its call.
@@ -249,17 +251,28 @@ impl Event {
         }
     }
 
-    /// What lies at an RFC 6901 pointer into the message (without `/message`), or under `/arguments/` in the
-    /// given tool arguments. `None` when nothing is there, or null is, or the pointer is none.
+    /// What lies at an RFC 6901 pointer into the message (without `/message`), under `/arguments/` in the given tool
+    /// arguments, or under `/structuredOutputs/NAME/` in the structured output of that name. Nothing when nothing is there,
+    /// or null is, or the pointer is none; more than one where the pointer leads to several.
+    #[must_use]
+    pub fn values(&self, pointer: &str, arguments: Option<&Value>) -> Vec<Value> {
+        let found = if pointer == "/arguments" || pointer.starts_with("/arguments/") {
+            let rest = pointer.get("/arguments".len()..).unwrap_or("");
+            arguments.and_then(|arguments| structured::at(arguments, rest))
+        } else {
+            let structured = self.structured.get_or_init(|| Structured::read(self.message()));
+            if let Some(found) = structured.at(pointer) {
+                return found;
+            }
+            self.message().pointer(pointer).map(Part::value)
+        };
+        found.filter(|value| !value.is_null()).into_iter().collect()
+    }
+
+    /// The first of them.
     #[must_use]
     pub fn lookup(&self, pointer: &str, arguments: Option<&Value>) -> Option<Value> {
-        if pointer == "/arguments" || pointer.starts_with("/arguments/") {
-            let rest = pointer.get("/arguments".len()..).unwrap_or("");
-            let found = arguments?.pointer(rest).cloned();
-            return found.filter(|value| !value.is_null());
-        }
-        let found = self.message().pointer(pointer).map(Part::value);
-        found.filter(|value| !value.is_null())
+        self.values(pointer, arguments).into_iter().next()
     }
 
     /// The whole message, to look into.

@@ -17,6 +17,10 @@ impl Lookup for InMessage<'_> {
     fn lookup(&self, pointer: &str) -> Option<Value> {
         self.event.lookup(pointer, self.arguments)
     }
+
+    fn all(&self, pointer: &str) -> Vec<Value> {
+        self.event.values(pointer, self.arguments)
+    }
 }
 
 /// The facts of a message: those that the rulebook maps, the caller and the length of the call.

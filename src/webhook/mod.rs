@@ -43,6 +43,7 @@ pub mod secret;
 pub mod set_aside;
 pub mod sign;
 pub mod spool;
+pub mod structured;
 pub mod take_in;
 mod texts;
 pub mod tool_requests;

@@ -76,6 +76,7 @@ fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
             "time_zone",
             json!({"maxLength": 64, "examples": ["America/Toronto"]}),
         ),
+        ("Settings", "region", like("^[A-Z]{2}$", "CA")),
         (
             "Settings",
             "languages",

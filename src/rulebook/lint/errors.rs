@@ -3,7 +3,7 @@
 //! Comes in: the rulebook as it stands, where there is one, and as it shall be. Goes out: errors that only the latter has.
 
 use super::world::World;
-use super::{Finding, Findings, Severity, adjustments, introduced, rules};
+use super::{Finding, Findings, Severity, adjustments, introduced, pointers, rules};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::rows::{Adjustment, AssistantRule, PriorityRule, changed, same};
 
@@ -36,6 +36,10 @@ fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
         if !stored.zip(known).is_some_and(|(new, old)| same::<Adjustment>(old, new)) {
             adjustments::can_hold(&world, row, test, &mut found);
         }
+    }
+    match other {
+        Some(other) => pointers::changed_ones(rulebook, other.rows(), &mut found),
+        None => pointers::lint(rulebook, &mut found),
     }
     let mut found = found.in_order();
     found.retain(|found| found.severity == Severity::Error);

@@ -6,8 +6,9 @@ use super::world::World;
 use super::{Findings, Severity};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::derive::postal;
+use crate::rulebook::kinds::place::key;
 use crate::rulebook::rows::{Area, Resource, Service};
-use crate::rulebook::words::{WordId, fold};
+use crate::rulebook::words::WordId;
 
 pub(super) fn lint(world: &World<'_>, found: &mut Findings) {
     services(world, found);
@@ -90,7 +91,7 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
             own.push(code);
         }
         for city in &area.cities {
-            match cities.get(&fold(city)) {
+            match cities.get(&key(city)) {
                 Some(other) if other.code != area.code => {
                     left -= 1;
                     let text = format!(
@@ -101,7 +102,7 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
                     found.add(Severity::Warning, area, "cities", "city_taken", text, related);
                 }
                 _ => {
-                    cities.insert(fold(city), area);
+                    cities.insert(key(city), area);
                 }
             }
         }

@@ -188,11 +188,11 @@ impl Span {
         if let (Bound::Excluded(from), Bound::Excluded(until)) = (&self.from, &self.until) {
             tries.extend(between(from, until));
         }
-        tries.push(match kind {
-            FactKind::Text => Fact::Text("other".to_owned()),
+        tries.push(match kind.base() {
             FactKind::Number => Fact::Number(Decimal::ONE),
             FactKind::Boolean => Fact::Boolean(false),
             FactKind::Time => Fact::Time(chrono::DateTime::UNIX_EPOCH),
+            _ => Fact::Text("other".to_owned()),
         });
         tries.into_iter().find(|fact| self.holds(fact))
     }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct FactMapping {
     /// The fact's name in conditions and scripts.
     pub code: String,
-    /// JSON pointers into the message, tried in order; `/arguments/…` looks into a tool's arguments.
+    /// JSON pointers into the message, tried in order; `/arguments/…` looks into a tool's arguments, `/said` into what the
+    /// caller said (last of all, and only for a `length`, a `city` or a `postal_code`).
     pub pointers: Vec<String>,
     /// What the value is read as.
     pub kind: FactKind,
@@ -36,8 +37,47 @@ pub enum FactKind {
     Number,
     /// True or false.
     Boolean,
-    /// An instant, RFC 3339.
+    /// An instant, RFC 3339, or a local time as `2026-12-24T17:00`.
     Time,
+    /// A telephone number, brought to E.164: text.
+    Phone,
+    /// A length in any usual unit, brought to metres: a number.
+    Length,
+    /// A city, without province and country: text.
+    City,
+    /// A postal code in its usual form: text.
+    PostalCode,
+    /// An address of electronic mail: text.
+    Email,
+}
+
+impl FactKind {
+    /// What conditions and scripts see of it: text, a number, true or false, or an instant.
+    #[must_use]
+    pub const fn base(self) -> Self {
+        match self {
+            Self::Text | Self::Phone | Self::City | Self::PostalCode | Self::Email => Self::Text,
+            Self::Number | Self::Length => Self::Number,
+            Self::Boolean => Self::Boolean,
+            Self::Time => Self::Time,
+        }
+    }
+
+    /// As rows write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Time => "time",
+            Self::Phone => "phone",
+            Self::Length => "length",
+            Self::City => "city",
+            Self::PostalCode => "postal_code",
+            Self::Email => "email",
+        }
+    }
 }
 
 /// Opening hours and the days that are not ordinary, all by the clock on the wall in the rulebook's time zone.

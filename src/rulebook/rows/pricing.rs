@@ -18,6 +18,10 @@ pub struct Settings {
     pub currency: String,
     /// IANA time zone, as `America/Toronto`.
     pub time_zone: String,
+    /// ISO 3166 code of the country whose telephone numbers and postal codes callers give, as `CA`. Where it is missing, the
+    /// currency tells it if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Languages spoken, the default first.
     pub languages: Vec<String>,
     /// How a price is rounded after the adjustments.

@@ -1,0 +1,408 @@
+//! Texts brought to one of a few values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`.
+//!
+//! Comes in: a text, and the words of each value. Goes out: the value that the text names, with denials understood: a word
+//! that the text denies names nothing, and a word that is itself a denial ("not urgent") is named by every way to say so.
+
+use std::collections::BTreeMap;
+
+use super::number::{Token, words};
+
+/// Words that deny what follows.
+const DENIALS: &[&str] = &[
+    "not",
+    "no",
+    "non",
+    "pas",
+    "never",
+    "jamais",
+    "without",
+    "sans",
+    "aucun",
+    "aucune",
+    "hardly",
+    "barely",
+    "peu",
+    "nullement",
+    "nothing",
+    "rien",
+    "isnt",
+    "arent",
+    "wasnt",
+    "doesnt",
+    "cannot",
+];
+/// What may stand between a denial and what it denies.
+const BETWEEN: &[&str] = &[
+    "very",
+    "so",
+    "that",
+    "too",
+    "all",
+    "a",
+    "an",
+    "any",
+    "the",
+    "at",
+    "un",
+    "une",
+    "d",
+    "de",
+    "si",
+    "trop",
+    "tellement",
+    "particularly",
+    "particulierement",
+    "considered",
+    "considere",
+    "consideree",
+    "comme",
+    "as",
+    "yet",
+    "encore",
+    "real",
+    "vraie",
+    "vrai",
+    "what",
+    "i",
+    "would",
+    "call",
+    "exactly",
+    "exactement",
+    "du",
+    "tout",
+    "specially",
+    "especially",
+    "terribly",
+    "overly",
+    "much",
+    "of",
+    "it",
+    "ete",
+    "etre",
+    "be",
+];
+/// Degrees that mean the same: a word with one of them is named by any.
+const DEGREES: &[&str] = &[
+    "very",
+    "really",
+    "extremely",
+    "highly",
+    "super",
+    "tres",
+    "vraiment",
+    "extremement",
+    "hautement",
+    "fortement",
+];
+/// A denial in front of one of these denies nothing: "not only urgent".
+const NO_DENIALS: &[&str] = &[
+    "only",
+    "just",
+    "seulement",
+    "juste",
+    "doubt",
+    "doute",
+    "problem",
+    "probleme",
+];
+
+/// A word of a value, or a text, in comparable pieces.
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    Word(String),
+    /// Where a sense ends: a comma, a full stop, "but".
+    Stop,
+    /// `:`, `=` and `?`, behind which an answer stands.
+    Asks,
+}
+
+/// A word of a value.
+struct Phrase {
+    pieces: Vec<String>,
+    /// Whether it only begins its last word.
+    is_stem: bool,
+    /// Whether it denies the rest of itself.
+    is_denied: bool,
+    length: usize,
+}
+
+/// The value that a text names; where several would do, the one whose word is the longest.
+#[must_use]
+pub fn choose<'a>(values: &'a BTreeMap<String, Vec<String>>, text: &str) -> Option<&'a String> {
+    let pieces = pieces(text);
+    let plain: Vec<&str> = pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Word(word) => Some(word.as_str()),
+            _ => None,
+        })
+        .collect();
+    let named = |word: &str| {
+        let phrase: Vec<String> = words_of(word);
+        !phrase.is_empty() && phrase == plain
+    };
+    // The whole text is a value or one of its words, denials and all.
+    for (value, listed) in values {
+        if named(value) || listed.iter().any(|word| !word.ends_with('*') && named(word)) {
+            return Some(value);
+        }
+    }
+    let phrases: Vec<(&String, Phrase)> = values
+        .iter()
+        .flat_map(|(value, listed)| {
+            listed
+                .iter()
+                .chain(std::iter::once(value))
+                .map(move |word| (value, phrase(word)))
+        })
+        .filter(|(_, phrase)| !phrase.pieces.is_empty())
+        .collect();
+    // Where each begins and ends, whether it is denied there, and how much of the text it takes.
+    let mut found: Vec<(usize, usize, bool, &String, &Phrase)> = Vec::new();
+    for (value, phrase) in &phrases {
+        for start in 0..pieces.len() {
+            if let Some(end) = ends(&pieces, start, phrase) {
+                found.push((start, end, is_denied(&pieces, start, end), value, phrase));
+            }
+        }
+    }
+    let inside = |one: &(usize, usize, bool, &String, &Phrase)| {
+        found.iter().any(|other| {
+            // "urgent" within "not urgent" is the same words told with their denial.
+            let wider = other.0 <= one.0 && one.1 <= other.1 && other.1 - other.0 > one.1 - one.0;
+            wider && !other.4.is_denied && !one.4.is_denied
+        })
+    };
+    let mut best: Option<(usize, usize, &String)> = None;
+    for one in &found {
+        if one.2 != one.4.is_denied || inside(one) {
+            continue;
+        }
+        let longer = best.is_none_or(|(length, start, _)| (one.4.length, one.0) > (length, start));
+        if longer {
+            best = Some((one.4.length, one.0, one.3));
+        }
+    }
+    best.map(|(_, _, value)| value)
+}
+
+/// Whether a phrase stands at a place, and where it ends.
+fn ends(pieces: &[Piece], start: usize, phrase: &Phrase) -> Option<usize> {
+    let last = phrase.pieces.len() - 1;
+    for (offset, wanted) in phrase.pieces.iter().enumerate() {
+        let Some(Piece::Word(word)) = pieces.get(start + offset) else {
+            return None;
+        };
+        let same = word == wanted || (offset == last && phrase.is_stem && word.starts_with(wanted.as_str()));
+        if !same {
+            return None;
+        }
+    }
+    Some(start + last + 1)
+}
+
+/// Whether what stands between two places is denied, in front of it or by the answer behind it.
+fn is_denied(pieces: &[Piece], start: usize, end: usize) -> bool {
+    let mut at = start;
+    while at > 0 {
+        let Piece::Word(word) = &pieces[at - 1] else { break };
+        if DENIALS.contains(&word.as_str()) {
+            let next = match pieces.get(at) {
+                Some(Piece::Word(next)) if at < start => next.as_str(),
+                _ => "",
+            };
+            // "un peu complexe" is a little of it.
+            let a_little = word == "peu" && at > 1 && matches!(&pieces[at - 2], Piece::Word(un) if un == "un");
+            return !a_little && !NO_DENIALS.contains(&next);
+        }
+        if !BETWEEN.contains(&word.as_str()) && !DEGREES.contains(&word.as_str()) {
+            break;
+        }
+        at -= 1;
+    }
+    let answer = match (pieces.get(end), pieces.get(end + 1)) {
+        (Some(Piece::Asks), Some(Piece::Word(answer))) => answer,
+        _ => return false,
+    };
+    matches!(
+        answer.as_str(),
+        "no" | "non" | "false" | "faux" | "none" | "aucune" | "aucun" | "not" | "pas"
+    )
+}
+
+fn phrase(word: &str) -> Phrase {
+    let is_stem = word.trim_end().ends_with('*');
+    let mut pieces = words_of(word.trim_end().trim_end_matches('*'));
+    let length = pieces.iter().map(|piece| piece.chars().count() + 1).sum();
+    let denied = pieces.len() > 1 && pieces.first().is_some_and(|first| DENIALS.contains(&first.as_str()));
+    if denied {
+        // "not an emergency", "pas une urgence": what is denied is what stands behind the articles.
+        let skip = 1 + pieces[1..pieces.len() - 1]
+            .iter()
+            .take_while(|piece| BETWEEN.contains(&piece.as_str()))
+            .count();
+        pieces.drain(..skip);
+    }
+    Phrase {
+        pieces,
+        is_stem,
+        is_denied: denied,
+        length,
+    }
+}
+
+fn words_of(text: &str) -> Vec<String> {
+    pieces(text)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Word(word) => Some(word),
+            _ => None,
+        })
+        .collect()
+}
+
+fn pieces(text: &str) -> Vec<Piece> {
+    let text = text.replace('_', " ").replace(['\u{2019}', '\u{2018}'], "'");
+    let mut pieces = Vec::new();
+    for token in words(&text) {
+        match token {
+            Token::Word(word) if matches!(word.as_str(), "but" | "mais" | "however" | "cependant") => {
+                pieces.push(Piece::Stop)
+            }
+            // "isn't": the negation is what counts; "n'est": it follows as "pas".
+            Token::Word(word) if word == "t" && ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),
+            Token::Word(word) if word == "n" || word == "l" => {}
+            Token::Word(word) if DEGREES.contains(&word.as_str()) => pieces.push(Piece::Word("very".to_owned())),
+            Token::Word(word) => pieces.push(Piece::Word(word)),
+            Token::Number(number) => pieces.push(Piece::Word(number.normalize().to_string())),
+            Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
+            Token::Mark(':' | '=' | '?') => pieces.push(Piece::Asks),
+            Token::Mark(_) => pieces.push(Piece::Stop),
+        }
+    }
+    pieces
+}
+
+fn ends_in_n(pieces: &[Piece]) -> bool {
+    matches!(pieces.last(), Some(Piece::Word(word)) if word.len() > 2 && word.ends_with('n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(list: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+        let owned = list.iter().map(|(value, words)| {
+            (
+                (*value).to_owned(),
+                words.iter().map(|word| (*word).to_owned()).collect(),
+            )
+        });
+        owned.collect()
+    }
+
+    fn complexity(text: &str) -> Option<String> {
+        let values = values(&[
+            ("complex", &["complexe*", "difficile*", "difficult"]),
+            ("simple", &["facile*", "easy", "standard", "normal*"]),
+            ("very_complex", &["very complex", "très complexe*", "very difficult"]),
+        ]);
+        choose(&values, text).cloned()
+    }
+
+    fn urgency(text: &str) -> Option<String> {
+        let values = values(&[
+            (
+                "flexible",
+                &[
+                    "no rush",
+                    "not urgent",
+                    "not an emergency",
+                    "pas urgent*",
+                    "pas pressé*",
+                    "whenever",
+                    "low",
+                ],
+            ),
+            ("soon", &["bientôt", "this week", "tomorrow"]),
+            ("urgent", &["urgent*", "urgence*", "emergency", "today", "now", "high"]),
+        ]);
+        choose(&values, text).cloned()
+    }
+
+    #[test]
+    fn the_longest_word_decides() {
+        for (text, wanted) in [
+            ("Très  complexe", Some("very_complex")),
+            ("assez complexe", Some("complex")),
+            ("very_complex", Some("very_complex")),
+            ("very-complex", Some("very_complex")),
+            ("extremely complex", Some("very_complex")),
+            ("VERY COMPLEX!", Some("very_complex")),
+            ("un peu complexe", Some("complex")),
+            ("facile", Some("simple")),
+            ("purple", None),
+            ("", None),
+        ] {
+            assert_eq!(complexity(text).as_deref(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_denied_is_not_named() {
+        for text in [
+            "not very complex",
+            "not complex",
+            "pas très complexe",
+            "pas complexe",
+            "pas si complexe que ça",
+            "peu complexe",
+            "it isn't complex",
+            "ce n'est pas complexe",
+            "not that difficult",
+            "complex: no",
+            "complexe ? non",
+        ] {
+            assert_eq!(complexity(text), None, "{text}");
+        }
+        assert_eq!(complexity("not complex, easy").as_deref(), Some("simple"));
+        assert_eq!(complexity("pas facile mais complexe").as_deref(), Some("complex"));
+        assert_eq!(complexity("not only difficult").as_deref(), Some("complex"));
+    }
+
+    #[test]
+    fn a_word_that_denies_is_named_by_every_denial() {
+        for text in [
+            "not urgent",
+            "not_urgent",
+            "NOT-URGENT",
+            "pas urgent",
+            "non urgent",
+            "non-urgent",
+            "pas vraiment urgent",
+            "not very urgent",
+            "this is not an emergency",
+            "isn't urgent",
+            "n'est pas urgent",
+            "no emergency",
+            "urgent: non",
+            "no rush",
+            "pas pressé",
+        ] {
+            assert_eq!(urgency(text).as_deref(), Some("flexible"), "{text}");
+        }
+        for text in [
+            "urgent",
+            "urgence!",
+            "oui, urgent",
+            "it is an emergency",
+            "no, it is urgent",
+            "non, c'est urgent",
+            "high",
+        ] {
+            assert_eq!(urgency(text).as_deref(), Some("urgent"), "{text}");
+        }
+        assert_eq!(urgency("not urgent, tomorrow").as_deref(), Some("flexible"));
+        assert_eq!(urgency("not today, tomorrow").as_deref(), Some("soon"));
+    }
+}
