@@ -220,9 +220,8 @@ fn is_denied(pieces: &[Piece], start: usize, end: usize) -> bool {
         }
         at -= 1;
     }
-    let answer = match (pieces.get(end), pieces.get(end + 1)) {
-        (Some(Piece::Asks), Some(Piece::Word(answer))) => answer,
-        _ => return false,
+    let (Some(Piece::Asks), Some(Piece::Word(answer))) = (pieces.get(end), pieces.get(end + 1)) else {
+        return false;
     };
     matches!(
         answer.as_str(),
@@ -267,7 +266,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     for token in words(&text) {
         match token {
             Token::Word(word) if matches!(word.as_str(), "but" | "mais" | "however" | "cependant") => {
-                pieces.push(Piece::Stop)
+                pieces.push(Piece::Stop);
             }
             // "isn't": the negation is what counts; "n'est": it follows as "pas".
             Token::Word(word) if word == "t" && ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),

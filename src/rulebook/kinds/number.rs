@@ -41,7 +41,7 @@ impl Token {
 /// Splits a text into tokens. A line break is the mark `\n`.
 #[must_use]
 pub fn tokens(text: &str) -> Vec<Token> {
-    said_numbers(words(text))
+    said_numbers(&words(text))
 }
 
 /// The same with number words left as words: names hold some ("Deux-Montagnes").
@@ -254,13 +254,13 @@ fn said(word: &str) -> Option<Said> {
 }
 
 /// Words become numbers, alone or behind digits ("12 and a half", "2 thousand").
-fn said_numbers(tokens: Vec<Token>) -> Vec<Token> {
+fn said_numbers(tokens: &[Token]) -> Vec<Token> {
     let mut done = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
         let (value, next) = match &tokens[at] {
             Token::Number(number) => (Some(*number), at + 1),
-            Token::Word(_) => whole(&tokens, at),
+            Token::Word(_) => whole(tokens, at),
             Token::Mark(_) => (None, at + 1),
         };
         let Some(mut value) = value else {
@@ -269,13 +269,13 @@ fn said_numbers(tokens: Vec<Token>) -> Vec<Token> {
             continue;
         };
         at = next;
-        if let Some((factor, next)) = scale(&tokens, at)
+        if let Some((factor, next)) = scale(tokens, at)
             && matches!(tokens[at - 1], Token::Number(_))
         {
             value = value.saturating_mul(factor);
             at = next;
         }
-        if let Some((part, next)) = decimals(&tokens, at).or_else(|| and_a_half(&tokens, at))
+        if let Some((part, next)) = decimals(tokens, at).or_else(|| and_a_half(tokens, at))
             && value.fract().is_zero()
         {
             value = value.saturating_add(part);
@@ -438,22 +438,22 @@ fn whole(tokens: &[Token], from: usize) -> (Option<Decimal>, usize) {
     if half {
         value *= Decimal::new(5, 1);
     }
-    // "three quarters", "trois quarts", "deux tiers"
-    if let Some(parts) = word(end)
-        && value > Decimal::ZERO
-        && value < Decimal::TEN
-    {
-        let of = match parts {
-            "quarters" | "quarts" => Some(Decimal::from(4)),
-            "thirds" | "tiers" => Some(Decimal::from(3)),
-            "halves" => Some(Decimal::from(2)),
-            _ => None,
-        };
-        if let Some(part) = of.and_then(|of| value.checked_div(of)) {
-            return (Some(part), end + 1);
-        }
+    match parts_of(value, word(end)) {
+        Some(part) => (Some(part), end + 1),
+        None => (Some(value), end),
     }
-    (Some(value), end)
+}
+
+/// "three quarters", "trois quarts", "deux tiers".
+fn parts_of(value: Decimal, word: Option<&str>) -> Option<Decimal> {
+    let of = match word? {
+        "quarters" | "quarts" => Decimal::from(4),
+        "thirds" | "tiers" => Decimal::from(3),
+        "halves" => Decimal::TWO,
+        _ => return None,
+    };
+    let few = value > Decimal::ZERO && value < Decimal::TEN;
+    if few { value.checked_div(of) } else { None }
 }
 
 /// The one number in a text; a text with none, or with several different ones, has none.
