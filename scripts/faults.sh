@@ -15,6 +15,9 @@ folder=debug
 [ "$profile" = dev ] || folder=$profile
 
 mkdir -p "$target/faults"
+# One campaign has a pooler in front of PostgreSQL; without it, it says so.
+. scripts/need.sh
+need pgbouncer pgbouncer || true
 cargo build --locked --features faults --bin ringbook
 cp --remove-destination "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
 cargo build --locked --profile "$profile" --bin ringbook

@@ -36,6 +36,7 @@ use crate::{
         audit_log::AuditKey,
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
+        server::PoolPlan,
     },
     telemetry::metrics,
     vapi::{VapiClient, VapiError},
@@ -116,6 +117,8 @@ pub struct App {
     pub read: DatabaseConnection,
     /// For all else that only reads: messages and texts must not hang on a replica.
     pub primary: DatabaseConnection,
+    /// How the pools were opened.
+    pub connections: PoolPlan,
     /// Compiled rulebooks.
     pub current: Current,
     /// Makes revisions.
@@ -168,11 +171,11 @@ impl App {
         let key = bootstrap::secret_key(&settings)?;
         let spool = open_spool(&settings, &key).await;
         let connections = reached.connect(&settings).await?;
-        let (read, primary) = (connections.for_people(), connections.read);
-        let db = connections.write;
+        let (read, primary) = (connections.for_people(), connections.read.clone());
+        let db = connections.write.clone();
         let checks = Checks::of_database(&db, &primary).with_migrations(&primary);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
-        let current = Current::new(connections.replica, primary.clone());
+        let current = Current::new(connections.replica.clone(), primary.clone());
         let audit = AuditKey::new(&key.of_audit_chain());
         let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
         let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));
@@ -186,7 +189,7 @@ impl App {
             clock: clock.clone(),
             audit,
         };
-        let (lane, new_secrets) = ready.lane(reached, connections.messages, &last_good).await?;
+        let (lane, new_secrets) = ready.lane(reached, &connections, &last_good).await?;
         let accounts = accounts(&settings, primary.clone(), key.clone());
         let outbox = Outbox::new(db.clone(), clock.clone(), accounts, outbox_settings(&settings))?;
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
@@ -227,6 +230,7 @@ impl App {
             tasks: tasks.clone(),
         };
         Ok(Self {
+            connections: connections.plan,
             scheduler,
             escalator,
             leases,

@@ -1,9 +1,17 @@
 //! Whether this instance is alive, and whether it should get traffic.
 //!
 //! In: `GET /health/live`, `/health/ready`, `/metrics`. Out: 200 or 503 with each check by name, and Prometheus' text.
-//! A check answers within a second or counts as failed. What it says is for the operator and holds no data.
+//! A check answers within a second or counts as failed. It never writes, and it logs only when its result changes. What it
+//! says is for the operator and holds no data.
 
-use std::{fmt::Display, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use poem::{
@@ -11,43 +19,75 @@ use poem::{
     http::StatusCode,
     web::{Data, Json},
 };
-use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
 use serde::Serialize;
 
 use crate::{
     store::migrate,
-    telemetry::{self, metrics},
+    telemetry::{self, metrics, scrub},
 };
 
 /// How long a check may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-type Outcome = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type Outcome = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 type Check = Arc<dyn Fn() -> Outcome + Send + Sync>;
 
 /// Whether messages can be answered without the database, and what there is to say of the spool.
 type Refuge = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
+
+/// Why a check failed.
+struct Fault {
+    /// For whoever asks.
+    told: String,
+    /// For the log.
+    cause: String,
+}
+
+impl Fault {
+    /// The cause goes to the log, a fixed text to whoever asks.
+    fn of_database(cause: &DbErr) -> Self {
+        Self {
+            told: "the database does not answer; the log says why".to_owned(),
+            cause: telemetry::chain(cause),
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(told: String) -> Self {
+        Self {
+            cause: told.clone(),
+            told,
+        }
+    }
+}
 
 /// What must hold before traffic is welcome, each with its name.
 #[derive(Clone, Default)]
 pub struct Checks {
     checks: Vec<(&'static str, Check)>,
     refuge: Option<Refuge>,
+    /// What the log said of each check that fails: whoever asks every second must not fill the log.
+    logged: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 impl Checks {
     /// The same with a check: it says in a sentence what is wrong.
     #[must_use]
-    pub fn with<F, R, E>(mut self, name: &'static str, check: F) -> Self
+    pub fn with<F, R, E>(self, name: &'static str, check: F) -> Self
     where
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), E>> + Send + 'static,
         E: Display,
     {
-        let check = move || -> Outcome {
+        self.with_check(name, move || {
             let outcome = check();
-            Box::pin(async move { outcome.await.map_err(|wrong| wrong.to_string()) })
-        };
+            Box::pin(async move { outcome.await.map_err(|wrong| wrong.to_string().into()) })
+        })
+    }
+
+    fn with_check(mut self, name: &'static str, check: impl Fn() -> Outcome + Send + Sync + 'static) -> Self {
         self.checks.push((name, Arc::new(check)));
         self
     }
@@ -59,40 +99,42 @@ impl Checks {
         self
     }
 
-    /// The checks that every instance has: its database answers, and has the schema of this program.
+    /// The checks that every instance has: its database answers and takes writes, and has the schema of this program.
     #[must_use]
     pub fn of_database(write: &DatabaseConnection, read: &DatabaseConnection) -> Self {
-        let (write, read) = (write.clone(), read.clone());
-        let database = move || {
-            // On SQLite the one writer may be busy with a message for a moment: the readers know as much.
-            let db = if write.get_database_backend() == sea_orm::DbBackend::Sqlite {
-                read.clone()
-            } else {
-                write.clone()
-            };
-            async move {
-                db.execute_unprepared("SELECT 1")
-                    .await
-                    .map(drop)
-                    .map_err(|error| hidden("database", &error))
-            }
+        // On SQLite the one writer may be busy with a message for a moment: the readers know as much.
+        let db = if write.get_database_backend() == DbBackend::Sqlite {
+            read.clone()
+        } else {
+            write.clone()
         };
-        Self::default().with("database", database)
+        Self::default().with_check("database", move || {
+            let db = db.clone();
+            Box::pin(async move {
+                match is_writable(&db).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err("the database takes no writes: it is a standby, or read-only"
+                        .to_owned()
+                        .into()),
+                    Err(error) => Err(Fault::of_database(&error)),
+                }
+            })
+        })
     }
 
     /// The same with a check that the schema is this program's.
     #[must_use]
     pub fn with_migrations(self, db: &DatabaseConnection) -> Self {
         let db = db.clone();
-        self.with("migrations", move || {
+        self.with_check("migrations", move || {
             let db = db.clone();
-            async move {
+            Box::pin(async move {
                 match migrate::missing(&db).await {
                     Ok(0) => Ok(()),
-                    Ok(count) => Err(format!("{count} migrations are missing; run `ringbook migrate up`")),
-                    Err(error) => Err(hidden("migrations", &error)),
+                    Ok(count) => Err(format!("{count} migrations are missing; run `ringbook migrate up`").into()),
+                    Err(error) => Err(Fault::of_database(&error)),
                 }
-            }
+            })
         })
     }
 
@@ -100,23 +142,22 @@ impl Checks {
     pub async fn run(&self) -> Report {
         let checks = self.checks.iter().map(|(name, check)| async move {
             let outcome = tokio::time::timeout(PATIENCE, check()).await;
-            let wrong = outcome
-                .unwrap_or_else(|_| Err("no answer within a second".to_owned()))
-                .err();
+            let outcome = outcome.unwrap_or_else(|_| Err("no answer within a second".to_owned().into()));
+            self.log(name, outcome.as_ref().err());
+            let wrong = outcome.err();
             CheckReport {
                 name,
                 ok: wrong.is_none(),
-                detail: wrong,
+                detail: wrong.map(|wrong| wrong.told),
             }
         });
         let mut checks = join_all(checks).await;
         let well = checks.iter().all(|check| check.ok);
-        let away = checks.iter().any(|check| check.name == "database" && !check.ok);
         let mut status = if well { "ready" } else { "not ready" };
         if let Some(refuge) = &self.refuge {
             let (can, detail) = refuge();
-            // A server that nobody asks any more loses every message; this one loses none.
-            if (well && detail.is_some()) || (away && can) {
+            // A server that nobody asks any more loses every message; one that can answer and spool loses none.
+            if (well && detail.is_some()) || (!well && can) {
                 status = "degraded";
             }
             checks.push(CheckReport {
@@ -127,12 +168,35 @@ impl Checks {
         }
         Report { status, checks }
     }
+
+    /// Logs that a check began to fail, fails for another reason or holds again.
+    fn log(&self, name: &'static str, fault: Option<&Fault>) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(fault) = fault else {
+            if logged.remove(name).is_some() {
+                tracing::info!(check = name, "the readiness check `{name}` holds again");
+            }
+            return;
+        };
+        let cause = scrub(&fault.cause);
+        // How long something takes already is no other reason.
+        let reason: String = cause.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        if logged.get(name) != Some(&reason) {
+            tracing::warn!(check = name, cause, "the readiness check `{name}` fails");
+            logged.insert(name, reason);
+        }
+    }
 }
 
-/// The cause goes to the log, a fixed text to whoever asks.
-fn hidden(check: &'static str, cause: &dyn std::error::Error) -> String {
-    telemetry::log_cause(check, cause);
-    "the database does not answer; the log says why".to_owned()
+/// Whether the database answers and takes writes; it is not written to.
+async fn is_writable(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        db.execute_unprepared("SELECT 1").await?;
+        return Ok(true);
+    }
+    let asked = Statement::from_string(DbBackend::Postgres, "SHOW transaction_read_only");
+    let row = db.query_one_raw(asked).await?;
+    row.map_or(Ok(false), |row| Ok(row.try_get_by_index::<String>(0)? == "off"))
 }
 
 /// What the checks found.
@@ -209,7 +273,7 @@ async fn ready(Data(checks): Data<&Checks>) -> Response {
 fn render_metrics(Data(pools): Data<&Pools>) -> Response {
     let messages = (pools.messages)();
     for (name, db) in [("messages", &messages), ("write", &pools.write), ("read", &pools.read)] {
-        let (open, idle) = if db.get_database_backend() == sea_orm::DbBackend::Sqlite {
+        let (open, idle) = if db.get_database_backend() == DbBackend::Sqlite {
             let pool = db.get_sqlite_connection_pool();
             (pool.size(), pool.num_idle())
         } else {
@@ -255,5 +319,30 @@ mod tests {
             .run()
             .await;
         assert!(report.is_ready() && report.status == "ready");
+    }
+
+    #[tokio::test]
+    async fn what_can_answer_and_spool_is_ready_whatever_fails() {
+        let failing = |can| {
+            Checks::default()
+                .with("outbox", || async { Err("a text has been due for 700 s") })
+                .with_refuge(move || (can, None))
+        };
+        assert_eq!(failing(true).run().await.status, "degraded");
+        assert_eq!(failing(false).run().await.status, "not ready");
+    }
+
+    #[test]
+    fn a_check_is_logged_when_its_result_changes_and_not_because_time_passes() {
+        let checks = Checks::default();
+        let logged = |checks: &Checks| checks.logged.lock().unwrap().clone();
+        checks.log("outbox", Some(&"due for 700 s".to_owned().into()));
+        let first = logged(&checks);
+        checks.log("outbox", Some(&"due for 701 s".to_owned().into()));
+        assert_eq!((first.len(), logged(&checks)), (1, first));
+        checks.log("outbox", Some(&"the outbox cannot be read".to_owned().into()));
+        assert_eq!(logged(&checks)["outbox"], "the outbox cannot be read");
+        checks.log("outbox", None);
+        assert!(logged(&checks).is_empty());
     }
 }

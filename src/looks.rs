@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry::{chain, scrub};
+
 /// The longest rest while the database is away.
 const LONGEST: Duration = Duration::from_secs(30);
 /// How long a look may take: many times what the database lets each of its statements take.
@@ -83,7 +85,8 @@ where
 fn failed(what: &str, error: &(dyn Error + 'static), failures: &mut u32, poll: Duration) -> Duration {
     *failures = failures.saturating_add(1);
     let failures = *failures;
-    tracing::error!(error, failures, what, "{what} could not look for what is due");
+    let cause = scrub(&chain(error));
+    tracing::error!(cause, failures, what, "{what} could not look for what is due");
     rest_after(failures, poll)
 }
 

@@ -1,8 +1,10 @@
 //! Ringbook's schema, for SQLite and PostgreSQL: SQL files in which `{uuid}`, `{time}`, `{json}` and `{bytes}` stand for
 //! the type that each database has for it. A line that begins with `{postgres}` or `{sqlite}` is for that one alone.
 
+mod statements;
+
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DatabaseBackend;
+use sea_orm_migration::sea_orm::{DatabaseBackend, Statement};
 
 /// The files of a migration; `postgres` and `sqlite` where it has some for one database only.
 macro_rules! file {
@@ -80,18 +82,24 @@ impl MigrationTrait for FileMigration {
             DatabaseBackend::Postgres => self.up_postgres,
             _ => self.up_sqlite,
         };
-        for sql in [self.up, own].into_iter().filter(|sql| !sql.is_empty()) {
-            let sql = in_dialect(sql, backend);
-            manager.get_connection().execute_unprepared(&sql).await?;
-        }
-        Ok(())
+        execute(manager, self.up).await?;
+        execute(manager, own).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let sql = in_dialect(self.down, manager.get_database_backend());
-        manager.get_connection().execute_unprepared(&sql).await?;
-        Ok(())
+        execute(manager, self.down).await
     }
+}
+
+/// Executes a file, one statement a call: Citus refuses several that change tables in one.
+async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    for statement in statements::split(&in_dialect(sql, backend)) {
+        // Prepared: PostgreSQL prepares no more than one statement at once.
+        let statement = Statement::from_string(backend, statement);
+        manager.get_connection().execute_raw(statement).await?;
+    }
+    Ok(())
 }
 
 fn in_dialect(sql: &str, backend: DatabaseBackend) -> String {

@@ -43,8 +43,8 @@ impl Reached {
     pub(super) async fn connect(&self, settings: &Settings) -> Result<Connections, ConnectError> {
         let replica = settings.read_database.as_ref();
         match self {
-            Self::Yes => connect::open(&settings.database, replica).await,
-            Self::No(_) => connect::open_later(&settings.database, replica).await,
+            Self::Yes => connect::open_with(&settings.database, replica, settings.database_connections).await,
+            Self::No(_) => connect::open_later(&settings.database, replica, settings.database_connections).await,
         }
     }
 }
@@ -73,19 +73,19 @@ impl MakeReady {
     pub async fn lane(
         self,
         reached: Reached,
-        messages: DatabaseConnection,
+        pools: &Connections,
         last_good: &LastGood,
     ) -> Result<(Lane, NewSecrets), AppError> {
         let database = self.settings.database.clone();
         match reached {
-            Reached::Yes => Ok((Lane::new(database, messages), self.now().await?)),
+            Reached::Yes => Ok((Lane::new(database, pools), self.now().await?)),
             Reached::No(error) => {
                 if !last_good.load().await.is_ok_and(|known| known > 0) {
                     return Err(error.into());
                 }
                 telemetry::log_cause("start_without_database", &error);
                 tracing::error!("starting without the database: messages are answered from what is beside the spool");
-                Ok((Lane::away(database, messages, self.later()), NewSecrets::default()))
+                Ok((Lane::away(database, pools, self.later()), NewSecrets::default()))
             }
         }
     }

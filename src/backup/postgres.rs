@@ -103,21 +103,19 @@ async fn onto(
     }
     let aside = format!("before_restore_{}", clock.now().format("%Y%m%dt%H%M%S%3f"));
     if there {
-        let put = format!(
-            "ALTER SCHEMA public RENAME TO {aside}; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
-        );
-        db.execute_unprepared(&put).await?;
+        let put = format!("ALTER SCHEMA public RENAME TO {aside}");
+        together(db, &[&put, NEW_SCHEMA, OPEN_SCHEMA]).await?;
     }
     let filled = fill(db, from, database, clock, how).await;
     if filled.is_err() {
         // As it was, whatever came of it.
-        let mut back = "DROP SCHEMA public CASCADE; ".to_owned();
-        back.push_str(&if there {
-            format!("ALTER SCHEMA {aside} RENAME TO public")
+        const DROP: &str = "DROP SCHEMA public CASCADE";
+        if there {
+            let back = format!("ALTER SCHEMA {aside} RENAME TO public");
+            together(db, &[DROP, &back]).await?;
         } else {
-            "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC".to_owned()
-        });
-        db.execute_unprepared(&back).await?;
+            together(db, &[DROP, NEW_SCHEMA, OPEN_SCHEMA]).await?;
+        }
     }
     Ok(Restored {
         put_aside: there.then(|| format!("schema {aside} of database {name}")),
@@ -163,6 +161,18 @@ async fn fill(
     // A dump has no statistics: until there are some, whoever reads decisions page by page sorts all of them for each page.
     db.execute_unprepared("ANALYZE").await?;
     Ok(given_up)
+}
+
+const NEW_SCHEMA: &str = "CREATE SCHEMA public";
+const OPEN_SCHEMA: &str = "GRANT USAGE ON SCHEMA public TO PUBLIC";
+
+/// Executes statements, one a call, all or none.
+async fn together(db: &DatabaseConnection, statements: &[&str]) -> Result<(), DbErr> {
+    let tx = begin(db).await?;
+    for statement in statements {
+        tx.execute_unprepared(statement).await?;
+    }
+    tx.commit().await
 }
 
 /// That a dump's list of contents can be read.

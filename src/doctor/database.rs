@@ -11,8 +11,6 @@ use crate::webhook::access::DEFAULT_RULEBOOK;
 
 /// The oldest PostgreSQL that is tested.
 const OLDEST: i64 = 150_000;
-/// What one instance may open.
-const CONNECTIONS: i64 = 30;
 
 /// Looks at the database.
 pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut Findings) -> Option<DatabaseConnection> {
@@ -20,7 +18,8 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
     if settings.database.file().is_some_and(|file| !file.exists()) {
         return None;
     }
-    let opened = match connect::open(&settings.database, settings.read_database.as_ref()).await {
+    let wanted = settings.database_connections;
+    let opened = match connect::open_with(&settings.database, settings.read_database.as_ref(), wanted).await {
         Ok(opened) => opened,
         Err(error) => {
             let error = crate::telemetry::chain(&error);
@@ -35,10 +34,11 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
     if opened.for_people().close().await.is_err() {
         tracing::debug!("the read pool did not close");
     }
+    let used = opened.plan.sizes.total();
     let db = opened.write;
     let looked = match settings.database {
         Database::Sqlite(_) => sqlite(&db, found).await,
-        Database::Postgres(_) => postgres(&db, found).await,
+        Database::Postgres(_) => postgres(&db, (used, wanted), found).await,
     };
     if let Err(error) = looked {
         found.wrong(
@@ -78,7 +78,7 @@ async fn sqlite(db: &DatabaseConnection, found: &mut Findings) -> Result<(), DbE
     Ok(())
 }
 
-async fn postgres(db: &DatabaseConnection, found: &mut Findings) -> Result<(), DbErr> {
+async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &mut Findings) -> Result<(), DbErr> {
     const CHECK: &str = "database";
     let setting = async |name: &str| one(db, &format!("SELECT current_setting('{name}')")).await;
     let version: i64 = setting("server_version_num").await?.parse().unwrap_or_default();
@@ -111,16 +111,15 @@ async fn postgres(db: &DatabaseConnection, found: &mut Findings) -> Result<(), D
     if setting("statement_timeout").await? == "0" {
         found.warning(
             CHECK,
-            "the limits on statements that each connection asks for do not arrive",
-            "Through PgBouncer, allow the startup parameter `options` (track_extra_parameters, not ignore_startup_parameters).",
+            "a connection pooler keeps the time limits of sessions from PostgreSQL: only statements in transactions have one",
+            "ALTER ROLE … SET statement_timeout = '10s'; see docs/postgresql.md.",
         );
     }
-    let connections: i64 = setting("max_connections").await?.parse().unwrap_or_default();
-    if connections < CONNECTIONS {
+    if used < wanted {
         found.warning(
             CHECK,
-            format!("PostgreSQL takes {connections} connections; an instance may want {CONNECTIONS}"),
-            "Raise `max_connections`.",
+            format!("an instance opens {used} connections at most instead of {wanted}: the server, a pooler, the database or the role allows no more"),
+            "Raise `max_connections`, the pool's size or the CONNECTION LIMIT; or lower RINGBOOK_DATABASE_CONNECTIONS.",
         );
     }
     if one(db, "SELECT has_schema_privilege(current_schema(), 'CREATE')::text").await? != "true" {

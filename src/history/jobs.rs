@@ -23,6 +23,7 @@ use crate::rulebook::Rulebook;
 use crate::rulebook::backtest::{Backtest, BacktestResult};
 use crate::store::past_decisions::Span;
 use crate::store::{self, backtests, trial};
+use crate::telemetry::{chain, scrub};
 
 /// Backtests that run at the same time on this instance.
 const AT_A_TIME: usize = 1;
@@ -242,7 +243,7 @@ impl Backtests {
             }
             Ok(result) => self.ended(key, backtests::DONE, Some(&result), None).await,
             Err(error) => {
-                tracing::error!(backtest = %key.1, error = &error as &dyn std::error::Error, "backtest {} failed", key.1);
+                tracing::error!(backtest = %key.1, cause = scrub(&chain(&error)), "backtest {} failed", key.1);
                 self.ended(key, backtests::FAILED, None, Some(sentence(&error))).await;
             }
         }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::leases::{Held, Leases};
 use crate::store::leases::Lease;
-use crate::telemetry;
+use crate::telemetry::{self, chain, scrub};
 
 /// How long a lease lasts while the work goes on: so long nobody takes the place of an instance that died.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -77,7 +77,7 @@ where
     if let Err(error) = working.await {
         tracing::warn!(
             work = name,
-            error = error.as_ref() as &dyn Error,
+            cause = scrub(&chain(error.as_ref())),
             "the background work `{name}` failed; it is tried again"
         );
     }

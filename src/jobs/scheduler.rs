@@ -13,6 +13,7 @@ use crate::looks;
 use crate::rulebook::publish::schedule::Due;
 use crate::rulebook::publish::{PublishError, Publisher};
 use crate::store::change_sets;
+use crate::telemetry::{chain, scrub};
 
 /// The longest time between two looks: another instance may have scheduled something, and clocks are set.
 const POLL: Duration = Duration::from_secs(1);
@@ -81,6 +82,6 @@ impl Scheduler {
 }
 
 fn log(id: uuid::Uuid, error: &PublishError) {
-    let error = error as &dyn std::error::Error;
-    tracing::error!(change_set = %id, error, "change set {id} is due and is tried again");
+    let cause = scrub(&chain(error));
+    tracing::error!(change_set = %id, cause, "change set {id} is due and is tried again");
 }

@@ -1,8 +1,8 @@
 //! Taking what is due. In: the time and how many may go. Out: texts that this worker holds, `sending` committed before
-//! anything leaves the machine; and the texts that others left behind put in order.
+//! anything leaves the machine; and the texts that others left behind put in order. Each rulebook in a transaction of its own,
+//! in its turn: what one of them has waiting holds up no other.
 
-use std::collections::HashMap;
-
+use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -12,15 +12,18 @@ use super::classify::Outcome;
 use super::notice;
 use super::settle::{count_state, tell, write_off};
 use super::transition::{GivenUp, after_attempt};
+use super::turns::Place;
 use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, QUEUED, SENDING};
 use crate::store::{begin, notices, sms_attempts, sms_messages, sms_suppressions};
-use crate::telemetry::metrics;
+use crate::telemetry::{self, metrics};
 
 /// Texts put in order in one transaction.
 const TIDY_BATCH: u64 = 100;
+/// The most transactions in a row for one rulebook: what is left then waits for the next time.
+const TIDY_ROUNDS: usize = 50;
 
 /// What is to be done with a text that this worker holds.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ pub(super) enum Errand {
 pub(super) struct Claimed {
     pub(super) row: Model,
     pub(super) errand: Errand,
+    /// Its place among the texts on their way.
+    pub(super) place: Place,
 }
 
 /// Where a rulebook's texts may go now.
@@ -46,25 +51,71 @@ enum Road {
     Nowhere,
 }
 
-/// Claims up to `limit` texts, the most urgent first.
-pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
-    let now = shared.now();
-    let mut roads = HashMap::new();
-    for rulebook_id in sms_messages::due_rulebooks(&shared.db, now).await? {
-        if let Some(road) = road(shared, rulebook_id).await {
-            roads.insert(rulebook_id, road);
+impl Road {
+    fn account(&self) -> Option<&TwilioAccount> {
+        match self {
+            Self::Account(account) | Self::OneProbe(account) => Some(account),
+            Self::Nowhere => None,
         }
     }
-    if roads.is_empty() {
-        return Ok(Vec::new());
+}
+
+/// Claims up to `limit` texts: of the rulebooks in their turn, of each the most urgent first, an equal share of each.
+pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
+    let limits = shared.settings.concurrency;
+    let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
+    let mut roads = Vec::new();
+    for rulebook_id in shared.turns.in_order(due) {
+        if shared.turns.room(limits, rulebook_id, None) > 0
+            && let Some(road) = road(shared, rulebook_id).await
+        {
+            roads.push((rulebook_id, road));
+        }
     }
-    let rulebooks: Vec<Uuid> = roads.keys().copied().collect();
+    let (mut claimed, mut probed, mut failed) = (Vec::new(), Vec::new(), None);
+    let mut left = roads.len();
+    for (rulebook_id, road) in roads {
+        let share = limit.saturating_sub(claimed.len()).div_ceil(left);
+        left -= 1;
+        let many = shared.turns.room(limits, rulebook_id, road.account()).min(share);
+        if many == 0 || road.account().is_some_and(|account| probed.contains(account)) {
+            continue;
+        }
+        match claim_of(shared, rulebook_id, &road, many, &mut claimed).await {
+            Ok(0) => {}
+            Ok(_) => {
+                if let Road::OneProbe(account) = road {
+                    probed.push(account);
+                }
+            }
+            Err(error) => {
+                let cause = telemetry::chain(&error);
+                tracing::error!(rulebook = %rulebook_id, cause, "the texts of rulebook {rulebook_id} could not be claimed");
+                failed = Some(error);
+            }
+        }
+    }
+    match failed {
+        // What was claimed is this worker's to send, whatever became of the others.
+        Some(error) if claimed.is_empty() => Err(error),
+        _ => Ok(claimed),
+    }
+}
+
+/// Claims up to `many` texts of a rulebook; one where it is to find out whether an account works. Out: how many.
+async fn claim_of(
+    shared: &Shared,
+    rulebook_id: Uuid,
+    road: &Road,
+    many: usize,
+    claimed: &mut Vec<Claimed>,
+) -> Result<usize, OutboxError> {
+    let now = shared.now();
     let tx = begin(&shared.db).await?;
-    let due = sms_messages::lock_due(&tx, now, &rulebooks, limit as u64).await?;
+    let due = sms_messages::lock_due(&tx, now, rulebook_id, many as u64).await?;
     let recipients: Vec<_> = due.iter().map(|row| (row.rulebook_id, row.to_number.clone())).collect();
     let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
-    let mut probed: Vec<TwilioAccount> = Vec::new();
-    let mut claimed = Vec::with_capacity(due.len());
+    let mut taken = Vec::with_capacity(due.len());
     for mut row in due {
         // One that may have been sent already is looked for all the same.
         if row.state == QUEUED && suppressed.contains(&(row.rulebook_id, row.to_number.clone())) {
@@ -75,16 +126,10 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
             write_off(shared, &tx, held, &mut row, GivenUp::Suppressed, now).await?;
             continue;
         }
-        let account = match roads.get(&row.rulebook_id) {
-            Some(Road::OneProbe(account)) if probed.contains(account) => continue,
-            Some(Road::OneProbe(account)) => {
-                probed.push(account.clone());
-                Some(account.clone())
-            }
-            Some(Road::Account(account)) => Some(account.clone()),
-            Some(Road::Nowhere) => None,
-            None => continue,
-        };
+        if matches!(road, Road::OneProbe(_)) && !taken.is_empty() {
+            break;
+        }
+        let account = road.account().cloned();
         let held = row.fence;
         row.fence += 1;
         if account.is_none() && row.state == AMBIGUOUS {
@@ -97,7 +142,7 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
         row.lease_until = Some(now + shared.settings.lease);
         row.next_attempt_at = now + shared.settings.lease;
         row.updated_at = now;
-        let errand = match account {
+        let errand = match account.clone() {
             Some(account) if row.state == AMBIGUOUS => Errand::Look(account),
             Some(account) => Errand::Send(account),
             None => Errand::Simulate,
@@ -109,16 +154,21 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
             sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
         }
         if sms_messages::save(&tx, held, &row).await? {
-            claimed.push(Claimed { row, errand });
+            let place = shared.turns.take(rulebook_id, account);
+            taken.push(Claimed { row, errand, place });
         }
     }
     fault_points::reach(Step::ClaimBeforeCommit)?;
     tx.commit().await?;
     fault_points::reach(Step::ClaimAfterCommit)?;
-    for account in probed {
-        shared.breaker(&account, |breaker| breaker.probe(now));
+    if let Road::OneProbe(account) = road
+        && !taken.is_empty()
+    {
+        shared.breaker(account, |breaker| breaker.probe(now));
     }
-    Ok(claimed)
+    let count = taken.len();
+    claimed.append(&mut taken);
+    Ok(count)
 }
 
 /// Where a rulebook's texts may go, or none when they wait.
@@ -127,7 +177,8 @@ async fn road(shared: &Shared, rulebook_id: Uuid) -> Option<Road> {
         Ok(Some(account)) => account,
         Ok(None) => return Some(Road::Nowhere),
         Err(error) => {
-            tracing::error!(rulebook = %rulebook_id, error = %error, "the texts of rulebook {rulebook_id} wait: its account cannot be read");
+            let cause = telemetry::chain(&error);
+            tracing::error!(rulebook = %rulebook_id, cause, "the texts of rulebook {rulebook_id} wait: its account cannot be read");
             if let OutboxError::Incomplete(missing) = &error
                 && let Err(error) = tell_incomplete(shared, rulebook_id, missing).await
             {
@@ -159,46 +210,61 @@ async fn tell_incomplete(shared: &Shared, rulebook_id: Uuid, missing: &str) -> R
 /// long is given up.
 pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
     let now = shared.now();
-    let patience = &shared.settings.patience;
-    let made_before = now - patience.max_age;
-    while sms_messages::any_overdue(&shared.db, now, made_before).await? {
-        let tx = begin(&shared.db).await?;
-        let lapsed = sms_messages::lock_lapsed(&tx, now, TIDY_BATCH).await?;
-        let stale = sms_messages::lock_stale(&tx, made_before, TIDY_BATCH).await?;
-        if lapsed.is_empty() && stale.is_empty() {
-            // Another worker holds them.
-            return Ok(());
-        }
-        for row in lapsed {
-            let how = Finish {
-                outcome: Outcome::Ambiguous.word(),
-                http_status: None,
-                error_code: None,
-                detail: "the worker stopped before it heard the answer",
-                at: now,
-            };
-            sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
-            let held = row.fence;
-            let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, 0, patience, now, 0);
-            // Its worker may only be slow: the new number keeps it from settling.
-            row.fence += 1;
-            row.error = Some(how.detail.to_owned());
-            if sms_messages::save(&tx, held, &row).await? {
-                metrics::sms_attempt(how.outcome);
-                count_state(&row);
+    let made_before = now - shared.settings.patience.max_age;
+    let mut failed = None;
+    for rulebook_id in sms_messages::overdue_rulebooks(&shared.db, now, made_before).await? {
+        for _ in 0..TIDY_ROUNDS {
+            match tidy_of(shared, rulebook_id, now).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
             }
-            tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
         }
-        for mut row in stale {
-            let held = row.fence;
-            row.fence += 1;
-            row.state = DEAD.into();
-            row.updated_at = now;
-            write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
-        }
-        fault_points::reach(Step::TidyBeforeCommit)?;
-        tx.commit().await?;
-        fault_points::reach(Step::TidyAfterCommit)?;
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// The same for some texts of one rulebook. Out: whether there may be more.
+async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
+    let patience = &shared.settings.patience;
+    let tx = begin(&shared.db).await?;
+    let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
+    let stale = sms_messages::lock_stale(&tx, now - patience.max_age, rulebook_id, TIDY_BATCH).await?;
+    // None where another worker holds them.
+    let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
+    let more = lapsed.len() == batch || stale.len() == batch;
+    for row in lapsed {
+        let how = Finish {
+            outcome: Outcome::Ambiguous.word(),
+            http_status: None,
+            error_code: None,
+            detail: "the worker stopped before it heard the answer",
+            at: now,
+        };
+        sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+        let held = row.fence;
+        let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, 0, patience, now, 0);
+        // Its worker may only be slow: the new number keeps it from settling.
+        row.fence += 1;
+        row.error = Some(how.detail.to_owned());
+        if sms_messages::save(&tx, held, &row).await? {
+            metrics::sms_attempt(how.outcome);
+            count_state(&row);
+        }
+        tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
+    }
+    for mut row in stale {
+        let held = row.fence;
+        row.fence += 1;
+        row.state = DEAD.into();
+        row.updated_at = now;
+        write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
+    }
+    fault_points::reach(Step::TidyBeforeCommit)?;
+    tx.commit().await?;
+    fault_points::reach(Step::TidyAfterCommit)?;
+    Ok(more)
 }

@@ -11,6 +11,9 @@ use crate::store::sms_messages::DEAD;
 use crate::store::{leads, sms_days, sms_messages};
 use crate::telemetry::metrics;
 
+/// The cap of a rulebook that has none of its own; it holds for P2 to P4.
+pub const DEFAULT_CAP: i64 = 1_000;
+
 /// The cap is near.
 const NEAR: &str = "sms_cap_near";
 /// The cap is reached.

@@ -28,7 +28,7 @@ use crate::rulebook::wording::{About, how_to_reply};
 use crate::store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, Told};
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::{self, decisions, rulebooks};
-use crate::telemetry::metrics;
+use crate::telemetry::{chain, metrics, scrub};
 
 /// Seconds until a P1 goes on, where neither rule nor settings say.
 pub const ESCALATE_AFTER_S: i64 = 300;
@@ -85,8 +85,8 @@ impl Escalator {
                 Ok(true) => done += 1,
                 Ok(false) => {}
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(escalation = %id, error, "escalation {id} is due and is tried again");
+                    let cause = scrub(&chain(&error));
+                    tracing::error!(escalation = %id, cause, "escalation {id} is due and is tried again");
                 }
             }
         }
@@ -168,6 +168,7 @@ impl Escalator {
                 queued.push(id);
             }
         }
+        // Without a cap of its own a rulebook's P1s are not counted: the count is a row that is held.
         if let Some(texts) = head.settings().daily_sms_cap {
             let cap = Cap {
                 texts,

@@ -2,7 +2,7 @@
 //! those that did not go.
 //!
 //! A text's way: [`enqueue`] puts it into the caller's transaction · `claim` takes what is due and commits `sending`
-//! before anything leaves the machine · [`twilio`] posts it outside any transaction · [`classify`] says, with the table
+//! before anything leaves the machine, each rulebook in its turn ([`turns`]) · [`twilio`] posts it outside any transaction · [`classify`] says, with the table
 //! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
 //! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
 //! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
@@ -34,6 +34,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 mod transition;
+pub mod turns;
 pub mod twilio;
 pub mod worker;
 
@@ -79,8 +80,8 @@ pub struct OutboxSettings {
     pub twilio_base_url: String,
     /// Where Twilio reaches us, without a slash at the end; without it there are no status callbacks.
     pub public_url: Option<String>,
-    /// How many texts are on their way at once.
-    pub concurrency: usize,
+    /// How many texts are on their way at once, of all rulebooks, of an account and of a rulebook.
+    pub concurrency: turns::Limits,
     /// How long the worker sleeps at most.
     pub poll: std::time::Duration,
     /// How long a request to Twilio may take as a whole.
@@ -100,7 +101,11 @@ impl Default for OutboxSettings {
         Self {
             twilio_base_url: "https://api.twilio.com".to_owned(),
             public_url: None,
-            concurrency: 8,
+            concurrency: turns::Limits {
+                total: 128,
+                account: 12,
+                rulebook: 8,
+            },
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
             lease: or_shorter(chrono::TimeDelta::seconds(60)),
@@ -119,6 +124,7 @@ struct Shared {
     client: twilio::TwilioClient,
     settings: OutboxSettings,
     breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
+    turns: turns::Turns,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 

@@ -1,20 +1,24 @@
 //! Urgent notices texted to the operator. In: notices that nobody was texted about. Out: a queued text for each, through
-//! the default rulebook's account, at most a few an hour.
+//! the default rulebook's account, at most a few an hour about each rulebook and in all: what one of them has to say keeps
+//! nothing of another from being said.
 //!
 //! What is said of the operator's own texts is never texted, nor that the account that would send it is stopped.
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use super::enqueue::{NewSms, enqueue};
 use super::notice::{CREDENTIALS, INCOMPLETE, PROVIDER_DOWN};
 use super::{OutboxError, Shared};
 use crate::store::notices::{self, Unsaid};
-use crate::store::{begin, rulebooks, sms_messages};
+use crate::store::{begin, rulebooks};
 
 /// The contact in the rows of texts to the operator; no code of a contact can be like it.
 pub const OPERATOR: &str = "@operator";
-/// What is sent to the operator within an hour at most: the first ones are worth reading.
-const MOST_AN_HOUR: u64 = 6;
+/// What is sent to the operator about one rulebook within an hour at most: the first ones are worth reading.
+const MOST_OF_A_RULEBOOK: u64 = 6;
+/// What is sent within an hour about all of them at most.
+const MOST_IN_ALL: u64 = 60;
 /// The longest text to the operator, in characters.
 const LONGEST: usize = 300;
 
@@ -43,13 +47,31 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
         return Ok(());
     };
     let now = shared.now();
-    let sent = sms_messages::count_since(&shared.db, rulebook_id, OPERATOR, now - TimeDelta::hours(1)).await?;
     let unsaid = Unsaid {
         rulebook_id,
         subject: notices::of_contact(OPERATOR),
         codes: &[PROVIDER_DOWN, CREDENTIALS, INCOMPLETE],
     };
-    for notice in notices::untold(&shared.db, &unsaid, MOST_AN_HOUR.saturating_sub(sent)).await? {
+    let mut waiting = notices::untold_rulebooks(&shared.db, &unsaid).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let mut told = notices::told_since(&shared.db, now - TimeDelta::hours(1)).await?;
+    loop {
+        // Those of whom the operator has heard least come first.
+        let of = |about: &Uuid| told.get(about).copied().unwrap_or_default();
+        waiting.sort_by_key(|about| (of(about), *about));
+        let (Some(about), all) = (waiting.first().copied(), told.values().sum()) else {
+            break;
+        };
+        if of(&about) >= allowance(all) {
+            break;
+        }
+        let Some(notice) = notices::untold(&shared.db, &unsaid, about).await? else {
+            waiting.remove(0);
+            continue;
+        };
+        *told.entry(about).or_default() += 1;
         let body = format!("Ringbook: {} {}", notice.text, notice.what_to_do);
         let tx = begin(&shared.db).await?;
         if notices::tell_once(&tx, &notice, now).await? {
@@ -72,4 +94,37 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// How much may be said about one rulebook within an hour when so much was said about all of them: the more there was, the
+/// less, so that the last places are for those of whom nothing was said.
+fn allowance(all: u64) -> u64 {
+    match all {
+        0..18 => MOST_OF_A_RULEBOOK,
+        18..36 => 2,
+        36..MOST_IN_ALL => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_of_one_rulebook_leave_room_for_forty_others() {
+        let (mut noisy, mut all) = (0, 0);
+        while noisy < allowance(all) {
+            noisy += 1;
+            all += 1;
+        }
+        assert_eq!(noisy, MOST_OF_A_RULEBOOK);
+        let mut quiet = 0;
+        while quiet < 40 && allowance(all) > 0 {
+            quiet += 1;
+            all += 1;
+        }
+        assert_eq!(quiet, 40);
+        assert_eq!(allowance(MOST_IN_ALL), 0);
+    }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
@@ -20,8 +21,8 @@ use super::{Accounts, OutboxError, OutboxSettings, Shared};
 use crate::clock::Clock;
 use crate::fault_points::{self, Step};
 use crate::looks::{self, PATIENCE, Unfinished};
-use crate::store::sms_messages;
-use crate::telemetry::metrics;
+use crate::store::sms_messages::{self, Model};
+use crate::telemetry::{self, metrics, scrub};
 
 /// The shortest sleep, so that a text that is always due soon does not keep the processor busy.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
@@ -75,6 +76,7 @@ impl Outbox {
             client,
             settings,
             breakers: std::sync::Mutex::default(),
+            turns: super::turns::Turns::default(),
             random: Arc::new(random),
         };
         Ok(Self {
@@ -100,20 +102,21 @@ impl Outbox {
         let mut sends = Sends::new();
         let mut failures: u32 = 0;
         let mut tidied: Option<Instant> = None;
+        let mut oldest = None;
         while !stop.is_cancelled() {
             // Never inside the select below: a transaction that begins there could be cut off.
-            let pause = match self.fill(&mut sends, &mut tidied).await {
+            let filled = self.fill(&mut sends, &mut tidied).await;
+            // Asked whatever became of that: that nothing goes out is what this is there to show.
+            let next = self.note_age(&mut oldest).await;
+            let pause = match filled.and(next) {
                 Ok(pause) => {
                     failures = 0;
                     pause
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        failures,
-                        "the outbox could not look for due texts"
-                    );
+                    let cause = scrub(&telemetry::chain(&error));
+                    tracing::error!(cause, failures, "the outbox could not look for due texts");
                     looks::rest_after(failures, self.poll())
                 }
             };
@@ -139,7 +142,7 @@ impl Outbox {
         loop {
             tidy(&self.shared).await?;
             tell_operator(&self.shared).await?;
-            let claimed = claim(&self.shared, self.shared.settings.concurrency).await?;
+            let claimed = claim(&self.shared, self.shared.settings.concurrency.total).await?;
             if claimed.is_empty() {
                 return Ok(handled);
             }
@@ -154,31 +157,41 @@ impl Outbox {
         }
     }
 
-    /// Claims as many as may go and sets them off. Out: how long to sleep.
-    async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<Duration, OutboxError> {
+    /// Puts in order what others left behind, from time to time, and sets off as many texts as may go.
+    async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<(), OutboxError> {
         // What others left behind has waited for a lease already: it can wait for a poll.
+        let mut tidying = Ok(());
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
-            let tidying = |shared: Arc<Shared>| async move {
+            let work = |shared: Arc<Shared>| async move {
                 tidy(&shared).await?;
                 tell_operator(&shared).await
             };
-            self.within_patience(tidying).await?;
+            tidying = self.within_patience(work).await;
             *tidied = Some(Instant::now());
         }
         while let Some(sent) = sends.try_join_next() {
             note_end(sent);
         }
-        let free = self.shared.settings.concurrency.saturating_sub(sends.len());
+        let free = self.shared.settings.concurrency.total.saturating_sub(sends.len());
         if free > 0 {
             let claiming = |shared: Arc<Shared>| async move { claim(&shared, free).await };
             for claimed in self.within_patience(claiming).await? {
                 self.set_off(sends, claimed);
             }
         }
+        tidying
+    }
+
+    /// Shows how long the oldest text that is due has waited; while the database cannot be asked, the one that was known last.
+    /// Out: how long to sleep.
+    async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
         let asking = |shared: Arc<Shared>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
-        let (oldest, next) = self.within_patience(asking).await?;
-        metrics::outbox(oldest.and_then(|due| (now - due).to_std().ok()).unwrap_or_default());
+        let times = self.within_patience(asking).await;
+        if let Ok((oldest, _)) = &times {
+            *known = *oldest;
+        }
+        metrics::outbox(known.and_then(|due| (now - due).to_std().ok()).unwrap_or_default());
         let stopped = {
             let breakers = self
                 .shared
@@ -188,6 +201,7 @@ impl Outbox {
             breakers.values().filter(|breaker| breaker.is_stopped()).count()
         };
         metrics::breakers_open(stopped);
+        let (_, next) = times?;
         let until_next = next
             .and_then(|next| (next - now).to_std().ok())
             .unwrap_or(LONGEST_SLEEP);
@@ -204,7 +218,13 @@ impl Outbox {
     }
 
     fn set_off(&self, sends: &mut Sends, claimed: Claimed) {
-        sends.spawn(looks::within(PATIENCE, deliver(Arc::clone(&self.shared), claimed)));
+        let Claimed { row, errand, place } = claimed;
+        let delivering = looks::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
+        sends.spawn(async move {
+            // Held no longer than it is waited for: one without an end must not cost its rulebook a place for good.
+            let _place = place;
+            delivering.await
+        });
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -217,8 +237,7 @@ impl Outbox {
 }
 
 /// Runs one errand to its end. Whatever it could not write, the lease's end puts in order.
-pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
-    let Claimed { row, errand } = claimed;
+pub(super) async fn deliver(shared: Arc<Shared>, row: Model, errand: Errand) {
     let done = match &errand {
         Errand::Simulate => settle(&shared, &row, &simulated()).await.map(|_| ()),
         Errand::Look(account) => look(&shared, &row, account).await,
@@ -239,15 +258,16 @@ pub(super) async fn deliver(shared: Arc<Shared>, claimed: Claimed) {
         }
     };
     if let Err(error) = done {
-        tracing::error!(sms = %row.id, error = &error as &dyn std::error::Error, "text {} could not be settled", row.id);
+        let cause = scrub(&telemetry::chain(&error));
+        tracing::error!(sms = %row.id, cause, "text {} could not be settled", row.id);
     }
 }
 
 fn note_end(sent: Result<Result<(), Unfinished>, JoinError>) {
     if let Err(error) = sent.map_err(Unfinished::Panicked).flatten() {
-        let error = &error as &dyn std::error::Error;
+        let cause = telemetry::chain(&error);
         tracing::error!(
-            error,
+            cause,
             "a send has no end; its text is looked for when its lease runs out"
         );
     }

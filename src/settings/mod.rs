@@ -32,6 +32,7 @@ use self::{table::SETTINGS, values::Expected};
 pub struct Settings {
     pub database: Database,
     pub read_database: Option<Database>,
+    pub database_connections: u32,
     pub listen: SocketAddr,
     pub public_url: Option<String>,
     pub secret_key: Option<Secret<[u8; 32]>>,
@@ -285,6 +286,7 @@ impl Raw {
         Ok(Settings {
             database: self.required("database_url", values::database)?,
             read_database: self.optional("database_read_url", values::database)?,
+            database_connections: self.required("database_connections", values::connections)?,
             listen: self.required("listen", values::address)?,
             public_url: self.optional("public_url", values::url)?,
             secret_key: self.optional("secret_key", values::key)?,

@@ -39,6 +39,7 @@ const fn setting(
 pub const SETTINGS: &[Setting] = &[
     setting("database_url", "DATABASE_URL", Some("sqlite://ringbook.db"), Some("database-url"), "Where everything is kept: sqlite://FILE (created when missing) or postgres://USER@HOST/NAME"),
     setting("database_read_url", "DATABASE_READ_URL", None, Some("database-read-url"), "A replica for the reads of the admin API; default: the database itself"),
+    setting("database_connections", "RINGBOOK_DATABASE_CONNECTIONS", Some("30"), Some("database-connections"), "The most connections that this process opens to PostgreSQL, 6 or more; it opens fewer where the server, the database or the role allows fewer"),
     setting("listen", "RINGBOOK_LISTEN", Some("127.0.0.1:8080"), Some("listen"), "Address and port to listen on"),
     setting("public_url", "RINGBOOK_PUBLIC_URL", None, Some("public-url"), "The https address under which Vapi and Twilio reach this server; Twilio's callbacks need it"),
     setting("secret_key", "RINGBOOK_SECRET_KEY", None, None, "32 bytes as 64 hex digits or base64 that seal the stored secrets; default: a 0600 file beside the database, made at first start"),
@@ -48,7 +49,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),
     setting("twilio_from", "TWILIO_FROM", None, Some("twilio-from"), "The number that texts come from, as +15145550100"),
     setting("twilio_messaging_service_sid", "TWILIO_MESSAGING_SERVICE_SID", None, Some("twilio-messaging-service-sid"), "The messaging service that texts come from, instead of a number"),
-    setting("operator_number", "RINGBOOK_OPERATOR_NUMBER", None, Some("operator-number"), "A phone number that is texted about urgent notices, six an hour at most, as +15145550100"),
+    setting("operator_number", "RINGBOOK_OPERATOR_NUMBER", None, Some("operator-number"), "A phone number that is texted about urgent notices, at most six an hour about one rulebook, as +15145550100"),
     setting("vapi_api_key", "VAPI_API_KEY", None, None, "The key to ask Vapi for calls"),
     setting("twilio_base_url", "TWILIO_BASE_URL", Some("https://api.twilio.com"), Some("twilio-base-url"), "Twilio's API, or a stand-in for it"),
     setting("vapi_base_url", "VAPI_BASE_URL", Some("https://api.vapi.ai"), Some("vapi-base-url"), "Vapi's API, or a stand-in for it"),

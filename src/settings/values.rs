@@ -39,14 +39,89 @@ pub fn megabytes(value: &str) -> Result<u32, Expected> {
     number.ok_or_else(|| "a whole number of megabytes, up to 1000000".into())
 }
 
+/// How many connections to a database.
+pub fn connections(value: &str) -> Result<u32, Expected> {
+    let number = value.parse().ok().filter(|number| (6..=1_000).contains(number));
+    number.ok_or_else(|| "a whole number of connections from 6 to 1000".into())
+}
+
 /// An address and a port.
 pub fn address(value: &str) -> Result<SocketAddr, Expected> {
     SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
 }
 
-/// A database.
+/// What the parameters of a PostgreSQL address may be: those that the driver heeds.
+const POSTGRES_PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "statement-cache-capacity",
+];
+
+/// A database. What the driver would ignore or misunderstand is refused.
 pub fn database(value: &str) -> Result<Database, Expected> {
-    Database::parse(value).ok_or_else(|| "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into())
+    const EXPECTED: &str = "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
+    let database = Database::parse(value).ok_or(EXPECTED)?;
+    if matches!(database, Database::Postgres(_)) {
+        postgres(value)?;
+    }
+    Ok(database)
+}
+
+fn postgres(value: &str) -> Result<(), Expected> {
+    let several = "the address of one server: for several hosts, put HAProxy, a virtual address or a name that follows the \
+                   primary in front of them";
+    let rest = value.split_once("://").map_or("", |(_, rest)| rest);
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let hosts = place.split('/').next().unwrap_or_default();
+    let hosts = hosts.rsplit('@').next().unwrap_or_default();
+    if hosts.contains(',') {
+        return Err(several.into());
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, given) = pair.split_once('=').unwrap_or((pair, ""));
+        match name {
+            "target_session_attrs" | "load_balance_hosts" => {
+                return Err(format!("{several}; `{name}` would be ignored, leave it out"));
+            }
+            "host" | "hostaddr" | "port" if given.contains([',']) || given.to_ascii_lowercase().contains("%2c") => {
+                return Err(several.into());
+            }
+            "statement-cache-capacity" if given.parse::<u32>().is_ok_and(|capacity| capacity < 100) => {
+                return Err(
+                    "an address without `statement-cache-capacity`, or with 100 or more: statements that are not \
+                            kept stay on the server until the connection ends"
+                        .into(),
+                );
+            }
+            name if POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options") => {}
+            // The name may hold anything, but a value never shows.
+            name => {
+                let name: String = name
+                    .chars()
+                    .filter(|letter| letter.is_ascii_alphanumeric() || "_-".contains(*letter))
+                    .collect();
+                return Err(format!(
+                    "an address without the parameter `{name}`, which would be ignored"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// An address of a web server, without the slash at its end.

@@ -7,11 +7,11 @@
 use std::ops::Deref;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 
-use super::trial;
+use super::{connect, trial};
 
 /// A transaction that was begun; dropped, it is rolled back.
 pub struct Transaction {
@@ -52,7 +52,7 @@ impl Deref for Transaction {
 
 /// Begins a transaction: IMMEDIATE on SQLite (a deferred one that reads before it writes fails at once when another has
 /// written in between). On PostgreSQL the connection itself says READ COMMITTED (`connect.rs`): said here, it would cost
-/// every message a round trip.
+/// every message a round trip, which only a pooler that keeps it from the server makes necessary.
 #[expect(clippy::disallowed_methods, reason = "the one opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;
@@ -61,6 +61,9 @@ pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
         ..TransactionOptions::default()
     };
     let inner = db.begin_with_options(options).await?;
+    if let Some(limits) = connect::limits_of_transactions(db) {
+        inner.execute_unprepared(&limits).await?;
+    }
     let trial = trial::is_on();
     Ok(Transaction { inner, trial })
 }

@@ -9,6 +9,8 @@ use sea_orm::{
     DatabaseBackend, DatabaseConnection, DatabaseTransaction, IntoActiveModel as _, QueryOrder, QuerySelect,
 };
 
+use super::sql::without_keys;
+
 /// A row of `change_sets`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "change_sets")]
@@ -124,7 +126,7 @@ pub async fn insert(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
 pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     let key = (set.rulebook_id, set.id);
     Entity::update_many()
-        .set(set.into_active_model().reset_all())
+        .set(without_keys(set.into_active_model().reset_all()))
         .filter(Column::RulebookId.eq(key.0))
         .filter(Column::Id.eq(key.1))
         .exec(tx)

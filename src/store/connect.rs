@@ -2,8 +2,8 @@
 //!
 //! In: its address. Out: a pool to write with and a pool to read with. On SQLite there is one writer and the readers
 //! may only read; what a commit acknowledges is on the disk (WAL, synchronous FULL). On PostgreSQL nothing waits
-//! without an end: statements, locks and idle transactions have their time. Statements are never logged, because their
-//! values are callers' data.
+//! without an end: statements, locks and idle transactions have their time ([`super::server`] knows where it can be set).
+//! Statements are never logged, because their values are callers' data.
 
 use std::{
     fs::OpenOptions,
@@ -12,14 +12,15 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbErr,
+    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr,
     sqlx::{
-        Connection as _, Sqlite,
+        self, AssertSqlSafe, Connection as _, Sqlite,
         pool::PoolOptions,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
 
+use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 use crate::fault_points::{self, Defect};
 use crate::settings::Database;
 
@@ -32,10 +33,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// A connection idle for longer is tried before it is used.
 const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
 
-/// Messages have connections of their own, so that nothing else can take them all.
-const POSTGRES_MESSAGES: u32 = 16;
-const POSTGRES_WRITERS: u32 = 6;
-const POSTGRES_READERS: u32 = 8;
+/// A connection to PostgreSQL idle for longer is closed: where there are few, another pool may need its place.
+const GIVEN_UP_WHEN_IDLE: Duration = Duration::from_mins(1);
 const SQLITE_READERS: u32 = 4;
 
 /// The database cannot be opened.
@@ -53,6 +52,24 @@ pub enum ConnectError {
         #[source]
         source: DbErr,
     },
+    /// The pooler in front of the server cannot be used.
+    #[error("the database {place} cannot be used (DATABASE_URL): {why}")]
+    Pooler {
+        /// Which one, without its password.
+        place: String,
+        /// What to do.
+        why: ServerError,
+    },
+}
+
+impl ConnectError {
+    fn of(database: &Database, error: ServerError) -> Self {
+        let place = place(database);
+        match error {
+            ServerError::Database(source) => Self::Open { place, source },
+            why @ ServerError::LosesPreparedStatements => Self::Pooler { place, why },
+        }
+    }
 }
 
 /// The pools.
@@ -67,6 +84,8 @@ pub struct Connections {
     pub read: DatabaseConnection,
     /// The replica, which may lag or be lost, where there is one.
     pub replica: Option<DatabaseConnection>,
+    /// How the pools were opened.
+    pub plan: PoolPlan,
 }
 
 impl Connections {
@@ -79,40 +98,71 @@ impl Connections {
 
 /// Opens the pools; a SQLite file is created when missing.
 pub async fn open(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
-    open_pools(database, replica, When::Now).await
+    open_with(database, replica, DEFAULT_CONNECTIONS).await
+}
+
+/// The same with at most so many connections to a PostgreSQL server, of which the replica's are not part.
+pub async fn open_with(
+    database: &Database,
+    replica: Option<&Database>,
+    connections: u32,
+) -> Result<Connections, ConnectError> {
+    let plan = match database {
+        Database::Sqlite(_) => PoolPlan::unasked(connections),
+        Database::Postgres(_) => {
+            let planned = survey(database).await?.plan(database, connections).await;
+            planned.map_err(|error| ConnectError::of(database, error))?
+        }
+    };
+    open_pools(database, replica, When::Now, plan).await
 }
 
 /// The same pools, which connect when they are first used: the database is away.
-pub async fn open_later(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
-    open_pools(database, replica, When::Used).await
+pub async fn open_later(
+    database: &Database,
+    replica: Option<&Database>,
+    connections: u32,
+) -> Result<Connections, ConnectError> {
+    open_pools(database, replica, When::Used, PoolPlan::unasked(connections)).await
 }
 
 /// Another pool for messages, which connects when it is first used; none on SQLite, whose one writer stays.
-pub async fn another_for_messages(database: &Database) -> Result<Option<DatabaseConnection>, ConnectError> {
+pub async fn another_for_messages(
+    database: &Database,
+    plan: PoolPlan,
+) -> Result<Option<DatabaseConnection>, ConnectError> {
     match database {
         Database::Sqlite(_) => Ok(None),
-        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used).await.map(Some),
+        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used, plan).await.map(Some),
     }
 }
 
-async fn open_pools(database: &Database, replica: Option<&Database>, when: When) -> Result<Connections, ConnectError> {
+async fn open_pools(
+    database: &Database,
+    replica: Option<&Database>,
+    when: When,
+    plan: PoolPlan,
+) -> Result<Connections, ConnectError> {
     // The writer first: it creates the file that the readers open.
-    let write = open_pool(database, Use::Write, when).await?;
+    let write = open_pool(database, Use::Write, when, plan).await?;
     let (read, replica) = match (database, replica) {
-        (Database::Postgres(_), Some(replica)) => (write.clone(), Some(open_pool(replica, Use::Read, when).await?)),
+        (Database::Postgres(_), Some(replica)) => {
+            (write.clone(), Some(open_pool(replica, Use::Read, when, plan).await?))
+        }
         // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
-        (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when).await?, None),
+        (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when, plan).await?, None),
     };
     let messages = match database {
         Database::Sqlite(_) => write.clone(),
         // Its first connection is made by the first message, as those of the others are made when they are needed.
-        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used).await?,
+        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used, plan).await?,
     };
     Ok(Connections {
         messages,
         write,
         read,
         replica,
+        plan,
     })
 }
 
@@ -142,15 +192,96 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
 
 /// A single connection whose statements may take as long as a migration does.
 pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
-    open_pool(database, Use::Migrate, When::Now).await
+    let plan = match database {
+        Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
+        Database::Postgres(_) => survey(database).await?.single(),
+    };
+    open_pool(database, Use::Migrate, When::Now, plan).await
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+async fn survey(database: &Database) -> Result<Survey, ConnectError> {
+    server::survey(database)
+        .await
+        .map_err(|error| ConnectError::of(database, error))
+}
+
+/// What a pool is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
     Messages,
     Write,
     Read,
     Migrate,
+}
+
+impl Use {
+    fn acquire_timeout(self) -> Duration {
+        if self == Self::Messages {
+            ACQUIRE_FOR_A_MESSAGE
+        } else {
+            ACQUIRE
+        }
+    }
+
+    /// How long a statement may take; 0 is without an end.
+    pub(super) const fn statement_timeout_ms(self) -> i64 {
+        match self {
+            Self::Messages => 1_800,
+            Self::Write => 5_000,
+            Self::Read => 10_000,
+            Self::Migrate => 0,
+        }
+    }
+
+    /// What holds in a session of this use, by PostgreSQL's names.
+    pub(super) fn session_settings(self) -> [(&'static str, String); 4] {
+        let lock_ms = match self {
+            Self::Messages => 1_500,
+            Self::Write | Self::Read => 2_000,
+            Self::Migrate => 60_000,
+        };
+        let idle_ms = if self == Self::Messages { 5_000 } else { 10_000 };
+        [
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("statement_timeout", self.statement_timeout_ms().to_string()),
+            ("lock_timeout", i32::to_string(&lock_ms)),
+            ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
+        ]
+    }
+
+    fn connections(self, plan: PoolPlan) -> u32 {
+        match self {
+            Self::Messages => plan.sizes.messages,
+            Self::Write => plan.sizes.writers,
+            Self::Read => plan.sizes.readers,
+            Self::Migrate => 1,
+        }
+    }
+}
+
+/// What the first statements of a transaction must set, where the session could not be told at its start: one string of
+/// statements. None where nothing need be set.
+pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return None;
+    }
+    let pool = db.get_postgres_connection_pool();
+    let options = pool.connect_options();
+    let told = options
+        .get_options()
+        .is_some_and(|options| options.contains("statement_timeout"));
+    if told || options.get_application_name() != Some(server::APPLICATION) {
+        return None;
+    }
+    // A pool does not know what it is for, but how long it may wait.
+    let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
+    let usage = if messages { Use::Messages } else { Use::Write };
+    let [_, limits @ ..] = usage.session_settings();
+    let limits = limits.map(|(name, value)| format!("SET LOCAL {name} = {value}"));
+    Some(format!(
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {}",
+        limits.join("; ")
+    ))
 }
 
 /// Lets go of a connection that does not know where its transactions stand. SQLite ends a transaction by itself when the
@@ -182,7 +313,12 @@ enum When {
     Used,
 }
 
-async fn open_pool(database: &Database, usage: Use, when: When) -> Result<DatabaseConnection, ConnectError> {
+async fn open_pool(
+    database: &Database,
+    usage: Use,
+    when: When,
+    plan: PoolPlan,
+) -> Result<DatabaseConnection, ConnectError> {
     if let Some(folder) = database.file().and_then(|file| file.parent())
         && !folder.as_os_str().is_empty()
         && !folder.is_dir()
@@ -196,17 +332,13 @@ async fn open_pool(database: &Database, usage: Use, when: When) -> Result<Databa
     }
     let mut options = ConnectOptions::new(database.url());
     options
-        .acquire_timeout(if usage == Use::Messages {
-            ACQUIRE_FOR_A_MESSAGE
-        } else {
-            ACQUIRE
-        })
+        .acquire_timeout(usage.acquire_timeout())
         .connect_lazy(when == When::Used)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     match database {
         Database::Sqlite(_) => sqlite(&mut options, usage),
-        Database::Postgres(_) => postgres(&mut options, usage),
+        Database::Postgres(_) => postgres(&mut options, usage, plan),
     }
     SeaOrm::connect(options).await.map_err(|source| ConnectError::Open {
         place: place(database),
@@ -237,26 +369,35 @@ fn sqlite(options: &mut ConnectOptions, usage: Use) {
     });
 }
 
-fn postgres(options: &mut ConnectOptions, usage: Use) {
-    let (connections, statement_ms, lock_ms) = match usage {
-        Use::Messages => (POSTGRES_MESSAGES, 1_800, 1_500),
-        Use::Write => (POSTGRES_WRITERS, 5_000, 2_000),
-        Use::Read => (POSTGRES_READERS, 10_000, 2_000),
-        Use::Migrate => (1, 0, 60_000),
-    };
-    let idle_ms = if usage == Use::Messages { 5_000 } else { 10_000 };
+fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
     options
-        .max_connections(connections)
-        .test_before_acquire_if_idle_for(TRY_WHEN_IDLE);
-    options.set_application_name("ringbook");
+        .max_connections(usage.connections(plan))
+        .test_before_acquire_if_idle_for(TRY_WHEN_IDLE)
+        .idle_timeout(GIVEN_UP_WHEN_IDLE);
+    options.set_application_name(server::APPLICATION);
+    let at_startup = plan.limits == TimeLimits::AtStartup;
     options.map_sqlx_postgres_opts(move |postgres| {
-        postgres.options([
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("statement_timeout", statement_ms.to_string()),
-            ("lock_timeout", lock_ms.to_string()),
-            ("idle_in_transaction_session_timeout", idle_ms.to_string()),
-        ])
+        if at_startup {
+            server::with_limits(postgres, usage)
+        } else {
+            server::plain(postgres)
+        }
     });
+    if usage == Use::Migrate && !at_startup {
+        // Migrations begin their own transactions.
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    let settings = Use::Migrate.session_settings();
+                    for (name, value) in settings {
+                        let set = format!("SET {name} = '{value}'");
+                        sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+        });
+    }
 }
 
 /// The database's place without user and password.

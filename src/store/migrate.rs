@@ -1,20 +1,30 @@
 //! The schema, brought up to date or back.
 //!
 //! In: the database's address. Out: the schema of this program, or a refusal when a newer program has been there. One
-//! at a time: several instances may start together, so everything happens under a lock (an advisory lock of its own
-//! connection on PostgreSQL, a locked file beside a SQLite database).
+//! at a time: several instances may start together, so everything happens under a lock (a locked file beside a SQLite
+//! database; on PostgreSQL an advisory lock of a transaction, which ends with it also behind a connection pooler).
 
-use std::{collections::HashSet, fs::File, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs::File,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use migrations::Migrator;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement};
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 
+use super::begin::{Transaction, begin};
 use super::connect::{self, ConnectError};
 use crate::settings::Database;
 
 /// Any number that nobody else locks: "ringbook" as a number.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
+/// How often a lock that another instance holds is asked for.
+const LOCK_POLL: Duration = Duration::from_millis(200);
+/// How often the log says that it is waited for.
+const LOCK_REMIND: Duration = Duration::from_secs(30);
 
 /// The schema cannot be changed.
 #[derive(Debug, thiserror::Error)]
@@ -96,15 +106,17 @@ fn known() -> Vec<String> {
         .collect()
 }
 
+/// Reads only: the migrator's own list would create its table first.
 async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(Vec::new());
     }
-    Ok(Migrator::get_migration_models(db)
-        .await?
-        .into_iter()
-        .map(|model| model.version)
-        .collect())
+    let list = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT version FROM seaql_migrations ORDER BY version",
+    );
+    let rows = db.query_all_raw(list).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 async fn names_where(db: &DatabaseConnection, is_applied: bool) -> Result<Vec<String>, DbErr> {
@@ -132,7 +144,7 @@ async fn refuse_newer(db: &DatabaseConnection) -> Result<(), MigrateError> {
 /// Held while the schema changes; the operating system or the server releases it when we die.
 enum Lock {
     File(File),
-    Advisory(DatabaseConnection),
+    Advisory(Box<Transaction>, DatabaseConnection),
 }
 
 impl Lock {
@@ -140,10 +152,15 @@ impl Lock {
         match database.file() {
             None => {
                 let db = connect::open_for_migration(database).await?;
-                db.execute_unprepared("SET lock_timeout = 0").await?;
-                db.execute_unprepared(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))
-                    .await?;
-                Ok(Self::Advisory(db))
+                let tx = begin(&db).await?;
+                // It waits for as long as the migrations take.
+                tx.execute_unprepared(
+                    "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), \
+                     set_config('idle_in_transaction_session_timeout', '0', true)",
+                )
+                .await?;
+                lock_advisory(&tx).await?;
+                Ok(Self::Advisory(Box::new(tx), db))
             }
             Some(file) => {
                 if let Some(folder) = file.parent()
@@ -165,8 +182,29 @@ impl Lock {
                 drop(file);
                 Ok(())
             }
-            Self::Advisory(db) => db.close().await,
+            Self::Advisory(tx, db) => {
+                tx.rollback().await?;
+                db.close().await
+            }
         }
+    }
+}
+
+/// Takes the lock for as long as the transaction lasts.
+async fn lock_advisory(tx: &Transaction) -> Result<(), DbErr> {
+    let sql = format!("SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})");
+    let mut told: Option<Instant> = None;
+    loop {
+        let asked = Statement::from_string(tx.get_database_backend(), sql.as_str());
+        let row = tx.query_one_raw(asked).await?;
+        if row.map_or(Ok(false), |row| row.try_get_by_index(0))? {
+            return Ok(());
+        }
+        if told.is_none_or(|at| at.elapsed() > LOCK_REMIND) {
+            tracing::warn!("another instance is migrating the database: waiting until it is done");
+            told = Some(Instant::now());
+        }
+        tokio::time::sleep(LOCK_POLL).await;
     }
 }
 

@@ -39,6 +39,7 @@ pub mod rules;
 pub mod script_quarantines;
 pub mod scripts;
 pub mod secrets;
+pub mod server;
 pub mod sms_attempts;
 pub mod sms_days;
 pub mod sms_messages;

@@ -2,6 +2,8 @@
 //!
 //! In: what happened and what to do, in words that hold no phone number and no text of a message. Out: rows.
 
+use std::collections::HashMap;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
@@ -220,25 +222,62 @@ pub struct Unsaid<'a> {
     pub codes: &'a [&'a str],
 }
 
-/// The open urgent notices about which the operator was not texted, the oldest first, at most `limit`.
-pub async fn untold<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>, limit: u64) -> Result<Vec<Model>, DbErr> {
-    if limit == 0 {
-        return Ok(Vec::new());
+impl Unsaid<'_> {
+    /// The open urgent notices about which the operator was not texted.
+    fn notices(&self) -> Condition {
+        let said = Condition::any().add(Column::RulebookId.ne(self.rulebook_id)).add(
+            Column::Subject
+                .ne(self.subject.as_str())
+                .and(Column::Code.is_not_in(self.codes.iter().copied())),
+        );
+        Condition::all()
+            .add(Column::ResolvedAt.is_null())
+            .add(Column::ToldAt.is_null())
+            .add(Column::Severity.eq(Severity::Urgent.word()))
+            .add(said)
     }
-    let said = Condition::any().add(Column::RulebookId.ne(unsaid.rulebook_id)).add(
-        Column::Subject
-            .ne(unsaid.subject.as_str())
-            .and(Column::Code.is_not_in(unsaid.codes.iter().copied())),
-    );
+}
+
+/// The rulebooks with open urgent notices about which the operator was not texted.
+pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()
-        .filter(Column::ResolvedAt.is_null())
-        .filter(Column::ToldAt.is_null())
-        .filter(Column::Severity.eq(Severity::Urgent.word()))
-        .filter(said)
-        .order_by_asc(Column::Id)
-        .limit(limit)
+        .select_only()
+        .column(Column::RulebookId)
+        .distinct()
+        .filter(unsaid.notices())
+        .into_tuple()
         .all(db)
         .await
+}
+
+/// The oldest of them about a rulebook.
+pub async fn untold<C: ConnectionTrait>(
+    db: &C,
+    unsaid: &Unsaid<'_>,
+    rulebook_id: Uuid,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(unsaid.notices())
+        .order_by_asc(Column::Id)
+        .limit(1)
+        .one(db)
+        .await
+}
+
+/// How many notices of each rulebook the operator was texted about since an instant.
+pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Result<HashMap<Uuid, u64>, DbErr> {
+    let counted: Vec<(Uuid, i64)> = Entity::find()
+        .select_only()
+        .column(Column::RulebookId)
+        .column_as(Column::Id.count(), "told")
+        .filter(Column::ToldAt.gt(since))
+        .group_by(Column::RulebookId)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let count = |(rulebook_id, told): (Uuid, i64)| (rulebook_id, u64::try_from(told).unwrap_or_default());
+    Ok(counted.into_iter().map(count).collect())
 }
 
 /// Notes that the operator is told of a notice. False when that was done, or it is over.

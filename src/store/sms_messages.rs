@@ -143,32 +143,37 @@ pub async fn hasten(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// The rulebooks that have something due: queued, or to be looked for.
-pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<Uuid>, DbErr> {
+/// The rulebooks that have something due, queued or to be looked for, and the priority of their most urgent.
+pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<(Uuid, String)>, DbErr> {
     Entity::find()
         .select_only()
         .column(Column::RulebookId)
-        .distinct()
-        .filter(Expr::cust(UNSETTLED))
-        .filter(Column::State.ne(SENDING))
-        .filter(Column::NextAttemptAt.lte(now))
+        .column_as(Column::Priority.min(), "priority")
+        .filter(is_due(now))
+        .group_by(Column::RulebookId)
         .into_tuple()
         .all(db)
         .await
 }
 
-/// Locks up to `limit` texts of `rulebooks` that are due, the most urgent first, skipping what another worker has locked.
+fn is_due(now: DateTimeUtc) -> Condition {
+    Condition::all()
+        .add(Expr::cust(UNSETTLED))
+        .add(Column::State.ne(SENDING))
+        .add(Column::NextAttemptAt.lte(now))
+}
+
+/// Locks up to `limit` texts of a rulebook that are due, the most urgent first, skipping what another worker has locked. Of one
+/// rulebook: a database that is spread over several machines locks no rows of several at once.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
     now: DateTimeUtc,
-    rulebooks: &[Uuid],
+    rulebook_id: Uuid,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Expr::cust(UNSETTLED))
-        .filter(Column::State.ne(SENDING))
-        .filter(Column::NextAttemptAt.lte(now))
-        .filter(Column::RulebookId.is_in(rulebooks.iter().copied()))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(is_due(now))
         .order_by_asc(Column::Priority)
         .order_by_asc(Column::NextAttemptAt)
         .order_by_asc(Column::Id)
@@ -178,56 +183,72 @@ pub async fn lock_due(
         .await
 }
 
-/// Locks texts whose sender let its lease run out.
-pub async fn lock_lapsed(tx: &DatabaseTransaction, now: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
+/// Texts whose sender let its lease run out.
+fn is_lapsed(now: DateTimeUtc) -> Condition {
+    Condition::all()
+        .add(Expr::cust(UNSETTLED))
+        .add(Column::State.eq(SENDING))
+        .add(Column::LeaseUntil.lte(now))
+}
+
+/// Queued texts that wait since before an instant, due or not; see [`Model::since`].
+fn is_stale(made_before: DateTimeUtc) -> Condition {
+    Condition::all()
+        .add(Expr::cust(UNSETTLED))
+        .add(Column::State.eq(QUEUED))
+        .add(Expr::cust("COALESCE(resent_at, held_until, created_at)").lte(made_before))
+}
+
+/// Locks texts of a rulebook whose sender let its lease run out.
+pub async fn lock_lapsed(
+    tx: &DatabaseTransaction,
+    now: DateTimeUtc,
+    rulebook_id: Uuid,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    lock_some(tx, rulebook_id, is_lapsed(now), limit).await
+}
+
+/// Locks queued texts of a rulebook that wait since before an instant, due or not.
+pub async fn lock_stale(
+    tx: &DatabaseTransaction,
+    made_before: DateTimeUtc,
+    rulebook_id: Uuid,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    lock_some(tx, rulebook_id, is_stale(made_before), limit).await
+}
+
+async fn lock_some(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    which: Condition,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Expr::cust(UNSETTLED))
-        .filter(Column::State.eq(SENDING))
-        .filter(Column::LeaseUntil.lte(now))
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(which)
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(tx)
         .await
 }
 
-/// Since when a text waits: see [`Model::since`].
-fn waits_since() -> Expr {
-    Expr::cust("COALESCE(resent_at, held_until, created_at)")
-}
-
-/// Locks queued texts that wait since before an instant, due or not.
-pub async fn lock_stale(tx: &DatabaseTransaction, made_before: DateTimeUtc, limit: u64) -> Result<Vec<Model>, DbErr> {
-    Entity::find()
-        .filter(Expr::cust(UNSETTLED))
-        .filter(Column::State.eq(QUEUED))
-        .filter(waits_since().lte(made_before))
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .all(tx)
-        .await
-}
-
-/// Whether [`lock_lapsed`] or [`lock_stale`] would find anything: asked outside a transaction, so that an idle worker
-/// never takes SQLite's write lock.
-pub async fn any_overdue<C: ConnectionTrait>(
+/// The rulebooks of which [`lock_lapsed`] or [`lock_stale`] would find anything: asked outside a transaction, so that an idle
+/// worker never takes SQLite's write lock.
+pub async fn overdue_rulebooks<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
     made_before: DateTimeUtc,
-) -> Result<bool, DbErr> {
-    let lapsed = Condition::all()
-        .add(Column::State.eq(SENDING))
-        .add(Column::LeaseUntil.lte(now));
-    let stale = Condition::all()
-        .add(Column::State.eq(QUEUED))
-        .add(waits_since().lte(made_before));
-    let either = Condition::any().add(lapsed).add(stale);
-    let found = Entity::find()
-        .filter(Expr::cust(UNSETTLED))
-        .filter(either)
-        .limit(1)
-        .one(db)
-        .await?;
-    Ok(found.is_some())
+) -> Result<Vec<Uuid>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::RulebookId)
+        .distinct()
+        .filter(Condition::any().add(is_lapsed(now)).add(is_stale(made_before)))
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 /// The contacts whom a rule has texted since an instant about the same call or, where there is one, the same caller.
@@ -398,20 +419,5 @@ pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &s
         .order_by_desc(Column::Id)
         .limit(1)
         .one(db)
-        .await
-}
-
-/// How many texts to a contact were made after an instant.
-pub async fn count_since<C: ConnectionTrait>(
-    db: &C,
-    rulebook_id: Uuid,
-    contact: &str,
-    since: DateTimeUtc,
-) -> Result<u64, DbErr> {
-    Entity::find()
-        .filter(Column::RulebookId.eq(rulebook_id))
-        .filter(Column::Contact.eq(contact))
-        .filter(Column::CreatedAt.gt(since))
-        .count(db)
         .await
 }

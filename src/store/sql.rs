@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Statement,
-    Value as Bind,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Iterable as _,
+    PrimaryKeyToColumn as _, QueryFilter, Statement, Value as Bind,
 };
 use uuid::Uuid;
 
@@ -25,6 +25,15 @@ where
     Ok(inserted > 0)
 }
 
+/// A row to be set over one that is there, without its key: a key never changes, and Citus refuses to set the column that rows
+/// are distributed by.
+pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
+    for key in <A::Entity as EntityTrait>::PrimaryKey::iter() {
+        row.not_set(key.into_column());
+    }
+    row
+}
+
 /// Writes the one row of a rulebook over that of the version before, or where there is none; whether it stood like that.
 pub(super) async fn write_over<A>(
     tx: &DatabaseTransaction,
@@ -39,7 +48,7 @@ where
         return insert_once(tx, row, OnConflict::column(rulebook)).await;
     }
     let done = A::Entity::update_many()
-        .set(row.reset_all())
+        .set(without_keys(row.reset_all()))
         .filter(rulebook.eq(rulebook_id))
         .filter(version.eq(before))
         .exec(tx)

@@ -2,29 +2,41 @@
 //!
 //! In: messages that want in, and failures. Out: a connection pool and a permit, or none: then the message goes to the
 //! spool. When something fails the database is asked for a sign of life; while it gives none, no message waits for it,
-//! and it is asked again and again until it answers.
+//! and it is asked again and again until it answers: first on the connections that there are, because where the database
+//! allows no more they are the only way, then on new ones, because those that there are may be dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Database;
-use crate::store::{self, connect};
+use crate::store;
+use crate::store::connect::{self, Connections};
+use crate::store::server::{self, PoolPlan, Unreachable};
 use crate::telemetry::metrics;
 
-/// How many messages may be on their way to the database at once, with those that nobody waits for any more.
-const MOST_IN_FLIGHT: usize = 48;
+/// How many messages may be on their way to the database at once for each connection that the pool may open, with those
+/// that nobody waits for any more. Most of a message's time is not spent on its connection.
+const IN_FLIGHT_PER_CONNECTION: usize = 3;
+/// The same on SQLite.
+const IN_FLIGHT_ON_SQLITE: usize = 48;
+/// How long fewer messages than that are let in at once after the database refused the pool another connection.
+const CROWDED_FOR: Duration = Duration::from_secs(30);
 /// How long a message waits to be one of them.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the database may take for a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// How often it is asked for one while it is away.
 const AGAIN: Duration = Duration::from_millis(250);
+/// How long an idle connection may take to answer before it is closed.
+const IDLE_ANSWER: Duration = Duration::from_millis(400);
+/// How often the log repeats why the database cannot be reached, while the reason stays the same.
+const REMIND: Duration = Duration::from_mins(1);
 
 /// What must succeed before the first message after a start without the database.
 pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -35,8 +47,13 @@ pub struct Lane(Arc<Inner>);
 
 struct Inner {
     database: Database,
+    plan: PoolPlan,
+    /// Pools for other work, whose idle connections are given up when messages can have none.
+    others: Vec<DatabaseConnection>,
     way: RwLock<Way>,
     away: AtomicBool,
+    /// The pool could not open a connection for a message.
+    crowded: AtomicBool,
     suspected: Notify,
     back: Notify,
     /// What is still to be done once.
@@ -47,13 +64,16 @@ struct Inner {
 struct Way {
     db: DatabaseConnection,
     permits: Arc<Semaphore>,
+    /// How many permits there are.
+    most: usize,
 }
 
 impl Way {
-    fn over(db: DatabaseConnection) -> Self {
+    fn over(db: DatabaseConnection, most: usize) -> Self {
         Self {
             db,
-            permits: Arc::new(Semaphore::new(MOST_IN_FLIGHT)),
+            permits: Arc::new(Semaphore::new(most)),
+            most,
         }
     }
 }
@@ -61,21 +81,26 @@ impl Way {
 impl Lane {
     /// Over the pool for messages.
     #[must_use]
-    pub fn new(database: Database, db: DatabaseConnection) -> Self {
-        Self::with(database, db, None)
+    pub fn new(database: Database, pools: &Connections) -> Self {
+        Self::with(database, pools, None)
     }
 
     /// The same at a start without the database, which is away until it answers and `prepare` succeeds.
     #[must_use]
-    pub fn away(database: Database, db: DatabaseConnection, prepare: Prepare) -> Self {
-        Self::with(database, db, Some(prepare))
+    pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
+        Self::with(database, pools, Some(prepare))
     }
 
-    fn with(database: Database, db: DatabaseConnection, prepare: Option<Prepare>) -> Self {
+    fn with(database: Database, pools: &Connections, prepare: Option<Prepare>) -> Self {
+        let (db, plan) = (pools.messages.clone(), pools.plan);
+        let most = most_in_flight(&database, plan);
         let lane = Self(Arc::new(Inner {
             database,
-            way: RwLock::new(Way::over(db)),
+            plan,
+            others: vec![pools.write.clone(), pools.read.clone()],
+            way: RwLock::new(Way::over(db, most)),
             away: AtomicBool::new(prepare.is_some()),
+            crowded: AtomicBool::new(false),
             suspected: Notify::new(),
             back: Notify::new(),
             prepare: Mutex::new(prepare),
@@ -117,6 +142,13 @@ impl Lane {
         self.0.suspected.notify_one();
     }
 
+    /// The pool had no connection for a message and could not open one: where that is because the database allows no more,
+    /// fewer messages are let in at once, so that none waits for a connection that never comes.
+    pub fn crowded(&self) {
+        self.0.crowded.store(true, Ordering::Release);
+        self.suspect();
+    }
+
     /// Resolves when the database came back.
     pub async fn came_back(&self) {
         self.0.back.notified().await;
@@ -136,9 +168,21 @@ impl Lane {
 
     /// Watches over the way until told to stop.
     pub async fn watch(&self, stop: CancellationToken) {
-        while stop.run_until_cancelled(self.0.suspected.notified()).await.is_some() {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.0.suspected.notified() => {}
+                () = tokio::time::sleep(CROWDED_FOR) => {
+                    self.widen();
+                    continue;
+                }
+            }
+            let crowded = self.0.crowded.swap(false, Ordering::AcqRel);
             if !self.is_away() {
                 let Err(error) = sign_of_life(self.db()).await else {
+                    if crowded {
+                        self.narrow().await;
+                    }
                     continue;
                 };
                 self.0.away.store(true, Ordering::Release);
@@ -157,21 +201,16 @@ impl Lane {
 
     /// Returns when the database answers.
     async fn wait(&self) {
+        let mut told = Told::default();
         loop {
             tokio::time::sleep(AGAIN).await;
-            // New connections: those that stand may be dead without knowing it.
-            let fresh = match connect::another_for_messages(&self.0.database).await {
+            let fresh = match self.reach().await {
                 Ok(fresh) => fresh,
-                Err(error) => {
-                    tracing::debug!(%error, "no pool for messages");
+                Err(why) => {
+                    told.tell(&why);
                     continue;
                 }
             };
-            let db = fresh.clone().unwrap_or_else(|| self.db());
-            if let Err(error) = sign_of_life(db).await {
-                tracing::debug!(%error, "the database is still away");
-                continue;
-            }
             let prepare = self.preparing().clone();
             if let Some(prepare) = prepare {
                 if let Err(error) = prepare().await {
@@ -181,9 +220,72 @@ impl Lane {
                 *self.preparing() = None;
             }
             if let Some(fresh) = fresh {
-                *self.0.way.write().unwrap_or_else(PoisonError::into_inner) = Way::over(fresh);
+                self.change_to(fresh);
             }
             return;
+        }
+    }
+
+    /// Whether the database can be used: by the pool that there is, else by a new one, which is returned. The connections
+    /// that there are come first: where the database allows no more of them, no other could be had.
+    async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
+        server::close_dead(&self.db(), IDLE_ANSWER).await;
+        let Err(error) = sign_of_life(self.db()).await else {
+            return Ok(None);
+        };
+        if matches!(self.0.database, Database::Sqlite(_)) {
+            return Err(Unreachable::Away(error));
+        }
+        if let Err(why) = server::is_reachable(&self.0.database, self.0.plan).await {
+            if !matches!(why, Unreachable::Away(_)) {
+                // The next attempt may have their places: messages come first.
+                self.0.others.iter().for_each(server::give_back);
+            }
+            return Err(why);
+        }
+        let fresh = connect::another_for_messages(&self.0.database, self.0.plan).await;
+        fresh.map_err(|error| Unreachable::Away(error.to_string()))
+    }
+
+    /// Messages take this pool from now on; what is on its way on the other ends there.
+    fn change_to(&self, fresh: DatabaseConnection) {
+        let most = most_in_flight(&self.0.database, self.0.plan);
+        let fresh = Way::over(fresh, most);
+        let before = std::mem::replace(&mut *self.writing(), fresh);
+        // Each connection is closed as soon as nobody uses it: the new pool may need its place.
+        tokio::spawn(async move {
+            if let Err(error) = before.db.close().await {
+                tracing::debug!(%error, "a pool for messages did not close");
+            }
+        });
+    }
+
+    /// Lets half as many messages in at once, where the database allows no more connections.
+    async fn narrow(&self) {
+        let reached = server::is_reachable(&self.0.database, self.0.plan).await;
+        let Err(Unreachable::TooMany(error)) = reached else {
+            return;
+        };
+        let mut way = self.writing();
+        let most = (way.most / 2).max(1);
+        let db = way.db.clone();
+        *way = Way::over(db, most);
+        drop(way);
+        tracing::warn!(
+            error,
+            most,
+            "the database allows no more connections: {most} messages at once for now; raise its limit, or lower \
+             RINGBOOK_DATABASE_CONNECTIONS"
+        );
+    }
+
+    /// Lets twice as many in, up to as many as planned.
+    fn widen(&self) {
+        let all = most_in_flight(&self.0.database, self.0.plan);
+        let mut way = self.writing();
+        if way.most < all {
+            let (db, most) = (way.db.clone(), (way.most * 2).min(all));
+            *way = Way::over(db, most);
         }
     }
 
@@ -194,16 +296,67 @@ impl Lane {
     fn way(&self) -> Way {
         self.0.way.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    fn writing(&self) -> RwLockWriteGuard<'_, Way> {
+        self.0.way.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A transaction that does nothing: on SQLite it needs the one writer, on PostgreSQL a connection that answers. In a task
-/// of its own: one that nobody waits for any more must not leave a connection unusable.
+fn most_in_flight(database: &Database, plan: PoolPlan) -> usize {
+    match database {
+        Database::Sqlite(_) => IN_FLIGHT_ON_SQLITE,
+        Database::Postgres(_) => usize::try_from(plan.sizes.messages).unwrap_or(usize::MAX) * IN_FLIGHT_PER_CONNECTION,
+    }
+}
+
+/// What the log says of a database that cannot be reached: once, again when it changes, and again after a while.
+#[derive(Default)]
+struct Told(Option<(Unreachable, Instant)>);
+
+impl Told {
+    fn tell(&mut self, why: &Unreachable) {
+        let known = |(said, at): &(Unreachable, Instant)| said == why && at.elapsed() < REMIND;
+        if self.0.as_ref().is_some_and(known) {
+            return;
+        }
+        self.0 = Some((why.clone(), Instant::now()));
+        match why {
+            Unreachable::TooMany(error) => tracing::warn!(
+                error,
+                "the database allows no more connections: messages wait in the spool; raise its limit, or lower \
+                 RINGBOOK_DATABASE_CONNECTIONS"
+            ),
+            Unreachable::Silent => tracing::warn!("the database accepts connections and does not answer"),
+            Unreachable::Away(error) => tracing::warn!(error, "the database is still away"),
+        }
+    }
+}
+
+/// A transaction that does nothing: on SQLite it needs the one writer, on PostgreSQL a connection that answers and may write.
+/// In a task of its own: one that nobody waits for any more must not leave a connection unusable.
 async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
-    let asked = tokio::spawn(async move { store::begin(&db).await?.rollback().await });
+    let asked = tokio::spawn(async move {
+        let tx = store::begin(&db).await?;
+        let read_only = is_read_only(&tx).await?;
+        tx.rollback().await?;
+        Ok::<_, DbErr>(read_only)
+    });
     match tokio::time::timeout(SIGN_OF_LIFE, asked).await {
-        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Ok(false))) => Ok(()),
+        Ok(Ok(Ok(true))) => Err("it is read-only".to_owned()),
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer within a second".to_owned()),
     }
+}
+
+/// Whether the server is a standby, or was told to take no writes.
+async fn is_read_only(tx: &store::Transaction) -> Result<bool, DbErr> {
+    let backend = tx.get_database_backend();
+    if backend != DbBackend::Postgres {
+        return Ok(false);
+    }
+    let asked = Statement::from_string(backend, "SHOW transaction_read_only");
+    let row = tx.query_one_raw(asked).await?;
+    row.map_or(Ok(false), |row| Ok(row.try_get_by_index::<String>(0)? == "on"))
 }

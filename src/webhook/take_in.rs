@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
 use tokio::time::timeout_at;
 use tokio_util::bytes::Bytes;
 use tokio_util::task::TaskTracker;
@@ -177,6 +178,10 @@ impl TakeIn {
             tracing::error!(revision, faults = faults.len(), "the head revision does not compile");
         }
         telemetry::log_cause("message_not_recorded", error);
-        self.lane.suspect();
+        if matches!(error, TransactError::Database(DbErr::ConnectionAcquire(_))) {
+            self.lane.crowded();
+        } else {
+            self.lane.suspect();
+        }
     }
 }

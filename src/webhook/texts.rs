@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::decided::Decided;
 use super::transact::Step;
-use crate::outbox::daily_cap::{self, Cap, Queued};
+use crate::outbox::daily_cap::{self, Cap, DEFAULT_CAP, Queued};
 use crate::outbox::escalate::{self, ESCALATE_AFTER_S, pause};
 use crate::outbox::{self, Enqueued, NewSms};
 use crate::rulebook::rows::{Priority, PriorityRule, Row as _};
@@ -87,7 +87,9 @@ pub(super) async fn send(
             queued.push(id);
         }
     }
-    if let Some(texts) = rulebook.settings().daily_sms_cap {
+    let own_cap = rulebook.settings().daily_sms_cap;
+    // Without a cap of its own a rulebook's P1s are not counted: the count is a row that is held.
+    if let Some(texts) = own_cap.or((!is_p1).then_some(DEFAULT_CAP)) {
         let cap = Cap {
             texts,
             day: rulebook.day(now),

@@ -24,6 +24,7 @@ mod backup;
 mod bodies;
 mod calendars;
 mod change_sets;
+mod connections;
 mod doctor;
 mod document_links;
 mod dry_run;

@@ -218,7 +218,7 @@ async fn the_most_urgent_text_goes_first() {
             world.clock.step(TimeDelta::seconds(1));
         }
         let mut settings = world.settings();
-        settings.concurrency = 1;
+        settings.concurrency.total = 1;
         world
             .outbox_with(world.accounts(), settings)
             .drain_once()

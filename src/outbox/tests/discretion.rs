@@ -55,7 +55,7 @@ async fn numbers_words_and_tokens_stay_out_of_the_log_and_of_the_attempts() {
         world.twilio.fail_lists();
         let mut settings = world.settings();
         settings.request_timeout = Duration::from_millis(300);
-        settings.concurrency = 1;
+        settings.concurrency.total = 1;
         settings.breaker.credentials_pause = patience().base;
         let outbox = world.outbox_with(world.accounts(), settings);
         for contact in 0..7 {

@@ -3,6 +3,7 @@
 mod callbacks;
 mod delivery;
 mod discretion;
+mod fair;
 mod outcomes;
 mod people;
 mod rough;

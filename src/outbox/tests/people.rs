@@ -111,7 +111,7 @@ async fn urgent_notices_are_texted_to_the_operator_once_and_not_too_many() {
             rulebook: "default",
             number: "+15145550199".to_owned(),
         });
-        settings.concurrency = 1;
+        settings.concurrency.total = 1;
         let outbox = world.outbox_with(world.accounts(), settings);
         for contact in 0..9 {
             world

@@ -53,7 +53,7 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
             async move { Ok(Some(account)) }
         });
         let mut settings = world.settings();
-        settings.concurrency = 1;
+        settings.concurrency.total = 1;
         let outbox = world.outbox_with(accounts, settings);
         let ids = [
             world.queue("a", "P1").await,
@@ -91,7 +91,7 @@ async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Error(503, 20500)).await).await;
         let mut settings = world.settings();
-        settings.concurrency = 1;
+        settings.concurrency.total = 1;
         let pause = settings.breaker.pause;
         let outbox = world.outbox_with(world.accounts(), settings);
         let mut ids = Vec::new();

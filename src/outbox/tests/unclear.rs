@@ -115,7 +115,7 @@ async fn silence_a_cut_an_unreadable_and_an_endless_answer_are_all_unclear() {
         let world = World::new(database, StandIn::start(steps, Step::Accept).await).await;
         let mut settings = world.settings();
         settings.request_timeout = Duration::from_millis(300);
-        settings.concurrency = 1;
+        settings.concurrency.total = 1;
         let outbox = world.outbox_with(world.accounts(), settings);
         let mut ids = Vec::new();
         for contact in ["a", "b", "c", "d"] {

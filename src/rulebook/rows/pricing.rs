@@ -51,7 +51,7 @@ pub struct Settings {
     /// The time of day at which they go, as `07:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<String>,
-    /// The most texts of a day. What is beyond becomes a dead letter; a P1 always goes. None is no cap.
+    /// The most texts of a day. What is beyond becomes a dead letter; a P1 always goes. 1,000 when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_sms_cap: Option<i64>,
     /// Seconds after which a P1 that nobody took goes to the next contact, then to all; 0 is never. 300 when not given.

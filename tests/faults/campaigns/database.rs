@@ -54,7 +54,7 @@ const LONG: [Trouble; 9] = [
 ];
 
 /// A world whose programs reach PostgreSQL through a proxy.
-async fn behind_a_proxy(plan: &Plan, kind: Database) -> (Arc<World>, Proxy) {
+pub async fn behind_a_proxy(plan: &Plan, kind: Database) -> (Arc<World>, Proxy) {
     let world = plan.world(kind).await;
     let proxy = Proxy::start(server(&world.database.url)).await;
     let through = proxy.in_url(&world.database.url);

@@ -4,12 +4,15 @@
 
 mod apart;
 mod backup;
+mod connections;
 mod database;
 mod defects;
 mod disk;
+mod fairness;
 mod instances;
 mod kill;
 mod power;
+mod readiness;
 mod repeats;
 mod steps;
 mod strangers;
@@ -212,6 +215,20 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     });
     add(POSTGRES, "database", "faults", POSTGRES, database::ABOUT, |plan, on| {
         Box::pin(database::faults(plan, on))
+    });
+    add(
+        NONE,
+        "connections",
+        "locks",
+        POSTGRES,
+        connections::ABOUT,
+        |plan, on| Box::pin(connections::limits(plan, on)),
+    );
+    add(NONE, "readiness", "faults", POSTGRES, readiness::ABOUT, |plan, on| {
+        Box::pin(readiness::readiness(plan, on))
+    });
+    add(NONE, "fairness", "P1s", BOTH, fairness::ABOUT, |plan, on| {
+        Box::pin(fairness::flood(plan, on))
     });
     add(NONE, "hangups", "clients", POSTGRES, database::HANG_UPS, |plan, on| {
         Box::pin(database::hang_ups(plan, on))

@@ -54,6 +54,7 @@ impl TestDatabase {
                     execute(&server, &format!("CREATE DATABASE {name}")).await;
                     let database = settings::Database::parse(&url_of(&name)).unwrap();
                     migrate::up(&database).await.unwrap();
+                    guard_keys(&url_of(&name)).await;
                     *template = Some(name);
                 }
                 let (name, template) = (unique("test"), template.as_deref().unwrap());
@@ -67,6 +68,25 @@ impl TestDatabase {
                 }
             }
         }
+    }
+
+    /// An empty PostgreSQL database whose owner may have so many connections; and its address as that owner.
+    pub async fn with_few_connections(limit: u32) -> (Self, String) {
+        let name = unique("few");
+        let server = connect_to_server().await;
+        execute(&server, &format!("CREATE ROLE {name} LOGIN CONNECTION LIMIT {limit}")).await;
+        execute(&server, &format!("CREATE DATABASE {name} OWNER {name}")).await;
+        server.close().await.unwrap();
+        let url = url_of(&name);
+        let (_, place) = url.split_once('@').unwrap();
+        let as_owner = format!("postgres://{name}@{place}");
+        let database = Self {
+            url,
+            name: Some(name),
+            _folder: None,
+            spool: Arc::new(tempfile::tempdir().unwrap()),
+        };
+        (database, as_owner)
     }
 
     /// The same database, for another instance; removing this one removes nothing.
@@ -84,9 +104,36 @@ impl TestDatabase {
         if let Some(name) = &self.name {
             let server = connect_to_server().await;
             execute(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+            if name.contains("_few_") {
+                execute(&server, &format!("DROP ROLE {name}")).await;
+            }
             server.close().await.unwrap();
         }
     }
+}
+
+/// Makes every UPDATE fail that names `rulebook_id` in its SET, whatever the value: a database that distributes its rows by
+/// that column, as Citus does, refuses such statements. So each test on PostgreSQL proves that there is none.
+async fn guard_keys(url: &str) {
+    let mut options = ConnectOptions::new(url.to_owned());
+    options.max_connections(1).sqlx_logging(false);
+    let db = sea_orm::Database::connect(options).await.unwrap();
+    execute(
+        &db,
+        "CREATE FUNCTION rulebook_id_is_set() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'an UPDATE of % sets rulebook_id', TG_TABLE_NAME; END $$",
+    )
+    .await;
+    // An edit of the audit log, which is made to be found out, is none of ours.
+    execute(
+        &db,
+        "DO $$ DECLARE t record; BEGIN FOR t IN SELECT table_name FROM information_schema.columns WHERE \
+         table_schema = 'public' AND column_name = 'rulebook_id' AND table_name <> 'audit_log' LOOP \
+         EXECUTE format('CREATE TRIGGER rulebook_id_is_never_set BEFORE UPDATE OF rulebook_id ON %I FOR EACH ROW \
+         EXECUTE FUNCTION rulebook_id_is_set()', t.table_name); END LOOP; END $$",
+    )
+    .await;
+    db.close().await.unwrap();
 }
 
 /// Whether there is a PostgreSQL to test on. Without one a test fails, unless RINGBOOK_TEST_SQLITE_ONLY=1 says that

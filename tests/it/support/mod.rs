@@ -1,6 +1,6 @@
 //! What tests stand on: a running server ([`app`]) or the real program ([`program`]), its databases ([`database`]), requests as Vapi and an admin send
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
-//! other people's servers ([`stand_in`], [`vapi`]) and a proxy that breaks the way to them ([`proxy`]). Every answer of an
+//! other people's servers ([`stand_in`], [`vapi`]) a proxy that breaks the way to them ([`proxy`]) and a connection pooler ([`pooler`]). Every answer of an
 //! admin operation is held against the document ([`client`], [`contract`]) and may become one of its examples ([`answered`]);
 //! [`walk`] is every GET of it.
 
@@ -11,6 +11,7 @@ pub mod contract;
 pub mod database;
 pub mod hostile;
 pub mod messages;
+pub mod pooler;
 pub mod program;
 pub mod proxy;
 pub mod requests;

@@ -1,0 +1,103 @@
+//! The primary takes no writes for a moment, or its proxy accepts and closes: no instance may be taken out for it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::ConnectionTrait as _;
+
+use super::{Found, Plan, Result, database::behind_a_proxy, judged, told};
+use crate::{
+    load::{Load, Memory, Traffic},
+    support::{Database, proxy::Fault},
+    world::World,
+};
+
+pub const ABOUT: &str = "the primary is read-only for 1.5 s with all connections ended, as before the promotion of a standby, or the \
+    proxy in front of it accepts connections and closes them. /health/ready, asked every 20 ms, is never anything but 200, and each \
+    message is answered 2xx; afterwards I1 to I8 hold";
+
+pub async fn readiness(plan: &Plan, kind: Database) -> Result {
+    let n = plan.count(20, 2);
+    let (world, proxy) = behind_a_proxy(plan, kind).await;
+    let address = World::address();
+    let (program, _) = world.started(&plan.binary, address, &[]).await;
+    // Made before: what comes later is read-only too.
+    let db = world.look().await;
+    let name = world.database.url.rsplit('/').next().unwrap().to_owned();
+    let end_connections = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'ringbook'"
+    );
+    // What is known of the rulebook is looked at every two seconds.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (stop, asked, refused) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let watching = tokio::spawn({
+        let (world, stop) = (Arc::clone(&world), Arc::clone(&stop));
+        let (asked, refused) = (Arc::clone(&asked), Arc::clone(&refused));
+        async move {
+            while !stop.load(Ordering::Acquire) {
+                let ready = world.is_ready(address).await;
+                asked.fetch_add(1, Ordering::AcqRel);
+                refused.fetch_add(u64::from(!ready), Ordering::AcqRel);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
+    let mut memory = Memory::default();
+    for round in 0..n {
+        let traffic = Traffic {
+            edits: false,
+            pause: Duration::from_millis(10),
+            ..Traffic::new(format!("readiness{round}"), vec![address])
+        };
+        let load = Load::start(&world, &traffic);
+        load.until(20).await;
+        if round.is_multiple_of(2) {
+            let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+            db.execute_unprepared(&read_only).await.unwrap();
+            db.execute_unprepared(&end_connections).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            let writable = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
+            db.execute_unprepared(&writable).await.unwrap();
+        } else {
+            proxy.set(Fault::ResetNew).await;
+            proxy.reset_all();
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            proxy.set(Fault::None).await;
+        }
+        load.until(20).await;
+        memory.add(load.end().await);
+    }
+    stop.store(true, Ordering::Release);
+    watching.await.unwrap();
+    db.close().await.unwrap();
+    program.stop().await;
+    let (asked, refused) = (asked.load(Ordering::Acquire), refused.load(Ordering::Acquire));
+    let mut violations = Vec::new();
+    if refused > 0 {
+        violations.push(format!("I9 {refused} of {asked} readiness checks were not 200"));
+    }
+    let unanswered = memory.sent.len() - memory.answered().count() - usize::try_from(memory.unrecorded).unwrap();
+    if unanswered > 0 {
+        violations.push(format!("I9 {unanswered} messages were not answered 2xx"));
+    }
+    violations.extend(judged(&world, plan, &memory).await);
+    let seen = vec![
+        told(&memory, &world),
+        format!(
+            "{refused} of {asked} readiness checks not 200; {} messages by way of the spool",
+            memory.spooled
+        ),
+    ];
+    drop(proxy);
+    Arc::into_inner(world).unwrap().remove().await;
+    Ok(Found { n, seen, violations })
+}
