@@ -82,6 +82,7 @@ pub struct Label {
 }
 
 /// Tells null from a field that is left out.
+#[expect(clippy::option_option, reason = "left out is not judged, null is judged as none")]
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }

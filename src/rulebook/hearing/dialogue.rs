@@ -125,8 +125,8 @@ pub struct Heard {
 struct Question {
     asked: Vec<(WordId, Vec<WordId>, Verdict)>,
     /// "Has it stopped?", with what is meant when it has not.
-    over: Option<Option<WordId>>,
-    /// "Can you stop the water?": what is meant by a no.
+    over: bool,
+    /// What is meant by a no to that, or to "can you stop the water?".
     otherwise: Option<WordId>,
     /// "Is it happening now?", which asks about what the caller said before.
     refers_back: bool,
@@ -140,7 +140,7 @@ struct Question {
 
 impl Question {
     fn is_about_something(&self) -> bool {
-        !self.asked.is_empty() || self.over.is_some() || self.otherwise.is_some() || self.refers_back
+        !self.asked.is_empty() || self.over || self.otherwise.is_some() || self.refers_back
     }
 }
 
@@ -255,8 +255,8 @@ impl Ears {
     /// What the agent's last sentences ask.
     fn question(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Question {
         let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
-        let asked = sentences.iter().filter(|sentence| sentence.is_question);
-        let Some(last) = asked.last().or(sentences.last()) else {
+        let mut asked = sentences.iter().filter(|sentence| sentence.is_question);
+        let Some(last) = asked.next_back().or(sentences.last()) else {
             return Question::default();
         };
         // "So there is water on the floor. Is that right?"
@@ -268,12 +268,10 @@ impl Ears {
             words.start = before.map_or(words.start, |before| before.words.start);
         }
         let within = |span: &Range<usize>| words.contains(&span.start);
-        let over = found
-            .cues
-            .iter()
-            .filter(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Over))
-            .find_map(|hit| self.cues.get(hit.cue))
-            .map(|cue| cue.otherwise);
+        let cues = || found.cues.iter().filter(|hit| within(&hit.words));
+        let otherwise = cues()
+            .filter(|hit| matches!(self.effect(hit), Some(CueEffect::Over | CueEffect::Nothing)))
+            .find_map(|hit| self.cues.get(hit.cue)?.otherwise);
         let mentions = found.mentions.iter().filter(|(hit, _)| within(&hit.words));
         Question {
             asked: mentions
@@ -288,21 +286,11 @@ impl Ears {
                     (hit.entry, concepts, verdict)
                 })
                 .collect(),
-            over,
-            otherwise: found
-                .cues
-                .iter()
-                .filter(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Nothing))
-                .find_map(|hit| self.cues.get(hit.cue)?.otherwise),
-            refers_back: found
-                .cues
-                .iter()
-                .any(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Now)),
+            over: cues().any(|hit| self.effect(hit) == Some(CueEffect::Over)),
+            otherwise,
+            refers_back: cues().any(|hit| self.effect(hit) == Some(CueEffect::Now)),
             is_answered: false,
-            besides: found
-                .cues
-                .iter()
-                .any(|hit| within(&hit.words) && self.effect(hit) == Some(CueEffect::Besides)),
+            besides: cues().any(|hit| self.effect(hit) == Some(CueEffect::Besides)),
             sentence: text.quote(utterance, &words),
             words: mentions.map(|(hit, _)| text.quote(utterance, &hit.words)).collect(),
         }
@@ -341,7 +329,8 @@ impl Ears {
         else {
             return;
         };
-        if !is_yes && !contradicts && question.over.is_none() && !question.besides {
+        let is_denial = !is_yes && !contradicts && !question.over && question.otherwise.is_none();
+        if is_denial && !question.besides && !question.asked.is_empty() {
             memory.all_well = true;
         }
         let reply = text.quote(utterance, &hit.words);
@@ -364,7 +353,7 @@ impl Ears {
             memory.set(concept, &[], Standing::Affirmed);
             keep((concept, &[]), Verdict::AgreedTo, "", memory);
         }
-        if question.refers_back && question.asked.is_empty() && question.over.is_none() {
+        if question.refers_back && question.asked.is_empty() && !question.over {
             let standing = if is_yes { Standing::Affirmed } else { Standing::Denied };
             let verdict = if is_yes { Verdict::AgreedTo } else { Verdict::AnsweredNo };
             for (phrase, concepts) in std::mem::take(&mut memory.open) {
@@ -372,17 +361,12 @@ impl Ears {
                 keep((phrase, &concepts), verdict, "", memory);
             }
         }
-        if let Some(otherwise) = question.over {
-            if is_yes {
-                memory.all_over();
-            } else if let Some(concept) = otherwise {
-                memory.set(concept, &[], Standing::Affirmed);
-                keep((concept, &[]), Verdict::AgreedTo, "", memory);
-            }
+        if question.over && is_yes {
+            memory.all_over();
         }
         for ((phrase, concepts, verdict), words) in question.asked.iter().zip(&question.words) {
             // "Has the flooding stopped?" asks about the end of it.
-            let asked_whether_over = question.over.is_some() && matches!(verdict, Verdict::Over | Verdict::Counts);
+            let asked_whether_over = question.over && matches!(verdict, Verdict::Over | Verdict::Counts);
             let standing = match (verdict, is_yes) {
                 _ if asked_whether_over && is_yes => Standing::Over,
                 _ if asked_whether_over => Standing::Affirmed,

@@ -135,8 +135,6 @@ impl LexiconBuilder {
         if let Some(known) = self.by_form.get(&variants) {
             return Ok(*known);
         }
-        let mut text = Text::default();
-        text.push(super::text::Speaker::Caller, phrase);
         let meaning = Meaning::Phrase {
             name: crate::rulebook::words::fold(phrase),
             concepts: Vec::new(),

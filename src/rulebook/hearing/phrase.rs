@@ -171,12 +171,10 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
                 ));
             }
             let last = text.len() - 1;
-            let form = |place: usize| {
-                if prefix && place == last {
-                    None
-                } else {
-                    Some(stems.filter(|_| !exact))
-                }
+            let form = |place: usize| match stems {
+                _ if prefix && place == last => Wanted::Beginning,
+                Some(language) if !exact => Wanted::Stem(language),
+                _ => Wanted::Whole,
             };
             Ok((0..text.len())
                 .map(|place| pattern(text.word(place), form(place)))
@@ -185,15 +183,23 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
         .collect()
 }
 
-/// A pattern for a folded word: a beginning (`None`), or the word itself, perhaps by its stem.
-fn pattern(word: &str, form: Option<Option<StemLanguage>>) -> Pattern {
-    match form {
-        None => Pattern {
+/// What a word of a text must have in common with one of a phrase.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Whole,
+    Beginning,
+    Stem(StemLanguage),
+}
+
+/// A pattern for a folded word.
+fn pattern(word: &str, wanted: Wanted) -> Pattern {
+    match wanted {
+        Wanted::Beginning => Pattern {
             letters: squeezed(&format!("{word}{}", "\u{0}".repeat(LONG_WORD)))
                 .map_or_else(|| word.to_owned(), |once| once.trim_end_matches('\u{0}').to_owned()),
             form: Form::Prefix,
         },
-        Some(Some(language)) if word.len() >= 4 && word.chars().all(char::is_alphabetic) => {
+        Wanted::Stem(language) if word.len() >= 4 && word.chars().all(char::is_alphabetic) => {
             let word = squeezed(word).unwrap_or_else(|| word.to_owned());
             let stem = language.stem(&word);
             // A stem may end otherwise than the words that have it: `happi` is the stem of `happy`.
@@ -204,7 +210,7 @@ fn pattern(word: &str, form: Option<Option<StemLanguage>>) -> Pattern {
                 form: Form::Stem(language, stem),
             }
         }
-        Some(_) => Pattern {
+        Wanted::Stem(_) | Wanted::Whole => Pattern {
             letters: squeezed(word).unwrap_or_else(|| word.to_owned()),
             form: Form::Exact,
         },

@@ -554,6 +554,8 @@ fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
         Test::In(place, facts) => Test::In(slot(place), facts),
         Test::NotIn(place, facts) => Test::NotIn(slot(place), facts),
         Test::Says(places) => Test::Says(places.into_iter().map(|place| words[place as usize]).collect()),
+        Test::Mentions(places) => Test::Mentions(places.into_iter().map(|place| words[place as usize]).collect()),
+        Test::Denies(places) => Test::Denies(places.into_iter().map(|place| words[place as usize]).collect()),
         Test::Not(test) => Test::Not(Box::new(placed(*test, slots, words))),
         Test::All(tests) => Test::All(each(tests)),
         Test::Any(tests) => Test::Any(each(tests)),
