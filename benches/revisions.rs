@@ -137,7 +137,7 @@ async fn main() {
         "DATABASE_URL" => Some(database.clone()),
         "RINGBOOK_LISTEN" => Some("127.0.0.1:0".to_owned()),
         "RINGBOOK_ADMIN_KEY" => Some(KEY.to_owned()),
-        "RINGBOOK_VAPI_SECRET" => Some("bench-secret".to_owned()),
+        "RINGBOOK_VAPI_SECRET" => Some("bench-secret-0123456789ab".to_owned()),
         "RINGBOOK_SECRET_KEY" => Some("01".repeat(32)),
         "RATE_LIMIT_ENABLED" => Some("false".to_owned()),
         _ => None,

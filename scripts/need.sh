@@ -33,7 +33,7 @@ drop_database() { psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE ${1##*/} WITH (FO
 own_server() {
     own_folder=$(mktemp -d)
     local port=$((20000 + RANDOM % 20000))
-    export RINGBOOK_URL="http://127.0.0.1:$port" RINGBOOK_ADMIN_KEY="$1-story-admin-key" RINGBOOK_VAPI_SECRET="$1-story-secret"
+    export RINGBOOK_URL="http://127.0.0.1:$port" RINGBOOK_ADMIN_KEY="$1-story-admin-key" RINGBOOK_VAPI_SECRET="$1-story-secret-0123456789"
     (cd "$own_folder" && RATE_LIMIT_ENABLED=false LOG_LEVEL=warn exec "$RINGBOOK" --listen "127.0.0.1:$port" >out 2>err) &
     own_server_pid=$!
     trap 'kill "$own_server_pid" 2>/dev/null || true; wait "$own_server_pid" 2>/dev/null || true; rm -rf "$own_folder"' EXIT

@@ -8,22 +8,28 @@ mod routes;
 mod without_database;
 mod workers;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
-use poem::{Server, listener::TcpAcceptor};
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::checks::{outbox_check, refuge_report, rulebook_check};
-pub use self::routes::routes;
+pub use self::routes::{Pages, routes};
 use self::without_database::{MakeReady, Reached, open_spool};
 use self::workers::start_workers;
 use crate::{
     accounts::{accounts, vapi_keys},
     bootstrap::{self, BootstrapError},
     clock::Clock,
-    edge::{RateLimiter, rate_limit::Allowance},
+    edge::{
+        RateLimiter,
+        bodies::Bodies,
+        connections::{Connections, Limits},
+        descriptors,
+        rate_limit::Allowance,
+        server,
+    },
     first_start::NewSecrets,
     health::Checks,
     history::jobs::Backtests,
@@ -31,7 +37,7 @@ use crate::{
     keys::{KeyError, SecretKey},
     outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
     rulebook::{current::Current, publish::Publisher},
-    settings::Settings,
+    settings::{Place, Settings},
     store::{
         audit_log::AuditKey,
         connect::{self, ConnectError},
@@ -60,8 +66,9 @@ const LAST_ORDERS: Duration = Duration::from_secs(5);
 /// How long the worker's sends may take to end: longer than a request to Twilio may, so that none is left of which nobody
 /// knows whether it was sent.
 const LAST_SENDS: Duration = Duration::from_secs(20);
-/// How long a connection may say nothing: one that only holds its place is closed.
-const IDLE: Duration = Duration::from_secs(75);
+
+/// How many connections an address has that only has pages for operators.
+const PAGES_CONNECTIONS: usize = 64;
 
 /// The server cannot start or run.
 #[derive(Debug, thiserror::Error)]
@@ -149,8 +156,10 @@ pub struct App {
     pub key: SecretKey,
     /// Secrets that this start made, to be shown this once.
     pub new_secrets: Arc<NewSecrets>,
-    /// What one address may send to the webhooks.
+    /// What one address may send.
     pub limiter: Arc<RateLimiter>,
+    /// The memory for bodies.
+    pub bodies: Arc<Bodies>,
     /// What must hold before traffic is welcome.
     pub checks: Checks,
     /// Every task that must end before the process does: spawn with `app.tasks.spawn`.
@@ -252,6 +261,7 @@ impl App {
             read,
             primary,
             limiter: Arc::new(limiter),
+            bodies: Arc::default(),
             checks,
             tasks,
             stop,
@@ -298,17 +308,56 @@ impl App {
         listen(self.settings.listen).await
     }
 
+    /// Where pages are served that are not at the usual address.
+    fn addresses_of_pages(&self) -> BTreeSet<SocketAddr> {
+        let places = [self.settings.docs, self.settings.metrics].into_iter();
+        let addresses = places.filter_map(|place| match place {
+            Place::At(address) => Some(address),
+            _ => None,
+        });
+        addresses.collect()
+    }
+
+    /// As many connections as are set, and no more than the limit of open files leaves beside everything else.
+    fn connection_limits(&self) -> Limits {
+        let limit = descriptors::raise_limit();
+        let room = descriptors::room_for_clients(limit, self.settings.database_connections);
+        let wanted = self.settings.max_connections;
+        if room < wanted {
+            tracing::warn!(
+                limit,
+                room,
+                "the limit of open files leaves room for fewer connections than RINGBOOK_MAX_CONNECTIONS"
+            );
+        }
+        Limits::of_total(wanted.min(room))
+    }
+
     /// Serves until `stop` resolves, then lets requests and tasks end and closes the database.
     ///
     /// # Errors
     /// When the listener breaks.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let acceptor = TcpAcceptor::from_tokio(listener).map_err(AppError::Serve)?;
+        let proxies = &self.settings.trusted_proxies;
+        let closing = CancellationToken::new();
+        let _close = closing.clone().drop_guard();
+        for address in self.addresses_of_pages() {
+            let pages = routes(&self, Pages::at(&self.settings, address));
+            let (listener, closing) = (listen(address).await?, closing.clone());
+            // Places of their own, which strangers elsewhere cannot take.
+            let connections = Connections::new(Limits::of_total(PAGES_CONNECTIONS), proxies.clone());
+            let served = server::serve(listener, pages, connections, closing.cancelled_owned(), LAST_ORDERS);
+            self.tasks.spawn(async move {
+                if let Err(error) = served.await {
+                    tracing::error!(%error, %address, "the pages at this address are no longer served");
+                }
+            });
+        }
         start_workers(&self);
-        let server = Server::new_with_acceptor(acceptor).idle_timeout(IDLE);
-        let outcome = server
-            .run_with_graceful_shutdown(routes(&self), stop, Some(LAST_ORDERS))
-            .await;
+        let connections = Connections::new(self.connection_limits(), proxies.clone());
+        let everything = routes(&self, Pages::public(&self.settings));
+        let outcome = server::serve(listener, everything, connections, stop, LAST_ORDERS).await;
+        closing.cancel();
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(LAST_SENDS, self.tasks.wait()).await.is_err() {

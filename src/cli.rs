@@ -289,7 +289,7 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     let lost: u64 = summary.failures.values().sum();
     let (why, _) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
     let hint = match why.as_str() {
-        "401" => "; is --secret the rulebook's webhook secret?".to_owned(),
+        "401" => "; is --secret the rulebook's webhook secret, and does --rulebook name one of this server?".to_owned(),
         "404" => "; does --rulebook name a rulebook of this server?".to_owned(),
         "429" => "; play fewer a second (--rate), or set RATE_LIMIT_ENABLED=false on the server".to_owned(),
         "cannot connect" => format!("; is the server running at {url}? (--url)"),

@@ -10,7 +10,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -244,7 +244,7 @@ pub fn routes(checks: Checks) -> impl Endpoint<Output = Response> {
     Route::new()
         .at("/live", get(live))
         .at("/ready", get(ready))
-        .data(checks)
+        .data(Recent::new(checks))
         .map_to_response()
 }
 
@@ -258,15 +258,44 @@ fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "live" }))
 }
 
+/// What the checks found within the last second: however often strangers ask, the database is asked once a second.
+#[derive(Clone)]
+struct Recent {
+    checks: Checks,
+    last: Arc<tokio::sync::Mutex<Option<(Instant, Arc<Report>)>>>,
+}
+
+impl Recent {
+    fn new(checks: Checks) -> Self {
+        Self {
+            checks,
+            last: Arc::default(),
+        }
+    }
+
+    async fn report(&self) -> Arc<Report> {
+        let mut last = self.last.lock().await;
+        if let Some((at, report)) = last.as_ref()
+            && at.elapsed() < PATIENCE
+        {
+            return Arc::clone(report);
+        }
+        let began = Instant::now();
+        let report = Arc::new(self.checks.run().await);
+        *last = Some((began, Arc::clone(&report)));
+        report
+    }
+}
+
 #[handler]
-async fn ready(Data(checks): Data<&Checks>) -> Response {
-    let report = checks.run().await;
+async fn ready(Data(recent): Data<&Recent>) -> Response {
+    let report = recent.report().await;
     let status = if report.is_ready() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    Json(report).with_status(status).into_response()
+    Json(&*report).with_status(status).into_response()
 }
 
 #[handler]
@@ -310,6 +339,22 @@ mod tests {
             report.checks[1].detail.as_deref(),
             Some("the rulebook `default` does not compile")
         );
+    }
+
+    #[tokio::test]
+    async fn however_many_ask_the_checks_run_once_a_second() {
+        let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = Arc::clone(&runs);
+        let checks = Checks::default().with("counted", move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            async { Ok::<(), String>(()) }
+        });
+        let recent = Recent::new(checks);
+        join_all((0..100).map(|_| recent.report())).await;
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
+        tokio::time::sleep(PATIENCE).await;
+        recent.report().await;
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 2);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 /// What reports are signed with.
-pub const SECRET: &str = "report-path-secret";
+pub const SECRET: &str = "report-path-secret-0123456789";
 /// How long a start or a stop may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 

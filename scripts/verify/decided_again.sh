@@ -20,7 +20,7 @@ change() {
 try() {
     local name=$1 folder port=$((20000 + RANDOM % 20000))
     folder=$(mktemp -d)
-    export RINGBOOK_ADMIN_KEY=$key RINGBOOK_VAPI_SECRET=verify-secret RATE_LIMIT_ENABLED=false RINGBOOK_WORKERS=none
+    export RINGBOOK_ADMIN_KEY=$key RINGBOOK_VAPI_SECRET=verify-secret-0123456789ab RATE_LIMIT_ENABLED=false RINGBOOK_WORKERS=none
     cd "$folder"
     "$RINGBOOK" --listen "127.0.0.1:$port" >out 2>err &
     server=$! # not local: the trap names it

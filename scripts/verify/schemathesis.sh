@@ -14,7 +14,7 @@ seed=${1:-5} cases=${CASES:-200} most_seconds=${MOST_SECONDS:-5400}
 [ -x "$target/schemathesis/bin/pip" ] || python3 -m venv "$target/schemathesis"
 "$target/schemathesis/bin/pip" install --quiet --disable-pip-version-check -r tests/openapi/requirements.txt
 
-export RINGBOOK_ADMIN_KEY=schemathesis-proof-admin-key RINGBOOK_VAPI_SECRET=schemathesis-proof-secret
+export RINGBOOK_ADMIN_KEY=schemathesis-proof-admin-key RINGBOOK_VAPI_SECRET=schemathesis-proof-secret-24
 export RATE_LIMIT_ENABLED=false LOG_FORMAT=json LOG_LEVEL=warn
 # Secrets are made as well, of accounts that do not exist: nobody outside is asked about them.
 export VAPI_BASE_URL=http://127.0.0.1:9 TWILIO_BASE_URL=http://127.0.0.1:9 RINGBOOK_WORKERS=outbox,scheduler,escalation,purge

@@ -10,11 +10,13 @@ use std::ops::Deref;
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
+use sea_orm::EntityTrait as _;
 use uuid::Uuid;
 
 use super::AdminState;
 use super::keys;
 use super::masking::Hidden;
+use crate::edge::connections::Connection;
 use crate::edge::{ClientAddress, request_id};
 use crate::problem::{Code, Problem};
 use crate::rulebook::publish::Author;
@@ -199,18 +201,19 @@ async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Prob
     let (address, now) = (ClientAddress::of(request), state.clock.now());
     let prefix = keys::prefix_of(text);
     let beginning = prefix.as_deref().unwrap_or_default();
-    state.guesses.admit(address, beginning, now)?;
     let found = match &prefix {
         Some(prefix) => api_keys::by_prefix(state.latest(), prefix).await?,
         None => Vec::new(),
     };
     let Some(key) = among(found, text) else {
-        state.guesses.wrong(address, beginning, now);
+        state.guesses.wrong(address, beginning, now)?;
         return Err(unknown_key());
     };
     if !key.is_valid(now) {
         return Err(unknown_key());
     }
+    Connection::prove(request);
+    state.guesses.right(address, key.id)?;
     let role = Role::named(&key.role).ok_or_else(unknown_key)?;
     state.last_use.note(&state.db, &key, now);
     Ok(Caller {
@@ -220,6 +223,19 @@ async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Prob
         rulebook_id: key.rulebook_id,
         address: address.0.to_string(),
     })
+}
+
+/// Whether a caller who was let in would be let in now, with the same role: for answers that go on. While the database does not
+/// say, the answer goes on.
+pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
+    match api_keys::Entity::find_by_id(caller.key_id).one(state.latest()).await {
+        Ok(Some(key)) => {
+            let same = key.role == caller.role.name() && key.rulebook_id == caller.rulebook_id;
+            same && key.is_valid(state.clock.now())
+        }
+        Ok(None) => false,
+        Err(_) => true,
+    }
 }
 
 /// The key of this text among those that begin like it. Where none does, as much is worked out in vain.

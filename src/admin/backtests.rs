@@ -16,7 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::{Found, Json, Page};
-use super::auth::{Caller, Editor, Key, Viewer};
+use super::auth::{self, Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::change_sets::{self, NewChange};
 use super::fails::{Backtested, Fails, PlainWrite, Usual};
@@ -251,10 +251,10 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next thing that is new; nothing after the result, or when this instance stops.
+    /// The next thing that is new; nothing after the result, when the key no longer opens this, or when this instance stops.
     async fn next(mut self) -> Option<(Backtest, Self)> {
         let stopping = self.api.0.backtests.stopping().clone();
-        while !self.over {
+        while !self.over && auth::still_may(&self.api.0, &self.caller).await {
             // Rows are looked at, not listened to: the backtest may run on another instance.
             if let Ok(row) = self.api.find(self.one).await {
                 let now = self.api.view(&self.caller, row);

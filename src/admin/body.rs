@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use crate::problem::{Code, FieldFault, Problem};
+use crate::edge::body::read_body;
+use crate::problem::{FieldFault, Problem};
 pub use crate::rulebook::change_set::merge;
 use crate::rulebook::fault::escaped;
 use crate::rulebook::rows::Row;
@@ -52,25 +53,14 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// The bytes of a body, at most [`LIMIT`].
-pub(super) async fn bytes(body: &mut RequestBody) -> Result<Vec<u8>> {
-    use poem::error::ReadBodyError;
-    let bytes = body
-        .take()?
-        .into_bytes_limit(LIMIT)
-        .await
-        .map_err(|error| match error {
-            ReadBodyError::PayloadTooLarge => Problem::new(
-                Code::PayloadTooLarge,
-                format!("The body is larger than the {LIMIT} bytes taken here."),
-            ),
-            _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
-        })?;
-    Ok(bytes.to_vec())
+pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
+    let read = read_body(request, body.take()?, LIMIT).await?;
+    Ok(read.bytes)
 }
 
 /// The value of a body that is what the document says of this schema.
-async fn value(body: &mut RequestBody, schema: &str) -> Result<Value> {
-    let bytes = bytes(body).await?;
+async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Result<Value> {
+    let bytes = bytes(request, body).await?;
     if bytes.is_empty() {
         return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
     }
@@ -175,8 +165,8 @@ impl<T: Type> Payload for Body<T> {
 impl<T: DeserializeOwned + Type> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        Ok(Self(read(value(body, &T::name()).await?)?))
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        Ok(Self(read(value(request, body, &T::name()).await?)?))
     }
 }
 
@@ -201,8 +191,8 @@ impl<R: Row + Type> Payload for RowBody<R> {
 impl<R: Row + Type> ParsePayload for RowBody<R> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut row = object(value(body, &R::name()).await?)?;
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut row = object(value(request, body, &R::name()).await?)?;
         let version = take_version(&mut row)?;
         Ok(Self {
             row: Value::Object(row),
@@ -235,8 +225,8 @@ impl<R: Row + Type> Payload for RowPatch<R> {
 impl<R: Row + Type> ParsePayload for RowPatch<R> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut patch = object(value(body, &patch_of::<R>()).await?)?;
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut patch = object(value(request, body, &patch_of::<R>()).await?)?;
         let version = take_version(&mut patch)?;
         Ok(Self {
             patch,

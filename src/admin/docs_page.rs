@@ -6,11 +6,12 @@
 use std::sync::LazyLock;
 
 use poem::endpoint::make_sync;
-use poem::http::{HeaderValue, header};
+use poem::http::HeaderValue;
 use poem::{Endpoint, Response};
 use poem_openapi::OpenApiService;
 
 use super::document::document;
+use crate::edge::conditional::Fixed;
 use crate::edge::headers::sha256;
 
 /// The page's own scripts stand in it, each named by its hash; Swagger UI makes styles as it goes; Try it out talks to this
@@ -29,24 +30,18 @@ const PLUGIN: &str = include_str!("docs_page/page.js");
 const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
     defaultModelsExpandDepth: -1, plugins: [ringbook],";
 
-static PAGE: LazyLock<String> = LazyLock::new(page);
-static PAGES_POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let hashes = scripts(&PAGE).map(|script| format!("'sha256-{}'", sha256(script)));
-    let hashes: Vec<_> = hashes.collect();
-    HeaderValue::from_str(&POLICY.replace("SCRIPTS", &hashes.join(" "))).ok()
+static PAGE: LazyLock<Fixed> = LazyLock::new(|| {
+    let page = page();
+    let hashes: Vec<_> = scripts(&page)
+        .map(|script| format!("'sha256-{}'", sha256(script)))
+        .collect();
+    let policy = HeaderValue::from_str(&POLICY.replace("SCRIPTS", &hashes.join(" "))).ok();
+    Fixed::new("text/html; charset=utf-8", page).with_policy(policy)
 });
 
 /// The page.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
-    make_sync(|_| {
-        let mut response = Response::builder()
-            .content_type("text/html; charset=utf-8")
-            .body(PAGE.clone());
-        if let Some(policy) = PAGES_POLICY.clone() {
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        response
-    })
+    make_sync(|request| PAGE.answer(&request))
 }
 
 /// The scripts of a page, as a browser tells them from the rest.

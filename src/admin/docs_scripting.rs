@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use poem::endpoint::make_sync;
 use poem::{Endpoint, Response};
 
+use crate::edge::conditional::Fixed;
 use crate::edge::headers;
 use crate::rulebook::script::functions::FUNCTIONS;
 use crate::rulebook::script::{LIMITS, Limit};
@@ -70,8 +71,8 @@ fn sections() -> Vec<Section> {
 
 /// The page.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
-    let page = html();
-    make_sync(move |_| headers::page(page.clone(), STYLE))
+    let page = Fixed::new("text/html; charset=utf-8", html()).with_policy(headers::page_policy(STYLE));
+    make_sync(move |request| page.answer(&request))
 }
 
 fn escaped(text: &str) -> String {

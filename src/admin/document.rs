@@ -28,7 +28,9 @@ use serde_json::{Map, Value, json};
 use super::service::apis;
 use super::state::{AdminState, FromWebhook};
 use crate::clock::Clock;
+use crate::edge::RateLimiter;
 use crate::edge::guesses::Guesses;
+use crate::edge::rate_limit::Allowance;
 use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
@@ -109,7 +111,7 @@ fn build() -> Value {
         SecretKey::new(&[0; 32]),
         from_webhook,
         backtests,
-        Guesses::new(false),
+        Guesses::new(Arc::new(RateLimiter::new(false, Allowance::default()))),
     );
     let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();

@@ -310,7 +310,7 @@ impl<'a> ApiExtractor<'a> for Once {
         let query: Vec<_> = query.filter(|pair| !dry_run::is_named_by(pair)).collect();
         hash.update(format!("{} {path}?{}\n", request.method(), query.join("&")));
         if body.is_some() {
-            let bytes = body::bytes(body).await?;
+            let bytes = body::bytes(request, body).await?;
             hash.update(&bytes);
             *body = RequestBody::new(bytes.into());
         }

@@ -102,7 +102,7 @@ pub struct StoredSecret {
 pub struct NewSecret {
     /// What it is for.
     purpose: Purpose,
-    /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 8 characters or more.
+    /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 24 characters or more.
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
     value: String,
 }
@@ -253,7 +253,11 @@ impl SecretsApi {
 fn check(new: &NewSecret) -> Result<(), Problem> {
     let value = &new.value;
     let length = value.chars().count();
-    let least = if new.purpose == Purpose::Webhook { 8 } else { 1 };
+    let least = if new.purpose == Purpose::Webhook {
+        secrets::WEBHOOK_LENGTH
+    } else {
+        1
+    };
     if (least..=500).contains(&length) && value.trim() == value && !value.chars().any(char::is_control) {
         return Ok(());
     }

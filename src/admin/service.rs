@@ -1,7 +1,7 @@
 //! The routes of the admin API, its document and Swagger UI.
 
 use poem::endpoint::make_sync;
-use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use poem::{EndpointExt, IntoEndpoint, Route};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use super::api_keys::ApiKeysApi;
@@ -40,7 +40,7 @@ use super::stats::StatsApi;
 use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
-use crate::edge::conditional::Conditional;
+use crate::edge::conditional::Fixed;
 
 /// Every operation.
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
@@ -93,21 +93,18 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     )
 }
 
-/// The admin API under `/admin/v1`, its document at `/openapi.json` and Swagger UI at `/docs`: to be nested at `/`.
-pub fn service(state: AdminState) -> impl IntoEndpoint<Endpoint: 'static> {
+/// The admin API under `/admin/v1` and, where they are `shown`, its document at `/openapi.json` and Swagger UI at `/docs`: to be
+/// nested at `/`.
+pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
     let api = OpenApiService::new(Declared(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
-    let document = make_sync(|_| {
-        Response::builder()
-            .content_type("application/json")
-            .body(document::served())
-    });
-    Route::new()
-        .at("/openapi.json", poem::get(document.with(Conditional)))
-        .at(
-            "/docs/scripting",
-            poem::get(docs_scripting::endpoint().with(Conditional)),
-        )
-        .at("/docs", poem::get(docs_page::endpoint().with(Conditional)))
-        .nest("/", api)
-        .data(state)
+    let mut routes = Route::new();
+    if shown {
+        let document = Fixed::new("application/json", document::served());
+        let document = make_sync(move |request| document.answer(&request));
+        routes = routes
+            .at("/openapi.json", poem::get(document))
+            .at("/docs/scripting", poem::get(docs_scripting::endpoint()))
+            .at("/docs", poem::get(docs_page::endpoint()));
+    }
+    routes.nest("/", api).data(state)
 }

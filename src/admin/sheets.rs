@@ -6,7 +6,6 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use poem::error::ReadBodyError;
 use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::param::{Header, Query};
 use poem_openapi::payload::{ParsePayload, Payload};
@@ -23,6 +22,7 @@ use super::rule_rows::{AdminRow, checked_comment};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook};
 use super::versions::brought;
+use crate::edge::body::read_body;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::change_set::{ChangeSet, Edit};
 use crate::rulebook::diff::{self, RowDiff};
@@ -76,16 +76,9 @@ impl IntoResponse for Csv<String> {
 impl ParsePayload for Csv<Vec<u8>> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let read = body.take()?.into_bytes_limit(LIMIT).await;
-        let bytes = read.map_err(|error| match error {
-            ReadBodyError::PayloadTooLarge => Problem::new(
-                Code::PayloadTooLarge,
-                format!("The sheet is larger than the {LIMIT} bytes taken here."),
-            ),
-            _ => Problem::new(Code::BadRequest, "The body broke off before its end."),
-        })?;
-        Ok(Self(bytes.into()))
+    async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let read = read_body(request, body.take()?, LIMIT).await?;
+        Ok(Self(read.bytes))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole map of addresses, on one page. In: what the server shares. Out: one endpoint.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, post};
@@ -13,7 +14,8 @@ use crate::callbacks::status::receive_status;
 use crate::edge::guesses::Guesses;
 use crate::edge::{self, AllowedMethods, Surroundings};
 use crate::health::{self, Pools};
-use crate::problem::{FieldFault, Problem, pages};
+use crate::problem::{FieldFault, Problem, pages as problem_pages};
+use crate::settings::{Place, Settings};
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::feed::Feed;
 use crate::webhook::receive::{Webhook, receive_default, receive_for};
@@ -23,10 +25,44 @@ use crate::webhook::{auth_settings, facts};
 /// When to try again, for a stored message that could not be taken in.
 const RETRY_AFTER_S: u32 = 2;
 
+/// What is served at an address besides the rest: pages that need no key.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// Webhooks and the admin API.
+    pub web: bool,
+    /// `/docs` and `/openapi.json`.
+    pub docs: bool,
+    /// `/metrics`.
+    pub metrics: bool,
+}
+
+impl Pages {
+    /// Those of the usual address.
+    #[must_use]
+    pub fn public(settings: &Settings) -> Self {
+        Self {
+            web: settings.web,
+            docs: settings.docs == Place::Public,
+            metrics: settings.metrics == Place::Public,
+        }
+    }
+
+    /// Those of an address of their own; `/docs` tries operations out where it is.
+    #[must_use]
+    pub fn at(settings: &Settings, address: SocketAddr) -> Self {
+        let docs = settings.web && settings.docs == Place::At(address);
+        Self {
+            web: docs,
+            docs,
+            metrics: settings.metrics == Place::At(address),
+        }
+    }
+}
+
 /// Every address, on one page.
-pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
-    if !app.settings.web {
-        return around(app, Route::new(), AllowedMethods::default());
+pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use<> {
+    if !pages.web {
+        return around(app, pages, Route::new(), AllowedMethods::default());
     }
     let webhook = Webhook {
         accesses: app.accesses.clone(),
@@ -54,7 +90,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             take_again: take_again(&app.feed),
         },
         app.backtests.clone(),
-        Guesses::new(app.settings.rate_limit_enabled),
+        Guesses::new(Arc::clone(&app.limiter)),
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
@@ -71,7 +107,7 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
             "/webhooks/twilio/inbound/:rulebook",
             post(receive_inbound_for).data(callbacks),
         )
-        .nest("/", admin::service(state).into_endpoint());
+        .nest("/", admin::service(state, pages.docs).into_endpoint());
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
@@ -82,21 +118,28 @@ pub fn routes(app: &App) -> impl Endpoint<Output = Response> + use<> {
         .with("/docs", "GET")
         .with("/docs/scripting", "GET")
         .with_document("", admin::document());
-    around(app, routes, allowed)
+    around(app, pages, routes, allowed)
 }
 
 /// What every process answers, also one that does background work alone; and what stands around every route.
-fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Output = Response> + use<> {
+fn around(
+    app: &App,
+    pages: Pages,
+    mut routes: Route,
+    allowed: AllowedMethods,
+) -> impl Endpoint<Output = Response> + use<> {
     let lane = app.take_in.lane.clone();
     let pools = Pools {
         messages: Arc::new(move || lane.db()),
         write: app.db.clone(),
         read: app.read.clone(),
     };
+    if pages.metrics {
+        routes = routes.at("/metrics", health::metrics_route(pools));
+    }
     let routes = routes
-        .nest("/problems", pages::routes())
+        .nest("/problems", problem_pages::routes())
         .nest("/health", health::routes(app.checks.clone()))
-        .at("/metrics", health::metrics_route(pools))
         .map_to_response();
     let allowed = allowed
         .with("/problems", "GET")
@@ -111,6 +154,8 @@ fn around(app: &App, routes: Route, allowed: AllowedMethods) -> impl Endpoint<Ou
         allowed,
         cors_origins: app.settings.cors_origins.clone(),
         https: public_url.is_some_and(|url| url.starts_with("https://")),
+        limiter: Arc::clone(&app.limiter),
+        bodies: Arc::clone(&app.bodies),
     };
     edge::around(routes, surroundings)
 }

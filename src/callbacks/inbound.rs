@@ -52,6 +52,7 @@ async fn receive(
         None => addressed(request, callbacks, &form).await?,
     };
     let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
+    callbacks.admit(request, rulebook_id)?;
     let text = text(&form)?;
     let outbox = callbacks.outbox.clone();
     let heard = callbacks
@@ -94,7 +95,9 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
         .await
         .map_err(|error| unavailable(&error))?;
     let found = all.into_iter().find(|(_, own)| own == code);
-    let (id, _) = found.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
+    let Some((id, _)) = found else {
+        return Err(callbacks.refuse_unknown(request, form, "rulebook of this name").await?);
+    };
     let account = callbacks.outbox.accounts().of(id).await;
     let account = account.map_err(|error| unavailable(&error))?;
     let signed = account.is_some_and(|account| callbacks.is_signed(request, form, &account));

@@ -1,9 +1,9 @@
 //! Twilio speaks to us: what became of a text, and what people text back.
 //!
 //! In: form POSTs of anybody. Out: an answer, and what [`crate::outbox`] makes of what is proven to be Twilio's.
-//! A request passes, in this order: the address's allowance, a bounded body, [`form`] (400 when it is none), whose
-//! account it is about (404 when nobody's), [`signature`] (403), and only then the database is written to, in a task of its
-//! own, so that a client that hangs up cuts nothing in two. [`status`] and [`inbound`] are the two routes.
+//! A request passes, in this order: a bounded body, [`form`] (400 when it is none), whose account it is about, [`signature`]
+//! (403, also where it is nobody's), the allowance of the account at its address, and only then the database is written to, in a
+//! task of its own, so that a client that hangs up cuts nothing in two. [`status`] and [`inbound`] are the two routes.
 
 pub mod form;
 pub mod inbound;
@@ -16,12 +16,14 @@ use std::time::Duration;
 use poem::Request;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
+use uuid::Uuid;
 
-use crate::edge::rate_limit::FAILED_SIGNATURE;
-use crate::edge::{ClientAddress, RateLimiter, body};
+use crate::edge::connections::Connection;
+use crate::edge::{ClientAddress, RateLimiter, bodies, body};
 use crate::outbox::{Outbox, OutboxError, TwilioAccount};
 use crate::problem::{Code, Problem};
 use crate::telemetry::metrics;
+use crate::telemetry::sampled::Sampler;
 use form::Form;
 
 /// The most that a callback may hold: Twilio's are a few kilobytes.
@@ -30,6 +32,8 @@ const LIMIT: usize = 256 * 1024;
 const DATABASE_BUDGET: Duration = Duration::from_secs(2);
 /// When to try again what could not be taken in.
 const RETRY_AFTER_S: u32 = 2;
+/// Log lines of refused callbacks: 50 at once, then five a second.
+static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 /// The header that proves a request.
 const SIGNATURE: &str = "x-twilio-signature";
 
@@ -65,9 +69,18 @@ enum TakeError {
 impl Callbacks {
     /// The form that a request brings.
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
-        self.limiter.admit(ClientAddress::of(request))?;
-        let bytes = body::read_body(request, body, LIMIT).await?;
-        Form::read(&bytes).ok_or_else(|| {
+        body::check_length(request, LIMIT)?;
+        // A small form is read all the same: whoever sets callbacks up learns what is wrong with it.
+        let is_small = body::declared_length(request).is_some_and(|length| length <= bodies::FREE);
+        if request.header(SIGNATURE).is_none() && !is_small {
+            return Err(self.refuse(request, "a callback"));
+        }
+        let read = body::read_body(request, body, LIMIT).await;
+        let read = read.map_err(|problem| match problem.code() {
+            Code::RequestTimeout => self.limiter.failed(ClientAddress::of(request), problem),
+            _ => problem,
+        })?;
+        Form::read(&read.bytes).ok_or_else(|| {
             let detail = "The body must be a form, as Twilio sends it: names and values in UTF-8, percent-encoded.";
             Problem::new(Code::BadRequest, detail)
         })
@@ -89,16 +102,42 @@ impl Callbacks {
         signature::verify(&account.token, &url, form, given)
     }
 
-    /// 403 that says nothing more, and costs the address some of its allowance.
+    /// A signed request of an account at an address: 429 where it sends too many.
+    fn admit(&self, request: &Request, rulebook_id: Uuid) -> Result<(), Problem> {
+        Connection::prove(request);
+        self.limiter.admit(ClientAddress::of(request), rulebook_id)
+    }
+
+    /// 403 that says nothing more, or 429 when too many from this address were refused.
     fn refuse(&self, request: &Request, what: &str) -> Problem {
         let address = ClientAddress::of(request);
-        self.limiter.penalize(address, FAILED_SIGNATURE);
         metrics::signature_failed();
-        tracing::warn!(address = %address.0, "{what} of Twilio's refused: its signature is missing or wrong, or the account is gone");
-        Problem::new(
+        if let Some(left_out) = REFUSALS.admit() {
+            let left_out = Some(left_out).filter(|count| *count > 0);
+            tracing::warn!(address = %address.0, left_out, "{what} of Twilio's refused: its signature is missing or wrong, or the account is gone");
+        }
+        let answer = Problem::new(
             Code::SignatureInvalid,
             "The request is not signed with the auth token of this rulebook's Twilio account.",
-        )
+        );
+        self.limiter.failed(address, answer)
+    }
+
+    /// The answer to a request about `what`, which is nobody's: 404 for who signs as the default rulebook's account, and for
+    /// everybody else what they would get if it were somebody's.
+    async fn refuse_unknown(&self, request: &Request, form: &Form, what: &str) -> Result<Problem, Problem> {
+        let unavailable = |error: OutboxError| Problem::unavailable(&error, RETRY_AFTER_S);
+        let all = self.outbox.rulebooks().await.map_err(unavailable)?;
+        let default = all.into_iter().find(|(_, code)| code == self.default_rulebook);
+        let account = match default {
+            Some((id, _)) => self.outbox.accounts().of(id).await.map_err(unavailable)?,
+            None => None,
+        };
+        if account.is_some_and(|account| self.is_signed(request, form, &account)) {
+            Ok(Problem::not_found(what))
+        } else {
+            Ok(self.refuse(request, what))
+        }
     }
 
     /// Does it in a task of its own, within its budget.

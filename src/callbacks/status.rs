@@ -11,6 +11,9 @@ use crate::outbox::callback::Noted;
 use crate::outbox::status::Report;
 use crate::problem::Problem;
 
+/// What a callback is about whose id nothing has.
+const UNKNOWN: &str = "SMS message of this id";
+
 /// Takes a status in. 204 also where it changes nothing: sent again it would change nothing either.
 #[handler]
 pub async fn receive_status(
@@ -24,24 +27,25 @@ pub async fn receive_status(
 
 async fn receive(request: &Request, body: poem::Body, callbacks: &Callbacks, id: &str) -> Result<StatusCode, Problem> {
     let form = callbacks.form(request, body).await?;
-    let unknown = || Problem::not_found("SMS message of this id");
-    let id: Uuid = id.parse().map_err(|_| unknown())?;
     let unavailable = |error| Problem::unavailable(&error, RETRY_AFTER_S);
-    let rulebook_id = callbacks
-        .outbox
-        .owner(id)
-        .await
-        .map_err(unavailable)?
-        .ok_or_else(unknown)?;
+    let id: Option<Uuid> = id.parse().ok();
+    let owner = match id {
+        Some(id) => callbacks.outbox.owner(id).await.map_err(unavailable)?,
+        None => None,
+    };
+    let (Some(id), Some(rulebook_id)) = (id, owner) else {
+        return Err(callbacks.refuse_unknown(request, &form, UNKNOWN).await?);
+    };
     let account = callbacks.outbox.accounts().of(rulebook_id).await.map_err(unavailable)?;
     if !account.is_some_and(|account| callbacks.is_signed(request, &form, &account)) {
         return Err(callbacks.refuse(request, "a status callback"));
     }
+    callbacks.admit(request, rulebook_id)?;
     let report = report(&form)?;
     let outbox = callbacks.outbox.clone();
     let noted = callbacks.run(async move { outbox.note_status(rulebook_id, id, &report).await });
     match noted.await? {
-        Noted::Unknown => Err(unknown()),
+        Noted::Unknown => Err(Problem::not_found(UNKNOWN)),
         Noted::Step | Noted::Kept => Ok(StatusCode::NO_CONTENT),
     }
 }

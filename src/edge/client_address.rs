@@ -1,10 +1,11 @@
 //! Who is at the other end.
 //!
-//! In: the socket's address and, when that is a trusted proxy, the `X-Forwarded-For` that it wrote. Out: a
-//! [`ClientAddress`] in the request's data. Anybody can send the header, so it is believed only from the
-//! networks in RINGBOOK_TRUSTED_PROXIES, read from its end until an address that is none of them.
+//! It is the socket's address and, when that is a trusted proxy, what the proxy wrote in `X-Forwarded-For` or `Forwarded` (RFC
+//! 7239). Anybody can send the headers, so they are believed only from the networks in RINGBOOK_TRUSTED_PROXIES, read from their
+//! end until an address that is none of them. Where both are there and do not agree, one of them is a stranger's: then neither
+//! counts.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 use poem::{Addr, Endpoint, Middleware, Request, http::HeaderMap};
@@ -67,21 +68,78 @@ impl<E: Endpoint> Endpoint for FindClientAddressEndpoint<E> {
 }
 
 fn client_behind(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
-    let mut client = socket.to_canonical();
-    let lines = headers.get_all("x-forwarded-for").into_iter().rev();
-    let hops = lines.flat_map(|line| line.to_str().unwrap_or("unreadable").rsplit(','));
+    let proxy = socket.to_canonical();
+    if !is_trusted(proxy, trusted) {
+        return proxy;
+    }
+    let usual = text_of(headers, "x-forwarded-for").map(|text| follow(proxy, items(&text).rev().map(address), trusted));
+    let standard =
+        text_of(headers, "forwarded").map(|text| follow(proxy, items(&text).rev().map(forwarded_for), trusted));
+    match (usual, standard) {
+        (Some(usual), Some(standard)) if usual != standard => proxy,
+        (usual, standard) => usual.or(standard).unwrap_or(proxy),
+    }
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// The last hop that is no proxy of ours. What a proxy of ours did not write as an address is not worth following further.
+fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> IpAddr {
+    let mut client = proxy;
     for hop in hops {
-        if !is_trusted(client) {
-            break;
-        }
-        // What a proxy of ours did not write as an address is not worth following further.
-        let Ok(address) = hop.trim().parse::<IpAddr>() else {
+        let Some(address) = hop.filter(|_| is_trusted(client, trusted)) else {
             break;
         };
-        client = address.to_canonical();
+        client = address;
     }
     client
+}
+
+/// All lines of a header as one list; none where it is not there.
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(name).into_iter();
+    let lines: Vec<_> = lines.map(|line| line.to_str().unwrap_or("unreadable")).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
+/// The items of a list, whose quoted texts may hold commas.
+fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let mut is_quoted = false;
+    let mut items = Vec::new();
+    let mut from = 0;
+    for (at, byte) in list.bytes().enumerate() {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => {
+                items.push(list.get(from..at).unwrap_or_default());
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(list.get(from..).unwrap_or_default());
+    items.into_iter()
+}
+
+/// An address as proxies write it: bare, in brackets, with a port (Azure), in quotes. Nothing for `unknown` and the like.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"').trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    let bare = bare.parse::<IpAddr>().ok();
+    let found = bare.or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    found.map(|address| address.to_canonical())
+}
+
+/// The `for` of an element of `Forwarded`, as `for="[2001:db8::7]:4711";proto=https`.
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    address(value)
 }
 
 #[cfg(test)]
@@ -116,6 +174,53 @@ mod tests {
             "203.0.113.9"
         );
         assert_eq!(client("::ffff:10.0.0.1", &["2001:db8::7"], "10.0.0.0/8"), "2001:db8::7");
+    }
+
+    #[test]
+    fn an_address_is_read_as_proxies_write_it() {
+        for (written, read) in [
+            ("203.0.113.9:51234", "203.0.113.9"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("\"203.0.113.9\"", "203.0.113.9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("1.1.1.1, 203.0.113.9:1 ", "203.0.113.9"),
+            ("1.1.1.1, unknown", "10.0.0.1"),
+            ("unknown, 203.0.113.9", "203.0.113.9"),
+            ("203.0.113.9:port", "10.0.0.1"),
+            ("203.0.113.9,", "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[written], "10.0.0.0/8"), read, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_standard_header_is_read_too() {
+        let with = |forwarded: &str, usual: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.append("forwarded", forwarded.parse().unwrap());
+            if let Some(usual) = usual {
+                headers.append("x-forwarded-for", usual.parse().unwrap());
+            }
+            let trusted = ["10.0.0.0/8".parse().unwrap()];
+            client_behind("10.0.0.1".parse().unwrap(), &headers, &trusted).to_string()
+        };
+        for (written, read) in [
+            ("for=203.0.113.9", "203.0.113.9"),
+            ("for=1.1.1.1, For=\"203.0.113.9:1\";proto=https", "203.0.113.9"),
+            ("proto=https;for=\"[2001:db8::7]:4711\"", "2001:db8::7"),
+            ("for=203.0.113.9, for=10.0.0.2", "203.0.113.9"),
+            ("for=\"a,b\", for=203.0.113.9", "203.0.113.9"),
+            ("for=203.0.113.9, for=_hidden", "10.0.0.1"),
+            ("for=unknown", "10.0.0.1"),
+            ("by=10.0.0.1", "10.0.0.1"),
+        ] {
+            assert_eq!(with(written, None), read, "{written}");
+        }
+        // One of the two is not the proxy's.
+        assert_eq!(with("for=203.0.113.9", Some("203.0.113.9")), "203.0.113.9");
+        assert_eq!(with("for=203.0.113.9", Some("198.51.100.1")), "10.0.0.1");
     }
 
     #[test]

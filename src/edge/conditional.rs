@@ -7,6 +7,7 @@
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse as _, Middleware, Request, Response};
 use sha2::{Digest as _, Sha256};
+use tokio_util::bytes::Bytes;
 
 use crate::problem::Problem;
 
@@ -88,11 +89,7 @@ pub async fn tagged(mut response: Response) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return Problem::internal(&error).into_response(),
     };
-    let mut hash = Sha256::new();
-    hash.update(response.content_type().unwrap_or_default());
-    hash.update(b"\n");
-    hash.update(&bytes);
-    let hash = hex::encode(hash.finalize().get(..8).unwrap_or_default());
+    let hash = hash(response.content_type().unwrap_or_default(), &bytes);
     let version = response.header(header::ETAG).map(|tag| tag.trim_matches('"'));
     let tag = match version {
         Some(version) => format!("\"{version}.{hash}\""),
@@ -117,6 +114,64 @@ fn not_modified(of: &HeaderMap) -> Response {
         }
     }
     response
+}
+
+/// An answer that is the same for as long as the program runs: its bytes are shared, and its tag is made once.
+#[derive(Clone, Debug)]
+pub struct Fixed {
+    content_type: &'static str,
+    bytes: Bytes,
+    tag: String,
+    policy: Option<HeaderValue>,
+}
+
+impl Fixed {
+    /// With the bytes of its body.
+    #[must_use]
+    pub fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            tag: format!("\"{}\"", hash(content_type, &bytes)),
+            content_type,
+            bytes,
+            policy: None,
+        }
+    }
+
+    /// The same with a content policy of its own.
+    #[must_use]
+    pub fn with_policy(self, policy: Option<HeaderValue>) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The answer, or 304.
+    #[must_use]
+    pub fn answer(&self, request: &Request) -> Response {
+        let mut response = Response::builder()
+            .content_type(self.content_type)
+            .header(header::ETAG, &self.tag)
+            .header(header::CACHE_CONTROL, Keep::Asking.words())
+            .header(header::VARY, "accept")
+            .header(header::CONTENT_LENGTH, self.bytes.len())
+            .body(self.bytes.clone());
+        if let Some(policy) = &self.policy {
+            response
+                .headers_mut()
+                .insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
+        if Kept::of(request).has(&self.tag) {
+            return not_modified(response.headers());
+        }
+        response
+    }
+}
+
+fn hash(content_type: &str, bytes: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(content_type);
+    hash.update(b"\n");
+    hash.update(bytes);
+    hex::encode(hash.finalize().get(..8).unwrap_or_default())
 }
 
 /// Answers GETs of what is for everybody.
@@ -149,6 +204,17 @@ impl<E: Endpoint> Endpoint for ConditionalEndpoint<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_fixed_answer_is_not_sent_again() {
+        let fixed = Fixed::new("text/plain", "hello");
+        let plain = fixed.answer(&Request::builder().finish());
+        let tag = plain.header(header::ETAG).unwrap().to_owned();
+        let response = Response::builder().content_type("text/plain").body("hello");
+        assert_eq!(tagged(response).await.header(header::ETAG), Some(tag.as_str()));
+        let again = Request::builder().header(header::IF_NONE_MATCH, &tag).finish();
+        assert_eq!(fixed.answer(&again).status(), StatusCode::NOT_MODIFIED);
+    }
 
     #[test]
     fn tags_are_read_whatever_is_in_them() {

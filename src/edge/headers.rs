@@ -34,17 +34,24 @@ pub fn sha256(text: &str) -> String {
     BASE64.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// A page for people that holds nothing but its own style.
+/// The content policy of a page that holds nothing but its own style.
 #[must_use]
-pub fn page(html: String, style: &str) -> Response {
+pub fn page_policy(style: &str) -> Option<HeaderValue> {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         sha256(style)
     );
-    Response::builder()
-        .content_type("text/html; charset=utf-8")
-        .header(header::CONTENT_SECURITY_POLICY, policy)
-        .body(html)
+    HeaderValue::from_str(&policy).ok()
+}
+
+/// A page for people that holds nothing but its own style.
+#[must_use]
+pub fn page(html: String, style: &str) -> Response {
+    let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html);
+    if let Some(policy) = page_policy(style) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// Adds the security headers.

@@ -33,7 +33,7 @@ async fn echo(request: &Request, body: Body) -> Response {
         request_again.headers_mut().insert(name, value.clone());
     }
     match body::read(&mut request_again, 1_000).await {
-        Ok(bytes) => bytes.into_response(),
+        Ok(read) => read.bytes.into_response(),
         Err(problem) => problem.into_response(),
     }
 }
@@ -51,6 +51,8 @@ fn app() -> impl Endpoint<Output = Response> {
         allowed,
         cors_origins: vec!["https://office.example".to_owned()],
         https: true,
+        limiter: Arc::new(RateLimiter::new(true, rate_limit::Allowance::default())),
+        bodies: Arc::default(),
     };
     around(routes.map_to_response(), how)
 }
@@ -62,7 +64,10 @@ async fn call(request: Request) -> (Response, Value) {
 }
 
 fn request(method: Method, path: &str) -> poem::RequestBuilder {
-    Request::builder().method(method).uri_str(path)
+    Request::builder()
+        .method(method)
+        .uri_str(path)
+        .header(header::HOST, "ringbook")
 }
 
 #[tokio::test]

@@ -26,6 +26,9 @@ use ipnet::IpNet;
 pub use self::{flags::Flags, secret::Secret};
 use self::{table::SETTINGS, values::Expected};
 
+/// The least number of characters of a webhook secret: whoever has one speaks for the rulebook, and may be tried from anywhere.
+pub const WEBHOOK_SECRET_LENGTH: usize = 24;
+
 /// The settings of one process.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the table says what each one is for")]
@@ -45,6 +48,8 @@ pub struct Settings {
     pub vapi_base_url: String,
     pub trusted_proxies: Vec<IpNet>,
     pub cors_origins: Vec<String>,
+    pub docs: Place,
+    pub metrics: Place,
     pub workers: Vec<Worker>,
     pub web: bool,
     pub reconcile_every: Duration,
@@ -54,6 +59,7 @@ pub struct Settings {
     pub log_format: Option<LogFormat>,
     pub include_stack_trace: bool,
     pub rate_limit_enabled: bool,
+    pub max_connections: usize,
 }
 
 /// Where everything is kept. The address may hold a password, so it does not show itself.
@@ -125,6 +131,17 @@ pub enum TwilioFrom {
     Number(String),
     /// A messaging service's SID.
     MessagingService(String),
+}
+
+/// Where a page is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the address of everything else.
+    Public,
+    /// Nowhere.
+    Nowhere,
+    /// At an address of its own.
+    At(SocketAddr),
 }
 
 /// Background work.
@@ -291,7 +308,7 @@ impl Raw {
             public_url: self.optional("public_url", values::url)?,
             secret_key: self.optional("secret_key", values::key)?,
             admin_key: self.optional("admin_key", values::secret::<16>)?,
-            vapi_secret: self.optional("vapi_secret", values::secret::<8>)?,
+            vapi_secret: self.optional("vapi_secret", values::secret::<WEBHOOK_SECRET_LENGTH>)?,
             twilio: self.twilio()?,
             operator_number: self.optional("operator_number", values::phone)?,
             vapi_api_key: self.optional("vapi_api_key", values::secret::<8>)?,
@@ -299,6 +316,8 @@ impl Raw {
             vapi_base_url: self.required("vapi_base_url", values::url)?,
             trusted_proxies: self.optional("trusted_proxies", values::networks)?.unwrap_or_default(),
             cors_origins: self.optional("cors_origins", values::origins)?.unwrap_or_default(),
+            docs: self.required("docs", values::place)?,
+            metrics: self.required("metrics", values::place)?,
             workers: self.required("workers", values::workers)?,
             web: self.required("web", values::boolean)?,
             reconcile_every: self.required("reconcile_every_s", values::seconds::<10, 86_400>)?,
@@ -308,6 +327,7 @@ impl Raw {
             log_format: self.optional("log_format", values::log_format)?,
             include_stack_trace: self.required("include_stack_trace", values::boolean)?,
             rate_limit_enabled: self.required("rate_limit_enabled", values::boolean)?,
+            max_connections: self.required("max_connections", values::count::<16, 65_000>)?,
         })
     }
 

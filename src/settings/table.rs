@@ -44,7 +44,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("public_url", "RINGBOOK_PUBLIC_URL", None, Some("public-url"), "The https address under which Vapi and Twilio reach this server; Twilio's callbacks need it"),
     setting("secret_key", "RINGBOOK_SECRET_KEY", None, None, "32 bytes as 64 hex digits or base64 that seal the stored secrets; default: a 0600 file beside the database, made at first start"),
     setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "An admin key, 16 characters or more; a changed one replaces the one before it; default: made and printed once at first start"),
-    setting("vapi_secret", "RINGBOOK_VAPI_SECRET", None, None, "The default rulebook's webhook secret, 8 characters or more; default: made and printed once at first start"),
+    setting("vapi_secret", "RINGBOOK_VAPI_SECRET", None, None, "The default rulebook's webhook secret, 24 characters or more; default: made and printed once at first start"),
     setting("twilio_account_sid", "TWILIO_ACCOUNT_SID", None, Some("twilio-account-sid"), "The Twilio account that sends the texts; without it they are recorded as `simulated`"),
     setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),
     setting("twilio_from", "TWILIO_FROM", None, Some("twilio-from"), "The number that texts come from, as +15145550100"),
@@ -53,8 +53,10 @@ pub const SETTINGS: &[Setting] = &[
     setting("vapi_api_key", "VAPI_API_KEY", None, None, "The key to ask Vapi for calls"),
     setting("twilio_base_url", "TWILIO_BASE_URL", Some("https://api.twilio.com"), Some("twilio-base-url"), "Twilio's API, or a stand-in for it"),
     setting("vapi_base_url", "VAPI_BASE_URL", Some("https://api.vapi.ai"), Some("vapi-base-url"), "Vapi's API, or a stand-in for it"),
-    setting("trusted_proxies", "RINGBOOK_TRUSTED_PROXIES", None, Some("trusted-proxies"), "Networks whose X-Forwarded-For is believed, with commas: 10.0.0.0/8,127.0.0.1"),
+    setting("trusted_proxies", "RINGBOOK_TRUSTED_PROXIES", None, Some("trusted-proxies"), "Networks whose X-Forwarded-For or Forwarded is believed, with commas: 10.0.0.0/8,127.0.0.1"),
     setting("cors_origins", "RINGBOOK_CORS_ORIGINS", None, Some("cors-origins"), "Web origins that may call the admin API from a browser, with commas"),
+    setting("docs", "RINGBOOK_DOCS", Some("on"), Some("docs"), "Where /docs and /openapi.json are: on (with everything else), off, or an address and port of their own, which then has everything"),
+    setting("metrics", "RINGBOOK_METRICS", Some("on"), Some("metrics"), "Where /metrics is: on (with everything else), off, or an address and port of its own, which also has /health"),
     setting("workers", "RINGBOOK_WORKERS", Some("all"), Some("workers"), "Background work that runs here: all, none, or a list with commas (outbox, scheduler, escalation, reconciler, purge)"),
     setting("web", "RINGBOOK_WEB", Some("true"), Some("web"), "Answer webhooks and the admin API; false: only /health and /metrics, for a process that does background work alone"),
     setting("reconcile_every_s", "RINGBOOK_RECONCILE_EVERY_S", Some("300"), Some("reconcile-every-s"), "Seconds between two times that Vapi is asked for calls of which no report came; needs a Vapi key"),
@@ -63,7 +65,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("log_level", "LOG_LEVEL", Some("info"), Some("log-level"), "error, warn, info, debug or trace; also per module: info,ringbook=debug"),
     setting("log_format", "LOG_FORMAT", None, Some("log-format"), "json (one object a line) or pretty; default: pretty on a terminal, else json"),
     setting("include_stack_trace", "INCLUDE_STACK_TRACE", Some("false"), Some("include-stack-trace"), "Log stack traces of errors and panics"),
-    setting("rate_limit_enabled", "RATE_LIMIT_ENABLED", Some("true"), Some("rate-limit-enabled"), "Limit webhook requests per address: 500 a second, 1,000 at once"),
+    setting("rate_limit_enabled", "RATE_LIMIT_ENABLED", Some("true"), Some("rate-limit-enabled"), "Limit requests per address: 500 a second, 1,000 at once; failed signatures 10 a second, wrong admin keys 10 a minute"),
+    setting("max_connections", "RINGBOOK_MAX_CONNECTIONS", Some("2048"), Some("max-connections"), "How many connections clients may have open, half of them from one address; never more than the limit of open files leaves beside the database and the outbox"),
 ];
 
 /// The setting with this key.

@@ -60,13 +60,13 @@ fn a_phone_number_and_a_secret_of_digits_stay_as_they_are() {
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
         ("TWILIO_AUTH_TOKEN", "00123456"),
         ("TWILIO_FROM", "+15145550100"),
-        ("RINGBOOK_VAPI_SECRET", "0012345678"),
+        ("RINGBOOK_VAPI_SECRET", "001234567890123456789012"),
     ])
     .unwrap();
     let twilio = settings.twilio.unwrap();
     assert_eq!(twilio.from, TwilioFrom::Number("+15145550100".into()));
     assert_eq!(twilio.auth_token.expose(), "00123456");
-    assert_eq!(settings.vapi_secret.unwrap().expose(), "0012345678");
+    assert_eq!(settings.vapi_secret.unwrap().expose(), "001234567890123456789012");
 }
 
 #[test]

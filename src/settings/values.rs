@@ -14,7 +14,7 @@ use base64::Engine as _;
 use ipnet::IpNet;
 use poem::http::Uri;
 
-use super::{Database, LogFormat, Secret, Worker};
+use super::{Database, LogFormat, Place, Secret, Worker};
 
 /// What was expected, as a clause.
 pub type Expected = String;
@@ -45,9 +45,28 @@ pub fn connections(value: &str) -> Result<u32, Expected> {
     number.ok_or_else(|| "a whole number of connections from 6 to 1000".into())
 }
 
+/// How many, from `MIN` to `MAX`.
+pub fn count<const MIN: usize, const MAX: usize>(value: &str) -> Result<usize, Expected> {
+    let number = value.parse().ok().filter(|number| (MIN..=MAX).contains(number));
+    number.ok_or_else(|| format!("a whole number from {MIN} to {MAX}"))
+}
+
 /// An address and a port.
 pub fn address(value: &str) -> Result<SocketAddr, Expected> {
     SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
+}
+
+/// Where a page is served.
+pub fn place(value: &str) -> Result<Place, Expected> {
+    match value {
+        "on" | "true" => Ok(Place::Public),
+        "off" | "false" => Ok(Place::Nowhere),
+        value => {
+            let address =
+                SocketAddr::from_str(value).map_err(|_| "on, off, or an address and a port such as 127.0.0.1:9090");
+            Ok(Place::At(address?))
+        }
+    }
 }
 
 /// What the parameters of a PostgreSQL address may be: those that the driver heeds.

@@ -5,9 +5,12 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{DatabaseTransaction, QueryOrder as _};
 
 use super::rulebooks;
+use crate::settings::WEBHOOK_SECRET_LENGTH;
 
 /// The purpose of secrets under which messages are signed.
 pub const WEBHOOK: &str = "webhook";
+/// The least number of characters of one.
+pub const WEBHOOK_LENGTH: usize = WEBHOOK_SECRET_LENGTH;
 
 /// A row of `secrets`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -17,6 +17,8 @@ const MESSAGES: &str = "ringbook_messages_total";
 const MESSAGE_SECONDS: &str = "ringbook_message_seconds";
 const SIGNATURE_FAILURES: &str = "ringbook_signature_failures_total";
 const RATE_LIMITED: &str = "ringbook_rate_limited_total";
+const CONNECTIONS: &str = "ringbook_http_connections";
+const CONNECTIONS_CLOSED: &str = "ringbook_http_connections_closed_total";
 const DECISIONS: &str = "ringbook_decisions_total";
 const DECIDE_SECONDS: &str = "ringbook_decide_seconds";
 const SCRIPT_FAULTS: &str = "ringbook_script_faults_total";
@@ -58,6 +60,8 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (MESSAGE_SECONDS,    Kind::Seconds, "Time from a message's bytes to its answer, by type"),
     (SIGNATURE_FAILURES, Kind::Counter, "Webhook requests refused for their signature"),
     (RATE_LIMITED,       Kind::Counter, "Webhook requests refused because their address sends too many"),
+    (CONNECTIONS,        Kind::Gauge,   "Open connections of clients"),
+    (CONNECTIONS_CLOSED, Kind::Counter, "Connections that the server ended, by why: slow_head, idle, stalled, made_way, refused"),
     (DECISIONS,          Kind::Counter, "Decisions, by priority, and whether degraded"),
     (DECIDE_SECONDS,     Kind::Seconds, "Time to decide a price and a priority"),
     (SCRIPT_FAULTS,      Kind::Counter, "Scripts that failed and were left out of a decision or an answer"),
@@ -155,6 +159,16 @@ pub fn signature_failed() {
 /// A webhook request was refused because its address sends too many.
 pub fn rate_limited() {
     counter!(RATE_LIMITED).increment(1);
+}
+
+/// So many connections of clients are open.
+pub fn connections_open(count: usize) {
+    gauge!(CONNECTIONS).set(u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// The server ended a connection, or refused it.
+pub fn connection_closed(why: &'static str) {
+    counter!(CONNECTIONS_CLOSED, "why" => why).increment(1);
 }
 
 /// A decision was made: `priority` is `P1` to `P4`.

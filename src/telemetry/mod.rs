@@ -6,6 +6,7 @@
 
 pub mod mask;
 pub mod metrics;
+pub mod sampled;
 
 use std::{
     backtrace::Backtrace,

@@ -2,7 +2,8 @@
 //!
 //! Kept in memory, so that a message pays no query for it; the transaction compares `auth_version` with the database and
 //! asks for a fresh copy when it rose, so that a retired secret is refused by the very next message everywhere. A message
-//! that is refused asks too, so that a new secret is accepted although nobody uses the old one any more.
+//! that is refused asks too, so that a new secret is accepted although nobody uses the old one any more. A name that no rulebook
+//! has goes the same way, so that neither the answer nor its time tells a stranger which names there are.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::secret::Secret;
 use crate::keys::{KeyError, SecretKey};
 use crate::rulebook::check::is_rulebook_code;
 use crate::store::{rulebooks, secrets};
+use crate::telemetry::sampled::Sampler;
 
 /// The rulebook that the bare webhook address means.
 pub const DEFAULT_RULEBOOK: &str = "default";
@@ -25,6 +27,9 @@ pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
 /// How often strangers can make us ask the database whether the settings of a rulebook changed.
 const ASKED_AGAIN: Duration = Duration::from_millis(250);
+
+/// Log lines about secrets that were stored before short ones were refused: one in ten minutes.
+static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 
 /// What verification needs to know of a rulebook.
 #[derive(Debug)]
@@ -44,6 +49,26 @@ pub struct Access {
 }
 
 impl Access {
+    /// Of a name that no rulebook has. Its messages are verified like all others, as those of the default rulebook, and none is
+    /// let in: whoever has that secret is told that the name is wrong, and nobody else.
+    fn of_nobody(code: &str, default: Option<&Self>) -> Self {
+        let unusable = || vec![Secret::new("nobody", [0; 32])];
+        Self {
+            code: code.to_owned(),
+            rulebook_id: Uuid::nil(),
+            auth_version: i64::MIN,
+            auth: default.map(|default| default.auth.clone()).unwrap_or_default(),
+            secrets: default.map_or_else(unusable, |default| default.secrets.clone()),
+            read_at: Instant::now(),
+        }
+    }
+
+    /// Whether no rulebook has this name.
+    #[must_use]
+    pub fn is_nobodys(&self) -> bool {
+        self.rulebook_id.is_nil()
+    }
+
     /// Of a message that was let in when it came, and comes out of the spool.
     #[must_use]
     pub fn of_the_spool(code: String, rulebook_id: Uuid) -> Self {
@@ -80,6 +105,8 @@ pub struct Accesses {
     /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
     default_secret: Option<Arc<Secret>>,
     known: Cache<String, Arc<Access>>,
+    /// Names that no rulebook has, as strangers make them up.
+    unknown: Cache<String, Arc<Access>>,
 }
 
 impl Accesses {
@@ -91,12 +118,37 @@ impl Accesses {
             key,
             default_secret: default_secret.map(Arc::new),
             known: Cache::new(10_000),
+            unknown: Cache::new(10_000),
         }
     }
 
-    /// The settings of a rulebook as they stand in memory.
-    pub async fn known(&self, code: &str) -> Option<Arc<Access>> {
-        self.known.get(code).await
+    /// The settings of a rulebook as they stand in memory, or [`Access::of_nobody`] where none has this name.
+    pub async fn in_memory(&self, code: &str) -> Option<Arc<Access>> {
+        match self.known.get(code).await {
+            Some(access) => Some(access),
+            None => self.unknown.get(code).await,
+        }
+    }
+
+    /// The settings of a rulebook as they stand in the database, or [`Access::of_nobody`] where none has this name.
+    pub async fn reload_or_nobody(&self, code: &str) -> Result<Arc<Access>, AccessError> {
+        match self.reload(code).await? {
+            Some(found) => Ok(found),
+            None => self.nobodys(code).await,
+        }
+    }
+
+    async fn nobodys(&self, code: &str) -> Result<Arc<Access>, AccessError> {
+        let default = match self.known.get(DEFAULT_RULEBOOK).await {
+            Some(default) => Some(default),
+            None => self.read(DEFAULT_RULEBOOK).await?,
+        };
+        let nobody = Arc::new(Access::of_nobody(code, default.as_deref()));
+        // What can be no name is not worth remembering.
+        if is_rulebook_code(code) {
+            self.unknown.insert(code.to_owned(), Arc::clone(&nobody)).await;
+        }
+        Ok(nobody)
     }
 
     /// The settings of a rulebook, from memory when they are there; `None` when there is no such rulebook.
@@ -114,6 +166,9 @@ impl Accesses {
             return Ok(None);
         }
         let found = self.reload(&known.code).await?;
+        if found.is_none() {
+            self.nobodys(&known.code).await?;
+        }
         Ok(found.filter(|found| found.auth_version != known.auth_version))
     }
 
@@ -122,6 +177,7 @@ impl Accesses {
         let access = self.read(code).await?;
         if let Some(access) = &access {
             self.known.insert(code.to_owned(), Arc::clone(access)).await;
+            self.unknown.invalidate(code).await;
         }
         Ok(access)
     }
@@ -149,13 +205,19 @@ impl Accesses {
             .filter(rulebooks::Column::Code.eq(code))
             .one(&self.db)
             .await?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = found else {
+            // A name that is nobody's costs as much as one that is somebody's, or the time would tell them apart.
+            secrets::active(&self.db, Uuid::nil(), &[secrets::WEBHOOK]).await?;
+            return Ok(None);
+        };
         let mut known = Vec::new();
         for row in secrets::active(&self.db, found.id, &[secrets::WEBHOOK]).await? {
-            known.push(Secret::new(
-                row.id.to_string(),
-                self.key.open(found.id, row.id, &row.sealed)?,
-            ));
+            let opened = self.key.open(found.id, row.id, &row.sealed)?;
+            if opened.len() < secrets::WEBHOOK_LENGTH && SHORT_SECRETS.admit().is_some() {
+                tracing::warn!(rulebook = code, secret = %row.id, "a webhook secret is short enough to be guessed: store one of {} \
+                    characters or more, give it to Vapi and retire this one", secrets::WEBHOOK_LENGTH);
+            }
+            known.push(Secret::new(row.id.to_string(), opened));
         }
         let access = Access {
             code: code.to_owned(),

@@ -1,11 +1,11 @@
 //! The POST route of Vapi's messages: runs the steps in order and nothing else.
 //!
-//! In: raw bytes and headers. Out: what Vapi expects; 401 that tells a stranger nothing; 404 for an unknown rulebook;
-//! 413 and 429 before anything is verified. A message that the database does not take in time is answered and kept
+//! It answers what Vapi expects, or 401 that tells a stranger nothing, not even whether there is such a rulebook. What the headers
+//! decide is refused before the body is read. The limit on requests counts good messages only, so that nobody's bad ones have them
+//! refused. A message that the database does not take in time is answered and kept
 //! without it (`degraded.rs`); 503 with Retry-After when it cannot be kept either. What is authentic but cannot be read is
 //! kept raw and answered with 200: sending it again would not make it readable.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,13 +22,15 @@ use super::take_in::{NotTaken, TakeIn};
 use super::transact::{Message, Outcome, Taken};
 use super::verify::{self, Incoming, Refusal, Scheme};
 use crate::edge::body::{self, WEBHOOK_LIMIT};
+use crate::edge::connections::Connection;
 use crate::edge::{ClientAddress, RateLimiter};
 use crate::fault_points::{self, Defect};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
+use crate::telemetry::sampled::Sampler;
 use crate::telemetry::{self, metrics};
 
-/// What a failed signature costs of an address's allowance.
-const FAILED_SIGNATURE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+/// Log lines of refused messages: 50 at once, then five a second.
+static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 /// How long the database may take to say who may speak.
 const ASK: Duration = Duration::from_secs(1);
 /// When to try again, for a message that could not be taken in.
@@ -69,13 +71,21 @@ pub async fn receive_for(
 async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &str) -> Result<Response, Problem> {
     let started = Instant::now();
     let address = ClientAddress::of(request);
-    webhook.limiter.admit(address)?;
-    let bytes = Bytes::from(body::read_body(request, body, WEBHOOK_LIMIT).await?);
+    body::check_length(request, WEBHOOK_LIMIT)?;
+    let access = known(webhook, code).await?;
+    let access = admitted(request, None, webhook, access, address).await?;
+    let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
+    // Its room is given back when the answer is made.
+    let body::ReadBody { bytes, room: _room } = read.map_err(|problem| match problem.code() {
+        Code::RequestTimeout => webhook.limiter.failed(address, problem),
+        _ => problem,
+    })?;
+    let bytes = Bytes::from(bytes);
     // How long the client took to send it is not the database's time.
     let arrived = Instant::now();
-    let access = known(webhook, code).await?;
-    let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
-    let access = admitted(request, &bytes, webhook, access, address).await?;
+    let access = admitted(request, Some(&bytes), webhook, access, address).await?;
+    Connection::prove(request);
+    webhook.limiter.admit(address, access.rulebook_id)?;
     let received_at = webhook.take_in.intake.clock.now();
     let event = match decode::decode(&bytes) {
         Ok(event) => event,
@@ -154,15 +164,15 @@ async fn taken(
 }
 
 /// Who may speak for a rulebook: from memory, from the database, or from what was last known while it is away.
-async fn known(webhook: &Webhook, code: &str) -> Result<Option<Arc<Access>>, Problem> {
-    if let Some(access) = webhook.accesses.known(code).await {
-        return Ok(Some(access));
+async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
+    if let Some(access) = webhook.accesses.in_memory(code).await {
+        return Ok(access);
     }
-    match asked(webhook, webhook.accesses.reload(code)).await {
+    match asked(webhook, webhook.accesses.reload_or_nobody(code)).await {
         Ok(found) => Ok(found),
         Err(problem) => {
             let good = webhook.take_in.refuge.last_good.of(code);
-            good.map(|good| Some(good.access)).ok_or(problem)
+            good.map(|good| good.access).ok_or(problem)
         }
     }
 }
@@ -190,15 +200,14 @@ async fn readmitted(
     code: &str,
     address: ClientAddress,
 ) -> Result<Arc<Access>, Problem> {
-    let access = asked(webhook, webhook.accesses.reload(code)).await?;
-    let access = access.ok_or_else(|| Problem::not_found("rulebook of this name"))?;
-    admitted(request, bytes, webhook, access, address).await
+    let access = asked(webhook, webhook.accesses.reload_or_nobody(code)).await?;
+    admitted(request, Some(bytes), webhook, access, address).await
 }
 
-/// The settings under which the message is let in: those known, else newer ones.
+/// The settings under which the message is let in: those known, else newer ones. Without its bytes, those under which it may be.
 async fn admitted(
     request: &Request,
-    bytes: &Bytes,
+    bytes: Option<&Bytes>,
     webhook: &Webhook,
     access: Arc<Access>,
     address: ClientAddress,
@@ -215,13 +224,22 @@ async fn admitted(
         Some((Err(refusal), _)) => refusal,
         None => refusal,
     };
-    webhook.limiter.penalize(address, FAILED_SIGNATURE);
+    if refusal == Refusal::NoRulebook {
+        return Err(Problem::not_found("rulebook of this name"));
+    }
     metrics::signature_failed();
-    tracing::warn!(rulebook = access.code, reason = refusal.code(), address = %address.0, "webhook refused: {refusal}");
-    Err(Problem::unauthorized())
+    if let Some(left_out) = REFUSALS.admit() {
+        let left_out = Some(left_out).filter(|count| *count > 0);
+        tracing::warn!(rulebook = access.code, reason = refusal.code(), address = %address.0, left_out, "webhook refused: {refusal}");
+    }
+    Err(webhook.limiter.failed(address, Problem::unauthorized()))
 }
 
-fn verified(request: &Request, bytes: &Bytes, webhook: &Webhook, access: &Access) -> Result<(), Refusal> {
+fn verified(request: &Request, bytes: Option<&Bytes>, webhook: &Webhook, access: &Access) -> Result<(), Refusal> {
+    let now = webhook.take_in.intake.clock.now();
+    let Some(bytes) = bytes else {
+        return verify::verify_headers(request.headers(), &access.auth, &access.secrets, now);
+    };
     let path = request
         .original_uri()
         .path_and_query()
@@ -234,12 +252,10 @@ fn verified(request: &Request, bytes: &Bytes, webhook: &Webhook, access: &Access
         headers: request.headers(),
         body: bytes,
     };
-    let verified = verify::verify(
-        &incoming,
-        &access.auth,
-        &access.secrets,
-        webhook.take_in.intake.clock.now(),
-    )?;
+    let verified = verify::verify(&incoming, &access.auth, &access.secrets, now)?;
+    if access.is_nobodys() {
+        return Err(Refusal::NoRulebook);
+    }
     tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
     Ok(())
 }

@@ -90,6 +90,18 @@ pub enum Encoding {
     Base64,
 }
 
+impl Algorithm {
+    /// How long a signature is.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+            Self::Sha1 => 20,
+        }
+    }
+}
+
 impl Scheme {
     /// The scheme's name in settings, logs and metrics.
     #[must_use]

@@ -40,6 +40,9 @@ pub struct Verified {
 /// Why a message may not come in. For the log and the metrics; it holds no secret and nothing of the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// There is nobody to speak for.
+    #[error("no rulebook has this name")]
+    NoRulebook,
     /// The rulebook has no usable secret, so nobody can prove anything.
     #[error("no webhook secret is configured")]
     NoSecretConfigured,
@@ -98,6 +101,7 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::NoRulebook => "no_rulebook",
             Self::NoSecretConfigured => "no_secret_configured",
             Self::NoSchemeConfigured => "no_scheme_configured",
             Self::NoCredentials => "no_credentials",
@@ -122,6 +126,40 @@ pub fn verify(
     secrets: &[Secret],
     now: DateTime<Utc>,
 ) -> Result<Verified, Refusal> {
+    let matched = try_schemes(auth, secrets, |scheme| {
+        match try_headers(scheme, incoming.headers, auth.replay_window_s, secrets, now)? {
+            FromHeaders::Matched(secret_id) => Ok(secret_id),
+            FromHeaders::Signed(signed) => signed
+                .find(incoming, secrets)
+                .ok_or(Refusal::Mismatch { scheme: scheme.name() }),
+        }
+    });
+    matched.map(|(secret_id, scheme)| Verified { secret_id, scheme })
+}
+
+/// Whether a message with these headers may be let in, whatever its body is: a secret in a header must match, a signature must
+/// be one, and its timestamp fresh. So nobody without a secret or a signature makes us read a body.
+///
+/// # Errors
+/// As for [`verify`].
+pub fn verify_headers(
+    headers: &HeaderMap,
+    auth: &WebhookAuth,
+    secrets: &[Secret],
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    let possible = try_schemes(auth, secrets, |scheme| {
+        try_headers(scheme, headers, auth.replay_window_s, secrets, now)
+    });
+    possible.map(drop)
+}
+
+/// What the first scheme that does not refuse gives, and its name.
+fn try_schemes<'a, T>(
+    auth: &'a WebhookAuth,
+    secrets: &[Secret],
+    attempt: impl Fn(&'a Scheme) -> Result<T, Refusal>,
+) -> Result<(T, &'static str), Refusal> {
     if secrets.iter().all(|secret| secret.bytes().is_empty()) {
         return Err(Refusal::NoSecretConfigured);
     }
@@ -131,13 +169,8 @@ pub fn verify(
         Refusal::NoCredentials
     };
     for scheme in &auth.schemes {
-        match try_scheme(scheme, incoming, auth.replay_window_s, secrets, now) {
-            Ok(secret_id) => {
-                return Ok(Verified {
-                    secret_id,
-                    scheme: scheme.name(),
-                });
-            }
+        match attempt(scheme) {
+            Ok(given) => return Ok((given, scheme.name())),
             // A scheme that was tried says more than one whose header is absent.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
@@ -146,44 +179,106 @@ pub fn verify(
     Err(refusal)
 }
 
-fn try_scheme(
-    scheme: &Scheme,
-    incoming: &Incoming<'_>,
+/// What the headers alone say.
+enum FromHeaders<'a> {
+    /// They hold this secret.
+    Matched(String),
+    /// They hold a signature, which the body decides.
+    Signed(Signed<'a>),
+}
+
+/// A signature and what it covers besides the body.
+struct Signed<'a> {
+    given: Vec<u8>,
+    covers: Covers<'a>,
+}
+
+enum Covers<'a> {
+    /// What the settings say.
+    Configured {
+        settings: &'a HmacSettings,
+        timestamp: &'a str,
+        message_id: &'a str,
+    },
+    /// The body alone.
+    Body,
+}
+
+impl Signed<'_> {
+    /// The secret under which it was made.
+    fn find(&self, incoming: &Incoming<'_>, secrets: &[Secret]) -> Option<String> {
+        find(secrets, |secret| {
+            let made = match &self.covers {
+                Covers::Configured {
+                    settings,
+                    timestamp,
+                    message_id,
+                } => {
+                    let payload = Payload {
+                        method: incoming.method,
+                        url: incoming.url,
+                        timestamp,
+                        message_id,
+                        body: incoming.body,
+                    };
+                    hmac(settings, secret, payload)
+                }
+                Covers::Body => mac(Algorithm::Sha256, secret.bytes(), &[incoming.body]),
+            };
+            made.map_or(Choice::from(0), |mac| {
+                if fault_points::planted(fault_points::Defect::HalfASignature) {
+                    let half = mac.len() / 2;
+                    return self
+                        .given
+                        .get(..half)
+                        .map_or(Choice::from(0), |given| mac[..half].ct_eq(given));
+                }
+                mac.ct_eq(&self.given)
+            })
+        })
+    }
+}
+
+fn try_headers<'a>(
+    scheme: &'a Scheme,
+    headers: &'a HeaderMap,
     window_s: u32,
     secrets: &[Secret],
     now: DateTime<Utc>,
-) -> Result<String, Refusal> {
+) -> Result<FromHeaders<'a>, Refusal> {
     let mismatch = Refusal::Mismatch { scheme: scheme.name() };
     let matched = match scheme {
         Scheme::Hmac(settings) => {
-            let text = header(incoming.headers, &settings.signature_header)?.ok_or(Refusal::NoCredentials)?;
-            let timestamp = timestamp(settings, incoming.headers, window_s, now)?;
-            let message_id = header(incoming.headers, settings.id_header())?.unwrap_or("");
+            let text = header(headers, &settings.signature_header)?.ok_or(Refusal::NoCredentials)?;
+            let timestamp = timestamp(settings, headers, window_s, now)?;
+            let message_id = header(headers, settings.id_header())?.unwrap_or("");
             let given = text
                 .strip_prefix(&settings.signature_prefix)
                 .and_then(|text| decode_signature(settings.signature_encoding, text))
                 .ok_or_else(|| malformed(&settings.signature_header))?;
-            let payload = Payload {
-                method: incoming.method,
-                url: incoming.url,
+            if given.len() != settings.algorithm.bytes() {
+                return Err(mismatch);
+            }
+            let covers = Covers::Configured {
+                settings,
                 timestamp,
                 message_id,
-                body: incoming.body,
             };
-            find(secrets, |secret| {
-                hmac(settings, secret, payload).map_or(Choice::from(0), |mac| {
-                    if fault_points::planted(fault_points::Defect::HalfASignature) {
-                        let half = mac.len() / 2;
-                        return given
-                            .get(..half)
-                            .map_or(Choice::from(0), |given| mac[..half].ct_eq(given));
-                    }
-                    mac.ct_eq(&given)
-                })
-            })
+            return Ok(FromHeaders::Signed(Signed { given, covers }));
+        }
+        Scheme::XVapiSignature {} => {
+            const HEADER: &str = "x-vapi-signature";
+            let text = header(headers, HEADER)?.ok_or(Refusal::NoCredentials)?;
+            let text = text.strip_prefix("sha256=").unwrap_or(text);
+            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(HEADER))?;
+            if given.len() != Algorithm::Sha256.bytes() {
+                return Err(mismatch);
+            }
+            let covers = Covers::Body;
+            return Ok(FromHeaders::Signed(Signed { given, covers }));
         }
         Scheme::Bearer(settings) => {
-            let text = header(incoming.headers, &settings.header)?.ok_or(Refusal::NoCredentials)?;
+            let text = header(headers, &settings.header)?.ok_or(Refusal::NoCredentials)?;
             let token = if settings.prefix {
                 after_bearer(text).ok_or(Refusal::NoCredentials)?
             } else {
@@ -192,21 +287,11 @@ fn try_scheme(
             find_plain(secrets, token)
         }
         Scheme::XVapiSecret {} => {
-            let token = header(incoming.headers, "x-vapi-secret")?.ok_or(Refusal::NoCredentials)?;
+            let token = header(headers, "x-vapi-secret")?.ok_or(Refusal::NoCredentials)?;
             find_plain(secrets, token)
         }
-        Scheme::XVapiSignature {} => {
-            const HEADER: &str = "x-vapi-signature";
-            let text = header(incoming.headers, HEADER)?.ok_or(Refusal::NoCredentials)?;
-            let text = text.strip_prefix("sha256=").unwrap_or(text);
-            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(HEADER))?;
-            find(secrets, |secret| {
-                mac(Algorithm::Sha256, secret.bytes(), &[incoming.body])
-                    .map_or(Choice::from(0), |mac| mac.ct_eq(&given))
-            })
-        }
     };
-    matched.ok_or(mismatch)
+    matched.map(FromHeaders::Matched).ok_or(mismatch)
 }
 
 /// The timestamp's text, fresh; empty when the settings sign none.

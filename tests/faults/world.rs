@@ -11,7 +11,7 @@ use std::{
 };
 
 use ringbook::clock::Clock;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use tempfile::TempDir;
 
@@ -268,6 +268,23 @@ pub struct Program {
 }
 
 impl Program {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets it open so many files and take so many bytes of addresses.
+    pub fn limit(&self, descriptors: u64, addresses: u64) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        for (resource, most) in [(Resource::Nofile, descriptors), (Resource::As, addresses)] {
+            let limit = Rlimit {
+                current: Some(most),
+                maximum: Some(most),
+            };
+            prlimit(pid, resource, limit).unwrap();
+        }
+    }
+
     /// SIGKILL: nothing is finished, nothing is closed.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

@@ -97,7 +97,7 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
         "{found:#?}"
     );
     let said = format!("{found:?}");
-    for secret in ["a-token-of-twilio", VAPI_KEY, "test-vapi-secret"] {
+    for secret in ["a-token-of-twilio", VAPI_KEY, "test-vapi-secret-0123456789"] {
         assert!(!said.contains(secret), "{said}");
     }
     server.stop().await;
@@ -212,7 +212,7 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
                     "0101010101010101010101010101010101010101010101010101010101010101",
                 ),
                 ("RINGBOOK_ADMIN_KEY", "test-admin-key-0123456789"),
-                ("RINGBOOK_VAPI_SECRET", "test-vapi-secret"),
+                ("RINGBOOK_VAPI_SECRET", "test-vapi-secret-0123456789"),
                 ("VAPI_BASE_URL", base.as_str()),
                 ("VAPI_API_KEY", key),
             ];

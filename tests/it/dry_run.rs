@@ -358,7 +358,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story
         .tell("put_webhook_auth", put.clone(), "/webhook-auth", narrowed)
         .await;
-    let secret = json!({"purpose": "webhook", "value": "a new webhook secret"});
+    let secret = json!({"purpose": "webhook", "value": "a new webhook secret of 24"});
     let secret = story.tell("create_secret", post.clone(), "/secrets", secret).await;
     let retired = format!("/secrets/{}", secret["id"].as_str().unwrap());
     story.tell("retire_secret", delete.clone(), &retired, Value::Null).await;

@@ -58,7 +58,7 @@ async fn a_second_request_under_a_key_gets_the_first_answer(kind: Database) {
         StatusCode::OK
     );
     let secrets = "/admin/v1/rulebooks/default/secrets";
-    let secret = json!({"purpose": "webhook", "value": "a new webhook secret"});
+    let secret = json!({"purpose": "webhook", "value": "a new webhook secret of 24"});
     let first = read(post(&app, ADMIN_KEY, secrets, "two", &secret).await).await;
     let second = read(post(&app, ADMIN_KEY, secrets, "two", &secret).await).await;
     assert_eq!((first.2["id"].clone(), true), (second.2["id"].clone(), second.1));

@@ -27,6 +27,7 @@ mod change_sets;
 mod connections;
 mod doctor;
 mod document_links;
+mod door;
 mod dry_run;
 mod edge;
 mod edits;

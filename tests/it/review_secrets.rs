@@ -64,7 +64,7 @@ async fn add(server: &TestApp, text: &str) -> Uuid {
 async fn what_cannot_be_read_is_kept_although_the_secrets_changed_meanwhile(database: Database) {
     let server = TestApp::start(database).await;
     assert_eq!(posted(&server, VAPI_SECRET, "call-1").await, StatusCode::OK);
-    add(&server, "the-new-secret").await;
+    add(&server, "the-new-secret-of-24-or-more").await;
     let (status, answer) = server.post_signed_to("/webhooks/vapi", VAPI_SECRET, b"{").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     server.stop().await;
@@ -76,9 +76,9 @@ async fn a_new_secret_is_accepted_although_nobody_uses_the_old_one_and_a_retired
         .start()
         .await;
     assert_eq!(posted(&server, VAPI_SECRET, "call-1").await, StatusCode::OK);
-    let id = add(&server, "the-new-secret").await;
+    let id = add(&server, "the-new-secret-of-24-or-more").await;
     let accepted = async {
-        while posted(&server, "the-new-secret", "call-2").await != StatusCode::OK {
+        while posted(&server, "the-new-secret-of-24-or-more", "call-2").await != StatusCode::OK {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -90,7 +90,7 @@ async fn a_new_secret_is_accepted_although_nobody_uses_the_old_one_and_a_retired
     tx.commit().await.unwrap();
     // From the very next message on.
     assert_eq!(
-        posted(&server, "the-new-secret", "call-3").await,
+        posted(&server, "the-new-secret-of-24-or-more", "call-3").await,
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(posted(&server, VAPI_SECRET, "call-4").await, StatusCode::OK);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::schemas::{Schemas, rows};
 use crate::rulebook::calendar::DAYS;
+use crate::store::secrets::WEBHOOK_LENGTH;
 
 /// Whether a field that may be left out may not be null: of two that exclude each other one is there, and what is left out
 /// of a scheme has Vapi's default.
@@ -285,7 +286,7 @@ fn between_fields() -> Vec<(&'static str, Value)> {
             "NewSecret",
             json!({
                 "if": is("purpose", "webhook".into()),
-                "then": {"properties": {"value": {"minLength": 8, "maxLength": 500}}},
+                "then": {"properties": {"value": {"minLength": WEBHOOK_LENGTH, "maxLength": 500}}},
             }),
         ),
         (

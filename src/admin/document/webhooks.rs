@@ -29,8 +29,9 @@ pub fn all() -> Value {
                     }},
                 },
                 "400": problem("The body is no message."),
-                "401": problem("The signature is missing or wrong, or too old."),
-                "404": problem("There is no such rulebook."),
+                "401": problem("The signature is missing or wrong, or too old; or there is no such rulebook."),
+                "404": problem("There is no such rulebook, and the message is signed with a secret of the default one."),
+                "408": problem("The body did not arrive within 10 seconds."),
                 "413": problem("The body is larger than 5 MB."),
                 "429": problem("Too many requests; wait as long as Retry-After says."),
                 "503": problem("It cannot be taken in right now; send it again."),
@@ -107,8 +108,12 @@ fn form(required: &[&str], properties: &Value) -> Value {
 fn with_problems(mut responses: Value, unknown: &str) -> Value {
     for (status, about) in [
         ("400", "The body is no form, or lacks a field."),
-        ("403", "The signature is missing or wrong."),
+        (
+            "403",
+            "The signature is missing or wrong; or what the address names is not here.",
+        ),
         ("404", unknown),
+        ("408", "The body did not arrive within 10 seconds."),
         ("413", "The body is larger than 256 KiB."),
         ("429", "Too many requests; wait as long as Retry-After says."),
         ("503", "It cannot be taken in right now; send it again."),

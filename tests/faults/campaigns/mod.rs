@@ -8,6 +8,7 @@ mod connections;
 mod database;
 mod defects;
 mod disk;
+mod door;
 mod fairness;
 mod instances;
 mod kill;
@@ -206,6 +207,12 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     });
     add(SQLITE, "strangers", "messages", SQLITE, strangers::ABOUT, |plan, on| {
         Box::pin(strangers::strangers(plan, on))
+    });
+    add(SQLITE, "half_heads", "connections", BOTH, door::HEADS, |plan, on| {
+        Box::pin(door::heads(plan, on))
+    });
+    add(SQLITE, "half_bodies", "connections", BOTH, door::BODIES, |plan, on| {
+        Box::pin(door::bodies(plan, on))
     });
     add(NONE, "edits", "edits", BOTH, strangers::EDITS, |plan, on| {
         Box::pin(strangers::edits(plan, on))

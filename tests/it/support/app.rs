@@ -17,7 +17,7 @@ use super::client::Client;
 use super::database::{Database, TestDatabase};
 
 pub const ADMIN_KEY: &str = "test-admin-key-0123456789";
-pub const VAPI_SECRET: &str = "test-vapi-secret";
+pub const VAPI_SECRET: &str = "test-vapi-secret-0123456789";
 
 /// A server under test.
 pub struct TestApp {
