@@ -262,8 +262,11 @@ fn live() -> Json<serde_json::Value> {
 #[derive(Clone)]
 struct Recent {
     checks: Checks,
-    last: Arc<tokio::sync::Mutex<Option<(Instant, Arc<Report>)>>>,
+    last: Arc<tokio::sync::Mutex<Option<Dated>>>,
 }
+
+/// A report and when it was made.
+type Dated = (Instant, Arc<Report>);
 
 impl Recent {
     fn new(checks: Checks) -> Self {

@@ -111,13 +111,10 @@ impl Bodies {
         let _forget = Forget { bodies: self, place };
         loop {
             self.grant();
-            match tokio::time::timeout(RETRY_INTERVAL, &mut granted).await {
-                Ok(Ok(room)) => {
-                    room.received(received);
-                    return room;
-                }
-                // The sender stays among those who wait until it is used.
-                Ok(Err(_)) | Err(_) => {}
+            // The sender stays among those who wait until it is used.
+            if let Ok(Ok(room)) = tokio::time::timeout(RETRY_INTERVAL, &mut granted).await {
+                room.received(received);
+                return room;
             }
         }
     }
@@ -276,8 +273,8 @@ mod tests {
         ClientAddress(text.parse().unwrap())
     }
 
-    fn at_once<F: Future>(work: F) -> impl Future<Output = Option<F::Output>> {
-        async { tokio::time::timeout(Duration::from_millis(10), work).await.ok() }
+    async fn at_once<F: Future>(work: F) -> Option<F::Output> {
+        tokio::time::timeout(Duration::from_millis(10), work).await.ok()
     }
 
     #[tokio::test]

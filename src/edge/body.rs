@@ -58,7 +58,7 @@ pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<Re
         most: declared_length(request).unwrap_or(limit),
         waits_for_room: &waits_for_room,
     };
-    let read = tokio::time::timeout(DEADLINE, reading.to_end(body)).await;
+    let read = tokio::time::timeout(DEADLINE, reading.finish(body)).await;
     if let Some(connection) = connection {
         connection.has_body();
     }
@@ -99,7 +99,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn to_end(self, body: Body) -> Result<ReadBody, Problem> {
+    async fn finish(self, body: Body) -> Result<ReadBody, Problem> {
         let (mut bytes, mut room): (Vec<u8>, Option<Room>) = (Vec::new(), None);
         let mut chunks = body.into_bytes_stream();
         loop {

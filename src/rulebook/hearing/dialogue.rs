@@ -122,6 +122,7 @@ pub struct Heard {
 
 /// What the agent asked last.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks of one sentence")]
 struct Question {
     asked: Vec<(WordId, Vec<WordId>, Verdict)>,
     /// "Has it stopped?", with what is meant when it has not.
