@@ -179,13 +179,14 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
         AuditKey::new(&[0; 32]),
     );
     let made = publisher
-        .create("bench", sample::rows(), json!({}), &Author::default())
+        .create("bench", sample::rows(), json!({}), "twilio", &Author::default())
         .await?;
     let (rulebook_id, published) = made;
     fill(&db.write, rulebook_id, &published.rulebook, &clock, options.calls).await?;
     let plan = Plan {
         test: Backtest::new(Arc::clone(&published.rulebook), Arc::new(dearer(&published.rulebook)?)),
         span: Span {
+            simulated: true,
             rulebook_id,
             from: clock.now() - TimeDelta::days(1),
             until: clock.now() + TimeDelta::days(1),

@@ -32,6 +32,7 @@ fi
 . scripts/need.sh
 if need_browser >/dev/null; then
     step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
+    step "pages visited again in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh again
 else
     skipped+=("the first story in a browser: chromium, node or what npm brings cannot be had")
 fi

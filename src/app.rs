@@ -14,7 +14,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::checks::{outbox_check, refuge_report, rulebook_check};
+use self::checks::{database_file_check, outbox_check, refuge_report, rulebook_check};
 pub use self::routes::{Pages, routes};
 use self::without_database::{MakeReady, Reached, open_spool};
 use self::workers::start_workers;
@@ -204,6 +204,7 @@ impl App {
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
+            .with("database_file", database_file_check(&settings))
             .with("outbox", outbox_check(&primary, &clock))
             .with_refuge(refuge_report(&spool, &last_good, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());

@@ -74,10 +74,14 @@ pub async fn first_start(
     key: &SecretKey,
     clock: &Clock,
 ) -> Result<NewSecrets, BootstrapError> {
-    let rulebook_id = default_rulebook(db, publisher).await?;
+    let rulebook_id = default_rulebook(settings, db, publisher).await?;
     let tx = store::begin(db).await?;
     // Instances that start together come here one after the other; whoever is interrupted leaves nothing behind.
     rulebooks::locked_head(&tx, rulebook_id).await?;
+    // Also where this instance sends nothing itself: others without an account must not simulate beside it.
+    if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
+        tracing::info!("an account is known: SMS messages are sent from now on");
+    }
     let new = NewSecrets {
         admin_key: admin_key(settings, &tx, clock).await?,
         vapi_secret: webhook_secret(settings, &tx, key, clock, rulebook_id).await?,
@@ -102,7 +106,17 @@ pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<
     Ok(secret && (settings.admin_key.is_some() || api_keys::any(db).await?))
 }
 
-async fn default_rulebook(db: &DatabaseConnection, publisher: &Publisher) -> Result<Uuid, BootstrapError> {
+async fn default_rulebook(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+) -> Result<Uuid, BootstrapError> {
+    // A first start without an account is a trial: its SMS messages are recorded, until there is one.
+    let sms_delivery = if settings.twilio.is_some() {
+        rulebooks::TWILIO
+    } else {
+        rulebooks::UNTIL_ACCOUNT
+    };
     let author = Author {
         name: "first start".to_owned(),
         ..Author::default()
@@ -111,7 +125,13 @@ async fn default_rulebook(db: &DatabaseConnection, publisher: &Publisher) -> Res
         return Ok(found);
     }
     match publisher
-        .create(DEFAULT_RULEBOOK, sample::rows(), default_webhook_auth(), &author)
+        .create(
+            DEFAULT_RULEBOOK,
+            sample::rows(),
+            default_webhook_auth(),
+            sms_delivery,
+            &author,
+        )
         .await
     {
         Ok((id, _)) => Ok(id),

@@ -30,9 +30,10 @@ use crate::{
     settings::{Flags, Settings, flags},
     simulate::{self, SimulateOptions, Summary},
     store::{
+        self,
         audit_log::AuditKey,
         audit_verify::{NotedHead, Verdict, verify},
-        connect, migrate,
+        connect, migrate, rulebooks, simulated_calls,
     },
     telemetry,
     webhook::access::DEFAULT_RULEBOOK,
@@ -95,6 +96,19 @@ pub enum Command {
     Openapi,
 }
 
+impl Command {
+    /// Whether it works on what a server has made: in a wrong folder it must not make another database and then tell of that.
+    fn needs_a_database(&self) -> bool {
+        match self {
+            Self::Migrate { way } => !matches!(way, Migrate::Up),
+            Self::Rules { way } => way.needs_a_database(),
+            Self::Audit { .. } | Self::Backtest(_) | Self::Replay(_) | Self::Reconcile(_) | Self::Backup(_) => true,
+            // The doctor looks by itself and tells.
+            Self::Serve | Self::Simulate(_) | Self::Doctor(_) | Self::Restore(_) | Self::Openapi => false,
+        }
+    }
+}
+
 /// What can be done with the audit log.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
@@ -136,6 +150,9 @@ pub struct Simulate {
     /// When the calls are said to take place, RFC 3339; now when not given
     #[arg(long)]
     at: Option<DateTime<Utc>>,
+    /// Take out what simulated calls have left in the database of this folder (DATABASE_URL), instead of playing any
+    #[arg(long, conflicts_with_all = ["count", "rate", "seed", "at", "concurrency", "url", "secret"])]
+    clean: bool,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -166,6 +183,9 @@ pub enum Migrate {
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let settings = Settings::load(&cli.flags)?;
     telemetry::start(&settings);
+    if cli.command.as_ref().is_some_and(Command::needs_a_database) {
+        connect::open_existing(&settings.database).await?.close().await?;
+    }
     let done = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings).await,
         Command::Migrate { way } => migrate(&settings, &way).await,
@@ -257,7 +277,35 @@ async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Res
     }
 }
 
+/// Takes out what simulated calls left behind, a few at a time, so that a server goes on beside it.
+async fn clean(settings: &Settings, rulebook: &str, json: bool) -> Result<()> {
+    connect::open_existing(&settings.database).await?.close().await?;
+    migrate::up(&settings.database).await?;
+    let db = connect::open(&settings.database, None).await?.write;
+    let rulebook_id = rulebooks::id_of(&db, rulebook).await?;
+    let rulebook_id = rulebook_id.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
+    let mut calls = 0;
+    loop {
+        let tx = store::begin(&db).await?;
+        let gone = simulated_calls::remove_some(&tx, rulebook_id).await?;
+        tx.commit().await?;
+        if gone == 0 {
+            break;
+        }
+        calls += gone;
+    }
+    db.close().await?;
+    print(&if json {
+        serde_json::json!({"rulebook": rulebook, "removed_calls": calls}).to_string()
+    } else {
+        format!("{calls} simulated calls of `{rulebook}` are gone, with all that they left")
+    })
+}
+
 async fn simulate(settings: &Settings, how: Simulate) -> Result<()> {
+    if how.clean {
+        return clean(settings, &how.rulebook, how.json).await;
+    }
     let known = settings.vapi_secret.as_ref().map(|secret| secret.expose().clone());
     let secret = how.secret.or(known);
     let secret = secret.context("the webhook secret is needed: --secret, or RINGBOOK_VAPI_SECRET")?;
@@ -314,17 +362,20 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Resolves when the process is told to stop: Ctrl-C or SIGTERM. Listens from the moment it is called, so that a signal
+/// Resolves when the process is told to stop: Ctrl-C, SIGTERM or SIGHUP. Listens from the moment it is called, so that a signal
 /// during the start is not lost.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut interrupt =
         signal::unix::signal(signal::unix::SignalKind::interrupt()).context("cannot listen to signals")?;
     let mut terminate =
         signal::unix::signal(signal::unix::SignalKind::terminate()).context("cannot listen to signals")?;
+    // A terminal that is closed sends this one; by default it ends a process in the middle of everything.
+    let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup()).context("cannot listen to signals")?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
         tracing::info!("told to stop; finishing what is in flight");
     })

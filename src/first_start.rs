@@ -59,7 +59,7 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
         warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
     }
     if settings.twilio.is_none() {
-        warnings.push("no Twilio account is set (TWILIO_ACCOUNT_SID): texts are recorded as `simulated`, none is sent");
+        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages are left to instances that have one, or recorded as `simulated` where the database says so");
     } else if settings.public_url.is_none() {
         warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a text was delivered");
     }

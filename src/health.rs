@@ -162,7 +162,8 @@ impl Checks {
             }
             checks.push(CheckReport {
                 name: "spool",
-                ok: true,
+                // What makes the whole `degraded` is no check that says ok.
+                ok: detail.is_none(),
                 detail,
             });
         }

@@ -49,8 +49,8 @@ try() {
     [ "$count" -ge 1000 ]
     [ "$seen" -ge $revisions ]
     [ "$different" = 0 ]
-    "$RINGBOOK" backtest --revision 1 --quiet | head -12
-    "$RINGBOOK" backtest --revision 1 --quiet --json | grep -q '"changed": [1-9]'
+    "$RINGBOOK" backtest --revision 1 --simulated --quiet | head -12
+    "$RINGBOOK" backtest --revision 1 --simulated --quiet --json | grep -q '"changed": [1-9]'
     kill -TERM "$server"
     wait "$server"
     cd / && rm -rf "$folder"

@@ -78,6 +78,10 @@ pub struct NewBacktest {
     #[serde(default)]
     #[oai(default)]
     tool_quotes: bool,
+    /// Whether calls that `ringbook simulate` played are looked at too.
+    #[serde(default)]
+    #[oai(default)]
+    simulated: bool,
 }
 
 /// A backtest: how far it is, and what it found so far.
@@ -340,6 +344,7 @@ impl BacktestsApi {
                 from,
                 until,
                 purposes: &[],
+                simulated: wanted.simulated,
             },
             limit: wanted.limit.and_then(|limit| u64::try_from(limit).ok()),
             tool_quotes: wanted.tool_quotes,

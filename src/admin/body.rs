@@ -4,6 +4,7 @@
 //! against the document's own schema of the operation and [`tell`] says each fault. Unknown fields are refused, so that a
 //! misspelt one is not lost in silence. The schema comes from the type, as for poem-openapi's own payloads.
 
+mod amounts;
 pub(super) mod conform;
 mod strict;
 mod tell;
@@ -64,7 +65,8 @@ async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Resul
     if bytes.is_empty() {
         return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
     }
-    let (value, mut faults) = strict::read(&bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
+    let (mut value, mut faults) = strict::read(&bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
+    amounts::as_text(schema, &mut value, &bytes);
     faults.extend(conform::faults(schema, &value)?);
     if faults.is_empty() {
         Ok(value)

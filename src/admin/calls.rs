@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
+use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,11 +11,12 @@ use uuid::Uuid;
 use super::answer::{Found, Page};
 use super::auth::{Caller, Key, Viewer};
 use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec, too_large};
+use super::list::{Filter, Kind, ListQuery, ListSpec, Listing, too_large};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::Problem;
-use crate::store::{call_transcripts, calls, containment, page, tool_calls};
+use crate::store::erasures::telling;
+use crate::store::{call_transcripts, calls, containment, page, search, tool_calls};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -41,6 +43,26 @@ pub const LIST: ListSpec = ListSpec {
             doc: "The caller's language.",
         },
         Filter {
+            name: "simulated",
+            kind: Kind::Boolean,
+            doc: "Whether `ringbook simulate` played the call.",
+        },
+        Filter {
+            name: "customer_number",
+            kind: Kind::Text,
+            doc: "The caller's number, in any notation: eight digits or more.",
+        },
+        Filter {
+            name: "customer_name",
+            kind: Kind::Text,
+            doc: "A piece of the caller's name, whatever its case and accents.",
+        },
+        Filter {
+            name: "address",
+            kind: Kind::Text,
+            doc: "A piece of the address, the city or the postal code.",
+        },
+        Filter {
             name: "since",
             kind: Kind::Time,
             doc: "First heard of at this instant or later.",
@@ -62,6 +84,8 @@ pub struct CallsApi(pub AdminState);
 pub struct Call {
     /// Vapi's id.
     id: String,
+    /// Whether `ringbook simulate` played it.
+    simulated: bool,
     /// How far it is, as `in-progress` or `ended`.
     status: String,
     /// When it began.
@@ -183,6 +207,12 @@ impl CallsApi {
         if let Some(until) = listing.time("until") {
             select = select.filter(calls::Column::FirstSeenAt.lt(until));
         }
+        for condition in people(&listing)? {
+            select = select.filter(condition);
+        }
+        if let Some(simulated) = listing.boolean("simulated") {
+            select = select.filter(calls::simulated(&calls::Column::Id, simulated));
+        }
         if let Some(pattern) = listing.object("analysis") {
             let contains = containment::contains(self.0.read.get_database_backend(), "analysis", pattern);
             select = select.filter(contains.ok_or_else(|| too_large("analysis"))?);
@@ -260,8 +290,29 @@ impl CallsApi {
     }
 }
 
+/// What a list is asked about the caller; calls and leads have the same columns for it.
+pub(super) fn people(listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
+    let mut found = Vec::new();
+    if let Some(number) = listing.text("customer_number") {
+        let digits = telling(number).ok_or_else(|| {
+            let detail = "`customer_number` must have 8 to 15 digits.";
+            Problem::invalid_parameter("customer_number", detail)
+        })?;
+        found.push(search::is_number("customer_number", &digits));
+    }
+    if let Some(name) = listing.text("customer_name") {
+        found.push(search::contains("customer_name", name));
+    }
+    if let Some(text) = listing.text("address") {
+        let place = "COALESCE(address, '') || ' ' || COALESCE(city, '') || ' ' || COALESCE(postal_code, '')";
+        found.push(search::contains(place, text));
+    }
+    Ok(found)
+}
+
 fn view(caller: &Caller, row: calls::Model) -> Call {
     Call {
+        simulated: calls::is_simulated(Some(&row.id)),
         id: row.id,
         status: row.status,
         started_at: row.started_at,

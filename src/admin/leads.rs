@@ -13,6 +13,7 @@ use super::answer::{Found, Page};
 use super::audited;
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::Body;
+use super::calls::people;
 use super::fails::{Fails, TakenOnce, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
@@ -21,7 +22,7 @@ use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::{Code, Problem};
 use crate::rulebook::money::Money;
 use crate::store::escalations::{self, ALL, FIRST, NEXT, Taker};
-use crate::store::{leads, trial};
+use crate::store::{calls, leads, trial};
 use crate::telemetry::metrics;
 
 /// What the list can be asked.
@@ -47,6 +48,36 @@ pub const LIST: ListSpec = ListSpec {
             name: "area",
             kind: Kind::Text,
             doc: "The code of the service area.",
+        },
+        Filter {
+            name: "customer_number",
+            kind: Kind::Text,
+            doc: "The caller's number, in any notation: eight digits or more.",
+        },
+        Filter {
+            name: "customer_name",
+            kind: Kind::Text,
+            doc: "A piece of the caller's name, whatever its case and accents.",
+        },
+        Filter {
+            name: "address",
+            kind: Kind::Text,
+            doc: "A piece of the address, the city or the postal code.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "Made at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "Made before this instant.",
+        },
+        Filter {
+            name: "simulated",
+            kind: Kind::Boolean,
+            doc: "Whether `ringbook simulate` played the call.",
         },
         Filter {
             name: "late",
@@ -77,6 +108,8 @@ pub struct Lead {
     id: Uuid,
     /// The call it came from.
     call_id: String,
+    /// Whether `ringbook simulate` played that call.
+    simulated: bool,
     /// The caller's name.
     customer_name: Option<String>,
     /// The caller's number; masked for viewers.
@@ -217,6 +250,18 @@ impl LeadsApi {
             if let Some(text) = listing.text(name) {
                 select = select.filter(column.eq(text));
             }
+        }
+        for condition in people(&listing)? {
+            select = select.filter(condition);
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(leads::Column::CreatedAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(leads::Column::CreatedAt.lt(until));
+        }
+        if let Some(simulated) = listing.boolean("simulated") {
+            select = select.filter(calls::simulated(&leads::Column::CallId, simulated));
         }
         if let Some(late) = listing.boolean("late") {
             select = select.filter(leads::Column::Late.eq(late));
@@ -435,6 +480,7 @@ fn view(caller: &Caller, row: leads::Model, handed_on: Option<escalations::Model
         sla,
         escalation,
         id: row.id,
+        simulated: calls::is_simulated(Some(&row.call_id)),
         call_id: row.call_id,
         customer_name: row.customer_name,
         customer_number: masking::number(caller, row.customer_number),

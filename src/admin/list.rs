@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
+use chrono_tz::Tz;
 use poem::{FromRequest, Request, RequestBody, Result};
 use sea_orm::{DatabaseConnection, EntityTrait, Select};
 use serde_json::Value;
@@ -16,7 +17,8 @@ use uuid::Uuid;
 
 use super::answer::Page;
 use super::masking::Hidden;
-use super::state::shortened;
+use super::state::{AdminState, shortened};
+use crate::clock::Clock;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::vocabulary::did_you_mean;
 use crate::store::page;
@@ -28,7 +30,7 @@ pub const MAX_LIMIT: u64 = 200;
 
 /// Filters by what is masked for viewers: who may filter by a number can find it out, digit by digit. `document::lists` has
 /// the list of all others.
-const MASKED_FILTERS: [&str; 2] = ["analysis", "from_number"];
+const MASKED_FILTERS: [&str; 3] = ["analysis", "customer_number", "from_number"];
 
 /// Whether a filter tells of what is masked for viewers.
 #[must_use]
@@ -65,7 +67,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A UUID.
     Id,
-    /// An instant, RFC 3339.
+    /// An instant, RFC 3339; or a day in the rulebook's time zone: `2026-11-28`, `today` or `yesterday`. That is its
+    /// beginning; of a filter named `until`, its end.
     Time,
     /// `true` or `false`.
     Boolean,
@@ -108,10 +111,73 @@ pub struct ListQuery {
     pairs: Vec<(String, String)>,
     mark: String,
     hide: Hidden,
+    days: Days,
+}
+
+/// Which day it is, and where its days begin.
+#[derive(Clone, Copy, Debug)]
+struct Days {
+    zone: Tz,
+    today: NaiveDate,
+}
+
+impl Days {
+    /// Those of the rulebook that a request is about: in its path, in its filter `rulebook`, else the default one.
+    async fn of(request: &Request, pairs: &[(String, String)]) -> Self {
+        let state = request.data::<AdminState>();
+        let mut days = Self {
+            zone: Tz::UTC,
+            today: state
+                .map_or_else(|| Clock::system().now(), |state| state.clock.now())
+                .date_naive(),
+        };
+        // Only who names a day pays for it.
+        if !pairs.iter().any(|(_, value)| date(value, days.today).is_some()) {
+            return days;
+        }
+        let in_path = request
+            .original_uri()
+            .path()
+            .split('/')
+            .skip_while(|part| *part != "rulebooks")
+            .nth(1);
+        let asked = pairs
+            .iter()
+            .find(|(name, _)| name == "rulebook")
+            .map(|(_, value)| value.as_str());
+        let code = in_path.or(asked).unwrap_or("default");
+        if let Some(state) = state
+            && let Ok(Some(head)) = state.current.head(code).await
+        {
+            days.zone = head.rulebook.time_zone();
+            days.today = state.clock.now().with_timezone(&days.zone).date_naive();
+        }
+        days
+    }
+
+    /// The instant of a day's beginning, or of its end.
+    fn instant(self, value: &str, is_end: bool) -> Option<DateTime<Utc>> {
+        let date = date(value, self.today)?;
+        let date = if is_end { date.succ_opt()? } else { date };
+        // Where the clock is put forward at midnight, the day begins an hour later.
+        let hours = (0..4).filter_map(|hour| date.and_hms_opt(hour, 0, 0));
+        let mut starts = hours.filter_map(|local| self.zone.from_local_datetime(&local).earliest());
+        starts.next().map(|at| at.with_timezone(&Utc))
+    }
+}
+
+/// The day that a text names.
+fn date(value: &str, today: NaiveDate) -> Option<NaiveDate> {
+    match value {
+        "today" => Some(today),
+        "yesterday" => today.pred_opt(),
+        _ if value.len() == 10 => value.parse().ok(),
+        _ => None,
+    }
 }
 
 impl ListQuery {
-    fn new(path: &str, pairs: Vec<(String, String)>) -> Self {
+    fn new(path: &str, pairs: Vec<(String, String)>, days: Days) -> Self {
         let mut told: Vec<_> = pairs
             .iter()
             .filter(|(name, _)| name != "limit" && name != "cursor")
@@ -123,16 +189,18 @@ impl ListQuery {
             pairs,
             mark,
             hide: Hidden::default(),
+            days,
         }
     }
 }
 
 impl<'a> FromRequest<'a> for ListQuery {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let pairs = request
+        let pairs: Vec<(String, String)> = request
             .params()
             .map_err(|_| Problem::new(Code::InvalidParameter, "The query string cannot be read."))?;
-        let mut query = Self::new(request.original_uri().path(), pairs);
+        let days = Days::of(request, &pairs).await;
+        let mut query = Self::new(request.original_uri().path(), pairs, days);
         query.hide = request.data::<Hidden>().cloned().unwrap_or_default();
         Ok(query)
     }
@@ -183,7 +251,7 @@ impl ListQuery {
                         wrong("cursor", "invalid_value", detail.to_owned())
                     })
                 }
-                name => listing.take(spec, name, value),
+                name => listing.take(spec, name, value, self.days),
             };
             faults.extend(read.err());
         }
@@ -206,7 +274,7 @@ impl ListQuery {
 
 impl Listing {
     /// Takes one parameter.
-    fn take(&mut self, spec: &ListSpec, name: &str, value: &str) -> Result<(), FieldFault> {
+    fn take(&mut self, spec: &ListSpec, name: &str, value: &str, days: Days) -> Result<(), FieldFault> {
         match name {
             "limit" => self.limit = limit(value)?,
             "sort" => {
@@ -230,7 +298,7 @@ impl Listing {
                     let detail = format!("This list knows no `{other}`; it knows: {known}{}", ended(&hint));
                     wrong(&other, "unknown_parameter", detail)
                 })?;
-                self.filters.insert(filter.name, wanted(filter, value)?);
+                self.filters.insert(filter.name, wanted(filter, value, days)?);
             }
         }
         Ok(())
@@ -251,7 +319,7 @@ fn limit(value: &str) -> Result<u64, FieldFault> {
         })
 }
 
-fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
+fn wanted(filter: &Filter, value: &str, days: Days) -> Result<Wanted, FieldFault> {
     let is = |what: &str| {
         wrong(
             filter.name,
@@ -278,9 +346,10 @@ fn wanted(filter: &Filter, value: &str) -> Result<Wanted, FieldFault> {
         Kind::Time => value
             .parse::<DateTime<Utc>>()
             .ok()
+            .or_else(|| days.instant(value, filter.name == "until"))
             .filter(|at| (0..=9999).contains(&chrono::Datelike::year(at)))
             .map(|at| Wanted::Time(crate::clock::to_micros(at)))
-            .ok_or_else(|| is("an instant, as `2026-05-01T12:00:00Z`")),
+            .ok_or_else(|| is("an instant, as `2026-05-01T12:00:00Z`, or a day: `2026-05-01`, `today` or `yesterday`")),
         Kind::Boolean => value.parse().map(Wanted::Boolean).map_err(|_| is("`true` or `false`")),
         Kind::Number => value.parse().map(Wanted::Number).map_err(|_| is("a whole number")),
         Kind::Object => serde_json::from_str(value)
@@ -490,12 +559,47 @@ mod tests {
                 kind: Kind::Time,
                 doc: "",
             },
+            Filter {
+                name: "until",
+                kind: Kind::Time,
+                doc: "",
+            },
         ],
     };
 
     fn ask(pairs: &[(&str, &str)]) -> Result<Listing, Problem> {
         let pairs = pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
-        ListQuery::new("/here", pairs.collect()).read(&SPEC)
+        ListQuery::new("/here", pairs.collect(), montreal()).read(&SPEC)
+    }
+
+    /// The day on which summer time ended there.
+    fn montreal() -> Days {
+        Days {
+            zone: Tz::America__Toronto,
+            today: NaiveDate::from_ymd_opt(2026, 11, 1).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_day_is_that_of_the_rulebook_from_its_beginning_to_its_end() {
+        let at = |name: &'static str, value: &str| ask(&[(name, value)]).unwrap().time(name).unwrap().to_rfc3339();
+        for (name, value, instant) in [
+            ("since", "today", "2026-11-01T04:00:00+00:00"),
+            ("until", "today", "2026-11-02T05:00:00+00:00"),
+            ("since", "yesterday", "2026-10-31T04:00:00+00:00"),
+            ("until", "yesterday", "2026-11-01T04:00:00+00:00"),
+            ("since", "2026-11-28", "2026-11-28T05:00:00+00:00"),
+            ("until", "2026-11-28T12:00:00Z", "2026-11-28T12:00:00+00:00"),
+        ] {
+            assert_eq!(at(name, value), instant, "{name}={value}");
+        }
+        // Summer time began at midnight there.
+        let days = Days {
+            zone: Tz::America__Sao_Paulo,
+            ..montreal()
+        };
+        let began = days.instant("2017-10-15", false).unwrap();
+        assert_eq!(began.to_rfc3339(), "2017-10-15T03:00:00+00:00");
     }
 
     #[test]
@@ -507,13 +611,13 @@ mod tests {
             ("cursor", "x"),
             ("colour", "red"),
             ("offer", "maybe"),
-            ("since", "yesterday"),
+            ("since", "tomorrow"),
         ] {
             let problem = ask(&[(name, value)]).unwrap_err();
             assert_eq!(problem.errors()[0].pointer, name, "{value}");
         }
         assert!(ask(&[("limit", "1"), ("limit", "2")]).is_err());
-        let problem = ask(&[("limit", "0"), ("colour", "red"), ("since", "yesterday")]).unwrap_err();
+        let problem = ask(&[("limit", "0"), ("colour", "red"), ("since", "2026-02-30")]).unwrap_err();
         assert_eq!(problem.errors().len(), 3, "{problem}");
     }
 
@@ -535,7 +639,7 @@ mod tests {
         assert_eq!(second.next_cursor, None);
         assert!(ask(&[("sort", "-rank"), ("cursor", &cursor)]).is_err());
         assert!(ask(&[("offer", "refused"), ("cursor", &cursor)]).is_err());
-        let elsewhere = ListQuery::new("/there", vec![("cursor".to_owned(), cursor)]);
+        let elsewhere = ListQuery::new("/there", vec![("cursor".to_owned(), cursor)], montreal());
         assert!(elsewhere.read(&SPEC).is_err());
     }
 

@@ -58,6 +58,7 @@ mod secrets;
 mod seen;
 mod service;
 mod sheets;
+mod sms_delivery;
 mod sms_messages;
 mod sms_resend;
 mod sms_suppressions;

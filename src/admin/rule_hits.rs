@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::rulebook::lint::hits::{COUNTED, Usage};
 use crate::rulebook::rows::{Resource, Row, RowSet, with_row};
 use crate::store::rule_hits::{self, Counted, KEPT_DAYS};
-use crate::store::{decisions, revisions};
+use crate::store::{calls, decisions, revisions};
 
 /// Days looked back when the client does not say.
 const DEFAULT_DAYS: u32 = 90;
@@ -164,6 +164,7 @@ impl RuleHitsApi {
             .filter(decisions::Column::RulebookId.eq(rulebook_id))
             .filter(decisions::Column::Service.is_null())
             .filter(decisions::Column::CreatedAt.gte(earliest))
+            .filter(calls::simulated(&decisions::Column::CallId, false))
             .order_by_desc(decisions::Column::Id)
             .limit(MOST_CALLS)
             .into_tuple::<(Option<String>, Uuid, String, DateTime<Utc>)>()

@@ -19,6 +19,7 @@ use super::fails::{Fails, RulebookWrite, Usual, VersionedWrite};
 use super::list::{ListQuery, ListSpec};
 use super::publishing;
 use super::rule_rows::{canonical, check_code, checked_comment, with_code, write};
+use super::sms_delivery::Delivery;
 use super::state::{AdminState, InRulebook};
 use super::versions::Precondition;
 use crate::problem::{Code, Problem};
@@ -57,6 +58,10 @@ pub struct NewRulebook {
     #[serde(default)]
     #[oai(default)]
     rows: Beginning,
+    /// Whether its SMS messages are sent (`twilio`: they wait for an account) or only recorded (`simulated`).
+    #[serde(default)]
+    #[oai(default)]
+    sms_delivery: Delivery,
     /// Its settings; without them those of the sample.
     #[serde(default, deserialize_with = "without_version")]
     settings: Option<Settings>,
@@ -156,8 +161,11 @@ impl RulebooksApi {
             rows.settings = without_calendar(&rows);
         }
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let code = new.code.clone();
-        let task = trial::spawn(async move { publisher.create(&code, rows, serde_json::json!({}), &author).await });
+        let (code, delivery) = (new.code.clone(), new.sms_delivery.word());
+        let task = trial::spawn(async move {
+            let auth = serde_json::json!({});
+            publisher.create(&code, rows, auth, delivery, &author).await
+        });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
         let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
         Ok(Made::Created(Json(RulebookSummary {

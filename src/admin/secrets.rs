@@ -20,6 +20,7 @@ use super::fails::{Fails, OnceWrite, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
+use crate::keys::random;
 use crate::problem::Problem;
 use crate::store::{audit_log, page, secrets};
 
@@ -102,9 +103,25 @@ pub struct StoredSecret {
 pub struct NewSecret {
     /// What it is for.
     purpose: Purpose,
-    /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 24 characters or more.
+    /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. Leave
+    /// it out for a webhook secret: one is made, and shown in the answer this once.
+    #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
-    value: String,
+    value: Option<String>,
+}
+
+/// A secret that was stored, with its value where it was made here.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct MadeSecret {
+    /// Its id.
+    id: Uuid,
+    /// What it is for.
+    purpose: String,
+    /// When it was stored.
+    created_at: DateTime<Utc>,
+    /// The value that was made, shown this once: give it to Vapi. None where the request brought one.
+    value: Option<String>,
 }
 
 /// After a secret was stored.
@@ -112,7 +129,7 @@ pub struct NewSecret {
 pub enum Stored {
     /// What is kept of it; the next message may use it.
     #[oai(status = 201)]
-    Created(Json<StoredSecret>),
+    Created(Json<MadeSecret>),
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/secrets")]
@@ -173,6 +190,11 @@ impl SecretsApi {
         };
         check(&body.0)?;
         let NewSecret { purpose, value } = body.0;
+        let made = value.is_none();
+        let value = match value {
+            Some(value) => value,
+            None => hex::encode(random::<32>().map_err(|error| Problem::internal(&error))?),
+        };
         let id = self.0.clock.new_id();
         let sealed = self.0.key.seal(rulebook_id, id, value.as_bytes());
         let row = secrets::Model {
@@ -184,7 +206,13 @@ impl SecretsApi {
             retired_at: None,
         };
         let entry = self.entry(&key, &row, "create");
-        let answer = Answered::new(Stored::Created(Json(view(row.clone())))).await?;
+        let answer = Answered::new(Stored::Created(Json(MadeSecret {
+            id,
+            purpose: row.purpose.clone(),
+            created_at: row.created_at,
+            value: made.then_some(value),
+        })))
+        .await?;
         let kept = answer.clone();
         let done = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
@@ -249,21 +277,68 @@ impl SecretsApi {
     }
 }
 
-/// A secret that was pasted with a line's end or a space would never match.
+/// What stands in examples and placeholders: whoever stores it has a secret that everybody knows.
+const PUBLIC: &[&str] = &[
+    "the secret that vapi has too",
+    "webhook_secret",
+    "vapi_secret",
+    "your secret",
+    "your webhook secret",
+    "your server secret",
+    "secret",
+    "password",
+    "changeme",
+    "change me",
+    "example",
+    "string",
+    "test",
+];
+
+/// A secret that was pasted with a line's end or a space would never match; one out of an example is nobody's secret.
 fn check(new: &NewSecret) -> Result<(), Problem> {
-    let value = &new.value;
+    let Some(value) = &new.value else {
+        if new.purpose == Purpose::Webhook {
+            return Ok(());
+        }
+        let detail = "`value` is missing: only a webhook secret is made here.";
+        return Err(Problem::fault("/value", "missing_field", detail));
+    };
     let length = value.chars().count();
     let least = if new.purpose == Purpose::Webhook {
         secrets::WEBHOOK_LENGTH
     } else {
         1
     };
-    if (least..=500).contains(&length) && value.trim() == value && !value.chars().any(char::is_control) {
-        return Ok(());
+    if !(least..=500).contains(&length) || value.trim() != value || value.chars().any(char::is_control) {
+        let detail =
+            format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
+        return Err(Problem::fault("/value", "invalid_value", detail));
     }
-    let detail =
-        format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
-    Err(Problem::fault("/value", "invalid_value", detail))
+    if is_public(value) {
+        let detail = "`value` stands in examples, so everybody knows it: leave it out and a webhook secret is made, or bring your \
+            own.";
+        return Err(Problem::fault("/value", "invalid_value", detail));
+    }
+    Ok(())
+}
+
+/// Whether a value is one of the known placeholders, however it is spelt, or one letter again and again.
+fn is_public(value: &str) -> bool {
+    let plain: String = value
+        .trim_matches(|c| "<>[]{}\"'".contains(c))
+        .chars()
+        .map(|c| {
+            if c == '-' || c == '_' {
+                ' '
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect();
+    let mut letters = plain.chars();
+    let first = letters.next();
+    PUBLIC.iter().any(|known| known.replace('_', " ") == plain)
+        || (plain.len() > 1 && letters.all(|letter| Some(letter) == first))
 }
 
 fn view(row: secrets::Model) -> StoredSecret {

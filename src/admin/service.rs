@@ -32,6 +32,7 @@ use super::rulebooks::RulebooksApi;
 use super::script_quarantines::ScriptQuarantinesApi;
 use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
+use super::sms_delivery::SmsDeliveryApi;
 use super::sms_messages::SmsMessagesApi;
 use super::sms_resend::SmsResendApi;
 use super::sms_suppressions::SmsSuppressionsApi;
@@ -64,6 +65,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             SecretsApi(state.clone()),
             GuardRailsApi(state.clone()),
             RetentionApi(state.clone()),
+            SmsDeliveryApi(state.clone()),
             ErasuresApi(state.clone()),
         ),
         (

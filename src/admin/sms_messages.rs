@@ -16,7 +16,7 @@ use super::masking;
 use super::state::AdminState;
 use crate::problem::Problem;
 use crate::rulebook::segments::{Encoding, outside_gsm7, segments};
-use crate::store::{sms_attempts, sms_messages, sms_status_callbacks};
+use crate::store::{calls, sms_attempts, sms_messages, sms_status_callbacks};
 
 const STATES: &[&str] = &[
     "queued",
@@ -42,6 +42,21 @@ pub const LIST: ListSpec = ListSpec {
             name: "call_id",
             kind: Kind::Text,
             doc: "Those of one call.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "Made at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "Made before this instant.",
+        },
+        Filter {
+            name: "simulated",
+            kind: Kind::Boolean,
+            doc: "Whether `ringbook simulate` played the call that it is about.",
         },
         Filter {
             name: "contact",
@@ -194,6 +209,15 @@ impl SmsMessagesApi {
             if let Some(text) = listing.text(name) {
                 select = select.filter(column.eq(text));
             }
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(sms_messages::Column::CreatedAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(sms_messages::Column::CreatedAt.lt(until));
+        }
+        if let Some(simulated) = listing.boolean("simulated") {
+            select = select.filter(calls::simulated(&sms_messages::Column::CallId, simulated));
         }
         if let Some(code) = listing.number("error_code") {
             select = select.filter(sms_messages::Column::ErrorCode.eq(code));

@@ -77,7 +77,7 @@ pub struct ResentMany {
 pub struct NotResent {
     /// The text's id.
     id: Uuid,
-    /// Why, as a word: `may_have_been_sent`, `opted_out` or `erased`.
+    /// Why, as a word: `may_have_been_sent`, `opted_out`, `no_contact` or `erased`.
     reason: String,
     /// Why, as a sentence.
     detail: String,
@@ -94,8 +94,8 @@ enum Done<T> {
 impl SmsResendApi {
     /// Send a text again
     ///
-    /// A text that was given up (`dead`) is queued anew: with all its tries before it, as old as this moment. One that may
-    /// have been sent needs `force`, because it may then come twice.
+    /// A text that was given up (`dead`) is queued anew, to the contact's present number: with all its tries before it, as old
+    /// as this moment. One that may have been sent needs `force`, because it may then come twice.
     #[oai(path = "/:id/resend", method = "post")]
     async fn resend_sms_message(
         &self,
@@ -145,7 +145,7 @@ impl SmsResendApi {
 
     /// Send dead letters again
     ///
-    /// Those of one rulebook that the filter names, the oldest first. Each is told in the audit log; those that cannot be
+    /// Those of one rulebook that the filter names, the oldest first, each to its contact's present number. Each is told in the audit log; those that cannot be
     /// sent again are named with the reason.
     #[oai(path = "/resend", method = "post")]
     async fn resend_sms_messages(

@@ -1,11 +1,16 @@
 //! What must hold before traffic is welcome: what `/health/ready` asks besides the database itself.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use sea_orm::DatabaseConnection;
 
 use crate::clock::Clock;
+use crate::outbox::notice::HELD_BACK;
 use crate::rulebook::current::Current;
+use crate::settings::Settings;
 use crate::store::sms_messages;
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::last_good::LastGood;
@@ -13,6 +18,30 @@ use crate::webhook::spool::Spool;
 
 /// A text that is due for longer than this is a sign that nobody sends.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
+
+/// That the SQLite file that is open is still the one that its path names: a file that was moved away or replaced takes every
+/// write with it, and nothing else tells.
+pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let file = settings.database.file().map(Path::to_owned);
+    let number = |file: &Path| std::fs::metadata(file).ok().map(|found| (found.dev(), found.ino()));
+    let at_start = file.as_deref().and_then(number);
+    move || {
+        let now = file.as_deref().and_then(number);
+        let outcome = if now == at_start {
+            Ok(())
+        } else {
+            let shown = file
+                .as_deref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default();
+            Err(format!(
+                "the database file {shown} was moved away or replaced while it is open: what is written goes into the old one; \
+                 stop the server, put the file back, start it again"
+            ))
+        };
+        Box::pin(std::future::ready(outcome))
+    }
+}
 
 /// That the default rulebook's head can decide.
 pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
@@ -39,11 +68,13 @@ pub(super) fn outbox_check(
         let (db, clock) = (db.clone(), clock.clone());
         Box::pin(async move {
             let now = clock.now();
-            let due = sms_messages::due_times(&db, now).await;
-            let (oldest, _) = due.map_err(|_| "the outbox cannot be read".to_owned())?;
+            // A rulebook whose account is missing, stopped or refused has a notice, and must not take the server away from
+            // all others: what counts is whether a worker looks.
+            let oldest = sms_messages::oldest_neglected(&db, now, &HELD_BACK).await;
+            let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {
                 Some(age) if age > OUTBOX_TOO_OLD => Err(format!(
-                    "a text has been due for {} s: is a worker running, is Twilio up?",
+                    "an SMS message has been due for {} s and nobody looks at it: does an instance run the worker `outbox`?",
                     age.num_seconds()
                 )),
                 _ => Ok(()),

@@ -1,8 +1,8 @@
 //! Files that hold callers' data: made for their owner only, never over another, and on the disk before they are told of.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::BackupError;
@@ -38,15 +38,23 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Where a backup goes: `to`, or a file named after the time in the folder `to`.
-#[must_use]
-pub fn target(to: &Path, stamp: &str, ending: &str) -> PathBuf {
-    let is_folder = to.is_dir() || to.as_os_str().to_string_lossy().ends_with('/');
-    if is_folder {
-        to.join(format!("ringbook-backup-{stamp}.{ending}"))
-    } else {
-        to.to_owned()
+/// Where a backup goes: a file named after the time in the folder `to`, which is made where it is missing; or the file
+/// `to`, which is one when its name has an ending and it is no folder. The same `--to` must work every night.
+pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupError> {
+    let slash = to.as_os_str().to_string_lossy().ends_with('/');
+    let is_file = !slash && !to.is_dir() && (to.is_file() || to.extension().is_some());
+    if is_file {
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(BackupError::NoFolder(folder.to_owned()));
+        }
+        return Ok(to.to_owned());
     }
+    if !to.is_dir() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(to);
+        made.map_err(failed(to))?;
+    }
+    Ok(to.join(format!("ringbook-backup-{stamp}.{ending}")))
 }
 
 /// What kind of backup a file is.
@@ -124,10 +132,23 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_gets_a_file_named_after_the_time() {
+    fn a_folder_gets_a_file_named_after_the_time_and_is_made_where_it_is_missing() {
         let folder = tempfile::tempdir().unwrap();
-        let name = target(folder.path(), "20261122T100000Z", "db");
-        assert_eq!(name, folder.path().join("ringbook-backup-20261122T100000Z.db"));
-        assert_eq!(target(Path::new("here.db"), "x", "db"), Path::new("here.db"));
+        let at = |to: &Path, stamp: &str| target(to, stamp, "db").unwrap();
+        for to in ["", "nightly", "a/b/", "with.dots/"].map(|name| folder.path().join(name)) {
+            // The second night is as the first.
+            for stamp in ["20261122T100000Z", "20261123T100000Z"] {
+                assert_eq!(at(&to, stamp), to.join(format!("ringbook-backup-{stamp}.db")));
+            }
+        }
+        let mode = folder.path().join("nightly").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(at(Path::new("here.db"), "x"), Path::new("here.db"));
+        let nowhere = folder.path().join("no/such/x.db");
+        let error = target(&nowhere, "x", "db").unwrap_err().to_string();
+        assert!(error.contains("no/such"), "{error}");
+        // What is a file already is overwritten by nothing, and never taken for a folder.
+        std::fs::write(folder.path().join("plain"), "x").unwrap();
+        assert_eq!(at(&folder.path().join("plain"), "x"), folder.path().join("plain"));
     }
 }

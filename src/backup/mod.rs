@@ -22,6 +22,9 @@ pub enum BackupError {
     /// There is nothing to copy.
     #[error("the database {} does not exist", .0.display())]
     NoDatabase(PathBuf),
+    /// The folder of the file is not there.
+    #[error("the folder {} does not exist; make it, or give a folder, which is made", .0.display())]
+    NoFolder(PathBuf),
     /// A file would be overwritten.
     #[error("{} exists already; a backup overwrites nothing", .0.display())]
     Exists(PathBuf),

@@ -54,6 +54,9 @@ pub struct Backtest {
     /// Look at the prices too that tools were asked for during calls
     #[arg(long)]
     tool_quotes: bool,
+    /// Also the calls that `ringbook simulate` played
+    #[arg(long)]
+    simulated: bool,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -77,6 +80,7 @@ pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
             from: until - TimeDelta::days(i64::from(how.days)),
             until,
             purposes: &[],
+            simulated: how.simulated,
         },
         limit: how.limit,
         tool_quotes: how.tool_quotes,

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// Where a backup goes.
 #[derive(Debug, clap::Args)]
 pub struct Backup {
-    /// A file that does not exist, or a folder for a file named after the time
+    /// A folder for a file named after the time, made where it is missing; or a file that does not exist, whose name has an ending
     #[arg(long, default_value = ".")]
     to: PathBuf,
     /// Put the key that opens the stored secrets beside it, as FILE.key: then whoever has both has the secrets
@@ -47,12 +47,12 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
     let progress = told(&bar);
     let copied = match settings.database.file() {
         Some(file) => {
-            let to = files::target(&how.to, &stamp, "db");
+            let to = files::target(&how.to, &stamp, "db")?;
             refuse_taken_key(&to, how.with_key)?;
             sqlite::back_up(file, &to, &clock, &progress).await
         }
         None => {
-            let to = files::target(&how.to, &stamp, "dump");
+            let to = files::target(&how.to, &stamp, "dump")?;
             refuse_taken_key(&to, how.with_key)?;
             let path = search_path();
             let with = postgres::How {

@@ -55,6 +55,7 @@ pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
             from: until - TimeDelta::days(i64::from(how.days)),
             until,
             purposes: &[],
+            simulated: true,
         };
         let bar = bar(how.quiet || how.json);
         let replays = replay::all(&read, &current, &span, |count| bar.set_position(count)).await;

@@ -115,6 +115,17 @@ pub enum Rules {
     },
 }
 
+impl Rules {
+    /// Whether it works on what a server has made. A difference says so itself: its errors have a number of their own.
+    pub(super) fn needs_a_database(&self) -> bool {
+        match self {
+            Self::Export { .. } => true,
+            Self::Publish { what, .. } => uuid::Uuid::from_str(what).is_ok(),
+            Self::Import { .. } | Self::Diff { .. } | Self::Check { .. } => false,
+        }
+    }
+}
+
 /// Which rulebook.
 #[derive(Debug, Args)]
 pub struct Of {

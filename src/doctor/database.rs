@@ -141,6 +141,20 @@ async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &m
 
 async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
     const CHECK: &str = "migrations";
+    match migrate::newer(db).await {
+        Ok(newer) if !newer.is_empty() => {
+            found.wrong(
+                CHECK,
+                format!(
+                    "the database was migrated by a newer ringbook ({}): this one refuses to start on it",
+                    newer.join(", ")
+                ),
+                "Run the newer ringbook, or take its migrations back with its `ringbook migrate down`.",
+            );
+            return false;
+        }
+        _ => {}
+    }
     match migrate::missing(db).await {
         Ok(0) => {
             found.ok(CHECK, "all applied");

@@ -125,6 +125,10 @@ fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let megabytes = free / (1024 * 1024);
     let text = format!("{megabytes} MB are free in {shown}");
+    // Database and spool are mostly on the same disk: it is told once.
+    if !found.first_of_disk(rustix::fs::stat(folder).map_or(0, |stat| stat.st_dev)) {
+        return may;
+    }
     if free < TOO_LITTLE {
         found.wrong("disk", text, "Make room: what cannot be written cannot be taken in.");
     } else if free < LITTLE {

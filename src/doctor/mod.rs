@@ -60,7 +60,7 @@ pub struct Finding {
 
 /// Everything that was found.
 #[derive(Debug, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct Findings(Vec<Finding>, Vec<u64>);
 
 impl Findings {
     /// As it should be.
@@ -76,6 +76,13 @@ impl Findings {
     /// It does not work.
     pub fn wrong(&mut self, check: &'static str, text: impl Into<String>, what_to_do: impl Into<String>) {
         self.push(check, Level::Wrong, text.into(), Some(what_to_do.into()));
+    }
+
+    /// Whether nothing was said of this disk yet.
+    fn first_of_disk(&mut self, device: u64) -> bool {
+        let is_first = !self.1.contains(&device);
+        self.1.push(device);
+        is_first
     }
 
     fn push(&mut self, check: &'static str, level: Level, text: String, what_to_do: Option<String>) {
@@ -110,6 +117,7 @@ impl Findings {
 /// Looks at everything.
 pub async fn examine(settings: &Settings, clock: &Clock) -> Vec<Finding> {
     let mut found = Findings::default();
+    found.ok("settings", whose(settings));
     for warning in first_start::warnings(settings) {
         found.warning("settings", warning, "See `ringbook --help`.");
     }
@@ -140,6 +148,24 @@ pub async fn examine(settings: &Settings, clock: &Clock) -> Vec<Finding> {
         tracing::debug!(%error, "the database did not close");
     }
     found.0
+}
+
+/// Which settings are looked at: a service that is started elsewhere may have others.
+fn whose(settings: &Settings) -> String {
+    let folder =
+        std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());
+    let database = match settings.database.file() {
+        Some(file) => std::path::absolute(file)
+            .unwrap_or_else(|_| file.to_owned())
+            .display()
+            .to_string(),
+        None => "PostgreSQL".to_owned(),
+    };
+    format!(
+        "those of this shell and of ringbook.toml in {folder}: database {database}, address {}. Run this as the server runs \
+         (its user, folder and environment) to check what it has",
+        settings.listen
+    )
 }
 
 /// An answer in JSON.

@@ -32,16 +32,35 @@ pub async fn examine(
     for rulebook in all.unwrap_or_default() {
         match accounts.of(rulebook.id).await {
             Ok(Some(account)) => {
+                if rulebook.sms_delivery == rulebooks::SIMULATED {
+                    found.warning(
+                        CHECK,
+                        format!(
+                            "`{}` has an account and simulates: its SMS messages are recorded and not sent",
+                            rulebook.code
+                        ),
+                        format!(
+                            "`PUT /admin/v1/rulebooks/{}/sms-delivery` with `twilio` sends them.",
+                            rulebook.code
+                        ),
+                    );
+                }
                 let date = examine_one(settings, http, &account, &rulebook.code, found).await;
                 if !told {
                     found.clock("Twilio", date, clock);
                     told = true;
                 }
             }
+            Ok(None) if rulebook.sms_delivery == rulebooks::TWILIO => found.wrong(
+                CHECK,
+                format!("`{}` has no account here: its SMS messages wait", rulebook.code),
+                "Set TWILIO_ACCOUNT_SID and what belongs to it on an instance that runs the worker `outbox`, or the rulebook's \
+                 secrets.",
+            ),
             Ok(None) => found.warning(
                 CHECK,
                 format!(
-                    "`{}` has no account: its texts are recorded as `simulated`",
+                    "`{}` has no account: its SMS messages are recorded as `simulated`",
                     rulebook.code
                 ),
                 "Set TWILIO_ACCOUNT_SID and what belongs to it, or the rulebook's secrets.",

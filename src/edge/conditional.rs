@@ -106,12 +106,18 @@ pub async fn tagged(mut response: Response) -> Response {
     response
 }
 
+/// 304 with every header of the 200 but those that tell of the body. A browser shows the page that it kept under the
+/// headers of the 304: one without the page's own content policy would take its scripts and styles away.
 fn not_modified(of: &HeaderMap) -> Response {
+    const OF_THE_BODY: [header::HeaderName; 4] = [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::TRANSFER_ENCODING,
+    ];
     let mut response = StatusCode::NOT_MODIFIED.into_response();
-    for name in [header::ETAG, header::CACHE_CONTROL, header::VARY] {
-        for value in of.get_all(&name) {
-            response.headers_mut().append(&name, value.clone());
-        }
+    for (name, value) in of.iter().filter(|(name, _)| !OF_THE_BODY.contains(name)) {
+        response.headers_mut().append(name, value.clone());
     }
     response
 }

@@ -52,8 +52,8 @@ impl fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// Accounts that a function finds. An error leaves the texts queued; `Ok(None)` makes them simulated, so it must mean
-    /// that there are no credentials, never that they could not be read.
+    /// Accounts that a function finds. An error leaves the texts queued, as does `Ok(None)`, but where the rulebook is
+    /// simulated until it has an account.
     pub fn new<F, Fut>(look_up: F) -> Self
     where
         F: Fn(Uuid) -> Fut + Send + Sync + 'static,
@@ -74,7 +74,7 @@ impl Accounts {
         })
     }
 
-    /// No accounts: every text is simulated.
+    /// No accounts.
     #[must_use]
     pub fn none() -> Self {
         Self::fixed(HashMap::new())

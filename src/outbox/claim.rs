@@ -2,28 +2,38 @@
 //! anything leaves the machine; and the texts that others left behind put in order. Each rulebook in a transaction of its own,
 //! in its turn: what one of them has waiting holds up no other.
 
-use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
+use std::sync::PoisonError;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::accounts::TwilioAccount;
 use super::breaker::Gate;
 use super::classify::Outcome;
 use super::notice;
+use super::operator::OPERATOR;
 use super::settle::{count_state, tell, write_off};
 use super::transition::{GivenUp, after_attempt};
 use super::turns::Place;
 use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
+use crate::store::rulebooks::{SIMULATED, UNTIL_ACCOUNT, account_known, still_simulates};
 use crate::store::sms_attempts::Finish;
-use crate::store::sms_messages::{AMBIGUOUS, DEAD, Model, QUEUED, SENDING};
-use crate::store::{begin, notices, sms_attempts, sms_messages, sms_suppressions};
+use crate::store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
+use crate::store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::{self, metrics};
 
 /// Texts put in order in one transaction.
 const TIDY_BATCH: u64 = 100;
 /// The most transactions in a row for one rulebook: what is left then waits for the next time.
 const TIDY_ROUNDS: usize = 50;
+/// The rulebook whose account may be in an instance's settings.
+const DEFAULT: &str = "default";
+/// A text that is older than this is asked for its contact's present number before it goes.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
+/// How long a due text is left to other instances before a person hears that nobody sends it.
+const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
 /// What is to be done with a text that this worker holds.
 #[derive(Clone)]
@@ -32,7 +42,7 @@ pub(super) enum Errand {
     Send(TwilioAccount),
     /// It may have been sent: look for it.
     Look(TwilioAccount),
-    /// There is no account: record that it would have been sent.
+    /// The rulebook simulates: record that it would have been sent.
     Simulate,
 }
 
@@ -64,10 +74,16 @@ impl Road {
 pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
     let limits = shared.settings.concurrency;
     let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
+    let order = shared
+        .turns
+        .in_order(due.iter().map(|one| (one.id, one.priority.clone())).collect());
     let mut roads = Vec::new();
-    for rulebook_id in shared.turns.in_order(due) {
+    for rulebook_id in order {
+        let Some(one) = due.iter().find(|one| one.id == rulebook_id) else {
+            continue;
+        };
         if shared.turns.room(limits, rulebook_id, None) > 0
-            && let Some(road) = road(shared, rulebook_id).await
+            && let Some(road) = road(shared, one).await?
         {
             roads.push((rulebook_id, road));
         }
@@ -112,7 +128,15 @@ async fn claim_of(
 ) -> Result<usize, OutboxError> {
     let now = shared.now();
     let tx = begin(&shared.db).await?;
-    let due = sms_messages::lock_due(&tx, now, rulebook_id, many as u64).await?;
+    // An account may have become known meanwhile: what is not simulated any more waits for the next round.
+    if matches!(road, Road::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
+        tx.rollback().await?;
+        return Ok(0);
+    }
+    let mut due = sms_messages::lock_due(&tx, now, rulebook_id, many as u64).await?;
+    for row in &mut due {
+        readdress(shared, &tx, row).await?;
+    }
     let recipients: Vec<_> = due.iter().map(|row| (row.rulebook_id, row.to_number.clone())).collect();
     let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
     let mut taken = Vec::with_capacity(due.len());
@@ -133,7 +157,7 @@ async fn claim_of(
         let held = row.fence;
         row.fence += 1;
         if account.is_none() && row.state == AMBIGUOUS {
-            // Its account is gone, so nobody can look any more.
+            // Its rulebook simulates by now, so nobody looks any more.
             row.state = DEAD.into();
             row.updated_at = now;
             write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
@@ -171,39 +195,112 @@ async fn claim_of(
     Ok(count)
 }
 
-/// Where a rulebook's texts may go, or none when they wait.
-async fn road(shared: &Shared, rulebook_id: Uuid) -> Option<Road> {
-    let account = match shared.accounts.of(rulebook_id).await {
+/// Where a rulebook's texts may go, or none when they wait. Only the database says that they are simulated: an instance
+/// that lacks the account leaves them to those that have it.
+async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, OutboxError> {
+    if due.sms_delivery == SIMULATED {
+        return Ok(Some(Road::Nowhere));
+    }
+    let account = match shared.accounts.of(due.id).await {
         Ok(Some(account)) => account,
-        Ok(None) => return Some(Road::Nowhere),
-        Err(error) => {
-            let cause = telemetry::chain(&error);
-            tracing::error!(rulebook = %rulebook_id, cause, "the texts of rulebook {rulebook_id} wait: its account cannot be read");
-            if let OutboxError::Incomplete(missing) = &error
-                && let Err(error) = tell_incomplete(shared, rulebook_id, missing).await
-            {
-                tracing::warn!(rulebook = %rulebook_id, %error, "nobody could be told that an account is incomplete");
+        Ok(None) if due.sms_delivery == UNTIL_ACCOUNT => return Ok(Some(Road::Nowhere)),
+        Ok(None) => {
+            waits(
+                shared,
+                due,
+                "this instance has no Twilio account for it; an instance that has one sends them",
+            );
+            // The default rulebook's account may be in the settings of another instance: it is given a moment to send.
+            if due.code != DEFAULT || shared.now() - due.oldest >= OTHERS_SEND_WITHIN {
+                tell_waiting(shared, notice::no_account(due.id, &due.code)).await;
             }
-            return None;
+            return Ok(None);
+        }
+        Err(error) => {
+            waits(shared, due, &telemetry::chain(&error));
+            if let OutboxError::Incomplete(missing) = &error {
+                tell_waiting(shared, notice::incomplete(due.id, &due.code, missing)).await;
+            }
+            return Ok(None);
         }
     };
-    match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
-        Gate::Open => Some(Road::Account(account)),
-        Gate::OneProbe => Some(Road::OneProbe(account)),
-        Gate::Shut => None,
+    if due.sms_delivery == UNTIL_ACCOUNT && account_known(&shared.db, due.id).await? {
+        tracing::info!(
+            rulebook = due.code,
+            "an account is known: SMS messages are sent from now on"
+        );
+    }
+    sends_again(shared, due);
+    Ok(
+        match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
+            Gate::Open => Some(Road::Account(account)),
+            Gate::OneProbe => Some(Road::OneProbe(account)),
+            Gate::Shut => None,
+        },
+    )
+}
+
+/// Gives a text that has waited its contact's present number: a number that was corrected meanwhile is the right one. One
+/// that may have been sent is looked for under the number that it was sent to.
+async fn readdress(shared: &Shared, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
+    if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
+        return Ok(());
+    }
+    let present = if row.contact == OPERATOR {
+        shared
+            .settings
+            .operator
+            .as_ref()
+            .map(|operator| operator.number.clone())
+    } else {
+        contacts::phone_of(tx, row.rulebook_id, &row.contact).await?
+    };
+    if let Some(present) = present {
+        row.to_number = present;
+    }
+    Ok(())
+}
+
+/// Logs why a rulebook's texts wait: once, until the reason changes.
+fn waits(shared: &Shared, due: &DueRulebook, why: &str) {
+    let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = waiting.insert(due.id, why.to_owned());
+    if before.as_deref() != Some(why) {
+        tracing::warn!(
+            rulebook = due.code,
+            why,
+            "the SMS messages of rulebook `{}` wait",
+            due.code
+        );
     }
 }
 
-/// Tells a person which secrets are missing: once, however often the texts that wait are looked at.
-async fn tell_incomplete(shared: &Shared, rulebook_id: Uuid, missing: &str) -> Result<(), DbErr> {
-    let notice = notice::incomplete(rulebook_id, missing);
-    let said = notices::said(&shared.db, rulebook_id, notice.code, &notice.subject).await?;
-    if said.as_ref() == Some(&notice.text) {
-        return Ok(());
+fn sends_again(shared: &Shared, due: &DueRulebook) {
+    let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    if waiting.remove(&due.id).is_some() {
+        tracing::info!(
+            rulebook = due.code,
+            "the SMS messages of rulebook `{}` go again",
+            due.code
+        );
     }
-    let tx = begin(&shared.db).await?;
-    tell(shared, &tx, notice, shared.now()).await?;
-    tx.commit().await
+}
+
+/// Raises a notice about texts that wait: once, however often they are looked at.
+async fn tell_waiting(shared: &Shared, notice: notices::Notice) {
+    let work = async {
+        let said = notices::said(&shared.db, notice.rulebook_id, notice.code, &notice.subject).await?;
+        if said.as_ref() == Some(&notice.text) {
+            return Ok(());
+        }
+        let tx = begin(&shared.db).await?;
+        tell(shared, &tx, notice, shared.now()).await?;
+        tx.commit().await
+    };
+    let told: Result<(), DbErr> = work.await;
+    if let Err(error) = told {
+        tracing::warn!(%error, "a notice about SMS messages that wait could not be raised");
+    }
 }
 
 /// Puts in order what others left behind: a text whose sender died on the way is ambiguous, and one that has waited too
@@ -257,11 +354,16 @@ async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Resu
         tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
     }
     for mut row in stale {
+        let why = if row.state == AMBIGUOUS {
+            GivenUp::Unknown
+        } else {
+            GivenUp::Stale
+        };
         let held = row.fence;
         row.fence += 1;
         row.state = DEAD.into();
         row.updated_at = now;
-        write_off(shared, &tx, held, &mut row, GivenUp::Stale, now).await?;
+        write_off(shared, &tx, held, &mut row, why, now).await?;
     }
     fault_points::reach(Step::TidyBeforeCommit)?;
     tx.commit().await?;

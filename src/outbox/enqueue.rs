@@ -6,7 +6,8 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::daily_cap;
-use crate::store::sms_messages::{self, Model, QUEUED};
+use crate::rulebook::segments::cheapest;
+use crate::store::sms_messages::{self, Model, QUEUED, SIMULATED};
 use crate::telemetry::metrics;
 
 /// The longest body that Twilio takes, in characters.
@@ -39,6 +40,8 @@ pub struct NewSms {
     pub rule: Option<String>,
     /// Until when quiet hours hold it.
     pub held_until: Option<DateTime<Utc>>,
+    /// Whether it is about a call that was only played: it is recorded and never sent.
+    pub simulated: bool,
 }
 
 /// What became of the promise.
@@ -55,9 +58,10 @@ pub enum Enqueued {
 /// Queues a text inside the caller's transaction.
 pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueued, DbErr> {
     let reference = reference_of(message.id);
+    let state = if message.simulated { SIMULATED } else { QUEUED };
     let row = Model {
         dedupe_key: dedupe_key(&message),
-        body: body_with(&message.body, &reference),
+        body: cheapest(body_with(&message.body, &reference)),
         rulebook_id: message.rulebook_id,
         id: message.id,
         call_id: message.call_id,
@@ -67,7 +71,7 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         priority: message.priority,
         to_number: message.to_number,
         reference,
-        state: QUEUED.to_owned(),
+        state: state.to_owned(),
         attempts: 0,
         next_attempt_at: message.held_until.unwrap_or(message.now),
         lease_until: None,
@@ -84,7 +88,7 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         held_until: message.held_until,
     };
     if sms_messages::insert_once(tx, row.clone()).await? {
-        metrics::sms(QUEUED);
+        metrics::sms(state);
         return Ok(Enqueued::Queued);
     }
     // One template can be asked for twice in a call: what waits for the morning must not stand in an emergency's way.

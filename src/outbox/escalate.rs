@@ -27,7 +27,7 @@ use crate::rulebook::rows::{Contact, Priority};
 use crate::rulebook::wording::{About, how_to_reply};
 use crate::store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, Told};
 use crate::store::notices::{self, Notice, Severity};
-use crate::store::{self, decisions, rulebooks};
+use crate::store::{self, decisions, leads, rulebooks};
 use crate::telemetry::{chain, metrics, scrub};
 
 /// Seconds until a P1 goes on, where neither rule nor settings say.
@@ -222,6 +222,7 @@ impl Escalator {
             now,
             rule: decision.priority_rule.clone(),
             held_until: None,
+            simulated: false,
         })
     }
 
@@ -232,7 +233,12 @@ impl Escalator {
             at: now,
             contacts: Vec::new(),
         });
-        notices::raise(tx, not_taken(&row, now), now, self.clock.new_id()).await?;
+        let lead = match row.call_id.as_deref() {
+            Some(call_id) => leads::of_call(tx, row.rulebook_id, call_id).await?,
+            None => None,
+        };
+        let notice = not_taken(&row, lead.map(|lead| lead.id), now);
+        notices::raise(tx, notice, now, self.clock.new_id()).await?;
         Ok(row)
     }
 
@@ -324,7 +330,7 @@ pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now
     }
 }
 
-fn not_taken(row: &Model, now: DateTime<Utc>) -> Notice {
+fn not_taken(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice {
     let told: Vec<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let told = if told.is_empty() {
         "nobody".to_owned()
@@ -332,15 +338,22 @@ fn not_taken(row: &Model, now: DateTime<Utc>) -> Notice {
         told.join(", ")
     };
     let call = row.call_id.as_deref().unwrap_or("without an id");
-    let minutes = (now - row.started_at).num_minutes();
+    let waited = match (now - row.started_at).num_seconds() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    };
+    let then = match lead {
+        Some(id) => format!("`POST /admin/v1/leads/{id}/acknowledge`"),
+        None => "it in the lead of the call".to_owned(),
+    };
     Notice {
         rulebook_id: row.rulebook_id,
         code: NOT_TAKEN,
         severity: Severity::Urgent,
         subject: row.subject(),
-        text: format!("Nobody took the P1 of call {call} within {minutes} min. Told: {told}."),
-        what_to_do: "Call the customer back now, or reach a contact another way; then say who took it: \
-                     `POST …/leads/{id}/acknowledge`."
-            .to_owned(),
+        text: format!("Nobody took the P1 of call {call} within {waited}. Told: {told}."),
+        what_to_do: format!(
+            "Call the customer back now, or reach a contact another way; then say who took it: {then}."
+        ),
     }
 }

@@ -26,7 +26,7 @@ pub mod enqueue;
 pub mod escalate;
 pub mod inbound;
 mod look;
-mod notice;
+pub mod notice;
 pub mod operator;
 pub mod reply;
 mod settle;
@@ -126,6 +126,8 @@ struct Shared {
     breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
     turns: turns::Turns,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Why a rulebook's texts wait, as it was logged last: it is logged again only when it changes.
+    waiting: Mutex<std::collections::HashMap<uuid::Uuid, String>>,
 }
 
 impl Shared {

@@ -15,6 +15,10 @@ pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
 pub(super) const CAPPED: &str = "sms_account_capped";
 /// The account lacks a secret, and its texts wait.
 pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
+/// There is no account at all, and its texts wait.
+pub(super) const NO_ACCOUNT: &str = "sms_no_account";
+/// Each says that a worker has looked at a rulebook's texts and why they wait: that is no sign that nobody sends.
+pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
 /// What they are about.
 pub(super) const PROVIDER: &str = "twilio";
 
@@ -62,16 +66,43 @@ pub(super) fn capped(rulebook_id: Uuid) -> Notice {
 }
 
 /// An account lacks what is `missing`: names of secrets.
-pub(super) fn incomplete(rulebook_id: Uuid, missing: &str) -> Notice {
+pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice {
     Notice {
         rulebook_id,
         code: INCOMPLETE,
         severity: Severity::Urgent,
         subject: PROVIDER.to_owned(),
-        text: format!("This rulebook has some secrets of an account at Twilio, but no {missing}. Its texts wait."),
-        what_to_do:
-            "Store what is missing: `POST /admin/v1/rulebooks/RULEBOOK/secrets`. Sending starts again by itself."
-                .to_owned(),
+        text: format!("Rulebook `{code}` has some secrets of an account at Twilio, but no {missing}. Its texts wait."),
+        what_to_do: format!(
+            "Store what is missing: `POST /admin/v1/rulebooks/{code}/secrets`. Sending starts again by itself."
+        ),
+    }
+}
+
+/// A rulebook that is to send has no account.
+pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
+    let (where_to, or_else) = (
+        "Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM on an instance that runs the worker `outbox`",
+        format!("`PUT /admin/v1/rulebooks/{code}/sms-delivery` with `simulated` records messages without sending them"),
+    );
+    let what_to_do = if code == "default" {
+        format!("{where_to}, or store the account as secrets of the rulebook. {or_else}.")
+    } else {
+        format!(
+            "Store the account: `POST /admin/v1/rulebooks/{code}/secrets` with `twilio_account_sid`, `twilio_auth_token` and \
+             `twilio_from`. Sending starts again by itself. {or_else}."
+        )
+    };
+    Notice {
+        rulebook_id,
+        code: NO_ACCOUNT,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: format!(
+            "Rulebook `{code}` takes calls and has no account at Twilio: nobody is texted. Its SMS messages wait for one, for \
+             six hours at most."
+        ),
+        what_to_do,
     }
 }
 

@@ -11,7 +11,7 @@ use super::backoff::Patience;
 use super::breaker::{Health, Turn};
 use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
 use super::codes::{DAILY_CAP, OPTED_OUT};
-use super::notice::{self, CAPPED, CREDENTIALS, INCOMPLETE, PROVIDER, PROVIDER_DOWN};
+use super::notice::{self, HELD_BACK, INCOMPLETE, NO_ACCOUNT, PROVIDER};
 use super::transition::{GivenUp, after_attempt};
 use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
@@ -37,7 +37,7 @@ pub(super) fn simulated() -> Verdict {
         outcome: Outcome::Simulated,
         http_status: None,
         error_code: None,
-        detail: "there are no Twilio credentials",
+        detail: "the rulebook simulates its SMS messages",
         turn: Turn::Unchanged,
     }
 }
@@ -137,8 +137,10 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
         resumed(&tx, row, now).await?;
     } else if verdict.outcome == Outcome::Simulated {
-        // The rest of the secrets is gone too.
-        notices::resolve(&tx, row.rulebook_id, INCOMPLETE, PROVIDER, now).await?;
+        // The rulebook simulates by now.
+        for code in [INCOMPLETE, NO_ACCOUNT] {
+            notices::resolve(&tx, row.rulebook_id, code, PROVIDER, now).await?;
+        }
     }
     fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;
@@ -172,7 +174,7 @@ pub(super) fn count_state(row: &Model) {
 
 /// The account works: what was said of its standing still is over.
 pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
-    for code in [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE] {
+    for code in HELD_BACK {
         notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
     }
     Ok(())

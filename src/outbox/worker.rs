@@ -78,6 +78,7 @@ impl Outbox {
             breakers: std::sync::Mutex::default(),
             turns: super::turns::Turns::default(),
             random: Arc::new(random),
+            waiting: std::sync::Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -15,7 +15,8 @@ use super::vocabulary::GIVEN;
 
 /// What a template may name in braces.
 pub const PLACEHOLDERS: &[&str] = &[
-    "priority", "service", "area", "price", "customer", "phone", "ref", "reply", "problem", "address", "sla", "slot",
+    "priority", "service", "area", "price", "currency", "customer", "phone", "ref", "reply", "problem", "address",
+    "city", "sla", "slot",
 ];
 
 impl<'a> Check<'a> {

@@ -265,7 +265,7 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// A new rulebook with these rows as its first revision.
+    /// A new rulebook with these rows as its first revision. `sms_delivery` is a word of [`rulebooks`].
     ///
     /// # Errors
     /// When one of this code exists, or as for [`Publisher::publish`].
@@ -274,6 +274,7 @@ impl Publisher {
         code: &str,
         rows: RowSet,
         webhook_auth: Value,
+        sms_delivery: &str,
         author: &Author,
     ) -> Result<(Uuid, Published), PublishError> {
         let next = brought_back(&RowSet::default(), &rows, 1);
@@ -288,6 +289,8 @@ impl Publisher {
             webhook_auth: Set(webhook_auth),
             auth_version: Set(1),
             created_at: Set(self.clock.now()),
+            sms_delivery: Set(sms_delivery.to_owned()),
+            sms_delivery_version: Set(1),
         };
         let inserted = rulebooks::Entity::insert(row)
             .on_conflict(

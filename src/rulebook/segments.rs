@@ -79,6 +79,35 @@ pub fn cheaper(letter: char) -> Option<String> {
     Some(known.to_owned())
 }
 
+/// The text with each letter outside the GSM alphabet in its nearest spelling; letters without one stay.
+#[must_use]
+pub fn respelt(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match cheaper(letter).filter(|_| gsm_cost(letter).is_none()) {
+            Some(spelling) => plain.push_str(&spelling),
+            None => plain.push(letter),
+        }
+    }
+    plain
+}
+
+/// The text as it is sent: as it stands, or respelt where that takes fewer parts. "Fenetre" arrives in one part and is
+/// understood; "Fenêtre" takes two or three.
+#[must_use]
+pub fn cheapest(text: String) -> String {
+    let now = segments(&text);
+    if now.encoding == Encoding::Gsm7 || now.count < 2 {
+        return text;
+    }
+    let plain = respelt(&text);
+    if segments(&plain).count < now.count {
+        plain
+    } else {
+        text
+    }
+}
+
 fn gsm_cost(letter: char) -> Option<usize> {
     if BASIC.contains(letter) {
         Some(1)
@@ -162,6 +191,16 @@ mod tests {
         }
         assert_eq!(cheaper('😀'), None);
         assert_eq!(cheaper('水'), None);
+    }
+
+    #[test]
+    fn a_text_is_respelt_where_that_saves_a_part() {
+        let long = format!("{} fenêtre… «ça»", "a".repeat(70));
+        assert_eq!(cheapest(long), format!("{} fenetre... \"ca\"", "a".repeat(70)));
+        // In one part it costs nothing, and a letter without another spelling costs as much either way.
+        for kept in ["fenêtre".to_owned(), format!("{} 😀 fenêtre", "a".repeat(80))] {
+            assert_eq!(cheapest(kept.clone()), kept);
+        }
     }
 
     #[test]

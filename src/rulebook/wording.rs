@@ -65,6 +65,7 @@ impl Rulebook {
                     format!("{}-{}", price.from, price.to)
                 }
             }),
+            "currency" => decision.price.as_ref().map(|price| price.currency.clone()),
             "customer" => fact("customer_name"),
             "phone" => fact("customer_phone").or_else(|| fact("caller")),
             "ref" => Some(about.reference.to_owned()),

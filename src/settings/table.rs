@@ -45,7 +45,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("secret_key", "RINGBOOK_SECRET_KEY", None, None, "32 bytes as 64 hex digits or base64 that seal the stored secrets; default: a 0600 file beside the database, made at first start"),
     setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "An admin key, 16 characters or more; a changed one replaces the one before it; default: made and printed once at first start"),
     setting("vapi_secret", "RINGBOOK_VAPI_SECRET", None, None, "The default rulebook's webhook secret, 24 characters or more; default: made and printed once at first start"),
-    setting("twilio_account_sid", "TWILIO_ACCOUNT_SID", None, Some("twilio-account-sid"), "The Twilio account that sends the texts; without it they are recorded as `simulated`"),
+    setting("twilio_account_sid", "TWILIO_ACCOUNT_SID", None, Some("twilio-account-sid"), "The Twilio account that sends the texts; without it this instance sends none"),
     setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),
     setting("twilio_from", "TWILIO_FROM", None, Some("twilio-from"), "The number that texts come from, as +15145550100"),
     setting("twilio_messaging_service_sid", "TWILIO_MESSAGING_SERVICE_SID", None, Some("twilio-messaging-service-sid"), "The messaging service that texts come from, instead of a number"),

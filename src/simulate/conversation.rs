@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
 use super::jobs::Wish;
+use crate::webhook::SIMULATED_PREFIX;
 
 /// What happens next in a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,11 +52,21 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A call that starts at `started`.
+    /// A call that starts at `started`. Its id says that it is only played.
     #[must_use]
-    pub fn new(mut dice: Dice, started: DateTime<Utc>) -> Self {
-        let wish = Wish::draw(&mut dice);
-        let call_id = dice.id();
+    pub fn new(dice: Dice, started: DateTime<Utc>) -> Self {
+        Self::of(Wish::draw, dice, started)
+    }
+
+    /// The first call of a run: about the service whose price a newcomer has just changed.
+    #[must_use]
+    pub fn first(dice: Dice, started: DateTime<Utc>) -> Self {
+        Self::of(Wish::first, dice, started)
+    }
+
+    fn of(wish: impl FnOnce(&mut Dice) -> Wish, mut dice: Dice, started: DateTime<Utc>) -> Self {
+        let wish = wish(&mut dice);
+        let call_id = format!("{SIMULATED_PREFIX}{}", dice.id());
         Self {
             dice,
             wish,

@@ -21,6 +21,9 @@ pub struct Job {
     pub flood: bool,
 }
 
+/// The first service of the sample, whose price the first page of the README changes.
+const FIRST: &str = "camera_inspection";
+
 /// What the business does, what it refuses, and the night the sewer comes up.
 pub const JOBS: &[Job] = &[
     Job {
@@ -223,6 +226,21 @@ impl Wish {
     /// Throws a caller.
     pub fn draw(dice: &mut Dice) -> Self {
         let job = draw_job(dice);
+        Self::about(job, dice)
+    }
+
+    /// A caller who wants the service whose price the README changes, by its code.
+    pub fn first(dice: &mut Dice) -> Self {
+        let job = JOBS.iter().find(|job| job.code == FIRST).copied().unwrap_or_default();
+        Self {
+            service_type: job.code,
+            complexity: "simple",
+            municipal: false,
+            ..Self::about(job, dice)
+        }
+    }
+
+    fn about(job: Job, dice: &mut Dice) -> Self {
         let place = dice.pick(PLACES);
         let french = dice.chance(65);
         let metres = (job.code == "french_drain").then(|| dice.between(6, 40));

@@ -34,7 +34,17 @@ pub(super) struct Player {
 /// # Errors
 /// When it is no http or https address.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
-    let mut url = Url::parse(address).with_context(|| format!("{address:?} is no address"))?;
+    // As one types it: an address and a port.
+    let bare = !address.contains("://")
+        && address
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.split('/').next().is_some_and(is_port));
+    let address = if bare {
+        format!("http://{address}")
+    } else {
+        address.to_owned()
+    };
+    let mut url = Url::parse(&address).with_context(|| format!("{address:?} is no address"))?;
     anyhow::ensure!(
         matches!(url.scheme(), "http" | "https"),
         "{address:?} is neither http nor https"
@@ -46,6 +56,10 @@ pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url>
         path.pop_if_empty().push(rulebook);
     }
     Ok(url)
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Player {
@@ -70,7 +84,12 @@ impl Player {
     pub(super) async fn play(&self, seed: u64, index: u64) {
         // A call plays in an instant but tells of minutes: it began early enough to end before now.
         let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
-        let mut call = Conversation::new(Dice::new(seed, index), started);
+        let dice = Dice::new(seed, index);
+        let mut call = if index == 0 {
+            Conversation::first(dice, started)
+        } else {
+            Conversation::new(dice, started)
+        };
         for step in call.steps() {
             let (body, tool_call_id) = call.body(&step);
             let answer = self.send(&step, &body).await;

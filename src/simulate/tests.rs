@@ -174,6 +174,8 @@ async fn what_cannot_be_used_is_said_before_anything_is_sent() {
 fn an_address_gets_the_webhooks_path_unless_it_has_one() {
     let url = |address: &str, rulebook: Option<&str>| webhook_url(address, rulebook).expect("an address").to_string();
     assert_eq!(url("http://h:1", None), "http://h:1/webhooks/vapi");
+    assert_eq!(url("127.0.0.1:8080", None), "http://127.0.0.1:8080/webhooks/vapi");
+    assert_eq!(url("localhost:80/x", None), "http://localhost/x");
     assert_eq!(url("http://h:1/", Some("a b")), "http://h:1/webhooks/vapi/a%20b");
     assert_eq!(url("http://h/x/webhooks/vapi", Some("r")), "http://h/x/webhooks/vapi/r");
     assert_eq!(url("http://h/webhooks/vapi/r", None), "http://h/webhooks/vapi/r");

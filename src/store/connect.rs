@@ -43,6 +43,12 @@ pub enum ConnectError {
     /// The folder of the file is not there.
     #[error("the folder {} for the database does not exist; create it or change DATABASE_URL", .0.display())]
     NoFolder(PathBuf),
+    /// No server was ever started on it.
+    #[error(
+        "there is no database of Ringbook's at {0} (DATABASE_URL), and this command makes none: run it in the server's folder, \
+         or set DATABASE_URL as the server has it; `ringbook` makes a new one"
+    )]
+    Missing(String),
     /// The file or the server does not let us in.
     #[error("the database {place} cannot be opened (DATABASE_URL)")]
     Open {
@@ -203,6 +209,34 @@ async fn survey(database: &Database) -> Result<Survey, ConnectError> {
     server::survey(database)
         .await
         .map_err(|error| ConnectError::of(database, error))
+}
+
+/// A pool that only reads and makes nothing: where a server has never been, there is an error that names the place.
+pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, ConnectError> {
+    let missing = || ConnectError::Missing(place(database));
+    if let Some(file) = database.file()
+        && file.metadata().map_or(0, |found| found.len()) == 0
+    {
+        let place = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        return Err(ConnectError::Missing(place.display().to_string()));
+    }
+    let plan = match database {
+        Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
+        Database::Postgres(_) => survey(database).await?.single(),
+    };
+    let db = open_pool(database, Use::Read, When::Now, plan).await?;
+    let has_rulebooks = sea_orm_migration::SchemaManager::new(&db).has_table("rulebooks").await;
+    match has_rulebooks {
+        Ok(true) => Ok(db),
+        Ok(false) => {
+            let _ = db.close().await;
+            Err(missing())
+        }
+        Err(source) => Err(ConnectError::Open {
+            place: place(database),
+            source,
+        }),
+    }
 }
 
 /// What a pool is for.

@@ -24,6 +24,14 @@ pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) 
     Ok(find(tx, rulebook_id, "code", code).await?.into_iter().next())
 }
 
+/// The present number of the contact of this code; none where there is no such contact any more.
+pub async fn phone_of(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<String>, DbErr> {
+    const SQL: &str = "SELECT phone FROM contacts WHERE rulebook_id = $1 AND until_revision IS NULL AND code = $2";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), SQL, [rulebook_id.into(), code.into()]);
+    let row = tx.query_one_raw(statement).await?;
+    row.map(|row| row.try_get("", "phone")).transpose()
+}
+
 async fn find(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -57,6 +57,15 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The lead of a call.
+pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.eq(call_id))
+        .one(db)
+        .await
+}
+
 /// Marks a call's lead: the daily cap kept a text about it from going.
 pub async fn mark_capped(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<(), DbErr> {
     Entity::update_many()

@@ -94,6 +94,13 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .collect())
 }
 
+/// The migrations of a newer program that `db` has: the server refuses it.
+pub async fn newer(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let known = known();
+    let applied = applied(db).await?;
+    Ok(applied.into_iter().filter(|name| !known.contains(name)).collect())
+}
+
 /// How many migrations `db` lacks, for the ready check.
 pub async fn missing(db: &DatabaseConnection) -> Result<usize, DbErr> {
     Ok(names_where(db, false).await?.len())
@@ -128,12 +135,7 @@ async fn names_where(db: &DatabaseConnection, is_applied: bool) -> Result<Vec<St
 }
 
 async fn refuse_newer(db: &DatabaseConnection) -> Result<(), MigrateError> {
-    let known = known();
-    let newer: Vec<_> = applied(db)
-        .await?
-        .into_iter()
-        .filter(|name| !known.contains(name))
-        .collect();
+    let newer = newer(db).await?;
     if newer.is_empty() {
         Ok(())
     } else {

@@ -20,6 +20,8 @@ pub struct Span {
     pub until: DateTime<Utc>,
     /// What they were made for; all when empty.
     pub purposes: &'static [&'static str],
+    /// Also those of calls that were only played.
+    pub simulated: bool,
 }
 
 /// What is asked of each decision.
@@ -91,10 +93,15 @@ impl Span {
             [] => String::new(),
             list => format!(" AND d.purpose IN ('{}')", list.join("', '")),
         };
+        let simulated = if self.simulated {
+            ""
+        } else {
+            " AND (d.call_id IS NULL OR d.call_id NOT LIKE 'simulated-%')"
+        };
         let sql = format!(
             "SELECT d.id, d.call_id, d.purpose, d.decided_for, CAST(d.extracted AS text) AS extracted, d.service, \
              d.priority, d.price_from, d.price_to{more} FROM decisions d{join} \
-             WHERE d.rulebook_id = $1 AND d.id >= $2 AND d.id < $3{purposes} ORDER BY d.id DESC LIMIT $4"
+             WHERE d.rulebook_id = $1 AND d.id >= $2 AND d.id < $3{purposes}{simulated} ORDER BY d.id DESC LIMIT $4"
         );
         let below = below.unwrap_or_else(|| least_id(self.until));
         let values: [Bind; 4] = [

@@ -17,12 +17,62 @@ pub struct Model {
     pub webhook_auth: Json,
     pub auth_version: i64,
     pub created_at: DateTimeUtc,
+    #[sea_orm(column_type = "Text")]
+    pub sms_delivery: String,
+    pub sms_delivery_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// SMS messages go to Twilio; while there is no account they wait.
+pub const TWILIO: &str = "twilio";
+/// SMS messages are recorded and never sent, account or not.
+pub const SIMULATED: &str = "simulated";
+/// The same until an account is known, which turns it to [`TWILIO`] for good: how a first start without one begins.
+pub const UNTIL_ACCOUNT: &str = "simulated_until_account";
+
+/// Notes that a rulebook has an account: from now on its SMS messages are sent. Returns whether that ended a simulation.
+pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::SmsDelivery, Expr::value(TWILIO))
+        .col_expr(Column::SmsDeliveryVersion, Expr::col(Column::SmsDeliveryVersion).add(1))
+        .filter(Column::Id.eq(rulebook_id))
+        .filter(Column::SmsDelivery.eq(UNTIL_ACCOUNT))
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Replaces where SMS messages go, if that is still at `version`; whether it was.
+pub async fn set_sms_delivery(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    version: i64,
+    delivery: &str,
+) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::SmsDelivery, Expr::value(delivery))
+        .col_expr(Column::SmsDeliveryVersion, Expr::value(version + 1))
+        .filter(Column::Id.eq(rulebook_id))
+        .filter(Column::SmsDeliveryVersion.eq(version))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Whether a rulebook's SMS messages are only recorded, read again inside the transaction that would record one.
+pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<bool, DbErr> {
+    let found: Option<String> = Entity::find_by_id(rulebook_id)
+        .select_only()
+        .column(Column::SmsDelivery)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(found.is_some_and(|delivery| delivery != TWILIO))
+}
 
 /// The id of the rulebook of a code.
 pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>, DbErr> {

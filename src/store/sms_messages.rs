@@ -94,7 +94,7 @@ pub const DELIVERED: &str = "delivered";
 pub const AMBIGUOUS: &str = "ambiguous";
 /// Given up: a person decides.
 pub const DEAD: &str = "dead";
-/// There are no credentials: it would have been sent.
+/// It was only recorded: its rulebook or its call is simulated.
 pub const SIMULATED: &str = "simulated";
 
 /// The states that the worker still has something to do with, as literals: a bound parameter would hide from the
@@ -143,16 +143,66 @@ pub async fn hasten(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// The rulebooks that have something due, queued or to be looked for, and the priority of their most urgent.
-pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<(Uuid, String)>, DbErr> {
+/// A rulebook that has something due.
+#[derive(Debug)]
+pub struct DueRulebook {
+    /// Its id.
+    pub id: Uuid,
+    /// Its code, for logs and notices.
+    pub code: String,
+    /// Where its SMS messages go: see [`super::rulebooks`].
+    pub sms_delivery: String,
+    /// The priority of the most urgent of them.
+    pub priority: String,
+    /// When the oldest of them was due.
+    pub oldest: DateTimeUtc,
+}
+
+/// The rulebooks that have something due: queued, or to be looked for.
+pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<DueRulebook>, DbErr> {
+    const SQL: &str = "SELECT r.id, r.code, r.sms_delivery, MIN(s.priority) AS priority, \
+        MIN(s.next_attempt_at) AS oldest FROM sms_messages s \
+        JOIN rulebooks r ON r.id = s.rulebook_id \
+        WHERE s.state IN ('queued', 'sending', 'ambiguous') AND s.state <> 'sending' AND s.next_attempt_at <= $1 \
+        GROUP BY r.id, r.code, r.sms_delivery";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), SQL, [now.into()]);
+    let rows = db.query_all_raw(statement).await?;
+    let read = |row: &QueryResult| {
+        Ok(DueRulebook {
+            id: row.try_get("", "id")?,
+            code: row.try_get("", "code")?,
+            sms_delivery: row.try_get("", "sms_delivery")?,
+            priority: row.try_get("", "priority")?,
+            oldest: row.try_get("", "oldest")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// When the oldest SMS message was due that nobody is known to hold back: of rulebooks without an open notice of
+/// `codes`, each of which says that a worker has looked and why it does not send.
+pub async fn oldest_neglected<C: ConnectionTrait>(
+    db: &C,
+    now: DateTimeUtc,
+    codes: &[&str],
+) -> Result<Option<DateTimeUtc>, DbErr> {
+    use super::notices;
+    let held_back = sea_orm::sea_query::Query::select()
+        .column(notices::Column::RulebookId)
+        .from(notices::Entity)
+        .and_where(notices::Column::ResolvedAt.is_null())
+        .and_where(notices::Column::Code.is_in(codes.iter().copied()))
+        .to_owned();
     Entity::find()
         .select_only()
-        .column(Column::RulebookId)
-        .column_as(Column::Priority.min(), "priority")
-        .filter(is_due(now))
-        .group_by(Column::RulebookId)
+        .column(Column::NextAttemptAt)
+        .filter(Expr::cust(UNSETTLED))
+        .filter(Column::NextAttemptAt.lte(now))
+        .filter(Column::RulebookId.not_in_subquery(held_back))
+        .order_by_asc(Column::NextAttemptAt)
+        .limit(1)
         .into_tuple()
-        .all(db)
+        .one(db)
         .await
 }
 
@@ -191,12 +241,18 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
         .add(Column::LeaseUntil.lte(now))
 }
 
-/// Queued texts that wait since before an instant, due or not; see [`Model::since`].
+/// What is too old to be worth sending: queued since before an instant, due or not (see [`Model::since`]); or of unknown fate
+/// and due to be looked for since then, because its account is gone or stopped.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
+    let queued = Condition::all()
+        .add(Column::State.eq(QUEUED))
+        .add(Expr::cust("COALESCE(resent_at, held_until, created_at)").lte(made_before));
+    let unknown = Condition::all()
+        .add(Column::State.eq(AMBIGUOUS))
+        .add(Column::NextAttemptAt.lte(made_before));
     Condition::all()
         .add(Expr::cust(UNSETTLED))
-        .add(Column::State.eq(QUEUED))
-        .add(Expr::cust("COALESCE(resent_at, held_until, created_at)").lte(made_before))
+        .add(Condition::any().add(queued).add(unknown))
 }
 
 /// Locks texts of a rulebook whose sender let its lease run out.
@@ -263,6 +319,7 @@ pub async fn told_by_rule(
     const SQL: &str = "SELECT DISTINCT s.contact FROM sms_messages s \
         LEFT JOIN calls c ON c.rulebook_id = s.rulebook_id AND c.id = s.call_id \
         WHERE s.rulebook_id = $1 AND s.rule = $2 AND s.created_at > $3 AND s.state <> 'dead' \
+        AND (s.call_id IS NULL OR s.call_id NOT LIKE 'simulated-%') \
         AND (s.call_id = $4 OR c.customer_number = $5)";
     let owned = |text: Option<&str>| text.map(ToOwned::to_owned).into();
     let values = [
@@ -304,6 +361,22 @@ pub async fn with_reference(
         .order_by_desc(Column::CreatedAt)
         .one(tx)
         .await
+}
+
+/// The call that the newest text with a reference is about.
+pub async fn call_of_reference<C: ConnectionTrait>(
+    db: &C,
+    rulebook_id: Uuid,
+    reference: &str,
+) -> Result<Option<String>, DbErr> {
+    let found = Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Reference.eq(reference))
+        .order_by_desc(Column::CreatedAt)
+        .limit(1)
+        .one(db)
+        .await?;
+    Ok(found.and_then(|row| row.call_id))
 }
 
 /// When the oldest text that should have gone by `now` was due, and when the next one after `now` is.
@@ -349,6 +422,7 @@ pub async fn record(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> 
 fn update(row: &Model) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::State, Expr::value(row.state.clone()))
+        .col_expr(Column::ToNumber, Expr::value(row.to_number.clone()))
         .col_expr(Column::Attempts, Expr::value(row.attempts))
         .col_expr(Column::NextAttemptAt, Expr::value(row.next_attempt_at))
         .col_expr(Column::LeaseUntil, Expr::value(row.lease_until))

@@ -4,6 +4,7 @@
 //! (see [`metrics`]). Personal data stays out: phone numbers go through [`mask_phone`], causes of errors through
 //! [`scrub`], and statements are never logged with their values.
 
+mod json_line;
 pub mod mask;
 pub mod metrics;
 pub mod sampled;
@@ -29,7 +30,13 @@ static STACK_TRACES: AtomicBool = AtomicBool::new(false);
 pub fn start(settings: &Settings) {
     STACK_TRACES.store(settings.include_stack_trace, Ordering::Relaxed);
     metrics::install();
-    let filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Two lines a migration, on the first start before anything that a person looks for. `LOG_LEVEL` can ask for them.
+    if !settings.log_level.contains("sea_orm_migration")
+        && let Ok(quiet) = "sea_orm_migration=warn".parse()
+    {
+        filter = filter.add_directive(quiet);
+    }
     let format = settings.log_format.unwrap_or(if stderr().is_terminal() {
         LogFormat::Pretty
     } else {
@@ -40,10 +47,8 @@ pub fn start(settings: &Settings) {
         LogFormat::Json => registry
             .with(
                 fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_current_span(false)
-                    .with_span_list(true)
+                    .fmt_fields(fmt::format::JsonFields::new())
+                    .event_format(json_line::JsonLine)
                     .with_writer(stderr),
             )
             .try_init(),
@@ -108,9 +113,9 @@ pub fn at_revision(revision: i64) {
 pub fn log_text(code: &'static str, cause: &str) {
     let cause = scrub(cause);
     if STACK_TRACES.load(Ordering::Relaxed) {
-        tracing::error!(code, cause, stack = %Backtrace::force_capture(), "answering {code}");
+        tracing::error!(code, cause, stack = %Backtrace::force_capture(), "{code}: {cause}");
     } else {
-        tracing::error!(code, cause, "answering {code}");
+        tracing::error!(code, cause, "{code}: {cause}");
     }
 }
 

@@ -54,3 +54,6 @@ mod unreadable;
 pub mod verify;
 #[cfg(test)]
 mod verify_tests;
+
+/// What the ids of calls that are only played begin with.
+pub use crate::store::calls::SIMULATED_PREFIX;

@@ -97,7 +97,7 @@ async fn poisoned(
                 reason(error)
             ),
             what_to_do: "List them with `GET /admin/v1/webhook-events?state=poisoned`; the log has the cause at `message_failed`. \
-                When it is mended, `POST /admin/v1/webhook-events/{id}/replay` takes one in."
+                When it is mended, `POST /admin/v1/webhook-events/ID/replay`, with the id from that list, takes one in."
                 .to_owned(),
         };
         notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;

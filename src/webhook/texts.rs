@@ -14,6 +14,7 @@ use crate::outbox::daily_cap::{self, Cap, DEFAULT_CAP, Queued};
 use crate::outbox::escalate::{self, ESCALATE_AFTER_S, pause};
 use crate::outbox::{self, Enqueued, NewSms};
 use crate::rulebook::rows::{Priority, PriorityRule, Row as _};
+use crate::store::calls::is_simulated;
 use crate::store::escalations::{self, FIRST, Told};
 use crate::store::{self, sms_messages};
 use crate::telemetry::metrics;
@@ -55,6 +56,7 @@ pub(super) fn about(step: &Step<'_>, decided: &Decided, template: &str) -> Vec<N
                 now: message.received_at,
                 rule: decision.priority_rule.clone(),
                 held_until,
+                simulated: is_simulated(message.event.call_id()),
             })
         })
         .collect()
@@ -71,6 +73,13 @@ pub(super) async fn send(
     let (rulebook, message) = (step.rulebook, step.message);
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
     let now = step.intake.clock.now();
+    if is_simulated(call_id) {
+        // Recorded, so that one sees what would be said. They hold back nobody's text and begin no escalation.
+        for text in texts {
+            outbox::enqueue(tx, text).await?;
+        }
+        return Ok(false);
+    }
     let is_p1 = decided.decision.priority == Priority::P1;
     let rule = decided
         .decision

@@ -31,6 +31,7 @@ use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::Priority;
 use crate::rulebook::script::Skips;
+use crate::store::calls::is_simulated;
 use crate::store::intake::{self, Head, NewEvent, StoredEvent};
 use crate::store::notices;
 use crate::store::{self, restored, script_quarantines, trial};
@@ -324,7 +325,10 @@ fn done(step: Step<'_>, texted: bool) {
         return;
     }
     let (intake, message) = (step.intake, step.message);
-    let took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if is_simulated(message.event.call_id()) {
+        took.clear();
+    }
     intake.hits.count(message.access.rulebook_id, message.received_at, took);
     for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
         tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");

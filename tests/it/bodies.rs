@@ -42,7 +42,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
     let (_, before) = app.admin(Method::GET, CAMERA, None).await;
     let row = json!({
         "names": {"fr": 1}, "keywords": ["a", 2], "rank": "first", "offer": "ofered", "prize_from": "350.00",
-        "price_to": 400.5, "lead_days_min": 1000, "notify": null, "version": -1,
+        "price_to": 400.505, "lead_days_min": 1000, "notify": null, "version": -1,
     });
     let (status, problem) = app.admin(Method::PUT, CAMERA, Some(&row)).await;
     assert_eq!(

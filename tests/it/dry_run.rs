@@ -353,6 +353,10 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
 
     let kept = json!({"bodies_days": 30, "version": 0});
     story.tell("put_retention", put.clone(), "/retention", kept).await;
+    let delivery = json!({"delivery": "simulated", "version": 1});
+    story
+        .tell("put_sms_delivery", put.clone(), "/sms-delivery", delivery)
+        .await;
     let auth = story.read("/webhook-auth").await;
     let narrowed = json!({"schemes": [{"type": "hmac"}], "version": auth["version"]});
     story

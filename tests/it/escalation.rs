@@ -27,6 +27,7 @@ both!(
     of_three_instances_one_hands_it_on_and_a_restart_goes_on,
     it_is_taken_through_the_api_once,
     a_call_has_one_escalation_whatever_comes_about_it,
+    the_operators_text_can_be_acted_on,
     a_p1_with_nobody_on_call_goes_to_the_others_at_once,
     a_text_that_can_be_answered_says_how,
     the_server_does_it_by_itself,
@@ -481,6 +482,56 @@ async fn a_call_has_one_escalation_whatever_comes_about_it(database: Database) {
     // What is no P1 begins none.
     server.take(&report("call-2", "Ici la ville de Longueuil.")).await;
     assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 2]);
+    server.stop().await;
+}
+
+async fn the_operators_text_can_be_acted_on(database: Database) {
+    let server = TestApp::builder(database)
+        .at(start())
+        .set("RINGBOOK_WORKERS", "none")
+        .set("RINGBOOK_OPERATOR_NUMBER", "+15145550190")
+        .set("RINGBOOK_PUBLIC_URL", "https://ringbook.example.com")
+        .start()
+        .await;
+    let mut message = report("call-1", "Mon sous-sol est inondé, des racines.");
+    let structured = &mut message["message"]["analysis"]["structuredData"];
+    structured["problemDescription"] = json!("Ça déborde: l’œuvre d’une forêt de racines…");
+    server.take(&message).await;
+    for _ in 0..3 {
+        after(&server, 300).await;
+    }
+    server.app.outbox.drain_once().await.unwrap();
+    let texts = server.rows("sms_messages").await;
+    let text = having(&texts, "contact", "@operator")[0]["body"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for part in [
+        "P1",
+        "Zenobie Quatremains",
+        "+14385550177",
+        "77 rue du Hibou",
+        "deborde: l'oeuvre d'une foret",
+        "Call the customer back",
+        "https://ringbook.example.com/docs#/leads/acknowledge_lead",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains('{') && !text.contains('…'), "{text}");
+    let counted = ringbook::rulebook::segments::segments(&text);
+    assert!(counted.count <= 2, "{counted:?} {text}");
+    // The notice itself names the lead, and holds nothing of its caller.
+    let notice = server.only_row("notices").await;
+    let id = lead(&server, "call-1").await["id"].as_str().unwrap().to_owned();
+    assert!(notice["what_to_do"].as_str().unwrap().contains(&id), "{notice}");
+    assert!(!notice.to_string().contains("4385550177"), "{notice}");
+    // Who is erased is erased there too.
+    let path = format!("{BOOK}/erasures");
+    let caller = json!({"customer_number": "+14385550177"});
+    let (status, answer) = server.admin(Method::POST, &path, Some(&caller)).await;
+    assert!(status.is_success(), "{answer}");
+    let texts = server.rows("sms_messages").await;
+    assert_eq!(having(&texts, "contact", "@operator")[0]["body"], "");
     server.stop().await;
 }
 

@@ -16,7 +16,10 @@ both!(
     an_emergency_is_texted_to_who_is_on_call,
     two_refusals_for_now_and_then_a_yes_are_three_attempts_and_one_text,
     a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice,
+    a_text_sent_again_goes_to_the_contacts_present_number,
     without_an_account_texts_are_simulated,
+    an_instance_without_the_account_leaves_texts_to_those_that_have_it,
+    an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadiness,
     a_provider_that_says_nothing_keeps_no_message_waiting,
     a_repeat_and_an_amendment_text_nobody_again,
     a_send_on_its_way_when_the_server_stops_is_settled,
@@ -193,12 +196,144 @@ async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: 
     server.stop().await;
 }
 
+async fn a_text_sent_again_goes_to_the_contacts_present_number(database: Database) {
+    let twilio = StandIn::start(vec![
+        refused(400, 21_211),
+        taken(),
+        refused(429, 20_429),
+        Answer::json(201, &json!({"sid": "SM2", "status": "queued"})),
+    ])
+    .await;
+    let server = with_twilio(database, &twilio.url())
+        .set("RINGBOOK_WORKERS", "none")
+        .start()
+        .await;
+    let to = |request: usize| {
+        let body = twilio.seen()[request].body.clone();
+        let field = body.split('&').find_map(|field| field.strip_prefix("To="));
+        field.unwrap().replace("%2B", "+")
+    };
+    flood(&server, "call-1").await;
+    server.app.outbox.drain_once().await.unwrap();
+    crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550188"})).await;
+    let id = server.only_row("sms_messages").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/admin/v1/sms-messages/{id}/resend");
+    let (status, again) = server.admin(reqwest::Method::POST, &path, None).await;
+    assert_eq!(
+        (status, &again["to_number"]),
+        (StatusCode::OK, &json!("+15145550188")),
+        "{again}"
+    );
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!((to(0), to(1)), ("+15145550101".to_owned(), "+15145550188".to_owned()));
+    // So does one that waits to be tried again.
+    flood(&server, "call-2").await;
+    server.app.outbox.drain_once().await.unwrap();
+    crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550199"})).await;
+    server.app.clock.step(TimeDelta::minutes(1));
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!((to(2), to(3)), ("+15145550188".to_owned(), "+15145550199".to_owned()));
+    server.stop().await;
+}
+
 async fn without_an_account_texts_are_simulated(database: Database) {
     let server = TestApp::start(database).await;
     flood(&server, "call-1").await;
     let text = settled(&server).await;
     assert_eq!(text["state"], "simulated");
     assert!(text["body"].as_str().unwrap().contains("P1"), "{text}");
+    server.stop().await;
+}
+
+async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
+    let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
+    // The database has simulated until now; whoever starts with an account ends that, also where it sends nothing itself.
+    let first = TestApp::builder(database)
+        .at(start())
+        .set("RINGBOOK_WORKERS", "none")
+        .start()
+        .await;
+    let mut env: Vec<(String, String)> = [
+        ("RINGBOOK_WORKERS", "none".to_owned()),
+        ("TWILIO_ACCOUNT_SID", ACCOUNT.to_owned()),
+        ("TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
+        ("TWILIO_FROM", "+15145550100".to_owned()),
+        ("TWILIO_BASE_URL", twilio.url()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let with = first.another_with(env.clone()).await;
+    env.truncate(1);
+    let without = first.another_with(env).await;
+    for server in [&first, &without] {
+        for number in 0..10 {
+            flood(server, &format!("call-{}-{number}", server.address.port())).await;
+        }
+        server.app.outbox.drain_once().await.unwrap();
+    }
+    let texts = first.rows("sms_messages").await;
+    assert_eq!((texts.len(), having(&texts, "state", "queued").len()), (20, 20));
+    with.app.outbox.drain_once().await.unwrap();
+    let texts = first.rows("sms_messages").await;
+    assert_eq!(having(&texts, "state", "accepted").len(), 20, "{texts:?}");
+    for server in [with, without, first] {
+        server.stop().await;
+    }
+}
+
+async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadiness(database: Database) {
+    let server = TestApp::at_rest(database, start()).await;
+    let post = async |path: &str, body: Value| {
+        let (status, answer) = server.admin(reqwest::Method::POST, path, Some(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    };
+    post("/admin/v1/rulebooks", json!({"code": "second", "rows": "sample"})).await;
+    let secrets = "/admin/v1/rulebooks/second/secrets";
+    let secret = "a-webhook-secret-of-the-second";
+    post(secrets, json!({"purpose": "webhook", "value": secret})).await;
+    let message = report("call-2", "Mon sous-sol est inondé, des racines.");
+    let body = serde_json::to_vec(&message).unwrap();
+    let answer = server.send_signed("/webhooks/vapi/second", secret, &body).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let codes = async || {
+        let notices = server.rows("notices").await;
+        let open = notices.into_iter().filter(|notice| notice["resolved_at"].is_null());
+        let told = open.map(|notice| (notice["code"].clone(), notice["severity"].clone()));
+        told.collect::<Vec<_>>()
+    };
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!(codes().await, [(json!("sms_no_account"), json!("urgent"))]);
+    assert_eq!(server.only_row("sms_messages").await["state"], "queued");
+    post(secrets, json!({"purpose": "twilio_account_sid", "value": ACCOUNT})).await;
+    server.app.clock.step(TimeDelta::minutes(11));
+    server.app.outbox.drain_once().await.unwrap();
+    assert!(
+        codes()
+            .await
+            .contains(&(json!("sms_account_incomplete"), json!("urgent")))
+    );
+    let (status, health) = server.get("/health/ready").await;
+    assert_eq!(
+        (status, &health["status"]),
+        (StatusCode::OK, &json!("ready")),
+        "{health}"
+    );
+    // What nobody looks at is unreadiness all the same: the other rulebook's text, which a worker would record at once.
+    flood(&server, "call-3").await;
+    server.app.clock.step(TimeDelta::minutes(11));
+    let (_, health) = server.get("/health/ready").await;
+    assert_ne!(health["status"], "ready", "{health}");
+    // Whoever wants no texts says so in the database.
+    let path = "/admin/v1/rulebooks/second/sms-delivery";
+    let (_, read) = server.admin(reqwest::Method::GET, path, None).await;
+    assert_eq!(read, json!({"delivery": "twilio", "version": 1}));
+    let body = json!({"delivery": "simulated", "version": 1});
+    let (status, answer) = server.admin(reqwest::Method::PUT, path, Some(&body)).await;
+    assert_eq!((status, &answer["version"]), (StatusCode::OK, &json!(2)), "{answer}");
+    server.app.outbox.drain_once().await.unwrap();
+    let texts = server.rows("sms_messages").await;
+    assert_eq!(having(&texts, "state", "simulated").len(), 2);
+    assert_eq!(codes().await, []);
     server.stop().await;
 }
 

@@ -65,12 +65,38 @@ fn tell_trial(operation: &mut Value) {
                 keys in such an answer are good for nothing.",
         }),
     );
+    if destroys(&id)
+        && let Some(parameter) = operation["parameters"].as_array_mut().and_then(|all| all.last_mut())
+    {
+        parameter["example"] = true.into();
+    }
     for response in good(operation) {
         response["headers"][dry_run::HEADER] = Value::Null;
     }
     if operation["responses"]["400"].is_null() {
         operation["responses"]["400"] = problem("A parameter is not what this operation takes.");
     }
+}
+
+/// Whether an operation does what is hard to take back. A page that fills in its examples must not do it at the press of a
+/// button: it is filled in as a trial.
+fn destroys(id: &str) -> bool {
+    const FIRST_WORDS: [&str; 8] = [
+        "delete_", "remove_", "retire_", "revoke_", "discard_", "reject_", "lift_", "resend_",
+    ];
+    const OTHERS: [&str; 10] = [
+        "create_api_key",
+        "create_erasure",
+        "create_rulebook",
+        "put_guard_rails",
+        "put_retention",
+        "put_rulebook",
+        "put_sms_delivery",
+        "put_webhook_auth",
+        "replay_webhook_event",
+        "roll_back",
+    ];
+    FIRST_WORDS.iter().any(|word| id.starts_with(word)) || OTHERS.contains(&id)
 }
 
 fn add_to_description(operation: &mut Value, sentence: &str) {

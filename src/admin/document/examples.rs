@@ -42,14 +42,15 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         json!({"code": "second-business", "rows": "sample"}),
     );
-    let taking = json!({"contact": "on_call", "comment": "On my way."});
+    let taking = json!({"contact": "on_call"});
     request(
         paths,
         "/admin/v1/rulebooks/{rulebook}/leads/{id}/acknowledge",
         "post",
         taking,
     );
-    let secret = json!({"purpose": "webhook", "value": "the secret that Vapi has too"});
+    // None: one is made. What stands in an example must not become a secret.
+    let secret = json!({"purpose": "webhook"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
     let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/guard-rails", "put", rails);
@@ -59,6 +60,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, "/admin/v1/rulebooks/{rulebook}/erasures", "post", caller);
     let set = json!({"rulebook": "default", "state": "poisoned", "since": "2026-11-24T00:00:00Z", "limit": 50});
     request(paths, "/admin/v1/webhook-events/replay", "post", set);
+    let delivery = json!({"delivery": "simulated", "version": 1});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/sms-delivery", "put", delivery);
     let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
     let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
     request(paths, auth, "put", narrowed);
@@ -66,7 +69,7 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, "/admin/v1/api-keys", "post", key);
     let again = json!({"rulebook": "default", "error_code": 21211, "since": "2026-11-22T00:00:00Z"});
     request(paths, "/admin/v1/sms-messages/resend", "post", again);
-    let done = json!({"comment": "The number was corrected and the text sent again."});
+    let done = json!({});
     request(paths, "/admin/v1/notices/{id}/resolve", "post", done);
     let scripts = "/admin/v1/rulebooks/{rulebook}/scripts/{code}";
     for (path, method) in [("versions", "get"), ("test", "post")] {
@@ -79,7 +82,7 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     });
     request(paths, &format!("{scripts}/test"), "post", tried);
     change_sets(paths, sample);
-    let case = json!({"code": "as_on_the_phone", "comment": "What a caller was told in May"});
+    let case = json!({"code": "as_on_the_phone"});
     request(
         paths,
         "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case",
@@ -157,22 +160,13 @@ fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
     };
     let raise =
         json!({"resource": "adjustments", "code": code, "method": "patch", "body": {"amount": "120.00"}, "version": 1});
-    let (comment, change) = ("South Shore to 120", raise.clone());
-    request(
-        paths,
-        all,
-        "post",
-        json!({"comment": comment, "changes": [change.clone()]}),
-    );
+    let change = raise.clone();
+    request(paths, all, "post", json!({"changes": [change.clone()]}));
     let tried = json!({"changes": [change], "days": 30});
     request(paths, "/admin/v1/rulebooks/{rulebook}/backtests", "post", tried);
     request(paths, &format!("{all}/{{id}}/changes"), "post", raise);
-    request(
-        paths,
-        &format!("{all}/{{id}}/publish"),
-        "post",
-        json!({"comment": comment}),
-    );
+    // Without a comment, that of the change set stays.
+    request(paths, &format!("{all}/{{id}}/publish"), "post", json!({}));
 }
 
 fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {

@@ -221,6 +221,7 @@ fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("GuardRails", "version", whole(0, WHOLE)),
         ("Retention", "version", whole(0, WHOLE)),
+        ("SmsDelivery", "version", whole(0, WHOLE)),
         ("WebhookAuth", "version", whole(0, WHOLE)),
         ("WebhookScheme", "signature_header", like(HEADER, "x-signature")),
         ("WebhookScheme", "timestamp_header", like(HEADER, "x-timestamp")),

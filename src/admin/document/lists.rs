@@ -58,16 +58,25 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
         add("sort", "The order; a leading `-` is greatest first.", sort);
     }
     for Filter { name, kind, doc } in spec.filters {
-        let about = if is_masked(name) {
-            format!("{doc} Needs a key with the role `editor`: it tells of what is masked for viewers.")
-        } else {
-            (*doc).to_owned()
-        };
+        let mut about = (*doc).to_owned();
+        if matches!(kind, Kind::Time) {
+            let end = if *name == "until" { "end" } else { "beginning" };
+            about.push_str(&format!(
+                " A day (`2026-11-28`, `today`, `yesterday`) is one of the rulebook's time zone: its {end}."
+            ));
+        }
+        if is_masked(name) {
+            about.push_str(" Needs a key with the role `editor`: it tells of what is masked for viewers.");
+        }
         let schema = match kind {
             Kind::Text => json!({"type": "string"}),
             Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
             Kind::Id => json!({"type": "string", "format": "uuid"}),
-            Kind::Time => json!({"type": "string", "format": "date-time"}),
+            Kind::Time => json!({"anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+                {"type": "string", "enum": ["today", "yesterday"]},
+            ]}),
             Kind::Boolean => json!({"type": "boolean"}),
             Kind::Number => json!({"type": "integer", "format": "int64"}),
             Kind::Object => {
@@ -94,7 +103,10 @@ mod tests {
     use super::super::document;
 
     /// Parameters of lists that tell nothing of what is masked for viewers.
-    const OPEN: [&str; 49] = [
+    const OPEN: [&str; 52] = [
+        "address",
+        "customer_name",
+        "simulated",
         "acknowledged",
         "action",
         "actor",

@@ -46,6 +46,10 @@ pub fn tags() -> Value {
             "The limits beyond which a change of prices waits for a second person.",
         ),
         ("retention", "How long what callers said is kept."),
+        (
+            "sms-delivery",
+            "Whether SMS messages are sent through Twilio or only recorded.",
+        ),
         ("erasures", "Callers who ask to be forgotten."),
         ("calls", "What callers said and what was done."),
         ("decisions", "Every price and priority given, with its trace."),
@@ -251,6 +255,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ),
     ("get_guard_rails", ("get", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
     ("put_guard_rails", ("put", "/admin/v1/rulebooks/{rulebook}/guard-rails")),
+    (
+        "get_sms_delivery",
+        ("get", "/admin/v1/rulebooks/{rulebook}/sms-delivery"),
+    ),
+    (
+        "put_sms_delivery",
+        ("put", "/admin/v1/rulebooks/{rulebook}/sms-delivery"),
+    ),
     ("get_retention", ("get", "/admin/v1/rulebooks/{rulebook}/retention")),
     ("put_retention", ("put", "/admin/v1/rulebooks/{rulebook}/retention")),
     ("create_erasure", ("post", "/admin/v1/rulebooks/{rulebook}/erasures")),

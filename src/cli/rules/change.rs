@@ -18,6 +18,7 @@ use crate::{
         rows::RowSet,
     },
     settings::Settings,
+    store::rulebooks,
 };
 
 /// Who changes rules on the command line.
@@ -143,7 +144,9 @@ async fn new_rulebook(publisher: &Publisher, rows: RowSet, how: &How, rulebook: 
     print(&format!("the rulebook `{rulebook}` is new, with {} rows", rows.count()))?;
     agreed(how, "Make it?")?;
     let auth = bootstrap::default_webhook_auth();
-    let made = publisher.create(rulebook, rows, auth, &author()).await;
+    let made = publisher
+        .create(rulebook, rows, auth, rulebooks::TWILIO, &author())
+        .await;
     let (_, published) = made.map_err(|error| anyhow!(refusal(&error)))?;
     print(&live(rulebook, published.revision))
 }

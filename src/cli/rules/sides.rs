@@ -8,6 +8,7 @@ use super::{print, read, rules_of, shown};
 use crate::{
     rulebook::{current::Current, diff, rows::RowSet},
     settings::Settings,
+    store::connect,
 };
 
 /// Where rows are.
@@ -55,6 +56,7 @@ pub(super) async fn diff(
     };
     let needed = [&before, &after].iter().any(|side| matches!(side, Side::Revision(_)));
     let current = if needed {
+        connect::open_existing(&settings.database).await?.close().await?;
         Some(rules_of(settings).await?.0)
     } else {
         None

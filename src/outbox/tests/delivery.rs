@@ -1,10 +1,12 @@
 //! What Twilio takes, what it refuses, and what is never asked.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
 use super::stand_in::{StandIn, Step};
-use super::world::{NUMBER, World, databases};
+use super::world::{NUMBER, World, databases, patience};
 use crate::outbox::{Accounts, Enqueued, enqueue};
 use crate::store::{begin, notices, sms_attempts, sms_messages};
 
@@ -108,23 +110,65 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
 }
 
 #[tokio::test]
-async fn without_credentials_a_text_is_simulated() {
+async fn only_what_the_database_says_is_simulated() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let without = world.outbox_with(Accounts::none(), world.settings());
         let id = world.queue("on_call", "P1").await;
-        assert_eq!(
-            world
-                .outbox_with(Accounts::none(), world.settings())
-                .drain_once()
-                .await
-                .unwrap(),
-            1
-        );
+        // The account may be in another instance's settings: the message is left to it, and soon a person hears.
+        assert_eq!(without.drain_once().await.unwrap(), 0);
+        assert_eq!(world.notices().await, []);
+        for _ in 0..3 {
+            world.after(TimeDelta::seconds(10), &without).await;
+        }
+        assert_eq!(world.story(id).await, ("queued".to_owned(), vec![]));
+        assert_eq!(world.notices().await, [("sms_no_account".to_owned(), 1, true)]);
+        world.outbox().drain_once().await.unwrap();
+        assert_eq!(world.row(id).await.state, "accepted");
+        assert_eq!(world.notices().await, [("sms_no_account".to_owned(), 1, false)]);
+
+        world.deliver("simulated_until_account").await;
+        let id = world.queue("second", "P1").await;
+        without.drain_once().await.unwrap();
         assert_eq!(
             world.story(id).await,
             ("simulated".to_owned(), vec!["simulated".to_owned()])
         );
-        assert_eq!(world.twilio.posted().len(), 0);
+        // An account ends that for good.
+        let id = world.queue("third", "P1").await;
+        world.outbox().drain_once().await.unwrap();
+        assert_eq!(world.row(id).await.state, "accepted");
+        let id = world.queue("fourth", "P1").await;
+        without.drain_once().await.unwrap();
+        assert_eq!(world.row(id).await.state, "queued");
+
+        world.deliver("simulated").await;
+        world.outbox().drain_once().await.unwrap();
+        assert_eq!(world.row(id).await.state, "simulated");
+        assert_eq!(world.twilio.posted().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_text_of_unknown_fate_is_left_to_an_instance_that_can_look() {
+    for database in databases().await {
+        let world = World::new(database, StandIn::start([], Step::Hang).await).await;
+        let mut settings = world.settings();
+        settings.request_timeout = Duration::from_millis(50);
+        let id = world.queue("on_call", "P1").await;
+        world
+            .outbox_with(world.accounts(), settings)
+            .drain_once()
+            .await
+            .unwrap();
+        assert_eq!(world.row(id).await.state, "ambiguous");
+        let without = world.outbox_with(Accounts::none(), world.settings());
+        world.after(TimeDelta::minutes(5), &without).await;
+        assert_eq!(world.row(id).await.state, "ambiguous");
+        // Where nobody can for so long that it is of no use any more, a person decides.
+        world.after(patience().max_age, &without).await;
+        assert_eq!(world.row(id).await.state, "dead");
+        assert!(world.notices().await.contains(&("sms_unknown".to_owned(), 1, true)));
     }
 }
 

@@ -140,6 +140,7 @@ impl World {
             now: self.clock.now(),
             rule: None,
             held_until: None,
+            simulated: false,
         }
     }
 
@@ -157,6 +158,15 @@ impl World {
         };
         let made = crate::store::calls::Entity::insert(call).exec_without_returning(&self.db);
         made.await.unwrap();
+    }
+
+    /// Where the rulebook's SMS messages go.
+    pub(super) async fn deliver(&self, delivery: &str) {
+        rulebooks::Entity::update_many()
+            .col_expr(rulebooks::Column::SmsDelivery, delivery.into())
+            .exec(&self.db)
+            .await
+            .unwrap();
     }
 
     /// Queues a text and commits.

@@ -1,6 +1,6 @@
 //! Rows that nobody uses, rules that tell nobody, templates that cannot know what they say, languages left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use crate::rulebook::compile::Rulebook;
@@ -13,14 +13,32 @@ const READS: &[(&str, &[&str])] = &[
     ("customer", &["customer_name"]),
     ("problem", &["problem"]),
     ("address", &["address"]),
+    ("city", &["city"]),
     ("slot", &["wanted_slot"]),
 ];
 
 pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     unused(rulebook, found);
     told(rulebook, found);
+    shared_numbers(rulebook, found);
     placeholders(rulebook, found);
     translations(rulebook, found);
+}
+
+/// Of two contacts with one number only the first is texted, and a reply is taken for the first one's.
+fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in rulebook.rows().contacts.values().map(|stored| &stored.row) {
+        match known.get(row.phone.as_str()) {
+            Some(first) => {
+                let text = format!("`{first}` has the same number: who answers from it is taken for one of the two");
+                found.warn(row, "phone", "shared_number", text);
+            }
+            None => {
+                known.insert(&row.phone, &row.code);
+            }
+        }
+    }
 }
 
 /// What nothing names. A tool is named by the assistant, which is not ours to look into.

@@ -1,9 +1,10 @@
 //! Texts that cost more than they must: letters outside the SMS alphabet turn a whole text to UCS-2, which holds less
-//! than half as much in a part.
+//! than half as much in a part. And texts about a P1 or P2 that nobody can act on.
 
 use super::Findings;
 use crate::rulebook::compile::Rulebook;
-use crate::rulebook::segments::{cheaper, outside_gsm7, segments};
+use crate::rulebook::rows::Priority;
+use crate::rulebook::segments::{cheaper, outside_gsm7, respelt, segments};
 
 /// How many letters a placeholder usually becomes.
 const USUAL: &[(&str, usize)] = &[
@@ -11,6 +12,8 @@ const USUAL: &[(&str, usize)] = &[
     ("service", 24),
     ("area", 12),
     ("price", 13),
+    ("currency", 3),
+    ("city", 14),
     ("customer", 18),
     ("phone", 12),
     ("ref", 9),
@@ -20,12 +23,21 @@ const USUAL: &[(&str, usize)] = &[
     ("slot", 20),
 ];
 
+/// What whoever is to drive out must read: whom to call, where to go, and what for.
+const NEEDED: &[(&[&str], &str)] = &[
+    (&["phone"], "whom to call ({phone})"),
+    (&["address"], "where to go ({address})"),
+    (&["problem", "service"], "what for ({problem} or {service})"),
+];
+
 pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
+    actionable(rulebook, found);
     for row in rulebook.rows().templates.values().map(|stored| &stored.row) {
         for (language, text) in &row.texts {
             let filled = filled(text);
             let letters = outside_gsm7(&filled);
-            let (now, then) = (segments(&filled).count, segments(&respelt(&filled)).count);
+            let plain: String = respelt(&filled).chars().filter(|letter| gsm(*letter)).collect();
+            let (now, then) = (segments(&filled).count, segments(&plain).count);
             if letters.is_empty() || now <= then {
                 continue;
             }
@@ -44,6 +56,36 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
             found.warn(row, &format!("texts/{language}"), "costly_letters", text);
         }
     }
+}
+
+/// A template that tells of an emergency must be enough to act on.
+fn actionable(rulebook: &Rulebook, found: &mut Findings) {
+    let urgent = |code: &str| {
+        let rules = rulebook.rows().priority_rules.values().map(|stored| &stored.row);
+        rules
+            .filter(|rule| matches!(rule.priority, Priority::P1 | Priority::P2))
+            .any(|rule| rule.template.as_deref() == Some(code))
+    };
+    let templates = rulebook.rows().templates.values().map(|stored| &stored.row);
+    for row in templates.filter(|row| urgent(&row.code)) {
+        for (language, text) in &row.texts {
+            let missing = NEEDED
+                .iter()
+                .filter(|(names, _)| !names.iter().any(|name| text.contains(&format!("{{{name}}}"))));
+            let missing: Vec<String> = missing.map(|(_, what)| (*what).to_owned()).collect();
+            if !missing.is_empty() {
+                let text = format!(
+                    "this text tells of a P1 or P2 and does not say {}",
+                    listed(missing.into_iter())
+                );
+                found.warn(row, &format!("texts/{language}"), "not_actionable", text);
+            }
+        }
+    }
+}
+
+fn gsm(letter: char) -> bool {
+    outside_gsm7(letter.encode_utf8(&mut [0; 4])).is_empty()
 }
 
 /// The template with each placeholder as long as it usually becomes, and with its reference.
@@ -67,19 +109,6 @@ fn filled(template: &str) -> String {
         text.push_str(" RB-xxxxxx");
     }
     text
-}
-
-/// The text as it could be written in the SMS alphabet.
-fn respelt(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if outside_gsm7(letter.encode_utf8(&mut [0; 4])).is_empty() {
-            plain.push(letter);
-        } else {
-            plain.push_str(&cheaper(letter).unwrap_or_default());
-        }
-    }
-    plain
 }
 
 fn listed(parts: impl Iterator<Item = String>) -> String {

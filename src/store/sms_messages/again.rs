@@ -6,7 +6,7 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
 
 use super::{AMBIGUOUS, Column, DEAD, Entity, Model, QUEUED, SENDING, SIMULATED, record};
-use crate::store::{sms_attempts, sms_suppressions};
+use crate::store::{contacts, sms_attempts, sms_suppressions};
 
 /// Why a text is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Not {
     Erased,
     /// Its recipient does not want texts.
     OptedOut,
+    /// Its contact is no longer in the rulebook.
+    NoContact,
 }
 
 impl Not {
@@ -36,6 +38,7 @@ impl Not {
             Self::Unclear => "may_have_been_sent",
             Self::Erased => "erased",
             Self::OptedOut => "opted_out",
+            Self::NoContact => "no_contact",
         }
     }
 
@@ -55,11 +58,15 @@ impl Not {
                 "The recipient has opted out by replying STOP: ask them to reply START, or lift it under \
                  /admin/v1/sms-suppressions."
             }
+            Self::NoContact => {
+                "The contact that the message is for is no longer in the rulebook, so there is no number to send it to."
+            }
         }
     }
 }
 
-/// Queues a text that this transaction holds, or says why not. `force` also one that may have been sent.
+/// Queues a text that this transaction holds, or says why not. It goes to the contact's present number: that the old one
+/// was wrong is the most frequent reason to send it again. `force` also one that may have been sent.
 pub async fn send_again(
     tx: &DatabaseTransaction,
     mut row: Model,
@@ -76,6 +83,13 @@ pub async fn send_again(
     }
     if row.body.is_empty() {
         return Ok(Err(Not::Erased));
+    }
+    // The operator is no contact; their number is a setting, which the worker heeds.
+    if !row.contact.starts_with('@') {
+        match contacts::phone_of(tx, row.rulebook_id, &row.contact).await? {
+            Some(phone) => row.to_number = phone,
+            None => return Ok(Err(Not::NoContact)),
+        }
     }
     let recipient = [(row.rulebook_id, row.to_number.clone())];
     if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
@@ -148,6 +162,7 @@ mod tests {
             Not::Unclear,
             Not::Erased,
             Not::OptedOut,
+            Not::NoContact,
         ];
         let words: std::collections::HashSet<_> = all.iter().map(|not| not.word()).collect();
         assert_eq!(words.len(), all.len());

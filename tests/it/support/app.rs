@@ -142,6 +142,11 @@ impl TestApp {
         Self::start_on(self.database.shared(), self.app.clock.clone(), self.env.clone()).await
     }
 
+    /// The same with other settings than this one's.
+    pub async fn another_with(&self, env: Vec<(String, String)>) -> Self {
+        Self::start_on(self.database.shared(), self.app.clock.clone(), env).await
+    }
+
     /// Stops the server in peace; while it is down, `meanwhile`; then another starts on the same database.
     pub async fn restart_after(self, meanwhile: impl FnOnce(&Clock)) -> Self {
         drop(self.stop);

@@ -1,0 +1,52 @@
+//! Takes out what calls that were only played have left. A call goes as a whole: in one transaction, with everything that
+//! refers to it, so that no row is left that names what is gone.
+
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement, Value as Bind};
+use uuid::Uuid;
+
+use super::calls::SIMULATED_PREFIX;
+use super::sql::statement;
+
+/// Calls in one transaction.
+const BATCH: usize = 50;
+
+/// In the order in which one refers to the other; `sms_attempts`, `sms_status_callbacks` and `call_transcripts` go along.
+const TABLES: [(&str, &str); 7] = [
+    ("sms_messages", "call_id"),
+    ("escalations", "call_id"),
+    ("leads", "call_id"),
+    ("tool_calls", "call_id"),
+    ("decisions", "call_id"),
+    ("webhook_events", "call_id"),
+    ("calls", "id"),
+];
+
+/// Removes some simulated calls of a rulebook. Out: how many; 0 when none is left.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn remove_some(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<usize, DbErr> {
+    // An event can come before anything is known of its call.
+    let sql = format!(
+        "SELECT id FROM (SELECT id FROM calls WHERE rulebook_id = $1 AND id LIKE '{SIMULATED_PREFIX}%' \
+         UNION SELECT call_id AS id FROM webhook_events WHERE rulebook_id = $1 AND call_id LIKE '{SIMULATED_PREFIX}%') f \
+         LIMIT {BATCH}"
+    );
+    let rows = tx.query_all_raw(statement(tx, &sql, [rulebook_id.into()])).await?;
+    let ids: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get_by_index(0))
+        .collect::<Result<_, _>>()?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let places: Vec<String> = (2..ids.len() + 2).map(|place| format!("${place}")).collect();
+    let places = places.join(", ");
+    for (table, column) in TABLES {
+        let sql = format!("DELETE FROM {table} WHERE rulebook_id = $1 AND {column} IN ({places})");
+        let binds = std::iter::once(Bind::from(rulebook_id)).chain(ids.iter().map(|id| Bind::from(id.as_str())));
+        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, binds);
+        tx.execute_raw(statement).await?;
+    }
+    Ok(ids.len())
+}
