@@ -102,6 +102,7 @@ impl Command {
         match self {
             Self::Migrate { way } => !matches!(way, Migrate::Up),
             Self::Rules { way } => way.needs_a_database(),
+            Self::Hear(how) => how.needs_a_database(),
             Self::Audit { .. } | Self::Backtest(_) | Self::Replay(_) | Self::Reconcile(_) | Self::Backup(_) => true,
             // The doctor looks by itself and tells.
             Self::Serve | Self::Simulate(_) | Self::Doctor(_) | Self::Restore(_) | Self::Openapi => false,

@@ -33,6 +33,13 @@ pub struct Hear {
     explain: Vec<String>,
 }
 
+impl Hear {
+    /// Whether it reads the rules of a database.
+    pub(super) const fn needs_a_database(&self) -> bool {
+        self.rules.is_none()
+    }
+}
+
 /// Runs it.
 pub(super) async fn hear(settings: &Settings, how: Hear) -> Result<()> {
     let rulebook = match &how.rules {
