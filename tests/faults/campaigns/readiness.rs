@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 
 use super::{Found, Plan, Result, database::behind_a_proxy, judged, told};
 use crate::{
@@ -109,7 +109,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
 
 /// Executes a statement also over a connection that is read-only by default.
 async fn alter(db: &DatabaseConnection, sql: &str) {
-    let tx = db.begin().await.unwrap();
+    let tx = ringbook::store::begin(db).await.unwrap();
     tx.execute_unprepared("SET TRANSACTION READ WRITE").await.unwrap();
     tx.execute_unprepared(sql).await.unwrap();
     tx.commit().await.unwrap();
