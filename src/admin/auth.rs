@@ -14,6 +14,7 @@ use sea_orm::EntityTrait as _;
 use uuid::Uuid;
 
 use super::AdminState;
+use super::at_once::Place;
 use super::keys;
 use super::masking::Hidden;
 use crate::edge::connections::Connection;
@@ -126,8 +127,12 @@ impl Caller {
     }
 }
 
-/// The caller, proven to have at least the role `N`.
-pub struct Key<N>(Caller, PhantomData<N>);
+/// The caller, proven to have at least the role `N`, and the request's place among those of its key.
+pub struct Key<N>(
+    Caller,
+    #[expect(dead_code, reason = "held until the request is answered")] Place,
+    PhantomData<N>,
+);
 
 impl<N> Deref for Key<N> {
     type Target = Caller;
@@ -170,6 +175,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = request.data::<AdminState>().ok_or_else(Problem::unauthorized)?;
+        let place = state.at_once.enter(bearer(request).unwrap_or_default())?;
         let caller = recognise(state, request).await?;
         if let Some(hide) = request.data::<Hidden>() {
             hide.note(&caller);
@@ -183,7 +189,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
             );
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
-        Ok(Self(caller, PhantomData))
+        Ok(Self(caller, place, PhantomData))
     }
 }
 

@@ -318,7 +318,7 @@ impl BacktestsApi {
                 change_sets::planned(&self.0, rulebook_id, &edits).await?
             }
             (None, None, Some(number)) => {
-                let found = self.0.current.at(rulebook_id, number).await;
+                let found = self.0.current.at_for_people(rulebook_id, number).await;
                 found.map_err(|error| match error {
                     LoadError::Unknown(_) => bad("/revision", format!("There is no revision {number}.")),
                     error => unloadable(error),
@@ -335,7 +335,12 @@ impl BacktestsApi {
         } else {
             candidate.revision() - 1
         };
-        let base = self.0.current.at(rulebook_id, base).await.map_err(unloadable)?;
+        let base = self
+            .0
+            .current
+            .at_for_people(rulebook_id, base)
+            .await
+            .map_err(unloadable)?;
         Ok(Asked {
             test: Comparison::new(base, candidate),
             wanted: without_nulls(told),

@@ -90,7 +90,7 @@ impl CallCasesApi {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let comment = checked_comment(comment)?;
         let row = self.decision(&loaded, &call_id.0).await?;
-        let case = made(loaded.clone(), row, code, comment, expect).await?;
+        let case = made(&self.0, loaded.clone(), row, code, comment, expect).await?;
         if let Some(set) = change_set {
             let version = change_set_version.ok_or_else(version_required)?;
             let case = self.add(&key, &rulebook.0, (set, version), case).await?;
@@ -184,13 +184,15 @@ fn version_required() -> Problem {
 
 /// The case; scripts may take their time, so on a thread of its own.
 async fn made(
+    state: &AdminState,
     loaded: Loaded,
     row: decisions::Model,
     code: String,
     comment: String,
     expect: Expect,
 ) -> Result<Case, Problem> {
-    let work = tokio::task::spawn_blocking(move || {
+    let rulebook_id = loaded.rulebook_id;
+    let work = move || {
         let Some(extracted) = stored_facts(&row.extracted.to_string())? else {
             return Ok(None);
         };
@@ -206,8 +208,8 @@ async fn made(
             decision: &decision,
         });
         Ok::<_, serde_json::Error>(Some(case))
-    });
-    let made = work.await.map_err(|error| Problem::internal(&error))?;
+    };
+    let made = state.study(rulebook_id, work).await?;
     made.map_err(|error| Problem::internal(&error))?
         .ok_or_else(|| erased(None))
 }

@@ -31,10 +31,9 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
 use super::revisions::DiffFormat;
 use super::rule_rows::checked_comment;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, InRulebook, busy};
 use crate::problem::{Code, Problem};
 use crate::rulebook::diff::diff;
-use crate::rulebook::publish::plan::failed_cases;
 use crate::store::change_sets::{self, State};
 use crate::store::{rules, trial};
 
@@ -263,8 +262,8 @@ impl ChangeSetsApi {
         };
         let format = format.0;
         let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Thousands of rows take a while to compare, which a handler's thread has not.
-        let task = tokio::task::spawn_blocking(move || {
+        // Thousands of rows take a while to compare.
+        let compare = move || {
             let diff = ChangeSetDiff {
                 base_revision,
                 rows: diff(&before, &after),
@@ -275,8 +274,8 @@ impl ChangeSetsApi {
             } else {
                 SetDiff::Json(Json(diff))
             }
-        });
-        let diff = task.await.map_err(|error| Problem::internal(&error))?;
+        };
+        let diff = self.0.study(rulebook_id, compare).await?;
         Ok(SetDiffFound::Found(diff))
     }
 
@@ -299,9 +298,9 @@ impl ChangeSetsApi {
         let draft = self.draft(&stored).await?;
         let changed = rules::changes(draft.base.rows(), &draft.applied.rows).len();
         let clashes = self.clashes(&key, rulebook_id, &draft).await?;
-        let (faults, cases, failed, findings) = match draft.compiled().await? {
+        let (faults, cases, failed, findings) = match draft.compiled().await.map_err(busy)? {
             Ok(rulebook) => {
-                let failed = failed_cases(&rulebook).await?;
+                let failed = draft.failed_cases(&rulebook).await.map_err(busy)?;
                 let findings = self.findings(&draft, &rulebook).await?;
                 (Vec::new(), rulebook.rows().cases.len(), failed, findings)
             }

@@ -245,7 +245,10 @@ impl DecisionsApi {
         row: &decisions::Model,
     ) -> Result<Explanation, Problem> {
         let current = &self.0.current;
-        let then = current.at(row.rulebook_id, row.revision).await.map_err(unloadable)?;
+        let then = current
+            .at_for_people(row.rulebook_id, row.revision)
+            .await
+            .map_err(unloadable)?;
         let head = current.find(rulebook).await?.map_or(row.revision, |(_, head)| head);
         let internal = |error: serde_json::Error| Problem::internal(&error);
         let extracted = stored_facts(&row.extracted.to_string()).map_err(internal)?;

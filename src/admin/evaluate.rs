@@ -83,7 +83,7 @@ impl EvaluateApi {
             (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
             (None, Some(id)) => change_sets::candidate(&self.0, rulebook_id, id).await?,
             (Some(number), None) => {
-                let found = self.0.current.at(rulebook_id, number).await;
+                let found = self.0.current.at_for_people(rulebook_id, number).await;
                 found.map_err(|error| match error {
                     LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
                     error => unloadable(error),
@@ -116,10 +116,8 @@ impl EvaluateApi {
                 left_out,
             ))
         };
-        let decided = self.0.current.pool().run(rulebook_id, decide).await;
-        let (extracted, whole, decision, left_out) = decided
-            .map_err(|busy| Problem::unavailable(&busy, 1))?
-            .map_err(|error| Problem::internal(&error))?;
+        let decided = self.0.study(rulebook_id, decide).await?;
+        let (extracted, whole, decision, left_out) = decided.map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
         let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
         Ok(Found::new(Evaluation {

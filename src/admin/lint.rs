@@ -8,7 +8,6 @@ use super::auth::{Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::rule_hits::{self, checked_days};
 use super::state::{AdminState, InRulebook};
-use crate::problem::Problem;
 use crate::rulebook::lint::{self, Finding, lint_with_usage};
 
 /// The operation.
@@ -114,11 +113,11 @@ impl LintApi {
         };
         let now = self.0.clock.now();
         let number = rulebook.revision();
-        let task = tokio::task::spawn_blocking(move || match usage {
+        let look = move || match usage {
             Some(usage) => lint_with_usage(&rulebook, now, &usage),
             None => lint::lint(&rulebook, now),
-        });
-        let found = task.await.map_err(|error| Problem::internal(&error))?;
+        };
+        let found = self.0.study(loaded.rulebook_id, look).await?;
         let errors = found
             .iter()
             .filter(|found| found.severity == lint::Severity::Error)

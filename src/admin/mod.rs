@@ -13,6 +13,7 @@
 mod across;
 pub mod answer;
 mod api_keys;
+mod at_once;
 mod audit_log;
 mod audited;
 pub mod auth;

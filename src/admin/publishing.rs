@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::answer::{Json, etag};
 use super::auth::{Caller, Role};
 use super::change_sets::view::ChangeSetState;
-use super::state::{AdminState, unloadable};
+use super::state::{AdminState, busy, unloadable};
 use super::versions;
 use crate::problem::{Code, FieldFault, Problem};
 use crate::rulebook::Fault;
@@ -227,6 +227,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
         PublishError::Set(error) => set_problem(&error),
         PublishError::Load(error) => unloadable(error),
+        PublishError::Busy(error) => busy(error),
         PublishError::Database(error) => error.into(),
     }
 }

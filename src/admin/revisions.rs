@@ -307,16 +307,16 @@ impl RevisionsApi {
         };
         let after = self.0.rows(standing.rulebook_id, to).await?;
         let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Thousands of rows take a while to compare, which a handler's thread has not.
-        let task = tokio::task::spawn_blocking(move || {
+        // Thousands of rows take a while to compare.
+        let compare = move || {
             let rows = diff::diff(&before, &after);
             if as_text {
                 DiffContent::Text(Text(diff::text(&rows)))
             } else {
                 DiffContent::Json(Json(RevisionDiff { from, to, rows }))
             }
-        });
-        Ok(DiffFound::Found(task.await.map_err(|error| Problem::internal(&error))?))
+        };
+        Ok(DiffFound::Found(self.0.study(standing.rulebook_id, compare).await?))
     }
 
     /// Export a revision as files
@@ -335,11 +335,9 @@ impl RevisionsApi {
         let number = number_of(&number.0, &standing)?;
         let rows = self.0.rows(standing.rulebook_id, number).await?;
         let name = format!("{}-{number}", rulebook.0);
-        let task = tokio::task::spawn_blocking({
-            let (name, hide) = (name.clone(), key.is_masked());
-            move || export::archive(&rows, &name, hide)
-        });
-        let bytes = task.await.map_err(|error| Problem::internal(&error))?;
+        let (title, hide) = (name.clone(), key.is_masked());
+        let write = move || export::archive(&rows, &title, hide);
+        let bytes = self.0.study(standing.rulebook_id, write).await?;
         let bytes = bytes.map_err(|error| Problem::internal(&error))?;
         let disposition = format!("attachment; filename=\"{name}.tar\"");
         Ok(Exported::Found(Tar(bytes), disposition))

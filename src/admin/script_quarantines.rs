@@ -34,6 +34,8 @@ pub struct ScriptQuarantine {
     version: i64,
     /// How often it failed.
     faults: i64,
+    /// Of how many runs, as far as is known.
+    runs: i64,
     /// When it failed first.
     first_fault_at: DateTime<Utc>,
     /// When it failed last.
@@ -48,8 +50,9 @@ pub struct ScriptQuarantine {
 impl ScriptQuarantinesApi {
     /// List the scripts in quarantine
     ///
-    /// A script that fails five times within ten minutes is left out for ten minutes; calls are decided without it, marked
-    /// degraded. A new version runs at once.
+    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is left out for ten minutes; calls
+    /// are decided without it, marked degraded. A machine that is too busy to run a script is no failure of it. A new version
+    /// runs at once.
     #[oai(path = "/", method = "get")]
     async fn list_script_quarantines(
         &self,
@@ -68,6 +71,7 @@ impl ScriptQuarantinesApi {
             script: row.code,
             version: row.version,
             faults: row.faults,
+            runs: row.runs,
             first_fault_at: row.first_fault_at,
             last_fault_at: row.last_fault_at,
             since: row.since,

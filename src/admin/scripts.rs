@@ -22,7 +22,7 @@ use super::evaluate::named_facts;
 use super::fails::{Fails, Usual};
 use super::list::{ListQuery, ListSpec};
 use super::rule_rows::check_code;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, InRulebook, busy, shortened};
 use crate::problem::Problem;
 use crate::rulebook::Rulebook;
 use crate::rulebook::fault::Fault;
@@ -254,9 +254,10 @@ impl ScriptsApi {
         let at = test.at.unwrap_or_else(|| self.0.clock.now());
         let begin = begin(test)?;
         let (compiling, asked) = (Arc::clone(&book), script);
-        let compiled = tokio::task::spawn_blocking(move || compiling.compile_script(asked)).await;
+        let compile = move || compiling.compile_script_here(asked);
+        let compiled = self.0.current.pools().compile(loaded.rulebook_id, compile).await;
         let revision = book.revision();
-        let script = match compiled.map_err(|error| Problem::internal(&error))? {
+        let script = match compiled.map_err(busy)? {
             Ok(script) => script,
             Err(faults) => {
                 return Ok(Found::new(ScriptTried {
@@ -267,8 +268,7 @@ impl ScriptsApi {
             }
         };
         let run = move || book.try_script(&script, &extracted, at, begin);
-        let tried = self.0.current.pool().run(loaded.rulebook_id, run).await;
-        let trial = tried.map_err(|busy| Problem::unavailable(&busy, 1))?;
+        let trial = self.0.study(loaded.rulebook_id, run).await?;
         Ok(Found::new(told(revision, trial)?))
     }
 }

@@ -21,8 +21,8 @@ use crate::rulebook::rows::{Row, RowSet, Stored};
 pub enum Seen {
     /// They stand at the head.
     Head(Standing),
-    /// They stood at this older revision.
-    Revision(i64, Arc<RowSet>),
+    /// They stood at this older revision of this rulebook.
+    Revision(Uuid, i64, Arc<RowSet>),
     /// They would be there if the change set were published.
     WouldBe(Standing, RowSet),
 }
@@ -45,7 +45,7 @@ impl Seen {
             (Some(_), Some(_)) => Err(both_states()),
             (Some(revision), None) if revision != standing.revision => {
                 let rows = state.rows(standing.rulebook_id, revision).await?;
-                Ok(Self::Revision(revision, rows))
+                Ok(Self::Revision(standing.rulebook_id, revision, rows))
             }
             (None, Some(id)) => {
                 let rows = change_sets::would_be(state, &standing, id).await?;
@@ -55,12 +55,21 @@ impl Seen {
         }
     }
 
+    /// Which rulebook's.
+    #[must_use]
+    pub fn rulebook_id(&self) -> Uuid {
+        match self {
+            Self::Head(standing) | Self::WouldBe(standing, _) => standing.rulebook_id,
+            Self::Revision(rulebook_id, ..) => *rulebook_id,
+        }
+    }
+
     /// Its number; of a change set that of the head it stands on.
     #[must_use]
     pub fn revision(&self) -> i64 {
         match self {
             Self::Head(standing) | Self::WouldBe(standing, _) => standing.revision,
-            Self::Revision(revision, _) => *revision,
+            Self::Revision(_, revision, _) => *revision,
         }
     }
 
@@ -69,7 +78,7 @@ impl Seen {
     pub fn rows(&self) -> &RowSet {
         match self {
             Self::Head(standing) => standing.rows(),
-            Self::Revision(_, rows) => rows,
+            Self::Revision(_, _, rows) => rows,
             Self::WouldBe(_, rows) => rows,
         }
     }

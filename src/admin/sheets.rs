@@ -138,10 +138,12 @@ impl<R: AdminRow> SheetsApi<R> {
         revision: Query<Option<i64>>,
     ) -> Result<SheetFound, Fails<Usual>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
-        let tag = etag(seen.revision());
-        // Thousands of rows take a while to write, which a handler's thread has not.
-        let task = tokio::task::spawn_blocking(move || sheet::write::<R>(seen.rows()));
-        let text = task.await.map_err(|error| Problem::internal(&error))?;
+        let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
+        // Thousands of rows take a while to write.
+        let text = self
+            .state
+            .study(rulebook_id, move || sheet::write::<R>(seen.rows()))
+            .await?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
         let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
         Ok(SheetFound::Found(Csv(text), name, tag))
@@ -173,10 +175,11 @@ impl<R: AdminRow> SheetsApi<R> {
         let missing = what_is_missing(delete_missing.0, revision.0, if_match.0.as_deref())?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
-        let task = tokio::task::spawn_blocking(move || sheet::read::<R>(&bytes, standing.rows(), missing));
-        let edits = task
-            .await
-            .map_err(|error| Problem::internal(&error))?
+        let read = move || sheet::read::<R>(&bytes, standing.rows(), missing);
+        let edits = self
+            .state
+            .study(rulebook_id, read)
+            .await?
             .map_err(|faults| told(&faults))?;
         let planned = self.state.publisher.plan(rulebook_id, &edits).await;
         let planned = finished(&self.state, rulebook_id, Ok(planned), &About::default()).await?;

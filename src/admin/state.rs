@@ -12,16 +12,18 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::at_once::AtOnce;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use crate::clock::Clock;
 use crate::edge::guesses::Guesses;
 use crate::history::jobs::Backtests;
 use crate::keys::SecretKey;
-use crate::problem::Problem;
 use crate::problem::database::is_transient;
+use crate::problem::{Code, Problem};
 use crate::rulebook::current::{Current, LoadError, Loaded, Standing};
 use crate::rulebook::facts::Extracted;
+use crate::rulebook::fair_pool::Busy;
 use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
@@ -76,6 +78,7 @@ pub struct AdminState {
     pub backtests: Backtests,
     /// Who sent wrong keys.
     pub guesses: Arc<Guesses>,
+    pub(super) at_once: AtOnce,
     pub(super) last_use: LastUse,
 }
 
@@ -106,6 +109,7 @@ impl AdminState {
             from_webhook,
             backtests,
             guesses: Arc::new(guesses),
+            at_once: AtOnce::default(),
             last_use: LastUse::default(),
         }
     }
@@ -165,11 +169,23 @@ impl AdminState {
         let Some(number) = revision else {
             return Ok(Arc::clone(&loaded.rulebook));
         };
-        let found = self.current.at(loaded.rulebook_id, number).await;
+        let found = self.current.at_for_people(loaded.rulebook_id, number).await;
         found.map_err(|error| match error {
             LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
             error => unloadable(error),
         })
+    }
+
+    /// Does work about a rulebook that takes its time, which a handler's thread has not; it ends when the client goes.
+    ///
+    /// # Errors
+    /// 429 when too much of the rulebook waits already, 503 when the threads are busy.
+    pub async fn study<T: Send + 'static>(
+        &self,
+        rulebook_id: Uuid,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.current.pools().study(rulebook_id, work).await.map_err(busy)
     }
 
     /// The head of a rulebook, as far as the caller may see it: another's is not there.
@@ -190,10 +206,24 @@ fn no_rulebook(code: &str) -> Problem {
     Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
-/// A rulebook that cannot be loaded is ours to mend, unless only the database is away.
+/// Work that the threads for it cannot do now: 429 where the rulebook itself has too much of it, else 503.
+#[must_use]
+pub fn busy(busy: Busy) -> Problem {
+    match busy {
+        Busy::Queue(_) => {
+            let detail = "Too much work for this rulebook waits already (compiling, checking, trying, comparing): send \
+                          fewer such requests at once, and this one again.";
+            Problem::new(Code::RateLimited, detail).with_retry_after(1)
+        }
+        Busy::Threads(_) => Problem::unavailable(&busy, 1),
+    }
+}
+
+/// A rulebook that cannot be loaded is ours to mend, unless only the database is away or the machine has too much to do.
 #[must_use]
 pub fn unloadable(error: LoadError) -> Problem {
     match error {
+        LoadError::Busy(error) => busy(error),
         LoadError::Database(error) if is_transient(&error) => Problem::unavailable(&*error, 5),
         error => Problem::internal(&error),
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::Request;
+use poem::http::header;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -71,8 +72,10 @@ impl Callbacks {
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
         // A small form is read all the same: whoever sets callbacks up learns what is wrong with it.
-        let is_small = body::declared_length(request).is_some_and(|length| length <= bodies::FREE);
+        let is_small = body::declared_length(request).is_none_or(|length| length <= bodies::FREE)
+            && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
+            body::discard(request, body).await;
             return Err(self.refuse(request, "a callback"));
         }
         let read = body::read_body(request, body, LIMIT).await;

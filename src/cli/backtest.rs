@@ -118,7 +118,7 @@ async fn candidate_of(
         return current.at(rulebook_id, number).await.map_err(|error| match error {
             LoadError::Unknown(number) => anyhow!("there is no revision {number}"),
             LoadError::Faults { faults, .. } => anyhow!(listed(&faults)),
-            error @ LoadError::Database(_) => error.into(),
+            error @ (LoadError::Database(_) | LoadError::Busy(_)) => error.into(),
         });
     }
     if let Some(id) = how.change_set {

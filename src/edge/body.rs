@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use poem::{Body, Request, http::header};
@@ -19,6 +20,10 @@ pub const WEBHOOK_LIMIT: usize = 5 * 1024 * 1024;
 
 /// When to try again, for a body for which there was no room.
 const RETRY_AFTER_S: u32 = 2;
+/// How long the rest of a refused body may take to arrive.
+const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
+/// The same of its next bytes.
+const DISCARD_STALL: Duration = Duration::from_millis(200);
 /// The least by which the memory for a body grows.
 const LEAST_STEP: usize = 4 * 1024;
 
@@ -88,6 +93,24 @@ pub fn check_length(request: &Request, limit: usize) -> Result<(), Problem> {
 pub fn declared_length(request: &Request) -> Option<usize> {
     let length = request.header(header::CONTENT_LENGTH)?.parse::<u64>().ok()?;
     Some(usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+/// Lets what is on its way of a refused request's body arrive, and keeps none of it: a client that is still sending would lose the
+/// answer with the connection. It waits for no client that stopped sending.
+pub async fn discard(request: &Request, body: Body) {
+    let connection = request.data::<Arc<Connection>>();
+    if let Some(connection) = connection {
+        connection.awaits_body();
+    }
+    let arriving = async {
+        let mut chunks = body.into_bytes_stream();
+        while let Ok(Some(Ok(_))) = tokio::time::timeout(DISCARD_STALL, chunks.next()).await {}
+    };
+    // An error is the end of the time for it.
+    let _ = tokio::time::timeout(DISCARD_DEADLINE, arriving).await;
+    if let Some(connection) = connection {
+        connection.has_body();
+    }
 }
 
 struct Reading<'a> {

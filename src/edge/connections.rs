@@ -25,10 +25,9 @@ const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of an answer that is ready for it.
 const STALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A connection makes way only when its head is older than this. An honest head comes with the connection.
-const HEAD_GRACE: Duration = Duration::from_millis(100);
-/// The same of a body.
-const BODY_GRACE: Duration = Duration::from_secs(1);
+/// A connection whose body is on its way makes way only when it has been so for longer than this. One whose head is incomplete
+/// makes way at once, the oldest first: an honest head comes with its connection.
+const BODY_GRACE: Duration = Duration::from_millis(200);
 /// A connection over which somebody proved who they are makes way only when it has waited for longer than this: a proxy or an
 /// office that shares its address with strangers keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
@@ -156,10 +155,10 @@ impl Connection {
             Phase::Busy => return None,
             _ if self.proven.load(Ordering::Relaxed) && age >= PROVEN_GRACE => 3,
             _ if self.proven.load(Ordering::Relaxed) => return None,
-            Phase::Head if age >= HEAD_GRACE => 0,
+            Phase::Head => 0,
             Phase::Body if age >= BODY_GRACE => 1,
             Phase::Idle => 2,
-            _ => return None,
+            Phase::Body => return None,
         };
         Some((rank, std::cmp::Reverse(age)))
     }
@@ -403,14 +402,17 @@ mod tests {
     }
 
     #[test]
-    fn an_honest_head_and_body_have_a_moment() {
-        let all = old(1, 1);
-        let place = all.admit(address(1)).unwrap();
-        assert!(all.admit(address(1)).is_none(), "it came just now");
-        place.connection.awaits_body();
+    fn the_oldest_half_makes_way_and_a_body_has_a_moment() {
+        let all = old(2, 2);
+        let [older, younger] = [0; 2].map(|_| all.admit(address(1)).unwrap());
+        age(&older.connection, Duration::from_millis(5));
+        let new = all.admit(address(1)).unwrap();
+        assert!(older.connection.stop.is_cancelled() && !younger.connection.stop.is_cancelled());
+        younger.connection.awaits_body();
+        new.connection.requested();
         assert!(all.admit(address(1)).is_none());
-        age(&place.connection, Duration::from_secs(2));
-        assert!(all.admit(address(1)).is_some());
+        age(&younger.connection, Duration::from_secs(2));
+        assert!(all.admit(address(1)).is_some() && younger.connection.stop.is_cancelled());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, Set};
 use serde_json::Value;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use super::{HistoryError, ReadBody};
 use crate::clock::Clock;
 use crate::rulebook::Rulebook;
 use crate::rulebook::backtest::{Backtest, BacktestResult};
+use crate::rulebook::own_turn::OwnTurns;
 use crate::store::past_decisions::Span;
 use crate::store::{self, backtests, trial};
 use crate::telemetry::{chain, scrub};
@@ -71,12 +72,39 @@ pub struct Backtests {
     read: DatabaseConnection,
     clock: Clock,
     read_body: ReadBody,
-    turn: Arc<Semaphore>,
+    turns: Turns,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 type Key = (Uuid, Uuid);
+
+/// Whose turn it is. A rulebook's own backtests wait for each other first, so that each rulebook stands in the line of all
+/// at most once: many of one do not keep another's from its turn.
+#[derive(Clone)]
+struct Turns {
+    own: OwnTurns,
+    all: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            // How many wait is counted in the database, across instances.
+            own: OwnTurns::new(usize::MAX - 1),
+            all: Arc::new(Semaphore::new(AT_A_TIME)),
+        }
+    }
+}
+
+impl Turns {
+    /// The turn, until it is dropped.
+    async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
+        let own = self.own.take(rulebook_id).await;
+        // It is never closed.
+        [own, Arc::clone(&self.all).acquire_owned().await.ok()]
+    }
+}
 
 impl Backtests {
     /// Over both pools: `read` for the calls. What runs ends soon after `stop` is cancelled; `tasks` knows of it.
@@ -94,7 +122,7 @@ impl Backtests {
             read,
             clock,
             read_body,
-            turn: Arc::new(Semaphore::new(AT_A_TIME)),
+            turns: Turns::default(),
             tasks,
             stop,
         }
@@ -203,7 +231,7 @@ impl Backtests {
 
     async fn carry_out(&self, key: Key, plan: Plan) {
         let mut beat = tokio::time::interval(BEAT);
-        let mut turn = pin!(Arc::clone(&self.turn).acquire_owned());
+        let mut turn = pin!(self.turns.take(key.0));
         let _permit = loop {
             tokio::select! {
                 biased;

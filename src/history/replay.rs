@@ -88,10 +88,14 @@ pub async fn one(
     let Some(extracted) = stored_facts(extracted)? else {
         return Ok(None);
     };
-    let rulebook = current.at(rulebook_id, revision).await?;
+    let rulebook = current.at_for_people(rulebook_id, revision).await?;
     // Scripts may take their time, which a handler's thread has not.
-    let work = tokio::task::spawn_blocking(move || rulebook.replay(&extracted, at, &stored));
-    let replayed = work.await.map_err(|error| HistoryError::Stopped(error.to_string()))?;
+    let work = move || rulebook.replay(&extracted, at, &stored);
+    let replayed = current
+        .pools()
+        .study(rulebook_id, work)
+        .await
+        .map_err(LoadError::from)?;
     Ok(Some(replayed?))
 }
 

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sea_orm::{DatabaseConnection, DbErr, QueryResult};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{HistoryError, ReadBody};
 use crate::rulebook::backtest::{Backtest, BacktestResult, Said, StoredCall, StoredOutcome, Tally, stored_facts};
+use crate::rulebook::fair_pool;
 use crate::store::past_decisions::{Columns, Span, millis_of};
 
 /// Decisions in a page.
@@ -26,6 +26,10 @@ const WAITING: usize = 4;
 const TOLD_EVERY: Duration = Duration::from_millis(400);
 /// Threads that decide, at most.
 const MOST_THREADS: usize = 4;
+/// Room for deep calls of scripts.
+const STACK: usize = 16 * 1024 * 1024;
+/// How far these threads stand back behind others, of 0 to 19.
+const NICENESS: i32 = 10;
 
 /// What a call's lead carries.
 const REPORTS: &[&str] = &[REPORT];
@@ -88,19 +92,38 @@ pub async fn run(
     let (pages_in, pages_out) = mpsc::channel(WAITING);
     let (counted_in, counted_out) = mpsc::channel(WAITING);
     let pages_out = Arc::new(Mutex::new(pages_out));
-    let mut threads = JoinSet::new();
+    let mut threads = Vec::new();
     for _ in 0..threads_to_use() {
         let (plan, pages, counted) = (Arc::clone(&plan), Arc::clone(&pages_out), counted_in.clone());
-        threads.spawn_blocking(move || decide_pages(&plan, &pages, &counted));
+        threads.push(on_own_thread(move || decide_pages(&plan, &pages, &counted))?);
     }
     drop((pages_out, counted_in));
     let collecting = collect(&plan, oldest, counted_out, progress);
     let (read, tally) = tokio::join!(read_pages(db, &plan, pages_in, stop), collecting);
     read?;
-    while let Some(ended) = threads.join_next().await {
-        ended.map_err(|error| HistoryError::Stopped(error.to_string()))??;
+    for thread in threads {
+        thread
+            .await
+            .map_err(|error| HistoryError::Stopped(error.to_string()))??;
     }
     Ok(tally.result(&plan.test))
+}
+
+/// Does work on a thread of its own that stands back behind those that answer messages: not on one of tokio's blocking
+/// threads, which everything else of the process shares.
+fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, HistoryError> {
+    let (done, result) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("backtest".to_owned())
+        .stack_size(STACK);
+    let spawned = thread.spawn(move || {
+        fair_pool::stand_back(NICENESS);
+        let _ = done.send(work());
+    });
+    spawned.map_err(|error| HistoryError::Stopped(error.to_string()))?;
+    Ok(result)
 }
 
 fn threads_to_use() -> usize {

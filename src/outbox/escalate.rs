@@ -249,6 +249,7 @@ impl Escalator {
         match self.current.at(rulebook_id, found.head_revision).await {
             Ok(rulebook) => Ok(Some(rulebook)),
             Err(LoadError::Database(error)) => Err(DbErr::Custom(error.to_string())),
+            Err(error @ LoadError::Busy(_)) => Err(DbErr::Custom(error.to_string())),
             Err(error) => {
                 tracing::error!(rulebook = %rulebook_id, %error, "a P1 cannot be handed on: its rulebook cannot be loaded");
                 Ok(None)

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::{Client, RequestBuilder, Response, header, redirect};
+use reqwest::{Client, RequestBuilder, Response, header};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use super::backoff::retry_after;
 use super::classify::{Answer, HttpAnswer};
 use super::status::{Kind, Report, of_word};
 use super::{OutboxError, OutboxSettings};
+use crate::http_client;
 
 /// More than this of an answer to a POST is not read.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -68,12 +69,8 @@ struct Fields {
 impl TwilioClient {
     /// A client that follows no redirect and waits no longer than it is told.
     pub fn new(settings: &OutboxSettings) -> Result<Self, OutboxError> {
-        // The process has one TLS provider; whoever needs it first installs it, and a second time changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder()
-            .redirect(redirect::Policy::none())
+        let http = http_client::builder(settings.request_timeout)
             .connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
-            .timeout(settings.request_timeout)
             // A connection that the other side has closed meanwhile makes an outcome ambiguous for nothing.
             .pool_idle_timeout(Duration::from_secs(15))
             .user_agent(concat!("ringbook/", env!("CARGO_PKG_VERSION")))

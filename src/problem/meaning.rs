@@ -171,7 +171,7 @@ impl Code {
             ),
             Self::RateLimited => meaning(
                 "The address sent more than it may, or keys that are not valid, or somebody sent many wrong keys that begin like this \
-                 one.",
+                 one; or this key has too many requests on their way at once, or too much work for its rulebook waits already.",
                 "Wait for the seconds in `Retry-After`, then send it again.",
                 "This address sends more than is allowed; wait and send again.",
             ),

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::compile::Rulebook;
 use super::decision::{Decision, Step};
+use super::fair_pool::is_abandoned;
 use super::rows::Case;
 
 /// How often a case is tried again whose script was dropped.
@@ -44,12 +45,13 @@ impl CaseResult {
 }
 
 impl Rulebook {
-    /// Runs every case.
+    /// Runs every case, as long as anybody waits for it.
     #[must_use]
     pub fn run_cases(&self) -> Vec<CaseResult> {
         self.rows()
             .cases
             .values()
+            .take_while(|_| !is_abandoned())
             .map(|stored| self.run_case(&stored.row))
             .collect()
     }

@@ -15,6 +15,7 @@ use super::condition::Test;
 use super::derive::{self, Areas};
 use super::extract::Mappings;
 use super::facts::{Extracted, Fact, Lookup};
+use super::fair_pool::is_abandoned;
 use super::fault::Fault;
 use super::hearing::{Ears, LexiconBuilder};
 use super::index::Index;
@@ -27,6 +28,7 @@ use super::rows::{
 use super::script::{Compiled, isolate, library};
 use super::services::Services;
 use super::vocabulary::{self, Env, Slot, Vocabulary};
+use super::weight;
 
 /// The code of the one settings row.
 pub const SETTINGS: &str = "settings";
@@ -51,6 +53,7 @@ pub struct Rulebook {
     pub(super) plans: Plans,
     pub(super) mappings: Mappings,
     scripts: Vec<Arc<Compiled>>,
+    row_bytes: usize,
 }
 
 /// Rules of one kind in rank order, with their conditions and the index over them.
@@ -107,7 +110,7 @@ pub(super) fn internal(text: &str) -> Fault {
     }
 }
 
-fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
+pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
     let mut faults = check::rows(rows);
     let mut words = LexiconBuilder::default();
     let cues = listening::add(rows, &mut words, &mut faults);
@@ -179,6 +182,7 @@ fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Resul
             .collect(),
         mappings: Mappings::new(rows),
         scripts,
+        row_bytes: weight::row_bytes(rows),
         rows: rows.clone(),
     })
 }
@@ -222,6 +226,10 @@ impl RuleCompiler<'_, '_> {
     ) -> Vec<(Arc<Stored<R>>, Test)> {
         let mut rules = Vec::new();
         for stored in R::table(self.rows).values() {
+            if is_abandoned() {
+                self.faults.push(internal("nobody waits for it any more"));
+                break;
+            }
             let (rank, condition, services) = parts(&stored.row);
             match self.conditions.compile(condition, hidden, self.words) {
                 Ok(test) => rules.push((rank, stored, for_services(test, services))),
@@ -257,6 +265,18 @@ impl Rulebook {
     #[must_use]
     pub const fn rows(&self) -> &RowSet {
         &self.rows
+    }
+
+    /// The bytes of its rows, as JSON.
+    #[must_use]
+    pub const fn row_bytes(&self) -> usize {
+        self.row_bytes
+    }
+
+    /// The bytes that it takes in memory, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        weight::in_memory(&self.rows, self.row_bytes)
     }
 
     /// What holds for the whole rulebook.

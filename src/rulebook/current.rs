@@ -4,27 +4,30 @@
 //! head inside its own transaction and asks for that revision decides with exactly that state. A miss is loaded once,
 //! however many wait for it, and never through the pool that messages use.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::compile::{self, Rulebook};
+use super::compile::Rulebook;
+use super::fair_pool::Busy;
 use super::fault::Fault;
+use super::pools::Pools;
 use super::quarantine::Quarantines;
 use super::rows::RowSet;
-use super::script::pool::ScriptPool;
+use super::weight;
 use crate::store::{revisions, rulebooks, rules};
 use crate::telemetry::metrics;
 
-/// How many compiled rulebooks stay in memory, weighed in rows.
-const MOST_ROWS: u64 = 200_000;
-/// Of how many rulebooks the head is remembered.
-const MOST_HEADS: u64 = 10_000;
+/// How much compiled revisions that are no head may take in memory, all together, and how much revisions that are only read.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How many rows of revisions that are only read stay in memory.
-const MOST_READ_ROWS: u64 = 50_000;
+/// Of how many revisions it is remembered that they do not compile, and for how long: somebody may mend the tables.
+const MOST_FAULTY: u64 = 1_000;
+const FAULTY_FOR: Duration = Duration::from_secs(30);
 
 /// A rulebook at its head.
 #[derive(Debug, Clone)]
@@ -100,6 +103,9 @@ pub enum LoadError {
     /// The database did not answer.
     #[error("the rules could not be read")]
     Database(#[source] Arc<DbErr>),
+    /// The threads that compile have too much to do.
+    #[error("the rules could not be compiled now")]
+    Busy(#[from] Busy),
 }
 
 impl From<DbErr> for LoadError {
@@ -108,17 +114,29 @@ impl From<DbErr> for LoadError {
     }
 }
 
+/// Who waits for a rulebook.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    Messages,
+    People,
+}
+
 /// Compiled rulebooks by revision.
 #[derive(Clone)]
 pub struct Current {
     replica: Option<DatabaseConnection>,
     primary: DatabaseConnection,
+    /// Revisions that are no head, as far as is known: weighed by what they take, so that neither many edits nor many who look
+    /// at old revisions fill the machine.
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
+    /// The head of each rulebook as a message last saw it, or as it was last published here. Always kept: without it each
+    /// message would compile anew. It is a guess at what the next message will see.
+    heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
+    /// Revisions that do not compile: a published revision never changes, so it is not tried anew for each message.
+    faulty: Cache<(Uuid, i64), Arc<[Fault]>>,
     /// Older revisions as people look at them page by page: not compiled, and not in the way of those that decide.
     read_only: Cache<(Uuid, i64), Arc<RowSet>>,
-    /// The head that a message last saw: a guess at what the next one will see.
-    heads: Cache<Uuid, i64>,
-    pool: ScriptPool,
+    pools: Pools,
     quarantines: Quarantines,
 }
 
@@ -128,28 +146,35 @@ impl Current {
     #[must_use]
     pub fn new(replica: Option<DatabaseConnection>, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
-            .max_capacity(MOST_ROWS)
-            .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.row_count()).unwrap_or(u32::MAX).max(1))
+            .max_capacity(MOST_BYTES)
+            .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.weight()).unwrap_or(u32::MAX))
             .build();
         let read_only = Cache::builder()
-            .max_capacity(MOST_READ_ROWS)
-            .weigher(|_, rows: &Arc<RowSet>| u32::try_from(rows.count()).unwrap_or(u32::MAX).max(1))
+            .max_capacity(MOST_BYTES)
+            .weigher(|_, rows: &Arc<RowSet>| {
+                let bytes = weight::in_memory(rows, weight::row_bytes(rows));
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
             .build();
         Self {
             replica,
             primary,
             compiled,
+            faulty: Cache::builder()
+                .max_capacity(MOST_FAULTY)
+                .time_to_live(FAULTY_FOR)
+                .build(),
             read_only,
-            heads: Cache::new(MOST_HEADS),
-            pool: ScriptPool::default(),
+            heads: Arc::default(),
+            pools: Pools::default(),
             quarantines: Quarantines::default(),
         }
     }
 
-    /// The threads on which messages run scripts.
+    /// The threads on which rulebooks are compiled, looked through and run.
     #[must_use]
-    pub const fn pool(&self) -> &ScriptPool {
-        &self.pool
+    pub const fn pools(&self) -> &Pools {
+        &self.pools
     }
 
     /// The scripts to leave out.
@@ -160,21 +185,32 @@ impl Current {
 
     /// The rulebook at the head that a message saw last, which may have moved since: for work that is thrown away when
     /// the transaction sees another.
-    pub async fn guess(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
-        let revision = self.heads.get(&rulebook_id).await?;
-        self.at(rulebook_id, revision).await.ok()
+    #[must_use]
+    pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
+        let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
+        heads.get(&rulebook_id).cloned()
     }
 
-    /// The rulebook at the head that a message saw last, as far as it is in memory.
-    pub async fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
-        let revision = self.heads.get(&rulebook_id).await?;
-        self.compiled.get(&(rulebook_id, revision)).await
-    }
-
-    /// Notes the head that a message saw.
-    pub async fn saw(&self, rulebook_id: Uuid, revision: i64) {
-        if self.heads.get(&rulebook_id).await != Some(revision) {
-            self.heads.insert(rulebook_id, revision).await;
+    /// Notes the head that a message saw, or that was just published. The one before it is kept for a while, with others.
+    pub async fn saw(&self, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) {
+        let revision = rulebook.revision();
+        if self
+            .last_seen(rulebook_id)
+            .is_some_and(|head| head.revision() >= revision)
+        {
+            return;
+        }
+        let before = {
+            let mut heads = self.heads.write().unwrap_or_else(PoisonError::into_inner);
+            match heads.get(&rulebook_id) {
+                Some(head) if head.revision() >= revision => return,
+                _ => heads.insert(rulebook_id, Arc::clone(rulebook)),
+            }
+        };
+        // It would be counted twice.
+        self.compiled.invalidate(&(rulebook_id, revision)).await;
+        if let Some(before) = before {
+            self.compiled.insert((rulebook_id, before.revision()), before).await;
         }
     }
 
@@ -234,16 +270,42 @@ impl Current {
     /// # Errors
     /// When there is no such revision, or its rows cannot be read or compiled.
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+        match self.found(rulebook_id, revision, For::Messages).await {
+            // Somebody who only looks was first to ask for it, and was turned away.
+            Err(LoadError::Busy(_)) => self.found(rulebook_id, revision, For::Messages).await,
+            found => found,
+        }
+    }
+
+    /// The same for somebody who looks at it: in the queue of what people ask for, not in that of messages.
+    ///
+    /// # Errors
+    /// As [`Current::at`], and when too much of the rulebook waits already.
+    pub async fn at_for_people(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+        self.found(rulebook_id, revision, For::People).await
+    }
+
+    async fn found(&self, rulebook_id: Uuid, revision: i64, whom: For) -> Result<Arc<Rulebook>, LoadError> {
         let key = (rulebook_id, revision);
-        if let Some(hit) = self.compiled.get(&key).await {
+        if let Some(hit) = self.known(key).await {
             metrics::cache(true);
             return Ok(hit);
         }
         metrics::cache(false);
-        self.compiled
-            .try_get_with(key, self.load(rulebook_id, revision))
-            .await
-            .map_err(|error| (*error).clone())
+        if let Some(faults) = self.faulty.get(&key).await {
+            let faults = faults.to_vec();
+            return Err(LoadError::Faults { revision, faults });
+        }
+        let loaded = self
+            .compiled
+            .try_get_with(key, self.load(rulebook_id, revision, whom))
+            .await;
+        if let Err(error) = &loaded
+            && let LoadError::Faults { faults, .. } = error.as_ref()
+        {
+            self.faulty.insert(key, faults.as_slice().into()).await;
+        }
+        loaded.map_err(|error| (*error).clone())
     }
 
     /// The rows of a revision, to be read: they need not compile, as those of an older program may not.
@@ -252,7 +314,7 @@ impl Current {
     /// When there is no such revision, or its rows cannot be read.
     pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, LoadError> {
         let key = (rulebook_id, revision);
-        if let Some(compiled) = self.compiled.get(&key).await {
+        if let Some(compiled) = self.known(key).await {
             return Ok(Arc::new(compiled.rows().clone()));
         }
         self.read_only
@@ -264,25 +326,28 @@ impl Current {
             .map_err(|error: Arc<LoadError>| (*error).clone())
     }
 
-    /// Keeps what was just published, so that the next message need not load it.
-    pub async fn keep(&self, rulebook_id: Uuid, rulebook: Arc<Rulebook>) {
-        self.compiled.insert((rulebook_id, rulebook.revision()), rulebook).await;
+    /// A compiled revision that is in memory.
+    async fn known(&self, key: (Uuid, i64)) -> Option<Arc<Rulebook>> {
+        let head = self.last_seen(key.0).filter(|head| head.revision() == key.1);
+        match head {
+            Some(head) => Some(head),
+            None => self.compiled.get(&key).await,
+        }
     }
 
-    /// How many compiled rulebooks are kept.
-    #[must_use]
-    pub fn kept(&self) -> u64 {
-        self.compiled.entry_count()
+    /// How many bytes compiled revisions that are no head take in memory, about, and how many may.
+    pub async fn weight(&self) -> (u64, u64) {
+        self.compiled.run_pending_tasks().await;
+        (self.compiled.weighted_size(), MOST_BYTES)
     }
 
-    async fn load(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+    async fn load(&self, rulebook_id: Uuid, revision: i64, whom: For) -> Result<Arc<Rulebook>, LoadError> {
         let rows = self.rows_that_decide(rulebook_id, revision).await?;
-        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None))
-            .await
-            .map_err(|error| LoadError::from(DbErr::Custom(error.to_string())))?;
-        compiled
-            .map(Arc::new)
-            .map_err(|faults| LoadError::Faults { revision, faults })
+        let compiled = match whom {
+            For::Messages => self.pools.load_rows(rulebook_id, revision, rows).await?,
+            For::People => self.pools.compile_rows(rulebook_id, revision, rows, None).await?,
+        };
+        compiled.map_err(|faults| LoadError::Faults { revision, faults })
     }
 
     /// From the primary: a message waits for it, and a replica may lag behind the head that the message saw, or hang.

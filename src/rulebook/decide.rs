@@ -19,7 +19,7 @@ use super::money::{Money, Rate};
 use super::price::{self, Range};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
-use super::script::{self, Budget, Compiled, Faulted, Run, Skips};
+use super::script::{self, Budget, Compiled, Run, ScriptVersion, Skips};
 use super::vocabulary::{self, Env};
 
 /// Scripts to leave out as an earlier decision had to, and what its trace said of each.
@@ -39,7 +39,8 @@ pub(super) struct Deciding<'a> {
     said: Vec<String>,
     dropped: Vec<String>,
     skips: Skips,
-    faulted: Vec<Faulted>,
+    ran: Vec<ScriptVersion>,
+    faulted: Vec<ScriptVersion>,
     budget: Budget,
 }
 
@@ -48,8 +49,10 @@ pub(super) struct Deciding<'a> {
 pub struct Decided {
     /// The decision.
     pub decision: Decision,
+    /// The scripts that ran in it, also those that failed.
+    pub ran: Vec<ScriptVersion>,
     /// The scripts that failed in it, those left out beforehand not among them.
-    pub faulted: Vec<Faulted>,
+    pub faulted: Vec<ScriptVersion>,
 }
 
 /// A tool's script failed, or was left out.
@@ -59,6 +62,15 @@ pub struct ToolFault {
     pub fault: script::ScriptFault,
     /// Whether it ran and failed.
     pub ran: bool,
+}
+
+/// What a tool's script answered.
+#[derive(Debug)]
+pub struct ToolAnswer {
+    /// What it gave to `result.set(…)`, else what it said, else null.
+    pub value: serde_json::Value,
+    /// Which version of it ran.
+    pub script: ScriptVersion,
 }
 
 impl Rulebook {
@@ -93,7 +105,7 @@ impl Rulebook {
         self.assistants.matching(&deciding.env).next()
     }
 
-    /// Runs a tool's script; what it gave to `result.set(…)`, else what it said, else null.
+    /// Runs a tool's script.
     ///
     /// # Errors
     /// When there is no such script or it failed; nothing of what it did remains.
@@ -104,7 +116,7 @@ impl Rulebook {
         extracted: &Extracted,
         at: DateTime<Utc>,
         skips: &Skips,
-    ) -> Result<serde_json::Value, ToolFault> {
+    ) -> Result<ToolAnswer, ToolFault> {
         let left_out = |version: i64, text: &str| ToolFault {
             fault: script::ScriptFault {
                 code: code.to_owned(),
@@ -131,7 +143,13 @@ impl Rulebook {
         let done = script::run(script, run, &mut Budget::default()).outcome;
         let done = done.map_err(|fault| ToolFault { fault, ran: true })?;
         let said = (!done.said.is_empty()).then(|| done.said.join(" ").into());
-        Ok(done.result.or(said).unwrap_or_default())
+        Ok(ToolAnswer {
+            value: done.result.or(said).unwrap_or_default(),
+            script: ScriptVersion {
+                code: code.to_owned(),
+                version: script.version(),
+            },
+        })
     }
 
     /// A service's own contacts, else the rule's, else those on call; of them those whose turn it is.
@@ -184,6 +202,7 @@ impl<'a> Deciding<'a> {
             said: Vec::new(),
             dropped: Vec::new(),
             skips: Skips::none(),
+            ran: Vec::new(),
             faulted: Vec::new(),
             budget: Budget::default(),
         };
@@ -265,6 +284,7 @@ impl<'a> Deciding<'a> {
         };
         Decided {
             decision,
+            ran: self.ran,
             faulted: self.faulted,
         }
     }
@@ -375,6 +395,10 @@ impl<'a> Deciding<'a> {
             self.leave_out(code, why);
             return None;
         }
+        self.ran.push(ScriptVersion {
+            code: code.clone(),
+            version: script.version(),
+        });
         match script::run(script, run, &mut self.budget).outcome {
             Ok(mut run) => {
                 self.trace.append(&mut run.steps);
@@ -385,7 +409,7 @@ impl<'a> Deciding<'a> {
                 self.leave_out(code, format!("dropped with all it did: {fault}"));
                 if fault.is_own {
                     let (code, version) = (fault.code, fault.version);
-                    self.faulted.push(Faulted { code, version });
+                    self.faulted.push(ScriptVersion { code, version });
                 }
                 None
             }

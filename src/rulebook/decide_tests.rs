@@ -146,7 +146,7 @@ fn a_tool_script_answers_from_its_arguments() {
             &script::Skips::none(),
         )
         .unwrap();
-    assert_eq!(answer, "About 41.0 metres of French drain.");
+    assert_eq!(answer.value, "About 41.0 metres of French drain.");
     assert!(
         book.run_tool_script(
             "spring_promotion",

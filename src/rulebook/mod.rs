@@ -5,7 +5,7 @@
 //! [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] with
 //! [`kinds`] and [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not; [`wording`]
 //! writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it all to
-//! what people expect; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
+//! what people expect; [`pools`] has the threads for all of that; [`guard`] says which changes go too far for one person. [`keep_rows`] keeps a revision outside the
 //! database. [`backtest`] and [`replay`] decide again
 //! what was decided before, and [`kept_case`] holds it.
 
@@ -28,6 +28,7 @@ pub mod edits;
 pub mod explain;
 pub mod extract;
 pub mod facts;
+pub mod fair_pool;
 pub mod fault;
 pub mod files;
 pub mod guard;
@@ -42,9 +43,11 @@ mod listening;
 mod lookups;
 pub mod money;
 pub mod on_call;
+pub mod own_turn;
 pub mod parse;
 #[cfg(test)]
 mod parse_tests;
+pub mod pools;
 pub mod price;
 pub mod publish;
 pub mod quarantine;
@@ -58,6 +61,7 @@ pub mod segments;
 mod services;
 pub mod sheet;
 pub mod vocabulary;
+pub mod weight;
 pub mod wording;
 pub mod words;
 

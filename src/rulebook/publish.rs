@@ -20,7 +20,6 @@ use std::sync::Arc;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
@@ -32,8 +31,10 @@ use super::change_set::{ChangeSet, Conflict, apply, brought_back};
 use super::compile::Rulebook;
 use super::current::{Current, LoadError};
 use super::edits;
+use super::fair_pool::Busy;
 use super::fault::Fault;
 use super::guard::GuardRails;
+use super::own_turn::OwnTurns;
 use super::rows::RowSet;
 use crate::clock::Clock;
 use crate::fault_points::{self, Defect, Step as FaultStep};
@@ -42,9 +43,9 @@ use crate::store::{self, Transaction, audit_log::AuditKey, guard_rails, rulebook
 /// How often a publish starts anew because somebody else published meanwhile, before it keeps the others from the head for as
 /// long as it plans: an instance that is slower than the others would never be first.
 const TRIES: u32 = 4;
-/// How many rulebooks publish side by side in this process. One rulebook's edits take turns: side by side, all but the first
-/// would have compiled for nothing. Among processes the head decides.
-const TURNS: usize = 64;
+/// How many publishes of one rulebook wait in this process. Its edits take turns: side by side, all but the first would have
+/// compiled for nothing. Among processes the head decides.
+const MAX_WAITING: usize = 64;
 
 /// Who publishes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -122,6 +123,9 @@ pub enum PublishError {
     /// The state to start from cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The threads that compile and compare have too much to do, or too many publishes of the rulebook wait already.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The database did not take it.
     #[error("the database did not take the change")]
     Database(#[from] DbErr),
@@ -187,7 +191,7 @@ pub struct Publisher {
     current: Current,
     clock: Clock,
     audit_key: AuditKey,
-    turns: Arc<[Mutex<()>; TURNS]>,
+    turns: OwnTurns,
 }
 
 impl Publisher {
@@ -199,7 +203,7 @@ impl Publisher {
             current,
             clock,
             audit_key,
-            turns: Arc::new(std::array::from_fn(|_| Mutex::new(()))),
+            turns: OwnTurns::new(MAX_WAITING),
         }
     }
 
@@ -278,8 +282,10 @@ impl Publisher {
         author: &Author,
     ) -> Result<(Uuid, Published), PublishError> {
         let next = brought_back(&RowSet::default(), &rows, 1);
-        let rulebook = checked(next, 1, None).await?;
-        meant(None, &rulebook).await?;
+        // All that is new waits in one queue: an id of its own would be one more each time.
+        let (pools, queue) = (self.current.pools(), Uuid::nil());
+        let rulebook = checked(pools, queue, next, 1, None).await?;
+        meant(pools, queue, None, &rulebook).await?;
         let id = self.clock.new_id();
         let tx = store::begin(&self.db).await?;
         let row = rulebooks::ActiveModel {
@@ -325,8 +331,8 @@ impl Publisher {
         step: Step<'_>,
         plan: impl Fn(&RowSet, i64) -> Result<RowSet, PublishError>,
     ) -> Result<Published, PublishError> {
-        let turn = usize::from(rulebook_id.as_bytes()[15]) % TURNS;
-        let _turn = self.turns[turn].lock().await;
+        let turn = self.turns.take(rulebook_id).await;
+        let _turn = turn.ok_or(PublishError::Busy(Busy::Queue("publishing")))?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -357,17 +363,18 @@ impl Publisher {
                     });
                 }
             }
-            let rulebook = checked(rows, head + 1, base.compiled().cloned()).await?;
+            let (pools, over) = (self.current.pools(), base.compiled().cloned());
+            let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
             // The way back is never barred, nor the way out of a state that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
-                meant(Some(Arc::clone(base)), &rulebook).await?;
+                meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }
             let guards = match &held {
                 _ if step.free => GuardRails::default(),
                 Some(tx) => guard_rails::guards(&**tx, rulebook_id).await?,
                 None => guard_rails::guards(&self.db, rulebook_id).await?,
             };
-            let breaches = beyond(guards, base.rows(), rulebook.rows()).await?;
+            let breaches = beyond(pools, rulebook_id, guards, base.rows(), rulebook.rows()).await?;
             fault_points::reach(FaultStep::PublishPlanned)?;
             let tx = match held {
                 Some(tx) => tx,
@@ -443,7 +450,7 @@ impl Publisher {
     /// After the commit: whoever needs the revision next finds it. Another one may get the number of a trial's.
     async fn made(&self, rulebook_id: Uuid, published: Published) -> Published {
         if !trial::is_on() {
-            self.current.keep(rulebook_id, Arc::clone(&published.rulebook)).await;
+            self.current.saw(rulebook_id, &published.rulebook).await;
         }
         published
     }

@@ -1,7 +1,7 @@
 //! The faults of scripts, counted across instances; and which scripts are left out because of them.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _};
 
 /// A row of `script_quarantines`.
@@ -14,6 +14,8 @@ pub struct Model {
     pub code: String,
     pub version: i64,
     pub faults: i64,
+    /// How often it ran since the first of these faults, as far as instances have told.
+    pub runs: i64,
     pub first_fault_at: DateTimeUtc,
     pub last_fault_at: DateTimeUtc,
     pub since: Option<DateTimeUtc>,
@@ -28,19 +30,23 @@ impl ActiveModelBehavior for ActiveModel {}
 /// How many faults within how long send a script into quarantine, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// So many faults.
+    /// So many faults at least.
     pub faults: i64,
+    /// And of so many runs at least one of them.
+    pub one_in: i64,
     /// Within this time from the first.
     pub within: chrono::TimeDelta,
     /// For this time.
     pub for_: chrono::TimeDelta,
 }
 
-/// Counts a fault of a script's version; the row when this is the fault that sends it into quarantine.
+/// Counts a fault of a script's version, and `runs` of it that were not told yet, that of the fault among them; the row when
+/// this is the fault that sends it into quarantine.
 pub async fn fault(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     (code, version): (&str, i64),
+    runs: i64,
     now: DateTimeUtc,
     limits: Limits,
 ) -> Result<Option<Model>, DbErr> {
@@ -49,6 +55,7 @@ pub async fn fault(
         code: code.to_owned(),
         version,
         faults: 0,
+        runs: 0,
         first_fault_at: now,
         last_fault_at: now,
         since: None,
@@ -78,8 +85,10 @@ pub async fn fault(
         row = fresh;
     }
     row.faults += 1;
+    row.runs = row.runs.saturating_add(runs).max(row.faults);
     row.last_fault_at = row.last_fault_at.max(now);
-    let enters = row.until.is_none() && row.faults >= limits.faults;
+    let often = row.faults >= limits.faults && row.faults.saturating_mul(limits.one_in) >= row.runs;
+    let enters = row.until.is_none() && often;
     if enters {
         (row.since, row.until) = (Some(now), Some(now + limits.for_));
     }
@@ -88,9 +97,30 @@ pub async fn fault(
     Ok(enters.then_some(row))
 }
 
-/// Every script in quarantine, also where its time is over and nobody has ended it yet.
+/// Adds runs to a script of which faults are counted, unless it is in quarantine.
+pub async fn ran(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    (code, version): (&str, i64),
+    runs: i64,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(
+            Column::Runs,
+            sea_orm::sea_query::ExprTrait::add(Expr::col(Column::Runs), runs),
+        )
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Code.eq(code))
+        .filter(Column::Version.eq(version))
+        .filter(Column::Until.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Every script of which faults are counted, also those in quarantine whose time is over and which nobody has ended yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::Until.is_not_null()).all(db).await
+    Entity::find().all(db).await
 }
 
 /// A rulebook's scripts in quarantine at an instant, by code.

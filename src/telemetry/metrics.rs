@@ -22,6 +22,7 @@ const CONNECTIONS_CLOSED: &str = "ringbook_http_connections_closed_total";
 const DECISIONS: &str = "ringbook_decisions_total";
 const DECIDE_SECONDS: &str = "ringbook_decide_seconds";
 const SCRIPT_FAULTS: &str = "ringbook_script_faults_total";
+const SCRIPTS_BUSY: &str = "ringbook_scripts_busy_total";
 const SMS: &str = "ringbook_sms_messages_total";
 const SMS_ATTEMPTS: &str = "ringbook_sms_attempts_total";
 const SMS_BREAKERS: &str = "ringbook_sms_breakers_open";
@@ -65,6 +66,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (DECISIONS,          Kind::Counter, "Decisions, by priority, and whether degraded"),
     (DECIDE_SECONDS,     Kind::Seconds, "Time to decide a price and a priority"),
     (SCRIPT_FAULTS,      Kind::Counter, "Scripts that failed and were left out of a decision or an answer"),
+    (SCRIPTS_BUSY,       Kind::Counter, "Messages decided without scripts because the threads for them were busy"),
     (SMS,                Kind::Counter, "SMS messages, by the state they reached"),
     (SMS_ATTEMPTS,       Kind::Counter, "Attempts to send an SMS message, by outcome"),
     (SMS_BREAKERS,       Kind::Gauge,   "Provider accounts to which nothing is sent at present"),
@@ -175,6 +177,11 @@ pub fn connection_closed(why: &'static str) {
 pub fn decision(priority: &'static str, degraded: bool, took: Duration) {
     counter!(DECISIONS, "priority" => priority, "degraded" => if degraded { "true" } else { "false" }).increment(1);
     histogram!(DECIDE_SECONDS).record(took);
+}
+
+/// A message was decided without its scripts because the threads for them were busy.
+pub fn scripts_busy() {
+    counter!(SCRIPTS_BUSY).increment(1);
 }
 
 /// A script failed and its result was left out.

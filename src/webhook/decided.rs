@@ -21,8 +21,7 @@ use crate::clock::Clock;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decision::Decision;
 use crate::rulebook::facts::Extracted;
-use crate::rulebook::quarantine;
-use crate::rulebook::script::{Faulted, Skips};
+use crate::rulebook::script::{ScriptVersion, Skips};
 use crate::store::intake::{self, NewDecision};
 use crate::store::notices::{self, Notice, Severity};
 use crate::telemetry;
@@ -40,9 +39,12 @@ pub struct Decided {
     pub decision: Decision,
     /// How long it took.
     pub duration_us: i64,
+    /// The scripts that ran in it, also those that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ran: Vec<ScriptVersion>,
     /// The scripts that failed in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    faulted: Vec<Faulted>,
+    faulted: Vec<ScriptVersion>,
 }
 
 /// Everything that is decided about a message, as a function of these four.
@@ -90,6 +92,7 @@ impl Question<'_> {
             at,
             decision,
             duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            ran: decided.ran,
             faulted: decided.faulted,
         }
     }
@@ -169,10 +172,11 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
         };
         question.work_out()
     };
-    match intake.current.pool().run(rulebook_id, work).await {
+    match intake.current.pools().run_scripts(rulebook_id, work).await {
         Ok(ahead) => ahead,
         Err(busy) => {
-            telemetry::metrics::script_fault();
+            // No fault of any script: this message is decided without them, and nothing is counted against them.
+            telemetry::metrics::scripts_busy();
             let question = Question {
                 rulebook,
                 message,
@@ -212,6 +216,10 @@ impl Decided {
         };
         intake::insert_decision(tx, new).await?;
         step.counts(decision);
+        let quarantines = step.intake.current.quarantines();
+        for ran in &self.ran {
+            quarantines.ran(rulebook_id, ran);
+        }
         for faulted in &self.faulted {
             script_failed(step, tx, faulted).await?;
         }
@@ -221,12 +229,17 @@ impl Decided {
 
 /// A script failed while a call was decided: it was decided without it, a person is told, and a script that fails again
 /// and again is left out for a while.
-pub(super) async fn script_failed(step: &Step<'_>, tx: &DatabaseTransaction, faulted: &Faulted) -> Result<(), DbErr> {
+pub(super) async fn script_failed(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    faulted: &ScriptVersion,
+) -> Result<(), DbErr> {
     let (message, clock) = (step.message, &step.intake.clock);
     let (rulebook_id, now) = (message.access.rulebook_id, message.received_at);
     telemetry::metrics::script_fault();
     notices::raise(tx, failed_notice(rulebook_id, &faulted.code), now, clock.new_id()).await?;
-    if let Some(row) = quarantine::count(tx, rulebook_id, faulted, now, clock).await? {
+    let quarantines = step.intake.current.quarantines();
+    if let Some(row) = quarantines.count(tx, rulebook_id, faulted, now, clock).await? {
         step.quarantined
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -33,8 +33,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// How often it is asked for one while it is away.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How long an idle connection may take to answer before it is closed.
+/// How long an idle connection may take to answer before it is closed, while the database is away.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
+/// How often idle connections of all pools are tried: one that was made to a primary that became a standby, or before a standby
+/// was promoted, stays read-only, and nobody learns of it but by a write that fails.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How long one may take to answer then.
+const SWEEP_ANSWER: Duration = Duration::from_secs(2);
 /// How often the log repeats why the database cannot be reached, while the reason stays the same.
 const REMIND: Duration = Duration::from_mins(1);
 
@@ -168,12 +173,17 @@ impl Lane {
 
     /// Watches over the way until told to stop.
     pub async fn watch(&self, stop: CancellationToken) {
+        let mut calm_since = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.0.suspected.notified() => {}
-                () = tokio::time::sleep(CROWDED_FOR) => {
-                    self.widen();
+                () = self.0.suspected.notified() => calm_since = Instant::now(),
+                () = tokio::time::sleep(SWEEP_INTERVAL) => {
+                    if calm_since.elapsed() >= CROWDED_FOR {
+                        self.widen();
+                        calm_since = Instant::now();
+                    }
+                    self.sweep().await;
                     continue;
                 }
             }
@@ -196,6 +206,14 @@ impl Lane {
             metrics::database_away(false);
             tracing::warn!("the database is back");
             self.0.back.notify_one();
+        }
+    }
+
+    /// Closes idle connections of every pool that do not answer or cannot write.
+    async fn sweep(&self) {
+        server::close_dead(&self.db(), SWEEP_ANSWER).await;
+        for other in &self.0.others {
+            server::close_dead(other, SWEEP_ANSWER).await;
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, stream};
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,13 +19,15 @@ use super::lane::Lane;
 use super::scheme::WebhookAuth;
 use super::secret::Secret;
 use super::spool::{Spool, SpoolError};
-use crate::rulebook::compile::{self, Rulebook};
+use crate::rulebook::compile::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::keep_rows;
 use crate::store::rulebooks;
 
 /// How often the database is looked at.
 const EVERY: Duration = Duration::from_secs(2);
+/// How many rulebooks are read side by side.
+const AT_ONCE: usize = 8;
 /// How many rulebooks are known at most.
 const MOST: u64 = 2_000;
 
@@ -112,7 +115,7 @@ impl LastGood {
             .of(&access.code)
             .filter(|good| good.access.rulebook_id == access.rulebook_id);
         let looked_at = looked_at.map(|good| good.rulebook);
-        let seen = self.current.last_seen(access.rulebook_id).await;
+        let seen = self.current.last_seen(access.rulebook_id);
         match (seen, looked_at) {
             (Some(seen), Some(looked_at)) if looked_at.revision() > seen.revision() => Some(looked_at),
             (seen, looked_at) => seen.or(looked_at),
@@ -124,12 +127,13 @@ impl LastGood {
     /// # Errors
     /// When the spool cannot be read.
     pub async fn load(&self) -> Result<usize, SpoolError> {
-        for text in self.spool.snapshots().await? {
-            match self.revived(&text).await {
+        let snapshots = stream::iter(self.spool.snapshots().await?);
+        snapshots
+            .for_each_concurrent(AT_ONCE, async |text| match self.revived(&text).await {
                 Ok(good) => self.learn(good, false),
                 Err(error) => tracing::warn!(%error, "a rulebook beside the spool cannot be used"),
-            }
-        }
+            })
+            .await;
         Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).len())
     }
 
@@ -161,20 +165,23 @@ impl LastGood {
             .limit(MOST)
             .all(db)
             .await?;
-        for row in rows {
+        let is_news = |row: &rulebooks::Model| {
             let same = |good: &Good| {
                 good.kept
                     && good.access.rulebook_id == row.id
                     && good.access.auth_version == row.auth_version
                     && good.rulebook.revision() == row.head_revision
             };
-            if self.of(&row.code).is_some_and(|good| same(&good)) {
-                continue;
-            }
-            if let Err(error) = self.keep(&row.code, row.id, row.head_revision).await {
-                tracing::warn!(rulebook = row.code, %error, "what is known of a rulebook stays as it was");
-            }
-        }
+            !self.of(&row.code).is_some_and(|good| same(&good))
+        };
+        // Side by side: one that takes long to compile, or never will, does not keep this instance from knowing the others.
+        stream::iter(rows.into_iter().filter(is_news))
+            .for_each_concurrent(AT_ONCE, async |row| {
+                if let Err(error) = self.keep(&row.code, row.id, row.head_revision).await {
+                    tracing::warn!(rulebook = row.code, %error, "what is known of a rulebook stays as it was");
+                }
+            })
+            .await;
         Ok(())
     }
 
@@ -214,7 +221,8 @@ impl LastGood {
         let snapshot: Snapshot = serde_json::from_slice(text)?;
         let rows = keep_rows::from_json(snapshot.rows)?;
         let revision = snapshot.revision;
-        let compiled = tokio::task::spawn_blocking(move || compile::compile(revision, &rows, None)).await;
+        let pools = self.current.pools();
+        let compiled = pools.load_rows(snapshot.rulebook_id, revision, rows).await;
         let rulebook = compiled
             .ok()
             .and_then(Result::ok)
@@ -233,7 +241,7 @@ impl LastGood {
         };
         Ok(Good {
             access: Arc::new(access),
-            rulebook: Arc::new(rulebook),
+            rulebook,
             kept: true,
         })
     }

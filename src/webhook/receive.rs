@@ -73,7 +73,13 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let address = ClientAddress::of(request);
     body::check_length(request, WEBHOOK_LIMIT)?;
     let access = known(webhook, code).await?;
-    let access = admitted(request, None, webhook, access, address).await?;
+    let access = match admitted(request, None, webhook, access, address).await {
+        Ok(access) => access,
+        Err(refused) => {
+            body::discard(request, body).await;
+            return Err(refused);
+        }
+    };
     let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
     // Its room is given back when the answer is made.
     let body::ReadBody { bytes, room: _room } = read.map_err(|problem| match problem.code() {

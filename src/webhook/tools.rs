@@ -16,7 +16,7 @@ use super::record;
 use super::transact::{Step, Taken, TransactError};
 use crate::rulebook::decision::Decision;
 use crate::rulebook::rows::{Offer, Tool, ToolKind};
-use crate::rulebook::script::Faulted;
+use crate::rulebook::script::ScriptVersion;
 use crate::store::intake::{self, LeadPart, NewToolCall};
 
 /// What a tool call came to.
@@ -25,8 +25,11 @@ pub struct Ran {
     result: Result<Value, String>,
     decided: Option<Decided>,
     tool: Option<Tool>,
-    /// The tool's own script, when it failed.
-    faulted: Option<Faulted>,
+    /// The tool's own script, when it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ran: Option<ScriptVersion>,
+    /// The same, when it failed.
+    faulted: Option<ScriptVersion>,
     duration_us: i64,
 }
 
@@ -69,6 +72,7 @@ impl Ran {
             result: Err("This tool is out of order. Tell the caller that somebody will call back.".to_owned()),
             decided: None,
             tool: None,
+            ran: None,
             faulted: None,
             duration_us: 0,
         }
@@ -161,6 +165,9 @@ async fn save(
         return Ok(false);
     };
     decided.save(step, tx, purpose(tool.runs)).await?;
+    if let Some(script) = &ran.ran {
+        step.intake.current.quarantines().ran(rulebook_id, script);
+    }
     if let Some(faulted) = &ran.faulted {
         decided::script_failed(step, tx, faulted).await?;
     }
@@ -214,12 +221,13 @@ pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
             )),
             decided: None,
             tool: None,
+            ran: None,
             faulted: None,
             duration_us: 0,
         };
     };
     let decided = question.decide(Some(&request.arguments));
-    let mut faulted = None;
+    let (mut script_ran, mut faulted) = (None, None);
     let result = match tool.runs {
         ToolKind::Quote => Ok(quote(&decided.decision)),
         ToolKind::Priority => Ok(priority(&decided.decision)),
@@ -227,13 +235,14 @@ pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
         ToolKind::Scheduling => Ok(scheduling(question, &decided)),
         ToolKind::SmsAlert => alert(question, &tool, &decided),
         ToolKind::Booking => Ok(booking(&decided)),
-        ToolKind::Script => script(question, &tool, request, &decided, &mut faulted),
+        ToolKind::Script => script(question, &tool, request, &decided, (&mut script_ran, &mut faulted)),
     };
     let duration_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
     Ran {
         result,
         decided: Some(decided),
         tool: Some(tool),
+        ran: script_ran,
         faulted,
         duration_us,
     }
@@ -336,28 +345,32 @@ fn script(
     tool: &Tool,
     request: &ToolRequest,
     decided: &Decided,
-    faulted: &mut Option<Faulted>,
+    (ran, faulted): (&mut Option<ScriptVersion>, &mut Option<ScriptVersion>),
 ) -> Result<Value, String> {
     let code = tool.script.as_deref().unwrap_or_default();
     let rulebook = question.rulebook;
-    let ran = rulebook.run_tool_script(
+    let answer = rulebook.run_tool_script(
         code,
         &request.arguments,
         &decided.extracted,
         decided.at,
         &question.skips,
     );
-    ran.map_err(|failed| {
+    let answer = answer.map_err(|failed| {
         let fault = failed.fault;
         // The fault's text is not logged: a script may throw what the caller said.
         let (line, position) = (fault.line, fault.position);
         tracing::warn!(script = code, line, position, ran = failed.ran, "tool script failed");
-        *faulted = failed.ran.then_some(Faulted {
+        let script = ScriptVersion {
             code: fault.code,
             version: fault.version,
-        });
+        };
+        *ran = failed.ran.then(|| script.clone());
+        *faulted = (failed.ran && fault.is_own).then_some(script);
         "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
-    })
+    })?;
+    *ran = Some(answer.script);
+    Ok(answer.value)
 }
 
 fn short(name: &str) -> String {

@@ -158,7 +158,7 @@ impl TransactError {
     /// Whether the same message may be taken in later without anyone mending anything.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Self::AccessChanged | Self::CallErased | Self::TooSlow => true,
+            Self::AccessChanged | Self::CallErased | Self::TooSlow | Self::Rulebook(LoadError::Busy(_)) => true,
             Self::Rulebook(LoadError::Database(error)) => is_transient(error),
             Self::Database(error) => is_transient(error),
             Self::Rulebook(_) | Self::Stopped(_) => false,
@@ -179,7 +179,7 @@ pub(super) async fn attempt(
 ) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
     fault_points::reach(fault_points::Step::MessageLetIn)?;
-    let mut ahead = match intake.current.guess(rulebook_id).await {
+    let mut ahead = match intake.current.last_seen(rulebook_id) {
         Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
             let ahead = decided::ahead(intake, message, &rulebook).await;
             Some(attempt.worked_out(ahead))
@@ -195,7 +195,7 @@ pub(super) async fn attempt(
             return Err(TransactError::AccessChanged);
         }
         let last_seen = if fault_points::planted(Defect::StaleRulebook) {
-            intake.current.guess(rulebook_id).await
+            intake.current.last_seen(rulebook_id)
         } else {
             None
         };
@@ -203,7 +203,7 @@ pub(super) async fn attempt(
             last_seen
         } else {
             let rulebook = intake.current.at(rulebook_id, head.revision).await?;
-            intake.current.saw(rulebook_id, head.revision).await;
+            intake.current.saw(rulebook_id, &rulebook).await;
             rulebook
         };
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);

@@ -28,7 +28,7 @@ const IGNORES_ALL: &str = "pool_mode = session\nignore_startup_parameters = extr
 /// The database, past every limit and pooler.
 async fn past(database: &TestDatabase) -> DatabaseConnection {
     let mut options = ConnectOptions::new(database.url.clone());
-    options.max_connections(2).sqlx_logging(false);
+    options.max_connections(1).sqlx_logging(false);
     sea_orm::Database::connect(options).await.unwrap()
 }
 

@@ -22,6 +22,7 @@ mod audit_tampering;
 mod backtest;
 mod backup;
 mod bodies;
+mod busy;
 mod calendars;
 mod change_sets;
 mod connections;

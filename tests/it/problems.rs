@@ -261,7 +261,7 @@ async fn every_error_has_the_same_shape_and_leads_to_its_page(database: Database
             ADMIN_KEY,
         ),
         (
-            "not_found",
+            "unauthorized",
             post,
             "/webhooks/vapi/nowhere".to_owned(),
             json_kind,

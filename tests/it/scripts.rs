@@ -33,6 +33,7 @@ both!(
     versions_of_a_script_are_listed_with_their_source,
     a_library_is_shared_and_cannot_be_deleted_while_it_is_used,
     a_script_that_fails_again_and_again_is_left_out_for_a_while,
+    a_script_that_fails_now_and_then_is_not_left_out,
     a_new_version_or_a_release_ends_a_quarantine,
     what_another_instance_sent_into_quarantine_is_left_out_here_too,
     hostile_scripts_lose_no_message,
@@ -326,6 +327,46 @@ async fn a_script_that_fails_again_and_again_is_left_out_for_a_while(database: D
     );
     server.app.clock.step(quarantine::LIMITS.within + TimeDelta::seconds(1));
     look(&server.app).await;
+    server.stop().await;
+}
+
+async fn a_script_that_fails_now_and_then_is_not_left_out(database: Database) {
+    let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    let source = "if says(\"boomerang\") { throw \"boom\"; }";
+    assert_eq!(put(&server, "picky", "price", source).await.0, StatusCode::CREATED);
+    let mut calls = 0;
+    let mut call = async |fails: bool| {
+        calls += 1;
+        let said = if fails {
+            "My drain is clogged by a boomerang."
+        } else {
+            CLOGGED
+        };
+        let (status, _) = server.post_signed(&report(&format!("call-{calls}"), said)).await;
+        assert_eq!(status, StatusCode::OK);
+    };
+    // One in eleven: more faults than the limit, and less than a tenth of its runs.
+    for number in 0..66 {
+        call(number % 11 == 10).await;
+        if number % 20 == 0 {
+            // Runs are told now and then; what was told counts as well.
+            look(&server.app).await;
+        }
+    }
+    assert!(quarantined(&server).await.is_empty());
+    let decisions = server.rows("decisions").await;
+    assert_eq!(decisions.iter().filter(|row| yes(&row["degraded"])).count(), 6);
+    let row = &server.rows("script_quarantines").await[0];
+    assert_eq!((&row["faults"], row["until"].is_null()), (&json!(6), true), "{row}");
+
+    // From now on it fails each time.
+    for _ in 0..4 {
+        call(true).await;
+    }
+    let items = quarantined(&server).await;
+    assert_eq!((items.len(), &items[0]["script"]), (1, &json!("picky")));
+    let (faults, runs) = (items[0]["faults"].as_i64().unwrap(), items[0]["runs"].as_i64().unwrap());
+    assert!(faults * 10 >= runs && runs > 20, "{faults} of {runs}");
     server.stop().await;
 }
 

@@ -92,11 +92,11 @@ impl ChangeSetsApi {
     pub(super) async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
         let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
         let now = self.0.clock.now();
-        let task = tokio::task::spawn_blocking(move || {
+        let look = move || {
             let before = base.map(|base| lint(&base, now)).unwrap_or_default();
             introduced(&before, lint(&rulebook, now))
-        });
-        task.await.map_err(|error| Problem::internal(&error))
+        };
+        self.0.study(draft.rulebook_id(), look).await
     }
 
     pub(super) async fn clashes(

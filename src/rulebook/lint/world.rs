@@ -14,6 +14,7 @@ use crate::rulebook::calendar::{Calendar, DAYS};
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::decide::offer_name;
 use crate::rulebook::facts::{Fact, Facts};
+use crate::rulebook::fair_pool::is_abandoned;
 use crate::rulebook::hearing::{Lexicon, WordId};
 use crate::rulebook::rows::Offer;
 use crate::rulebook::vocabulary::{Env, Slot, Vocabulary, derived_slot};
@@ -131,7 +132,7 @@ impl<'a> World<'a> {
     pub fn spend(&self, steps: usize) -> bool {
         let left = self.patience.get().saturating_sub(steps as u64);
         self.patience.set(left);
-        left > 0
+        left > 0 && !is_abandoned()
     }
 
     /// Whether everything was looked at.

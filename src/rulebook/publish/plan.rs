@@ -9,12 +9,15 @@ use uuid::Uuid;
 use super::{PublishError, Publisher};
 use crate::rulebook::cases::CaseResult;
 use crate::rulebook::change_set::{Applied, Edit, applied, apply};
-use crate::rulebook::compile::{self, Rulebook};
+use crate::rulebook::compile::{Rulebook, SETTINGS, compile_here};
 use crate::rulebook::current::Base;
+use crate::rulebook::fair_pool::Busy;
 use crate::rulebook::fault::Fault;
 use crate::rulebook::guard::{self, Breach, GuardRails};
 use crate::rulebook::lint;
-use crate::rulebook::rows::RowSet;
+use crate::rulebook::pools::Pools;
+use crate::rulebook::rows::{Resource, RowSet};
+use crate::rulebook::weight::{self, MAX_ROW_BYTES};
 use crate::store::rulebooks;
 
 /// What a publish of edits would do, not yet done.
@@ -33,6 +36,8 @@ pub struct Planned {
 /// Edits over the head, also those that no longer fit it.
 #[derive(Debug, Clone)]
 pub struct Draft {
+    rulebook_id: Uuid,
+    pools: Pools,
     /// The head it starts from.
     pub base_revision: i64,
     /// What stands there.
@@ -50,7 +55,8 @@ impl Publisher {
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<Planned, PublishError> {
         let (base_revision, base) = self.standing(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
-        let rulebook = compiled(rows.clone(), base_revision + 1, base.compiled().cloned()).await?;
+        let (pools, over) = (self.current.pools(), base.compiled().cloned());
+        let rulebook = candidate(pools, rulebook_id, base_revision + 1, rows.clone(), over).await?;
         Ok(Planned {
             base_revision,
             base: base.rows().clone(),
@@ -67,6 +73,8 @@ impl Publisher {
         let (base_revision, base) = self.standing(rulebook_id).await?;
         let applied = applied(base.rows(), base_revision + 1, edits);
         Ok(Draft {
+            rulebook_id,
+            pools: self.current.pools().clone(),
             base_revision,
             base,
             applied,
@@ -83,13 +91,20 @@ impl Publisher {
 }
 
 impl Draft {
+    /// Which rulebook's.
+    #[must_use]
+    pub const fn rulebook_id(&self) -> Uuid {
+        self.rulebook_id
+    }
+
     /// Its rows compiled, or every fault: also those of edits that make no row.
     ///
     /// # Errors
-    /// When the machine has no thread to compile on.
-    pub async fn compiled(&self) -> Result<Result<Arc<Rulebook>, Vec<Fault>>, DbErr> {
+    /// When the threads that compile are busy.
+    pub async fn compiled(&self) -> Result<Result<Arc<Rulebook>, Vec<Fault>>, Busy> {
         let revision = self.base_revision + 1;
-        let outcome = compiled(self.applied.rows.clone(), revision, self.base.compiled().cloned()).await?;
+        let (rows, over) = (self.applied.rows.clone(), self.base.compiled().cloned());
+        let outcome = candidate(&self.pools, self.rulebook_id, revision, rows, over).await?;
         let mut faults = self.applied.malformed.clone();
         Ok(match outcome {
             Ok(rulebook) if faults.is_empty() => Ok(rulebook),
@@ -99,6 +114,14 @@ impl Draft {
                 Err(faults)
             }
         })
+    }
+
+    /// Every case of the candidate that is red.
+    ///
+    /// # Errors
+    /// When the threads that run them are busy.
+    pub async fn failed_cases(&self, rulebook: &Arc<Rulebook>) -> Result<Vec<CaseResult>, Busy> {
+        failed_cases(&self.pools, self.rulebook_id, rulebook).await
     }
 }
 
@@ -112,25 +135,51 @@ pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<O
         .await
 }
 
-/// Compiled, sharing what the base has already.
-async fn compiled(
-    rows: RowSet,
+/// Compiled over what stands, or every fault; refused unread where it is too large. What is published is loaded whatever it
+/// weighs, and may always be made smaller.
+async fn candidate(
+    pools: &Pools,
+    rulebook_id: Uuid,
     revision: i64,
+    rows: RowSet,
     base: Option<Arc<Rulebook>>,
-) -> Result<Result<Arc<Rulebook>, Vec<Fault>>, DbErr> {
-    tokio::task::spawn_blocking(move || compile::compile(revision, &rows, base.as_deref()).map(Arc::new))
-        .await
-        .map_err(|error| DbErr::Custom(error.to_string()))
+) -> Result<Result<Arc<Rulebook>, Vec<Fault>>, Busy> {
+    let before = base.as_ref().map_or(0, |base| base.row_bytes());
+    let compile = move || {
+        let bytes = weight::row_bytes(&rows);
+        if bytes > MAX_ROW_BYTES && bytes > before {
+            return Err(vec![too_large(bytes)]);
+        }
+        compile_here(revision, &rows, base.as_deref()).map(Arc::new)
+    };
+    pools.compile(rulebook_id, compile).await
+}
+
+fn too_large(bytes: usize) -> Fault {
+    Fault {
+        resource: Resource::Settings,
+        code: SETTINGS.to_owned(),
+        column: String::new(),
+        line: None,
+        position: None,
+        problem: "too_large",
+        text: format!(
+            "the rows of a rulebook have at most {MAX_ROW_BYTES} bytes together, as JSON; with this change they would have {bytes}"
+        ),
+    }
 }
 
 /// Compiled, and every case green.
 pub(super) async fn checked(
+    pools: &Pools,
+    rulebook_id: Uuid,
     rows: RowSet,
     revision: i64,
     base: Option<Arc<Rulebook>>,
 ) -> Result<Arc<Rulebook>, PublishError> {
-    let rulebook = compiled(rows, revision, base).await?.map_err(PublishError::Faults)?;
-    let failed = failed_cases(&rulebook).await?;
+    let compiled = candidate(pools, rulebook_id, revision, rows, base).await?;
+    let rulebook = compiled.map_err(PublishError::Faults)?;
+    let failed = failed_cases(pools, rulebook_id, &rulebook).await?;
     if failed.is_empty() {
         Ok(rulebook)
     } else {
@@ -139,10 +188,15 @@ pub(super) async fn checked(
 }
 
 /// Without an error of lint that the base had not; the base is none for a new rulebook.
-pub(super) async fn meant(base: Option<Arc<Rulebook>>, rulebook: &Arc<Rulebook>) -> Result<(), PublishError> {
+pub(super) async fn meant(
+    pools: &Pools,
+    rulebook_id: Uuid,
+    base: Option<Arc<Rulebook>>,
+    rulebook: &Arc<Rulebook>,
+) -> Result<(), PublishError> {
     let rulebook = Arc::clone(rulebook);
-    let found = tokio::task::spawn_blocking(move || lint::brought_in(base.as_deref(), &rulebook));
-    let found = found.await.map_err(|error| DbErr::Custom(error.to_string()))?;
+    let look = move || lint::brought_in(base.as_deref(), &rulebook);
+    let found = pools.study(rulebook_id, look).await?;
     if found.is_empty() {
         return Ok(());
     }
@@ -152,25 +206,26 @@ pub(super) async fn meant(base: Option<Arc<Rulebook>>, rulebook: &Arc<Rulebook>)
 /// What goes beyond the guard rails: each adjustment that changes is held against every service, which takes its time.
 ///
 /// # Errors
-/// When the machine has no thread to compare them on.
-pub(super) async fn beyond(guards: GuardRails, base: &RowSet, rows: &RowSet) -> Result<Vec<Breach>, DbErr> {
+/// When the threads that compare them are busy.
+pub(super) async fn beyond(
+    pools: &Pools,
+    rulebook_id: Uuid,
+    guards: GuardRails,
+    base: &RowSet,
+    rows: &RowSet,
+) -> Result<Vec<Breach>, Busy> {
     if guards == GuardRails::default() {
         return Ok(Vec::new());
     }
     let (base, rows) = (base.clone(), rows.clone());
-    tokio::task::spawn_blocking(move || guard::breaches(&guards, &base, &rows))
+    pools
+        .study(rulebook_id, move || guard::breaches(&guards, &base, &rows))
         .await
-        .map_err(|error| DbErr::Custom(error.to_string()))
 }
 
 /// Every case that is red.
-///
-/// # Errors
-/// When the machine has no thread to run them on.
-pub async fn failed_cases(rulebook: &Arc<Rulebook>) -> Result<Vec<CaseResult>, DbErr> {
+async fn failed_cases(pools: &Pools, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) -> Result<Vec<CaseResult>, Busy> {
     let rulebook = Arc::clone(rulebook);
     let run = move || rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
-    tokio::task::spawn_blocking(run)
-        .await
-        .map_err(|error| DbErr::Custom(error.to_string()))
+    pools.study(rulebook_id, run).await
 }

@@ -64,13 +64,14 @@ impl Publisher {
         if rules::changes(base.rows(), &rows).is_empty() {
             return Err(SetError::NoEffect.into());
         }
-        let rulebook = super::plan::checked(rows.clone(), revision + 1, base.compiled().cloned()).await?;
+        let (pools, over) = (self.current.pools(), base.compiled().cloned());
+        let rulebook = super::plan::checked(pools, rulebook_id, rows.clone(), revision + 1, over).await?;
         if let Some(base) = base.compiled() {
-            super::plan::meant(Some(Arc::clone(base)), &rulebook).await?;
+            super::plan::meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
         }
         // Compared ahead of the transaction, which others wait for.
         let guards = guard_rails::guards(&self.db, rulebook_id).await?;
-        let mut breaches = super::plan::beyond(guards, base.rows(), &rows).await?;
+        let mut breaches = super::plan::beyond(pools, rulebook_id, guards, base.rows(), &rows).await?;
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);
@@ -80,7 +81,7 @@ impl Publisher {
         }
         let standing = guard_rails::guards(&*tx, rulebook_id).await?;
         if standing != guards {
-            breaches = super::plan::beyond(standing, base.rows(), &rows).await?;
+            breaches = super::plan::beyond(pools, rulebook_id, standing, base.rows(), &rows).await?;
         }
         if !breaches.is_empty() {
             self.waits(&tx, &mut stored, &breaches, author).await?;

@@ -7,12 +7,13 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::LazyLock;
 
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, INT, Module, ModuleResolver, OptimizationLevel, Position, Scope, Shared,
+    Array, Dynamic, Engine, EvalAltResult, INT, LexError, Module, ModuleResolver, OptimizationLevel, Position, Scope,
+    Shared, Token,
 };
 
 use super::host::{PriorityHandle, Quote, ResultHandle};
 use super::values::{MAX_LIST, MAX_TEXT};
-use super::{functions, run};
+use super::{compile_clock, functions, run};
 
 /// The most operations of one run.
 pub(super) const MAX_OPERATIONS: u64 = 200_000;
@@ -74,6 +75,16 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     ] {
         engine.disable_symbol(symbol);
     }
+    #[expect(
+        deprecated,
+        reason = "it is no deprecated API, but one that may change with Rhai's version"
+    )]
+    engine.on_parse_token(|token, _, _| {
+        if compile_clock::token() {
+            return Token::LexError(Box::new(LexError::Runtime("the time to compile is over".to_owned())));
+        }
+        token
+    });
     engine.on_print(|_| {});
     engine.on_debug(|_, _, _| {});
     engine.on_progress(|operations| {

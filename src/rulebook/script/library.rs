@@ -4,15 +4,17 @@
 //! compiled anew when it or a library that it uses changed, and no other. Libraries that go round in a circle are
 //! refused with the circle.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rhai::{Module, Scope};
+use rhai::{Dynamic, EncapsulatedEnviron, FnAccess, FnNamespace, FuncRegistration, Module, Position, RhaiFunc, Shared};
 
-use super::Compiled;
-use super::engine::ENGINE;
 use super::parsed::{self, Import, Own, Parsed};
-use super::run::{Modules, with_libraries};
+use super::run::Modules;
+use super::{Compiled, Linked};
+use crate::rulebook::fair_pool::is_abandoned;
 use crate::rulebook::fault::{Fault, TextFault};
 use crate::rulebook::rows::{Hook, Resource, RowSet, Script, Stored};
 use crate::rulebook::vocabulary::did_you_mean;
@@ -21,6 +23,12 @@ use crate::rulebook::vocabulary::did_you_mean;
 pub const MAX_SCRIPTS: usize = 200;
 /// The most bytes that all scripts of a rulebook have together.
 pub const MAX_TOGETHER: usize = 1024 * 1024;
+/// The most libraries that import each other in a row: deeper than functions may call each other.
+pub const MAX_DEPTH: usize = 16;
+/// The most bytes that a script has together with all libraries that it uses, each counted once.
+pub const MAX_LINKED: usize = 512 * 1024;
+/// All scripts of a rulebook may take this long to compile, by the thread's own time.
+const COMPILE_TOGETHER: Duration = Duration::from_secs(5);
 
 /// Compiles every script.
 pub(in crate::rulebook) fn compile(
@@ -37,6 +45,7 @@ pub(in crate::rulebook) fn compile(
         reuse,
         done: BTreeMap::new(),
         open: Vec::new(),
+        spent: Duration::ZERO,
         faults,
     };
     let codes = rows.scripts.keys();
@@ -69,6 +78,7 @@ pub(in crate::rulebook) fn compile_one(
         reuse,
         done: BTreeMap::new(),
         open: Vec::new(),
+        spent: Duration::ZERO,
         faults: &mut faults,
     };
     linker.link(&code).ok_or(faults)
@@ -82,7 +92,7 @@ fn too_many(rows: &RowSet) -> Option<Fault> {
             continue;
         }
         let text = format!("a rulebook has at most {MAX_SCRIPTS} scripts of {MAX_TOGETHER} bytes together");
-        let fault = parsed::fault(rhai::Position::NONE, "too_many", text);
+        let fault = parsed::fault(Position::NONE, "too_many", text);
         return Some(fault.at(Resource::Scripts, &stored.row.code, "source"));
     }
     None
@@ -95,6 +105,8 @@ struct Linker<'a> {
     done: BTreeMap<String, Option<Arc<Compiled>>>,
     /// The scripts being linked, each imported by the one before.
     open: Vec<String>,
+    /// What parsing took so far.
+    spent: Duration,
     faults: &'a mut Vec<Fault>,
 }
 
@@ -107,7 +119,8 @@ impl Linker<'_> {
         let known = self.reuse.iter().find(|known| known.row().code == code);
         let parsed = match known.filter(|known| *known.row() == stored.row) {
             Some(known) => Ok(Arc::clone(&known.parsed)),
-            None => parsed::parse(&stored.row).map(Arc::new),
+            None if self.spent > COMPILE_TOGETHER || is_abandoned() => Err(takes_too_long()),
+            None => parsed::parse(&stored.row, &mut self.spent).map(Arc::new),
         };
         self.open.push(code.to_owned());
         let linked = parsed
@@ -150,9 +163,10 @@ impl Linker<'_> {
         if let Some(same) = same {
             return Ok(Arc::clone(same));
         }
-        let functions = |alias: &str| -> Option<Vec<Own>> {
+        let linked = linked(&stored.row, &libraries).map_err(Some)?;
+        let functions = |alias: &str| -> Option<&[Own]> {
             let import = parsed.imports.iter().find(|import| import.alias == alias)?;
-            Some(libraries.get(&import.code)?.parsed.functions.clone())
+            Some(libraries.get(&import.code)?.parsed.functions.as_slice())
         };
         parsed::check(&parsed, &functions).map_err(Some)?;
         let modules: Modules = libraries
@@ -160,17 +174,15 @@ impl Linker<'_> {
             .filter_map(|(code, library)| Some((code.clone(), library.module.clone()?)))
             .collect();
         let modules = Arc::new(modules);
-        let module = (stored.row.hook == Hook::Library)
-            .then(|| with_libraries(&modules, || Module::eval_ast_as_new(Scope::new(), &parsed.ast, &ENGINE)))
-            .transpose()
-            .map_err(|error| Some(parsed::fault(error.position(), "syntax", error.to_string())))?;
+        let is_library = stored.row.hook == Hook::Library;
         Ok(Arc::new(Compiled {
             version,
             ast: Arc::clone(&parsed.ast),
             row: stored.row.clone(),
+            module: is_library.then(|| Shared::new(module(&stored.row.code, &parsed, &modules))),
             libraries,
             modules,
-            module: module.map(rhai::Shared::new),
+            linked,
             parsed,
         }))
     }
@@ -204,4 +216,69 @@ impl Linker<'_> {
             }
         }
     }
+}
+
+fn takes_too_long() -> TextFault {
+    let text = format!(
+        "the scripts of this rulebook take longer than {} s to compile together",
+        COMPILE_TOGETHER.as_secs()
+    );
+    parsed::fault(Position::NONE, "too_complex", text)
+}
+
+/// What a script takes with it: counted before it is linked, so that what multiplies is refused and never made.
+fn linked(row: &Script, libraries: &BTreeMap<String, Arc<Compiled>>) -> Result<Linked, TextFault> {
+    let mut linked = Linked::default();
+    for library in libraries.values().map(|library| &library.linked) {
+        linked.depth = linked.depth.max(library.depth + 1);
+        linked.parts.extend(library.parts.clone());
+    }
+    linked.parts.insert(row.code.clone(), row.source.len());
+    if linked.depth > MAX_DEPTH {
+        let text = format!(
+            "at most {MAX_DEPTH} libraries import each other in a row; here {} do",
+            linked.depth
+        );
+        return Err(parsed::fault(Position::NONE, "too_deep", text));
+    }
+    let bytes: usize = linked.parts.values().sum();
+    if bytes > MAX_LINKED {
+        let text = format!(
+            "a script has at most {MAX_LINKED} bytes with all libraries that it uses; this one has {bytes}, in {} scripts",
+            linked.parts.len()
+        );
+        return Err(parsed::fault(Position::NONE, "too_long", text));
+    }
+    Ok(linked)
+}
+
+/// A library as others import it: its public functions, each with what it imports itself.
+///
+/// What it imports is no part of it. `Module::eval_ast_as_new` would make sub-modules of that, and index the functions of
+/// all of them under every path that leads to them: libraries that import each other under many names multiply.
+fn module(code: &str, parsed: &Parsed, modules: &Modules) -> Module {
+    let imports = parsed
+        .imports
+        .iter()
+        .filter_map(|import| Some((import.alias.as_str().into(), modules.get(&import.code)?.clone())));
+    let env = Shared::new(EncapsulatedEnviron {
+        lib: std::iter::once(parsed.ast.shared_lib().clone()).collect(),
+        imports: imports.collect(),
+        constants: None,
+    });
+    let mut module = Module::new();
+    let public = parsed.ast.iter_fn_def();
+    for function in public.filter(|function| function.access == FnAccess::Public) {
+        let parameters = vec![TypeId::of::<Dynamic>(); function.params.len()];
+        let shared = RhaiFunc::Script {
+            fn_def: Shared::clone(function),
+            env: Some(Shared::clone(&env)),
+        };
+        FuncRegistration::new(function.name.as_str())
+            .with_namespace(FnNamespace::Internal)
+            .set_into_module_raw(&mut module, parameters, shared);
+    }
+    module.set_id(code);
+    module.build_index();
+    module
 }

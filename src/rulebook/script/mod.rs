@@ -2,10 +2,11 @@
 //!
 //! Comes in: script rows, then facts and, by hook, a price range, a priority or a tool's arguments. Goes out: what a
 //! script did, as a whole, or a [`ScriptFault`] and nothing of it. [`parsed`] and [`library`] compile, on a thread of
-//! their own ([`isolate`]); [`engine`] bounds what a run holds and [`run`] how long it takes; [`functions`] is all that
-//! scripts may call, [`host`] what it does and [`values`] what passes between them. [`pool`] has the threads on which
-//! messages run their scripts, [`trial`] is a run for whoever writes one.
+//! their own ([`isolate`]), for no longer than [`compile_clock`] lets them; [`engine`] bounds what a run holds and [`run`] how long it takes; [`functions`] is all that
+//! scripts may call, [`host`] what it does and [`values`] what passes between them; [`trial`] is a run for whoever
+//! writes one.
 
+mod compile_clock;
 mod engine;
 pub mod functions;
 mod host;
@@ -14,7 +15,6 @@ mod hostile_tests;
 pub mod isolate;
 pub mod library;
 mod parsed;
-pub mod pool;
 mod run;
 mod skips;
 #[cfg(test)]
@@ -32,7 +32,7 @@ use self::parsed::Parsed;
 use self::run::Modules;
 pub(super) use self::run::{Budget, Run, run};
 pub use self::run::{DEADLINE, TOGETHER};
-pub use self::skips::{Faulted, Skips};
+pub use self::skips::{ScriptVersion, Skips};
 use super::rows::Script;
 
 /// Something that a script is held to.
@@ -49,7 +49,9 @@ pub const LIMITS: &[Limit] = &[
     limit("bytes of a script", MAX_SOURCE),
     limit("scripts of a rulebook", library::MAX_SCRIPTS),
     limit("bytes of all scripts of a rulebook", library::MAX_TOGETHER),
-    limit("libraries that a script imports", engine::MAX_IMPORTS),
+    limit("names under which a script imports libraries", engine::MAX_IMPORTS),
+    limit("libraries that import each other in a row", library::MAX_DEPTH),
+    limit("bytes of a script with all libraries that it uses", library::MAX_LINKED),
     limit("functions of a script", engine::MAX_FUNCTIONS),
     limit("variables that a function sees", engine::MAX_VARIABLES),
     limit("functions that call each other at once", engine::MAX_CALLS),
@@ -94,8 +96,18 @@ pub struct Compiled {
     /// What it imports, by code.
     libraries: BTreeMap<String, Arc<Compiled>>,
     modules: Arc<Modules>,
+    linked: Linked,
     /// What others import, where this is a library.
     module: Option<Shared<Module>>,
+}
+
+/// What a script takes with it, known before anything of it is linked.
+#[derive(Debug, Clone, Default)]
+struct Linked {
+    /// How many libraries import each other in a row, this script the first.
+    depth: usize,
+    /// The bytes of the script and of each library that it uses, by code: a library once, whatever its names.
+    parts: BTreeMap<String, usize>,
 }
 
 impl Compiled {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rhai::{AST, ASTNode, Expr, FnAccess, ParseError, ParseErrorType, Position, Stmt};
 
+use super::compile_clock;
 use super::engine::{ENGINE, MAX_DEPTHS, MAX_FUNCTIONS, MAX_IMPORTS, scope};
 use super::functions::{FUNCTIONS, Form};
-use super::run::thread_time;
 use crate::rulebook::fault::TextFault;
 use crate::rulebook::rows::{Hook, Script};
 use crate::rulebook::vocabulary::did_you_mean;
@@ -58,8 +58,8 @@ pub(super) fn fault(at: Position, problem: &'static str, text: String) -> TextFa
     }
 }
 
-/// Parses a script.
-pub(super) fn parse(row: &Script) -> Result<Parsed, TextFault> {
+/// Parses a script; adds the time that it took to `spent`, also where it has a fault.
+pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<Parsed, TextFault> {
     let source = &row.source;
     if source.len() > MAX_SOURCE {
         let text = format!("a script has at most {MAX_SOURCE} bytes; this one has {}", source.len());
@@ -69,14 +69,13 @@ pub(super) fn parse(row: &Script) -> Result<Parsed, TextFault> {
         let text = format!("more than {MAX_ROW} names stand in a row here");
         return Err(fault(Position::NONE, "too_complex", text));
     }
-    let before = thread_time();
-    let compiled = ENGINE.compile_with_scope(&scope(), source);
-    let took = thread_time().saturating_sub(before);
-    let mut ast = compiled.map_err(|error| syntax(&error, source))?;
-    if took > COMPILE_DEADLINE {
+    let timed = compile_clock::within(COMPILE_DEADLINE, || ENGINE.compile_with_scope(&scope(), source));
+    *spent += timed.took;
+    if timed.is_over {
         let text = format!("this takes longer than {} ms to compile", COMPILE_DEADLINE.as_millis());
         return Err(fault(Position::NONE, "too_complex", text));
     }
+    let mut ast = timed.done.map_err(|error| syntax(&error, source))?;
     ast.set_source(row.code.as_str());
     let imports = imports(&ast)?;
     if row.hook == Hook::Library {
@@ -241,7 +240,7 @@ fn only_functions(ast: &AST) -> Result<(), TextFault> {
 }
 
 /// Looks at every call, property and assignment; `library` gives the functions of what is imported under a name.
-pub(super) fn check(parsed: &Parsed, library: &dyn Fn(&str) -> Option<Vec<Own>>) -> Result<(), TextFault> {
+pub(super) fn check<'a>(parsed: &'a Parsed, library: &dyn Fn(&str) -> Option<&'a [Own]>) -> Result<(), TextFault> {
     let check = Check { parsed, library };
     let mut found = None;
     parsed.ast.walk(&mut |path| {
@@ -253,12 +252,12 @@ pub(super) fn check(parsed: &Parsed, library: &dyn Fn(&str) -> Option<Vec<Own>>)
     found.map_or(Ok(()), Err)
 }
 
-struct Check<'a> {
-    parsed: &'a Parsed,
-    library: &'a dyn Fn(&str) -> Option<Vec<Own>>,
+struct Check<'a, 'p> {
+    parsed: &'p Parsed,
+    library: &'a dyn Fn(&str) -> Option<&'p [Own]>,
 }
 
-impl Check<'_> {
+impl Check<'_, '_> {
     fn node(&self, node: &ASTNode<'_>, depth: usize) -> Option<TextFault> {
         match node {
             ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at)) => {

@@ -1,8 +1,8 @@
 //! One run of one script: what it may read, what it has done, and when it must end.
 //!
 //! In: facts and, by hook, a price range, a priority or a tool's arguments. Out: all that the script did, or a fault and
-//! nothing of it. A run counts the time of its own thread, so that a busy machine makes no innocent script fail, and the
-//! wall's only when that is four times over.
+//! nothing of it. A run counts the time of its own thread and never the wall's, so that a busy machine makes no innocent
+//! script fail. Whoever waits has a limit of their own, and a run that nobody waits for any more ends.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::values::clean;
 use super::{Compiled, ScriptFault};
 use crate::rulebook::decision::Step;
 use crate::rulebook::facts::Facts;
+use crate::rulebook::fair_pool::is_abandoned;
 use crate::rulebook::hearing::{Heard, Presence};
 use crate::rulebook::rows::Priority;
 
@@ -28,8 +29,6 @@ pub const DEADLINE: Duration = Duration::from_millis(20);
 pub const TOGETHER: Duration = Duration::from_millis(60);
 /// When that is over, what comes after is still given this much: a short script need not suffer for a slow one.
 const LEAST: Duration = Duration::from_millis(1);
-/// How many times longer a run may take when its thread has to wait for the machine.
-const PATIENCE: u32 = 4;
 
 /// The libraries that a script imports, by code.
 pub(super) type Modules = BTreeMap<String, Shared<Module>>;
@@ -101,8 +100,8 @@ struct Timer {
 
 impl Timer {
     fn is_over(&self) -> bool {
-        let wall = self.began.elapsed();
-        wall > self.allowed && (wall > self.allowed * PATIENCE || self.worked() > self.allowed)
+        // The wall's clock is cheap, and a thread has worked for no longer than that.
+        is_abandoned() || (self.began.elapsed() > self.allowed && self.worked() > self.allowed)
     }
 
     fn worked(&self) -> Duration {
@@ -145,17 +144,6 @@ pub(super) fn is_over(operations: u64) -> bool {
 /// A library that the run on this thread may import.
 pub(super) fn library(code: &str) -> Option<Shared<Module>> {
     RUN.with_borrow(|run| run.as_ref().and_then(|run| run.modules.get(code).cloned()))
-}
-
-/// Lets `work` import these libraries.
-pub(super) fn with_libraries<T>(modules: &Arc<Modules>, work: impl FnOnce() -> T) -> T {
-    RUN.set(Some(Run {
-        modules: Arc::clone(modules),
-        ..Run::default()
-    }));
-    let done = work();
-    RUN.set(None);
-    done
 }
 
 /// Runs a script; what it took is taken from the budget.
@@ -240,5 +228,26 @@ fn inside(error: &EvalAltResult) -> Option<&str> {
         }
         EvalAltResult::ErrorInModule(source, inner, _) => inside(inner).or(Some(source.as_str())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_threads_own_work_ends_a_run_however_long_the_wall_has_waited() {
+        let began = Instant::now().checked_sub(Duration::from_secs(3_600)).unwrap();
+        let mut timer = Timer {
+            began,
+            worked_before: thread_time(),
+            allowed: DEADLINE,
+            operations: 0,
+        };
+        assert!(!timer.is_over(), "an hour passed, in which the thread had no turn");
+        timer.worked_before = timer.worked_before.saturating_sub(DEADLINE * 2);
+        // A thread that is younger than that has not worked for so long.
+        timer.allowed = timer.worked().saturating_sub(Duration::from_nanos(1));
+        assert!(timer.is_over(), "the thread has worked for longer than it may");
     }
 }

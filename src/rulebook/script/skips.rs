@@ -1,4 +1,4 @@
-//! Scripts that a decision leaves out, and why; and those that failed in it.
+//! Scripts that a decision leaves out, and why; and a script in one of its versions, so that its runs can be counted.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ pub struct Skips {
     some: BTreeMap<String, String>,
 }
 
-/// A script that failed, so that its faults can be counted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Faulted {
+/// A script in one of its versions: what runs and faults are counted of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ScriptVersion {
     /// The script.
     pub code: String,
     /// The revision that wrote it, or a library that it uses.

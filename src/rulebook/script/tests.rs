@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::functions::{FUNCTIONS, Function};
 use super::trial::{Begin, Trial};
+use super::{engine, library};
 use crate::rulebook::compile::{Rulebook, compile};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::fault::Fault;
@@ -368,11 +369,113 @@ fn a_fault_in_a_library_says_in_which() {
 #[test]
 fn a_rulebook_has_room_for_many_scripts_but_not_for_any_number() {
     let mut rows = sample::rows();
-    for i in 0..=super::library::MAX_SCRIPTS {
+    for i in 0..=library::MAX_SCRIPTS {
         let row = script(&format!("s{i}"), Hook::Tool, "result.set(1);");
         rows.scripts
             .insert(row.code.clone(), Arc::new(Stored { version: 2, row }));
     }
     let faults = compile(2, &rows, None).unwrap_err();
     assert_eq!(faults[0].problem, "too_many");
+}
+
+/// A library for each number below `depth`, each of which imports the one before under `names` names and calls it.
+fn chain(depth: usize, names: usize) -> Vec<(String, Hook, String)> {
+    let one = |number: usize| {
+        let imports: String = match number.checked_sub(1) {
+            None => String::new(),
+            Some(before) => (0..names)
+                .map(|name| format!("import \"lib_{before:02}\" as n{name};\n"))
+                .collect(),
+        };
+        let body = if number == 0 {
+            "1".to_owned()
+        } else {
+            format!("n{}::f() + 1", names - 1)
+        };
+        let private = "private fn hidden() { 0 }";
+        (
+            format!("lib_{number:02}"),
+            Hook::Library,
+            format!("{imports}fn f() {{ {body} }}\n{private}"),
+        )
+    };
+    (0..depth).map(one).collect()
+}
+
+fn rows_of(scripts: &[(String, Hook, String)]) -> RowSet {
+    let written: Vec<Written> = scripts
+        .iter()
+        .map(|(code, hook, source)| (code.as_str(), *hook, source.as_str()))
+        .collect();
+    rows_with(&written)
+}
+
+#[test]
+fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
+    // Under every path that leads to it, `lib_00` would be there 16 to the power of 15 times.
+    let before = super::run::thread_time();
+    let mut scripts = chain(library::MAX_DEPTH, engine::MAX_IMPORTS);
+    let imports = "import \"lib_06\" as l;\nimport \"lib_06\" as again;\n";
+    scripts.push((
+        "uses".to_owned(),
+        Hook::Tool,
+        format!("{imports}result.set(l::f() + again::f());"),
+    ));
+    let book = compile(2, &rows_of(&scripts), None).unwrap();
+    let took = super::run::thread_time().saturating_sub(before);
+    let at = "2026-11-24T15:00:00Z".parse().unwrap();
+    let answer = book.run_tool_script("uses", &Value::Null, &Extracted::default(), at, &super::Skips::none());
+    assert_eq!(answer.unwrap().value, 14);
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    // What a library imports and what it keeps to itself are no part of it for others.
+    for beyond in ["l::n0::f()", "l::hidden()"] {
+        let source = format!("import \"lib_06\" as l;\n{beyond}");
+        let faults = book.compile_script(script("beyond", Hook::Tool, &source)).unwrap_err();
+        assert!(faults[0].problem.starts_with("unknown_"), "{faults:?}");
+    }
+}
+
+#[test]
+fn what_a_script_takes_with_it_is_counted_before_it_is_linked() {
+    let mut scripts = chain(library::MAX_DEPTH + 2, 1);
+    let faults = compile(2, &rows_of(&scripts), None).unwrap_err();
+    let told: Vec<_> = faults
+        .iter()
+        .map(|fault| (fault.code.as_str(), fault.problem))
+        .collect();
+    assert_eq!(told, [("lib_17", "too_deep")]);
+
+    // A library counts once, however many ways lead to it: ten of 30 kB are too many together only with all the others.
+    let filler = format!("// {}\n", "x".repeat(30_000));
+    scripts = (0..20)
+        .map(|number| {
+            let imports: String = (0..number.min(15))
+                .map(|before| format!("import \"wide_{before:02}\" as w{before};\n"))
+                .collect();
+            (
+                format!("wide_{number:02}"),
+                Hook::Library,
+                format!("{imports}{filler}fn f{number}() {{ 1 }}"),
+            )
+        })
+        .collect();
+    assert!(
+        compile(2, &rows_of(&scripts[..16]), None).is_ok(),
+        "16 times 30 kB, each once"
+    );
+    let imports: String = (0..16)
+        .map(|number| format!("import \"wide_{:02}\" as w{number};\n", number + 4))
+        .collect();
+    let all = (
+        "all".to_owned(),
+        Hook::Price,
+        format!("{imports}{filler}quote.add(1, \"one\");"),
+    );
+    scripts.push(all);
+    let faults = compile(2, &rows_of(&scripts), None).unwrap_err();
+    let told: Vec<_> = faults
+        .iter()
+        .map(|fault| (fault.code.as_str(), fault.problem))
+        .collect();
+    assert_eq!(told, [("all", "too_long")]);
 }

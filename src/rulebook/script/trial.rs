@@ -62,9 +62,16 @@ impl Rulebook {
     /// # Errors
     /// Its faults, or those of the libraries that it uses.
     pub fn compile_script(&self, script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
-        let rows = self.rows();
-        super::isolate::isolated(|| library::compile_one(rows, self.compiled_scripts(), script))
+        super::isolate::isolated(|| self.compile_script_here(script))
             .unwrap_or_else(|text| Err(vec![super::super::compile::internal(text)]))
+    }
+
+    /// The same on this thread, which must have room for deep expressions, as those of a pool have.
+    ///
+    /// # Errors
+    /// As [`Rulebook::compile_script`].
+    pub fn compile_script_here(&self, script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
+        library::compile_one(self.rows(), self.compiled_scripts(), script)
     }
 
     /// Runs a script on facts and an instant, as a decision would.

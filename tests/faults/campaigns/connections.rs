@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+use sea_orm::ConnectionTrait as _;
 use serde_json::Value;
 
 use super::{Found, Plan, Result, judged, told};
@@ -107,7 +107,7 @@ async fn tried(plan: &Plan, kind: Database, limit: Limit, rounds: u64, found: &m
         };
         let load = Load::start(&world, &traffic);
         load.until(50).await;
-        let lock = db.begin().await.unwrap();
+        let lock = ringbook::store::begin(&db).await.unwrap();
         lock.execute_unprepared("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
             .await
             .unwrap();

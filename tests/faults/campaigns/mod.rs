@@ -12,6 +12,7 @@ mod door;
 mod fairness;
 mod instances;
 mod kill;
+mod neighbours;
 mod power;
 mod readiness;
 mod repeats;
@@ -252,6 +253,17 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     add(NONE, "instances", "rounds", POSTGRES, instances::ABOUT, |plan, on| {
         Box::pin(instances::instances(plan, on))
     });
+    add(POSTGRES, "busy", "decisions", BOTH, neighbours::BUSY, |plan, on| {
+        Box::pin(neighbours::busy(plan, on))
+    });
+    add(
+        NONE,
+        "neighbours",
+        "messages",
+        BOTH,
+        neighbours::NEIGHBOURS,
+        |plan, on| Box::pin(neighbours::neighbours(plan, on)),
+    );
     add(NONE, "disk", "times full", SQLITE, disk::ABOUT, |plan, on| {
         Box::pin(disk::full(plan, on))
     });

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 
 use super::{Found, Plan, Result, database::behind_a_proxy, judged, told};
 use crate::{
@@ -26,7 +26,6 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     let (world, proxy) = behind_a_proxy(plan, kind).await;
     let address = World::address();
     let (program, _) = world.started(&plan.binary, address, &[]).await;
-    // Made before: what comes later is read-only too.
     let db = world.look().await;
     let name = world.database.url.rsplit('/').next().unwrap().to_owned();
     let end_connections = format!(
@@ -61,12 +60,18 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
         let load = Load::start(&world, &traffic);
         load.until(20).await;
         if round.is_multiple_of(2) {
-            let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
-            db.execute_unprepared(&read_only).await.unwrap();
+            alter(
+                &db,
+                &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"),
+            )
+            .await;
             db.execute_unprepared(&end_connections).await.unwrap();
             tokio::time::sleep(Duration::from_millis(1_500)).await;
-            let writable = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
-            db.execute_unprepared(&writable).await.unwrap();
+            alter(
+                &db,
+                &format!("ALTER DATABASE {name} RESET default_transaction_read_only"),
+            )
+            .await;
         } else {
             proxy.set(Fault::ResetNew).await;
             proxy.reset_all();
@@ -100,4 +105,12 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     drop(proxy);
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found { n, seen, violations })
+}
+
+/// Executes a statement also over a connection that is read-only by default.
+async fn alter(db: &DatabaseConnection, sql: &str) {
+    let tx = ringbook::store::begin(db).await.unwrap();
+    tx.execute_unprepared("SET TRANSACTION READ WRITE").await.unwrap();
+    tx.execute_unprepared(sql).await.unwrap();
+    tx.commit().await.unwrap();
 }

@@ -1,0 +1,1 @@
+ALTER TABLE script_quarantines DROP COLUMN runs;

@@ -1,0 +1,353 @@
+//! Threads that rulebooks share by turns, so that no rulebook's work holds a thread that others need.
+//!
+//! In: work, and whose it is. Out: what it came to, or [`Busy`] when too much of that rulebook waits already or it would
+//! have to wait for too long. No rulebook gets all threads, and none waits behind another's queue. Work that nobody waits
+//! for any more is not begun, and what is under way asks [`is_abandoned`] whether to go on.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Deep expressions and deep calls need room, most of all in a program that is not optimized.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// The threads cannot do the work now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// Too much of this rulebook waits already.
+    #[error("too much work of this rulebook waits for the threads for {0}")]
+    Queue(&'static str),
+    /// Too much waits altogether, the turn did not come in time, or the work failed.
+    #[error("the threads for {0} are busy")]
+    Threads(&'static str),
+}
+
+/// How a pool works.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// What its threads are for, in a word: also their name.
+    pub name: &'static str,
+    /// How many threads, two at least.
+    pub threads: usize,
+    /// How much of one rulebook waits at most.
+    pub queue: usize,
+    /// How much waits at most altogether.
+    pub queues: usize,
+    /// How long somebody waits for a turn and the work together.
+    pub patience: Duration,
+    /// How far the threads stand back behind others, of 0 to 19.
+    pub niceness: i32,
+}
+
+/// How many processors there are, and two at least: one rulebook never gets the last thread.
+#[must_use]
+pub fn processors() -> usize {
+    thread::available_parallelism().map_or(2, usize::from).max(2)
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// A pool; its threads start with the first work and end when the last handle is dropped.
+#[derive(Clone)]
+pub struct FairPool {
+    shared: Arc<Shared>,
+    /// Dropped with the last handle: the threads hold `shared` only.
+    _open: Arc<Open>,
+}
+
+struct Shared {
+    limits: Limits,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: HashMap<Uuid, VecDeque<Work>>,
+    /// Whose turn it is; each rulebook that waits stands in it once.
+    turns: VecDeque<Uuid>,
+    running: HashMap<Uuid, usize>,
+    started: bool,
+    closed: bool,
+}
+
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+thread_local! {
+    /// Whether anybody still waits for the work on this thread.
+    static ABANDONED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Whether nobody waits any more for the work on this thread: its client has gone, or has been answered without it. What
+/// it comes to is read by nobody, so it may end in any way.
+#[must_use]
+pub fn is_abandoned() -> bool {
+    ABANDONED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
+}
+
+/// Dropped with the future of whoever waits.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl FairPool {
+    /// A pool of at least two threads.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let shared = Arc::new(Shared {
+            limits: Limits {
+                threads: limits.threads.max(2),
+                ..limits
+            },
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        Self {
+            _open: Arc::new(Open(Arc::clone(&shared))),
+            shared,
+        }
+    }
+
+    /// Does work of a rulebook and waits for it. Dropping the future abandons the work.
+    ///
+    /// # Errors
+    /// When its queue is full, it took too long, or it failed.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        rulebook_id: Uuid,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let (done, result) = oneshot::channel();
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let _waiting = Waiting(Arc::clone(&abandoned));
+        let work = move || {
+            if abandoned.load(Ordering::Relaxed) {
+                return;
+            }
+            ABANDONED.set(Some(abandoned));
+            let _ = done.send(work());
+        };
+        self.shared.push(rulebook_id, Box::new(work))?;
+        match tokio::time::timeout(self.shared.limits.patience, result).await {
+            Ok(Ok(result)) => Ok(result),
+            _ => Err(self.shared.busy()),
+        }
+    }
+}
+
+impl Shared {
+    const fn busy(&self) -> Busy {
+        Busy::Threads(self.limits.name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(self: &Arc<Self>, rulebook_id: Uuid, work: Work) -> Result<(), Busy> {
+        let mut queue = self.lock();
+        if !queue.started {
+            queue.started = true;
+            for _ in 0..self.limits.threads {
+                let shared = Arc::clone(self);
+                let thread = thread::Builder::new()
+                    .name(self.limits.name.to_owned())
+                    .stack_size(STACK);
+                thread.spawn(move || shared.work()).map_err(|_| self.busy())?;
+            }
+        }
+        if queue
+            .waiting
+            .get(&rulebook_id)
+            .is_some_and(|own| own.len() >= self.limits.queue)
+        {
+            return Err(Busy::Queue(self.limits.name));
+        }
+        let altogether: usize = queue.waiting.values().map(VecDeque::len).sum();
+        if altogether >= self.limits.queues {
+            return Err(self.busy());
+        }
+        let own = queue.waiting.entry(rulebook_id).or_default();
+        own.push_back(work);
+        if own.len() == 1 {
+            queue.turns.push_back(rulebook_id);
+        }
+        drop(queue);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// A thread's life.
+    fn work(&self) {
+        stand_back(self.limits.niceness);
+        let mut queue = self.lock();
+        loop {
+            if queue.closed {
+                return;
+            }
+            let Some((whose, work)) = queue.next(self.limits.threads - 1) else {
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(queue);
+            // What panics is not sent, and whoever waits for it goes on without.
+            let _ = catch_unwind(AssertUnwindSafe(work));
+            ABANDONED.set(None);
+            queue = self.lock();
+            queue.ended(whose);
+            // What could not run because its rulebook had enough threads may run now.
+            self.changed.notify_one();
+        }
+    }
+}
+
+impl Queue {
+    /// The next work of the first whose turn it is and who has fewer than `most` threads.
+    fn next(&mut self, most: usize) -> Option<(Uuid, Work)> {
+        let running = |whose: &Uuid| self.running.get(whose).copied().unwrap_or_default();
+        let place = self.turns.iter().position(|whose| running(whose) < most)?;
+        let whose = self.turns.remove(place)?;
+        let own = self.waiting.get_mut(&whose)?;
+        let work = own.pop_front();
+        if own.is_empty() {
+            self.waiting.remove(&whose);
+        } else {
+            self.turns.push_back(whose);
+        }
+        *self.running.entry(whose).or_default() += 1;
+        work.map(|work| (whose, work))
+    }
+
+    fn ended(&mut self, whose: Uuid) {
+        if let Some(running) = self.running.get_mut(&whose) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(&whose);
+            }
+        }
+    }
+}
+
+/// Lets other threads of the process go before this one. On Linux the priority is a thread's own.
+#[cfg(target_os = "linux")]
+pub fn stand_back(niceness: i32) {
+    if niceness > 0 {
+        // Where it is not allowed, they compete like everything else.
+        let _ = rustix::process::setpriority_process(None, niceness);
+    }
+}
+
+/// Lets other threads of the process go before this one, where the system can.
+#[cfg(not(target_os = "linux"))]
+pub fn stand_back(_niceness: i32) {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const QUEUE: usize = 16;
+
+    fn two_threads() -> FairPool {
+        FairPool::new(Limits {
+            name: "tests",
+            threads: 2,
+            queue: QUEUE,
+            queues: 128,
+            patience: Duration::from_secs(20),
+            niceness: 0,
+        })
+    }
+
+    #[tokio::test]
+    async fn one_rulebook_never_has_the_last_thread() {
+        let pool = two_threads();
+        let (greedy, modest) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (end, ended) = mpsc::channel::<()>();
+        let ended = Arc::new(Mutex::new(ended));
+        let hold = || {
+            let ended = Arc::clone(&ended);
+            move || ended.lock().unwrap().recv().is_err()
+        };
+        let mut held = Vec::new();
+        for _ in 0..QUEUE {
+            let (pool, hold) = (pool.clone(), hold());
+            held.push(tokio::spawn(async move { pool.run(greedy, hold).await }));
+        }
+        // One of them runs, the others wait, and a neighbour goes past them.
+        assert_eq!(pool.run(modest, || 7).await, Ok(7));
+        drop(end);
+        for one in held {
+            assert!(one.await.unwrap().is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_away_and_a_panic_harms_nobody() {
+        let pool = two_threads();
+        let whose = Uuid::from_u128(1);
+        assert_eq!(
+            pool.run(whose, || -> u8 { panic!("on purpose") }).await,
+            Err(Busy::Threads("tests"))
+        );
+        assert_eq!(pool.run(whose, || 1).await, Ok(1));
+        let (begin, begun) = mpsc::channel::<()>();
+        let (end, ended) = mpsc::channel::<()>();
+        let hold = move || {
+            begin.send(()).unwrap();
+            assert!(ended.recv().is_err());
+        };
+        pool.shared.push(whose, Box::new(hold)).unwrap();
+        begun.recv().unwrap();
+        for _ in 0..QUEUE {
+            pool.shared.push(whose, Box::new(|| ())).unwrap();
+        }
+        assert_eq!(pool.run(whose, || 1).await, Err(Busy::Queue("tests")));
+        drop(end);
+        assert_eq!(pool.run(Uuid::from_u128(2), || 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn work_ends_when_nobody_waits_for_it_any_more() {
+        let pool = two_threads();
+        let whose = Uuid::from_u128(1);
+        let (begin, begun) = mpsc::channel::<()>();
+        let (end, ended) = mpsc::channel::<bool>();
+        let going = pool.run(whose, move || {
+            begin.send(()).unwrap();
+            while !is_abandoned() {
+                thread::yield_now();
+            }
+            end.send(is_abandoned()).unwrap();
+        });
+        let mut going = Box::pin(going);
+        // Begun, and then its client goes.
+        assert!(futures_util::poll!(going.as_mut()).is_pending());
+        begun.recv().unwrap();
+        drop(going);
+        assert!(ended.recv().unwrap());
+        // What waits and is abandoned is never begun, and the next work is not abandoned with it.
+        let waits = Box::pin(pool.run(whose, || panic!("begun")));
+        drop(waits);
+        assert_eq!(pool.run(whose, is_abandoned).await, Ok(false));
+    }
+}
