@@ -70,6 +70,7 @@ mod sheets;
 mod simulated;
 mod spool;
 mod start;
+mod supply_chain;
 mod text;
 mod texting;
 mod tools;
