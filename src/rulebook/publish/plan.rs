@@ -272,6 +272,7 @@ async fn by_examples(
         from: now - TimeDelta::days(EXAMPLE_DAYS),
         until: now + TimeDelta::milliseconds(1),
         purposes: &[],
+        simulated: false,
     };
     let rows = span.page(db, Columns::Facts, None, EXAMPLE_CALLS).await?;
     let (base, candidate) = (Arc::clone(base), Arc::clone(candidate));
