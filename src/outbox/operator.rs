@@ -215,8 +215,8 @@ mod tests {
     fn notice(subject: &str, text: &str, what_to_do: &str) -> notices::Model {
         let now = Clock::system().now();
         notices::Model {
-            rulebook_id: uuid::Uuid::nil(),
-            id: uuid::Uuid::nil(),
+            rulebook_id: Uuid::nil(),
+            id: Uuid::nil(),
             code: "p1_not_taken".into(),
             severity: "urgent".into(),
             subject: subject.into(),
