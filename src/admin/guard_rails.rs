@@ -57,8 +57,12 @@ impl GuardRailsApi {
 
     /// Replace a rulebook's guard rails
     ///
-    /// A change of services' prices, of adjustments or of taxes that goes beyond one of them is not published: it waits as
-    /// a change set until somebody else with the role `publisher` approves it. Rows that are beyond them already may stay.
+    /// A change of prices that goes beyond one of them is not published: it waits as a change set until a second person with
+    /// the role `publisher` approves it. Rows that are beyond them already may stay. Two things are judged: the numbers of
+    /// services, adjustments, taxes and the rounding, row by row; and, where those say nothing, the price that calls get before
+    /// and after the change, for price scripts, conditions, ranks, stacking groups and everything else on which a price depends.
+    /// The calls are the rulebook's cases, the newest 200 decisions of the last seven days, and a grid made of the facts, values,
+    /// words and times that the changed rows name. What none of these calls has is not seen.
     /// Bring the `version` that was read.
     #[oai(path = "/", method = "put")]
     async fn put_guard_rails(

@@ -2,7 +2,7 @@
 //!
 //! In: a rulebook's limits, its rows as they stand and as they shall be. Out: every change beyond a limit, with its place
 //! and a sentence. Each row is judged alone, by its numbers and by which services and instants it is for: what a
-//! condition, a rank, a stacking group or a script does to a price cannot be told from a number and is no breach. A column
+//! condition, a rank, a stacking group or a script does to a price, [`super::probes`] judges by examples. A column
 //! that stays as it is never is one, so that limits may be set which some rows already exceed.
 
 use std::collections::HashSet;

@@ -46,6 +46,7 @@ pub mod parse;
 mod parse_tests;
 pub mod pools;
 pub mod price;
+pub mod probes;
 pub mod publish;
 pub mod quarantine;
 pub mod quiet;

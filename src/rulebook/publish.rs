@@ -102,7 +102,7 @@ pub enum PublishError {
     /// It was done before, and what came of it is kept.
     #[error("it was done before")]
     DoneBefore,
-    /// A rulebook of this code exists.
+    /// A rulebook of this code exists, perhaps in capitals or small letters.
     #[error("a rulebook of this code exists")]
     RulebookExists,
     /// Somebody changed rows since they were read, made them or deleted them.
@@ -298,6 +298,9 @@ impl Publisher {
             sms_delivery: Set(sms_delivery.to_owned()),
             sms_delivery_version: Set(1),
         };
+        if rulebooks::is_taken(&*tx, code).await? {
+            return Err(PublishError::RulebookExists);
+        }
         let inserted = rulebooks::Entity::insert(row)
             .on_conflict(
                 sea_orm::sea_query::OnConflict::column(rulebooks::Column::Code)
@@ -374,7 +377,11 @@ impl Publisher {
                 Some(tx) => guard_rails::guards(&**tx, rulebook_id).await?,
                 None => guard_rails::guards(&self.db, rulebook_id).await?,
             };
-            let breaches = beyond(pools, rulebook_id, guards, base.rows(), rulebook.rows()).await?;
+            let (states, now) = ((&base, &rulebook), self.clock.now());
+            let breaches = match &held {
+                Some(tx) => beyond(&**tx, pools, rulebook_id, guards, states, now).await?,
+                None => beyond(&self.db, pools, rulebook_id, guards, states, now).await?,
+            };
             fault_points::reach(FaultStep::PublishPlanned)?;
             let tx = match held {
                 Some(tx) => tx,

@@ -75,7 +75,7 @@ impl Span {
     /// When the database fails.
     pub async fn page(
         &self,
-        db: &DatabaseConnection,
+        db: &impl ConnectionTrait,
         columns: Columns,
         below: Option<Uuid>,
         limit: u64,

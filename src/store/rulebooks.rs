@@ -1,7 +1,7 @@
 //! One business: its code, its head revision and how its webhooks are verified.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, LockType};
+use sea_orm::sea_query::{ExprTrait as _, Func, LockType};
 use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _};
 
 /// A row of `rulebooks`.
@@ -83,6 +83,19 @@ pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>
         .into_tuple()
         .one(db)
         .await
+}
+
+/// Whether a rulebook has this code, or one that differs in capitals alone: people take them for one.
+pub async fn is_taken(db: &impl ConnectionTrait, code: &str) -> Result<bool, DbErr> {
+    let same = Expr::expr(Func::lower(Expr::col(Column::Code))).eq(code.to_ascii_lowercase());
+    let found: Option<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(same)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Every rulebook's id and code, the oldest first.

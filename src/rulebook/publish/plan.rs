@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QuerySelect};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryResult, QuerySelect};
 use uuid::Uuid;
 
 use super::{PublishError, Publisher};
+use crate::rulebook::backtest::stored_facts;
 use crate::rulebook::cases::CaseResult;
 use crate::rulebook::change_set::{Applied, Edit, applied, apply};
 use crate::rulebook::compile::{Rulebook, SETTINGS, compile_here};
@@ -16,9 +18,15 @@ use crate::rulebook::fault::Fault;
 use crate::rulebook::guard::{self, Breach, GuardRails};
 use crate::rulebook::lint;
 use crate::rulebook::pools::Pools;
+use crate::rulebook::probes::{self, Probe};
 use crate::rulebook::rows::{Resource, RowSet};
 use crate::rulebook::weight::{self, MAX_ROW_BYTES};
+use crate::store::past_decisions::{Columns, Span};
 use crate::store::rulebooks;
+
+/// How far back calls are decided again to see what a change does to their prices, and how many.
+const EXAMPLE_DAYS: i64 = 7;
+const EXAMPLE_CALLS: u64 = 200;
 
 /// What a publish of edits would do, not yet done.
 #[derive(Debug)]
@@ -203,11 +211,31 @@ pub(super) async fn meant(
     Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
 }
 
-/// What goes beyond the guard rails: each adjustment that changes is held against every service, which takes its time.
+/// What goes beyond the guard rails: by the numbers of its rows, or else by examples of calls at `now`.
+///
+/// # Errors
+/// When the database fails, or the threads that compare them are busy.
+pub(super) async fn beyond(
+    db: &impl ConnectionTrait,
+    pools: &Pools,
+    rulebook_id: Uuid,
+    guards: GuardRails,
+    (base, candidate): (&Base, &Arc<Rulebook>),
+    now: DateTime<Utc>,
+) -> Result<Vec<Breach>, PublishError> {
+    let found = by_rows(pools, rulebook_id, guards, base.rows(), candidate.rows()).await?;
+    if found.is_empty() {
+        return by_examples(db, pools, rulebook_id, guards, (base.compiled(), candidate), now).await;
+    }
+    Ok(found)
+}
+
+/// What goes beyond the guard rails by the numbers of rows: each adjustment that changes is held against every service, which
+/// takes its time.
 ///
 /// # Errors
 /// When the threads that compare them are busy.
-pub(super) async fn beyond(
+async fn by_rows(
     pools: &Pools,
     rulebook_id: Uuid,
     guards: GuardRails,
@@ -221,6 +249,51 @@ pub(super) async fn beyond(
     pools
         .study(rulebook_id, move || guard::breaches(&guards, &base, &rows))
         .await
+}
+
+/// Which prices move beyond the guard rails, by examples: the cases, the calls of the last days, and what the changed rows
+/// name. Nothing without limits, or where the base does not compile and decides nothing.
+///
+/// # Errors
+/// When the calls cannot be read, or the threads that decide them are busy.
+async fn by_examples(
+    db: &impl ConnectionTrait,
+    pools: &Pools,
+    rulebook_id: Uuid,
+    guards: GuardRails,
+    (base, candidate): (Option<&Arc<Rulebook>>, &Arc<Rulebook>),
+    now: DateTime<Utc>,
+) -> Result<Vec<Breach>, PublishError> {
+    let Some(base) = base.filter(|_| guards != GuardRails::default()) else {
+        return Ok(Vec::new());
+    };
+    let span = Span {
+        rulebook_id,
+        from: now - TimeDelta::days(EXAMPLE_DAYS),
+        until: now + TimeDelta::milliseconds(1),
+        purposes: &[],
+    };
+    let rows = span.page(db, Columns::Facts, None, EXAMPLE_CALLS).await?;
+    let (base, candidate) = (Arc::clone(base), Arc::clone(candidate));
+    let judged = pools.study(rulebook_id, move || {
+        let stored = rows.iter().map(example).collect::<Result<Vec<_>, DbErr>>()?;
+        Ok::<_, DbErr>(probes::breaches(
+            &guards,
+            &base,
+            &candidate,
+            stored.into_iter().flatten().collect(),
+            now,
+        ))
+    });
+    Ok(judged.await??)
+}
+
+/// A stored call; none where its facts were erased.
+fn example(row: &QueryResult) -> Result<Option<Probe>, DbErr> {
+    let json: String = row.try_get("", "extracted")?;
+    let extracted = stored_facts(&json).map_err(|error| DbErr::Json(error.to_string()))?;
+    let (id, at): (Uuid, DateTime<Utc>) = (row.try_get("", "id")?, row.try_get("", "decided_for")?);
+    Ok(extracted.map(|extracted| Probe::stored(format!("in the decision {id}"), extracted, at)))
 }
 
 /// Every case that is red.

@@ -65,13 +65,14 @@ impl Publisher {
             return Err(SetError::NoEffect.into());
         }
         let (pools, over) = (self.current.pools(), base.compiled().cloned());
-        let rulebook = super::plan::checked(pools, rulebook_id, rows.clone(), revision + 1, over).await?;
+        let rulebook = super::plan::checked(pools, rulebook_id, rows, revision + 1, over).await?;
         if let Some(base) = base.compiled() {
             super::plan::meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
         }
         // Compared ahead of the transaction, which others wait for.
         let guards = guard_rails::guards(&self.db, rulebook_id).await?;
-        let mut breaches = super::plan::beyond(pools, rulebook_id, guards, base.rows(), &rows).await?;
+        let states = (&base, &rulebook);
+        let mut breaches = super::plan::beyond(&self.db, pools, rulebook_id, guards, states, at).await?;
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
         stored.set.publish_at = Some(at);
@@ -81,7 +82,7 @@ impl Publisher {
         }
         let standing = guard_rails::guards(&*tx, rulebook_id).await?;
         if standing != guards {
-            breaches = super::plan::beyond(pools, rulebook_id, standing, base.rows(), &rows).await?;
+            breaches = super::plan::beyond(&*tx, pools, rulebook_id, standing, states, at).await?;
         }
         if !breaches.is_empty() {
             self.waits(&tx, &mut stored, &breaches, author).await?;
