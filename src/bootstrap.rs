@@ -171,6 +171,8 @@ async fn admin_key(
         hash: Set(key.hash.clone()),
         role: Set("admin".to_owned()),
         rulebook_id: Set(None),
+        owner: Set(None),
+        made_by: Set(None),
         created_at: Set(clock.now()),
         expires_at: Set(None),
         last_used_at: Set(None),

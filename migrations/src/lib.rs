@@ -49,6 +49,7 @@ impl MigratorTrait for Migrator {
             file!("m0013_fact_kinds", postgres, sqlite),
             file!("m0013_sms_delivery"),
             file!("m0013_script_runs"),
+            file!("m0013_key_owners"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

@@ -59,6 +59,10 @@ pub struct ApiKey {
     role: String,
     /// The only rulebook it may see; absent is all of them.
     rulebook: Option<String>,
+    /// The person whose it is: two keys of one person are one person where two must agree.
+    owner: String,
+    /// The key that made it; absent for the first ones.
+    made_by: Option<Uuid>,
     /// When it was made.
     created_at: DateTime<Utc>,
     /// When it stops working.
@@ -80,6 +84,11 @@ pub struct NewApiKey {
     role: Role,
     /// The code of the only rulebook it may see; absent is all of them.
     rulebook: Option<String>,
+    /// The person whom it is for: 1 to 100 characters; absent is its name. Who made the key, or owns the key that changed
+    /// something, cannot approve that change with it.
+    #[serde(default)]
+    #[oai(validator(min_length = 1, max_length = 100))]
+    owner: Option<String>,
     /// When it stops working; absent is never.
     expires_at: Option<DateTime<Utc>>,
 }
@@ -147,6 +156,8 @@ impl ApiKeysApi {
         let new = NewKey::random().map_err(|error| Problem::internal(&error))?;
         let row = api_keys::Model {
             id: self.0.clock.new_id(),
+            owner: Some(body.0.owner.unwrap_or_else(|| body.0.name.clone())),
+            made_by: Some(key.key_id),
             name: body.0.name,
             prefix: new.prefix.clone(),
             hash: new.hash.clone(),
@@ -157,7 +168,10 @@ impl ApiKeysApi {
             last_used_at: None,
             revoked_at: None,
         };
-        let after = json!({"name": row.name, "role": row.role, "prefix": row.prefix, "expires_at": row.expires_at});
+        let after = json!({
+            "name": row.name, "role": row.role, "prefix": row.prefix, "expires_at": row.expires_at,
+            "owner": row.owner(), "made_by": key.key_id, "maker": key.name,
+        });
         let entry = self.entry(&key, &row, "create", None, Some(after));
         let made = Made::Created(Json(MadeApiKey {
             key: new.text,
@@ -207,7 +221,7 @@ impl ApiKeysApi {
             &key,
             &row,
             "revoke",
-            Some(json!({"name": row.name, "role": row.role})),
+            Some(json!({"name": row.name, "role": row.role, "owner": row.owner(), "made_by": row.made_by})),
             None,
         );
         let revoke = audited::write(&self.0, entry, move |tx| {
@@ -242,9 +256,14 @@ impl ApiKeysApi {
 /// The rulebook of the new key; a key bound to one makes keys for that one only.
 fn checked(new: &NewApiKey, caller: &Caller, seen: &Rulebooks, now: DateTime<Utc>) -> Result<Option<Uuid>, Problem> {
     let mut faults = Vec::new();
-    if new.name.trim().is_empty() || new.name.chars().count() > 100 || new.name.chars().any(char::is_control) {
-        let detail = "`name` must have 1 to 100 characters, none of them control characters.";
-        faults.push(FieldFault::new("/name", "invalid_value", detail));
+    for (field, text) in [("name", Some(&new.name)), ("owner", new.owner.as_ref())] {
+        let is_sound = |text: &String| {
+            !text.trim().is_empty() && text.chars().count() <= 100 && !text.chars().any(char::is_control)
+        };
+        if !text.is_none_or(is_sound) {
+            let detail = format!("`{field}` must have 1 to 100 characters, none of them control characters.");
+            faults.push(FieldFault::new(format!("/{field}"), "invalid_value", detail));
+        }
     }
     if new
         .expires_at
@@ -277,6 +296,8 @@ fn checked(new: &NewApiKey, caller: &Caller, seen: &Rulebooks, now: DateTime<Utc
 fn view(seen: &Rulebooks, row: api_keys::Model) -> ApiKey {
     ApiKey {
         id: row.id,
+        owner: row.owner().to_owned(),
+        made_by: row.made_by,
         name: row.name,
         prefix: row.prefix,
         role: row.role,

@@ -18,6 +18,11 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub role: String,
     pub rulebook_id: Option<Uuid>,
+    /// The person whom it was made for; of keys without one it is their name.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub owner: Option<String>,
+    /// The key that made it; of the first keys and of those from before this was kept there is none.
+    pub made_by: Option<Uuid>,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
     pub last_used_at: Option<DateTimeUtc>,
@@ -29,7 +34,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// So many keys made one another, one after the other, before nobody asks any further.
+const MAX_MAKERS: usize = 100;
+
 impl Model {
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.owner.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Whether it belongs to the same person as another.
+    #[must_use]
+    pub fn has_owner_of(&self, other: &Self) -> bool {
+        self.owner().trim().to_lowercase() == other.owner().trim().to_lowercase()
+    }
+
     /// Whether the key opens anything at `now`.
     #[must_use]
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
@@ -51,6 +71,20 @@ pub async fn by_prefix<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<Vec<M
 /// When the database fails.
 pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).one(db).await
+}
+
+/// The keys that made the one with this id, from its maker to the first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn makers<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Uuid>, DbErr> {
+    let mut makers = Vec::new();
+    let mut next = by_id(db, id).await?.and_then(|key| key.made_by);
+    while let Some(maker) = next.filter(|maker| makers.len() < MAX_MAKERS && !makers.contains(maker)) {
+        makers.push(maker);
+        next = by_id(db, maker).await?.and_then(|key| key.made_by);
+    }
+    Ok(makers)
 }
 
 /// Whether there is any key at all.

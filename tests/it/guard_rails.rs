@@ -24,6 +24,8 @@ both!(
     limits_set_after_the_schedule_hold_it_when_it_is_due,
     an_administrators_roll_back_is_never_held,
     an_import_beyond_a_limit_waits,
+    what_no_number_tells_is_judged_by_calls,
+    nobody_approves_their_own_change_with_a_second_key,
 );
 
 async fn new_key(app: &TestApp, name: &str, role: &str) -> String {
@@ -31,6 +33,14 @@ async fn new_key(app: &TestApp, name: &str, role: &str) -> String {
     let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     made["key"].as_str().unwrap().to_owned()
+}
+
+/// A key that was not made by the admin whose changes these tests publish.
+async fn independent_key(app: &TestApp, name: &str) -> String {
+    let key = new_key(app, name, "publisher").await;
+    app.sql(&format!("UPDATE api_keys SET made_by = NULL WHERE name = '{name}'"))
+        .await;
+    key
 }
 
 async fn an_admin_sets_limits_with_the_version_that_was_read(kind: Database) {
@@ -262,7 +272,7 @@ async fn what_waits_is_rejected_changed_and_published_within_the_limits(kind: Da
     narrow(&app).await;
     let set = opened(&app, "more", &[raise("200.00", &json!(1))]).await;
     let (_, set) = asked(&app, ADMIN_KEY, &set, "/publish").await;
-    let other = new_key(&app, "ben", "publisher").await;
+    let other = independent_key(&app, "ben").await;
     let reject = format!("{}&comment=too%20much", step(&set, "/reject"));
     let (status, set) = app.admin_with(&other, Method::POST, &reject, None).await;
     assert_eq!((status, &set["state"]), (StatusCode::OK, &json!("refused")), "{set}");
@@ -286,7 +296,7 @@ async fn what_waits_is_rejected_changed_and_published_within_the_limits(kind: Da
 async fn what_is_approved_is_what_was_read(kind: Database) {
     let app = TestApp::start(kind).await;
     narrow(&app).await;
-    let other = new_key(&app, "ben", "publisher").await;
+    let other = independent_key(&app, "ben").await;
     let set = opened(&app, "", &[raise("200.00", &json!(1))]).await;
     let before = set.clone();
     let (_, set) = asked(&app, ADMIN_KEY, &set, "/publish").await;
@@ -320,7 +330,7 @@ async fn scheduled(app: &TestApp, set: &Value) -> (StatusCode, Value) {
 async fn a_scheduled_publish_beyond_a_limit_waits_first_and_is_published_at_its_time(kind: Database) {
     let app = at_rest(kind).await;
     narrow(&app).await;
-    let other = new_key(&app, "ben", "publisher").await;
+    let other = independent_key(&app, "ben").await;
     let set = opened(&app, "", &[raise("200.00", &json!(1))]).await;
     let (status, set) = scheduled(&app, &set).await;
     assert_eq!(
@@ -354,7 +364,7 @@ async fn limits_set_after_the_schedule_hold_it_when_it_is_due(kind: Database) {
         (&set["state"], amount(&app).await, notices(&app).await),
         (&json!("waiting"), json!("100.00"), 1)
     );
-    let other = new_key(&app, "ben", "publisher").await;
+    let other = independent_key(&app, "ben").await;
     let (status, set) = asked(&app, &other, &set, "/approve").await;
     assert_eq!(
         (status, &set["state"]),
@@ -417,5 +427,169 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
     );
     assert_eq!(asked(&app, ADMIN_KEY, set, "/approve").await.0, StatusCode::OK);
     assert_eq!(amount(&app).await, "250.00");
+    app.stop().await;
+}
+
+/// Scripts, conditions, ranks and stacking groups have no number: what they do to cases, to stored calls and to a grid of
+/// the facts that they name decides.
+async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
+    let app = at_rest(kind).await;
+    let ann = new_key(&app, "ann", "editor").await;
+    let row = |rank: i64, amount: &str, group: Option<&str>| {
+        json!({"names": {"fr": "x", "en": "x"}, "rank": rank, "kind": "add", "amount": amount, "stacking_group": group,
+            "condition": "promotion == \"p1\""})
+    };
+    for (code, row) in [
+        ("first", row(70, "60.00", Some("g"))),
+        ("second", row(80, "200.00", Some("g"))),
+    ] {
+        let path = format!("{BOOK}/adjustments/{code}");
+        assert_eq!(app.admin(Method::PUT, &path, Some(&row)).await.0, StatusCode::CREATED);
+    }
+    let script = got(&app, &format!("{BOOK}/scripts/spring_promotion")).await;
+    let source = script["source"].as_str().unwrap().to_owned();
+    let rails = json!({"lowest_price": "50.00", "largest_change_percent": "10", "version": 0});
+    assert_eq!(app.admin(Method::PUT, RAILS, Some(&rails)).await.0, StatusCode::OK);
+
+    let cheap = |condition: &str| format!("{source}\nif {condition} {{ quote.set(1.00, \"x\"); }}");
+    let held = [
+        ("scripts/spring_promotion", json!({"source": cheap("true")}), "source"),
+        (
+            "scripts/spring_promotion",
+            json!({"source": cheap("fact(\"promotion\") == \"vip\"")}),
+            "source",
+        ),
+        (
+            "scripts/spring_promotion",
+            json!({"source": cheap("fact(\"promotion\") == \"a\" && fact(\"city\") == \"b\"")}),
+            "source",
+        ),
+        (
+            "scripts/spring_promotion",
+            json!({"source": cheap("says(\"sesame*\")")}),
+            "source",
+        ),
+        (
+            "scripts/spring_promotion",
+            json!({"source": cheap("fact(\"hour\") == 3")}),
+            "source",
+        ),
+        (
+            "scripts/spring_promotion",
+            json!({"source": cheap("fact(\"metres\") != () && fact(\"metres\") > 77")}),
+            "source",
+        ),
+        (
+            "adjustments/south_shore",
+            json!({"condition": "area == \"south_shore\" || promotion == \"p2\""}),
+            "condition",
+        ),
+        ("adjustments/second", json!({"rank": 65}), "rank"),
+        ("adjustments/second", json!({"stacking_group": null}), "stacking_group"),
+    ];
+    for (path, change, column) in held {
+        let path = format!("{BOOK}/{path}");
+        let mut change = change;
+        change["version"] = got(&app, &path).await["version"].clone();
+        let (status, set) = app.admin_with(&ann, Method::PATCH, &path, Some(&change)).await;
+        assert_eq!(
+            (status, &set["state"]),
+            (StatusCode::ACCEPTED, &json!("waiting")),
+            "{change}: {set}"
+        );
+        let breach = &set["breaches"][0];
+        assert_eq!(
+            (&breach["column"], path.ends_with(breach["code"].as_str().unwrap())),
+            (&json!(column), true),
+            "{set}"
+        );
+        assert!(breach["text"].as_str().unwrap().contains("price"), "{set}");
+    }
+    // What moves no price that far is live at once.
+    let harmless = [
+        (
+            "scripts/spring_promotion",
+            json!({"source": format!("// Nothing else.\n{source}")}),
+        ),
+        (
+            "scripts/spring_promotion",
+            json!({"source": format!("{source}\nif fact(\"promotion\") == \"p3\" {{ quote.add(5, \"x\"); }}")}),
+        ),
+        ("adjustments/south_shore", json!({"rank": 11})),
+    ];
+    for (path, change) in harmless {
+        let path = format!("{BOOK}/{path}");
+        let mut change = change;
+        change["version"] = got(&app, &path).await["version"].clone();
+        let (status, row) = app.admin_with(&ann, Method::PATCH, &path, Some(&change)).await;
+        assert_eq!(status, StatusCode::OK, "{change}: {row}");
+    }
+    app.stop().await;
+}
+
+async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
+    let app = TestApp::start(kind).await;
+    narrow(&app).await;
+    let made = |key: String, body: Value| {
+        let app = &app;
+        async move {
+            let (status, made) = app
+                .admin_with(&key, Method::POST, "/admin/v1/api-keys", Some(&body))
+                .await;
+            assert_eq!(status, StatusCode::CREATED, "{made}");
+            (made["key"].as_str().unwrap().to_owned(), made["api_key"].clone())
+        }
+    };
+    let admin = ADMIN_KEY.to_owned();
+    // Made by whoever changed something, or by a key that they made, under whatever name.
+    let (direct, shown) = made(
+        admin.clone(),
+        json!({"name": "p", "role": "publisher", "owner": "Somebody"}),
+    )
+    .await;
+    let (deputy, _) = made(admin.clone(), json!({"name": "d", "role": "admin", "owner": "Deputy"})).await;
+    let (indirect, _) = made(
+        deputy.clone(),
+        json!({"name": "q", "role": "publisher", "owner": "Else"}),
+    )
+    .await;
+    assert_eq!(shown["owner"], "Somebody");
+    assert!(shown["made_by"].is_string(), "{shown}");
+    let set = opened(&app, "", &[raise("200.00", &json!(1))]).await;
+    let (status, set) = asked(&app, ADMIN_KEY, &set, "/publish").await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{set}");
+    for key in [ADMIN_KEY, &direct, &deputy, &indirect] {
+        let (status, problem) = asked(&app, key, &set, "/approve").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
+    }
+    // Two keys of one person are one person; of two, one may approve what the other changed.
+    let (ann, _) = made(
+        admin.clone(),
+        json!({"name": "ann-laptop", "role": "editor", "owner": "Ann"}),
+    )
+    .await;
+    let (phone, _) = made(
+        admin.clone(),
+        json!({"name": "ann-phone", "role": "publisher", "owner": " ann "}),
+    )
+    .await;
+    let (ben, _) = made(admin, json!({"name": "ben", "role": "publisher"})).await;
+    let patch = json!({"amount": "150.00", "version": got(&app, SHORE).await["version"]});
+    let (status, set) = app.admin_with(&ann, Method::PATCH, SHORE, Some(&patch)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{set}");
+    assert_eq!(asked(&app, &phone, &set, "/approve").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(asked(&app, &ben, &set, "/approve").await.0, StatusCode::OK);
+    let log = got(&app, "/admin/v1/audit-log?resource=api-keys&action=create&sort=at").await;
+    let entry = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["after"]["name"] == "q")
+        .unwrap();
+    assert_eq!(
+        (&entry["after"]["owner"], &entry["after"]["maker"]),
+        (&json!("Else"), &json!("d"))
+    );
+    assert_eq!(entry["actor"], "d");
     app.stop().await;
 }

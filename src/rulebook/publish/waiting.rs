@@ -3,6 +3,8 @@
 //! In: what would have been published. Out: a change set in the state `waiting`, with what it goes beyond, and a notice;
 //! later, approved by somebody who had no hand in it, a revision, or rejected.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +15,7 @@ use crate::rulebook::change_set::Edit;
 use crate::rulebook::guard::Breach;
 use crate::store::change_sets::State;
 use crate::store::notices::{self, Notice, Severity};
-use crate::store::{self, change_set_changes, change_sets};
+use crate::store::{self, api_keys, change_set_changes, change_sets};
 
 /// The notice that a change set waits.
 pub const WAITS: &str = "change_set_waits";
@@ -89,7 +91,7 @@ impl Publisher {
     ) -> Result<StoredSet, PublishError> {
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, &[State::Waiting])?;
-        not_their_own(&stored, author)?;
+        self.not_their_own(&stored, author).await?;
         if stored.set.publish_at.is_some_and(|at| at > self.clock.now()) {
             let tx = store::begin(&self.db).await?;
             let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
@@ -163,19 +165,39 @@ pub(super) fn signed(author: &Author) -> Result<Option<serde_json::Value>, DbErr
     Ok(Some(told))
 }
 
-/// Two people: by their keys, and by their names where a change came without a key.
-fn not_their_own(stored: &StoredSet, author: &Author) -> Result<(), SetError> {
-    let theirs = |key: Option<Uuid>, name: &str| match key {
-        Some(_) => key == author.key_id,
-        None => name == author.name,
-    };
-    let set = &stored.set;
-    let added = stored
-        .changes
-        .iter()
-        .any(|change| theirs(change.author_key_id, &change.author));
-    if theirs(set.author_key_id, &set.author) || added {
-        return Err(SetError::TheirOwn);
+impl Publisher {
+    /// Two people agree: by their keys, or by their names where a change came without a key. Nobody counts twice: neither with
+    /// a second key of their own, nor with one that they made, nor with one that such a key made.
+    async fn not_their_own(&self, stored: &StoredSet, author: &Author) -> Result<(), PublishError> {
+        let set = &stored.set;
+        let changes = stored.changes.iter();
+        let hands: Vec<(Option<Uuid>, &str)> = std::iter::once((set.author_key_id, set.author.as_str()))
+            .chain(changes.map(|change| (change.author_key_id, change.author.as_str())))
+            .collect();
+        let by_name = hands.iter().any(|(key, name)| key.is_none() && *name == author.name);
+        let keys: BTreeSet<Uuid> = hands.into_iter().filter_map(|(key, _)| key).collect();
+        let Some(own) = author.key_id else {
+            return if by_name {
+                Err(SetError::TheirOwn.into())
+            } else {
+                Ok(())
+            };
+        };
+        let makers = api_keys::makers(&self.db, own).await?;
+        if by_name || keys.contains(&own) || makers.iter().any(|maker| keys.contains(maker)) {
+            return Err(SetError::TheirOwn.into());
+        }
+        let own = api_keys::by_id(&self.db, own).await?;
+        for id in keys {
+            let theirs = api_keys::by_id(&self.db, id).await?;
+            if own
+                .as_ref()
+                .zip(theirs)
+                .is_some_and(|(own, theirs)| own.has_owner_of(&theirs))
+            {
+                return Err(SetError::TheirOwn.into());
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,0 +1,2 @@
+ALTER TABLE api_keys DROP COLUMN made_by;
+ALTER TABLE api_keys DROP COLUMN owner;
