@@ -1,13 +1,14 @@
 //! Whose Twilio account sends a rulebook's texts, and with which key Vapi is asked for its calls: the default rulebook's
 //! from the settings, any other's from its own sealed secrets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder as _};
 use uuid::Uuid;
 
 use crate::keys::SecretKey;
-use crate::outbox::{Accounts, OutboxError, Sender, TwilioAccount};
+use crate::outbox::{Accounts, OutboxError, Owned, Sender, TwilioAccount};
 use crate::settings::{self, Settings};
 use crate::store::{rulebooks, secrets};
 use crate::webhook::access::DEFAULT_RULEBOOK;
@@ -24,7 +25,8 @@ const PURPOSES: [&str; 4] = [
 #[must_use]
 pub fn accounts(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> Accounts {
     let of_default = settings.twilio.as_ref().map(from_settings);
-    Accounts::new(move |rulebook_id| {
+    let of_all = (db.clone(), key.clone(), of_default.clone());
+    let accounts = Accounts::new(move |rulebook_id| {
         let (db, key, of_default) = (db.clone(), key.clone(), of_default.clone());
         async move {
             match stored(&db, &key, rulebook_id).await? {
@@ -33,7 +35,37 @@ pub fn accounts(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> 
                 None => Ok(None),
             }
         }
+    });
+    accounts.with_all(move || {
+        let (db, key, of_default) = of_all.clone();
+        async move { everywhere(&db, &key, of_default).await }
     })
+}
+
+/// The accounts of all rulebooks, in two queries however many there are.
+async fn everywhere(
+    db: &DatabaseConnection,
+    key: &SecretKey,
+    of_default: Option<TwilioAccount>,
+) -> Result<Owned, OutboxError> {
+    let mut rows: BTreeMap<Uuid, Vec<secrets::Model>> = BTreeMap::new();
+    for row in secrets::active_everywhere(db, &PURPOSES).await? {
+        rows.entry(row.rulebook_id).or_default().push(row);
+    }
+    let mut owned = Owned::new();
+    for (rulebook_id, code) in rulebooks::all_codes(db).await? {
+        let stored = match account_of(key, rulebook_id, rows.remove(&rulebook_id).unwrap_or_default()) {
+            Ok(stored) => stored,
+            // It must not keep the others' texts out.
+            Err(error) => {
+                tracing::debug!(rulebook = code, %error, "the account of a rulebook cannot be read");
+                continue;
+            }
+        };
+        let found = stored.or_else(|| of_default.clone().filter(|_| code == DEFAULT_RULEBOOK));
+        owned.extend(found.map(|account| (rulebook_id, account)));
+    }
+    Ok(owned)
 }
 
 /// Every rulebook with a key to Vapi, the default one first.
@@ -84,7 +116,15 @@ async fn stored(
     key: &SecretKey,
     rulebook_id: Uuid,
 ) -> Result<Option<TwilioAccount>, OutboxError> {
-    let rows = secrets::active(db, rulebook_id, &PURPOSES).await?;
+    account_of(key, rulebook_id, secrets::active(db, rulebook_id, &PURPOSES).await?)
+}
+
+/// The account that these secrets are, oldest first.
+fn account_of(
+    key: &SecretKey,
+    rulebook_id: Uuid,
+    rows: Vec<secrets::Model>,
+) -> Result<Option<TwilioAccount>, OutboxError> {
     let mut values: [Option<String>; 4] = Default::default();
     for row in rows {
         let opened = key
@@ -96,6 +136,20 @@ async fn stored(
         }
     }
     let [sid, token, from, service] = values;
+    // Stored before it was checked: it would become part of an address.
+    let sound = [
+        (sid.as_deref().is_none_or(secrets::is_account_sid), "twilio_account_sid"),
+        (from.as_deref().is_none_or(secrets::is_number), "twilio_from"),
+        (
+            service.as_deref().is_none_or(secrets::is_messaging_service_sid),
+            "twilio_messaging_service_sid",
+        ),
+    ];
+    if let Some((_, purpose)) = sound.into_iter().find(|(is_sound, _)| !is_sound) {
+        return Err(OutboxError::Account(format!(
+            "the secret `{purpose}` is none of Twilio's: store another"
+        )));
+    }
     let sender = from.map(Sender::From).or(service.map(Sender::MessagingService));
     whole(sid, token, sender)
 }

@@ -43,6 +43,22 @@ impl Particular for OnceWrite {
     )];
 }
 
+/// A secret that is stored, once under its `Idempotency-Key`.
+pub struct SecretStored;
+
+impl Particular for SecretStored {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "There are five secrets of this purpose that are not retired: retire one first.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
 /// What is about the rulebook that the body names.
 pub struct OfRulebook;
 

@@ -4,6 +4,9 @@
 //! before it is stored, and neither an answer nor the audit log holds it. A new secret is accepted beside the old ones
 //! until those are retired, so that a change over never turns a call away.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
@@ -16,12 +19,13 @@ use super::answer::{Found, Gone, Json, Page};
 use super::audited;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, OnceWrite, Usual};
+use super::fails::{Fails, SecretStored, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
 use crate::keys::random;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
+use crate::store::secrets::{is_account_sid, is_messaging_service_sid, is_number};
 use crate::store::{audit_log, page, secrets};
 
 /// What the list can be asked.
@@ -104,7 +108,8 @@ pub struct NewSecret {
     /// What it is for.
     purpose: Purpose,
     /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. Leave
-    /// it out for a webhook secret: one is made, and shown in the answer this once.
+    /// it out for a webhook secret: one is made, and shown in the answer this once. Twilio's identifiers begin with `AC` and `MG`, its numbers are
+    /// written as `+15145550100`.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
     value: Option<String>,
@@ -172,7 +177,8 @@ impl SecretsApi {
 
     /// Store a secret
     ///
-    /// It is accepted beside those that are there: give Vapi the new one, then retire the old one.
+    /// It is accepted beside those that are there: give Vapi the new one, then retire the old one. A rulebook has at most five
+    /// of one purpose that are not retired.
     #[oai(path = "/", method = "post")]
     async fn create_secret(
         &self,
@@ -182,7 +188,7 @@ impl SecretsApi {
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewSecret>,
-    ) -> Result<Answered<Stored>, Fails<OnceWrite>> {
+    ) -> Result<Answered<Stored>, Fails<SecretStored>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
             Begun::Go(claim) => claim,
@@ -214,18 +220,31 @@ impl SecretsApi {
         })))
         .await?;
         let kept = answer.clone();
+        let is_full = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_full);
         let done = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                let first = claim.take(tx).await?;
-                if first {
-                    secrets::add(tx, row).await?;
-                    claim.settle(tx, &kept).await?;
+                if !claim.take(tx).await? {
+                    return Ok(false);
                 }
-                Ok(first)
+                if !secrets::has_room(tx, row.rulebook_id, &row.purpose).await? {
+                    told.store(true, Ordering::Relaxed);
+                    return Ok(false);
+                }
+                secrets::add(tx, row).await?;
+                claim.settle(tx, &kept).await?;
+                Ok(true)
             })
         });
         if done.await? {
             Ok(answer)
+        } else if is_full.load(Ordering::Relaxed) {
+            let detail = format!(
+                "The rulebook has {} secrets for `{}` that are not retired: retire one before you store another.",
+                secrets::MAX_ACTIVE,
+                purpose.name()
+            );
+            Err(Problem::new(Code::Conflict, detail).into())
         } else {
             Ok(once.again(&self.0, &key).await?)
         }
@@ -303,6 +322,25 @@ fn check(new: &NewSecret) -> Result<(), Problem> {
         let detail = "`value` is missing: only a webhook secret is made here.";
         return Err(Problem::fault("/value", "missing_field", detail));
     };
+    let expected = match new.purpose {
+        Purpose::TwilioAccountSid => is_account_sid(value)
+            .then_some(())
+            .ok_or("Twilio's identifier of an account: `AC` and letters and digits"),
+        Purpose::TwilioMessagingServiceSid => is_messaging_service_sid(value)
+            .then_some(())
+            .ok_or("Twilio's identifier of a messaging service: `MG` and letters and digits"),
+        Purpose::TwilioFrom => is_number(value)
+            .then_some(())
+            .ok_or("a number with its country code and nothing else, as `+15145550100`"),
+        Purpose::Webhook | Purpose::TwilioAuthToken | Purpose::VapiApiKey => Ok(()),
+    };
+    if let Err(expected) = expected {
+        return Err(Problem::fault(
+            "/value",
+            "invalid_value",
+            format!("`value` must be {expected}."),
+        ));
+    }
     let length = value.chars().count();
     let least = if new.purpose == Purpose::Webhook {
         secrets::WEBHOOK_LENGTH

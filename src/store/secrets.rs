@@ -7,6 +7,30 @@ use sea_orm::{DatabaseTransaction, QueryOrder as _};
 use super::rulebooks;
 use crate::settings::WEBHOOK_SECRET_LENGTH;
 
+/// Whether a text is an account of Twilio's. It becomes part of an address: nothing but letters and digits.
+#[must_use]
+pub fn is_account_sid(text: &str) -> bool {
+    is_sid(text, "AC")
+}
+
+/// Whether a text is a messaging service of Twilio's.
+#[must_use]
+pub fn is_messaging_service_sid(text: &str) -> bool {
+    is_sid(text, "MG")
+}
+
+fn is_sid(text: &str, prefix: &str) -> bool {
+    let rest = text.strip_prefix(prefix).unwrap_or_default();
+    (1..=62).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Whether a text is a phone number with its country code.
+#[must_use]
+pub fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The purpose of secrets under which messages are signed.
 pub const WEBHOOK: &str = "webhook";
 /// The least number of characters of one.
@@ -42,6 +66,32 @@ pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&s
         .order_by_asc(Column::Id)
         .all(db)
         .await
+}
+
+/// The same of all rulebooks.
+pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Purpose.is_in(purposes.iter().copied()))
+        .filter(Column::RetiredAt.is_null())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
+
+/// The most secrets of one purpose that are not retired: enough for one to replace another, everywhere.
+pub const MAX_ACTIVE: u64 = 5;
+
+/// Whether another secret of a purpose may be added; holds the rulebook, so that it stays so until the transaction ends.
+pub async fn has_room(tx: &DatabaseTransaction, rulebook_id: Uuid, purpose: &str) -> Result<bool, DbErr> {
+    rulebooks::locked_head(tx, rulebook_id).await?;
+    let active = Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::Purpose.eq(purpose))
+        .filter(Column::RetiredAt.is_null())
+        .count(tx)
+        .await?;
+    Ok(active < MAX_ACTIVE)
 }
 
 /// Adds a secret, sealed for its rulebook and id.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::scheme::WebhookAuth;
@@ -25,8 +26,11 @@ pub const DEFAULT_RULEBOOK: &str = "default";
 /// The id of the secret that the settings bring.
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
-/// How often strangers can make us ask the database whether the settings of a rulebook changed.
-const ASKED_AGAIN: Duration = Duration::from_millis(250);
+/// Strangers make us ask the database whether the settings of a rulebook changed once in this time. A message that would be
+/// refused waits for an answer to a question that was asked after it came: a new secret is never refused.
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
+/// Of more secrets only the newest let a message in. The API stores no more; an older database may have them.
+const MAX_SECRETS: usize = 5;
 
 /// Log lines about secrets that were stored before short ones were refused: one in ten minutes.
 static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
@@ -89,6 +93,9 @@ pub enum AccessError {
     /// The database did not answer.
     #[error("the webhook settings could not be read")]
     Database(#[from] DbErr),
+    /// The database did not answer a question that was asked for another message meanwhile.
+    #[error("the webhook settings could not be read a moment ago")]
+    Unanswered,
     /// The settings in the database are none.
     #[error("the webhook settings of the rulebook are not understood")]
     Settings(#[from] serde_json::Error),
@@ -107,6 +114,8 @@ pub struct Accesses {
     known: Cache<String, Arc<Access>>,
     /// Names that no rulebook has, as strangers make them up.
     unknown: Cache<String, Arc<Access>>,
+    /// Of each rulebook: held by whoever asks, with when the last question began that was not answered.
+    asking: Cache<String, Arc<Mutex<Option<Instant>>>>,
 }
 
 impl Accesses {
@@ -119,6 +128,7 @@ impl Accesses {
             default_secret: default_secret.map(Arc::new),
             known: Cache::new(10_000),
             unknown: Cache::new(10_000),
+            asking: Cache::new(10_000),
         }
     }
 
@@ -159,17 +169,33 @@ impl Accesses {
         }
     }
 
-    /// The settings that replace those under which a message was refused; `None` when they are the same, or were read a
-    /// moment ago.
+    /// The settings that replace those under which a message was refused; `None` when they are the same. However many messages
+    /// are refused, one question is asked at a time, and each of them waits for one that began after it came.
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
-        if known.read_at.elapsed() < ASKED_AGAIN {
-            return Ok(None);
+        let came = Instant::now();
+        let is_other = |found: &Arc<Access>| found.auth_version != known.auth_version;
+        let asking = self.asking.get_with(known.code.clone(), async { Arc::default() }).await;
+        let mut unanswered = asking.lock().await;
+        if unanswered.is_some_and(|began| began >= came) {
+            return Err(AccessError::Unanswered);
         }
+        let newest = match self.known.get(&known.code).await {
+            Some(found) => Some(found),
+            None => self.unknown.get(&known.code).await,
+        };
+        if let Some(found) = newest {
+            if found.read_at >= came {
+                return Ok(Some(found).filter(is_other));
+            }
+            tokio::time::sleep(MIN_RELOAD_INTERVAL.saturating_sub(found.read_at.elapsed())).await;
+        }
+        *unanswered = Some(Instant::now());
         let found = self.reload(&known.code).await?;
+        *unanswered = None;
         if found.is_none() {
             self.nobodys(&known.code).await?;
         }
-        Ok(found.filter(|found| found.auth_version != known.auth_version))
+        Ok(found.filter(is_other))
     }
 
     /// The settings of a rulebook as they stand now, which are used from here on.
@@ -211,7 +237,16 @@ impl Accesses {
             return Ok(None);
         };
         let mut known = Vec::new();
-        for row in secrets::active(&self.db, found.id, &[secrets::WEBHOOK]).await? {
+        let active = secrets::active(&self.db, found.id, &[secrets::WEBHOOK]).await?;
+        let too_many = active.len().saturating_sub(MAX_SECRETS);
+        if too_many > 0 {
+            tracing::warn!(
+                rulebook = code,
+                too_many,
+                "only the newest five webhook secrets are accepted: retire the others"
+            );
+        }
+        for row in active.into_iter().skip(too_many) {
             let opened = self.key.open(found.id, row.id, &row.sealed)?;
             if opened.len() < secrets::WEBHOOK_LENGTH && SHORT_SECRETS.admit().is_some() {
                 tracing::warn!(rulebook = code, secret = %row.id, "a webhook secret is short enough to be guessed: store one of {} \

@@ -9,6 +9,8 @@ use super::scheme::{Scheme, WebhookAuth};
 
 /// The most schemes of one rulebook.
 const MOST: usize = 10;
+/// The most schemes that sign the body: a message is hashed for each of them, with every secret.
+const MAX_SIGNING: usize = 4;
 /// The longest replay window: a day.
 const LONGEST_WINDOW_S: u32 = 86_400;
 
@@ -51,6 +53,12 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
                         "`payload_format` must contain {body}: a signature that does not cover the body proves nothing.",
                     );
                 }
+                if hmac.effective_format().matches("{body}").count() > 1 {
+                    fault(
+                        "payload_format",
+                        "`payload_format` must contain {body} once: each further one only costs the time of hashing it.",
+                    );
+                }
                 if hmac.include_timestamp && !hmac.effective_format().contains("{timestamp}") {
                     fault(
                         "payload_format",
@@ -62,6 +70,13 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
             Scheme::Bearer(bearer) => header("header", &bearer.header),
             Scheme::XVapiSecret {} | Scheme::XVapiSignature {} => {}
         }
+    }
+    let signs = |scheme: &&Scheme| matches!(scheme, Scheme::Hmac(_) | Scheme::XVapiSignature {});
+    if auth.schemes.iter().filter(signs).count() > MAX_SIGNING {
+        faults.push((
+            "/schemes".to_owned(),
+            "`schemes` must name at most 4 that sign the body (`hmac`, `x_vapi_signature`): a message is hashed for each.",
+        ));
     }
     faults
 }
@@ -81,6 +96,23 @@ mod tests {
     fn what_vapi_does_by_default_can_be_used() {
         assert!(faults(&WebhookAuth::default()).is_empty());
         assert!(places(json!({"schemes": [{"type": "hmac", "include_timestamp": false}]})).is_empty());
+    }
+
+    #[test]
+    fn what_costs_much_to_verify_is_refused() {
+        let hmac =
+            |format: &str, header: &str| json!({"type": "hmac", "payload_format": format, "signature_header": header});
+        let often = format!("{{timestamp}}{}", "{body}".repeat(83));
+        assert_eq!(
+            places(json!({"schemes": [hmac(&often, "a")]})),
+            ["/schemes/0/payload_format"]
+        );
+        let schemes = |count: usize| {
+            let each = (0..count).map(|n| hmac("{timestamp}.{body}", &format!("x-{n}")));
+            each.collect::<Vec<_>>()
+        };
+        assert!(places(json!({"schemes": schemes(4)})).is_empty());
+        assert_eq!(places(json!({"schemes": schemes(5)})), ["/schemes"]);
     }
 
     #[test]
