@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::App;
 use crate::admin::{self, AdminState, FromWebhook, TakeAgain};
 use crate::callbacks::Callbacks;
+use crate::callbacks::directory::Directory;
 use crate::callbacks::inbound::{receive_inbound, receive_inbound_for};
 use crate::callbacks::status::receive_status;
 use crate::edge::guesses::Guesses;
@@ -74,6 +75,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         outbox: app.outbox.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
+        directory: Directory::default(),
         default_rulebook: DEFAULT_RULEBOOK,
         tasks: app.tasks.clone(),
     };

@@ -3,15 +3,18 @@
 //! The address without a rulebook serves all rulebooks: whose text it is, the account and the number that it was sent to
 //! say.
 
+use std::collections::HashMap;
+
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 use uuid::Uuid;
 
+use super::directory::Owner;
 use super::form::Form;
 use super::{Callbacks, RETRY_AFTER_S, bad_field, sid};
 use crate::outbox::inbound::InboundText;
-use crate::outbox::{OutboxError, Sender, TwilioAccount};
+use crate::outbox::{OutboxError, Sender};
 use crate::problem::Problem;
 
 /// Nothing to say: Twilio sends no answer to whoever wrote.
@@ -107,42 +110,55 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
 /// The rulebook whose number the text was sent to, of those whose account signed the request: first those that send from
 /// this very number, then the default one, then the oldest.
 async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
-    let (sid, to) = (
-        form.get("AccountSid").unwrap_or_default(),
-        form.get("To").unwrap_or_default(),
-    );
-    let mut best: Option<(u8, Uuid)> = None;
+    let sid = form.get("AccountSid").unwrap_or_default();
     if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
         return Ok(None);
     }
-    let all = callbacks
-        .outbox
-        .rulebooks()
+    let outbox = &callbacks.outbox;
+    let recent = callbacks
+        .directory
+        .recent(outbox)
         .await
         .map_err(|error| unavailable(&error))?;
-    for (id, code) in all {
-        // One that cannot be read must not keep the others' texts out.
-        let account: Option<TwilioAccount> = match callbacks.outbox.accounts().of(id).await {
-            Ok(account) => account.filter(|account| account.sid == sid),
-            Err(error @ (OutboxError::Account(_) | OutboxError::Incomplete(_))) => {
-                tracing::error!(rulebook = %id, %error, "the account of rulebook {code} cannot be read");
-                None
-            }
-            Err(error) => return Err(unavailable(&error)),
-        };
-        let Some(account) = account.filter(|account| callbacks.is_signed(request, form, account)) else {
+    let mut found = signer(request, callbacks, form, recent.of(sid));
+    if found.is_none() {
+        // An account or a token that is new.
+        let newer = callbacks
+            .directory
+            .newer(outbox)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        found = signer(request, callbacks, form, newer.of(sid));
+    }
+    let Some(id) = found else { return Ok(None) };
+    // A token that was retired a moment ago proves nothing.
+    let account = outbox.accounts().of(id).await.map_err(|error| unavailable(&error))?;
+    let still = account.is_some_and(|account| account.sid == sid && callbacks.is_signed(request, form, &account));
+    Ok(still.then_some(id))
+}
+
+/// The best of an account's rulebooks whose token signed the request. Many may share a token, which is tried once.
+fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
+    let to = form.get("To").unwrap_or_default();
+    let mut tried: HashMap<&str, bool> = HashMap::new();
+    let mut best: Option<(u8, Uuid)> = None;
+    for owner in owners {
+        let signed = tried
+            .entry(&owner.account.token)
+            .or_insert_with(|| callbacks.is_signed(request, form, &owner.account));
+        if !*signed {
             continue;
-        };
-        let rank = match account.sender {
+        }
+        let rank = match &owner.account.sender {
             Sender::From(number) if number == to => 0,
-            _ if code == callbacks.default_rulebook => 1,
+            _ if owner.code == callbacks.default_rulebook => 1,
             _ => 2,
         };
         if best.is_none_or(|(known, _)| rank < known) {
-            best = Some((rank, id));
+            best = Some((rank, owner.rulebook_id));
         }
     }
-    Ok(best.map(|(_, id)| id))
+    best.map(|(_, id)| id)
 }
 
 fn text(form: &Form) -> Result<InboundText, Problem> {

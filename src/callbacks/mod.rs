@@ -5,6 +5,7 @@
 //! (403, also where it is nobody's), the allowance of the account at its address, and only then the database is written to, in a
 //! task of its own, so that a client that hangs up cuts nothing in two. [`status`] and [`inbound`] are the two routes.
 
+pub mod directory;
 pub mod form;
 pub mod inbound;
 pub mod signature;
@@ -47,6 +48,8 @@ pub struct Callbacks {
     pub limiter: Arc<RateLimiter>,
     /// The address that Twilio calls: its signatures are over it.
     pub public_url: Option<String>,
+    /// Whose the accounts are.
+    pub directory: directory::Directory,
     /// The rulebook that an address without one means.
     pub default_rulebook: &'static str,
     /// Transactions under way, waited for at the end.

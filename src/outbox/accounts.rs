@@ -37,12 +37,17 @@ impl fmt::Debug for TwilioAccount {
     }
 }
 
+/// Rulebooks with their accounts.
+pub type Owned = Vec<(Uuid, TwilioAccount)>;
+
+type All = Pin<Box<dyn Future<Output = Result<Owned, OutboxError>> + Send>>;
 type Found = Pin<Box<dyn Future<Output = Result<Option<TwilioAccount>, OutboxError>> + Send>>;
 
 /// Finds a rulebook's account. Cloning is cheap.
 #[derive(Clone)]
 pub struct Accounts {
     look_up: Arc<dyn Fn(Uuid) -> Found + Send + Sync>,
+    all: Option<Arc<dyn Fn() -> All + Send + Sync>>,
 }
 
 impl fmt::Debug for Accounts {
@@ -61,7 +66,42 @@ impl Accounts {
     {
         Self {
             look_up: Arc::new(move |rulebook_id| Box::pin(look_up(rulebook_id))),
+            all: None,
         }
+    }
+
+    /// The same, with a way to find the accounts of all rulebooks at once. Those that cannot be read are left out.
+    #[must_use]
+    pub fn with_all<F, Fut>(self, all: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Owned, OutboxError>> + Send + 'static,
+    {
+        Self {
+            all: Some(Arc::new(move || Box::pin(all()))),
+            ..self
+        }
+    }
+
+    /// The accounts of all these rulebooks that have one which can be read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn all(&self, rulebooks: &[(Uuid, String)]) -> Result<Owned, OutboxError> {
+        if let Some(all) = &self.all {
+            return all().await;
+        }
+        let mut owned = Owned::new();
+        for (id, code) in rulebooks {
+            match self.of(*id).await {
+                Ok(account) => owned.extend(account.map(|account| (*id, account))),
+                Err(error @ (OutboxError::Account(_) | OutboxError::Incomplete(_))) => {
+                    tracing::error!(rulebook = %id, %error, "the account of rulebook {code} cannot be read");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(owned)
     }
 
     /// Accounts that never change.

@@ -9,7 +9,7 @@ use super::acknowledge::{Acknowledged, by_reply};
 use super::settle::tell;
 use super::{Outbox, OutboxError, Shared, notice};
 use crate::store::sms_suppressions::{self, REPLY};
-use crate::store::{begin, inbound_sms_messages, notices, sms_messages};
+use crate::store::{begin, contacts, escalations, inbound_sms_messages, notices, sms_messages};
 
 /// The longest body that is kept, in characters.
 const BODY_LIMIT: usize = 1_600;
@@ -142,7 +142,21 @@ async fn stop(
     let new = sms_suppressions::add(tx, rulebook_id, number, REPLY, now, id).await?;
     // Whose number it is, the texts that went to it tell.
     let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
-    if let Some(last) = last.filter(|_| new) {
+    if !new {
+        return Ok(());
+    }
+    let people = if number.contains('\0') {
+        Vec::new()
+    } else {
+        contacts::with_phone(tx, rulebook_id, number).await?
+    };
+    for contact in &people {
+        let notice = notice::contact_opted_out(rulebook_id, &contact.code, last.as_ref());
+        tell(shared, tx, notice, now).await?;
+        // What is queued for them is written off when it is due; what was sent and nobody took need not wait for them.
+        escalations::pass_on(tx, rulebook_id, &contact.code, now).await?;
+    }
+    if let Some(last) = last.filter(|last| people.iter().all(|contact| contact.code != last.contact)) {
         tell(shared, tx, notice::opted_out(&last), now).await?;
     }
     Ok(())
@@ -150,9 +164,14 @@ async fn stop(
 
 async fn start(tx: &DatabaseTransaction, rulebook_id: Uuid, number: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
     let lifted = sms_suppressions::lift_number(tx, rulebook_id, number, "reply", now).await?;
+    if !lifted {
+        return Ok(());
+    }
     let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
-    if let Some(last) = last.filter(|_| lifted) {
-        let subject = notices::of_contact(&last.contact);
+    let people = contacts::with_phone(tx, rulebook_id, number).await?;
+    let codes = last.map(|last| last.contact).into_iter();
+    for code in codes.chain(people.into_iter().map(|contact| contact.code)) {
+        let subject = notices::of_contact(&code);
         notices::resolve(tx, rulebook_id, notices::OPTED_OUT, &subject, now).await?;
     }
     Ok(())

@@ -43,7 +43,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
 
-pub use accounts::{Accounts, Sender, TwilioAccount};
+pub use accounts::{Accounts, Owned, Sender, TwilioAccount};
 pub use enqueue::{Enqueued, NewSms, enqueue, reference_of};
 pub use escalate::Escalator;
 pub use reply::inviting;

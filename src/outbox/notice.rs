@@ -50,6 +50,24 @@ pub(super) fn opted_out(row: &Model) -> Notice {
     }
 }
 
+/// Somebody who is told of emergencies wants no texts any more, or somebody says so from their number. `row` is the last text to
+/// them, if there was any.
+pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
+    let last = row.map_or_else(String::new, |row| {
+        format!(" The last text to them was a {}.", row.priority)
+    });
+    Notice {
+        rulebook_id,
+        code: notices::OPTED_OUT,
+        severity: Severity::Urgent,
+        subject: notices::of_contact(contact),
+        text: format!(
+            "STOP came from the number of contact {contact}, who is no longer texted: their emergencies go to the next contact.{last}"
+        ),
+        what_to_do: format!("Ask them whether it was they: a sender's number can be forged. {OPTED_OUT_ADVICE}"),
+    }
+}
+
 /// The account's daily cap is reached.
 pub(super) fn capped(rulebook_id: Uuid) -> Notice {
     Notice {

@@ -229,6 +229,34 @@ pub async fn hurry(
     Ok(())
 }
 
+/// Goes on at once with every call that waits for this contact alone: they are no longer texted.
+pub async fn pass_on(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    contact: &str,
+    now: DateTimeUtc,
+) -> Result<(), DbErr> {
+    let waiting = Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::AcknowledgedAt.is_null())
+        .filter(Column::NextAt.gt(now))
+        .lock(LockType::Update)
+        .all(tx)
+        .await?;
+    for row in waiting
+        .iter()
+        .filter(|row| row.told_now().iter().all(|code| code == contact))
+    {
+        Entity::update_many()
+            .col_expr(Column::NextAt, Expr::value(now))
+            .filter(Column::RulebookId.eq(rulebook_id))
+            .filter(Column::Id.eq(row.id))
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Writes who took one, if nobody has; what was said of nobody taking it is over. Out: whether it was written.
 pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()

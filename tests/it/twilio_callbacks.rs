@@ -17,6 +17,7 @@ both!(
     a_status_steps_a_text_forward_and_a_forged_one_changes_nothing,
     malformed_and_unknown_callbacks_are_refused_and_change_nothing,
     a_stop_suppresses_the_number_and_an_admin_lifts_it,
+    a_stop_of_a_contact_is_urgent_and_passes_their_call_on,
     a_text_to_another_rulebooks_number_is_that_rulebooks,
     a_text_waits_for_a_secret_that_is_missing,
     a_dead_letter_is_sent_again_once,
@@ -390,6 +391,35 @@ async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(server.only_row("sms_messages").await["state"], "accepted");
     assert!(server.only_row("notices").await["resolved_at"].is_string());
+    server.stop().await;
+}
+
+/// A sender's number can be forged: that a contact went silent is urgent, and their emergency goes to the next one.
+async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Database) {
+    let (server, _twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
+    alert(&server, "call-1").await;
+    send(&server).await;
+    let due = |rows: Vec<Value>| rows[0]["next_at"].clone();
+    let before = due(server.rows("escalations").await);
+    for (sid, from, urgent) in [("SM8", ON_CALL, 1), ("SM9", "+15145550102", 2)] {
+        let stop = [
+            ("MessageSid", sid),
+            ("AccountSid", ACCOUNT),
+            ("From", from),
+            ("To", "+15145550100"),
+            ("Body", "STOP"),
+        ];
+        assert_eq!(
+            post(&server, "/webhooks/twilio/inbound", TOKEN, &stop).await.0,
+            StatusCode::OK
+        );
+        // Also of a contact who was never texted.
+        let told = notices(&server, "code=contact_opted_out&severity=urgent&resolved=false").await;
+        assert_eq!(told.len(), urgent, "{told:?}");
+        assert!(told[0]["what_to_do"].as_str().unwrap().contains("forged"), "{told:?}");
+    }
+    let after = due(server.rows("escalations").await);
+    assert_ne!(before, after, "it does not wait for who is no longer texted");
     server.stop().await;
 }
 
