@@ -9,8 +9,11 @@ const BETWEEN: &str = " | ";
 /// A text that is there and empty, where an empty cell means that there is none.
 const EMPTY: &str = "\"\"";
 
-/// What a spreadsheet could take for a formula or strip, and what marks a text that was marked.
-const MARKED: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+/// What a spreadsheet takes for a formula, full-width signs included, and the mark itself.
+const SIGNS: [char; 9] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
+/// What stands before the first letter of a cell and is stripped, or ends a cell in a spreadsheet of another language: a French
+/// one parts `x;=1` into two cells, and a sheet that it parts so has no quotes around line breaks either.
+const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// A value as a cell; `required` is whether an empty cell is an empty text.
 pub(super) fn of(value: &Value, shape: Shape, required: bool) -> String {
@@ -20,7 +23,7 @@ pub(super) fn of(value: &Value, shape: Shape, required: bool) -> String {
         // Digits with a sign, as the type holds them: a spreadsheet may count with them.
         (Shape::Number, Value::String(text)) => text.clone(),
         (Shape::Texts | Shape::TextsMap, Value::Array(items)) => of_texts(items, shape == Shape::Texts),
-        (_, value) => value.to_string(),
+        (_, value) => json_cell(value),
     }
 }
 
@@ -28,10 +31,61 @@ fn of_text(text: &str, required: bool) -> String {
     if text.is_empty() {
         return if required { String::new() } else { EMPTY.to_owned() };
     }
-    if text.starts_with(MARKED) || text == EMPTY {
-        return format!("'{text}");
+    let inside = marked_inside(text);
+    if begins_formula(text) || text.starts_with(['\t', '\r', '\n']) || text == EMPTY {
+        return format!("'{inside}");
     }
-    text.to_owned()
+    inside
+}
+
+fn begins_formula(text: &str) -> bool {
+    text.trim_start().starts_with(SIGNS)
+}
+
+/// A text in which no part begins a formula, wherever a spreadsheet ends a cell.
+pub(super) fn marked_inside(text: &str) -> String {
+    rewritten(text, |rest| if begins_formula(rest) { Some(("'", 0)) } else { None })
+}
+
+/// The text that was marked so.
+pub(super) fn unmarked_inside(text: &str) -> String {
+    let is_mark = |rest: &str| rest.strip_prefix('\'').is_some_and(begins_formula);
+    rewritten(text, |rest| is_mark(rest).then_some(("", 1)))
+}
+
+/// Replaces, after each end of a cell, as many bytes as the change says.
+fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(ENDS) {
+        let (done, after) = rest.split_at(at + 1);
+        out.push_str(done);
+        rest = after;
+        // A carriage return and a line feed are one end.
+        if done.ends_with('\r') && rest.starts_with('\n') {
+            continue;
+        }
+        if let Some((instead, length)) = change(rest) {
+            out.push_str(instead);
+            rest = rest.get(length..).unwrap_or_default();
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// JSON in which no `;` begins a formula for a spreadsheet that parts cells with it.
+fn json_cell(value: &Value) -> String {
+    let text = value.to_string();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once(';') {
+        out.push_str(before);
+        out.push_str(if begins_formula(after) { "\\u003b" } else { ";" });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 fn of_texts(items: &[Value], empty_is_none: bool) -> String {
@@ -40,8 +94,9 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
         let odd = text.is_empty()
             || text.trim() != text
             || text.contains(['|', '\n', '\r'])
-            || text.starts_with(['[', '='])
-            || text.starts_with(MARKED);
+            || text.starts_with('[')
+            || begins_formula(text)
+            || marked_inside(text) != text;
         (!odd).then(|| text.to_owned())
     };
     if items.is_empty() && empty_is_none {
@@ -49,7 +104,7 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
     }
     match items.iter().map(plain).collect::<Option<Vec<String>>>() {
         Some(texts) if !texts.is_empty() => texts.join(BETWEEN),
-        _ => Value::from(items).to_string(),
+        _ => json_cell(&Value::from(items)),
     }
 }
 
@@ -64,7 +119,7 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Va
             "" if required => Some("".into()),
             "" => None,
             EMPTY => Some("".into()),
-            _ => Some(unmarked.into()),
+            _ => Some(unmarked_inside(unmarked).into()),
         }),
         Shape::Number => match unmarked.trim() {
             "" => Ok(None),

@@ -159,7 +159,8 @@ fn heads<R: Row + Type>(first: &csv::StringRecord) -> Result<Vec<Head>, Vec<Shee
     let fields = fields::<R>();
     let (mut heads, mut faults) = (Vec::new(), Vec::new());
     for (place, name) in first.iter().enumerate() {
-        let name = name.trim();
+        let name = cell::unmarked_inside(name.trim());
+        let name = name.as_str();
         let (before, key) = name
             .split_once('.')
             .map_or((name, None), |(field, key)| (field, Some(key)));

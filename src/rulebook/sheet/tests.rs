@@ -74,6 +74,61 @@ fn a_price_list_reads_as_one() {
     survives::<Contact>(&rows);
 }
 
+/// Whatever ends a cell: a spreadsheet in French parts with `;`, and then no quotes protect commas and line breaks.
+#[test]
+fn no_cell_begins_a_formula_in_any_spreadsheet() {
+    let hostile = [
+        "=1+1",
+        "\n=1",
+        "\r\n =1",
+        "\t=1",
+        " =1",
+        "\u{a0}+1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠x",
+        "x;=cmd|' /C calc'!A0",
+        "x; =1",
+        "x\n@y",
+        "x\r\n-2",
+        "x;＝1",
+        "x;'=1",
+        "x;'",
+        "';=1",
+        "x;;=1",
+        "a\t+1",
+        "'",
+        "''=1",
+    ];
+    let mut rows = sample::rows();
+    for (number, text) in hostile.iter().enumerate() {
+        let code = format!("h{number}");
+        let row =
+            json!({"code": code, "name": text, "phone": "+15145550101", "language": "fr", "rank": 1, "on_call": true});
+        with::<Contact>(&mut rows, row);
+        let row = json!({"code": code, "names": {"en": text, "fr": "x"}, "keywords": ["a", format!("b{text}")], "rank": 100 + number,
+            "offer": "offered"});
+        with::<Service>(&mut rows, row);
+    }
+    survives::<Contact>(&rows);
+    survives::<Service>(&rows);
+    let ours = |cell: &str| cell.starts_with("'+1514") || cell.is_empty();
+    for text in [write::<Contact>(&rows).unwrap(), write::<Service>(&rows).unwrap()] {
+        let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let cells: Vec<String> = reader
+            .records()
+            .flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        let parted = text.split(['\r', '\n', ';', '\t']).map(str::to_owned);
+        for cell in cells.into_iter().chain(parted).filter(|cell| !ours(cell)) {
+            let first = cell.trim_start().chars().next();
+            let is_sign = first.is_some_and(|c| "=+-@＝＋－＠".contains(c));
+            assert!(!is_sign, "{cell:?}");
+        }
+    }
+}
+
 /// The one edit or the faults of a sheet of taxes, of which `tps` stands at version 0.
 fn taxes(text: &str) -> Result<Vec<Edit>, Vec<String>> {
     let faults = |faults: Vec<SheetFault>| faults.iter().map(ToString::to_string).collect();

@@ -33,7 +33,7 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
     let heads = columns.iter().map(|column| match &column.key {
-        Some(key) => format!("{}.{key}", column.field.name),
+        Some(key) => cell::marked_inside(&format!("{}.{key}", column.field.name)),
         None => column.field.name.to_owned(),
     });
     let heads: Vec<String> = std::iter::once("code".to_owned())
