@@ -23,7 +23,7 @@ use crate::{
         cases::{CaseResult, Mismatch},
         check::is_rulebook_code,
         compile, diff,
-        files::{self, FileFault, Files},
+        files::{self, FileFault, Files, Places},
         lint::{self, Finding, Severity},
         publish::PublishError,
         rows::{Resource, RowSet},
@@ -33,6 +33,9 @@ use crate::{
     telemetry,
     webhook::access::DEFAULT_RULEBOOK,
 };
+
+/// So many faults are told: nobody reads more, and a folder may come from a stranger.
+const MAX_FAULTS: usize = 1_000;
 
 /// Which way a rulebook goes.
 #[derive(Debug, Subcommand)]
@@ -233,7 +236,12 @@ fn check(folder: &Path, deny_warnings: bool) -> Result<()> {
     let cases = rulebook.rows().cases.len();
     // The instant decides which adjustments have ended.
     let found = lint::lint(&rulebook, crate::clock::Clock::system().now());
-    let told: Vec<FileFault> = found.iter().map(|finding| placed(&texts, finding)).collect();
+    let places = Places::of(&texts);
+    let told: Vec<FileFault> = found
+        .iter()
+        .take(MAX_FAULTS)
+        .map(|finding| placed(&places, finding))
+        .collect();
     let grave = |finding: &Finding| deny_warnings || finding.severity == Severity::Error;
     if found.iter().any(grave) {
         return Err(anyhow!(listed(&told)));
@@ -263,17 +271,23 @@ fn compiled(texts: &Files, rows: &RowSet) -> Result<Rulebook> {
     if failed.is_empty() {
         return Ok(rulebook);
     }
+    let places = Places::of(texts);
     Err(anyhow!(red(&failed, |code, place, told| {
-        files::locate_case(texts, code, place, told).to_string()
+        places.locate_case(code, place, told).to_string()
     })))
 }
 
 fn located(texts: &Files, faults: &[Fault]) -> Vec<FileFault> {
-    faults.iter().map(|fault| files::locate(texts, fault)).collect()
+    let places = Places::of(texts);
+    faults
+        .iter()
+        .take(MAX_FAULTS)
+        .map(|fault| places.locate(fault))
+        .collect()
 }
 
 /// A finding at its place.
-fn placed(texts: &Files, finding: &Finding) -> FileFault {
+fn placed(places: &Places<'_>, finding: &Finding) -> FileFault {
     let severity = match finding.severity {
         Severity::Warning => "warning",
         Severity::Error => "error",
@@ -287,7 +301,7 @@ fn placed(texts: &Files, finding: &Finding) -> FileFault {
         problem: finding.problem,
         text: finding.text.clone(),
     };
-    let mut placed = files::locate(texts, &fault);
+    let mut placed = places.locate(&fault);
     placed.text = format!("{severity}: {}", placed.text);
     placed
 }

@@ -2,7 +2,7 @@
 //!
 //! [`parse`] reads texts into rows, or tells every fault with file, line and column; [`write`] is the way back, in an
 //! order that never changes, so that a diff shows what somebody edited. Comments are for the files alone: they are not
-//! read into rows. [`write_folder`] leaves what has not changed in a folder as it stands, comments and all. [`locate`]
+//! read into rows. [`write_folder`] leaves what has not changed in a folder as it stands, comments and all. [`Places`]
 //! finds the place of a fault that compiling found.
 
 mod case_values;
@@ -17,7 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 
 pub use folder::{Written, read_folder, read_texts, write_folder};
-pub use locate::{locate, locate_case};
+pub use locate::Places;
 pub use read::parse;
 pub use write::write;
 

@@ -1,5 +1,6 @@
 //! Texts and folders.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::keep::{self, Kept};
@@ -26,11 +27,42 @@ pub fn read_texts(folder: &Path) -> Result<Files, Vec<FileFault>> {
     if faults.is_empty() { Ok(files) } else { Err(faults) }
 }
 
+/// The most that a folder of rules may hold: rules are small, and a folder may come from a stranger.
+const MAX_FILES: usize = 1_000;
+const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Reads a plain file: no link, which may lead anywhere, nor what has no end.
+fn read_plain(path: &Path) -> std::io::Result<String> {
+    let refused = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, text);
+    let kind = std::fs::symlink_metadata(path)?.file_type();
+    if kind.is_symlink() {
+        return Err(refused("it is a link; put the file itself there"));
+    }
+    if !kind.is_file() {
+        return Err(refused("it is no plain file"));
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
+        return Err(refused("it is larger than 8 MiB"));
+    }
+    Ok(text)
+}
+
 fn read_into(folder: &Path, place: &Path, extension: &str, files: &mut Files, faults: &mut Vec<FileFault>) {
     let mut fault = |path: &Path, cause: std::io::Error| {
         let text = format!("cannot be read: {cause}");
         faults.push(FileFault::of_file(path.display().to_string(), text));
     };
+    if place != folder && std::fs::symlink_metadata(place).is_ok_and(|of| of.file_type().is_symlink()) {
+        let cause = std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "it is a link; put the folder itself there",
+        );
+        return fault(place, cause);
+    }
     let entries = match std::fs::read_dir(place) {
         Ok(entries) => entries,
         // A rulebook without scripts has no folder for them.
@@ -50,7 +82,11 @@ fn read_into(folder: &Path, place: &Path, extension: &str, files: &mut Files, fa
         } else {
             format!("{SCRIPTS}{name}")
         };
-        match std::fs::read_to_string(&path) {
+        if files.len() >= MAX_FILES {
+            let text = format!("a folder of rules has at most {MAX_FILES} files");
+            return faults.push(FileFault::of_file(place.display().to_string(), text));
+        }
+        match read_plain(&path) {
             Ok(text) => {
                 files.insert(name, text);
             }

@@ -1,73 +1,86 @@
 //! Where in the files a fault is that compiling or a case found.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{FileFault, Files, file_name, script_name};
+use super::{FileFault, Files, SCRIPTS, file_name, script_name};
 use crate::rulebook::fault::Fault;
 use crate::rulebook::rows::Resource;
 
-/// The fault with file, line and column; of a row that no file has, with the file's name alone.
-#[must_use]
-pub fn locate(files: &Files, fault: &Fault) -> FileFault {
-    let row = format!("{}, {}", fault.code, fault.column);
-    if fault.resource == Resource::Scripts && fault.column == "source" {
-        return FileFault {
-            file: script_name(&fault.code),
-            line: fault.line,
-            column: fault.position,
-            text: fault.text.clone(),
+/// The files that were read, each parsed once, however many faults are looked for in it.
+pub struct Places<'a> {
+    files: &'a Files,
+    tables: HashMap<&'a str, DeTable<'a>>,
+}
+
+impl<'a> Places<'a> {
+    /// Of these files.
+    #[must_use]
+    pub fn of(files: &'a Files) -> Self {
+        let toml = files.iter().filter(|(name, _)| !name.starts_with(SCRIPTS));
+        let tables = toml.map(|(name, text)| (name.as_str(), DeTable::parse_recoverable(text).0.into_inner()));
+        Self {
+            files,
+            tables: tables.collect(),
+        }
+    }
+
+    /// The fault with file, line and column; of a row that no file has, with the file's name alone.
+    #[must_use]
+    pub fn locate(&self, fault: &Fault) -> FileFault {
+        let row = format!("{}, {}", fault.code, fault.column);
+        if fault.resource == Resource::Scripts && fault.column == "source" {
+            return FileFault {
+                file: script_name(&fault.code),
+                line: fault.line,
+                column: fault.position,
+                text: fault.text.clone(),
+            };
+        }
+        let file = file_name(fault.resource);
+        let path: Vec<&str> = fault.column.split('/').collect();
+        let Some((text, span)) = self.span_of(&file, &fault.code, &path) else {
+            return FileFault::of_file(file, format!("{row}: {}", fault.text));
         };
-    }
-    let file = file_name(fault.resource);
-    let path: Vec<&str> = fault.column.split('/').collect();
-    let found = files
-        .get(&file)
-        .and_then(|text| span_of(text, &fault.code, &path).map(|span| (text, span)));
-    let Some((text, span)) = found else {
-        return FileFault::of_file(file, format!("{row}: {}", fault.text));
-    };
-    let raw = text.get(span.clone()).unwrap_or_default();
-    // Characters of a text that stands as it is, on one line, can be counted.
-    let plain = raw.starts_with(['"', '\''])
-        && !raw.contains(['\\', '\n'])
-        && !raw.starts_with("\"\"\"")
-        && !raw.starts_with("'''");
-    match (fault.line, fault.position) {
-        (Some(1), Some(position)) if plain => {
-            let offset = raw.char_indices().nth(position).map_or(0, |(at, _)| at);
-            FileFault::at(&file, text, span.start + offset, format!("{row}: {}", fault.text))
+        let raw = text.get(span.clone()).unwrap_or_default();
+        // Characters of a text that stands as it is, on one line, can be counted.
+        let plain = raw.starts_with(['"', '\''])
+            && !raw.contains(['\\', '\n'])
+            && !raw.starts_with("\"\"\"")
+            && !raw.starts_with("'''");
+        match (fault.line, fault.position) {
+            (Some(1), Some(position)) if plain => {
+                let offset = raw.char_indices().nth(position).map_or(0, |(at, _)| at);
+                FileFault::at(&file, text, span.start + offset, format!("{row}: {}", fault.text))
+            }
+            (Some(line), Some(position)) => {
+                let told = format!("{row}, line {line}, character {position} of it: {}", fault.text);
+                FileFault::at(&file, text, span.start, told)
+            }
+            _ => FileFault::at(&file, text, span.start, format!("{row}: {}", fault.text)),
         }
-        (Some(line), Some(position)) => {
-            let told = format!("{row}, line {line}, character {position} of it: {}", fault.text);
-            FileFault::at(&file, text, span.start, told)
+    }
+
+    /// What a case expects at a place of the decision, and did not get.
+    #[must_use]
+    pub fn locate_case(&self, code: &str, place: &str, told: &str) -> FileFault {
+        let file = file_name(Resource::Cases);
+        let text = format!("{code}: {told}");
+        match self.span_of(&file, code, &["expect", place]) {
+            Some((of_file, span)) => FileFault::at(&file, of_file, span.start, text),
+            None => FileFault::of_file(file, text),
         }
-        _ => FileFault::at(&file, text, span.start, format!("{row}: {}", fault.text)),
     }
-}
 
-/// What a case expects at a place of the decision, and did not get.
-#[must_use]
-pub fn locate_case(files: &Files, code: &str, place: &str, told: &str) -> FileFault {
-    let file = file_name(Resource::Cases);
-    let text = format!("{code}: {told}");
-    let found = files
-        .get(&file)
-        .and_then(|text| span_of(text, code, &["expect", place]).map(|span| (text, span)));
-    match found {
-        Some((of_file, span)) => FileFault::at(&file, of_file, span.start, text),
-        None => FileFault::of_file(file, text),
+    /// The file's text, and where a row's field stands in it, or as much of the way there as the file has.
+    fn span_of(&self, file: &str, code: &str, path: &[&str]) -> Option<(&'a str, Range<usize>)> {
+        let text = self.files.get(file)?;
+        let (key, row) = self.tables.get(file)?.get_key_value(code)?;
+        Some((text, deeper(row, path).unwrap_or_else(|| key.span())))
     }
-}
-
-/// Where a row's field stands, or as much of the way there as the file has.
-fn span_of(text: &str, code: &str, path: &[&str]) -> Option<Range<usize>> {
-    let (table, _) = DeTable::parse_recoverable(text);
-    let table = table.get_ref();
-    let (key, row) = table.iter().find(|(key, _)| key.get_ref().as_ref() == code)?;
-    Some(deeper(row, path).unwrap_or_else(|| key.span()))
 }
 
 fn deeper(value: &Spanned<DeValue<'_>>, path: &[&str]) -> Option<Range<usize>> {

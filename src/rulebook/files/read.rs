@@ -10,6 +10,12 @@ use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script
 use crate::rulebook::rows::{Resource, Row, RowSet, Stored, with_row};
 use crate::rulebook::vocabulary::{did_you_mean, hinted};
 
+/// The most rows of one kind that files may hold, and the most faults that are told: a folder may come from a stranger.
+const MAX_ROWS: usize = 10_000;
+const MAX_FAULTS: usize = 1_000;
+/// For so many files that belong to nothing the nearest name is looked for.
+const MAX_HINTS: usize = 20;
+
 /// Reads the rows out of texts.
 ///
 /// # Errors
@@ -27,10 +33,14 @@ pub fn parse(files: &Files) -> Result<RowSet, Vec<FileFault>> {
     let names: Vec<String> = Resource::ALL.iter().map(|resource| file_name(*resource)).collect();
     for file in files.keys() {
         let script = file.strip_prefix(SCRIPTS).and_then(|name| name.strip_suffix(EXTENSION));
+        if faults.len() >= MAX_FAULTS {
+            break;
+        }
+        let hints = faults.len() < MAX_HINTS;
         let text = match script {
             Some(code) if scripts.iter().any(|known| known == code) => continue,
             Some(code) => {
-                let hint = did_you_mean(code, scripts.iter().map(String::as_str));
+                let hint = did_you_mean(code, scripts.iter().map(String::as_str).filter(|_| hints));
                 format!("no row in scripts.toml has the code `{code}`{hint}")
             }
             None if names.contains(file) => continue,
@@ -52,14 +62,26 @@ fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<Fil
     };
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        faults.extend(errors.iter().map(|error| {
+        faults.extend(errors.iter().take(MAX_FAULTS).map(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             FileFault::at(&file, text, offset, error.message())
         }));
         return Vec::new();
     }
+    let table = table.into_inner();
+    if table.len() > MAX_ROWS {
+        let text = format!(
+            "it has {} rows; a rulebook has at most {MAX_ROWS} of one kind",
+            table.len()
+        );
+        faults.push(FileFault::of_file(file, text));
+        return Vec::new();
+    }
     let mut codes = Vec::new();
-    for (code, value) in table.into_inner() {
+    for (code, value) in table {
+        if faults.len() >= MAX_FAULTS {
+            break;
+        }
         let (head, code) = (code.span(), code.into_inner().into_owned());
         let source = match files.get(&script_name(&code)) {
             _ if R::RESOURCE != Resource::Scripts => None,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::rulebook::rows::{Case, Contact, Row, RowSet, Script, Service, Stored};
-use crate::rulebook::sample;
+use crate::rulebook::{Fault, sample};
 
 /// Puts rows of one kind into a set.
 fn put<R: Row>(rows: &mut RowSet, given: impl IntoIterator<Item = serde_json::Value>) {
@@ -190,7 +190,10 @@ fn a_fault_found_later_is_told_with_its_place_in_the_files() {
     files.insert("scripts/spring_promotion.rhai".to_owned(), script.to_owned());
     let rows = parse(&files).unwrap();
     let faults = crate::rulebook::compile(1, &rows, None).unwrap_err();
-    let told: Vec<String> = faults.iter().map(|fault| locate(&files, fault).to_string()).collect();
+    let told: Vec<String> = faults
+        .iter()
+        .map(|fault| Places::of(&files).locate(fault).to_string())
+        .collect();
     for expected in [
         "adjustments.toml:6:22: far, condition: ",
         "scripts/spring_promotion.rhai:2:9: ",
@@ -201,7 +204,8 @@ fn a_fault_found_later_is_told_with_its_place_in_the_files() {
         );
     }
     assert!(told.iter().all(|told| told.contains(':')), "{told:#?}");
-    let case = locate_case(&sample::files(), "camera_fr", "/service", "should be x");
+    let files = sample::files();
+    let case = Places::of(&files).locate_case("camera_fr", "/service", "should be x");
     assert!(case.line.is_some_and(|line| line > 1), "{case:?}");
 }
 
@@ -296,4 +300,68 @@ proptest! {
         prop_assert_eq!(written.rewritten, Vec::<String>::new());
         prop_assert_eq!(read_texts(folder.path()).unwrap(), write(&rows));
     }
+}
+
+/// A folder may come from a stranger: what leads elsewhere, has no end or is no file is told, and nothing waits for it.
+#[test]
+fn a_hostile_folder_is_refused_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("scripts")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(at("services.toml")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    std::os::unix::fs::symlink("/dev/zero", at("areas.toml")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", at("scripts/a.rhai")).unwrap();
+    std::fs::create_dir(at("taxes.toml")).unwrap();
+    let faults = read_texts(folder.path()).unwrap_err();
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(
+        told.iter().filter(|fault| fault.contains("it is a link")).count() == 2,
+        "{told:?}"
+    );
+    assert!(
+        told.iter().filter(|fault| fault.contains("no plain file")).count() == 2,
+        "{told:?}"
+    );
+    let linked = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/etc", linked.path().join("scripts")).unwrap();
+    assert!(
+        read_texts(linked.path()).unwrap_err()[0]
+            .to_string()
+            .contains("it is a link")
+    );
+}
+
+/// A hundred thousand tables, and as many faults: each file is parsed once, and no more is told than anybody reads.
+#[test]
+fn very_many_tables_are_told_soon() {
+    let began = std::time::Instant::now();
+    let tables = |count: usize, row: &str| (0..count).map(|n| format!("[t{n}]\n{row}\n")).collect::<String>();
+    let files = Files::from([("taxes.toml".to_owned(), tables(100_000, "rank = 1"))]);
+    let faults = parse(&files).unwrap_err();
+    assert!(
+        faults.len() == 1 && faults[0].text.contains("100000 rows"),
+        "{faults:?}"
+    );
+    let files = Files::from([("taxes.toml".to_owned(), tables(9_000, "rank = 1"))]);
+    assert_eq!(parse(&files).unwrap_err().len(), 1_000);
+    let places = Places::of(&files);
+    for n in 0..1_000 {
+        let fault = Fault {
+            resource: Resource::Taxes,
+            code: format!("t{n}"),
+            column: "rate".to_owned(),
+            line: None,
+            position: None,
+            problem: "x",
+            text: "x".to_owned(),
+        };
+        assert_eq!(places.locate(&fault).line, Some(2 * n + 1));
+    }
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
 }
