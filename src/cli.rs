@@ -11,7 +11,11 @@ mod reconcile;
 mod replay;
 mod rules;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
@@ -212,9 +216,31 @@ async fn serve(settings: Settings) -> Result<()> {
         () = &mut stop => return Ok(()),
     };
     let listening = listener.local_addr().context("the listener has no address")?;
-    print(&first_start::welcome(&app.settings, listening, &app.new_secrets))?;
+    let written = secrets_file(&app.settings, &app.new_secrets)?;
+    print(&first_start::welcome(
+        &app.settings,
+        listening,
+        &app.new_secrets,
+        written.as_deref(),
+    ))?;
     app.serve(listener, stop).await?;
     Ok(())
+}
+
+/// Where the secrets of a first start are, unless a terminal shows them.
+fn secrets_file(settings: &Settings, new: &first_start::NewSecrets) -> Result<Option<PathBuf>> {
+    if new.is_empty() || std::io::stdout().is_terminal() {
+        return Ok(None);
+    }
+    let key_file = bootstrap::key_file(settings);
+    let folder = key_file.parent().unwrap_or_else(|| Path::new(""));
+    let written = new.write(folder).with_context(|| {
+        format!(
+            "the admin key that was made cannot be written to a file in {}: set RINGBOOK_ADMIN_KEY and start again",
+            folder.display()
+        )
+    })?;
+    Ok(Some(written))
 }
 
 async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {

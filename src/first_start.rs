@@ -1,11 +1,21 @@
 //! What a person reads when the server starts.
 //!
 //! In: the address, and at the first start the secrets that were just made. Out: a few lines with where everything is
-//! and one command to try. A secret is shown once and never again; one that was set is not shown at all.
+//! and one command to try. A secret is shown once and never again, and on a terminal only: what a service prints stays in a
+//! journal that many can read, so there it goes into a file that only its owner can. One that was set is not shown at all.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::settings::{Secret, Settings};
+
+/// The file of the secrets, without its ending.
+const SECRETS_FILE: &str = "ringbook-first-start";
+/// So many first starts in one folder and no more.
+const MAX_FILES: u32 = 100;
 
 /// Secrets made at the first start; those that the settings brought are not among them.
 #[derive(Debug, Default)]
@@ -16,15 +26,67 @@ pub struct NewSecrets {
     pub vapi_secret: Option<Secret>,
 }
 
-/// The lines for the terminal; none when nothing is new.
+impl NewSecrets {
+    /// Whether the start made any.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.admin_key.is_none() && self.vapi_secret.is_none()
+    }
+
+    /// Writes them to a new file in a folder, which only its owner can read. Out: which file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
+        let mut text =
+            "Made at the first start of Ringbook, and written nowhere else. Keep them, and delete this file.\n\n"
+                .to_owned();
+        for (name, secret) in [("Admin key", &self.admin_key), ("Webhook secret", &self.vapi_secret)] {
+            if let Some(secret) = secret {
+                let _ = writeln!(text, "{name:<15} {}", secret.expose());
+            }
+        }
+        // A file that is there belongs to another first start, or to somebody who waits for this one.
+        let names = std::iter::once(format!("{SECRETS_FILE}.txt"))
+            .chain((2..MAX_FILES).map(|n| format!("{SECRETS_FILE}-{n}.txt")));
+        let mut last = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        for path in names.map(|name| folder.join(name)) {
+            match std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)
+            {
+                Ok(mut file) => {
+                    file.write_all(text.as_bytes())?;
+                    file.sync_all()?;
+                    return Ok(path);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// The lines for the terminal; `written` is where the secrets are, when they are not for the terminal.
 #[must_use]
-pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets) -> String {
+pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, written: Option<&Path>) -> String {
     let local = local_url(listening);
     let public = settings.public_url.as_deref().unwrap_or(&local);
     let mut text = format!(
         "Ringbook is running.\n\n  Vapi's server URL  {public}/webhooks/vapi\n  Swagger UI         {local}/docs\n  Health             \
          {local}/health/ready\n"
     );
+    if let Some(path) = written {
+        let _ = writeln!(
+            text,
+            "\nThe admin key and the webhook secret that were made are in {}: keep them, and delete the file.",
+            path.display()
+        );
+        return text;
+    }
     if let Some(key) = &new.admin_key {
         let _ = writeln!(text, "\n  Admin key          {}", key.expose());
     }
@@ -96,7 +158,7 @@ mod tests {
             admin_key: Some(Secret::new("KEY".into())),
             vapi_secret: Some(Secret::new("SECRET".into())),
         };
-        let text = welcome(&settings(), "0.0.0.0:8080".parse().unwrap(), &new);
+        let text = welcome(&settings(), "0.0.0.0:8080".parse().unwrap(), &new, None);
         for part in [
             "/webhooks/vapi",
             "http://127.0.0.1:8080/docs",
@@ -110,8 +172,38 @@ mod tests {
     }
 
     #[test]
+    fn without_a_terminal_the_secrets_are_in_a_file_of_the_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let new = NewSecrets {
+            admin_key: Some(Secret::new("KEY".into())),
+            vapi_secret: Some(Secret::new("SECRET".into())),
+        };
+        let first = new.write(folder.path()).unwrap();
+        assert_ne!(
+            new.write(folder.path()).unwrap(),
+            first,
+            "what is there is not written over"
+        );
+        let mode = std::fs::metadata(&first).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let kept = std::fs::read_to_string(&first).unwrap();
+        assert!(kept.contains("KEY") && kept.contains("SECRET"), "{kept}");
+        let text = welcome(&settings(), "127.0.0.1:8080".parse().unwrap(), &new, Some(&first));
+        assert!(
+            !text.contains("KEY") && !text.contains("SECRET") && text.contains("ringbook-first-start.txt"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn later_starts_show_no_secret() {
-        let text = welcome(&settings(), "127.0.0.1:8080".parse().unwrap(), &NewSecrets::default());
+        let text = welcome(
+            &settings(),
+            "127.0.0.1:8080".parse().unwrap(),
+            &NewSecrets::default(),
+            None,
+        );
         assert!(
             text.contains("/docs") && !text.contains("key") && !text.contains("curl"),
             "{text}"

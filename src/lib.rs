@@ -13,6 +13,7 @@ pub mod bootstrap;
 pub mod callbacks;
 pub mod cli;
 pub mod clock;
+pub mod core_dumps;
 pub mod doctor;
 pub mod edge;
 pub mod fault_points;

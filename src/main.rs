@@ -5,11 +5,12 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Parser as _;
 use ringbook::{
     cli::{self, Cli},
-    telemetry,
+    core_dumps, telemetry,
 };
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    core_dumps::forbid();
     match cli::run(Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {
