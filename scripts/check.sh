@@ -29,6 +29,7 @@ if cargo clippy --version >/dev/null 2>&1; then
 else
     skipped+=("lints: clippy is not installed")
 fi
+step "dependencies" scripts/supply_chain.sh
 . scripts/need.sh
 if need_browser >/dev/null; then
     step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story

@@ -69,6 +69,7 @@ mod sheets;
 mod simulated;
 mod spool;
 mod start;
+mod supply_chain;
 mod text;
 mod texting;
 mod tools;
