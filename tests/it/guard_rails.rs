@@ -453,7 +453,6 @@ async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
 
     let cheap = |condition: &str| format!("{source}\nif {condition} {{ quote.set(1.00, \"x\"); }}");
     let held = [
-        ("scripts/spring_promotion", json!({"source": cheap("true")}), "source"),
         (
             "scripts/spring_promotion",
             json!({"source": cheap("fact(\"promotion\") == \"vip\"")}),
