@@ -14,7 +14,6 @@ use rust_decimal::Decimal;
 use super::compile::Rulebook;
 use super::decision::Decision;
 use super::derive::{CITY, LANGUAGE, POSTAL_CODE, SERVICE_TEXT};
-use super::extract;
 use super::facts::{Extracted, Fact, Facts};
 use super::guard::{Breach, GuardRails, Limit};
 use super::money::Money;
@@ -532,20 +531,13 @@ fn probe((base, candidate): (&Rulebook, &Rulebook), service: &Service, parts: &[
     }
 }
 
-/// As a rulebook reads a call in which nothing else is known.
+/// As a rulebook reads a call in which nothing else is known: with its defaults.
 fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> Extracted {
-    let mut facts = facts.clone();
-    for stored in rulebook.rows().fact_mappings.values() {
-        if !facts.contains_key(&stored.row.code)
-            && let Some(fact) = extract::default(&stored.row)
-        {
-            facts.insert(stored.row.code.clone(), fact);
-        }
-    }
-    Extracted {
-        facts,
-        said: said.to_owned(),
-    }
+    let mut extracted = rulebook
+        .extract_named(&BTreeMap::new(), said.to_owned())
+        .unwrap_or_default();
+    extracted.facts.extend(facts.clone());
+    extracted
 }
 
 /// A value, as a sentence has it.
@@ -618,7 +610,7 @@ fn axes<'n>(
     };
     for (name, kind) in facts_of(rows).filter(|(name, _)| named.has(name)) {
         let literals = literals(name);
-        let values: Vec<Fact> = match kind {
+        let values: Vec<Fact> = match kind.base() {
             FactKind::Boolean => vec![Fact::Boolean(true), Fact::Boolean(false)],
             FactKind::Number => {
                 let near = literals.tokens.iter().filter_map(|token| match token {
@@ -632,7 +624,8 @@ fn axes<'n>(
                 let near: BTreeSet<Decimal> = near.flatten().chain([Decimal::ONE, Decimal::ONE_THOUSAND]).collect();
                 near.into_iter().map(Fact::Number).collect()
             }
-            FactKind::Text => {
+            FactKind::Time => vec![Fact::Time(now), Fact::Time(now + TimeDelta::days(7))],
+            _ => {
                 let listed = rows.fact_mappings.get(name).into_iter();
                 let listed = listed.flat_map(|stored| stored.row.values.keys());
                 let mut texts: Vec<&String> = literals.texts().chain(listed).collect();
@@ -640,7 +633,6 @@ fn axes<'n>(
                 texts.retain(|text| seen.insert(*text));
                 texts.into_iter().map(|text| Fact::Text(text.clone())).collect()
             }
-            FactKind::Time => vec![Fact::Time(now), Fact::Time(now + TimeDelta::days(7))],
         };
         let values = values.into_iter().map(|value| Part::Fact(name.to_owned(), Some(value)));
         add(std::iter::once(Part::Fact(name.to_owned(), None))
