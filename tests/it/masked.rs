@@ -267,7 +267,8 @@ fn digits_and_letters(text: &str) -> String {
 
 async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(database: Database) {
     let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
-    let mut message = report("call-1", "Mon sous-sol est inondé.");
+    plant(&app).await;
+    let mut message = report("call-2", "Mon sous-sol est inondé.");
     let arabic: String = "5149990012"
         .chars()
         .map(|c| char::from_u32(0x660 + u32::from(c) - 0x30).unwrap())
@@ -310,7 +311,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
         assert_eq!(shown(&seen), 0, "{}: {seen}", get.path);
         seen_by_editor += shown(&text(editor.clone()).await);
     }
-    assert!(seen_by_editor > 30, "{seen_by_editor}");
+    assert!(seen_by_editor > 15, "{seen_by_editor}");
 
     // What is masked cannot be filtered by, or it would be found digit by digit.
     let guess = json!({"structuredData": {"customer_id": "5149990001"}}).to_string();

@@ -4,12 +4,13 @@ use serde_json::Value;
 
 /// poem-openapi brings readers of XML and YAML that have known faults (deny.toml): no operation asks them for anything.
 #[test]
-fn no_operation_takes_or_gives_xml_or_yaml() {
+fn no_operation_takes_xml_or_yaml() {
     fn media_types(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Array(values) => values.iter().for_each(|value| media_types(value, found)),
             Value::Object(object) => {
-                let content = object.get("content").and_then(Value::as_object);
+                let body = object.get("requestBody").and_then(|body| body.get("content"));
+                let content = body.and_then(Value::as_object);
                 found.extend(content.into_iter().flat_map(|content| content.keys().cloned()));
                 object.values().for_each(|value| media_types(value, found));
             }
@@ -18,7 +19,7 @@ fn no_operation_takes_or_gives_xml_or_yaml() {
     }
     let mut found = Vec::new();
     media_types(ringbook::admin::document(), &mut found);
-    assert!(found.len() > 100, "{found:?}");
+    assert!(found.len() > 30, "{found:?}");
     found.retain(|kind| ["xml", "yaml", "yml"].iter().any(|word| kind.contains(word)));
     assert_eq!(found, Vec::<String>::new());
 }

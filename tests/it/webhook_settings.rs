@@ -119,7 +119,7 @@ async fn what_twilio_would_never_give_is_no_secret(database: Database) {
         ("twilio_account_sid", "AC1/../../Accounts/AC2"),
         ("twilio_account_sid", "AC1?x=1"),
         ("twilio_account_sid", "MG00000000000000000000000000000001"),
-        ("twilio_account_sid", "AC"),
+        ("twilio_account_sid", "XX00000000000000000000000000000001"),
         ("twilio_messaging_service_sid", "AC00000000000000000000000000000001"),
         ("twilio_from", "14385550199"),
         ("twilio_from", "+1 514 555 0100"),

@@ -114,7 +114,7 @@ pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
                 c.is_ascii_hexdigit()
             }
         })
-        && uuid.iter().any(char::is_ascii_alphabetic)
+        && (uuid.iter().any(char::is_ascii_alphabetic) || has_version(uuid))
     {
         return Some(start + 36);
     }
@@ -142,6 +142,11 @@ pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a UUID of digits alone says its version and variant where UUIDs do.
+fn has_version(uuid: &[char]) -> bool {
+    matches!(uuid.get(14), Some('1'..='8')) && matches!(uuid.get(19), Some('8' | '9'))
 }
 
 /// Where the ASCII digits end that begin at `from`; none where there are fewer or more than wanted.
