@@ -31,6 +31,7 @@ use crate::webhook::facts;
 
 /// What is tried, and on which calls.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(group(clap::ArgGroup::new("candidate").required(true).args(["change_set", "revision", "folder"])))]
 pub struct Backtest {
     /// The rulebook's code

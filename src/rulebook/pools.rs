@@ -49,7 +49,7 @@ impl Default for Pools {
         // Whatever else a machine does, a message's scripts are not what waits longest: they are short, and a caller
         // listens. One thread more than processors, so that one rulebook may use all processors but not all threads.
         let scripts = pool("scripts", processors() + 1, 128, 1_024, SCRIPTS_PATIENCE, 0);
-        let loading = pool("loading", 2, 64, 1_024, Duration::from_secs(60), 0);
+        let loading = pool("loading", 2, 64, 1_024, Duration::from_mins(1), 0);
         let seconds = Duration::from_secs;
         Self {
             scripts,

@@ -10,7 +10,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// The format.
 pub struct JsonLine;
@@ -28,7 +28,8 @@ where
         line.insert("level".to_owned(), event.metadata().level().as_str().into());
         event.record(&mut Fields(&mut line));
         line.insert("target".to_owned(), event.metadata().target().into());
-        for span in ctx.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        let scope = ctx.event_scope().map(Scope::from_root);
+        for span in scope.into_iter().flatten() {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<N>>();
             let fields = fields.and_then(|fields| serde_json::from_str::<Map<String, Value>>(&fields.fields).ok());

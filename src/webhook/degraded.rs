@@ -101,7 +101,7 @@ impl Refuge {
         let ahead = match (ahead, &before) {
             (Some(ahead), _) => ahead,
             (None, Some(before)) => Arc::clone(&before.found),
-            (None, None) => match self.last_good.rulebook(&message.access).await {
+            (None, None) => match self.last_good.rulebook(&message.access) {
                 Some(rulebook) => Arc::new(worked_out(intake, message, &rulebook).await),
                 None => Arc::new(nothing_known(message)?),
             },

@@ -110,7 +110,7 @@ impl LastGood {
     }
 
     /// The rules to decide with: those that a message last saw, or newer ones that were looked at since.
-    pub async fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
+    pub fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
         let looked_at = self
             .of(&access.code)
             .filter(|good| good.access.rulebook_id == access.rulebook_id);

@@ -110,9 +110,8 @@ fn numbers(bytes: &[u8]) -> BTreeSet<String> {
 fn after_text(mut rest: &[u8]) -> &[u8] {
     loop {
         match rest {
-            [b'\\', _, after @ ..] => rest = after,
             [b'"', after @ ..] => return after,
-            [_, after @ ..] => rest = after,
+            [b'\\', _, after @ ..] | [_, after @ ..] => rest = after,
             [] => return rest,
         }
     }

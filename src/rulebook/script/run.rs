@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn only_the_threads_own_work_ends_a_run_however_long_the_wall_has_waited() {
-        let began = Instant::now().checked_sub(Duration::from_secs(3_600)).unwrap();
+        let began = Instant::now().checked_sub(Duration::from_hours(1)).unwrap();
         let mut timer = Timer {
             began,
             worked_before: thread_time(),
