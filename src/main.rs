@@ -11,7 +11,7 @@ use ringbook::{
 #[tokio::main]
 async fn main() -> ExitCode {
     core_dumps::forbid();
-    match Box::pin(cli::run(Cli::parse())).await {
+    match cli::run(Cli::parse()).await {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "ringbook: {}", telemetry::chain(error.as_ref()));

@@ -20,7 +20,7 @@ pub const ABOUT: &str = "the role may have 10, 17, 24 or 30 connections, or PgBo
     empty within 60 s of the release without a restart, and I1 to I8 hold";
 
 /// How long the spool may take to be empty after the table is free.
-const EMPTY_WITHIN: Duration = Duration::from_secs(60);
+const EMPTY_WITHIN: Duration = Duration::from_mins(1);
 
 /// What stands between the program and its database.
 #[derive(Clone, Copy, Debug)]

@@ -258,7 +258,7 @@ pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
         )
         .await;
         messages.push(began.elapsed());
-        while is_p1 && world.twilio.taken().len() == before && began.elapsed() < Duration::from_secs(120) {
+        while is_p1 && world.twilio.taken().len() == before && began.elapsed() < Duration::from_mins(2) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         if is_p1 {
