@@ -364,7 +364,7 @@ async fn only_http_1_with_one_host_is_served(database: Database) {
     // HTTP/2 in clear text, with prior knowledge and by upgrade.
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let answer = tokio::time::timeout(Duration::from_secs(2), rest(send(&server, preface).await)).await;
-    assert!(!answer.unwrap().starts_with("\0"), "HTTP/2 is spoken");
+    assert!(!answer.unwrap().starts_with('\0'), "HTTP/2 is spoken");
     let upgrade = "GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n\
                    http2-settings: AAMAAABkAAQAAP__\r\n\r\n";
     let mut stream = send(&server, upgrade.as_bytes()).await;
