@@ -131,7 +131,7 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
         faults: &mut faults,
     };
     let adjustments = compiler.rules(|row: &Adjustment| (row.rank, &row.condition, &row.services), &prices);
-    let priorities = compiler.rules(|row: &PriorityRule| (row.rank, &row.condition, &[]), &[]);
+    let priorities = compiler.rules(|row: &PriorityRule| (place_of(row), &row.condition, &[]), &[]);
     let assistants = compiler.rules(|row: &AssistantRule| (row.rank, &row.condition, &[]), &prices);
     let known = reuse.map(Rulebook::compiled_scripts).unwrap_or_default();
     let scripts = library::compile(rows, known, compiler.faults);
@@ -241,6 +241,15 @@ impl RuleCompiler<'_, '_> {
             .into_iter()
             .map(|(_, stored, test)| (Arc::clone(stored), test))
             .collect()
+    }
+}
+
+/// Rules about danger come before all others, in their own order.
+const fn place_of(rule: &PriorityRule) -> i64 {
+    if rule.safety {
+        rule.rank.saturating_sub(i64::MAX / 2)
+    } else {
+        rule.rank
     }
 }
 

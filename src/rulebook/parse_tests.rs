@@ -96,7 +96,7 @@ fn a_fault_names_its_place_and_what_was_meant() {
         ("metres > ", "syntax", 1, 10, ""),
         ("1 == 1", "no_fact", 1, 3, "fact"),
         ("says(\"*\")", "bad_word", 1, 6, "word"),
-        ("says()", "no_words", 1, 1, "word"),
+        ("says()", "no_words", 1, 1, "phrase"),
         ("metres in [\"x\"]", "wrong_type", 1, 12, "number"),
         ("urgency.len > 3", "too_rich", 1, 8, "script"),
         ("if evening { true } else { false }", "too_rich", 1, 1, "script"),

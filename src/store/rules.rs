@@ -109,7 +109,6 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("names", Json),
             ("rank", Integer),
             ("kind", Text),
-            ("per", Text),
             ("amount", Money),
             ("rate", Text),
             ("condition", Text),
@@ -379,6 +378,7 @@ mod tests {
             include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql"),
             include_str!("../../migrations/src/sql/m0010_on_call_up.sql"),
             include_str!("../../migrations/src/sql/m0013_hearing_up.sql"),
+            include_str!("../../migrations/src/sql/m0013_fact_kinds_up.sql"),
         ];
         for &resource in Resource::ALL {
             let start = schema

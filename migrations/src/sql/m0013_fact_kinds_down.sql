@@ -12,5 +12,4 @@ UPDATE fact_mappings SET kind = 'number' WHERE kind = 'length';
 {sqlite}DROP TABLE fact_mappings;
 {sqlite}ALTER TABLE fact_mappings_before RENAME TO fact_mappings;
 {sqlite}CREATE UNIQUE INDEX fact_mappings_now ON fact_mappings (rulebook_id, code) WHERE until_revision IS NULL;
-ALTER TABLE price_adjustments DROP COLUMN per;
 ALTER TABLE rulebook_settings DROP COLUMN region;

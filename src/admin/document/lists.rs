@@ -103,7 +103,8 @@ mod tests {
     use super::super::document;
 
     /// Parameters of lists that tell nothing of what is masked for viewers.
-    const OPEN: [&str; 52] = [
+    const OPEN: [&str; 53] = [
+        "effect",
         "address",
         "customer_name",
         "simulated",

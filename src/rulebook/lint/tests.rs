@@ -284,7 +284,7 @@ fn a_rule_before_all_others_for_a_day_is_no_error() {
     rule(&mut rows, "storm", 1, "P1", "");
     rule(&mut rows, "in_turn", 900, "P4", "true");
     let found = lint(&compile(1, &rows, None).unwrap(), now());
-    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(found.len(), 5, "{found:#?}");
     assert!(
         found.iter().all(|found| found.severity == Severity::Warning),
         "{found:#?}"
@@ -308,7 +308,7 @@ fn a_condition_that_can_never_hold_is_found() {
         "price_to < price_to",
         "price_to < price_from && price_from < price_to",
         "says(\"flooding\") && !says(\"flood*\")",
-        "urgency != \"urgent\" && urgency !in [\"soon\", \"flexible\"]",
+        "urgency != \"urgent\" && urgency !in [\"soon\", \"flexible\", \"emergency\"]",
         "(evening || weekend) && !evening && !weekend",
         "metres >= 1 && !(metres > 0)",
     ] {
@@ -436,8 +436,14 @@ fn a_rule_that_tells_nobody_is_found() {
     assert_eq!(
         found,
         [
+            "priority-rules/carbon_monoxide notify tells_nobody",
+            "priority-rules/collapse notify tells_nobody",
+            "priority-rules/electricity notify tells_nobody",
             "priority-rules/emergency notify tells_nobody",
+            "priority-rules/fumes notify tells_nobody",
+            "priority-rules/gas notify tells_nobody",
             "priority-rules/municipal notify tells_nobody",
+            "priority-rules/reported_emergency notify tells_nobody",
         ]
     );
 }

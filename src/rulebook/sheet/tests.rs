@@ -58,7 +58,7 @@ fn a_price_list_reads_as_one() {
     let mut lines = text.trim_start_matches('\u{feff}').split("\r\n");
     assert_eq!(
         lines.next().unwrap(),
-        "code,names.en,names.fr,keywords,rank,offer,price_from,price_to,quantity_fact,unit.en,unit.fr,lead_days_min,\
+        "code,names.en,names.fr,keywords,weak_keywords,rank,offer,price_from,price_to,quantity_fact,unit.en,unit.fr,lead_days_min,\
          lead_days_max,lead_working_days,reason.en,reason.fr,notify,version"
     );
     assert_eq!(
