@@ -160,7 +160,7 @@ async fn bad_input_is_told_with_its_place(database: Database) {
         "{problem}"
     );
     let mut float = row.clone();
-    float["price_from"] = json!(350.5);
+    float["price_from"] = json!(350.555);
     let (status, problem) = app.admin(Method::PUT, CAMERA, Some(&float)).await;
     assert_eq!(
         (status, &problem["errors"][0]["pointer"]),

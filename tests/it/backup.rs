@@ -141,7 +141,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     let url = server.database_url().to_owned();
     let place = folder.path().to_owned();
     let (made, ()) = tokio::join!(
-        tokio::task::spawn_blocking(move || back_up(&url, &place, "copy")),
+        tokio::task::spawn_blocking(move || back_up(&url, &place, "copy.db")),
         async {
             for number in 0..20 {
                 let message = report(&format!("call-meanwhile-{number}"), "Je voudrais une inspection.");
@@ -157,7 +157,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     assert!(having(&server.rows("sms_messages").await, "state", "dead").is_empty());
 
     let target = empty(kind).await;
-    let back = ringbook(&target.url, folder.path(), &["restore", "--quiet", "copy"]);
+    let back = ringbook(&target.url, folder.path(), &["restore", "--quiet", "copy.db"]);
     assert!(
         back.status.success() && text(&back).contains("12 texts"),
         "{}",
@@ -219,8 +219,8 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
     let server = TestApp::start(kind).await;
     flood(&server, "call-old").await;
     let url = server.database_url().to_owned();
-    back_up(&url, folder.path(), "copy");
-    let again = ringbook(&url, folder.path(), &["backup", "--quiet", "--to", "copy"]);
+    back_up(&url, folder.path(), "copy.db");
+    let again = ringbook(&url, folder.path(), &["backup", "--quiet", "--to", "copy.db"]);
     assert!(
         !again.status.success() && text(&again).contains("exists already"),
         "{}",
@@ -229,21 +229,21 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
     flood(&server, "call-new").await;
     // Not beside a server that works on it, forced or not.
     for arguments in [
-        &["restore", "--quiet", "copy"][..],
-        &["restore", "--quiet", "--force", "copy"],
+        &["restore", "--quiet", "copy.db"][..],
+        &["restore", "--quiet", "--force", "copy.db"],
     ] {
         let refused = ringbook(&url, folder.path(), arguments);
         assert!(!refused.status.success(), "{}", text(&refused));
     }
     assert_eq!(server.rows("calls").await.len(), 2);
     let database = server.leave().await;
-    let refused = ringbook(&url, folder.path(), &["restore", "--quiet", "copy"]);
+    let refused = ringbook(&url, folder.path(), &["restore", "--quiet", "copy.db"]);
     assert!(
         !refused.status.success() && text(&refused).contains("not empty"),
         "{}",
         text(&refused)
     );
-    let forced = ringbook(&url, folder.path(), &["restore", "--quiet", "--force", "copy"]);
+    let forced = ringbook(&url, folder.path(), &["restore", "--quiet", "--force", "copy.db"]);
     assert!(forced.status.success(), "{}", text(&forced));
     let said = text(&forced);
     let kept = said
@@ -277,7 +277,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     let server = TestApp::start(kind).await;
     flood(&server, "call-1").await;
     let url = server.database_url().to_owned();
-    let copy = back_up(&url, folder.path(), "copy");
+    let copy = back_up(&url, folder.path(), "copy.db");
     let database = server.leave().await;
     let bytes = std::fs::read(&copy).unwrap();
     // Its last half is gone; in its middle there is something else; it is something else altogether.
@@ -318,19 +318,19 @@ fn the_key_is_in_a_file_of_its_own_or_nowhere() {
     };
     std::fs::write(home.path().join("ringbook.key"), KEY).unwrap();
     run(folder.path(), &url, &["migrate", "up"]);
-    let said = run(folder.path(), &url, &["backup", "--to", "without"]);
+    let said = run(folder.path(), &url, &["backup", "--to", "without.db"]);
     assert!(
-        said.contains("is not in it") && !folder.path().join("without.key").exists(),
+        said.contains("is not in it") && !folder.path().join("without.db.key").exists(),
         "{said}"
     );
-    let said = run(folder.path(), &url, &["backup", "--to", "with", "--with-key"]);
-    let key = folder.path().join("with.key");
-    assert!(said.contains("with.key"), "{said}");
+    let said = run(folder.path(), &url, &["backup", "--to", "with.db", "--with-key"]);
+    let key = folder.path().join("with.db.key");
+    assert!(said.contains("with.db.key"), "{said}");
     assert_eq!(std::fs::read_to_string(&key).unwrap().trim(), KEY);
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let new_home = tempfile::tempdir().unwrap();
     let new_url = format!("sqlite://{}/ringbook.db", new_home.path().display());
-    run(folder.path(), &new_url, &["restore", "with"]);
+    run(folder.path(), &new_url, &["restore", "with.db"]);
     assert_eq!(
         std::fs::read_to_string(new_home.path().join("ringbook.key"))
             .unwrap()

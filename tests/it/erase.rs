@@ -229,6 +229,9 @@ async fn what_a_script_made_of_the_caller_goes_too(database: Database) {
     expected["say"] = json!("");
     let mut emptied = 0;
     for step in expected["trace"].as_array_mut().unwrap() {
+        if step["resource"] == "concepts" {
+            step["did"] = json!("");
+        }
         if step["resource"] == "scripts" {
             assert_eq!(
                 (&step["code"], &step["money"]["kind"]),

@@ -511,7 +511,7 @@ async fn the_operators_text_can_be_acted_on(database: Database) {
         "Zenobie Quatremains",
         "+14385550177",
         "77 rue du Hibou",
-        "deborde: l'oeuvre d'une foret",
+        "déborde: l'oeuvre d'une foret",
         "Call the customer back",
         "https://ringbook.example.com/docs#/leads/acknowledge_lead",
     ] {

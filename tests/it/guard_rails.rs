@@ -95,7 +95,7 @@ async fn limits_that_cannot_hold_are_refused(kind: Database) {
         ),
         (json!({"lowest_price": "-1.00"}), 400, "/lowest_price"),
         (json!({"largest_change_percent": "-1"}), 400, "/largest_change_percent"),
-        (json!({"largest_change_percent": 10.5}), 400, "/largest_change_percent"),
+        (json!({"largest_change_percent": "ten"}), 400, "/largest_change_percent"),
         (json!({"highest": "10.00"}), 400, "/highest"),
     ] {
         let (status, problem) = app.admin(Method::PUT, RAILS, Some(&body)).await;

@@ -129,7 +129,10 @@ async fn what_a_client_has_already_is_not_sent_again(database: Database) {
             // A browser shows what it kept under the headers of the 304: the page's policy is among them.
             let own = ["content-length", "content-type", "x-request-id", "date"];
             for (name, value) in first.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
-                assert_eq!(again.headers.get(name), Some(value), "{path}: {name}");
+                assert!(
+                    again.headers.get_all(name).iter().any(|known| known == value),
+                    "{path}: {name}"
+                );
             }
         }
         for other in ["\"other\"", &tag.replace('"', ""), "W/\"\""] {
