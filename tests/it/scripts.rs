@@ -143,7 +143,7 @@ async fn a_wrong_script_is_told_with_its_place(database: Database) {
             "/facts/metrs",
         ),
         (
-            json!({"source": "1", "hook": "tool", "price": {"from": 1, "to": "2"}}),
+            json!({"source": "1", "hook": "tool", "price": {"from": true, "to": "2"}}),
             400,
             "/price/from",
         ),

@@ -93,7 +93,8 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
         let text = item.as_str()?;
         let odd = text.is_empty()
             || text.trim() != text
-            || text.contains(['|', '\n', '\r'])
+            || text.contains(['\n', '\r'])
+            || items(text).len() != 1
             || text.starts_with('[')
             || begins_formula(text)
             || marked_inside(text) != text;
@@ -147,8 +148,7 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Va
             } else if trimmed.is_empty() {
                 Ok((shape == Shape::Texts).then(|| Value::Array(Vec::new())))
             } else {
-                let words = unmarked.split('|').map(str::trim).filter(|word| !word.is_empty());
-                Ok(Some(words.collect()))
+                Ok(Some(items(unmarked).into_iter().collect()))
             }
         }
         Shape::Json => match cell.trim() {
@@ -156,6 +156,27 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Va
             text => json(text).map(Some),
         },
     }
+}
+
+/// The items of a list: what stands between bars with white space on a side. In `basement|cellar` the bar is part of a phrase.
+fn items(cell: &str) -> Vec<&str> {
+    let parts_here = |at: usize| {
+        let before = cell.get(..at).and_then(|text| text.chars().next_back());
+        let after = cell.get(at + 1..).and_then(|text| text.chars().next());
+        before.is_none_or(char::is_whitespace) || after.is_none_or(char::is_whitespace)
+    };
+    let mut found = Vec::new();
+    let mut start = 0;
+    for (at, _) in cell.match_indices('|').filter(|(at, _)| parts_here(*at)) {
+        found.push(cell.get(start..at).unwrap_or_default());
+        start = at + 1;
+    }
+    found.push(cell.get(start..).unwrap_or_default());
+    found
+        .into_iter()
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect()
 }
 
 fn json(text: &str) -> Result<Value, String> {
