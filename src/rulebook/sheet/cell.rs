@@ -94,7 +94,7 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
         let odd = text.is_empty()
             || text.trim() != text
             || text.contains(['\n', '\r'])
-            || items(text).len() != 1
+            || listed(text).len() != 1
             || text.starts_with('[')
             || begins_formula(text)
             || marked_inside(text) != text;
@@ -148,7 +148,7 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Va
             } else if trimmed.is_empty() {
                 Ok((shape == Shape::Texts).then(|| Value::Array(Vec::new())))
             } else {
-                Ok(Some(items(unmarked).into_iter().collect()))
+                Ok(Some(listed(unmarked).into_iter().collect()))
             }
         }
         Shape::Json => match cell.trim() {
@@ -159,7 +159,7 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Va
 }
 
 /// The items of a list: what stands between bars with white space on a side. In `basement|cellar` the bar is part of a phrase.
-fn items(cell: &str) -> Vec<&str> {
+fn listed(cell: &str) -> Vec<&str> {
     let parts_here = |at: usize| {
         let before = cell.get(..at).and_then(|text| text.chars().next_back());
         let after = cell.get(at + 1..).and_then(|text| text.chars().next());
