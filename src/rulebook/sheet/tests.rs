@@ -52,7 +52,7 @@ fn a_price_list_reads_as_one() {
     rows.services.retain(|code, _| code == "french_drain");
     for stored in rows.services.values_mut() {
         let words = ["drain français", "drains|drain français", "french drain*"];
-        std::sync::Arc::make_mut(stored).row.keywords = words.map(str::to_owned).into();
+        Arc::make_mut(stored).row.keywords = words.map(str::to_owned).into();
     }
     with::<Contact>(
         &mut rows,
