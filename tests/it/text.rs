@@ -322,7 +322,7 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
     flood(&server, "call-3").await;
     server.app.clock.step(TimeDelta::minutes(11));
     // The checks are asked once a second, by the machine's own clock.
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let (_, health) = server.get("/health/ready").await;
     assert_ne!(health["status"], "ready", "{health}");
     // Whoever wants no texts says so in the database.
