@@ -94,7 +94,7 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
         let odd = text.is_empty()
             || text.trim() != text
             || text.contains(['\n', '\r'])
-            || listed(text).len() != 1
+            || listed(text) != [text]
             || text.starts_with('[')
             || begins_formula(text)
             || marked_inside(text) != text;

@@ -253,7 +253,7 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     add(NONE, "instances", "rounds", POSTGRES, instances::ABOUT, |plan, on| {
         Box::pin(instances::instances(plan, on))
     });
-    add(POSTGRES, "busy", "decisions", BOTH, neighbours::BUSY, |plan, on| {
+    add(NONE, "busy", "decisions", BOTH, neighbours::BUSY, |plan, on| {
         Box::pin(neighbours::busy(plan, on))
     });
     add(
