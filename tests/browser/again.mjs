@@ -20,10 +20,18 @@ const start = async () => {
   browser.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());
   });
-  browser.on('response', (response) => {
-    if (response.status() === 304) notModified += 1;
-  });
   return browser;
+};
+
+// A page of which the answers are counted as they came: a page sees what is kept as 200.
+const opened = async (browser) => {
+  const page = await browser.newPage();
+  const protocol = await browser.newCDPSession(page);
+  await protocol.send('Network.enable');
+  protocol.on('Network.responseReceivedExtraInfo', ({ statusCode }) => {
+    if (statusCode === 304) notModified += 1;
+  });
+  return page;
 };
 
 // What tells that a page is whole: the guide and the operations of /docs, the style of the pages about problems.
@@ -41,7 +49,7 @@ const whole = {
 const visits = async (browser, day) => {
   for (const [path, look] of Object.entries(whole)) {
     const url = `${RINGBOOK_URL}${path}`;
-    const page = await browser.newPage();
+    const page = await opened(browser);
     for (const [how, go] of [
       ['visited', () => page.goto(url)],
       ['visited again', () => page.goto(url)],
@@ -55,7 +63,7 @@ const visits = async (browser, day) => {
       await look(page);
       console.log(`ok  ${day}: ${path} ${how}`);
     }
-    const second = await browser.newPage();
+    const second = await opened(browser);
     await second.goto(url);
     await look(second);
     console.log(`ok  ${day}: ${path} in a second tab`);
