@@ -10,7 +10,7 @@ use ringbook::{
     store::{begin, connect, migrate},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, Statement};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{
     Database, TestApp,

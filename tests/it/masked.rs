@@ -367,7 +367,10 @@ async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
                     .await
             }
         };
-        // An archive is no text.
+        // An archive is no text, even where its bytes could be read as one: its headers hold sizes and sums.
+        if get.path.ends_with("/export") {
+            continue;
+        }
         let (Ok(shown), Ok(whole)) = (text(viewer.clone()).await, text(editor.clone()).await) else {
             continue;
         };
