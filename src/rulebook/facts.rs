@@ -13,7 +13,7 @@ pub enum Fact {
     Boolean(bool),
     /// An exact number.
     Number(#[serde(with = "rust_decimal::serde::str")] Decimal),
-    /// Text as given; conditions compare it without regard to accents and case.
+    /// Text as given; comparisons fold neither accents nor case.
     Text(String),
     /// An instant.
     Time(chrono::DateTime<chrono::Utc>),
@@ -27,7 +27,7 @@ pub type Facts = BTreeMap<String, Fact>;
 pub struct Extracted {
     /// Facts read through the rulebook's fact mappings.
     pub facts: Facts,
-    /// What the caller said, one turn a line; never what the agent said.
+    /// What was said, one turn a line; the agent's lines begin with `> `.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
     /// Why facts are missing although the message holds something in their place.
