@@ -223,8 +223,7 @@ impl Ears {
         };
         let mut memory = Memory::default();
         let mut question = Question::default();
-        let utterances = text.utterances().to_vec();
-        for (turn, utterance) in utterances.iter().enumerate() {
+        for (turn, utterance) in text.utterances().iter().enumerate() {
             let words = span(&text, utterance);
             let found = context::find(&self.lexicon, &self.cues, &text, words.clone());
             match utterance.speaker {
