@@ -116,8 +116,6 @@ pub struct Heard {
     pub mentions: Vec<Mention>,
     /// Where a cue says that everything before is taken back, as "actually" and "no wait" do: places in words.
     pub corrections: Vec<usize>,
-    /// Whether part of a very long text was not listened to.
-    pub is_cut: bool,
 }
 
 /// What the agent asked last.
@@ -190,14 +188,12 @@ impl Ears {
     #[must_use]
     pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> Heard {
         let mut text = Text::default();
-        let mut is_cut = false;
         // What a fact says of the caller's trust is as if the caller had said it first.
         let by_trust = |trust: Trust| facts.iter().enumerate().filter(move |(_, fact)| fact.2 == trust);
         for (place, (_, value, _)) in by_trust(Trust::Caller) {
-            is_cut |= push_bounded(&mut text, Speaker::Field(place), value);
+            push_bounded(&mut text, Speaker::Field(place), value);
         }
         let (beginning, end) = ends(said);
-        is_cut |= beginning.len() + end.len() < said.len();
         for part in [beginning, end] {
             for line in part.lines().filter(|line| !line.trim().is_empty()) {
                 match line.strip_prefix(AGENT_LINE) {
@@ -207,7 +203,7 @@ impl Ears {
             }
         }
         for (place, (_, value, _)) in by_trust(Trust::Model) {
-            is_cut |= push_bounded(&mut text, Speaker::Field(place), value);
+            push_bounded(&mut text, Speaker::Field(place), value);
         }
         let mut heard = Heard {
             ears: self.clone(),
@@ -219,7 +215,6 @@ impl Ears {
             denied: Vec::new(),
             mentions: Vec::new(),
             corrections: Vec::new(),
-            is_cut,
         };
         let mut memory = Memory::default();
         let mut question = Question::default();
@@ -574,12 +569,11 @@ fn tail(text: &str, bytes: usize) -> &str {
     text.get(text.ceil_char_boundary(start)..).unwrap_or_default()
 }
 
-fn push_bounded(text: &mut Text, speaker: Speaker, value: &str) -> bool {
+fn push_bounded(text: &mut Text, speaker: Speaker, value: &str) {
     let (beginning, end) = ends(value);
     for part in [beginning, end].into_iter().filter(|part| !part.is_empty()) {
         text.push(speaker, part);
     }
-    beginning.len() + end.len() < value.len()
 }
 
 impl Memory {
