@@ -6,7 +6,7 @@
 # make run     starts the server
 # make clients makes a TypeScript and a Python client in clients/
 # make examples keeps answers that the tests got as the examples of the document
-# make released  keeps the document as the one of the last release (README, "A release")
+# make released  keeps the document as the one of the last release (docs/developer.md, "Release")
 
 .PHONY: run test verify faults bench hearing clients examples released
 

@@ -129,10 +129,10 @@ fn settings_do_not_show_their_secrets() {
 }
 
 #[test]
-fn the_readme_names_every_setting() {
+fn the_operators_page_names_every_setting() {
     for setting in SETTINGS {
         assert!(
-            include_str!("../../README.md").contains(setting.env),
+            include_str!("../../docs/operator.md").contains(setting.env),
             "{} is missing",
             setting.env
         );
