@@ -1,4 +1,4 @@
-//! Lists across rulebooks: which ones the caller sees, by id and by code.
+//! Lists across rulebooks: the rulebooks that the caller may see, by id and by code.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ pub struct Rulebooks {
     wanted: Option<Uuid>,
 }
 
-/// The rulebooks that the caller sees, and the one the list is filtered by.
+/// The rulebooks that the caller may see, and the one that the list is filtered by.
 pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Listing>) -> Result<Rulebooks, Problem> {
     let mut query = rulebooks::Entity::find();
     if let Some(own) = caller.rulebook_id {
@@ -47,7 +47,7 @@ pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Lis
 }
 
 impl Rulebooks {
-    /// The rows that the list is about.
+    /// The condition for the selected rulebooks.
     pub fn filter<C: ColumnTrait>(&self, column: C) -> Condition {
         self.wanted
             .map_or_else(Condition::all, |id| Condition::all().add(column.eq(id)))

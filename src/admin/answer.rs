@@ -1,4 +1,4 @@
-//! Answers: JSON with a media type that generated clients understand, rows with their version, and pages.
+//! Response types: JSON with a media type that generated clients understand, rows with their version, and pages.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::change_sets::view::ChangeSetState;
 use crate::rulebook::rows::{Row, Stored};
 
-/// A JSON answer.
+/// A JSON response.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -36,16 +36,15 @@ impl<T: ToJSON> IntoResponse for Json<T> {
     }
 }
 
-/// A thing that was read.
+/// A resource that was read.
 #[derive(ApiResponse)]
 pub enum Found<T: ToJSON> {
-    /// What was asked for.
+    /// The resource.
     #[oai(status = 200)]
     Found(Json<T>),
 }
 
 impl<T: ToJSON> Found<T> {
-    /// As an answer.
     pub const fn new(thing: T) -> Self {
         Self::Found(Json(thing))
     }
@@ -63,16 +62,17 @@ pub enum FoundRow<T: ToJSON> {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once for an answer, and poem-openapi takes no box"
+    reason = "made once per response, and poem-openapi accepts no box"
 )]
 pub enum PutRow<T: ToJSON> {
-    /// The row was replaced; this is how it stands, live for the next call.
+    /// The row was replaced; the next call uses it.
     #[oai(status = 200)]
     Replaced(Json<T>, #[oai(header = "ETag")] String),
-    /// The row is new and live for the next call.
+    /// The row is new; the next call uses it.
     #[oai(status = 201)]
     Created(Json<T>, #[oai(header = "ETag")] String),
-    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
+    /// it.
     #[oai(status = 202)]
     Waits(
         Json<ChangeSetState>,
@@ -85,13 +85,14 @@ pub enum PutRow<T: ToJSON> {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once for an answer, and poem-openapi takes no box"
+    reason = "made once per response, and poem-openapi accepts no box"
 )]
 pub enum PatchedRow<T: ToJSON> {
-    /// The row was changed; this is how it stands, live for the next call.
+    /// The row was changed; the next call uses it.
     #[oai(status = 200)]
     Changed(Json<T>, #[oai(header = "ETag")] String),
-    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
+    /// it.
     #[oai(status = 202)]
     Waits(
         Json<ChangeSetState>,
@@ -104,13 +105,14 @@ pub enum PatchedRow<T: ToJSON> {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once for an answer, and poem-openapi takes no box"
+    reason = "made once per response, and poem-openapi accepts no box"
 )]
 pub enum DeletedRow {
-    /// It is gone.
+    /// The row is deleted.
     #[oai(status = 204)]
     Gone,
-    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
+    /// it.
     #[oai(status = 202)]
     Waits(
         Json<ChangeSetState>,
@@ -122,7 +124,7 @@ pub enum DeletedRow {
 /// After a `DELETE`.
 #[derive(ApiResponse)]
 pub enum Gone {
-    /// It is gone.
+    /// It is deleted.
     #[oai(status = 204)]
     Gone,
 }
@@ -138,10 +140,9 @@ pub fn etag(version: i64) -> String {
 pub struct Versioned<R>(Value, std::marker::PhantomData<fn() -> R>);
 
 impl<R: Row> Versioned<R> {
-    /// A stored row, ready to be answered.
     #[must_use]
     pub fn of(stored: &Stored<R>) -> Self {
-        // A row is an object of texts, numbers and lists, which always becomes JSON.
+        // A row is an object of strings, numbers and lists, which always serializes.
         let mut value = serde_json::to_value(&stored.row).unwrap_or_default();
         if let Value::Object(object) = &mut value {
             object.insert("version".to_owned(), stored.version.into());
@@ -149,7 +150,7 @@ impl<R: Row> Versioned<R> {
         Self(value, std::marker::PhantomData)
     }
 
-    /// The same with one more field.
+    /// Adds a field.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
         if let Value::Object(object) = &mut self.0 {
@@ -158,7 +159,6 @@ impl<R: Row> Versioned<R> {
         self
     }
 
-    /// The object itself.
     #[must_use]
     pub const fn value(&self) -> &Value {
         &self.0
@@ -198,12 +198,12 @@ impl<R: Row + Type> ToJSON for Versioned<R> {
     }
 }
 
-/// A piece of a list.
+/// A page of a list.
 #[derive(Debug)]
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Where the next piece begins; none when this is the last.
+    /// The cursor of the next page; absent on the last page.
     pub next_cursor: Option<String>,
 }
 
@@ -224,7 +224,7 @@ impl<T: Type> Type for Page<T> {
     fn register(registry: &mut Registry) {
         T::register(registry);
         registry.create_schema::<Self, _>(Self::name().into_owned(), |_| MetaSchema {
-            description: Some("A piece of a list."),
+            description: Some("A page of a list."),
             required: vec!["items"],
             properties: vec![
                 (
@@ -237,7 +237,7 @@ impl<T: Type> Type for Page<T> {
                 (
                     "next_cursor",
                     MetaSchemaRef::Inline(Box::new(MetaSchema {
-                        description: Some("Send it as `cursor` for the next piece; absent in the last."),
+                        description: Some("Send it as `cursor` for the next page; absent on the last page."),
                         ..MetaSchema::new("string")
                     })),
                 ),

@@ -1,6 +1,5 @@
-//! Writes that are no revision and still are told in the audit log: keys, secrets, settings.
-//!
-//! In: what is done, and by whom. Out: whether it was done; with it, in the same transaction, its entry.
+//! Writes that make no revision but have an audit entry: keys, secrets, settings. The entry is written in the same
+//! transaction.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -13,7 +12,7 @@ use crate::problem::Problem;
 use crate::rulebook::publish::Author;
 use crate::store::{self, audit_log, trial};
 
-/// The entry about it: `what` is the action, the resource and the code.
+/// The audit entry: `what` is the action, the resource and the code.
 pub fn entry(
     state: &AdminState,
     caller: &Caller,
@@ -45,11 +44,11 @@ pub fn entry(
     }
 }
 
-/// Does it in a transaction, in a task of its own so that nobody hanging up can cut it in two. `effect` says whether there
-/// was anything to do: only then there is an entry; otherwise nothing that it wrote remains.
+/// Runs `effect` and writes the entry in one transaction, in its own task so that a disconnecting client cannot
+/// interrupt it. `effect` returns whether there was anything to do; otherwise everything is rolled back.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn write<F>(state: &AdminState, entry: audit_log::NewEntry, effect: F) -> Result<bool, Problem>
 where
     F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send + 'static,

@@ -1,8 +1,7 @@
-//! Who is asking, and whether they may.
+//! Authentication and authorization by API key.
 //!
-//! In: the `Authorization` header of a request. Out: a [`Caller`], or 401, or 403 with the role that is needed.
-//! An operation declares the role it needs by the type of its first argument, `Key<Viewer>`, `Key<Editor>`,
-//! `Key<Publisher>` or `Key<Admin>`: check and document come from that one place.
+//! An operation declares its role by the type of its first argument, `Key<Viewer>`, `Key<Editor>`, `Key<Publisher>`
+//! or `Key<Admin>`: the check and the document both come from there.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -23,7 +22,7 @@ use crate::problem::{Code, Problem};
 use crate::rulebook::publish::Author;
 use crate::store::api_keys;
 
-/// What a key may do; each role may do all that the ones before it may.
+/// What a key may do; each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -32,9 +31,9 @@ pub enum Role {
     Viewer,
     /// Changes the rules.
     Editor,
-    /// Changes the rules, and approves what others changed beyond the guard rails.
+    /// Also approves changes of others beyond the guard rails.
     Publisher,
-    /// Makes rulebooks, keys and secrets.
+    /// Also creates rulebooks, keys and secrets.
     Admin,
 }
 
@@ -50,7 +49,6 @@ impl Role {
         }
     }
 
-    /// By its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Viewer, Self::Editor, Self::Publisher, Self::Admin]
@@ -61,17 +59,14 @@ impl Role {
 
 /// A role as a type, for [`Key`].
 pub trait Needs: Send + Sync + 'static {
-    /// The least role that will do.
+    /// The minimum role.
     const ROLE: Role;
 }
 
-/// Any key will do.
+/// Any key.
 pub struct Viewer;
-/// A key that may change the rules.
 pub struct Editor;
-/// A key that may approve what others changed.
 pub struct Publisher;
-/// A key that may make rulebooks, keys and secrets.
 pub struct Admin;
 
 impl Needs for Viewer {
@@ -87,29 +82,26 @@ impl Needs for Admin {
     const ROLE: Role = Role::Admin;
 }
 
-/// Who asks.
+/// The authenticated caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The key's id.
     pub key_id: Uuid,
-    /// The key's name, as people wrote it.
     pub name: String,
-    /// What it may do.
     pub role: Role,
-    /// The only rulebook it may see; none is all of them.
+    /// The only rulebook it may access; none means all.
     pub rulebook_id: Option<Uuid>,
-    /// From where.
+    /// The client address.
     pub address: String,
 }
 
 impl Caller {
-    /// Whether a rulebook exists for this caller.
+    /// Whether the caller may access a rulebook.
     #[must_use]
     pub fn sees(&self, rulebook_id: Uuid) -> bool {
         self.rulebook_id.is_none_or(|own| own == rulebook_id)
     }
 
-    /// Whether phone numbers are hidden from this caller.
+    /// Whether phone numbers are masked for this caller.
     #[must_use]
     pub fn is_masked(&self) -> bool {
         self.role == Role::Viewer
@@ -127,7 +119,7 @@ impl Caller {
     }
 }
 
-/// The caller, proven to have at least the role `N`, and the request's place among those of its key.
+/// The caller, who has at least the role `N`, and the request's place among those of its key.
 pub struct Key<N>(
     Caller,
     #[expect(dead_code, reason = "held until the request is answered")] Place,
@@ -164,7 +156,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         );
     }
 
-    /// The role; the document turns it into the one scheme with the role it needs.
+    /// The role; the document turns it into the only security scheme and the required role.
     fn security_schemes() -> Vec<&'static str> {
         vec![N::ROLE.name()]
     }
@@ -193,15 +185,15 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
     }
 }
 
-/// 401: what to send, and never what was wrong with what was sent.
+/// 401: says what to send, never what was wrong.
 fn unknown_key() -> Problem {
     let detail = "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired; in Swagger UI, \
                   press Authorize and paste the key.";
     Problem::new(Code::Unauthorized, detail)
 }
 
-/// Finds the key by its prefix and compares its hash in constant time, also where there is none. Only a key that is not ours
-/// is a guess: one that has expired was known to whoever sends it.
+/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key
+/// counts as a guess; an expired one was known to its sender.
 async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Problem> {
     let text = bearer(request).ok_or_else(unknown_key)?;
     let (address, now) = (ClientAddress::of(request), state.clock.now());
@@ -231,8 +223,8 @@ async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Prob
     })
 }
 
-/// Whether a caller who was let in would be let in now, with the same role: for answers that go on. While the database does not
-/// say, the answer goes on.
+/// Whether an admitted caller would still be admitted with the same role, for responses that stream. While the
+/// database does not respond, the stream continues.
 pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     match api_keys::Entity::find_by_id(caller.key_id).one(state.latest()).await {
         Ok(Some(key)) => {
@@ -244,7 +236,7 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     }
 }
 
-/// The key of this text among those that begin like it. Where none does, as much is worked out in vain.
+/// The key of this text among those with its prefix. If there is none, the same amount of work is done.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
         std::hint::black_box(keys::matches(&[0; 32], text));

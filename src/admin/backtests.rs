@@ -1,7 +1,6 @@
-//! Backtests: what would this change have done to the calls that were? Nothing is published.
+//! Backtests: decides past calls with a candidate and compares. Nothing is published.
 //!
-//! In: a candidate (edits, or a revision) and a span of time. Out: a job that says how far it is and what it found so
-//! far, to be asked for or followed as a stream of events.
+//! A backtest is a job; its progress and results can be polled or followed as server-sent events.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -36,24 +35,23 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[Filter {
         name: "state",
         kind: Kind::Choice(&["queued", "running", "done", "failed", "cancelled", "interrupted"]),
-        doc: "How far it is.",
+        doc: "The state.",
     }],
 };
 
-/// How many days are looked at when nobody says.
+/// The default number of days.
 const DAYS: i64 = 30;
 const MOST_DAYS: i64 = 3_650;
-/// How often a stream of events looks for news.
+/// How often a stream of events polls for news.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(300);
 
-/// The operations.
 pub struct BacktestsApi(pub AdminState);
 
-/// A backtest to be made: of a `change_set`, of `changes` or of a `revision`, against the head.
+/// A backtest to be started: of a `change_set`, of `changes` or of a `revision`, against the head.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewBacktest {
-    /// A change set that is not published yet.
+    /// An unpublished change set.
     #[serde(default)]
     change_set: Option<Uuid>,
     /// Changes on top of the head, as those of a change set, without opening one.
@@ -62,7 +60,7 @@ pub struct NewBacktest {
     /// A revision, in place of the head.
     #[serde(default)]
     revision: Option<i64>,
-    /// The calls of so many days up to now; 30 when nothing is said.
+    /// The calls of this many days up to now; 30 by default.
     #[serde(default)]
     days: Option<i64>,
     /// Calls recorded at this instant or later, in place of `days`.
@@ -71,20 +69,20 @@ pub struct NewBacktest {
     /// Calls recorded before this instant; without it up to now.
     #[serde(default)]
     until: Option<DateTime<Utc>>,
-    /// At most so many, the newest.
+    /// At most this many calls, the newest.
     #[serde(default)]
     limit: Option<i64>,
-    /// Whether the prices that tools were asked for during calls are looked at too.
+    /// Whether to include the prices that tools were asked for during calls.
     #[serde(default)]
     #[oai(default)]
     tool_quotes: bool,
-    /// Whether calls that `ringbook simulate` played are looked at too.
+    /// Whether to include calls that `ringbook simulate` played.
     #[serde(default)]
     #[oai(default)]
     simulated: bool,
 }
 
-/// A backtest: how far it is, and what it found so far.
+/// A backtest: its progress and its results so far.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Backtest {
@@ -94,13 +92,13 @@ pub struct Backtest {
     state: String,
     /// From 0 to 100; by time, because the calls are not counted beforehand.
     percent: i64,
-    /// Calls looked at so far.
+    /// Calls processed so far.
     looked_at: i64,
     /// The head that the candidate is compared with.
     base_revision: i64,
-    /// What was asked for.
+    /// The request.
     wanted: Value,
-    /// What was found so far; in the end, all of it.
+    /// The results so far; complete when it is done.
     result: Option<BacktestResult>,
     /// Why it failed.
     error: Option<String>,
@@ -108,7 +106,7 @@ pub struct Backtest {
     author: String,
     /// When it was asked for.
     created_at: DateTime<Utc>,
-    /// When its turn came.
+    /// When it started to run.
     started_at: Option<DateTime<Utc>>,
     /// When it ended.
     finished_at: Option<DateTime<Utc>>,
@@ -120,22 +118,22 @@ impl Backtest {
     }
 }
 
-/// A backtest that was taken in.
+/// A backtest that was accepted.
 #[derive(ApiResponse)]
 pub enum Taken {
-    /// It runs when its turn comes; ask for it at `Location`, or follow its `events`.
+    /// It is queued; poll it at `Location`, or follow its `events`.
     #[oai(status = 202)]
     Taken(Json<Backtest>, #[oai(header = "Location")] String),
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/backtests")]
 impl BacktestsApi {
-    /// Try a change on the calls that were
+    /// Test a change on past calls
     ///
-    /// Decides the stored calls of the last days with the head and with the candidate, and tells what differs: quotes,
-    /// priorities, texts, calls that match nothing any more, and the calls that change most, side by side. Service, area
-    /// and calendar are derived anew; where the candidate maps facts differently, the messages are read again as they
-    /// came. Cases are not run. One backtest runs at a time on an instance.
+    /// Decides the stored calls of the last days with the head and with the candidate, and reports the differences:
+    /// quotes, priorities, SMS messages, calls that match nothing any more, and the calls that change most, side by
+    /// side. Service, area and calendar are derived again; if the candidate maps facts differently, the raw messages
+    /// are read again. Cases are not run. An instance runs one backtest at a time.
     #[oai(path = "/", method = "post")]
     async fn start_backtest(
         &self,
@@ -152,7 +150,7 @@ impl BacktestsApi {
 
     /// List the backtests
     ///
-    /// Without what they found: read one for that.
+    /// Without results: read one for that.
     #[oai(path = "/", method = "get")]
     async fn list_backtests(
         &self,
@@ -195,7 +193,7 @@ impl BacktestsApi {
 
     /// Cancel a backtest
     ///
-    /// What was found so far stays; one that has ended stays as it is.
+    /// The results so far stay. A finished backtest does not change.
     #[oai(path = "/:id", method = "delete")]
     async fn cancel_backtest(
         &self,
@@ -213,8 +211,8 @@ impl BacktestsApi {
 
     /// Follow a backtest
     ///
-    /// Server-sent events: `progress` whenever something is new, and at the end one `result`; the data of each is the
-    /// backtest as it is then.
+    /// Server-sent events: `progress` whenever something changed, and one `result` at the end. The data of each is
+    /// the backtest at that time.
     #[oai(path = "/:id/events", method = "get")]
     async fn follow_backtest(
         &self,
@@ -238,14 +236,14 @@ impl BacktestsApi {
             .keep_alive(std::time::Duration::from_secs(15))
             .to_event(move |backtest| {
                 let kind = if backtest.is_over() { "result" } else { "progress" };
-                // No event passes by what hides the numbers of whole answers.
+                // Streams bypass the masking of whole responses.
                 let shown = masking::typed(&caller, "Backtest", backtest.to_json().unwrap_or_default());
                 Event::message(shown.to_string()).event_type(kind)
             }))
     }
 }
 
-/// Somebody who follows a backtest.
+/// A client that follows a backtest.
 struct Follower {
     api: BacktestsApi,
     caller: Caller,
@@ -255,11 +253,11 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next thing that is new; nothing after the result, when the key no longer opens this, or when this instance stops.
+    /// The next change; none after the result, when the key is no longer valid, or when this instance stops.
     async fn next(mut self) -> Option<(Backtest, Self)> {
         let stopping = self.api.0.backtests.stopping().clone();
         while !self.over && auth::still_may(&self.api.0, &self.caller).await {
-            // Rows are looked at, not listened to: the backtest may run on another instance.
+            // Poll the row: the backtest may run on another instance.
             if let Ok(row) = self.api.find(self.one).await {
                 let now = self.api.view(&self.caller, row);
                 let mark = (now.state.clone(), now.percent, now.looked_at);
@@ -329,7 +327,7 @@ impl BacktestsApi {
                 return Err(bad("/change_set", detail));
             }
         };
-        // A candidate that was made just now stands on the head of just now.
+        // A candidate made just now is based on the current head.
         let base = if wanted.revision.is_some() {
             standing.revision
         } else {
@@ -361,7 +359,7 @@ impl BacktestsApi {
         let state = jobs::state(&row, self.0.clock.now()).to_owned();
         let mut result: Option<BacktestResult> = row.result.and_then(|result| serde_json::from_value(result).ok());
         for call in result.iter_mut().flat_map(|result| &mut result.most_changed) {
-            // A script may say what the caller said.
+            // A script's text may contain what the caller said.
             for part in &mut call.rows {
                 part.before = masking::text(caller, part.before.take());
                 part.after = masking::text(caller, part.after.take());
@@ -392,7 +390,7 @@ fn refused(error: AskError) -> Problem {
     match error {
         AskError::TooMany => Problem::new(
             Code::Conflict,
-            "Too many backtests of this rulebook wait already; cancel one, or wait.",
+            "Too many backtests of this rulebook are waiting; cancel one, or wait.",
         ),
         AskError::Database(error) => error.into(),
         error @ AskError::Stopped(_) => Problem::internal(&error),

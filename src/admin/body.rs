@@ -1,8 +1,8 @@
-//! Bodies of requests: bounded, strict, and with the place of everything that is wrong.
+//! Request bodies: bounded, strict, with the place of every fault.
 //!
-//! In: the bytes of a request. Out: a typed body, or 400, 408, 413 or 415. [`strict`] reads the JSON, [`conform`] holds it
-//! against the document's own schema of the operation and [`tell`] says each fault. Unknown fields are refused, so that a
-//! misspelt one is not lost in silence. The schema comes from the type, as for poem-openapi's own payloads.
+//! [`strict`] parses the JSON, [`conform`] validates it against the operation's schema in the document, and [`tell`]
+//! words each fault. Unknown fields are rejected, so that a typo is never ignored. Faults are answered with 400, 408,
+//! 413 or 415.
 
 mod amounts;
 pub(super) mod conform;
@@ -30,20 +30,18 @@ pub const LIMIT: usize = 1024 * 1024;
 /// A JSON body of a type.
 pub struct Body<T>(pub T);
 
-/// A rule row and, when the client brought it, the version that it read.
+/// A rule row and the version that the client read, if it sent one.
 pub struct RowBody<R> {
-    /// The row as given; its code is still to be compared with the path.
+    /// The row as sent; its code has not been compared with the path yet.
     pub row: Value,
-    /// The version, from the body.
     pub version: Option<i64>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
 /// A JSON merge patch (RFC 7396) of a rule row.
 pub struct RowPatch<R> {
-    /// The fields to change; null takes one away.
+    /// The fields to change; null removes one.
     pub patch: serde_json::Map<String, Value>,
-    /// The version, from the body.
     pub version: Option<i64>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
@@ -59,7 +57,7 @@ pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<V
     Ok(read.bytes)
 }
 
-/// The value of a body that is what the document says of this schema.
+/// The body's value, validated against this schema.
 async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Result<Value> {
     let bytes = bytes(request, body).await?;
     if bytes.is_empty() {
@@ -75,7 +73,7 @@ async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Resul
     }
 }
 
-/// What the schema of a patch is called.
+/// The name of a patch's schema.
 fn patch_of<R: Type>() -> String {
     format!("{}Patch", R::name())
 }
@@ -84,7 +82,7 @@ fn fault(pointer: &str, code: &str, detail: String) -> Problem {
     Problem::invalid_body(vec![FieldFault::new(pointer, code, detail)])
 }
 
-/// Reads a value as a type, or says where it does not fit.
+/// Deserializes a value, or says where it does not fit.
 ///
 /// # Errors
 /// The fault with its JSON pointer.
@@ -100,7 +98,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
             }
         }
         let text = error.inner().to_string();
-        // serde names the field of these two in its text; the place is that field.
+        // serde names the field of these two in its message.
         let named = text.split('`').nth(1).map(escaped);
         let (code, pointer) = match named {
             Some(field) if text.starts_with("unknown field") => {
@@ -121,7 +119,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-/// A text of serde's may repeat what was sent; a little of it helps, all of it does not.
+/// serde's message may repeat what was sent: keep only its beginning.
 fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(300).collect();
     if short.len() < text.len() {
@@ -219,7 +217,7 @@ impl<R: Row + Type> Payload for RowPatch<R> {
 
     fn register(registry: &mut Registry) {
         R::register(registry);
-        // The document makes it of the row's schema.
+        // The document derives it from the row's schema.
         registry.create_schema::<Self, _>(patch_of::<R>(), |_| MetaSchema::new("object"));
     }
 }

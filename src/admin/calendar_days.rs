@@ -1,4 +1,4 @@
-//! What a calendar means, day by day.
+//! The days of a calendar: holidays and opening hours.
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use poem_openapi::param::{Path, Query};
@@ -13,15 +13,14 @@ use crate::problem::Problem;
 use crate::rulebook::calendar::{Calendar, Day};
 use crate::rulebook::rows;
 
-/// The most days that are told at once.
+/// The most days per request.
 const MOST_DAYS: i64 = 400;
-/// Days told when the client does not say until when.
+/// The default number of days.
 const USUAL_DAYS: u64 = 30;
 
-/// The operation.
 pub struct CalendarDaysApi(pub AdminState);
 
-/// A day as the calendar has it.
+/// A day of a calendar.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CalendarDay {
@@ -29,23 +28,22 @@ pub struct CalendarDay {
     date: NaiveDate,
     /// `monday` to `sunday`.
     weekday: String,
-    /// The opening hours that begin on it, by the clock on the wall; empty is closed. `22:00-06:00` goes on into the next
-    /// day.
+    /// The opening hours that begin on it, in local time; empty means closed. `22:00-06:00` ends on the next day.
     open: Vec<String>,
-    /// Whether it is of the weekend.
+    /// Whether it belongs to the weekend.
     weekend: bool,
     /// The holiday's name, on a holiday.
     holiday: Option<String>,
-    /// The special day's name, on a day with hours of its own.
+    /// The special day's name, on a day with its own hours.
     special: Option<String>,
-    /// By how many minutes the clock is changed on it, forward or back.
+    /// By how many minutes daylight saving changes the clock on it, forward or back.
     clock_change_minutes: Option<i32>,
 }
 
 /// Some days of a calendar.
 #[derive(Debug, Object)]
 pub struct CalendarDays {
-    /// The revision that the calendar is of.
+    /// The revision of the calendar.
     revision: i64,
     /// The rulebook's time zone.
     time_zone: String,
@@ -55,9 +53,9 @@ pub struct CalendarDays {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calendars")]
 impl CalendarDaysApi {
-    /// Read what a calendar means day by day
+    /// List the days of a calendar
     ///
-    /// Which days its rules make holidays, and when it is open on each.
+    /// Its holidays and its opening hours, day by day.
     #[oai(path = "/:code/days", method = "get")]
     async fn get_calendar_days(
         &self,
@@ -65,11 +63,11 @@ impl CalendarDaysApi {
         rulebook: InRulebook,
         /// The calendar's code.
         code: Path<String>,
-        /// The first day, as `2026-12-01`; else today in the rulebook's time zone.
+        /// The first day, as `2026-12-01`; by default today in the rulebook's time zone.
         from: Query<Option<String>>,
-        /// The last day, at most 400 days on; else 30 days on.
+        /// The last day, at most 400 days later; by default 30 days later.
         until: Query<Option<String>>,
-        /// An older revision; without it the head.
+        /// An older revision; by default the head.
         revision: Query<Option<i64>>,
     ) -> Result<Found<CalendarDays>, Fails<Usual>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
@@ -93,7 +91,7 @@ impl CalendarDaysApi {
             let detail = format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1);
             return Err(Problem::fault("until", "invalid_value", detail).into());
         }
-        // What is stored has compiled: no fault can come of it.
+        // A stored calendar has compiled, so there can be no fault.
         let calendar = Calendar::new(&stored.row, &mut Vec::new());
         let days = calendar.days(from, until, zone).into_iter().map(CalendarDay::from);
         Ok(Found::new(CalendarDays {

@@ -1,7 +1,5 @@
-//! A stored call becomes a case with one request: what was decided about it is held from now on.
-//!
-//! In: a call and a code. Out: a case beside the rules, published like any other row, with no more of the caller in it
-//! than the decision takes (`rulebook::kept_case`).
+//! Makes a case of a stored call. The case is published like any other row and contains no more of the caller than
+//! the decision needs (`rulebook::kept_case`).
 
 use std::sync::Arc;
 
@@ -28,7 +26,6 @@ use crate::rulebook::kept_case::ToKeep;
 use crate::rulebook::rows::{Case, Resource, Stored};
 use crate::store::{decisions, trial};
 
-/// The operation.
 pub struct CallCasesApi(pub AdminState);
 
 /// A case to be made of a call.
@@ -44,10 +41,10 @@ pub struct NewCase {
     #[serde(default)]
     #[oai(default)]
     expect: Expect,
-    /// The change set to add the case to; without it the case is published at once.
+    /// The change set to add the case to; by default the case is published at once.
     #[serde(default)]
     change_set: Option<Uuid>,
-    /// The version of that change set as it was read.
+    /// The version of the change set that you read.
     #[serde(default)]
     change_set_version: Option<i64>,
 }
@@ -57,10 +54,10 @@ pub struct NewCase {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Expect {
-    /// What was decided then. Refused with what differs when the head decides otherwise.
+    /// The stored decision. Rejected with the differences if the head decides otherwise.
     #[default]
     Decided,
-    /// What the head decides about the same facts.
+    /// The head's decision about the same facts.
     Head,
 }
 
@@ -68,9 +65,9 @@ pub enum Expect {
 impl CallCasesApi {
     /// Make a case of a call
     ///
-    /// Holds service, area, price, priority and language of the call's decision. Only facts that a rule reads are kept,
-    /// of a postal code only what tells areas apart, of what was said only the words that rules listen for; more only
-    /// where the rulebook would decide otherwise without it.
+    /// The case expects the service, area, price, priority and language of the call's decision. It contains only
+    /// facts that a rule reads; of a postal code only what distinguishes areas; of what was said only the words that
+    /// rules listen for. It contains more only where the rulebook would decide otherwise without it.
     #[oai(path = "/:call_id/case", method = "post")]
     async fn create_case_of_call(
         &self,
@@ -124,7 +121,7 @@ impl CallCasesApi {
 }
 
 impl CallCasesApi {
-    /// Adds the case to a change set that stands at this version. As any new row of a change set it has version 0.
+    /// Adds the case to a change set at this version. Like any new row in a change set it has version 0.
     async fn add(
         &self,
         caller: &Caller,
@@ -155,7 +152,7 @@ impl CallCasesApi {
         Ok(Stored { version: 0, row: case })
     }
 
-    /// The decision that the call's lead carries, else the last one that a tool asked for.
+    /// The decision of the call's lead, or the last one that a tool requested.
     async fn decision(&self, loaded: &Loaded, call_id: &str) -> Result<decisions::Model, Problem> {
         let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
         if call_id.contains('\0') {
@@ -182,7 +179,7 @@ fn version_required() -> Problem {
     )
 }
 
-/// The case; scripts may take their time, so on a thread of its own.
+/// Builds the case on another thread, because scripts may be slow.
 async fn made(
     state: &AdminState,
     loaded: Loaded,
@@ -214,12 +211,12 @@ async fn made(
         .ok_or_else(|| erased(None))
 }
 
-/// 409: there is nothing left to decide about.
+/// 409: the facts were erased.
 #[must_use]
 pub fn erased(id: Option<Uuid>) -> Problem {
     let what = id.map_or_else(|| "the call".to_owned(), |id| format!("the decision {id}"));
     Problem::new(
         Code::Conflict,
-        format!("The caller was erased: nothing is left of what {what} was made from."),
+        format!("The caller was erased: the facts of {what} no longer exist."),
     )
 }

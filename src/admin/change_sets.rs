@@ -1,7 +1,6 @@
-//! Change sets: edits that are looked at together before they are live, published at once or at a time, or thrown away.
+//! Change sets: edits that are reviewed together, then published at once or at a given time, or discarded.
 //!
-//! In: requests about change sets of a rulebook. Out: the change set as it stands, with its version; its effect on the
-//! rules as a diff and as a check. [`incoming`] reads changes, [`at`] the time of a publish, [`view`] is what is shown.
+//! [`incoming`] parses changes, [`at`] the time of a publish, [`view`] has the response types.
 
 mod at;
 mod incoming;
@@ -43,22 +42,21 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[Filter {
         name: "state",
         kind: Kind::Choice(&["open", "scheduled", "waiting", "published", "refused", "discarded"]),
-        doc: "Where it is in its life.",
+        doc: "The state.",
     }],
 };
 
-/// The operations.
 pub struct ChangeSetsApi(pub AdminState);
 
 /// A change set to be opened.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewChangeSet {
-    /// What it is for; becomes the comment of the revision.
+    /// A description; becomes the comment of the revision.
     #[serde(default)]
     #[oai(default, validator(max_length = 500))]
     comment: String,
-    /// Changes to begin with; more can be added.
+    /// The first changes; more can be added.
     #[serde(default)]
     #[oai(default)]
     changes: Vec<NewChange>,
@@ -68,18 +66,18 @@ pub struct NewChangeSet {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct PublishRequest {
-    /// What was done, for the list of revisions; without it the change set's own comment.
+    /// The comment of the revision; by default the change set's own comment.
     #[oai(validator(max_length = 500))]
     comment: Option<String>,
-    /// When: an instant, as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, as `2026-05-01T08:00`.
-    /// Without it at once.
+    /// When: an instant, as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, as
+    /// `2026-05-01T08:00`. By default at once.
     at: Option<String>,
 }
 
 /// After a change set was opened.
 #[derive(ApiResponse)]
 pub enum Opened {
-    /// It is there, and changes nothing before it is published.
+    /// It is open, and changes nothing before it is published.
     #[oai(status = 201)]
     Created(Json<ChangeSetState>, #[oai(header = "ETag")] String),
 }
@@ -112,13 +110,13 @@ impl ChangeSetsApi {
 
     /// Open a change set
     ///
-    /// Nothing in it is live before it is published. Rows are read as they would be with `?change_set=`.
+    /// Its changes are not live before it is published. With `?change_set=`, rows are read as if it were published.
     #[oai(path = "/", method = "post")]
     async fn create_change_set(
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewChangeSet>,
@@ -153,7 +151,7 @@ impl ChangeSetsApi {
 
     /// Read a change set
     ///
-    /// With its changes, and with the rows that were changed by others since (`conflicts`).
+    /// With its changes, and with the rows that others changed meanwhile (`conflicts`).
     #[oai(path = "/:id", method = "get")]
     async fn get_change_set(
         &self,
@@ -169,9 +167,8 @@ impl ChangeSetsApi {
 
     /// Add a change
     ///
-    /// The row's version proves that you saw it as it stands; read the row with `?change_set=` to get it. Changes of one row
-    /// follow each other. A change of a row that is in conflict, made against what stands now, takes the place of the
-    /// row's earlier changes.
+    /// Send the row's version that you read with `?change_set=`. Several changes of one row apply in order. A change
+    /// of a row in conflict, made against the current row, replaces the row's earlier changes.
     #[oai(path = "/:id/changes", method = "post")]
     async fn add_change(
         &self,
@@ -179,10 +176,10 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
         body: Body<NewChange>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
@@ -199,7 +196,7 @@ impl ChangeSetsApi {
         self.changed(&key, read, work).await
     }
 
-    /// Take a change out
+    /// Remove a change
     #[oai(path = "/:id/changes/:number", method = "delete")]
     async fn remove_change(
         &self,
@@ -209,10 +206,10 @@ impl ChangeSetsApi {
         id: Path<Uuid>,
         /// The change's number.
         number: Path<i64>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -226,10 +223,10 @@ impl ChangeSetsApi {
         self.changed(&key, read, work).await
     }
 
-    /// Compare a change set with what stands
+    /// Compare a change set with the head
     ///
-    /// Every row and field it changes, before and after. Of one that was published: what its revision changed. As JSON, or as
-    /// a text to read, with `format=text` or `Accept: text/plain`.
+    /// Every row and field that it changes, before and after. For a published one: what its revision changed. As
+    /// JSON, or as text with `format=text` or `Accept: text/plain`.
     #[oai(path = "/:id/diff", method = "get")]
     async fn diff_change_set(
         &self,
@@ -237,7 +234,7 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// How to tell the difference.
+        /// The format of the difference.
         format: Query<Option<DiffFormat>>,
         wants_text: WantsText,
     ) -> Result<SetDiffFound, Fails<Usual>> {
@@ -262,7 +259,7 @@ impl ChangeSetsApi {
         };
         let format = format.0;
         let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Thousands of rows take a while to compare.
+        // Comparing thousands of rows takes a while.
         let compare = move || {
             let diff = ChangeSetDiff {
                 base_revision,
@@ -281,9 +278,9 @@ impl ChangeSetsApi {
 
     /// Check a change set
     ///
-    /// Whether it could be published as things stand, and if not, everything that is in the way: rows that others changed,
-    /// faults with their place, and cases that are red with what they expect, what was decided and why; and what it brings
-    /// in that cannot be meant. Changes nothing.
+    /// Whether it could be published now, and if not, everything that prevents it: rows that others changed, faults
+    /// with their place, failed cases with the expected and the actual decision, and new lint findings. Changes
+    /// nothing.
     #[oai(path = "/:id/check", method = "post")]
     async fn check_change_set(
         &self,
@@ -312,9 +309,9 @@ impl ChangeSetsApi {
 
     /// Publish a change set
     ///
-    /// At once, live when the answer leaves; or at a time, also when the server is down at that time: then as soon as it is
-    /// up. If somebody changed one of its rows meanwhile, or it no longer compiles or holds its cases, a scheduled publish
-    /// is refused, the change set says why and a notice is raised.
+    /// At once, or at a given time. A scheduled publish also happens if no server runs at that time: then as soon as
+    /// one starts. If somebody changed one of its rows meanwhile, or it does not compile or a case fails, a scheduled
+    /// publish is rejected: the change set says why and a notice is raised.
     #[oai(path = "/:id/publish", method = "post")]
     async fn publish_change_set(
         &self,
@@ -322,10 +319,10 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
         body: Body<PublishRequest>,
     ) -> Result<PatchedRow<ChangeSetState>, Fails<Publishing>> {
@@ -361,11 +358,11 @@ impl ChangeSetsApi {
         }
     }
 
-    /// Approve a change set that waits
+    /// Approve a waiting change set
     ///
-    /// It goes beyond the guard rails (`breaches` says where), so it takes two people: a key that neither opened it nor added
-    /// to it, with the role `publisher` or `admin`. It is published exactly as it was read, at once or at the time it was
-    /// scheduled for.
+    /// It exceeds the guard rails (`breaches` says where), so another person must approve it: a key with the role
+    /// `publisher` or `admin` whose owner neither opened it nor added to it. It is published exactly as you read it,
+    /// at once or at its scheduled time.
     #[oai(path = "/:id/approve", method = "post")]
     async fn approve_change_set(
         &self,
@@ -373,10 +370,10 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<Publishing>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -388,7 +385,7 @@ impl ChangeSetsApi {
         self.changed(&key, read, work).await
     }
 
-    /// Reject a change set that waits
+    /// Reject a waiting change set
     ///
     /// It is not published; `refusal` says who rejected it and why. It can be changed and published again.
     #[oai(path = "/:id/reject", method = "post")]
@@ -398,12 +395,12 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
-        /// Why, for its author.
+        /// The reason, for its author.
         comment: Query<Option<String>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -428,10 +425,10 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -454,7 +451,7 @@ impl ChangeSetsApi {
 
     /// Discard a change set
     ///
-    /// It can still be read, and never be published.
+    /// It can still be read, but never published.
     #[oai(path = "/:id/discard", method = "post")]
     async fn discard_change_set(
         &self,
@@ -462,10 +459,10 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-        /// The ETag of the change set that was read, when its version is not in the query.
+        /// The ETag of the change set that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version of the change set that was read, when there is no `If-Match`.
+        /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;

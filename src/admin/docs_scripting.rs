@@ -1,6 +1,5 @@
-//! `/docs/scripting`: the facts and functions that conditions and scripts may use, written by the code that offers them.
-//!
-//! In: nothing. Out: an HTML page for people, and the same as Markdown for the document that `/docs` shows.
+//! `/docs/scripting`: the facts and functions of conditions and scripts, generated from the code that offers them.
+//! Also as Markdown for the document.
 
 use std::fmt::Write as _;
 
@@ -17,7 +16,7 @@ const STYLE: &str = "html{color-scheme:light dark}body{font:16px/1.6 system-ui,s
     table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8888;padding:.4rem;text-align:left;vertical-align:top}\
     code{font:14px ui-monospace,monospace;background:#8882;padding:.1rem .2rem}";
 
-/// What the page says, in the order of reading: a heading, a paragraph, then rows of code, text and an example.
+/// A section of the page: heading, paragraph, rows of code, text and example.
 struct Section {
     heading: &'static str,
     text: &'static str,
@@ -58,18 +57,17 @@ fn sections() -> Vec<Section> {
             heading: "Scripts",
             text: "Everything that a script may call, besides Rhai's own let, if, switch, for, while, fn, try and operators. \
                    Numbers are exact. A library holds functions for others: import \"money\" as money; at the top, then \
-                   money::half(x). A script that fails is dropped with all it did.",
+                   money::half(x). A script that fails has no effect.",
             rows: functions.collect(),
         },
         Section {
             heading: "Limits of a script",
-            text: "Beyond them it is refused or stopped; after five faults in ten minutes it is left out for ten.",
+            text: "Beyond them it is rejected or stopped; after five faults in ten minutes it is quarantined for ten.",
             rows: limits.collect(),
         },
     ]
 }
 
-/// The page.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
     let page = Fixed::new("text/html; charset=utf-8", html()).with_policy(headers::page_policy(STYLE));
     make_sync(move |request| page.answer(&request))
@@ -102,7 +100,7 @@ fn html() -> String {
     page
 }
 
-/// The same as Markdown.
+/// The page as Markdown.
 #[must_use]
 pub fn markdown() -> String {
     let mut told = String::from(

@@ -1,7 +1,4 @@
-//! `dry_run=true`: a write that is tried.
-//!
-//! In: the query of a request. Out: whether it is a trial. Everything is done up to the commit and answered as if it were
-//! done; then it is taken back (`store/trial.rs`). What was shown, an id or a key, means nothing afterwards.
+//! `dry_run=true`: runs a write up to its commit, responds as usual, and rolls back (`store/trial.rs`).
 
 use poem::Request;
 
@@ -9,23 +6,23 @@ use crate::problem::{Code, FieldFault, Problem};
 
 /// The parameter.
 pub const PARAMETER: &str = "dry_run";
-/// The header that marks the answer of a trial.
+/// The header that marks the response of a dry run.
 pub const HEADER: &str = "x-ringbook-dry-run";
 
-/// Operations that are no GET and write nothing: there is nothing to try.
+/// Operations that are not GET and write nothing, so that there is nothing to try.
 pub const READS: &[&str] = &["evaluate", "test_script", "check_change_set", "replay_decision"];
 
-/// Writes that cannot be tried, and why.
+/// Writes without a dry run, and why.
 pub const NO_TRIAL: &[(&str, &str)] = &[(
     "replay_webhook_events",
-    "A set of messages cannot be tried: each is taken in by itself, and what became of one decides what becomes of the next. \
+    "A set of messages cannot be tried: each is recorded in its own transaction, and the next one depends on it. \
      Try one message with `replay_webhook_event`.",
 )];
 
-/// What the parameter says, where it is there.
+/// The value of the parameter, if it is given.
 ///
 /// # Errors
-/// 400 when it says neither yes nor no, or is there twice.
+/// 400 when it is neither `true` nor `false`, or is repeated.
 pub fn said(request: &Request) -> Result<Option<bool>, Problem> {
     let wrong = |code: &str, detail: &str| {
         let fault = FieldFault::new(PARAMETER, code, detail);
@@ -44,7 +41,7 @@ pub fn said(request: &Request) -> Result<Option<bool>, Problem> {
     }
 }
 
-/// 400: this operation has no trial.
+/// 400: this operation has no dry run.
 #[must_use]
 pub fn refused(operation: &str) -> Problem {
     let why = NO_TRIAL
@@ -55,7 +52,7 @@ pub fn refused(operation: &str) -> Problem {
     Problem::new(Code::InvalidParameter, why).with_errors(vec![fault])
 }
 
-/// Whether a part of a query string, as `name=value`, is the parameter.
+/// Whether a part of a query string is the parameter.
 #[must_use]
 pub fn is_named_by(pair: &str) -> bool {
     pair.split('=').next() == Some(PARAMETER)

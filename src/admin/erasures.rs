@@ -1,7 +1,6 @@
-//! A caller asks to be forgotten. In: a phone number, or a call. Out: everything that their calls say of them is gone; that
-//! there were calls, when, and what was decided stays.
+//! Erases a caller by phone number or call. That there were calls, when, and their decisions stay.
 //!
-//! The audit log tells who erased how many calls, and never whose.
+//! The audit log says who erased how many calls, never whose.
 
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
@@ -20,16 +19,15 @@ use crate::store::{self, erasures, intake, trial};
 /// The longest id of a call.
 const LONGEST_ID: usize = 255;
 
-/// The operations.
 pub struct ErasuresApi(pub AdminState);
 
-/// Whom to erase: one of the two.
+/// Whom to erase: exactly one of the two.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewErasure {
-    /// Every call that this number made, or whose lead has it. With its country code, as `+15145550100`.
+    /// All calls from this number, or whose lead has it. With its country code, as `+15145550100`.
     customer_number: Option<String>,
-    /// This call, by Vapi's id; also one that nothing is known of yet: what comes about it is not kept.
+    /// This call, by Vapi's id; it may be unknown yet: later messages about it are not stored.
     call_id: Option<String>,
 }
 
@@ -38,9 +36,9 @@ pub struct NewErasure {
 pub struct Erasure {
     /// Its id in the audit log.
     id: Uuid,
-    /// How many calls lost what they said of the caller.
+    /// How many calls were erased.
     calls: u64,
-    /// How many messages that belong to no call did, and texts that came from the number.
+    /// How many messages without a call, and SMS replies from the number, were erased.
     messages: u64,
 }
 
@@ -53,10 +51,10 @@ enum Whom {
 impl ErasuresApi {
     /// Erase a caller
     ///
-    /// Takes out what calls say of the caller: transcripts, messages as they came, facts, leads, texts. Nothing brings it
-    /// back. Prices and priorities that were decided stay, and replaying them says that their facts were erased. Erasing
-    /// somebody of whom nothing is there finds nothing. Calls that come afterwards are new. Look after backups and logs of
-    /// your own, and Vapi's data, yourself.
+    /// Erases what calls say of the caller: transcripts, raw messages, facts, leads, SMS messages. This cannot be
+    /// undone. Prices and priorities stay; replaying them reports that their facts were erased. Erasing an unknown
+    /// caller finds nothing. Later calls are new. You must erase the caller from your backups and logs, and at Vapi,
+    /// yourself.
     #[oai(path = "/", method = "post")]
     async fn create_erasure(
         &self,
@@ -76,7 +74,7 @@ impl ErasuresApi {
             None,
         );
         let state = self.0.clone();
-        // In a task of its own: who hangs up must not leave a caller half erased.
+        // In its own task: a disconnecting client must not leave a caller half erased.
         let task = trial::spawn(async move {
             let (calls, messages) = erased(&state, rulebook_id, whom).await?;
             entry.after = Some(json!({"calls": calls, "messages": messages}));
@@ -87,7 +85,7 @@ impl ErasuresApi {
     }
 }
 
-/// Each call in a transaction of its own: a caller may have many.
+/// Each call in its own transaction, because a caller may have many.
 async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u64, u64), Problem> {
     let (calls, events, replies) = match whom {
         Whom::Call(id) => (vec![id], Vec::new(), 0),

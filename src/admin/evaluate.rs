@@ -1,7 +1,4 @@
-//! What would this call cost, and why? Nothing is stored.
-//!
-//! In: facts typed in by hand, or a whole Vapi message, and perhaps an instant, a revision or a change set. Out: the decision with
-//! its trace, as a call would get it.
+//! Evaluates facts or a whole Vapi message: the decision and its trace, as a call would get them. Nothing is stored.
 
 use std::collections::BTreeMap;
 
@@ -26,14 +23,13 @@ use crate::rulebook::current::LoadError;
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::fault::escaped;
 
-/// The operation.
 pub struct EvaluateApi(pub AdminState);
 
-/// What is to be evaluated: `facts` or `message`.
+/// What to evaluate: `facts` or `message`.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Facts by name, as a message would give them.
+    /// Facts by name, as a message would provide them.
     facts: Option<BTreeMap<String, Value>>,
     /// What the caller said, for conditions that listen for words.
     #[serde(default)]
@@ -41,7 +37,7 @@ pub struct Question {
     said: String,
     /// A whole Vapi message, as `{"message": {"type": "end-of-call-report", …}}`.
     message: Option<Value>,
-    /// The instant the facts are about; without it the message's own, else now.
+    /// The instant of the facts; by default the message's own, otherwise now.
     at: Option<DateTime<Utc>>,
 }
 
@@ -49,31 +45,31 @@ pub struct Question {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Evaluation {
-    /// The revision that decided; of a change set the one that it would become.
+    /// The revision that decided; for a change set, the one that it would become.
     revision: i64,
     /// The instant it was decided for.
     at: DateTime<Utc>,
-    /// The facts read from what was given.
+    /// The facts that were read.
     extracted: Value,
-    /// The decision: service, price with taxes, priority, whom to tell, what to say, and the trace of why.
+    /// The decision: service, price with taxes, priority, contacts to notify, what to say, and the trace.
     decision: Value,
-    /// Every row and its part in it; only where it was asked for.
+    /// Every row and its part in the decision; only if requested.
     explanation: Option<Explanation>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
 impl EvaluateApi {
-    /// Ask what a call would cost and why
+    /// Evaluate a call: price, priority and why
     #[oai(path = "/evaluate", method = "post")]
     async fn evaluate(
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
-        /// An older revision to decide with; without it the head.
+        /// An older revision to decide with; by default the head.
         revision: Query<Option<i64>>,
-        /// A change set to decide with, as if it were published on the head.
+        /// A change set to decide with, as if it were published.
         change_set: Query<Option<Uuid>>,
-        /// With every row's part in it: what it did to the money, or the first term that failed.
+        /// With every row's part: its effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
         body: Body<Question>,
     ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
@@ -104,7 +100,7 @@ impl EvaluateApi {
             }
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
-        // A script may take its time, which a handler's thread has not.
+        // A script may be slow, so not on the handler's thread.
         let explain = explain.0 == Some(true);
         let decide = move || {
             let decision = book.decide(&extracted, at);
@@ -133,7 +129,7 @@ impl EvaluateApi {
 /// Facts given by name.
 ///
 /// # Errors
-/// 422 with each that is unknown or of another type.
+/// 422 with each fact that is unknown or of another type.
 pub(super) fn named_facts(
     book: &Rulebook,
     facts: &BTreeMap<String, Value>,

@@ -1,7 +1,7 @@
-//! Stored messages taken in again, one or a set. In: which ones. Out: what became of each.
+//! Replays stored messages, one or several.
 //!
-//! They go the way of every message, under the key of every message, so that what had its effect has no second one. How, the
-//! webhook says: it hands in a function.
+//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The webhook passes
+//! in the function that does it.
 
 use std::collections::BTreeMap;
 
@@ -24,15 +24,14 @@ use super::webhook_events::STATES;
 use crate::problem::{FieldFault, Problem};
 use crate::store::{trial, webhook_events};
 
-/// How many messages are taken in again in one request when it does not say.
+/// The default number of messages per request.
 const USUAL_REPLAYS: u64 = 50;
-/// How many at most.
+/// The most messages per request.
 const MOST_REPLAYS: u64 = 200;
 
-/// The operations.
 pub struct EventReplaysApi(pub AdminState);
 
-/// What became of a message that was taken in again.
+/// The result of replaying a message.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ReplayedEvent {
@@ -40,12 +39,13 @@ pub struct ReplayedEvent {
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
-    /// `recorded`: now it has its effect. `duplicate`: it had it, nothing was done. `amendment`: it adds to what is
-    /// recorded. `unreadable` or `poisoned`: it still cannot be taken in. `erased`: there is no body left.
+    /// `recorded`: it has its effect now. `duplicate`: it had its effect before, nothing was done. `amendment`: it
+    /// amends the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`: its body no
+    /// longer exists.
     became: String,
 }
 
-/// Which messages to take in again; what is left out does not matter.
+/// Which messages to replay; an omitted field does not restrict.
 #[derive(Debug, Default, Deserialize, Object)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplaySet {
@@ -55,18 +55,18 @@ pub struct ReplaySet {
     state: Option<String>,
     /// Those of this type, as `end-of-call-report`; unreadable ones have the type `unreadable`.
     r#type: Option<String>,
-    /// Those that came at this instant or later.
+    /// Those received at this instant or later.
     since: Option<DateTime<Utc>>,
-    /// Those that came before this instant.
+    /// Those received before this instant.
     until: Option<DateTime<Utc>>,
-    /// Those after this event: the `next` of the answer before.
+    /// Those after this event: the `next` of the previous response.
     after: Option<Uuid>,
-    /// How many at most, the oldest first: 50 when left out, never more than 200.
+    /// How many at most, the oldest first: 50 by default, never more than 200.
     #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
     limit: Option<u64>,
 }
 
-/// What became of the messages that were taken in again.
+/// The results of replaying messages.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ReplayedSet {
@@ -78,11 +78,11 @@ pub struct ReplayedSet {
 
 #[OpenApi(prefix_path = "/admin/v1/webhook-events")]
 impl EventReplaysApi {
-    /// Take a stored message in again
+    /// Replay a stored message
     ///
-    /// On the same way and under the same key as when it came: what had its effect has no second one, so this can be
-    /// repeated. What was set aside and can be taken in now gets its effect; it texts nobody when it came more than half an
-    /// hour ago.
+    /// Processes it again under the same key. Replays are idempotent: an effect that happened does not happen again.
+    /// A dead-lettered message that can be processed now gets its effect; it notifies nobody if it was received more
+    /// than half an hour ago.
     #[oai(path = "/:id/replay", method = "post")]
     async fn replay_webhook_event(
         &self,
@@ -105,9 +105,9 @@ impl EventReplaysApi {
         })?))
     }
 
-    /// Take a set of stored messages in again
+    /// Replay several stored messages
     ///
-    /// Each as `replay_webhook_event` does, the oldest first. One that fails does not hold up the others.
+    /// Each as `replay_webhook_event` does, the oldest first. A failure does not stop the others.
     #[oai(path = "/replay", method = "post")]
     async fn replay_webhook_events(
         &self,
@@ -154,7 +154,8 @@ impl EventReplaysApi {
     }
 }
 impl EventReplaysApi {
-    /// Takes them in one after the other, in a task that nobody hanging up can end, and tells the audit log.
+    /// Replays messages one after the other, in a task that no disconnecting client can interrupt, and writes the
+    /// audit entry.
     async fn replayed(
         &self,
         caller: &Caller,
@@ -185,7 +186,7 @@ impl EventReplaysApi {
                         let became = became.to_owned();
                         replayed.push(ReplayedEvent { id, rulebook, became });
                     }
-                    // The database is away: what comes after fares no better.
+                    // The database is unavailable: the others would fail too.
                     Err(problem) => {
                         failed = Some(problem);
                         break;

@@ -1,4 +1,4 @@
-//! Why a decision is as it is, row by row, for those who ask.
+//! Explains a decision row by row.
 
 use poem_openapi::Object;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::rulebook::decision::{Decision, Step};
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Explanation {
-    /// Every row that took part, in order, and what it did to the money.
+    /// Every row that took part, in order, and its effect on the price.
     took_part: Vec<RowStep>,
     /// Every row that did not, and the first term that failed.
     left_out: Vec<RowStep>,
@@ -24,7 +24,7 @@ pub struct Explanation {
     revision: i64,
     /// The head now.
     head: i64,
-    /// Where to read what has changed in the rules since; absent when nothing has.
+    /// The address of the changes of the rules since; absent if there are none.
     changed_since: Option<String>,
 }
 
@@ -36,17 +36,17 @@ pub struct RowStep {
     resource: String,
     /// Its code.
     code: String,
-    /// What it did, or why it did nothing.
+    /// Its effect, or why it had none.
     did: String,
-    /// What it did to the money: both ends of the range before and after.
+    /// Its effect on the price: both ends of the range before and after.
     money: Option<Value>,
 }
 
 impl Explanation {
-    /// Of a decision, with the rows that it left out.
+    /// The explanation of a decision, with the rows that took no part.
     ///
     /// # Errors
-    /// 500 when its money cannot be JSON.
+    /// 500 when an amount cannot be serialized.
     pub fn new(
         caller: &Caller,
         rulebook: &str,

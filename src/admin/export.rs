@@ -1,7 +1,6 @@
-//! Answers that are no JSON: a text to read, a revision's files as one archive.
+//! Responses that are not JSON: text, and a revision's files as a tar archive.
 //!
-//! The archive is a tar: everything that can open a folder of files can open it, `curl … | tar x` needs no file between,
-//! and rules are too small to be worth compressing.
+//! A tar needs no temporary file (`curl … | tar x`), and rules are too small to be worth compressing.
 
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
 use poem_openapi::payload::Payload;
@@ -12,7 +11,7 @@ use crate::rulebook::files;
 use crate::rulebook::rows::RowSet;
 use crate::telemetry::scrub;
 
-/// A text for people.
+/// A text response.
 pub struct Text(pub String);
 
 impl Payload for Text {
@@ -46,7 +45,7 @@ impl IntoResponse for Tar {
     }
 }
 
-/// Whether the client wants a text to read rather than JSON.
+/// Whether the client prefers text to JSON.
 pub struct WantsText(pub bool);
 
 impl<'a> FromRequest<'a> for WantsText {
@@ -56,7 +55,8 @@ impl<'a> FromRequest<'a> for WantsText {
     }
 }
 
-/// The rows' files in a folder of this name, perhaps without the numbers to call in them. The same rows give the same bytes: no time, no owner.
+/// The rows' files in a folder with this name, optionally with masked phone numbers. The same rows give the same
+/// bytes: no time, no owner.
 ///
 /// # Errors
 /// When a name does not fit into an archive.

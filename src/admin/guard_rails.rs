@@ -1,7 +1,6 @@
-//! Guard rails: the limits beyond which a publish waits for a second person.
+//! Guard rails: limits beyond which a publish waits for a second person's approval.
 //!
-//! In: requests of administrators. Out: the limits with their version. They are no rule rows: an editor who could change
-//! them with the prices could lift them in the same change.
+//! They are not rule rows: an editor who could change them with the prices could lift them in the same change.
 
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
@@ -20,10 +19,9 @@ use crate::rulebook::guard;
 use crate::rulebook::money::{Money, Rate};
 use crate::store::{guard_rails, rulebooks};
 
-/// The operations.
 pub struct GuardRailsApi(pub AdminState);
 
-/// The limits beyond which a publish waits for a second person; what is left out has no limit.
+/// Limits beyond which a publish waits for a second person's approval; an omitted field is no limit.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
@@ -34,7 +32,7 @@ pub struct GuardRails {
     highest_price: Option<Money>,
     /// No price changes by more than this, in percent, in one publish.
     largest_change_percent: Option<Rate>,
-    /// Rises with every change; 0 before the first. Bring it when you change them.
+    /// Rises with every change; 0 before the first. Send it when you change them.
     version: Option<i64>,
 }
 
@@ -57,19 +55,19 @@ impl GuardRailsApi {
 
     /// Replace a rulebook's guard rails
     ///
-    /// A change of prices that goes beyond one of them is not published: it waits as a change set until a second person with
-    /// the role `publisher` approves it. Rows that are beyond them already may stay. Two things are judged: the numbers of
-    /// services, adjustments, taxes and the rounding, row by row; and, where those say nothing, the price that calls get before
-    /// and after the change, for price scripts, conditions, ranks, stacking groups and everything else on which a price depends.
-    /// The calls are the rulebook's cases, the newest 200 decisions of the last seven days, and a grid made of the facts, values,
-    /// words and times that the changed rows name. What none of these calls has is not seen.
-    /// Bring the `version` that was read.
+    /// A price change beyond them is not published: it waits as a change set until a second person with the role
+    /// `publisher` approves it. Existing rows beyond them may stay. Guard rails judge the numbers of services,
+    /// adjustments, taxes and the rounding, row by row. For everything else on which a price depends (scripts,
+    /// conditions, ranks, stacking groups), they compare the prices of examples before and after the change: the
+    /// rulebook's cases, the newest 200 decisions of the last seven days, and a grid of the facts, values, words and
+    /// times that the changed rows name. They cannot detect a price that no example produces. Send the `version` that
+    /// you read.
     #[oai(path = "/", method = "put")]
     async fn put_guard_rails(
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
-        /// The ETag of the guard rails that were read, when their version is not in the body.
+        /// The ETag of the guard rails that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         body: Body<GuardRails>,
@@ -98,7 +96,7 @@ impl GuardRailsApi {
         let row = guard_rails::Model::of(rulebook_id, &guards, version, self.0.clock.now());
         let write = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // Who publishes at this moment does so by the old ones or starts anew.
+                // A concurrent publish uses the old ones or starts again.
                 rulebooks::locked_head(tx, row.rulebook_id).await?;
                 guard_rails::write(tx, row).await
             })
@@ -111,7 +109,7 @@ impl GuardRailsApi {
     }
 }
 
-/// The limits, if they can hold together.
+/// The limits, unless they contradict each other.
 fn checked(body: &GuardRails) -> Result<guard::GuardRails, Problem> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: &str| faults.push(FieldFault::new(pointer, "invalid_value", detail));
@@ -134,10 +132,7 @@ fn checked(body: &GuardRails) -> Result<guard::GuardRails, Problem> {
         .largest_change_percent
         .is_some_and(|percent| percent.decimal().is_sign_negative())
     {
-        fault(
-            "/largest_change_percent",
-            "A change is told without its sign: 0 or more.",
-        );
+        fault("/largest_change_percent", "A change in percent has no sign: 0 or more.");
     }
     if !faults.is_empty() {
         return Err(Problem::unprocessable(faults));

@@ -1,12 +1,12 @@
-//! A request that is sent twice is done once: `Idempotency-Key` on what makes something.
+//! Idempotency keys: a request that is sent twice is done once.
 //!
-//! In: the header and the request. Out: leave to do it, or the answer that it had the first time. Key and answer are
-//! written in the transaction of the effect, so that there is never the one without the other; what was refused had no
-//! effect and may be tried again. The answer is sealed: it may hold a secret that is shown once. Kept for a day.
+//! Key and response are written in the transaction of the effect, so that there is never one without the other. A rejected
+//! request had no effect and may be retried. The response is encrypted, because it may contain a secret that is shown once.
+//! It is stored for a day.
 //!
 //! ```text
 //! let claim = match once.begin(&state, &caller, rulebook_id).await? { Begun::Again(answer) => return Ok(answer), Begun::Go(claim) => claim };
-//! // in a task:  if !claim.take(&tx).await? { … someone is doing it at this moment: `Once::again` }
+//! // in a task:  if !claim.take(&tx).await? { … a concurrent duplicate is doing it: `Once::again` }
 //! //             …the effect…;  claim.settle(&tx, &answer).await?;  tx.commit()
 //! ```
 
@@ -33,36 +33,35 @@ use crate::problem::{Code, Problem};
 use crate::rulebook::publish::sets::Keep;
 use crate::store::{self, idempotency_keys};
 
-/// The header that brings the key.
 pub const HEADER: &str = "Idempotency-Key";
-/// The header of an answer that was given before.
+/// The header of a repeated response.
 pub const REPLAYED: &str = "Idempotent-Replayed";
-/// How long an answer is kept.
+/// How long a response is stored.
 const KEPT: TimeDelta = TimeDelta::hours(24);
-/// How often what is older is forgotten.
+/// The interval of deleting older ones.
 pub const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
 /// The longest key.
 const LONGEST: usize = 200;
 
-/// The key that a request brought, if it brought one.
+/// The idempotency key of a request, if it has one.
 pub struct Once(Option<Asked>);
 
-/// A key and what was asked under it.
+/// A key and the hash of its request.
 struct Asked {
     key: String,
-    /// Of method, address and body.
+    /// The hash of method, address and body.
     hash: Vec<u8>,
 }
 
-/// Whether a request is to be done.
+/// Whether a request must be done.
 pub enum Begun<T> {
-    /// For the first time.
+    /// It is new.
     Go(Claim),
-    /// It was done: its answer.
+    /// It was done before: its response.
     Again(Answered<T>),
 }
 
-/// Leave to do a request, to be taken in the transaction that does it.
+/// The right to do a request; must be taken in the transaction that does it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
 impl Once {
@@ -95,10 +94,10 @@ impl Once {
         Ok(Begun::Go(Claim(Some(Box::new((row, state.key.clone()))))))
     }
 
-    /// The answer of whoever did it at the same moment: after [`Claim::take`] said no.
+    /// The response of a concurrent duplicate: after [`Claim::take`] returned false.
     ///
     /// # Errors
-    /// When it was another request, or it is not there after all: then the request may be sent again.
+    /// When it was another request, or the response does not exist after all: then the request may be retried.
     pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<Answered<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
@@ -107,7 +106,7 @@ impl Once {
         })
     }
 
-    /// The answer that was given under the key, if there is one.
+    /// The stored response of the key, if there is one.
     ///
     /// # Errors
     /// When another request was done under this key, or the database fails.
@@ -117,10 +116,10 @@ impl Once {
         let found = idempotency_keys::find(state.latest(), caller.key_id, &asked.key, since).await?;
         let Some(found) = found else { return Ok(None) };
         if found.request_hash != asked.hash {
-            let detail = "Another request was sent under this `Idempotency-Key`; take a new key for a new request.";
+            let detail = "Another request was sent under this `Idempotency-Key`; use a new key for a new request.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        // A row without an answer is never committed.
+        // A row without a response is never committed.
         let sealed = found.answer.unwrap_or_default();
         let opened = state.key.open(Uuid::nil(), found.id, &sealed);
         let opened = opened.map_err(|error| Problem::internal(&error))?;
@@ -134,8 +133,8 @@ impl Once {
 }
 
 impl Claim {
-    /// Takes the key, first of all in the transaction. False when someone else has done the request: roll back and answer
-    /// with [`Once::again`].
+    /// Takes the key, first in the transaction. False when another request has done it: roll back and respond with
+    /// [`Once::again`].
     ///
     /// # Errors
     /// When the database fails.
@@ -146,10 +145,10 @@ impl Claim {
         }
     }
 
-    /// Writes the answer, in the transaction of the effect.
+    /// Writes the response, in the transaction of the effect.
     ///
     /// # Errors
-    /// When it cannot be sealed or the database fails.
+    /// When it cannot be encrypted or the database fails.
     pub async fn settle<T>(&self, tx: &DatabaseTransaction, answer: &Answered<T>) -> Result<(), DbErr> {
         let Some((row, key)) = self.0.as_deref() else {
             return Ok(());
@@ -162,7 +161,7 @@ impl Claim {
 }
 
 impl Claim {
-    /// Takes the key and writes the answer, for what knows its answer before its effect.
+    /// Takes the key and writes the response, if the response is known before the effect.
     pub fn keeping<T: 'static>(self, answer: Answered<T>) -> Keep {
         Box::new(move |tx| {
             Box::pin(async move {
@@ -176,7 +175,7 @@ impl Claim {
     }
 }
 
-/// An answer as it goes out and as it is kept.
+/// A response as it is sent and stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Recorded {
     status: u16,
@@ -184,7 +183,7 @@ struct Recorded {
     body: String,
 }
 
-/// The answer `T`, given now or before.
+/// The response `T`, new or repeated.
 pub struct Answered<T> {
     recorded: Recorded,
     again: bool,
@@ -202,10 +201,10 @@ impl<T> Clone for Answered<T> {
 }
 
 impl<T: IntoResponse> Answered<T> {
-    /// An answer that is ready to be kept and given.
+    /// A response that can be stored and sent.
     ///
     /// # Errors
-    /// When it is no text, which a JSON answer always is.
+    /// When it is not text, which a JSON response always is.
     pub async fn new(answer: T) -> Result<Self, Problem> {
         let (parts, body) = answer.into_response().into_parts();
         let headers = parts.headers.iter();
@@ -243,9 +242,7 @@ impl<T: ApiResponse> ApiResponse for Answered<T> {
         for response in &mut meta.responses {
             response.headers.push(MetaHeader {
                 name: REPLAYED.to_owned(),
-                description: Some(
-                    "`true` on an answer that was given before, under the same `Idempotency-Key`.".to_owned(),
-                ),
+                description: Some("`true` on a repeated response, under the same `Idempotency-Key`.".to_owned()),
                 required: false,
                 deprecated: false,
                 schema: bool::schema_ref(),
@@ -282,7 +279,7 @@ impl<'a> ApiExtractor<'a> for Once {
         self.0.as_ref().map(|asked| &asked.key)
     }
 
-    /// Reads the body for its hash and puts it back for whoever takes it next.
+    /// Reads the body for its hash and puts it back for the operation.
     async fn from_request(
         request: &'a Request,
         body: &mut RequestBody,
@@ -305,7 +302,7 @@ impl<'a> ApiExtractor<'a> for Once {
         })?;
         let mut hash = Sha256::new();
         let (path, query) = (request.original_uri().path(), request.original_uri().query());
-        // A trial asks for the same as the request that it tries.
+        // A dry run has the same hash as its request.
         let query = query.into_iter().flat_map(|query| query.split('&'));
         let query: Vec<_> = query.filter(|pair| !dry_run::is_named_by(pair)).collect();
         hash.update(format!("{} {path}?{}\n", request.method(), query.join("&")));
@@ -321,19 +318,19 @@ impl<'a> ApiExtractor<'a> for Once {
     }
 }
 
-/// Forgets what was asked more than a day ago.
+/// Deletes keys that are older than a day.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
     let count = forget(db, clock.now() - KEPT).await?;
     if count > 0 {
-        tracing::debug!(count, "{count} old idempotency keys are forgotten");
+        tracing::debug!(count, "{count} old idempotency keys were deleted");
     }
     Ok(())
 }
 
-/// Forgets what was asked at `until` or earlier. Out: how many.
+/// Deletes keys from `until` or earlier. Returns how many.
 ///
 /// # Errors
 /// When the database fails.

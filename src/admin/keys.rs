@@ -1,8 +1,5 @@
-//! What an admin key looks like and how it is recognised, without touching the database.
-//!
-//! In: random bytes, or the text that a client sent. Out: `rb_<prefix>_<secret>`, the prefix by which a key is
-//! found, and the SHA-256 by which it is recognised. The secret has 256 random bits, so a plain hash is enough:
-//! nobody can try them all.
+//! The format of admin keys: `rb_<prefix>_<secret>`. A key is found by its prefix and recognized by the SHA-256 of
+//! its text. The secret has 256 random bits, so a plain hash is enough.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -14,27 +11,27 @@ const PREFIX_BYTES: usize = 6;
 /// Bytes of the secret.
 const SECRET_BYTES: usize = 32;
 
-/// A key, seen once by whoever made it.
+/// A new key, shown once.
 #[derive(Clone)]
 pub struct NewKey {
-    /// What the client sends.
+    /// The text that the client sends.
     pub text: String,
-    /// The part by which the key is found; no secret.
+    /// The part by which the key is found; not secret.
     pub prefix: String,
-    /// What is stored of the whole.
+    /// The stored hash.
     pub hash: Vec<u8>,
 }
 
-/// Why no key could be made.
+/// The operating system provided no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes: {0}")]
 pub struct NoRandomness(getrandom::Error);
 
 impl NewKey {
-    /// A new key from the operating system's randomness.
+    /// A new key from the operating system's random generator.
     ///
     /// # Errors
-    /// When the operating system gives none.
+    /// When the operating system provides none.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0u8; PREFIX_BYTES + SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(NoRandomness)?;
@@ -46,8 +43,8 @@ impl NewKey {
         ))
     }
 
-    /// A key that somebody chose, as the first one of an installation; none when it is shorter than 16 characters,
-    /// longer than 256, or has others than printable ASCII.
+    /// A key that a person chose, as the first one of an installation; none if it is shorter than 16 characters,
+    /// longer than 256, or has other characters than printable ASCII.
     #[must_use]
     pub fn given(text: &str) -> Option<Self> {
         let prefix = prefix_of(text)?;
@@ -60,8 +57,8 @@ impl NewKey {
     }
 }
 
-/// The part by which a key is found; none for what cannot be a key. A key that somebody chose may have another form:
-/// it is found by the beginning of its hash.
+/// The part by which a key is found; none if the text cannot be a key. A key that a person chose may have another
+/// form: it is found by the beginning of its hash.
 #[must_use]
 pub fn prefix_of(text: &str) -> Option<String> {
     if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -75,13 +72,13 @@ pub fn prefix_of(text: &str) -> Option<String> {
     Some(ours().unwrap_or_else(|| hex::encode(hash(text).get(..PREFIX_BYTES).unwrap_or_default())))
 }
 
-/// What is stored of a key.
+/// The stored hash of a key.
 #[must_use]
 pub fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// Whether a stored hash is that of the text, in a time that does not tell how much of it is.
+/// Whether a stored hash is that of the text, in constant time.
 #[must_use]
 pub fn matches(stored: &[u8], text: &str) -> bool {
     hash(text).as_slice().ct_eq(stored).into()

@@ -1,6 +1,4 @@
-//! When a key was last used: written at most once a minute and never while somebody waits for an answer.
-//!
-//! In: a key that was just recognised. Out: perhaps a task that writes the time.
+//! Writes when a key was last used, at most once a minute and never while a client waits for a response.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +9,10 @@ use uuid::Uuid;
 
 use crate::store::{self, api_keys};
 
-/// How old the written time may become.
+/// How old the stored time may become.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
 
-/// The keys whose time is being written right now.
+/// The keys whose time is being written now.
 #[derive(Debug, Clone, Default)]
 pub struct LastUse(Arc<Mutex<HashSet<Uuid>>>);
 

@@ -1,4 +1,4 @@
-//! What compiles and yet cannot be meant, asked for a revision.
+//! Lint findings of a revision: rules that compile but cannot work as intended.
 
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
@@ -10,16 +10,15 @@ use super::rule_hits::{self, checked_days};
 use super::state::{AdminState, InRulebook};
 use crate::rulebook::lint::{self, Finding, lint_with_usage};
 
-/// The operation.
 pub struct LintApi(pub AdminState);
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth a look; a publish goes through.
+    /// Worth checking; a publish is possible.
     Warning,
-    /// A row that for sure does not do what it says; a publish that brings one in is refused.
+    /// A row that certainly does not do what it says; a publish that introduces one is rejected.
     Error,
 }
 
@@ -32,7 +31,7 @@ pub struct RowName {
     pub code: String,
 }
 
-/// Something in a rulebook that cannot be meant.
+/// A rule that cannot work as intended.
 #[derive(Debug, Object)]
 pub struct LintFinding {
     /// How bad it is.
@@ -47,7 +46,7 @@ pub struct LintFinding {
     problem: String,
     /// A sentence: what is wrong.
     text: String,
-    /// Other rows that have to do with it.
+    /// Other rows that are involved.
     related: Vec<RowName>,
 }
 
@@ -75,7 +74,7 @@ impl From<Finding> for LintFinding {
 /// What lint found in a revision.
 #[derive(Debug, Object)]
 pub struct LintReport {
-    /// The revision that was looked through.
+    /// The revision that was checked.
     revision: i64,
     /// How many of the findings are errors.
     errors: usize,
@@ -87,19 +86,19 @@ pub struct LintReport {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
 impl LintApi {
-    /// Look for rules that cannot be meant
+    /// Lint a rulebook
     ///
-    /// Rules that are never reached or whose condition never holds, two rules with one condition and different results,
-    /// words and postal codes that another row takes first, rows that nobody uses, adjustments that have ended, texts
-    /// that are missing in a language, and rows that no call has met for `days` days.
+    /// Reports rules that are never reached or whose condition never holds, two rules with the same condition and
+    /// different results, words and postal codes that another row matches first, unused rows, expired adjustments,
+    /// missing translations, and rows that no call has matched for `days` days.
     #[oai(path = "/lint", method = "get")]
     async fn lint_rulebook(
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
-        /// An older revision; without it the head.
+        /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-        /// For how many days no call may have met a row before that is told, 1 to 400.
+        /// For how many days without a match a row is reported, 1 to 400.
         #[oai(default = "rule_hits::default_days")]
         days: Query<u32>,
     ) -> Result<Found<LintReport>, Fails<Usual>> {
@@ -108,7 +107,7 @@ impl LintApi {
         let rulebook = self.0.at(&loaded, revision.0).await?;
         let usage = match revision.0 {
             None => rule_hits::usage(&self.0, loaded.rulebook_id, days).await?,
-            // What an older revision met says nothing about now.
+            // The matches of an older revision say nothing about now.
             Some(_) => None,
         };
         let now = self.0.clock.now();

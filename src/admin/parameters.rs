@@ -1,7 +1,7 @@
-//! Parameters that cannot be read: all of them at once, each by its own name.
+//! Reports unreadable parameters: all of them at once, each by name.
 //!
-//! In: a request whose path, query or headers an operation could not read. Out: 400 with a fault for each parameter that is
-//! not what the document says. Only a request that failed comes here: who may is asked first, and what works pays nothing.
+//! It runs only after an operation could not parse its path, query or headers, so authentication comes first and
+//! valid requests pay nothing.
 
 use poem::http::{HeaderMap, Method, Uri};
 use poem::{Endpoint, Request, Response, Result};
@@ -12,7 +12,7 @@ use super::body::conform;
 use super::document;
 use crate::problem::{FieldFault, Problem};
 
-/// Around the operations: the problem of a parameter names every one that is wrong.
+/// Middleware that completes the problem of an unreadable parameter.
 pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> Result<Response>
 where
     E::Output: poem::IntoResponse,
@@ -38,7 +38,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// None when the document takes what the operation does not: then its own words have to do.
+    /// None if the document allows what the operation rejects: then the operation's own text is used.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = document::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());
@@ -76,7 +76,7 @@ fn fault(name: &str, parameter: &'static Value, given: Option<&str>) -> Option<F
     Some(FieldFault::new(name, fault.code, detail))
 }
 
-/// A text as the kind of value that is asked for, where it is one.
+/// A text as the type that the schema requires, if possible.
 fn read(schema: &'static Value, text: &str) -> Value {
     let kind = document::resolved(schema);
     let is = |wanted: &str| {

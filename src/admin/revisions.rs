@@ -1,4 +1,4 @@
-//! Revisions: the states a rulebook has had, what changed between them, and the way back to one of them.
+//! Revisions: list, read, compare, export, roll back.
 
 use std::sync::Arc;
 
@@ -53,10 +53,9 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
 pub struct RevisionsApi(pub AdminState);
 
-/// A state of the rulebook.
+/// A published state of the rulebook.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Revision {
@@ -64,11 +63,11 @@ pub struct Revision {
     number: i64,
     /// `publish`, `roll_back` or `import`.
     kind: String,
-    /// The older revision that a roll back brought back.
+    /// The older revision that a roll back restored.
     equals: Option<i64>,
     /// Who published it.
     author: String,
-    /// Why.
+    /// The comment.
     comment: String,
     /// When.
     created_at: DateTime<Utc>,
@@ -77,7 +76,7 @@ pub struct Revision {
 /// A revision that was read.
 #[derive(ApiResponse)]
 pub enum RevisionFound {
-    /// The revision. Bring the number of the head, or its ETag in `If-Match`, when you roll back.
+    /// The revision. Send the number of the head, or its ETag in `If-Match`, when you roll back.
     #[oai(status = 200)]
     Found(Json<Revision>, #[oai(header = "ETag")] String),
 }
@@ -86,13 +85,14 @@ pub enum RevisionFound {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once for an answer, and poem-openapi takes no box"
+    reason = "made once per response, and poem-openapi accepts no box"
 )]
 pub enum RolledBackOrWaits {
-    /// The rulebook is as it was then.
+    /// The rulebook is rolled back.
     #[oai(status = 200)]
     RolledBack(Json<RolledBack>),
-    /// It goes beyond the guard rails: nothing is changed. It waits as this change set until somebody else approves it.
+    /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
+    /// it.
     #[oai(status = 202)]
     Waits(
         Json<ChangeSetState>,
@@ -101,7 +101,7 @@ pub enum RolledBackOrWaits {
     ),
 }
 
-/// What came of a roll back.
+/// The result of a roll back.
 #[derive(Debug, Object)]
 pub struct RolledBack {
     /// The new head revision.
@@ -110,7 +110,7 @@ pub struct RolledBack {
     equals: i64,
 }
 
-/// Keeps what a roll back was answered, under the key of its request.
+/// Stores the response of a roll back, under the idempotency key of its request.
 struct Kept {
     claim: Claim,
     caller: Caller,
@@ -161,28 +161,28 @@ impl Revision {
     }
 }
 
-/// What is different between two revisions.
+/// The differences between two revisions.
 #[derive(Debug, Object)]
 pub struct RevisionDiff {
     /// The revision that is compared; 0 is before the first.
     from: i64,
     /// The revision it is compared with.
     to: i64,
-    /// Every row that is not the same, in the order in which a decision meets the resources, then by code.
+    /// Every row that differs, in the order in which a decision uses the resources, then by code.
     rows: Vec<RowDiff>,
 }
 
-/// How a difference is told.
+/// The format of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum DiffFormat {
     /// For programs.
     Json,
-    /// For people, as `git diff` does.
+    /// As text, like `git diff`.
     Text,
 }
 
-/// A difference as it was asked for.
+/// A difference in the requested format.
 #[derive(ResponseContent)]
 pub enum DiffContent {
     /// For programs.
@@ -194,7 +194,7 @@ pub enum DiffContent {
 /// A difference.
 #[derive(ApiResponse)]
 pub enum DiffFound {
-    /// What is different.
+    /// The differences.
     #[oai(status = 200)]
     Found(DiffContent),
 }
@@ -280,8 +280,8 @@ impl RevisionsApi {
 
     /// Compare a revision
     ///
-    /// Without `to`, what the revision changed: it is compared with the one before. With `to`, what is different in that
-    /// revision, whichever is the older. As JSON, or as a text to read, with `format=text` or `Accept: text/plain`.
+    /// Without `to`: what the revision changed, compared with the previous one. With `to`: what is different in that
+    /// revision, whichever is older. As JSON, or as text with `format=text` or `Accept: text/plain`.
     #[oai(path = "/:number/diff", method = "get")]
     async fn diff_revision(
         &self,
@@ -291,7 +291,7 @@ impl RevisionsApi {
         number: Path<String>,
         /// The revision to compare it with: a number, or `head`.
         to: Query<Option<String>>,
-        /// How to tell the difference.
+        /// The format of the difference.
         format: Query<Option<DiffFormat>>,
         wants_text: WantsText,
     ) -> Result<DiffFound, Fails<Usual>> {
@@ -307,7 +307,7 @@ impl RevisionsApi {
         };
         let after = self.0.rows(standing.rulebook_id, to).await?;
         let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Thousands of rows take a while to compare.
+        // Comparing thousands of rows takes a while.
         let compare = move || {
             let rows = diff::diff(&before, &after);
             if as_text {
@@ -322,7 +322,7 @@ impl RevisionsApi {
     /// Export a revision as files
     ///
     /// A tar archive of the folder that `ringbook rules import` reads: a TOML file per resource and a Rhai file per
-    /// script. The same revision is always the same bytes.
+    /// script. The same revision always gives the same bytes.
     #[oai(path = "/:number/export", method = "get")]
     async fn export_revision(
         &self,
@@ -345,9 +345,9 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision equal to the old one: history is never lost, and a roll back can be rolled back. Bring the
-    /// head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or the ETag of that): what somebody
-    /// published since is not taken back unseen. The guard rails hold an editor's as any other change, and never an
+    /// Publishes a new revision that equals the old one: history is never lost, and a roll back can be rolled back.
+    /// Send the head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or its ETag), so that
+    /// nobody's newer publish is reverted unseen. Guard rails apply to an editor's roll back, never to an
     /// administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
@@ -357,15 +357,15 @@ impl RevisionsApi {
         rulebook: InRulebook,
         /// The revision to go back to.
         number: Path<i64>,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
-        /// The ETag of the head that was seen (`revisions/head`), when its number is not in the query.
+        /// The ETag of the head that you saw (`revisions/head`), if its number is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The number of the head that was seen, when there is no `If-Match`.
+        /// The number of the head that you saw, if there is no `If-Match`.
         version: Query<Option<i64>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
     ) -> Result<Answered<RolledBackOrWaits>, Fails<RollingBack>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -391,7 +391,7 @@ impl RevisionsApi {
         match publishing::roll_back(&self.0, rulebook_id, way, &key, receipt).await {
             Ok(publishing::Outcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
             Ok(publishing::Outcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
-            // Where the same request was sent twice at the same moment, the head moved by the other one.
+            // If the same request was sent twice at the same time, the other one moved the head.
             Err(problem) => match once.found(&self.0, &key).await? {
                 Some(answer) => Ok(answer),
                 None => Err(problem.into()),
@@ -400,12 +400,12 @@ impl RevisionsApi {
     }
 }
 
-/// The head that a request saw: it says so itself, and the publisher compares it with the one that it replaces.
+/// The expected head of a request; the publisher compares it with the head that it replaces.
 fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
     brought(version, if_match)?.ok_or_else(|| {
         Problem::new(
             Code::VersionRequired,
-            "Bring the head revision that was seen as `version` in the query, or its ETag as `If-Match: \"version\"`.",
+            "Send the head revision that you saw as `version` in the query, or its ETag as `If-Match: \"version\"`.",
         )
     })
 }

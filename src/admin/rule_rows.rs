@@ -1,6 +1,6 @@
 //! The operations that all kinds of rule rows share: list, read, put, patch, delete.
 //!
-//! In: a request about rows of the kind `R`. Out: rows with their version; a write is live when its answer leaves.
+//! A write is live when its response arrives.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -26,24 +26,20 @@ use crate::rulebook::check::is_rulebook_code;
 use crate::rulebook::publish::Published;
 use crate::rulebook::rows::{Row, RowSet, Stored};
 
-/// A kind of row with operations of its own.
 pub trait AdminRow: Row + Type {
     /// The path of the list, with `:rulebook`.
     const PATH: &'static str;
     /// The path of the same rows as a spreadsheet.
     const SHEET: &'static str;
-    /// What its list can be asked.
     const LIST: ListSpec;
 }
 
-/// The operations on rows of one kind.
 pub struct RowsApi<R> {
     state: AdminState,
     kind: PhantomData<fn() -> R>,
 }
 
 impl<R> RowsApi<R> {
-    /// The operations, working with `state`.
     #[must_use]
     pub const fn new(state: AdminState) -> Self {
         Self {
@@ -55,7 +51,7 @@ impl<R> RowsApi<R> {
 
 #[derive(Tags)]
 enum Group {
-    /// What a decision is made of.
+    /// Rules of decisions.
     Rules,
 }
 
@@ -67,10 +63,9 @@ impl<R: AdminRow> RowsApi<R> {
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
-        /// An older revision to read; without it the head.
+        /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-        /// Reads the rows as they would be with this change set; `version` is then that of the row as it stands, 0 when it
-        /// is new.
+        /// Reads the rows as if this change set were published; `version` is that of the head's row, 0 for a new one.
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
     ) -> Result<Found<Page<Versioned<R>>>, Fails<Seeing>> {
@@ -92,10 +87,9 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
-        /// An older revision to read; without it the head.
+        /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-        /// Reads the row as it would be with this change set; `version` is then that of the row as it stands, 0 when it is
-        /// new.
+        /// Reads the row as if this change set were published; `version` is that of the head's row, 0 for a new one.
         change_set: Query<Option<Uuid>>,
     ) -> Result<FoundRow<Versioned<R>>, Fails<Seeing>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
@@ -112,13 +106,13 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
-        /// The ETag of the row that was read, when its version is not in the body.
+        /// The ETag of the row that you read, if its version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// `*` refuses to replace a row that exists.
+        /// `*` rejects the request if the row exists.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowBody<R>,
     ) -> Result<PutRow<Versioned<R>>, Fails<VersionedWrite>> {
@@ -161,10 +155,10 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
-        /// The ETag of the row that was read, when its version is not in the body.
+        /// The ETag of the row that you read, if its version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowPatch<R>,
     ) -> Result<PatchedRow<Versioned<R>>, Fails<VersionedWrite>> {
@@ -203,12 +197,12 @@ impl<R: AdminRow> RowsApi<R> {
         rulebook: InRulebook,
         /// The row's code.
         code: Path<String>,
-        /// The ETag of the row that was read, when its version is not in the query.
+        /// The ETag of the row that you read, if its version is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The version that was read, when there is no `If-Match`.
+        /// The version that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
     ) -> Result<DeletedRow, Fails<VersionedWrite>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
@@ -236,10 +230,10 @@ impl<R: AdminRow> RowsApi<R> {
     }
 }
 
-/// Publishes a row and gives it back as it now stands, with the revision that it stands in.
+/// Publishes a row and returns it with its new version.
 ///
 /// # Errors
-/// 412, 422, 428 and whatever else the publisher refuses.
+/// 412, 422, 428 and the publisher's other errors.
 #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
 pub async fn write_guarded<R: Row>(
     state: &AdminState,
@@ -267,7 +261,7 @@ pub async fn write_guarded<R: Row>(
     Ok(Outcome::Done((row, published.revision)))
 }
 
-/// The same for rows that hold no prices, which no guard rails hold.
+/// Publishes a row that contains no price, so that guard rails do not apply.
 ///
 /// # Errors
 /// As for [`write_guarded`].
@@ -295,13 +289,12 @@ fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
     R::table(rows).get(code).map(Arc::as_ref)
 }
 
-/// 404: there is no such row.
 #[must_use]
 pub fn missing<R: Row>(code: &str) -> Problem {
     Problem::not_found(named(R::RESOURCE, &shortened(code)))
 }
 
-/// The row with the code of the path, which the body may leave out but not contradict.
+/// The row with the code of the path; the body may omit the code but not contradict it.
 pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
     if let Value::Object(object) = &mut row {
         match object.get("code") {
@@ -321,10 +314,10 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
     Ok(row)
 }
 
-/// The row as it will be stored, so that what does not fit is told with its place.
+/// The row as it will be stored.
 ///
 /// # Errors
-/// 422 with the JSON pointer.
+/// 422 with the JSON pointer of a fault.
 pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
     if has_nul(&row) {
         let detail = "Texts cannot hold NUL characters.";
@@ -343,7 +336,7 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-/// A new code is one that can stand in paths, conditions and file names.
+/// Checks that a new code is valid in paths, conditions and file names.
 pub fn check_code(code: &str) -> Result<(), Problem> {
     if is_rulebook_code(code) {
         return Ok(());
@@ -352,10 +345,10 @@ pub fn check_code(code: &str) -> Result<(), Problem> {
     Err(Problem::invalid_parameter("code", detail))
 }
 
-/// What was done, for the list of revisions.
+/// The comment, for the list of revisions.
 ///
 /// # Errors
-/// 400 when it is too long to be one.
+/// 400 when it is too long.
 pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
     let comment = comment.unwrap_or_default();
     if comment.chars().count() <= 500 && !comment.contains('\0') {

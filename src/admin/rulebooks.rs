@@ -1,6 +1,4 @@
-//! Rulebooks: which there are, a new one, and the settings of each.
-//!
-//! In: requests about a whole rulebook. Out: its settings row with its version and the head revision.
+//! Rulebooks: list, create, and the settings of each.
 
 use std::sync::Arc;
 
@@ -33,28 +31,27 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[],
 };
 
-/// The operations on rulebooks.
 pub struct RulebooksApi(pub AdminState);
 
-/// One business's rules.
+/// A rulebook.
 #[derive(Debug, Object)]
 pub struct RulebookSummary {
     /// Names the rulebook in paths, also in `/webhooks/vapi/{rulebook}`.
     code: String,
-    /// The head revision: the rules of the next call.
+    /// The head revision, which the next call uses.
     revision: i64,
-    /// When it was made.
+    /// When it was created.
     created_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// A rulebook to be made.
+/// A rulebook to be created.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewRulebook {
-    /// Names it: 1 to 64 letters, digits, `_`, `-` or `.`.
+    /// Its code: 1 to 64 letters, digits, `_`, `-` or `.`.
     #[oai(validator(min_length = 1, max_length = 64))]
     code: String,
-    /// `sample` begins with the rows of the sample business, which are then changed; `empty` with the settings only.
+    /// `sample` begins with the rows of the sample rulebook; `empty` with the settings only.
     #[serde(default)]
     #[oai(default)]
     rows: Beginning,
@@ -62,12 +59,12 @@ pub struct NewRulebook {
     #[serde(default)]
     #[oai(default)]
     sms_delivery: Delivery,
-    /// Its settings; without them those of the sample.
+    /// Its settings; by default those of the sample.
     #[serde(default, deserialize_with = "without_version")]
     settings: Option<Settings>,
 }
 
-/// The settings, as they may have been read from another rulebook.
+/// The settings, which may have been read from another rulebook.
 fn without_version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Settings>, D::Error> {
     let Some(mut settings) = Option::<serde_json::Map<String, Value>>::deserialize(from)? else {
         return Ok(None);
@@ -80,7 +77,7 @@ fn without_version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Settings
         .map_err(D::Error::custom)
 }
 
-/// What a new rulebook begins with.
+/// The first rows of a new rulebook.
 #[derive(Debug, Clone, Copy, Default, Deserialize, poem_openapi::Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -92,10 +89,10 @@ pub enum Beginning {
     Empty,
 }
 
-/// After a rulebook was made.
+/// After a rulebook was created.
 #[derive(ApiResponse)]
 pub enum Made {
-    /// It is there, at revision 1.
+    /// The rulebook, at revision 1.
     #[oai(status = 201)]
     Created(Json<RulebookSummary>),
 }
@@ -135,14 +132,14 @@ impl RulebooksApi {
         )))
     }
 
-    /// Make a rulebook
+    /// Create a rulebook
     #[oai(path = "/", method = "post")]
     async fn create_rulebook(&self, key: Key<Admin>, body: Body<NewRulebook>) -> Result<Made, Fails<RulebookWrite>> {
         let new = body.0;
         if key.rulebook_id.is_some() {
             return Err(Problem::new(
                 Code::Forbidden,
-                "This key is for one rulebook only; it makes no others.",
+                "This key is for one rulebook only; it cannot create others.",
             )
             .into());
         }
@@ -193,10 +190,10 @@ impl RulebooksApi {
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// The ETag of the settings that were read, when their version is not in the body.
+        /// The ETag of the settings that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowBody<Settings>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
@@ -209,16 +206,16 @@ impl RulebooksApi {
             .await
     }
 
-    /// Change some of a rulebook's settings
+    /// Change fields of a rulebook's settings
     #[oai(path = "/:rulebook", method = "patch")]
     async fn patch_rulebook(
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// The ETag of the settings that were read, when their version is not in the body.
+        /// The ETag of the settings that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowPatch<Settings>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
@@ -278,7 +275,7 @@ fn settings(standing: &Standing) -> Result<&Stored<Settings>, Problem> {
     row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
 }
 
-/// A calendar that is not there cannot be named.
+/// Removes the name of a calendar that does not exist.
 fn without_calendar(rows: &RowSet) -> crate::rulebook::rows::Table<Settings> {
     let bare = |stored: &Arc<Stored<Settings>>| Stored {
         version: stored.version,

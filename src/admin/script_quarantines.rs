@@ -1,4 +1,4 @@
-//! Scripts that failed again and again: which are left out of calls, and letting one out.
+//! Script quarantines: list and release.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -14,45 +14,44 @@ use crate::problem::Problem;
 use crate::rulebook::quarantine;
 use crate::store::{script_quarantines, trial};
 
-/// The operations.
 pub struct ScriptQuarantinesApi(pub AdminState);
 
-/// The scripts in quarantine.
+/// The quarantined scripts.
 #[derive(Debug, Object)]
 pub struct ScriptQuarantines {
     /// One each, by code.
     items: Vec<ScriptQuarantine>,
 }
 
-/// A script that is left out of calls for a while.
+/// A script that is left out of decisions for a while.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScriptQuarantine {
     /// The script.
     script: String,
-    /// The revision that wrote it, or a library that it uses; a newer one runs at once.
+    /// The revision that wrote the script or a library that it uses; a newer one runs at once.
     version: i64,
     /// How often it failed.
     faults: i64,
-    /// Of how many runs, as far as is known.
+    /// The number of runs, as far as reported.
     runs: i64,
     /// When it failed first.
     first_fault_at: DateTime<Utc>,
     /// When it failed last.
     last_fault_at: DateTime<Utc>,
-    /// Since when it is left out.
+    /// When the quarantine began.
     since: Option<DateTime<Utc>>,
-    /// When it is tried again.
+    /// When it ends.
     until: Option<DateTime<Utc>>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/script-quarantines")]
 impl ScriptQuarantinesApi {
-    /// List the scripts in quarantine
+    /// List the quarantined scripts
     ///
-    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is left out for ten minutes; calls
-    /// are decided without it, marked degraded. A machine that is too busy to run a script is no failure of it. A new version
-    /// runs at once.
+    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten
+    /// minutes; calls are decided without it, marked degraded. If the machine is too busy to run a script, that is
+    /// not a failure. A new version runs at once.
     #[oai(path = "/", method = "get")]
     async fn list_script_quarantines(
         &self,
@@ -62,7 +61,7 @@ impl ScriptQuarantinesApi {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
         let rows = script_quarantines::of_rulebook(self.0.latest(), loaded.rulebook_id, now).await?;
-        // What was changed since runs again.
+        // A script that was changed meanwhile runs again.
         let stands = |row: &script_quarantines::Model| {
             let script = loaded.rulebook.script(&row.code);
             script.is_some_and(|script| script.version() == row.version)
@@ -80,9 +79,9 @@ impl ScriptQuarantinesApi {
         Ok(Found::new(ScriptQuarantines { items: items.collect() }))
     }
 
-    /// Let a script out of quarantine
+    /// Release a script from quarantine
     ///
-    /// It runs again from the next call on, on other instances within two seconds; its faults are forgotten.
+    /// It runs again from the next call on, on other instances within two seconds; its faults are deleted.
     #[oai(path = "/:script", method = "delete")]
     async fn release_script(
         &self,
@@ -94,7 +93,7 @@ impl ScriptQuarantinesApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let code = script.0;
         let missing = || Problem::not_found(format!("script `{}` in quarantine", shortened(&code)));
-        // No code holds a NUL, which PostgreSQL refuses.
+        // No code contains a NUL, which PostgreSQL rejects.
         if code.contains('\0') {
             return Err(missing().into());
         }

@@ -1,8 +1,6 @@
-//! Scripts beyond their rows: what they were, and a try of what they would do.
+//! Versions of scripts, and test runs.
 //!
-//! In: a script's code, and perhaps a source that is not published. Out: its versions; or all that a run did, with what
-//! it logged and how long it took, or its fault with line and column. A try touches nothing and runs on the same threads
-//! as the scripts of calls.
+//! A test run has no effects and uses the same threads as the scripts of calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,16 +35,15 @@ pub const VERSIONS: ListSpec = ListSpec {
     filters: &[],
 };
 
-/// The operations.
 pub struct ScriptsApi(pub AdminState);
 
-/// A script as it stood from one revision until another.
+/// A version of a script.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScriptVersion {
     /// The revision that wrote it.
     since: i64,
-    /// The revision that replaced or deleted it; absent while it stands.
+    /// The revision that replaced or deleted it; absent while it is current.
     until: Option<i64>,
     /// Where it ran.
     hook: String,
@@ -56,21 +53,21 @@ pub struct ScriptVersion {
     source: String,
     /// Who published it.
     author: String,
-    /// Why.
+    /// The comment.
     comment: String,
-    /// When.
+    /// When it was published.
     created_at: DateTime<Utc>,
 }
 
-/// What a script is tried on. What is left out is what the rows would give.
+/// The input of a test run. Omitted fields have the values that the rows would give.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptTest {
-    /// The source to try; without it the published one.
+    /// The source to test; by default the published one.
     source: Option<String>,
-    /// Where it runs; without it as the published one. A library cannot be tried by itself.
+    /// The hook; by default the published one. A library cannot be tested by itself.
     hook: Option<Hook>,
-    /// Facts by name, as a message would give them.
+    /// Facts by name, as a message would provide them.
     #[serde(default)]
     #[oai(default)]
     facts: BTreeMap<String, Value>,
@@ -78,9 +75,9 @@ pub struct ScriptTest {
     #[serde(default)]
     #[oai(default)]
     said: String,
-    /// The instant the facts are about; without it now.
+    /// The instant of the facts; by default now.
     at: Option<DateTime<Utc>>,
-    /// What the assistant gives the tool: an object.
+    /// The tool's arguments: an object.
     #[serde(default)]
     #[oai(default)]
     args: Value,
@@ -110,15 +107,15 @@ pub struct TestPriority {
     sla_seconds: i64,
 }
 
-/// What a try came to.
+/// The result of a test run.
 #[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScriptTried {
-    /// The rulebook's revision that it was tried in.
+    /// The rulebook's revision that it ran in.
     revision: i64,
-    /// Why a call would go on without it; absent when it did not fail.
+    /// Why a call would be decided without it; absent if it did not fail.
     fault: Option<TriedFault>,
-    /// What it did, each with the money before and after, exact and not rounded.
+    /// Its steps, each with the price before and after, exact and not rounded.
     steps: Vec<Value>,
     /// The price before.
     price_before: Option<ExactPrice>,
@@ -130,13 +127,13 @@ pub struct ScriptTried {
     priority_after: Option<TestPriority>,
     /// What it said to the caller.
     said: Vec<String>,
-    /// What it answered as a tool.
+    /// The result that it returned as a tool.
     result: Option<Value>,
     /// What it logged, also when it failed.
     log: Vec<String>,
-    /// How long it worked, in microseconds.
+    /// The CPU time, in microseconds.
     duration_us: i64,
-    /// How many operations it made, counted in sixteens.
+    /// The number of operations, counted in multiples of sixteen.
     operations: i64,
 }
 
@@ -153,7 +150,7 @@ pub struct ExactPrice {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TriedFault {
-    /// `compile` when it would not be published, `run` when a call would go on without it.
+    /// `compile` if it could not be published, `run` if a call would be decided without it.
     stage: String,
     /// The script, or the library that it uses.
     script: String,
@@ -163,7 +160,7 @@ pub struct TriedFault {
     line: Option<i64>,
     /// The column, from 1.
     column: Option<i64>,
-    /// A sentence, with the name that was probably meant.
+    /// A sentence, with a similar name if there is one.
     detail: String,
 }
 
@@ -171,7 +168,7 @@ pub struct TriedFault {
 impl ScriptsApi {
     /// List the versions of a script
     ///
-    /// Also of one that is deleted; the newest first.
+    /// Including a deleted one; the newest first.
     #[oai(path = "/:code/versions", method = "get")]
     async fn list_script_versions(
         &self,
@@ -231,11 +228,11 @@ impl ScriptsApi {
         )))
     }
 
-    /// Try a script
+    /// Test a script
     ///
-    /// Nothing is stored and nobody is told: the answer says what the script would do on these facts, what it wrote with
-    /// `log(…)`, how long it took, or what is wrong with it and where. A source that is not published is tried with the
-    /// published libraries.
+    /// Nothing is stored and nobody is notified. The response says what the script would do with these facts, what it
+    /// wrote with `log(…)`, how long it took, or what is wrong with it and where. An unpublished source is tested
+    /// with the published libraries.
     #[oai(path = "/:code/test", method = "post")]
     async fn test_script(
         &self,
@@ -273,7 +270,7 @@ impl ScriptsApi {
     }
 }
 
-/// The script to try: the published one with what the test says otherwise.
+/// The script to test: the published one with the changes of the test.
 fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Problem> {
     let published = book.rows().scripts.get(code).map(|stored| stored.row.clone());
     let missing = |pointer: &str| {

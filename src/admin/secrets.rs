@@ -1,8 +1,8 @@
-//! Secrets of a rulebook: those under which Vapi signs, and its own Twilio account.
+//! Secrets of a rulebook: webhook secrets, and its own Twilio and Vapi credentials.
 //!
-//! In: requests of administrators, a value among them. Out: what is kept of each secret, and never a value: it is sealed
-//! before it is stored, and neither an answer nor the audit log holds it. A new secret is accepted beside the old ones
-//! until those are retired, so that a change over never turns a call away.
+//! Values are encrypted before they are stored; no response and no audit entry contains one, except the response that
+//! generates it. Old and new secrets are accepted together until the old ones are retired, so a rotation loses no
+//! call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,25 +52,24 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
 pub struct SecretsApi(pub AdminState);
 
-/// What a secret is for.
+/// The purpose of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Purpose {
     /// Vapi signs its messages with it; every active one is accepted.
     Webhook,
-    /// The Twilio account that sends the rulebook's texts; of several active ones the newest counts.
+    /// The Twilio account that sends the rulebook's SMS messages; of several active ones, the newest is used.
     TwilioAccountSid,
     /// That account's token.
     TwilioAuthToken,
-    /// The number that the texts come from.
+    /// The sender's number.
     TwilioFrom,
-    /// The messaging service that they come from, instead of a number.
+    /// The sender's messaging service, instead of a number.
     TwilioMessagingServiceSid,
-    /// The private key with which Vapi is asked for calls of which no report came; the newest counts.
+    /// The private key for Vapi's list of calls; the newest is used.
     VapiApiKey,
 }
 
@@ -107,15 +106,15 @@ pub struct StoredSecret {
 pub struct NewSecret {
     /// What it is for.
     purpose: Purpose,
-    /// The secret itself: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. Leave
-    /// it out for a webhook secret: one is made, and shown in the answer this once. Twilio's identifiers begin with `AC` and `MG`, its numbers are
-    /// written as `+15145550100`.
+    /// The secret: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. Omit it
+    /// for a webhook secret: one is generated, and shown in the response once. Twilio's identifiers begin with `AC`
+    /// and `MG`; its numbers are written as `+15145550100`.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
     value: Option<String>,
 }
 
-/// A secret that was stored, with its value where it was made here.
+/// A secret that was stored, with its value if it was generated.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct MadeSecret {
@@ -125,14 +124,14 @@ pub struct MadeSecret {
     purpose: String,
     /// When it was stored.
     created_at: DateTime<Utc>,
-    /// The value that was made, shown this once: give it to Vapi. None where the request brought one.
+    /// The generated value, shown this once: give it to Vapi. Absent if the request had a value.
     value: Option<String>,
 }
 
 /// After a secret was stored.
 #[derive(ApiResponse)]
 pub enum Stored {
-    /// What is kept of it; the next message may use it.
+    /// The secret; the next message may use it.
     #[oai(status = 201)]
     Created(Json<MadeSecret>),
 }
@@ -177,14 +176,14 @@ impl SecretsApi {
 
     /// Store a secret
     ///
-    /// It is accepted beside those that are there: give Vapi the new one, then retire the old one. A rulebook has at most five
-    /// of one purpose that are not retired.
+    /// It is accepted together with the existing ones: give Vapi the new one, then retire the old one. A rulebook has
+    /// at most five active secrets per purpose.
     #[oai(path = "/", method = "post")]
     async fn create_secret(
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewSecret>,
@@ -252,7 +251,7 @@ impl SecretsApi {
 
     /// Retire a secret
     ///
-    /// The very next message signed with it is refused; it stays in the list, for those who read the audit log.
+    /// The next message signed with it is rejected. It stays in the list, for the audit log.
     #[oai(path = "/:id", method = "delete")]
     async fn retire_secret(
         &self,
@@ -277,7 +276,7 @@ impl SecretsApi {
 }
 
 impl SecretsApi {
-    /// Who did it and what the secret is for; never the value.
+    /// The audit entry: who, and the purpose; never the value.
     fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
         let told = json!({"purpose": secret.purpose});
         let (before, after) = if action == "create" {
@@ -296,7 +295,7 @@ impl SecretsApi {
     }
 }
 
-/// What stands in examples and placeholders: whoever stores it has a secret that everybody knows.
+/// Values from examples and placeholders: everybody knows them.
 const PUBLIC: &[&str] = &[
     "the secret that vapi has too",
     "webhook_secret",
@@ -313,13 +312,13 @@ const PUBLIC: &[&str] = &[
     "test",
 ];
 
-/// A secret that was pasted with a line's end or a space would never match; one out of an example is nobody's secret.
+/// Rejects a value with a trailing line break or space, which would never match, and one from an example.
 fn check(new: &NewSecret) -> Result<(), Problem> {
     let Some(value) = &new.value else {
         if new.purpose == Purpose::Webhook {
             return Ok(());
         }
-        let detail = "`value` is missing: only a webhook secret is made here.";
+        let detail = "`value` is missing: only a webhook secret is generated.";
         return Err(Problem::fault("/value", "missing_field", detail));
     };
     let expected = match new.purpose {
@@ -353,14 +352,14 @@ fn check(new: &NewSecret) -> Result<(), Problem> {
         return Err(Problem::fault("/value", "invalid_value", detail));
     }
     if is_public(value) {
-        let detail = "`value` stands in examples, so everybody knows it: leave it out and a webhook secret is made, or bring your \
+        let detail = "`value` is used in examples, so everybody knows it: omit it to generate a webhook secret, or send your \
             own.";
         return Err(Problem::fault("/value", "invalid_value", detail));
     }
     Ok(())
 }
 
-/// Whether a value is one of the known placeholders, however it is spelt, or one letter again and again.
+/// Whether a value is a known placeholder, in any spelling, or one character repeated.
 fn is_public(value: &str) -> bool {
     let plain: String = value
         .trim_matches(|c| "<>[]{}\"'".contains(c))

@@ -1,7 +1,4 @@
-//! Which state of a rulebook a request reads: the head, an older revision, or the head as it would be with a change set.
-//!
-//! In: the caller and the parameters `revision` and `change_set`. Out: the rows of that state, each with the version that
-//! a change of it names.
+//! The state of a rulebook that a request reads: the head, an older revision, or the head with a change set.
 
 use std::sync::Arc;
 
@@ -19,19 +16,19 @@ use crate::rulebook::rows::{Row, RowSet, Stored};
 /// The rows of one state of a rulebook.
 #[expect(clippy::large_enum_variant, reason = "one for each request, and never kept")]
 pub enum Seen {
-    /// They stand at the head.
+    /// The head.
     Head(Standing),
-    /// They stood at this older revision of this rulebook.
+    /// An older revision.
     Revision(Uuid, i64, Arc<RowSet>),
-    /// They would be there if the change set were published.
+    /// The head with a change set.
     WouldBe(Standing, RowSet),
 }
 
 impl Seen {
-    /// The state that a request names, as far as the caller may see it.
+    /// The state that a request names, if the caller may see it.
     ///
     /// # Errors
-    /// 422 when it names two, 404 when there is no such rulebook for this caller, no such revision or change set, 5xx when
+    /// 422 when it names two, 404 when the rulebook, revision or change set does not exist for this caller, 5xx when
     /// the database fails.
     pub async fn of(
         state: &AdminState,
@@ -55,7 +52,6 @@ impl Seen {
         }
     }
 
-    /// Which rulebook's.
     #[must_use]
     pub fn rulebook_id(&self) -> Uuid {
         match self {
@@ -64,7 +60,7 @@ impl Seen {
         }
     }
 
-    /// Its number; of a change set that of the head it stands on.
+    /// Its number; for a change set, that of the head.
     #[must_use]
     pub fn revision(&self) -> i64 {
         match self {
@@ -73,7 +69,6 @@ impl Seen {
         }
     }
 
-    /// The rows.
     #[must_use]
     pub fn rows(&self) -> &RowSet {
         match self {
@@ -83,20 +78,18 @@ impl Seen {
         }
     }
 
-    /// A row and its version.
     #[must_use]
     pub fn one<R: Row + Type>(&self, code: &str) -> Option<(Versioned<R>, i64)> {
         let stored = R::table(self.rows()).get(code)?;
         Some(self.told(code, stored))
     }
 
-    /// All rows of a kind.
     pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = Versioned<R>> {
         let rows = R::table(self.rows()).iter();
         rows.map(|(code, stored)| self.told(code, stored).0)
     }
 
-    /// In a change set, a row's version is the one that its next change is made against: that of the row as it stands.
+    /// In a change set, a row has the version of the head's row: the base version of its next change.
     fn told<R: Row + Type>(&self, code: &str, stored: &Stored<R>) -> (Versioned<R>, i64) {
         let row = Versioned::of(stored);
         match self {
@@ -112,6 +105,6 @@ impl Seen {
 /// 422: a request reads one state.
 #[must_use]
 pub fn both_states() -> Problem {
-    let detail = "Give `revision` or `change_set`: a change set stands on the head.";
+    let detail = "Give `revision` or `change_set`, not both: a change set is based on the head.";
     Problem::fault("change_set", "contradiction", detail)
 }

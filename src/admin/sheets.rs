@@ -1,7 +1,4 @@
-//! Rows of one kind as a spreadsheet: out as CSV, and back in as one change.
-//!
-//! In: a CSV body. Out: what it changes, published as one revision or added to a change set; or every fault
-//! with its row and column.
+//! Rows of one kind as CSV: export, and import as one change with every fault by row and column.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -29,19 +26,17 @@ use crate::rulebook::diff::{self, RowDiff};
 use crate::rulebook::sheet::{self, Missing, SheetFault};
 use crate::store::trial;
 
-/// The most that a sheet may hold.
+/// The largest sheet in bytes.
 pub const LIMIT: usize = 8 * 1024 * 1024;
-/// So many faults are told at once.
+/// The most faults reported at once.
 const MOST_FAULTS: usize = 100;
 
-/// The operations on the sheet of one kind of row.
 pub struct SheetsApi<R> {
     state: AdminState,
     kind: PhantomData<fn() -> R>,
 }
 
 impl<R> SheetsApi<R> {
-    /// The operations, working with `state`.
     #[must_use]
     pub const fn new(state: AdminState) -> Self {
         Self {
@@ -51,7 +46,7 @@ impl<R> SheetsApi<R> {
     }
 }
 
-/// CSV in a body or in an answer.
+/// A CSV body or response.
 pub struct Csv<T>(pub T);
 
 impl<T: Send> Payload for Csv<T> {
@@ -87,7 +82,7 @@ impl_apirequest_for_payload!(Csv<Vec<u8>>);
 /// A sheet.
 #[derive(ApiResponse)]
 pub enum SheetFound {
-    /// UTF-8 with a byte order mark, as Excel wants it; commas and CRLF.
+    /// UTF-8 with a byte order mark for Excel, commas and CRLF.
     #[oai(status = 200)]
     Found(
         Csv<String>,
@@ -98,15 +93,15 @@ pub enum SheetFound {
     ),
 }
 
-/// What a sheet changed.
+/// The changes of a sheet.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SheetImport {
-    /// The revision that stands with it; absent when it was added to a change set.
+    /// The new revision; absent if the changes were added to a change set.
     revision: Option<i64>,
     /// The change set that it was added to.
     change_set: Option<Uuid>,
-    /// Every row that is not the same with it, by code.
+    /// Every row that differs, by code.
     rows: Vec<RowDiff>,
 }
 
@@ -114,10 +109,10 @@ pub struct SheetImport {
 #[expect(clippy::large_enum_variant, reason = "an answer is made once and moved to the wire")]
 #[derive(ApiResponse)]
 pub enum SheetDone {
-    /// What it changed, or would change.
+    /// The changes, or the changes of a dry run.
     #[oai(status = 200)]
     Done(Json<SheetImport>),
-    /// It goes beyond the guard rails: a change set that waits for a second person.
+    /// The change exceeds the guard rails: a change set that waits for a second person.
     #[oai(status = 202)]
     Waits(
         Json<ChangeSetState>,
@@ -134,12 +129,12 @@ impl<R: AdminRow> SheetsApi<R> {
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
-        /// An older revision; without it the head.
+        /// An older revision; by default the head.
         revision: Query<Option<i64>>,
     ) -> Result<SheetFound, Fails<Usual>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
         let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
-        // Thousands of rows take a while to write.
+        // Writing thousands of rows takes a while.
         let text = self
             .state
             .study(rulebook_id, move || sheet::write::<R>(seen.rows()))
@@ -156,18 +151,18 @@ impl<R: AdminRow> SheetsApi<R> {
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// Deletes the rows that the sheet does not have. Then the sheet's revision is needed: what was written since is not
-        /// deleted, but told.
+        /// Deletes the rows that the sheet does not have. It requires the sheet's revision: rows that were written
+        /// later are reported, not deleted.
         #[oai(default)]
         delete_missing: Query<bool>,
-        /// The ETag that the sheet was exported with, when its revision is not in the query.
+        /// The ETag of the exported sheet, if its revision is not in the query.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// The revision that the sheet was exported of, when there is no `If-Match`.
+        /// The revision of the exported sheet, if there is no `If-Match`.
         revision: Query<Option<i64>>,
         /// Adds the changes to this change set instead of publishing them.
         change_set: Query<Option<Uuid>>,
-        /// Why, for the list of revisions.
+        /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: Csv<Vec<u8>>,
     ) -> Result<SheetDone, Fails<VersionedWrite>> {
@@ -206,7 +201,7 @@ impl<R: AdminRow> SheetsApi<R> {
 }
 
 impl<R: AdminRow> SheetsApi<R> {
-    /// Into a change set, as it stands.
+    /// Adds the changes to a change set.
     async fn add(
         &self,
         rulebook_id: Uuid,
@@ -224,7 +219,7 @@ impl<R: AdminRow> SheetsApi<R> {
     }
 }
 
-/// What becomes of rows that the sheet does not have.
+/// What happens to rows that the sheet does not have.
 fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>) -> Result<Missing, Problem> {
     if revision.is_some_and(|number| number < 1) {
         let detail = "`revision` must be the number of a revision, from 1.";
@@ -240,7 +235,7 @@ fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>)
     }
 }
 
-/// The faults of a sheet as a problem: of one kind, where all are of that kind.
+/// The faults of a sheet as a problem, with their common code if they have one.
 fn told(faults: &[SheetFault]) -> Problem {
     let all = |problem: &str| faults.iter().all(|fault| fault.problem == problem);
     let any = |problem: &str| faults.iter().any(|fault| fault.problem == problem);

@@ -1,7 +1,6 @@
 //! Whether a rulebook's SMS messages are sent through Twilio or only recorded.
 //!
-//! It must never be guessed from an instance's settings: only what is stored here lets a message be recorded as
-//! `simulated`.
+//! It must never depend on an instance's settings: only this stored value allows a message to be `simulated`.
 
 use poem_openapi::param::Header;
 use poem_openapi::{Enum, Object, OpenApi};
@@ -20,16 +19,15 @@ use super::versions::{Precondition, expected, stale};
 use crate::problem::Problem;
 use crate::store::rulebooks;
 
-/// The operations.
 pub struct SmsDeliveryApi(pub AdminState);
 
 /// Where a rulebook's SMS messages go.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct SmsDelivery {
-    /// `twilio` sends them; while there is no account they wait, and an urgent notice says so.
+    /// `twilio` sends them; without an account they wait, and an urgent notice says so.
     delivery: Delivery,
-    /// Rises with every change. Bring it when you change it.
+    /// Rises with every change. Send it when you change it.
     version: Option<i64>,
 }
 
@@ -38,12 +36,13 @@ pub struct SmsDelivery {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Delivery {
-    /// To Twilio. Without an account they wait.
+    /// Sent through Twilio. Without an account they wait.
     #[default]
     Twilio,
-    /// Nowhere: they are recorded as `simulated`, account or not.
+    /// Recorded as `simulated`, with or without an account.
     Simulated,
-    /// Nowhere until an account is known; that turns it to `twilio` for good. A first start without an account begins so.
+    /// Simulated until an account is known, then permanently `twilio`. The state after a first start without an
+    /// account.
     SimulatedUntilAccount,
 }
 
@@ -82,14 +81,14 @@ impl SmsDeliveryApi {
 
     /// Replace whether a rulebook's SMS messages are sent or simulated
     ///
-    /// Messages that wait follow at once: with `simulated` they are recorded and never sent. Bring the `version` that was
-    /// read.
+    /// It applies to waiting messages too: with `simulated` they are recorded and never sent. Send the `version` that
+    /// you read.
     #[oai(path = "/", method = "put")]
     async fn put_sms_delivery(
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
-        /// The ETag of what was read, when its version is not in the body.
+        /// The ETag that you read, if the version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         body: Body<SmsDelivery>,

@@ -1,7 +1,6 @@
-//! Texts that were given up, sent again: one, or those of a filter.
+//! Resends dead SMS messages, one or those of a filter.
 //!
-//! In: the text's id, or which ones, and whether those count that may have been sent. Out: the text queued with a new
-//! series of tries, told in the audit log; 409 with the reason where it is not.
+//! A resent message is queued with a new series of attempts and gets an audit entry.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
@@ -25,19 +24,18 @@ use crate::problem::{Code, Problem};
 use crate::store::sms_messages::{Dead, Model, locked, locked_dead, rulebook_of, send_again};
 use crate::store::{self, Transaction, audit_log, trial};
 
-/// How many texts one request sends again when nobody says.
+/// The default number of messages per request.
 const USUAL: u64 = 50;
 
-/// The operations.
 pub struct SmsResendApi(pub AdminState);
 
-/// Which dead letters to send again.
+/// Which dead letters to resend.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ResendMany {
     /// The rulebook's code.
     rulebook: String,
-    /// Only those that were given up with this code of Twilio's.
+    /// Only those with this error code of Twilio.
     #[serde(default)]
     error_code: Option<i64>,
     /// Only those to this contact.
@@ -46,65 +44,65 @@ pub struct ResendMany {
     /// Only those made at this instant or later.
     #[serde(default)]
     since: Option<DateTime<Utc>>,
-    /// Only those after this id: the `next_after` of the answer before.
+    /// Only those after this id: the `next_after` of the previous response.
     #[serde(default)]
     after: Option<Uuid>,
-    /// So many at most, 1 to 200; 50 when nothing is said. The oldest first.
+    /// At most this many, 1 to 200; 50 by default. The oldest first.
     #[serde(default)]
     limit: Option<u64>,
-    /// Also those that may have been sent.
+    /// Include messages that may have been sent.
     #[serde(default)]
     #[oai(default)]
     force: bool,
 }
 
-/// What became of the dead letters that were looked at.
+/// The result of resending dead letters.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ResentMany {
-    /// How many are sent again.
+    /// How many were resent.
     count: u64,
     /// Which ones.
     resent: Vec<Uuid>,
-    /// Those that are not, each with the reason.
+    /// Those that were not resent, each with the reason.
     not_resent: Vec<NotResent>,
-    /// Where to go on, when there are more.
+    /// Where to continue, if there are more.
     next_after: Option<Uuid>,
 }
 
-/// A dead letter that stays one.
+/// A dead letter that was not resent.
 #[derive(Debug, Object)]
 pub struct NotResent {
     /// The text's id.
     id: Uuid,
-    /// Why, as a word: `may_have_been_sent`, `opted_out`, `no_contact` or `erased`.
+    /// The reason as a word: `may_have_been_sent`, `opted_out`, `no_contact` or `erased`.
     reason: String,
-    /// Why, as a sentence.
+    /// The reason as a sentence.
     detail: String,
 }
 
 /// Whether a transaction did something.
 enum Done<T> {
     Yes(T),
-    /// The same request is being done at this moment.
+    /// A concurrent duplicate is doing it.
     Elsewhere,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/sms-messages")]
 impl SmsResendApi {
-    /// Send a text again
+    /// Resend an SMS message
     ///
-    /// A text that was given up (`dead`) is queued anew, to the contact's present number: with all its tries before it, as old
-    /// as this moment. One that may have been sent needs `force`, because it may then come twice.
+    /// A dead letter is queued again, to the contact's current number, with a new series of attempts and a new age.
+    /// One that may have been sent needs `force`, because it may be delivered twice.
     #[oai(path = "/:id/resend", method = "post")]
     async fn resend_sms_message(
         &self,
         key: Key<Editor>,
         /// The text's id.
         id: Path<Uuid>,
-        /// Also when it may have been sent.
+        /// Resend even if it may have been sent.
         force: Query<Option<bool>>,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
     ) -> Result<Answered<Found<SmsMessage>>, Fails<Resending>> {
@@ -143,15 +141,15 @@ impl SmsResendApi {
         }
     }
 
-    /// Send dead letters again
+    /// Resend dead letters
     ///
-    /// Those of one rulebook that the filter names, the oldest first, each to its contact's present number. Each is told in the audit log; those that cannot be
-    /// sent again are named with the reason.
+    /// Those of one rulebook that match the filter, the oldest first, each to its contact's current number. Each gets
+    /// an audit entry; those that cannot be resent are listed with the reason.
     #[oai(path = "/resend", method = "post")]
     async fn resend_sms_messages(
         &self,
         key: Key<Editor>,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<ResendMany>,
@@ -189,7 +187,7 @@ fn which(rulebook_id: Uuid, asked: &ResendMany) -> Dead {
         contact: asked.contact.clone(),
         since: asked.since.map(to_micros),
         after: asked.after,
-        // One more tells whether there are more.
+        // One more shows whether there are more.
         limit: asked.limit.unwrap_or(USUAL) + 1,
     }
 }

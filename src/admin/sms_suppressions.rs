@@ -1,4 +1,4 @@
-//! Numbers that are not texted, because their owner said so; and lifting that.
+//! Suppressed phone numbers: list and lift.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -31,10 +31,9 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
 pub struct SmsSuppressionsApi(pub AdminState);
 
-/// A number that is not texted; ids rise with time.
+/// A suppressed phone number; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsSuppression {
@@ -44,21 +43,21 @@ pub struct SmsSuppression {
     rulebook: String,
     /// The number; masked for viewers.
     number: String,
-    /// Who said so: `reply` is its owner, `provider` is Twilio, to whom the owner did.
+    /// Who reported it: `reply` is its owner, `provider` is Twilio.
     source: String,
     /// Since when.
     since: DateTime<Utc>,
-    /// When texts to it were allowed again.
+    /// When the suppression ended.
     lifted_at: Option<DateTime<Utc>>,
-    /// By whom: the name of a key, or `reply` when its owner replied START.
+    /// Who ended it: the name of a key, or `reply` if its owner replied START.
     lifted_by: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/sms-suppressions")]
 impl SmsSuppressionsApi {
-    /// List the numbers that are not texted
+    /// List the suppressed numbers
     ///
-    /// Their owners replied STOP, or a word like it. A text to such a number is a dead letter with a notice.
+    /// Their owners replied STOP or a similar word. A message to such a number becomes a dead letter with a notice.
     #[oai(path = "/", method = "get")]
     async fn list_sms_suppressions(
         &self,
@@ -92,10 +91,10 @@ impl SmsSuppressionsApi {
         )))
     }
 
-    /// Let a number be texted again
+    /// Lift a suppression
     ///
-    /// Only when its owner wants that. Twilio may still refuse its texts until the owner replies START; then it is
-    /// suppressed again.
+    /// Only if the number's owner wants that. Twilio may still refuse messages until the owner replies START; then
+    /// the number is suppressed again.
     #[oai(path = "/:id", method = "delete")]
     async fn lift_sms_suppression(
         &self,

@@ -1,5 +1,4 @@
-//! What a rulebook's conditions and scripts may name: facts, functions, libraries. All of it comes from the code and the
-//! rows, so it cannot say what is not so.
+//! The facts, functions and libraries of a rulebook's conditions and scripts, generated from the code and the rows.
 
 use poem_openapi::{Object, OpenApi};
 
@@ -13,23 +12,22 @@ use crate::rulebook::script::functions::FUNCTIONS;
 use crate::rulebook::script::{Compiled, LIMITS, Limit};
 use crate::rulebook::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
 
-/// The operation.
 pub struct VocabularyApi(pub AdminState);
 
-/// What conditions and scripts may name.
+/// The names that conditions and scripts may use.
 #[derive(Debug, Object)]
 pub struct VocabularyView {
     /// The head revision.
     revision: i64,
     /// Facts: in a condition by name, in a script as `fact("name")`.
     facts: Vec<FactView>,
-    /// What else a condition is made of.
+    /// The other terms of a condition.
     conditions: Vec<TermView>,
-    /// What a script may call.
+    /// The functions of a script.
     functions: Vec<FunctionView>,
-    /// What a script may import.
+    /// The libraries that a script may import.
     libraries: Vec<LibraryView>,
-    /// What a script is held to.
+    /// The limits of a script.
     limits: Vec<LimitView>,
 }
 
@@ -42,27 +40,27 @@ pub struct FactView {
     kind: FactKind,
     /// `derived` by Ringbook, `given` by every message, or `mapped` by the rulebook.
     origin: String,
-    /// What it says.
+    /// Its meaning.
     about: String,
-    /// The only values it has, where there are such.
+    /// Its only values, if it has a fixed set.
     values: Vec<String>,
 }
 
-/// A piece of a condition.
+/// A term of a condition.
 #[derive(Debug, Object)]
 pub struct TermView {
-    /// As it is written.
+    /// Its syntax.
     written: String,
-    /// What it says.
+    /// Its meaning.
     about: String,
 }
 
-/// Something that a script may call or read.
+/// A function or property of a script.
 #[derive(Debug, Object)]
 pub struct FunctionView {
     /// Its name.
     name: String,
-    /// As it is written.
+    /// Its syntax.
     signature: String,
     /// What it does.
     about: String,
@@ -77,7 +75,7 @@ pub struct FunctionView {
 pub struct LibraryView {
     /// Its code.
     code: String,
-    /// What a script that uses it begins with.
+    /// The import statement.
     import: String,
     /// Its functions.
     functions: Vec<String>,
@@ -94,7 +92,7 @@ pub struct LimitView {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/vocabulary")]
 impl VocabularyApi {
-    /// Read what conditions and scripts may name
+    /// Read the facts and functions of conditions and scripts
     #[oai(path = "/", method = "get")]
     async fn get_vocabulary(
         &self,

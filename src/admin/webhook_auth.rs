@@ -1,7 +1,6 @@
-//! How a rulebook's webhook verifies who is calling: the schemes that are accepted and how old a message may be.
+//! How a rulebook's webhook authenticates Vapi: accepted schemes and replay window.
 //!
-//! In: requests of administrators. Out: the settings, each default spelt out, with their version. What they mean is the
-//! webhook's to say: it reads them for us, because `admin` and `webhook` do not know each other.
+//! The webhook validates the settings for us, because `admin` must not import `webhook`.
 
 use std::borrow::Cow;
 
@@ -24,23 +23,22 @@ use super::versions::{Precondition, expected, stale};
 use crate::problem::Problem;
 use crate::store::rulebooks;
 
-/// The operations.
 pub struct WebhookAuthApi(pub AdminState);
 
 /// How webhooks are verified.
 #[derive(Debug, Object)]
 #[oai(rename = "WebhookAuth")]
 pub struct Shape {
-    /// Any one of these lets a message in.
+    /// The accepted schemes; a message must satisfy one.
     #[oai(validator(min_items = 1, max_items = 10))]
     schemes: Vec<WebhookScheme>,
-    /// How far a signed timestamp may lie from now, in the past or in the future.
+    /// How far a signed timestamp may differ from now, in either direction.
     #[oai(
         default = "usual_window_s",
         validator(minimum(value = "1"), maximum(value = "86400"))
     )]
     replay_window_s: u32,
-    /// Rises with every change of these settings or of a webhook secret. Bring it when you change them.
+    /// Rises with every change of these settings or of a webhook secret. Send it when you change them.
     version: Option<i64>,
 }
 
@@ -49,10 +47,10 @@ const fn usual_window_s() -> u32 {
     300
 }
 
-/// One way in. Which fields it takes depends on its `type`; each that is left out has Vapi's default.
+/// An authentication scheme. Its fields depend on its `type`; omitted fields have Vapi's defaults.
 #[derive(Debug, Object)]
 pub struct WebhookScheme {
-    /// How the message is proven.
+    /// The kind of scheme.
     #[oai(rename = "type")]
     kind: SchemeKind,
     /// `hmac`: the hash.
@@ -61,35 +59,35 @@ pub struct WebhookScheme {
     signature_header: Option<String>,
     /// `hmac`: the header with the timestamp.
     timestamp_header: Option<String>,
-    /// `hmac`: whether a timestamp is sent and signed; without one a message can be sent again by whoever saw it.
+    /// `hmac`: whether a timestamp is sent and signed; without one, an attacker can replay a recorded message.
     include_timestamp: Option<bool>,
     /// `hmac`: what is signed; `{body}` must be in it.
     payload_format: Option<String>,
     /// `hmac`: the header that fills `{svix-id}`.
     message_id_header: Option<String>,
-    /// `hmac`: what stands before the signature.
+    /// `hmac`: the prefix of the signature.
     signature_prefix: Option<String>,
-    /// `hmac`: how the signature is written.
+    /// `hmac`: the encoding of the signature.
     signature_encoding: Option<Encoding>,
     /// `hmac`: whether the secret is base64 for the key's bytes.
     secret_is_base64: Option<bool>,
     /// `bearer`: the header with the secret.
     header: Option<String>,
-    /// `bearer`: whether the word `Bearer` stands before it.
+    /// `bearer`: whether the value begins with `Bearer`.
     prefix: Option<bool>,
 }
 
-/// How a message is proven.
+/// The kind of an authentication scheme.
 #[derive(Debug, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum SchemeKind {
-    /// A keyed hash over body and timestamp.
+    /// An HMAC over timestamp and body.
     Hmac,
     /// The secret as a bearer token.
     Bearer,
     /// The secret in `X-Vapi-Secret`.
     XVapiSecret,
-    /// A keyed hash of the body in `x-vapi-signature`.
+    /// An HMAC over the body, in `x-vapi-signature`.
     XVapiSignature,
 }
 
@@ -97,15 +95,15 @@ pub enum SchemeKind {
 #[derive(Debug, Enum)]
 #[oai(rename_all = "lowercase", rename = "WebhookAlgorithm")]
 pub enum Algorithm {
-    /// The usual one.
+    /// The default.
     Sha256,
-    /// The longer one.
+    /// Longer.
     Sha512,
-    /// The old one.
+    /// For compatibility.
     Sha1,
 }
 
-/// How a signature is written.
+/// The encoding of a signature.
 #[derive(Debug, Enum)]
 #[oai(rename_all = "lowercase", rename = "WebhookEncoding")]
 pub enum Encoding {
@@ -115,7 +113,7 @@ pub enum Encoding {
     Base64,
 }
 
-/// The settings as JSON, told as [`Shape`] in the document.
+/// The settings as JSON, documented as [`Shape`].
 #[derive(Debug)]
 pub struct WebhookAuth(Value);
 
@@ -160,7 +158,7 @@ impl ToJSON for WebhookAuth {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/webhook-auth")]
 impl WebhookAuthApi {
-    /// Read how a rulebook's webhook verifies
+    /// Read how a rulebook's webhook authenticates Vapi
     #[oai(path = "/", method = "get")]
     async fn get_webhook_auth(
         &self,
@@ -175,16 +173,16 @@ impl WebhookAuthApi {
         ))
     }
 
-    /// Replace how a rulebook's webhook verifies
+    /// Replace how a rulebook's webhook authenticates Vapi
     ///
-    /// Bring the `version` that was read. The very next message is verified like this: leave a scheme in until Vapi no
-    /// longer uses it.
+    /// Send the `version` that you read. It applies from the next message on: keep a scheme until Vapi no longer uses
+    /// it.
     #[oai(path = "/", method = "put")]
     async fn put_webhook_auth(
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
-        /// The ETag of the settings that were read, when their version is not in the body.
+        /// The ETag of the settings that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         body: Body<WebhookAuth>,
@@ -227,13 +225,13 @@ impl WebhookAuthApi {
     }
 }
 
-/// The settings and the version that came with them.
+/// The settings and their version.
 fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
     let Value::Object(mut body) = body else {
         return Err(Problem::fault("", "invalid_value", "The body must be a JSON object."));
     };
     let version = super::body::take_version(&mut body)?;
-    // The webhook has a default for it; whoever replaces the settings says what is accepted.
+    // The webhook has a default for it, but a client that replaces the settings must name the schemes.
     if !body.contains_key("schemes") {
         return Err(Problem::fault("/schemes", "missing_field", "missing field `schemes`."));
     }

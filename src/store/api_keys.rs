@@ -1,4 +1,4 @@
-//! Keys of the admin API: only their hashes.
+//! Keys of the admin API. Only their hashes are stored.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -18,10 +18,10 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub role: String,
     pub rulebook_id: Option<Uuid>,
-    /// The person whom it was made for; of keys without one it is their name.
+    /// The person that it is for; a key without one belongs to the person with its name.
     #[sea_orm(column_type = "Text", nullable)]
     pub owner: Option<String>,
-    /// The key that made it; of the first keys and of those from before this was kept there is none.
+    /// The key that created it; none for the first keys and for those from before this was stored.
     pub made_by: Option<Uuid>,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
@@ -34,30 +34,29 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// So many keys made one another, one after the other, before nobody asks any further.
+/// The longest chain of makers that is followed.
 const MAX_MAKERS: usize = 100;
 
 impl Model {
-    /// Whose it is.
     #[must_use]
     pub fn owner(&self) -> &str {
         self.owner.as_deref().unwrap_or(&self.name)
     }
 
-    /// Whether it belongs to the same person as another.
+    /// Whether both keys belong to the same person.
     #[must_use]
     pub fn has_owner_of(&self, other: &Self) -> bool {
         self.owner().trim().to_lowercase() == other.owner().trim().to_lowercase()
     }
 
-    /// Whether the key opens anything at `now`.
+    /// Whether the key is valid at `now`.
     #[must_use]
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| now < at)
     }
 }
 
-/// The keys with a prefix: one, short of a coincidence.
+/// The keys with a prefix: one, unless two collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -65,15 +64,11 @@ pub async fn by_prefix<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<Vec<M
     Entity::find().filter(Column::Prefix.eq(prefix)).all(db).await
 }
 
-/// The key with an id.
-///
-/// # Errors
-/// When the database fails.
 pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).one(db).await
 }
 
-/// The keys that made the one with this id, from its maker to the first.
+/// The keys that created this one, from its maker to the first.
 ///
 /// # Errors
 /// When the database fails.
@@ -87,18 +82,10 @@ pub async fn makers<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Uuid>, D
     Ok(makers)
 }
 
-/// Whether there is any key at all.
-///
-/// # Errors
-/// When the database fails.
 pub async fn any<C: ConnectionTrait>(db: &C) -> Result<bool, DbErr> {
     Ok(Entity::find().one(db).await?.is_some())
 }
 
-/// Writes a new key.
-///
-/// # Errors
-/// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
     Entity::insert(key.into_active_model().reset_all())
         .exec_without_returning(tx)
@@ -106,7 +93,7 @@ pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Revokes a key for good; false when there is none or it was revoked before.
+/// Revokes a key; false when it does not exist or was revoked before.
 ///
 /// # Errors
 /// When the database fails.
@@ -124,7 +111,7 @@ pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Re
     Ok(done.rows_affected > 0)
 }
 
-/// Revokes for good the keys of a name but the one of this hash.
+/// Revokes the keys of a name except the one with this hash.
 ///
 /// # Errors
 /// When the database fails.

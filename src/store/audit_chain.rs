@@ -1,5 +1,5 @@
-//! What makes the audit log a chain (pure): the MAC of an entry covers every column, its number and the MAC of the entry
-//! before it; the MAC of the head covers the last number and the last MAC. The key is not in the database.
+//! The MACs that chain the audit log (pure). An entry's MAC covers every column, its number and the previous MAC; the
+//! head's MAC covers the last number and the last MAC. The key is not in the database.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::audit_json::canonical;
 
-/// What the first entry follows.
+/// The MAC before the first entry.
 pub const GENESIS: [u8; 32] = [0; 32];
 
 /// The key of the chain. Cloning is cheap.
@@ -22,36 +22,25 @@ impl std::fmt::Debug for AuditKey {
     }
 }
 
-/// The columns of an entry, as they were read or are about to be written.
+/// The columns of an entry, as read or about to be written.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Columns {
-    /// Its number.
     pub seq: i64,
-    /// Its id.
     pub id: Uuid,
-    /// When.
     pub at: DateTime<Utc>,
-    /// Who.
     pub actor: String,
-    /// With which key.
     pub actor_key_id: Option<Uuid>,
-    /// From which address.
     pub address: Option<String>,
-    /// In which request.
     pub request_id: Option<String>,
-    /// Of which rulebook.
     pub rulebook_id: Option<Uuid>,
-    /// What was done.
     pub action: String,
-    /// To what kind of thing.
     pub resource: String,
-    /// To which one.
     pub code: String,
-    /// The revision that came of it.
+    /// The revision that the change created.
     pub revision: Option<i64>,
-    /// What it was, as JSON text.
+    /// The row before the change, as JSON text.
     pub before: Option<String>,
-    /// What it became, as JSON text.
+    /// The row after the change, as JSON text.
     pub after: Option<String>,
 }
 
@@ -60,23 +49,23 @@ pub struct Columns {
 pub struct Head {
     /// The number of the last entry; 0 before the first.
     pub seq: i64,
-    /// Its MAC.
+    /// The MAC of the last entry.
     pub mac: Vec<u8>,
-    /// The first entry that was written on a head which did not fit.
+    /// The first entry that was written on a head whose MAC did not verify.
     pub broken_since: Option<i64>,
 }
 
 impl AuditKey {
-    /// From 32 bytes that serve nothing else.
+    /// From 32 bytes that are used for nothing else.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
-        // HMAC fills a key that is shorter than its block with noughts (RFC 2104).
+        // HMAC pads a key shorter than its block with zeros (RFC 2104).
         let mut block = [0; 64];
         block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         Self(Hmac::new(&block.into()))
     }
 
-    /// The MAC of an entry after the one whose MAC is `previous`; none when its JSON is none.
+    /// The MAC of an entry after the one whose MAC is `previous`; none when its JSON is invalid.
     #[must_use]
     pub fn of_entry(&self, previous: &[u8], entry: &Columns) -> Option<[u8; 32]> {
         let json = |text: &Option<String>| match text {
@@ -121,7 +110,7 @@ impl AuditKey {
         )
     }
 
-    /// Each part says whether it is there and how long it is, so that no two lists of parts have the same bytes.
+    /// Each part is encoded with its presence and length, so that no two lists of parts have the same bytes.
     fn mac(&self, label: &[u8], parts: &[Option<&[u8]>]) -> [u8; 32] {
         let mut mac = self.0.clone();
         for part in std::iter::once(&Some(label)).chain(parts) {
@@ -138,13 +127,13 @@ impl AuditKey {
     }
 }
 
-/// Whether two MACs are the same, in a time that does not tell how much of them is.
+/// Whether two MACs are equal, in constant time.
 #[must_use]
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
 
-/// The SHA-256 of what a JSON text says, as hexadecimal digits.
+/// The SHA-256 of a JSON value, in hex.
 #[must_use]
 pub fn digest(json: &str) -> String {
     hex::encode(Sha256::digest(canonical(json).unwrap_or_default()))
@@ -201,7 +190,7 @@ mod tests {
             change(|entry| entry.before = None),
             change(|entry| entry.before = Some("null".into())),
             change(|entry| entry.after = Some(r#"{"a":3}"#.into())),
-            // What leaves one column and enters the next is another entry.
+            // A value that moves from one column to the next makes another entry.
             change(|entry| (entry.action, entry.resource) = ("updates".into(), "ervices".into())),
         ];
         let count = macs.len();

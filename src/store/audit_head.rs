@@ -1,4 +1,4 @@
-//! The end of the audit chain: one row, which whoever appends holds until the transaction ends.
+//! The head of the audit chain: one row, which an append locks until the transaction ends.
 
 use sea_orm::entity::prelude::*;
 
@@ -22,7 +22,6 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// A head with its MAC.
     #[must_use]
     pub fn sealed(key: &AuditKey, head: Head) -> Self {
         let head_mac = key.of_head(&head).to_vec();
@@ -35,13 +34,12 @@ impl Model {
         }
     }
 
-    /// Whether it is as it was written.
+    /// Whether its MAC verifies.
     #[must_use]
     pub fn fits(&self, key: &AuditKey) -> bool {
         same(&key.of_head(&self.head()), &self.head_mac)
     }
 
-    /// What it says.
     #[must_use]
     pub fn head(&self) -> Head {
         Head {
@@ -52,7 +50,7 @@ impl Model {
     }
 }
 
-/// The head as it stands; none before the first start.
+/// The current head; none before the first start.
 pub async fn read<C: ConnectionTrait>(db: &C) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(1).one(db).await
 }

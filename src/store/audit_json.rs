@@ -1,10 +1,10 @@
-//! What JSON says, as bytes that are the same however it is written. In: a text, as SQLite keeps it or as PostgreSQL's
-//! `jsonb` gives it back, with other spaces, another order of keys and `1e3` as `1000`. Out: one encoding of its value.
+//! Canonical bytes of a JSON value. SQLite stores the text as written; PostgreSQL's `jsonb` returns it with other
+//! spaces, another order of keys and `1e3` as `1000`. Both give the same bytes.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The bytes of a JSON text; none when it is not JSON.
+/// The canonical bytes of a JSON text; none when it is not JSON.
 #[must_use]
 pub fn canonical(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -12,8 +12,8 @@ pub fn canonical(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Values are told apart by their first byte; texts, lists and objects say how long they are, so that none runs into the
-/// next.
+/// The first byte tells the type; strings, arrays and objects are prefixed with their length, so that none runs into
+/// the next.
 fn encode(raw: &RawValue, bytes: &mut Vec<u8>) -> Option<()> {
     let text = raw.get();
     match text.as_bytes().first()? {
@@ -57,8 +57,8 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-/// A number by its value: its digits without noughts at either end and the power of ten of the last one. No float in
-/// between, which would depend on how it is read.
+/// A number by its value: its digits without zeros at either end, and the power of ten of the last one. It never
+/// becomes a float, whose value depends on the parser.
 fn number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
@@ -75,7 +75,7 @@ fn number(text: &str) -> Option<String> {
     })
 }
 
-/// The members of an object, each as often as it stands there: a name given twice is another text.
+/// The members of an object, including duplicate names.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

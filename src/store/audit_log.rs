@@ -1,7 +1,6 @@
-//! Who changed what, when, from what to what: append-only, each entry chained to the one before it.
+//! The audit log: who changed what, when, from what to what. Append-only, each entry chained to the previous one.
 //!
-//! In: entries, in the transaction of the change they tell. Out: the same with number and MAC, and the head moved. What
-//! callers said never gets in: of a row that may carry it, an entry holds a digest.
+//! It never contains what callers said: of a row that may contain it, an entry stores a digest.
 
 use std::cmp::max;
 
@@ -42,7 +41,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// Every entry is written with one: none is where somebody took it away.
+    /// Always written; none means that somebody removed it.
     pub mac: Option<Vec<u8>>,
 }
 
@@ -51,40 +50,30 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// An entry to be written; its number and its MAC come with the writing.
+/// An entry to be written; its number and MAC are computed when it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEntry {
-    /// Its id.
     pub id: Uuid,
-    /// When.
     pub at: DateTimeUtc,
-    /// Who: the name of the key, or of the command.
+    /// The name of the key or of the command.
     pub actor: String,
-    /// With which key.
     pub actor_key_id: Option<Uuid>,
-    /// From which address.
     pub address: Option<String>,
-    /// In which request.
     pub request_id: Option<String>,
-    /// Of which rulebook.
     pub rulebook_id: Option<Uuid>,
-    /// What was done.
     pub action: String,
-    /// To what kind of thing.
     pub resource: String,
-    /// To which one.
     pub code: String,
-    /// The revision that came of it.
+    /// The revision that the change created.
     pub revision: Option<i64>,
-    /// What it was.
     pub before: Option<Json>,
-    /// What it became.
     pub after: Option<Json>,
 }
 
-/// Rows that may carry what a caller said: the log keeps a digest of them, so that erasing a caller never breaks it.
+/// Rows that may contain what a caller said: the log stores a digest, so that erasing a caller never breaks the
+/// chain.
 const DIGESTED: [&str; 1] = ["cases"];
-/// Entries written in one statement: a constant, since every number of rows is a statement of its own to prepare.
+/// Entries per statement. It is constant because each number of rows is another statement to prepare.
 const CHUNK: usize = 50;
 
 /// Writes an entry; see [`append_all`].
@@ -92,8 +81,8 @@ pub async fn append(tx: &DatabaseTransaction, key: &AuditKey, entry: NewEntry) -
     append_all(tx, key, vec![entry]).await
 }
 
-/// Writes entries in order. The last thing a transaction does, since the head of the chain is held from here to its end:
-/// whoever held the head and then waited for another lock would stop everybody.
+/// Writes entries in order. Must be the last step of a transaction, because it locks the head until the end: a
+/// transaction that then waited for another lock would block everybody.
 pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<NewEntry>) -> Result<(), DbErr> {
     if entries.is_empty() {
         return Ok(());
@@ -111,9 +100,9 @@ pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<N
     move_head(tx, key, head).await
 }
 
-/// Begins the chain where nothing was written yet. Entries without a head are those of a chain whose head was taken away:
-/// they are never signed, whatever they hold, or whoever has the database could have altered entries signed by us. The head
-/// that takes its place says that it is broken, and changes go on. Out: whether a chain began.
+/// Begins the chain on an empty log. Entries without a head mean that somebody removed the head: they are never
+/// signed, or an attacker with the database could have altered entries signed by us. The new head records that the
+/// chain is broken, and writes continue. Returns whether a chain began.
 pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<bool, DbErr> {
     let empty = Head {
         seq: 0,
@@ -137,7 +126,7 @@ pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<boo
     Ok(false)
 }
 
-/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
+/// Locks and reads the head until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
 async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbErr> {
     let mut query = audit_head::Entity::find_by_id(1);
     if tx.get_database_backend() == DatabaseBackend::Postgres {
@@ -146,13 +135,13 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     let found = match query.clone().one(tx).await? {
         Some(found) => found,
         None => {
-            // Where others wrote before, it is told there that the head was taken away.
+            // If entries exist already, this records that the head was removed.
             begin_chain(tx, key).await?;
             let found = query.one(tx).await?;
             found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
         }
     };
-    // Its own statement: it must see what was committed while this one waited for the lock.
+    // A separate statement: it must see what was committed while this one waited for the lock.
     let last = last_seq(tx).await?;
     if found.fits(key) && last == found.seq {
         return Ok(found.head());
@@ -160,13 +149,13 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     unfit(tx, found.head()).await
 }
 
-/// A head that somebody else wrote, or that is not that of the entries there. Changes go on and are told; that it did not
-/// fit stays in the head, so that the next entry does not write over what was done.
+/// Handles a head whose MAC does not verify, or that does not match the entries. Writes continue and it is reported;
+/// the head keeps the mark, so that the next entry does not hide the damage.
 async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
     let next = max(last_seq(tx).await?, head.seq).saturating_add(1);
     tracing::error!(
         seq = next,
-        "the head of the audit chain does not fit its entries, or RINGBOOK_SECRET_KEY is another than before: run \
+        "the head of the audit chain does not match its entries, or RINGBOOK_SECRET_KEY has changed: run \
          `ringbook audit verify`"
     );
     Ok(Head {
@@ -189,11 +178,11 @@ async fn move_head(tx: &DatabaseTransaction, key: &AuditKey, head: Head) -> Resu
     Ok(())
 }
 
-/// The row as the next of the chain, and the head moved to it.
+/// The row as the next entry of the chain; moves the head.
 fn chained(key: &AuditKey, head: &mut Head, mut row: Model) -> Result<Model, DbErr> {
     row.seq = head.seq + 1;
     let mac = key.of_entry(&head.mac, &columns(&row));
-    let mac = mac.ok_or_else(|| DbErr::Type("an audit entry holds what is no JSON".to_owned()))?;
+    let mac = mac.ok_or_else(|| DbErr::Type("an audit entry contains invalid JSON".to_owned()))?;
     (head.seq, head.mac) = (row.seq, mac.to_vec());
     row.mac = Some(mac.to_vec());
     Ok(row)
@@ -229,7 +218,7 @@ impl From<NewEntry> for Model {
         Self {
             id: entry.id,
             seq: 0,
-            // No database keeps more than microseconds.
+            // Neither database stores more than microseconds.
             at: entry.at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(entry.at),
             actor: entry.actor,
             actor_key_id: entry.actor_key_id,

@@ -1,7 +1,6 @@
-//! Whether the audit log is as it was written.
+//! Verifies the audit log and names the first entry that was altered, removed, added or moved.
 //!
-//! In: the database, the key, and a head that somebody noted before. Out: that it is whole and where it ends, or the first
-//! entry that was altered, removed, added or moved. Reads a page at a time: a log of any length takes the same memory.
+//! It reads a page at a time, so a log of any length needs the same memory.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _};
 use sea_orm::{
@@ -14,15 +13,13 @@ use super::audit_chain::{AuditKey, Columns, GENESIS, same};
 use super::audit_head;
 use super::audit_log::{Column, Entity};
 
-/// Entries read at once.
+/// Entries per page.
 const PAGE: u64 = 500;
 
-/// A head as the log told it: `SEQ:MAC`.
+/// A head as the server logged it: `SEQ:MAC`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotedHead {
-    /// The number of its entry.
     pub seq: i64,
-    /// That entry's MAC.
     pub mac: Vec<u8>,
 }
 
@@ -32,7 +29,7 @@ impl std::fmt::Display for NotedHead {
     }
 }
 
-/// Why a text is no head.
+/// The text is not a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a head as it stands in the log: its number, a colon and 64 hexadecimal digits")]
 pub struct NotAHead;
@@ -48,39 +45,34 @@ impl std::str::FromStr for NotedHead {
     }
 }
 
-/// What was found.
+/// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every entry is as it was written.
     Intact {
-        /// Where the chain ends.
+        /// The end of the chain.
         head: NotedHead,
     },
-    /// Somebody has been at it.
+    /// Somebody tampered with it.
     Broken(FirstBad),
 }
 
-/// The first place where the log is not as it was written.
+/// The first bad entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstBad {
-    /// The number of the entry.
     pub seq: i64,
-    /// Its id, where there is one to be read.
+    /// Its id, if it can be read.
     pub id: Option<Uuid>,
-    /// What was done.
     pub problem: Tampering,
 }
 
-/// What can be done to a log.
+/// A kind of tampering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tampering {
     /// The entry is not the one that was written under this number.
     Altered,
-    /// There is no entry of this number.
     Missing,
-    /// The entry was put in.
     Added,
-    /// The head was altered or taken away, and nothing else can be told to be wrong.
+    /// The head was altered or removed, and nothing else is wrong.
     Head,
     /// The noted head is not in the chain.
     NotedHead,
@@ -93,33 +85,30 @@ impl std::fmt::Display for FirstBad {
         match self.problem {
             Tampering::Altered => write!(
                 f,
-                "entry {seq}{id} is not the one that was written under this number: it was altered, moved or put in, or it \
+                "entry {seq}{id} is not the one that was written under this number: it was altered, moved or added, or it \
                  was written under another RINGBOOK_SECRET_KEY"
             ),
             Tampering::Missing => write!(f, "entry {seq} is missing"),
-            Tampering::Added => write!(
-                f,
-                "entry {seq}{id} was put in: it stands beside or beyond what was written"
-            ),
+            Tampering::Added => write!(f, "entry {seq}{id} was added: it is beside or beyond what was written"),
             Tampering::Head if seq == 0 => {
                 f.write_str("there is no head: the chain has not begun, or all of it was removed")
             }
             Tampering::Head => write!(
                 f,
-                "the head of the chain was altered, or taken away, before entry {seq} was written or read"
+                "the head of the chain was altered or removed before entry {seq} was written or read"
             ),
             Tampering::NotedHead => write!(
                 f,
-                "the noted head is not in the chain: what was entry {seq} then is not there now"
+                "the noted head is not in the chain: entry {seq} of that time is missing now"
             ),
         }
     }
 }
 
-/// Reads the whole log. `progress` is told how many entries were read and how many there are.
+/// Reads the whole log. Calls `progress` with the number of entries read and the total.
 ///
 /// # Errors
-/// When the database fails; what it holds is never an error.
+/// When the database fails; its content is never an error.
 pub async fn verify<C: ConnectionTrait>(
     db: &C,
     key: &AuditKey,
@@ -142,10 +131,10 @@ pub async fn verify<C: ConnectionTrait>(
                 Err(bad) => return Ok(Verdict::Broken(bad)),
             }
         }
-        // Entries and head in one statement: both as they stood at one instant.
+        // Entries and head in one statement, so that both are from the same instant.
         let end = End::read(db).await?;
         progress(walk.seq, std::cmp::max(end.last_seq, walk.seq));
-        // Who appends while we read is followed to the end; with nothing more to be read, there is nothing to wait for.
+        // Entries that are appended meanwhile are read too; when nothing is left to read, stop.
         if page.is_empty() && (end.last_seq <= walk.seq || seen_end == Some(end.last_seq)) {
             break end;
         }
@@ -180,7 +169,7 @@ pub async fn verify<C: ConnectionTrait>(
     })
 }
 
-/// How far the chain was followed.
+/// The position in the chain.
 struct Walk {
     seq: i64,
     mac: Vec<u8>,
@@ -192,7 +181,7 @@ impl Walk {
     fn step(&mut self, key: &AuditKey, row: &QueryResult, noted: Option<&NotedHead>) -> Result<(i64, Uuid), FirstBad> {
         let (expected, id) = (self.seq + 1, row.try_get::<Uuid>("", "id").ok());
         let bad = |seq, problem| FirstBad { seq, id, problem };
-        // What cannot even be read as what it should be was not written by us.
+        // A row that cannot be parsed was not written by us.
         let entry = columns(row).map_err(|_| bad(expected, Tampering::Altered))?;
         if entry.seq > expected {
             return Err(FirstBad {
@@ -217,7 +206,7 @@ impl Walk {
     }
 }
 
-/// Where the log ends, in one statement.
+/// The end of the log, read in one statement.
 struct End {
     head: Option<audit_head::Model>,
     last_seq: i64,
@@ -232,9 +221,9 @@ impl End {
         let row = db
             .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
             .await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("a row that is always there".to_owned()))?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("a row that always exists".to_owned()))?;
         let is_there = row.try_get::<Option<i64>>("", "one")?.is_some();
-        // A head that cannot be read is one that does not fit.
+        // A head that cannot be parsed does not verify.
         let head = is_there.then(|| audit_head::Model {
             one: 1,
             seq: row.try_get("", "seq").unwrap_or_default(),
@@ -251,7 +240,7 @@ impl End {
     }
 }
 
-/// The entries after one, by number; several of one number, which a whole log does not have, come by their ids.
+/// The entries after one, by number; several with one number, which an intact log does not have, by id.
 async fn page<C: ConnectionTrait>(db: &C, after: Option<(i64, Uuid)>) -> Result<Vec<QueryResult>, DbErr> {
     let text = |column: Column| Expr::col(column).cast_as(Alias::new("text"));
     let mut select = Entity::find().select_only().columns([

@@ -1,5 +1,4 @@
-//! Backtests: what was asked, how far it is, what was found. In: rows and instants. Out: rows, and whether a write took
-//! place: a backtest that has ended is never written again.
+//! Backtests: request, progress, result. A finished backtest is never written again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -37,27 +36,22 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Waiting for its turn.
 pub const QUEUED: &str = "queued";
-/// Under way.
 pub const RUNNING: &str = "running";
-/// Everything was looked at.
 pub const DONE: &str = "done";
-/// It could not go on.
 pub const FAILED: &str = "failed";
-/// Somebody stopped it.
 pub const CANCELLED: &str = "cancelled";
 /// Its instance stopped.
 pub const INTERRUPTED: &str = "interrupted";
 
 const UNFINISHED: [&str; 2] = [QUEUED, RUNNING];
-/// How many backtests of a rulebook are kept.
+/// The most backtests stored per rulebook.
 const KEPT: u64 = 200;
 
-/// Writes a new one; the oldest of many are forgotten.
+/// Inserts a backtest and deletes the oldest ones beyond the limit.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     let rulebook_id = row.rulebook_id;
     Entity::insert(row.into_active_model().reset_all())
@@ -84,10 +78,10 @@ pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes how far one is, unless it has ended. Out: whether it was still going on.
+/// Writes the progress, unless it has finished. Returns whether it was still running.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn update(
     tx: &DatabaseTransaction,
     (rulebook_id, id): (Uuid, Uuid),
@@ -103,18 +97,14 @@ pub async fn update(
     Ok(done.rows_affected > 0)
 }
 
-/// One.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find<C: ConnectionTrait>(db: &C, (rulebook_id, id): (Uuid, Uuid)) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id((rulebook_id, id)).one(db).await
 }
 
-/// Says of those that nobody has written to since `silent_since` that their instance stopped.
+/// Marks backtests without progress since `silent_since` as interrupted: their instance stopped.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn interrupt(
     tx: &DatabaseTransaction,
     silent_since: DateTime<Utc>,
@@ -135,7 +125,7 @@ pub async fn interrupt(
     Ok(done.rows_affected)
 }
 
-/// How many of a rulebook's wait or run.
+/// How many backtests of a rulebook are queued or running.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,8 +1,7 @@
-//! How a transaction begins and ends.
+//! Begins and ends transactions.
 //!
-//! In: the connection for writing. Out: a transaction that waits for its turn instead of failing half-way. The only
-//! opener of transactions: begin it in a task of its own, never directly in a handler's future, because a client that
-//! hangs up cancels the future and a cancelled `begin` can leave a pooled PostgreSQL connection unusable.
+//! This is the only place that opens one. Begin it in its own task, never directly in a handler's future: a client
+//! that disconnects cancels the future, and a cancelled `begin` can leave a pooled PostgreSQL connection unusable.
 
 use std::ops::Deref;
 
@@ -13,18 +12,18 @@ use sea_orm::{
 
 use super::{connect, trial};
 
-/// A transaction that was begun; dropped, it is rolled back.
+/// An open transaction; dropping it rolls it back.
 pub struct Transaction {
     inner: DatabaseTransaction,
-    /// Whether nothing of it may remain.
+    /// Whether it is a dry run, which rolls back.
     trial: bool,
 }
 
 impl Transaction {
-    /// Ends it so that everything remains; in a [`trial`], so that nothing does.
+    /// Commits; in a dry run ([`trial`]), rolls back.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// When the database fails.
     pub async fn commit(self) -> Result<(), DbErr> {
         if self.trial {
             self.inner.rollback().await
@@ -33,10 +32,10 @@ impl Transaction {
         }
     }
 
-    /// Ends it so that nothing remains.
+    /// Rolls back.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.inner.rollback().await
     }
@@ -50,9 +49,9 @@ impl Deref for Transaction {
     }
 }
 
-/// Begins a transaction: IMMEDIATE on SQLite (a deferred one that reads before it writes fails at once when another has
-/// written in between). On PostgreSQL the connection itself says READ COMMITTED (`connect.rs`): said here, it would cost
-/// every message a round trip, which only a pooler that keeps it from the server makes necessary.
+/// Begins a transaction: IMMEDIATE on SQLite, because a deferred one that reads before it writes fails at once when
+/// another has written in between. On PostgreSQL the session has READ COMMITTED (`connect.rs`); setting it here would
+/// cost every message a round trip, which is needed only behind some poolers.
 #[expect(clippy::disallowed_methods, reason = "the one opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;

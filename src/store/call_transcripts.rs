@@ -1,4 +1,4 @@
-//! What was said in a call, turn by turn.
+//! Transcripts of calls, one row per turn.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Calls, as far as messages have told of them.
+//! Calls, as far as messages described them.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 
-/// Ids asked for in one statement.
+/// Ids per statement.
 const CHUNK: usize = 100;
 
 /// A row of `calls`.
@@ -63,7 +63,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Of these calls, those that need no report any more: theirs has been recorded, or their caller was erased.
+/// Those of these calls that need no report any more: it was recorded, or the caller was erased.
 pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
     let reported = Condition::any()
         .add(Column::ReportAt.is_not_null())
@@ -84,17 +84,16 @@ pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[Strin
     Ok(settled)
 }
 
-/// What the id of a call that `ringbook simulate` plays begins with; Vapi's ids are UUIDs. Whatever such a call leaves is
-/// found by it, texts nobody, and stays out of figures.
+/// The prefix of the ids of simulated calls; Vapi's ids are UUIDs. It identifies everything that such a call leaves.
+/// Simulated calls send no messages and do not count in statistics.
 pub const SIMULATED_PREFIX: &str = "simulated-";
 
-/// Whether a call was only played.
 #[must_use]
 pub fn is_simulated(call_id: Option<&str>) -> bool {
     call_id.is_some_and(|call_id| call_id.starts_with(SIMULATED_PREFIX))
 }
 
-/// The condition that a column which holds a call's id names a simulated call, or none does.
+/// A condition on a column with call ids: it is a simulated call, or it is not.
 pub fn simulated<C: ColumnTrait>(call_id: &C, simulated: bool) -> Condition {
     if simulated {
         Condition::all().add(call_id.starts_with(SIMULATED_PREFIX))

@@ -1,4 +1,4 @@
-//! The changes of a change set, in the order in which they were added.
+//! The edits of a change set, in the order in which they were added.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, IntoActiveModel as _, QueryOrder};
@@ -27,15 +27,15 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Rows written in one statement: a constant, since every number of rows is a statement of its own to prepare.
+/// Rows per statement. It is constant because each number of rows is another statement to prepare.
 const CHUNK: usize = 50;
 
-/// The changes of a change set, in order.
+/// The edits of a change set, in order.
 pub async fn of(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Result<Vec<Model>, DbErr> {
     held(rulebook_id, id).all(db).await
 }
 
-/// The same, within the transaction that holds the change set.
+/// The edits of a change set that this transaction has locked, in order.
 pub async fn of_held(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Vec<Model>, DbErr> {
     held(rulebook_id, id).all(tx).await
 }
@@ -47,7 +47,6 @@ fn held(rulebook_id: Uuid, id: Uuid) -> Select<Entity> {
         .order_by_asc(Column::Number)
 }
 
-/// Adds changes.
 pub async fn add(tx: &DatabaseTransaction, changes: Vec<Model>) -> Result<(), DbErr> {
     let mut changes = changes.into_iter().map(|change| change.into_active_model().reset_all());
     loop {
@@ -59,7 +58,6 @@ pub async fn add(tx: &DatabaseTransaction, changes: Vec<Model>) -> Result<(), Db
     }
 }
 
-/// Takes a change away.
 pub async fn remove(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid, number: i64) -> Result<(), DbErr> {
     Entity::delete_by_id((rulebook_id, id, number)).exec(tx).await?;
     Ok(())

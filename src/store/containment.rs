@@ -1,13 +1,12 @@
-//! JSON that contains other JSON: PostgreSQL's `@>`, and the same for SQLite.
+//! JSON containment: PostgreSQL's `@>`, and the same for SQLite.
 //!
-//! In: a column and the pattern that must be within it. Out: a condition. On PostgreSQL it is answered by a GIN index;
-//! on SQLite every row is looked into.
+//! PostgreSQL uses a GIN index; SQLite scans every row.
 
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{DbBackend, Value};
 use serde_json::Value as Json;
 
-/// The most values that a pattern may hold on SQLite, where each is a subquery.
+/// The most values of a pattern on SQLite, where each is a subquery.
 pub const MOST_VALUES: usize = 50;
 
 /// Whether `column` contains `pattern`: every member of an object is contained in the member of the same name, every
@@ -34,7 +33,7 @@ struct Sqlite {
 }
 
 impl Sqlite {
-    /// That the JSON at `place` has what an object or array of the pattern holds.
+    /// That the JSON at `place` contains the members or elements of the pattern.
     fn children(&mut self, place: &str, pattern: &Json) -> Option<()> {
         let children: Vec<(Option<&String>, &Json)> = match pattern {
             Json::Object(object) => object.iter().map(|(key, value)| (Some(key), value)).collect(),

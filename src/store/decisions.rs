@@ -1,4 +1,4 @@
-//! Every decision with what it was made from.
+//! Decisions, with the facts that they were made from.
 
 use sea_orm::DatabaseBackend;
 use sea_orm::entity::prelude::*;
@@ -38,13 +38,12 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What `extracted` is of a caller who is forgotten, as SQL.
+/// `extracted` of an erased caller, as SQL.
 pub(super) const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
 
-/// What an `UPDATE` sets in the decisions of a caller who is forgotten, in the words of this database: no facts, nothing to
-/// say, and of scripts and of what was heard only which they were and what they did to the money, because their texts are
-/// made of what the caller said.
-/// Codes and money stay.
+/// The `SET` clause that erases a caller from decisions, in this database's dialect: no facts and nothing spoken; of
+/// scripts and mentions only their names and effect on the price, because their texts come from the caller. Codes and
+/// money stay.
 pub(super) fn forgotten(db: &impl ConnectionTrait) -> String {
     const SQLITE: &str = "json_set(result, '$.say', '', '$.trace', json((SELECT json_group_array(json(\
         CASE WHEN json_extract(s.value, '$.resource') IN ('scripts', 'concepts') THEN json_set(s.value, '$.did', '') ELSE s.value END)) \

@@ -1,5 +1,5 @@
-//! Where a caller stands in the database. In: a phone number. Out: the calls and messages with it, found piece by piece:
-//! there is no index over what callers say of themselves.
+//! Finds everything about a caller by phone number. It scans in batches, because there is no index over what callers
+//! say of themselves.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 use super::decisions::forgotten;
 use super::sql::statement;
 
-/// Rows that are looked at in one statement.
+/// Rows per statement.
 const PIECE: i64 = 2_000;
-/// Fewer digits name nobody.
+/// Fewer digits identify nobody.
 pub const FEWEST_DIGITS: usize = 8;
-/// With or without its country's code, a number ends alike.
+/// The digits that are compared: a number ends alike with and without its country code.
 const TELLING: usize = 10;
 
-/// The digits of a number that tell it from others; none when it is no phone number.
+/// The digits that identify a number; none when it is not a phone number.
 #[must_use]
 pub fn telling(number: &str) -> Option<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
@@ -24,12 +24,13 @@ pub fn telling(number: &str) -> Option<String> {
     Some(digits[digits.len().saturating_sub(TELLING)..].to_owned())
 }
 
-/// Whether a text, such as `(514) 555-0100`, is the number of these digits.
+/// Whether a text such as `(514) 555-0100` is the number with these digits.
 fn is_of(text: &str, digits: &str) -> bool {
     telling(text).is_some_and(|found| found == digits)
 }
 
-/// Whether a message holds the number, however it is written: digits that only signs of phone numbers separate.
+/// Whether a message contains the number, however it is written: with only phone-number punctuation between the
+/// digits.
 fn holds(body: &[u8], digits: &str) -> bool {
     let mut found = Vec::with_capacity(body.len() / 8);
     for &byte in body {
@@ -43,10 +44,10 @@ fn holds(body: &[u8], digits: &str) -> bool {
     found.windows(digits.len()).any(|window| window == digits.as_bytes())
 }
 
-/// The ids of a rulebook's calls that this number made, or whose lead has it.
+/// The ids of a rulebook's calls from this number, or whose lead has it.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<String>, DbErr> {
     const CALLS: &str = "SELECT c.id, c.customer_number, l.customer_number AS lead_number FROM calls c \
         LEFT JOIN leads l ON l.rulebook_id = c.rulebook_id AND l.call_id = c.id \
@@ -68,10 +69,10 @@ pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str
     }
 }
 
-/// The events of a rulebook that belong to no known call and hold the number.
+/// The events of a rulebook that belong to no known call and contain the number.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<Uuid>, DbErr> {
     const EVENTS: &str =
         "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3";
@@ -97,11 +98,11 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
     }
 }
 
-/// Takes out what this number texted to a rulebook, and that it did. Out: how many texts. That it does not want to be texted
-/// is remembered elsewhere, and stays.
+/// Erases the replies of this number to a rulebook. Returns how many. A suppression of the number is stored
+/// elsewhere, and stays.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: &str) -> Result<u64, DbErr> {
     const REPLIES: &str =
         "SELECT id, from_number FROM inbound_sms_messages WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT $3";
@@ -126,12 +127,12 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
     }
 }
 
-/// Takes out of the database what an event without a call said of the caller.
+/// Erases what an event without a call says of the caller.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
-    // Texts that came of it name no call.
+    // Messages that it caused name no call either.
     const TEXTS: &str = "UPDATE sms_messages SET body = '', \
         state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \

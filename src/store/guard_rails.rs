@@ -1,4 +1,4 @@
-//! The limits of a rulebook beyond which a publish waits for a second person.
+//! The guard rails of rulebooks.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseTransaction, IntoActiveModel as _};
@@ -27,7 +27,6 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The row of these limits.
     #[must_use]
     pub fn of(rulebook_id: Uuid, guards: &GuardRails, version: i64, updated_at: DateTimeUtc) -> Self {
         Self {
@@ -40,7 +39,6 @@ impl Model {
         }
     }
 
-    /// Its limits.
     pub fn guards(&self) -> Result<GuardRails, DbErr> {
         let percent = self.largest_change_percent.as_deref().map(str::parse).transpose();
         Ok(GuardRails {
@@ -52,18 +50,16 @@ impl Model {
     }
 }
 
-/// The row of a rulebook.
 pub async fn read<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(rulebook_id).one(db).await
 }
 
-/// The limits of a rulebook.
 pub async fn guards<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<GuardRails, DbErr> {
     let row = read(db, rulebook_id).await?;
     row.map_or_else(|| Ok(GuardRails::default()), |row| row.guards())
 }
 
-/// Writes the limits over those of the version before, or where there are none; whether they stood like that.
+/// Writes the limits if the stored version is the expected one. Returns whether it was.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
     let row = row.into_active_model();

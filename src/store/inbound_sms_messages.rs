@@ -1,4 +1,4 @@
-//! What people text to us. In: a text as it came. Out: its row, once.
+//! Replies from phones, stored once each.
 
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
@@ -28,7 +28,7 @@ pub struct Model {
 }
 
 impl std::fmt::Debug for Model {
-    /// Neither numbers nor words show.
+    /// Shows neither numbers nor words.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("id", &self.id).finish_non_exhaustive()
     }
@@ -39,7 +39,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Keeps a text; false when it has come before.
+/// Stores a reply; false when it was stored before.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let row: ActiveModel = row.into();
     insert_once(tx, row, OnConflict::columns([Column::RulebookId, Column::ProviderId])).await

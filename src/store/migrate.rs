@@ -1,8 +1,7 @@
-//! The schema, brought up to date or back.
+//! Migrates the schema up or down, and refuses a schema of a newer program.
 //!
-//! In: the database's address. Out: the schema of this program, or a refusal when a newer program has been there. One
-//! at a time: several instances may start together, so everything happens under a lock (a locked file beside a SQLite
-//! database; on PostgreSQL an advisory lock of a transaction, which ends with it also behind a connection pooler).
+//! Several instances may start together, so everything happens under a lock: a locked file beside a SQLite database;
+//! on PostgreSQL a transaction-level advisory lock, which is released behind a connection pooler too.
 
 use std::{
     collections::HashSet,
@@ -19,40 +18,36 @@ use super::begin::{Transaction, begin};
 use super::connect::{self, ConnectError};
 use crate::settings::Database;
 
-/// Any number that nobody else locks: "ringbook" as a number.
+/// An arbitrary number for the lock: "ringbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
-/// How often a lock that another instance holds is asked for.
+/// The interval of attempts to get a lock that another instance holds.
 const LOCK_POLL: Duration = Duration::from_millis(200);
-/// How often the log says that it is waited for.
+/// The interval of log lines while waiting for it.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
 
 /// The schema cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The database cannot be opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// A newer program has migrated this database.
     #[error(
-        "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or take \
-         its migrations back with its `ringbook migrate down`", .0.join(", ")
+        "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or revert \
+         its migrations with its `ringbook migrate down`", .0.join(", ")
     )]
     Newer(Vec<String>),
     /// The file beside the database cannot be locked.
     #[error("the file {} cannot be locked", path.display())]
     Lock {
-        /// Which file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// A statement failed.
     #[error("the schema could not be changed")]
     Database(#[from] DbErr),
 }
 
-/// Applies what is missing; returns the names applied.
+/// Applies missing migrations; returns their names.
 pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
@@ -69,7 +64,7 @@ pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     Ok(pending)
 }
 
-/// Takes back the last `steps`; returns the names that are still applied.
+/// Reverts the last `steps` migrations; returns the names that are still applied.
 pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
@@ -82,7 +77,7 @@ pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, Migrat
     Ok(left?)
 }
 
-/// Every migration and whether it has been applied; changes nothing.
+/// Every migration and whether it is applied; changes nothing.
 pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateError> {
     let db = connect::open_for_migration(database).await?;
     refuse_newer(&db).await?;
@@ -94,14 +89,14 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .collect())
 }
 
-/// The migrations of a newer program that `db` has: the server refuses it.
+/// The migrations of a newer program in `db`, with which the server does not start.
 pub async fn newer(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let known = known();
     let applied = applied(db).await?;
     Ok(applied.into_iter().filter(|name| !known.contains(name)).collect())
 }
 
-/// How many migrations `db` lacks, for the ready check.
+/// How many migrations `db` lacks, for the readiness check.
 pub async fn missing(db: &DatabaseConnection) -> Result<usize, DbErr> {
     Ok(names_where(db, false).await?.len())
 }
@@ -143,7 +138,7 @@ async fn refuse_newer(db: &DatabaseConnection) -> Result<(), MigrateError> {
     }
 }
 
-/// Held while the schema changes; the operating system or the server releases it when we die.
+/// Held while the schema changes; the operating system or the server releases it when the process dies.
 enum Lock {
     File(File),
     Advisory(Box<Transaction>, DatabaseConnection),
@@ -155,7 +150,7 @@ impl Lock {
             None => {
                 let db = connect::open_for_migration(database).await?;
                 let tx = begin(&db).await?;
-                // It waits for as long as the migrations take.
+                // It waits as long as the migrations take.
                 tx.execute_unprepared(
                     "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), \
                      set_config('idle_in_transaction_session_timeout', '0', true)",
@@ -192,7 +187,7 @@ impl Lock {
     }
 }
 
-/// Takes the lock for as long as the transaction lasts.
+/// Takes the lock until the transaction ends.
 async fn lock_advisory(tx: &Transaction) -> Result<(), DbErr> {
     let sql = format!("SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})");
     let mut told: Option<Instant> = None;

@@ -1,6 +1,7 @@
-//! What a person should know: raised once while it is open, counted when it happens again, resolved when it is over.
+//! Notices: what needs a person's attention. A notice is raised once while it is open, counted when it happens again,
+//! and resolved when it is over.
 //!
-//! In: what happened and what to do, in words that hold no phone number and no text of a message. Out: rows.
+//! It must not contain a phone number or the text of a message.
 
 use std::collections::HashMap;
 
@@ -30,13 +31,13 @@ pub struct Model {
     pub first_at: DateTimeUtc,
     pub last_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who ended it; nobody when the fact was over by itself.
+    /// Who resolved it; none when the cause ended.
     #[sea_orm(column_type = "Text")]
     pub resolved_by: Option<String>,
-    /// What they wrote.
+    /// Their comment.
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
-    /// When the operator was texted about it.
+    /// When it was sent to the operator's phone.
     pub told_at: Option<DateTimeUtc>,
 }
 
@@ -45,9 +46,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A contact does not want texts any more.
+/// A contact replied STOP.
 pub const OPTED_OUT: &str = "contact_opted_out";
-/// What is said of a contact's texts that were given up: over when the last of them was sent again.
+/// Notices about a contact's messages that were given up; resolved when the last of them was resent.
 pub const GIVEN_UP: [&str; 5] = [
     "sms_refused",
     "sms_given_up",
@@ -56,20 +57,19 @@ pub const GIVEN_UP: [&str; 5] = [
     "sms_suppressed",
 ];
 
-/// What a notice about a contact is about.
+/// The subject of notices about a contact.
 #[must_use]
 pub fn of_contact(code: &str) -> String {
     format!("contact {code}")
 }
 
-/// How soon a person should look.
+/// How soon a person should act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Good to know.
     Info,
-    /// To be looked at today.
+    /// Today.
     Warning,
-    /// To be looked at now.
+    /// Now.
     Urgent,
 }
 
@@ -85,16 +85,13 @@ impl Severity {
     }
 }
 
-/// Something a person should know.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// Whose business it is.
     pub rulebook_id: Uuid,
-    /// What kind of thing it is.
+    /// The kind of notice.
     pub code: &'static str,
-    /// How soon to look.
     pub severity: Severity,
-    /// What it is about, so that the same fact is told once and counted.
+    /// The subject: the same code and subject is one notice with a count.
     pub subject: String,
     /// What happened.
     pub text: String,
@@ -102,7 +99,8 @@ pub struct Notice {
     pub what_to_do: String,
 }
 
-/// Raises a notice under `id`; one that is open for the same rulebook, code and subject is counted up and retold instead.
+/// Raises a notice under `id`. If one is open for the same rulebook, code and subject, it is updated and counted
+/// instead.
 pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, id: Uuid) -> Result<(), DbErr> {
     let row = Model {
         rulebook_id: notice.rulebook_id,
@@ -133,7 +131,7 @@ pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, i
     Ok(())
 }
 
-/// What the open notice for a rulebook, code and subject says; none where none is open.
+/// The text of the open notice for a rulebook, code and subject.
 pub async fn said<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -152,7 +150,7 @@ pub async fn said<C: ConnectionTrait>(
         .await
 }
 
-/// Resolves the open notice for a rulebook, code and subject. Out: whether there was one.
+/// Resolves the open notice for a rulebook, code and subject. Returns whether there was one.
 pub async fn resolve(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -171,7 +169,7 @@ pub async fn resolve(
     Ok(done.rows_affected > 0)
 }
 
-/// Ends a notice for a person, who may have written a comment. False when it is over already.
+/// Resolves a notice for a person, with their comment. False when it was resolved before.
 pub async fn resolve_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -192,7 +190,6 @@ pub async fn resolve_id(
     Ok(done.rows_affected > 0)
 }
 
-/// How many notices of each severity are open.
 pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u64); 3], DbErr> {
     let counted: Vec<(String, i64)> = Entity::find()
         .select_only()
@@ -211,19 +208,17 @@ pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u6
     Ok([Severity::Info, Severity::Warning, Severity::Urgent].map(of))
 }
 
-/// What the operator is not texted about, of one rulebook: its account sends those texts.
+/// Notices that are not sent to the operator's phone: one subject and some codes of the rulebook whose account would
+/// send them.
 #[derive(Debug)]
 pub struct Unsaid<'a> {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// A subject.
     pub subject: String,
-    /// Kinds of notices.
     pub codes: &'a [&'a str],
 }
 
 impl Unsaid<'_> {
-    /// The open urgent notices about which the operator was not texted.
+    /// The open urgent notices that were not sent to the operator.
     fn notices(&self) -> Condition {
         let said = Condition::any().add(Column::RulebookId.ne(self.rulebook_id)).add(
             Column::Subject
@@ -238,7 +233,7 @@ impl Unsaid<'_> {
     }
 }
 
-/// The rulebooks with open urgent notices about which the operator was not texted.
+/// The rulebooks with open urgent notices that were not sent to the operator.
 pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()
         .select_only()
@@ -250,7 +245,7 @@ pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>) -
         .await
 }
 
-/// The oldest of them about a rulebook.
+/// The oldest such notice of a rulebook.
 pub async fn untold<C: ConnectionTrait>(
     db: &C,
     unsaid: &Unsaid<'_>,
@@ -265,7 +260,7 @@ pub async fn untold<C: ConnectionTrait>(
         .await
 }
 
-/// How many notices of each rulebook the operator was texted about since an instant.
+/// How many notices of each rulebook were sent to the operator since an instant.
 pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Result<HashMap<Uuid, u64>, DbErr> {
     let counted: Vec<(Uuid, i64)> = Entity::find()
         .select_only()
@@ -280,7 +275,7 @@ pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Resul
     Ok(counted.into_iter().map(count).collect())
 }
 
-/// Notes that the operator is told of a notice. False when that was done, or it is over.
+/// Marks a notice as sent to the operator. False when it was sent before or is resolved.
 pub async fn tell_once(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::ToldAt, Expr::value(now))

@@ -1,25 +1,23 @@
-//! Lists in pieces that stay in place while others write.
+//! Keyset pagination.
 //!
-//! In: a query, the column it is sorted by, and the last row seen. Out: the rows after that one. A place in a list
-//! is named by values that never change (a time and an id), not by a count, so nothing is skipped or seen twice.
+//! A place in a list is given by values that never change (a time and an id), not by a count, so concurrent writes
+//! never cause a row to be skipped or repeated.
 
 use sea_orm::sea_query::{Condition, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 
-/// How a list is sorted: by a column whose values never change, then by id.
+/// The order of a list: by a column whose values never change, then by id.
 #[derive(Debug, Clone, Copy)]
 pub struct Sorting<C> {
-    /// What it is sorted by.
     pub by: C,
-    /// What tells equal ones apart.
+    /// Breaks ties.
     pub id: C,
-    /// Greatest first.
     pub descending: bool,
 }
 
-/// The rows after `after`, at most `limit` and one more, which tells whether there are more.
+/// The rows after `after`: at most `limit` and one more, which shows whether there is a next page.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,7 +1,6 @@
-//! Stored decisions in pages, the newest first. In: a span of time. Out: rows, not yet read: whoever works on them reads
-//! them, on a thread of its own.
+//! Stored decisions in pages, the newest first. Rows are not decoded here: the thread that works on them does that.
 //!
-//! Ids rise with time, so a page is found by its ids alone, without counting and without a transaction that lasts.
+//! Ids are time-ordered, so a page needs no count and no long transaction.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Value as Bind};
@@ -9,33 +8,31 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// Which decisions.
+/// A selection of decisions.
 #[derive(Debug, Clone)]
 pub struct Span {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// Made at this instant or later.
     pub from: DateTime<Utc>,
-    /// Made before this instant.
+    /// Exclusive.
     pub until: DateTime<Utc>,
-    /// What they were made for; all when empty.
+    /// The purposes; empty means all.
     pub purposes: &'static [&'static str],
-    /// Also those of calls that were only played.
+    /// Whether to include simulated calls.
     pub simulated: bool,
 }
 
-/// What is asked of each decision.
+/// The columns to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columns {
     /// Facts and outcome.
     Facts,
-    /// The same, and the message as it came.
+    /// Facts, outcome and the raw message.
     FactsAndBody,
     /// Facts and the whole decision.
     Whole,
 }
 
-/// The least id that is made at an instant.
+/// The smallest id of an instant.
 #[must_use]
 pub fn least_id(at: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
@@ -44,7 +41,7 @@ pub fn least_id(at: DateTime<Utc>) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// When an id was made, in milliseconds since 1970.
+/// The time of an id, in milliseconds since 1970.
 #[must_use]
 pub fn millis_of(id: Uuid) -> u64 {
     let mut bytes = [0; 8];
@@ -53,7 +50,7 @@ pub fn millis_of(id: Uuid) -> u64 {
 }
 
 impl Span {
-    /// The oldest decision of the span; `None` when it has none.
+    /// The oldest decision of the span.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,7 +66,7 @@ impl Span {
         row.map(|row| row.try_get_by_index(0)).transpose()
     }
 
-    /// The decisions before `below`, the newest first, at most `limit`.
+    /// At most `limit` decisions before `below`, the newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -88,7 +85,7 @@ impl Span {
             ),
             Columns::Whole => (", CAST(d.result AS text) AS result, d.revision", ""),
         };
-        // A few fixed words of our own, never a client's.
+        // Constants of ours, never a client's input.
         let purposes = match self.purposes {
             [] => String::new(),
             list => format!(" AND d.purpose IN ('{}')", list.join("', '")),

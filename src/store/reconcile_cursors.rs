@@ -1,4 +1,4 @@
-//! Up to when Vapi was asked for a rulebook's calls.
+//! Up to when Vapi's list of calls was read, per rulebook.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
@@ -20,12 +20,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The row of a rulebook.
 pub async fn read<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(rulebook_id).one(db).await
 }
 
-/// Writes the row of a rulebook, whether there was one or not.
+/// Inserts or updates the row of a rulebook.
 pub async fn save(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     let over = OnConflict::column(Column::RulebookId)
         .update_columns([Column::SeenUntil, Column::Failures, Column::UpdatedAt])

@@ -1,8 +1,7 @@
-//! A database that was brought back must not send what was sent long ago.
+//! Prevents a restored database from sending old messages again.
 //!
-//! In: a database as it was some time ago. Out: the texts that it had not settled are given up, where a person finds them
-//! and can send them again, what nobody took is not handed on, and a notice says so. The statements name the columns that every schema has had, because what
-//! is brought back may be older than this program.
+//! Unsent messages of a restored database become dead letters, which a person can resend; escalations stop; a notice
+//! explains it. The statements use columns that every schema had, because a backup may be older than this program.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +11,17 @@ use uuid::Uuid;
 
 use crate::fault_points::{Defect, planted};
 
-/// Why a text of a restored database is given up; also what a person searches for.
-pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent again by itself";
-/// The notice's code.
+/// Why a message of a restored database was given up; also what a person searches for.
+pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent automatically";
 pub const NOTICE: &str = "restored";
 
-/// Which texts are not settled.
+/// Messages without a final state.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
-/// Where the outbox is: the database, and its table.
+/// The place of the outbox: the ids of the database and the table.
 const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
     WHERE d.datname = current_database())";
 
-/// Gives up the texts that are not settled. `known` says how it is known that the database was brought back. Out: how many.
+/// Gives up unsent messages. `known` explains how the restore was detected. Returns how many.
 pub async fn give_up_unsent(
     tx: &DatabaseTransaction,
     now: DateTime<Utc>,
@@ -53,7 +51,7 @@ pub async fn give_up_unsent(
     execute(
         tx,
         "UPDATE sms_attempts SET finished_at = $1, outcome = 'ambiguous', detail = $2 WHERE finished_at IS NULL",
-        vec![now.into(), "the backup was made while it was on its way".into()],
+        vec![now.into(), "the backup was made while it was being sent".into()],
     )
     .await?;
     execute(
@@ -78,7 +76,7 @@ pub async fn give_up_unsent(
     Ok(total)
 }
 
-/// What was under way in a rulebook.
+/// Unfinished work of a rulebook.
 #[derive(Clone, Copy, Default)]
 struct Found {
     texts: i64,
@@ -113,7 +111,7 @@ async fn raise(
         VALUES ($1, $2, $3, $4, 'database', $5, $6, 1, $7, $7) \
         ON CONFLICT (rulebook_id, code, subject) WHERE resolved_at IS NULL \
         DO UPDATE SET count = notices.count + 1, last_at = excluded.last_at";
-    // What is told of texts is not taken back by a later look that finds none waiting.
+    // A later check that finds nothing must not replace an earlier text about messages.
     const AND_TOLD: &str = ", severity = excluded.severity, text = excluded.text, what_to_do = excluded.what_to_do";
     let Found { texts, escalations } = found;
     let something = texts > 0 || escalations > 0;
@@ -121,17 +119,17 @@ async fn raise(
         (
             "urgent",
             format!(
-                "{known} {texts} texts that were not sent when it was made are given up, and {escalations} P1 that nobody had \
+                "{known} {texts} SMS messages that were unsent when it was made are given up, and {escalations} P1 that nobody had \
                  taken are not handed on, because that may have been done since."
             ),
-            "List the texts of the state `dead` whose error says `restored`, and send again those that are still needed. Ask \
-             who took the P1 calls of the leads that say that nobody did.",
+            "List the SMS messages in state `dead` whose error says `restored`, and resend those that are still needed. Ask \
+             who took the P1 calls of the leads that nobody acknowledged.",
         )
     } else {
         (
             "warning",
-            format!("{known} No text was waiting in it."),
-            "Calls and edits that came after the backup are not in it: ask Vapi for the calls, and look at the head revision.",
+            format!("{known} It contained no waiting SMS message."),
+            "Calls and edits from after the backup are not in it: fetch the calls from Vapi, and check the head revision.",
         )
     };
     let values: Vec<Value> = vec![
@@ -147,7 +145,7 @@ async fn raise(
     execute(tx, &sql, values).await
 }
 
-/// When the database was last brought back. What happened before that may have been texted of already.
+/// When the database was last restored. Earlier events may have notified somebody already.
 pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbErr> {
     let found = query(
         tx,
@@ -158,7 +156,7 @@ pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbE
     found.first().map_or(Ok(None), |row| row.try_get("", "at"))
 }
 
-/// How many texts were given up because the database was brought back, in the copy that a backup is or later.
+/// How many messages were given up because the database was restored, when the backup was made or later.
 pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [REASON.into()]);
@@ -166,14 +164,14 @@ pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     row.map_or(Ok(0), |row| row.try_get("", "texts"))
 }
 
-/// Whether the outbox is still where it was: on PostgreSQL, where a dump that is brought back makes new tables. Remembers
-/// the place at the first look. A copied SQLite file cannot be told from the file itself: what `ringbook backup` writes has
-/// its unsent texts given up already.
+/// Whether the outbox's table has changed: on PostgreSQL, a restored dump creates new tables. Stores the place at the
+/// first check. SQLite cannot detect a copied file; `ringbook backup` gives up the unsent messages in the copy
+/// instead.
 pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(false);
     }
-    // Who starts at the same time waits here for the row.
+    // A concurrent start waits here for the row.
     let first = format!("INSERT INTO outbox_place (one, place) VALUES (1, {HERE}) ON CONFLICT (one) DO NOTHING");
     execute(tx, &first, vec![]).await?;
     let moved = format!("UPDATE outbox_place SET place = {HERE} WHERE place <> {HERE}");
@@ -181,7 +179,8 @@ pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     Ok(tx.execute_raw(statement).await?.rows_affected() > 0)
 }
 
-/// Looks at the start whether the database was brought back without `ringbook restore`, and gives up its unsent texts if so.
+/// Checks at start whether the database was restored without `ringbook restore`, and gives up its unsent messages if
+/// so.
 pub async fn look_at_start(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
@@ -189,10 +188,9 @@ pub async fn look_at_start(
 ) -> Result<(), DbErr> {
     let tx = super::begin(db).await?;
     if moved(&tx).await? {
-        let known =
-            "The tables are not those that the outbox was in: the database was brought back from a dump, or copied.";
+        let known = "The outbox's tables were replaced: the database was restored from a dump, or copied.";
         let texts = give_up_unsent(&tx, now, known, new_id).await?;
-        tracing::warn!(texts, "{known} Texts that were not sent are given up: see the notices");
+        tracing::warn!(texts, "{known} Unsent SMS messages are given up: see the notices");
     }
     tx.commit().await
 }

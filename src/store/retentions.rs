@@ -23,17 +23,15 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The row of a rulebook.
 pub async fn read<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(rulebook_id).one(db).await
 }
 
-/// The rows of all rulebooks.
 pub async fn all<C: ConnectionTrait>(db: &C) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_asc(Column::RulebookId).all(db).await
 }
 
-/// Writes a row over that of the version before, or where there is none; whether it stood like that.
+/// Writes a row if the stored version is the expected one. Returns whether it was.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
     let row = row.into_active_model();

@@ -1,4 +1,4 @@
-//! How often each row took part in what was decided, by day and revision.
+//! How often each rule row took part in decisions, per day and revision.
 
 use std::collections::HashMap;
 
@@ -11,19 +11,17 @@ use crate::rulebook::rows::Resource;
 
 /// For how many days counts are kept.
 pub const KEPT_DAYS: u32 = 400;
-/// Rows written in one statement.
+/// Rows per statement.
 const CHUNK: usize = 50;
 /// The name under which all decisions are counted.
 pub const DECISIONS: &str = "decisions";
 
-/// What is counted by itself.
+/// The key of a counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HitKey {
-    /// The rulebook.
     pub rulebook_id: Uuid,
     /// The day in UTC, as `2026-11-24`.
     pub day: String,
-    /// The revision that decided.
     pub revision: i64,
     /// The resource's path name, or [`DECISIONS`].
     pub resource: &'static str,
@@ -31,19 +29,18 @@ pub struct HitKey {
     pub code: String,
 }
 
-/// How often, and when last.
+/// A counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hits {
-    /// How often.
     pub hits: i64,
     /// When last, to the second.
     pub last_at: DateTime<Utc>,
 }
 
-/// Adds counts to those that stand.
+/// Adds to the stored counters.
 ///
 /// # Errors
-/// When the database does not take them.
+/// When the database fails.
 pub async fn add(tx: &DatabaseTransaction, counted: &[(HitKey, Hits)]) -> Result<(), DbErr> {
     for chunk in counted.chunks(CHUNK) {
         let mut insert = Query::insert();
@@ -81,10 +78,10 @@ pub async fn add(tx: &DatabaseTransaction, counted: &[(HitKey, Hits)]) -> Result
     Ok(())
 }
 
-/// Forgets what was counted before a day.
+/// Deletes counters from before a day.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn forget(tx: &DatabaseTransaction, before: &str) -> Result<(), DbErr> {
     let mut delete = Query::delete();
     delete
@@ -94,23 +91,21 @@ pub async fn forget(tx: &DatabaseTransaction, before: &str) -> Result<(), DbErr>
     Ok(())
 }
 
-/// What was counted for a rulebook.
+/// The counters of a rulebook.
 #[derive(Debug, Clone, Default)]
 pub struct Counted {
-    /// By resource and code, over the days asked for.
+    /// By resource and code, summed over the days.
     pub rows: HashMap<(String, String), Hits>,
-    /// The first day that is known of at all.
+    /// The first day with any counter.
     pub first_day: Option<String>,
 }
 
 impl Counted {
-    /// How often a row took part.
     #[must_use]
     pub fn of(&self, resource: Resource, code: &str) -> Option<Hits> {
         self.rows.get(&(resource.path().to_owned(), code.to_owned())).copied()
     }
 
-    /// How many decisions were made.
     #[must_use]
     pub fn decisions(&self) -> i64 {
         self.rows
@@ -119,10 +114,10 @@ impl Counted {
     }
 }
 
-/// What was counted for a rulebook since a day.
+/// The counters of a rulebook since a day.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn since(db: &impl ConnectionTrait, rulebook_id: Uuid, day: &str) -> Result<Counted, DbErr> {
     let of_rulebook = || Expr::col(Alias::new("rulebook_id")).eq(rulebook_id);
     let mut select = Query::select();

@@ -1,4 +1,4 @@
-//! One business: its code, its head revision and how its webhooks are verified.
+//! Rulebooks: code, head revision, and how webhooks are verified.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Func, LockType};
@@ -27,14 +27,16 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// SMS messages go to Twilio; while there is no account they wait.
+/// SMS messages go to Twilio; without an account they wait.
 pub const TWILIO: &str = "twilio";
-/// SMS messages are recorded and never sent, account or not.
+/// SMS messages are recorded and never sent, with or without an account.
 pub const SIMULATED: &str = "simulated";
-/// The same until an account is known, which turns it to [`TWILIO`] for good: how a first start without one begins.
+/// Simulated until an account is known, which changes it to [`TWILIO`] permanently: the state after a first start
+/// without an account.
 pub const UNTIL_ACCOUNT: &str = "simulated_until_account";
 
-/// Notes that a rulebook has an account: from now on its SMS messages are sent. Returns whether that ended a simulation.
+/// Notes that a rulebook has an account: from now on its SMS messages are sent. Returns whether that ended a
+/// simulation.
 pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::SmsDelivery, Expr::value(TWILIO))
@@ -46,7 +48,7 @@ pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Resu
     Ok(done.rows_affected > 0)
 }
 
-/// Replaces where SMS messages go, if that is still at `version`; whether it was.
+/// Replaces where SMS messages go, if it is still at `version`. Returns whether it was.
 pub async fn set_sms_delivery(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -63,7 +65,7 @@ pub async fn set_sms_delivery(
     Ok(done.rows_affected == 1)
 }
 
-/// Whether a rulebook's SMS messages are only recorded, read again inside the transaction that would record one.
+/// Whether a rulebook simulates, read again inside the transaction that records a simulated message.
 pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let found: Option<String> = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -74,7 +76,6 @@ pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Res
     Ok(found.is_some_and(|delivery| delivery != TWILIO))
 }
 
-/// The id of the rulebook of a code.
 pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>, DbErr> {
     Entity::find()
         .select_only()
@@ -85,7 +86,7 @@ pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>
         .await
 }
 
-/// Whether a rulebook has this code, or one that differs in capitals alone: people take them for one.
+/// Whether a rulebook has this code, ignoring case: people would confuse the two.
 pub async fn is_taken(db: &impl ConnectionTrait, code: &str) -> Result<bool, DbErr> {
     let same = Expr::expr(Func::lower(Expr::col(Column::Code))).eq(code.to_ascii_lowercase());
     let found: Option<Uuid> = Entity::find()
@@ -98,7 +99,7 @@ pub async fn is_taken(db: &impl ConnectionTrait, code: &str) -> Result<bool, DbE
     Ok(found.is_some())
 }
 
-/// Every rulebook's id and code, the oldest first.
+/// The id and code of every rulebook, the oldest first.
 pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>, DbErr> {
     Entity::find()
         .select_only()
@@ -109,8 +110,9 @@ pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>,
         .await
 }
 
-/// The head, held until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway. NO KEY UPDATE,
-/// because every message holds a key share of this row through its foreign keys: FOR UPDATE would wait for all of them.
+/// Locks and reads the head until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway. NO
+/// KEY UPDATE, because every message holds a key share of this row through its foreign keys: FOR UPDATE would wait
+/// for all of them.
 pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     let mut query = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -121,7 +123,7 @@ pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<
     query.into_tuple::<i64>().one(tx).await
 }
 
-/// Says that the webhook's settings or secrets changed: what was verified before is verified again, on every instance.
+/// Increments the version of the webhook's settings and secrets, so that every instance verifies again.
 pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::AuthVersion, Expr::col(Column::AuthVersion).add(1))
@@ -131,7 +133,8 @@ pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result
     Ok(())
 }
 
-/// Replaces the webhook's settings, a serialized `WebhookAuth`, if they are still at `version`; whether they were.
+/// Replaces the webhook's settings, a serialized `WebhookAuth`, if they are still at `version`. Returns whether they
+/// were.
 pub async fn set_webhook_auth(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

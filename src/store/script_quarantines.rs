@@ -1,4 +1,4 @@
-//! The faults of scripts, counted across instances; and which scripts are left out because of them.
+//! Counts script faults across instances, and lists quarantined scripts.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
@@ -14,7 +14,7 @@ pub struct Model {
     pub code: String,
     pub version: i64,
     pub faults: i64,
-    /// How often it ran since the first of these faults, as far as instances have told.
+    /// Runs since the first of these faults, as far as instances have reported.
     pub runs: i64,
     pub first_fault_at: DateTimeUtc,
     pub last_fault_at: DateTimeUtc,
@@ -27,21 +27,21 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How many faults within how long send a script into quarantine, and for how long.
+/// When a script is quarantined, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// So many faults at least.
+    /// At least this many faults.
     pub faults: i64,
-    /// And of so many runs at least one of them.
+    /// At least one fault in this many runs.
     pub one_in: i64,
-    /// Within this time from the first.
+    /// Within this time from the first fault.
     pub within: chrono::TimeDelta,
-    /// For this time.
+    /// The duration of a quarantine.
     pub for_: chrono::TimeDelta,
 }
 
-/// Counts a fault of a script's version, and `runs` of it that were not told yet, that of the fault among them; the row when
-/// this is the fault that sends it into quarantine.
+/// Counts a fault of a script's version, and `runs` unreported runs including this one. Returns the row when this
+/// fault starts a quarantine.
 pub async fn fault(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -69,14 +69,14 @@ pub async fn fault(
         .on_conflict(known)
         .exec_without_returning(tx)
         .await?;
-    // Messages that fail at the same time are counted one after the other.
+    // Concurrent failures are counted one after the other.
     let mut find = Entity::find_by_id((rulebook_id, code.to_owned()));
     if tx.get_database_backend() == DatabaseBackend::Postgres {
         find = find.lock(LockType::NoKeyUpdate);
     }
     let mut row = find.one(tx).await?.unwrap_or_else(|| fresh.clone());
     if version < row.version {
-        // Decided before the script was changed: says nothing of the script as it is.
+        // The fault is of an older version: it says nothing about the current one.
         return Ok(None);
     }
     let is_over = row.until.is_some_and(|until| until <= now);
@@ -97,7 +97,7 @@ pub async fn fault(
     Ok(enters.then_some(row))
 }
 
-/// Adds runs to a script of which faults are counted, unless it is in quarantine.
+/// Adds runs to a script with faults, unless it is quarantined.
 pub async fn ran(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -118,12 +118,12 @@ pub async fn ran(
     Ok(())
 }
 
-/// Every script of which faults are counted, also those in quarantine whose time is over and which nobody has ended yet.
+/// Every script with faults, including expired quarantines that nobody has ended yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().all(db).await
 }
 
-/// A rulebook's scripts in quarantine at an instant, by code.
+/// A rulebook's quarantined scripts at an instant, by code.
 pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: DateTimeUtc) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -133,7 +133,7 @@ pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: Date
         .await
 }
 
-/// Lets a script out and forgets its faults; false when it was not in quarantine.
+/// Ends a quarantine and deletes its faults; false when the script was not quarantined.
 pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -144,7 +144,7 @@ pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// Ends a quarantine whose time is over; false when another instance did, or it began anew.
+/// Ends an expired quarantine; false when another instance did, or it began again.
 pub async fn end(tx: &DatabaseTransaction, row: &Model) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(row.rulebook_id))

@@ -1,4 +1,4 @@
-//! What a script was, from revision to revision. [`super::rules`] writes it; this only reads.
+//! Versions of scripts. [`super::rules`] writes them; this only reads.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,12 +1,12 @@
-//! Finding people by what one knows of them: a piece of a name or an address, a phone number in any notation.
+//! Searches people by part of a name or address, or by a phone number in any notation.
 //!
-//! There is no index for it: the rows of one rulebook are looked through.
+//! There is no index: it scans the rows of one rulebook.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SimpleExpr};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Letters that neither database folds, each with its plain one.
+/// Accented letters that neither database folds, with their plain letter.
 const ACCENTS: [(&str, char); 8] = [
     ("àâäáãåÀÂÄÁÃÅ", 'a'),
     ("çÇ", 'c'),
@@ -17,10 +17,10 @@ const ACCENTS: [(&str, char); 8] = [
     ("ÿýÝ", 'y'),
     ("ñÑ", 'n'),
 ];
-/// What may stand between the digits of a number.
+/// Punctuation that may separate the digits of a number.
 const SIGNS: [&str; 8] = [" ", "-", ".", "(", ")", "+", "/", "\u{a0}"];
 
-/// That a column contains a text, whatever the case and the accents of either.
+/// A condition: the column contains a text, ignoring case and accents.
 #[must_use]
 pub fn contains(column: &str, text: &str) -> SimpleExpr {
     let mut sql = format!("LOWER(COALESCE({column}, ''))");
@@ -41,7 +41,7 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
     Expr::cust(sql).like(LikeExpr::new(pattern).escape('!'))
 }
 
-/// That a column holds the number that ends with these digits, however it is written.
+/// A condition: the column is the number that ends with these digits, in any notation.
 #[must_use]
 pub fn is_number(column: &str, digits: &str) -> SimpleExpr {
     let sql = SIGNS.iter().fold(format!("COALESCE({column}, '')"), |sql, sign| {

@@ -1,4 +1,4 @@
-//! Secrets of a rulebook, sealed.
+//! Encrypted secrets of rulebooks.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
@@ -7,13 +7,13 @@ use sea_orm::{DatabaseTransaction, QueryOrder as _};
 use super::rulebooks;
 use crate::settings::WEBHOOK_SECRET_LENGTH;
 
-/// Whether a text is an account of Twilio's. It becomes part of an address: nothing but letters and digits.
+/// Whether a text is a Twilio account SID. It becomes part of a URL: letters and digits only.
 #[must_use]
 pub fn is_account_sid(text: &str) -> bool {
     is_sid(text, "AC")
 }
 
-/// Whether a text is a messaging service of Twilio's.
+/// Whether a text is the SID of a Twilio messaging service.
 #[must_use]
 pub fn is_messaging_service_sid(text: &str) -> bool {
     is_sid(text, "MG")
@@ -24,16 +24,15 @@ fn is_sid(text: &str, prefix: &str) -> bool {
     (1..=62).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Whether a text is a phone number with its country code.
 #[must_use]
 pub fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or_default();
     (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The purpose of secrets under which messages are signed.
+/// The purpose of webhook secrets.
 pub const WEBHOOK: &str = "webhook";
-/// The least number of characters of one.
+/// The minimum length of a webhook secret.
 pub const WEBHOOK_LENGTH: usize = WEBHOOK_SECRET_LENGTH;
 
 /// A row of `secrets`.
@@ -56,7 +55,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The secrets of one purpose that are not retired, oldest first.
+/// The active secrets of one purpose, oldest first.
 pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&str]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -68,7 +67,7 @@ pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&s
         .await
 }
 
-/// The same of all rulebooks.
+/// The active secrets of one purpose, of all rulebooks.
 pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::Purpose.is_in(purposes.iter().copied()))
@@ -79,10 +78,11 @@ pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> 
         .await
 }
 
-/// The most secrets of one purpose that are not retired: enough for one to replace another, everywhere.
+/// The most active secrets of one purpose: enough to rotate them everywhere.
 pub const MAX_ACTIVE: u64 = 5;
 
-/// Whether another secret of a purpose may be added; holds the rulebook, so that it stays so until the transaction ends.
+/// Whether another secret of a purpose may be added. Locks the rulebook, so that this holds until the transaction
+/// ends.
 pub async fn has_room(tx: &DatabaseTransaction, rulebook_id: Uuid, purpose: &str) -> Result<bool, DbErr> {
     rulebooks::locked_head(tx, rulebook_id).await?;
     let active = Entity::find()
@@ -94,7 +94,7 @@ pub async fn has_room(tx: &DatabaseTransaction, rulebook_id: Uuid, purpose: &str
     Ok(active < MAX_ACTIVE)
 }
 
-/// Adds a secret, sealed for its rulebook and id.
+/// Inserts a secret, which must be encrypted for its rulebook and id.
 pub async fn add(tx: &DatabaseTransaction, secret: Model) -> Result<(), DbErr> {
     let (rulebook_id, purpose) = (secret.rulebook_id, secret.purpose.clone());
     let row: ActiveModel = secret.into();
@@ -105,7 +105,7 @@ pub async fn add(tx: &DatabaseTransaction, secret: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Retires a secret; false when the rulebook has none of this id that is active.
+/// Retires a secret; false when the rulebook has no active one with this id.
 pub async fn retire(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid, now: DateTimeUtc) -> Result<bool, DbErr> {
     let retired = Entity::update_many()
         .col_expr(Column::RetiredAt, Expr::value(now))

@@ -1,8 +1,8 @@
-//! What a PostgreSQL server, or a connection pooler in front of it, allows this instance.
+//! Finds out what a PostgreSQL server, or a connection pooler in front of it, allows: how many connections, and where
+//! statement timeouts can be set.
 //!
-//! In: the database's address. Out: how many connections each pool may open, and how the time limits of statements are set.
-//! It asks over single connections, never over a pool: a pool repeats a refused connection until its time is up, and the
-//! reason is lost.
+//! It uses single connections, never a pool: a pool retries a refused connection until its timeout, and the reason is
+//! lost.
 
 use std::time::{Duration, Instant};
 
@@ -14,32 +14,30 @@ use tokio::task::JoinSet;
 use super::connect::Use;
 use crate::settings::Database;
 
-/// The fewest connections an instance works with: three for messages, two for writes, one for reads.
+/// The minimum for an instance: three for messages, two for writes, one for reads.
 pub const MIN_CONNECTIONS: u32 = 6;
-/// What it leaves of a limit: a command that migrates takes two.
+/// Connections left free below the limit: a migrating command needs two.
 const LEFT_FOR_COMMANDS: u32 = 2;
-/// What an instance opens where nothing else is set and the server allows it.
+/// The default limit of an instance.
 pub const DEFAULT_CONNECTIONS: u32 = 30;
-/// How long the server may take to accept one connection and answer one question.
+/// The timeout for one connection and one query.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pause between two attempts to connect.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
-/// How long another session may take to answer while it is tried whether a pooler keeps prepared statements.
+/// The timeout for another session while testing whether a pooler keeps prepared statements.
 const POOLER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How many connections each pool may open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSizes {
-    /// For messages: nothing else can take these.
+    /// Reserved for messages.
     pub messages: u32,
     /// For edits and background work.
     pub writers: u32,
-    /// For reads.
     pub readers: u32,
 }
 
 impl PoolSizes {
-    /// The shares of `total` connections; never fewer than [`MIN_CONNECTIONS`] in all.
+    /// Divides `total` connections; at least [`MIN_CONNECTIONS`].
     #[must_use]
     pub fn of(total: u32) -> Self {
         let total = total.max(MIN_CONNECTIONS);
@@ -52,33 +50,31 @@ impl PoolSizes {
         }
     }
 
-    /// All of them.
     #[must_use]
     pub fn total(self) -> u32 {
         self.messages + self.writers + self.readers
     }
 }
 
-/// Where the time limits of statements are set.
+/// Where statement timeouts are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeLimits {
-    /// In the startup parameter `options`: they hold for the whole session.
+    /// In the startup parameter `options`, for the whole session.
     AtStartup,
-    /// In each transaction, because a pooler refuses or ignores that parameter. A statement outside a transaction has none.
+    /// In each transaction, because a pooler rejects or ignores that parameter. A statement outside a transaction has
+    /// no timeout.
     PerTransaction,
 }
 
 /// How the pools are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolPlan {
-    /// How many connections each may open.
     pub sizes: PoolSizes,
-    /// Where time limits are set.
     pub limits: TimeLimits,
 }
 
 impl PoolPlan {
-    /// For a server that was not asked.
+    /// For a server that was not surveyed.
     #[must_use]
     pub fn unasked(connections: u32) -> Self {
         Self {
@@ -91,10 +87,10 @@ impl PoolPlan {
 /// The server or its pooler cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// It does not accept a connection, or does not answer on it.
+    /// It does not accept a connection, or does not respond.
     #[error(transparent)]
     Database(#[from] DbErr),
-    /// A pooler gives each transaction another session, and does not carry prepared statements along.
+    /// A pooler gives each transaction another session, and loses prepared statements.
     #[error(
         "the connection pooler gives each transaction another session and loses prepared statements: use \
          `pool_mode = session`, or PgBouncer 1.21 or newer with `max_prepared_statements` above 0"
@@ -102,25 +98,25 @@ pub enum ServerError {
     LosesPreparedStatements,
 }
 
-/// What the server said when it was asked.
+/// What the server allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Survey {
     limits: TimeLimits,
     facts: Option<Facts>,
 }
 
-/// What one connection said about the server.
+/// What one connection found out.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
-    /// The `statement_timeout` that holds, in milliseconds.
+    /// The effective `statement_timeout`, in milliseconds.
     statement_timeout: i64,
     /// The most connections that the server, the database and the role allow.
     allowed: i64,
-    /// How many more they allow at this moment.
+    /// How many of them are free now.
     free: i64,
 }
 
-/// Asks the server how many connections it allows and whether time limits arrive.
+/// Asks the server how many connections it allows and whether timeouts take effect.
 pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
     let options = parse(database)?;
     let (mut connection, mut limits) = match connect_patiently(&with_limits(options.clone(), Use::Write)).await {
@@ -148,7 +144,7 @@ pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
 }
 
 impl Survey {
-    /// How to open the pools of an instance that wants so many connections. Logs what an operator should change.
+    /// How to open the pools of an instance that wants this many connections. Logs what an operator should change.
     pub async fn plan(self, database: &Database, wanted: u32) -> Result<PoolPlan, ServerError> {
         let mut facts = self.facts;
         if self.limits == TimeLimits::PerTransaction {
@@ -157,7 +153,7 @@ impl Survey {
             );
         }
         if self.limits == TimeLimits::PerTransaction {
-            // The pooler's own limit stands in no catalog.
+            // No catalog shows the pooler's own limit.
             let at_once = transactions_at_once(&plain(parse(database)?), wanted).await;
             if let Some(facts) = &mut facts
                 && at_once < wanted
@@ -173,7 +169,7 @@ impl Survey {
         })
     }
 
-    /// The same for a single connection.
+    /// The plan for a single connection.
     pub(super) fn single(self) -> PoolPlan {
         PoolPlan {
             limits: self.limits,
@@ -182,7 +178,7 @@ impl Survey {
     }
 }
 
-/// The shares of what is wanted, or of what the server allows where that is less.
+/// Divides what is wanted, or what the server allows if that is less.
 fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
     let allowed = u32::try_from(facts.allowed).unwrap_or_default();
     let sizes = PoolSizes::of(wanted.min(allowed.saturating_sub(LEFT_FOR_COMMANDS)));
@@ -215,7 +211,7 @@ fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
 }
 
 async fn facts(connection: &mut PgConnection) -> Result<Option<Facts>, sqlx::Error> {
-    // Superusers are not held to the limits of their role and database.
+    // The limits of role and database do not apply to superusers.
     const SQL: &str = "SELECT \
         (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout, \
         r.rolsuper::text AS super, r.rolconnlimit::text AS role_limit, d.datconnlimit::text AS database_limit, \
@@ -258,8 +254,8 @@ fn number(row: &PgRow, name: &str) -> Result<i64, sqlx::Error> {
     text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// Whether a statement that one transaction prepared can be executed in the next, while another client holds the session that
-/// it was prepared in. Where that cannot be tried, the answer is yes.
+/// Whether a statement prepared in one transaction works in the next, while another client uses the session that it
+/// was prepared in. Yes if that cannot be tested.
 async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnectOptions) -> bool {
     const SQL: &str = "SELECT 1 + $1";
     let tried = async {
@@ -272,13 +268,13 @@ async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnect
         again.map(drop)
     };
     match tokio::time::timeout(POOLER_TIMEOUT, tried).await {
-        // No such prepared statement, or one of another client under the same name.
+        // No such prepared statement, or another client's under the same name.
         Ok(Err(sqlx::Error::Database(error))) => !matches!(error.code().as_deref(), Some("26000" | "42P05" | "08P01")),
         _ => true,
     }
 }
 
-/// How many of so many clients can be in a transaction at the same time.
+/// How many of this many clients can be in a transaction at the same time.
 async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
     let enough = Instant::now() + ANSWER_TIMEOUT;
     let mut clients = JoinSet::new();
@@ -290,14 +286,14 @@ async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
             matches!(begun, Ok(Ok(_))).then_some(connection)
         });
     }
-    // Held until the last has answered or was waited for long enough: only then they were in transactions at once.
+    // Keep all connections until the last has responded or timed out: only then were they concurrent.
     let inside: Vec<PgConnection> = clients.join_all().await.into_iter().flatten().collect();
     let count = u32::try_from(inside.len()).unwrap_or(u32::MAX);
     futures_util::future::join_all(inside.into_iter().map(close)).await;
     count
 }
 
-/// Opens one connection as those for messages are, and asks whether it can write; the reason in words where it cannot.
+/// Opens one connection like those for messages and checks that it can write; otherwise returns the reason.
 pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unreachable> {
     let options = parse(database).map_err(|error| Unreachable::Away(error.to_string()))?;
     let options = match plan.limits {
@@ -315,14 +311,13 @@ pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unr
     }
 }
 
-/// Why no new connection can be had.
+/// Why a new connection cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreachable {
     /// The server, the database, the role or the pooler allows no more.
     TooMany(String),
-    /// It accepts connections and does not answer: the network swallows what is sent, or a pooler waits for a free session.
+    /// It accepts connections and does not respond: the network loses packets, or a pooler waits for a free session.
     Silent,
-    /// Everything else.
     Away(String),
 }
 
@@ -331,7 +326,7 @@ impl Unreachable {
         let text = error.to_string();
         match error {
             sqlx::Error::Database(database) if database.code().as_deref() == Some("53300") => Self::TooMany(text),
-            // PgBouncer's own limit has no code of its own.
+            // PgBouncer's own limit has no error code.
             sqlx::Error::Database(database) if database.message().contains("no more connections allowed") => {
                 Self::TooMany(text)
             }
@@ -341,7 +336,7 @@ impl Unreachable {
     }
 }
 
-/// Closes the idle connections of a pool, so that another one can have their places.
+/// Closes the idle connections of a pool, so that another pool can use their slots.
 pub fn give_back(db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::Postgres {
         return;
@@ -353,8 +348,8 @@ pub fn give_back(db: &DatabaseConnection) {
     }
 }
 
-/// Closes the idle connections of a pool that do not answer or can only read, so that the pool opens others in their place. What
-/// answers stays: where the database allows no more connections, these are all there are.
+/// Closes the idle connections of a pool that do not respond or are read-only, so that the pool replaces them. The
+/// others stay: if the database allows no more connections, these are the only ones.
 pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
     if db.get_database_backend() != DbBackend::Postgres {
         return;
@@ -368,7 +363,7 @@ pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
         asked.spawn(async move {
             let answer = tokio::time::timeout(patience, is_writable(&mut connection)).await;
             if !matches!(answer, Ok(Ok(true))) {
-                // Given back, the pool would wait for it once more.
+                // If it were returned, the pool would wait for it again.
                 drop(connection.detach());
             }
         });
@@ -383,7 +378,7 @@ async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error>
     Ok(row.try_get::<String, _>(0)? == "off")
 }
 
-/// Without `extra_float_digits`, which PgBouncer refuses: no floating-point number is stored.
+/// Without `extra_float_digits`, which PgBouncer rejects; no floating-point number is stored.
 pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
     options
         .extra_float_digits(None)
@@ -391,10 +386,10 @@ pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
         .disable_statement_logging()
 }
 
-/// What PostgreSQL shows of our connections.
+/// Our `application_name` in PostgreSQL.
 pub(super) const APPLICATION: &str = "ringbook";
 
-/// The same with the time limits of a use in the startup parameter `options`.
+/// Adds the timeouts of a use in the startup parameter `options`.
 pub(super) fn with_limits(options: PgConnectOptions, usage: Use) -> PgConnectOptions {
     plain(options).options(usage.session_settings())
 }
@@ -411,7 +406,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
         .map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
-/// The same, again and again for as long as one attempt may take, while the server starts or allows no more connections.
+/// Connects, retrying within the timeout while the server starts or allows no more connections.
 async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let began = Instant::now();
     loop {
@@ -431,7 +426,7 @@ async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, s
     }
 }
 
-/// Says goodbye; a connection that cannot is dropped all the same.
+/// Closes a connection, or drops it if that fails.
 async fn close(connection: PgConnection) {
     let closed = tokio::time::timeout(ANSWER_TIMEOUT, connection.close()).await;
     if !matches!(closed, Ok(Ok(()))) {
@@ -439,7 +434,7 @@ async fn close(connection: PgConnection) {
     }
 }
 
-/// Whether a pooler refused a parameter of the startup message.
+/// Whether a pooler rejected a startup parameter.
 pub(super) fn refuses_a_startup_parameter(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.message().contains("startup parameter"))
 }
@@ -494,7 +489,7 @@ mod tests {
                 "{allowed} are allowed"
             );
         }
-        // What others hold now, they may give back.
+        // Other clients' connections may become free.
         assert_eq!(fit(30, &facts(100, 2)).total(), 30);
     }
 }

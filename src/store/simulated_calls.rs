@@ -1,5 +1,5 @@
-//! Takes out what calls that were only played have left. A call goes as a whole: in one transaction, with everything that
-//! refers to it, so that no row is left that names what is gone.
+//! Deletes everything that simulated calls left. Each call is deleted in one transaction, with all rows that refer to
+//! it.
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement, Value as Bind};
 use uuid::Uuid;
@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::calls::SIMULATED_PREFIX;
 use super::sql::statement;
 
-/// Calls in one transaction.
+/// Calls per transaction.
 const BATCH: usize = 50;
 
-/// In the order in which one refers to the other; `sms_attempts`, `sms_status_callbacks` and `call_transcripts` go along.
+/// In dependency order; `sms_attempts`, `sms_status_callbacks` and `call_transcripts` are deleted by cascade.
 const TABLES: [(&str, &str); 7] = [
     ("sms_messages", "call_id"),
     ("escalations", "call_id"),
@@ -21,12 +21,12 @@ const TABLES: [(&str, &str); 7] = [
     ("calls", "id"),
 ];
 
-/// Removes some simulated calls of a rulebook. Out: how many; 0 when none is left.
+/// Deletes some simulated calls of a rulebook. Returns how many; 0 when none is left.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn remove_some(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<usize, DbErr> {
-    // An event can come before anything is known of its call.
+    // An event may exist before its call does.
     let sql = format!(
         "SELECT id FROM (SELECT id FROM calls WHERE rulebook_id = $1 AND id LIKE '{SIMULATED_PREFIX}%' \
          UNION SELECT call_id AS id FROM webhook_events WHERE rulebook_id = $1 AND call_id LIKE '{SIMULATED_PREFIX}%') f \

@@ -1,4 +1,4 @@
-//! Every try to send a text. In: which text, and how the try went. Out: rows and counts.
+//! Attempts to send an SMS message.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -29,22 +29,21 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How a try went.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish {
-    /// One of the words that the table's CHECK lists.
+    /// One of the words in the table's CHECK.
     pub outcome: &'static str,
-    /// The HTTP status, if there was an answer.
+    /// The HTTP status, if there was a response.
     pub http_status: Option<i64>,
-    /// Twilio's code, if the answer had one.
+    /// Twilio's error code, if there was one.
     pub error_code: Option<i64>,
     /// What happened, in our words.
     pub detail: &'static str,
-    /// When it was known.
     pub at: DateTimeUtc,
 }
 
-/// Records that try `number` begins.
+/// Records the start of attempt `number`.
 pub async fn start(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -68,7 +67,7 @@ pub async fn start(
     Ok(())
 }
 
-/// Records how try `number` went, once.
+/// Records the result of attempt `number`, once.
 pub async fn finish(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -91,7 +90,7 @@ pub async fn finish(
     Ok(())
 }
 
-/// All tries of a text, the first first.
+/// All attempts of a message, oldest first.
 pub async fn of_message<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -105,7 +104,7 @@ pub async fn of_message<C: ConnectionTrait>(
         .await
 }
 
-/// How many tries of a text after number `after` the provider took, or may have taken, or is being asked to.
+/// How many attempts of a message after number `after` the provider accepted, may have accepted, or is processing.
 pub async fn count_sends<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -124,7 +123,7 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
-/// How many tries of a text after number `after` never left the machine: whoever asks to try again has answered.
+/// How many attempts of a message after number `after` never left the server. A response that asks for a retry does not count.
 pub async fn count_unsent<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -142,7 +141,7 @@ pub async fn count_unsent<C: ConnectionTrait>(
     Ok(i64::try_from(unsent).unwrap_or(i64::MAX))
 }
 
-/// Whether the last try of a text ended without anyone knowing whether it was sent.
+/// Whether the last attempt of a message ended with an unknown outcome.
 pub async fn ended_unclear<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, sms_message_id: Uuid) -> Result<bool, DbErr> {
     let last = Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

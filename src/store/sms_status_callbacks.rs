@@ -1,4 +1,4 @@
-//! What the provider said of a text after it took it. In: a status. Out: rows; each status of a message is kept once.
+//! Status callbacks of the provider, each stored once.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Keeps a status, once.
+/// Stores a status, once.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     let row: ActiveModel = row.into();
     insert_once(
@@ -44,7 +44,7 @@ pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// All that was said of a text, the first first.
+/// All statuses of a message, oldest first.
 pub async fn of_message<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

@@ -1,8 +1,7 @@
-//! The spool's own SQLite file: messages that wait for the database, and what is known of each rulebook meanwhile.
+//! The spool's own SQLite file: messages that wait for the database, and snapshots of rulebooks.
 //!
-//! In: sealed entries. Out: the same in the order in which they are to be recorded. Nothing in here can be read without
-//! the key, but when a message came, how urgent it is and which of them belong together. The file is for its owner
-//! alone and for one process at a time: whoever holds the lock beside it.
+//! Entries are encrypted; only the time, the urgency and the grouping of a message can be read without the key. The
+//! file is readable by its owner only and used by one process at a time, which holds the lock beside it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -32,78 +31,68 @@ UPDATE entries SET tries = 0, aside = 0 WHERE tries > 0;";
 
 const PAGE: u64 = 4096;
 
-/// The spool cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolFileError {
-    /// The folder or a file in it cannot be made or opened.
+    /// The folder or a file in it cannot be created or opened.
     #[error("the spool {} cannot be used (RINGBOOK_SPOOL_DIR)", path.display())]
     File {
-        /// Which one.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// SQLite does not take it.
     #[error("the spool cannot be opened or read")]
     Database(#[from] DbErr),
 }
 
-/// A message that waits.
+/// A waiting message.
 #[derive(Debug, Clone)]
 pub struct Waiting {
-    /// Its id; ids rise with time.
+    /// Ids are time-ordered.
     pub id: Uuid,
-    /// The rulebook, to which the seal is bound.
+    /// The rulebook, to which the encryption is bound.
     pub rulebook_id: Uuid,
-    /// The hash of what is the same thing.
+    /// The hash of the business key.
     pub key: [u8; 32],
-    /// The hash of the body.
     pub body_hash: [u8; 32],
-    /// The hash of what must be recorded in order: one call.
+    /// The hash of the group that must be recorded in order: one call.
     pub family: [u8; 32],
-    /// 1 to 4 is the priority, 5 is all that has none.
+    /// The priority, 1 to 4; 5 is none.
     pub rank: i64,
-    /// When it came.
     pub received_at: DateTime<Utc>,
-    /// The rest, sealed.
+    /// The encrypted rest.
     pub sealed: Vec<u8>,
 }
 
-/// Where an entry stands in the order.
+/// The position of an entry in the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its id.
     pub id: Uuid,
-    /// What it belongs to.
+    /// Its group.
     pub family: [u8; 32],
 }
 
-/// A sealed entry.
+/// An encrypted entry.
 #[derive(Debug, Clone)]
 pub struct Sealed {
-    /// Its id.
     pub id: Uuid,
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// The rest.
     pub sealed: Vec<u8>,
 }
 
-/// What is in the file.
+/// The content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
-    /// Entries that wait.
+    /// Waiting entries.
     pub waiting: u64,
-    /// Entries that could not be recorded and were set aside.
+    /// Dead-lettered entries, which could not be recorded.
     pub aside: u64,
-    /// How much all of them are.
+    /// The size of all entries.
     pub bytes: u64,
-    /// When the oldest that waits came.
+    /// When the oldest waiting entry was received.
     pub oldest: Option<DateTime<Utc>>,
 }
 
-/// An open file, locked for this process.
+/// An open file, locked by this process.
 #[derive(Debug)]
 pub struct SpoolFile {
     db: DatabaseConnection,
@@ -112,10 +101,10 @@ pub struct SpoolFile {
 }
 
 impl SpoolFile {
-    /// The file with this number in a folder, which is made when it is not there; `None` when another process has it.
+    /// Opens or creates the file with this number; `None` when another process has it.
     ///
     /// # Errors
-    /// When it cannot be made or opened.
+    /// When it cannot be created or opened.
     pub async fn open(folder: &Path, number: u32, most_bytes: u64) -> Result<Option<Self>, SpoolFileError> {
         let path = folder.join(format!("spool-{number}.db"));
         let failed = |source| SpoolFileError::File {
@@ -129,32 +118,31 @@ impl SpoolFile {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        // SQLite gives its other files the rights of this one.
+        // SQLite gives its other files the permissions of this one.
         private(&path).map_err(failed)?;
-        // Beyond what may wait there is room for the pages that hold the rows together and for the snapshots.
+        // More than the limit of entries: room for index pages and snapshots.
         let most_pages = (most_bytes / PAGE) * 5 / 4 + 16_384;
         let db = connect::open_spool(&path, most_pages).await?;
         db.execute_unprepared(SCHEMA).await?;
         Ok(Some(Self { db, path, _lock: lock }))
     }
 
-    /// Whether there is a file with this number.
+    /// Whether the file with this number exists.
     #[must_use]
     pub fn exists(folder: &Path, number: u32) -> bool {
         folder.join(format!("spool-{number}.db")).exists()
     }
 
-    /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Keeps entries, all or none; one whose key and body are there already stays as it is. Out: of each whether it is
+    /// Stores entries, all or none; an entry whose key and body exist stays as it is. Returns for each whether it is
     /// new.
     ///
     /// # Errors
-    /// When the file does not take them.
+    /// When the file cannot be written.
     pub async fn keep(&self, entries: &[Waiting]) -> Result<Vec<bool>, DbErr> {
         const SQL: &str = "INSERT INTO entries (id, rulebook_id, key, body_hash, family, rank, received_at, sealed) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key, body_hash) DO NOTHING";
@@ -178,7 +166,7 @@ impl SpoolFile {
         Ok(new)
     }
 
-    /// The first entry under a key.
+    /// The first entry with a key.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -188,8 +176,8 @@ impl SpoolFile {
         row.as_ref().map(sealed).transpose()
     }
 
-    /// What waits, in the order in which it is to be recorded: the calls with the most urgent message first, and each
-    /// call's messages as they came; `of` one call alone, or of all. Without the calls of which one entry is among `later`.
+    /// The waiting entries in the order in which they must be recorded: calls with the most urgent message first,
+    /// each call's messages as received; `of` restricts it to one call. Skips calls with an entry among `later`.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -214,29 +202,26 @@ impl SpoolFile {
         rows.iter().map(place).collect()
     }
 
-    /// An entry.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
     pub async fn get(&self, id: Uuid) -> Result<Option<Sealed>, DbErr> {
         const SQL: &str = "SELECT id, rulebook_id, sealed FROM entries WHERE id = $1";
         let row = self.db.query_one_raw(statement(SQL, [id.into()])).await?;
         row.as_ref().map(sealed).transpose()
     }
 
-    /// Removes an entry that was recorded; whether it was there.
+    /// Deletes an entry that was recorded. Returns whether it existed.
     ///
     /// # Errors
-    /// When the file does not take it.
+    /// When the file cannot be written.
     pub async fn remove(&self, id: Uuid) -> Result<bool, DbErr> {
         let done = statement("DELETE FROM entries WHERE id = $1", [id.into()]);
         Ok(self.db.execute_raw(done).await?.rows_affected() == 1)
     }
 
-    /// Notes that an entry could not be recorded, and sets it aside after `most` times; whether it is set aside now.
+    /// Counts a failed attempt to record an entry and dead-letters it after `most` attempts. Returns whether it is
+    /// dead-lettered now.
     ///
     /// # Errors
-    /// When the file does not take it.
+    /// When the file cannot be written.
     pub async fn failed(&self, id: Uuid, most: i64) -> Result<bool, DbErr> {
         const SQL: &str =
             "UPDATE entries SET tries = tries + 1, aside = (tries + 1 >= $2) WHERE id = $1 RETURNING aside";
@@ -244,10 +229,6 @@ impl SpoolFile {
         row.map_or(Ok(false), |row| row.try_get_by_index::<i64>(0).map(|aside| aside != 0))
     }
 
-    /// What is in the file.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
     pub async fn content(&self) -> Result<Content, DbErr> {
         const SQL: &str = "SELECT count(*) FILTER (WHERE aside = 0) AS waiting, count(*) FILTER (WHERE aside = 1) AS aside, \
             coalesce(sum(length(sealed)), 0) AS bytes, min(received_at) FILTER (WHERE aside = 0) AS oldest FROM entries";
@@ -262,7 +243,7 @@ impl SpoolFile {
         })
     }
 
-    /// The family of every entry that waits.
+    /// The group of every waiting entry.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -272,10 +253,10 @@ impl SpoolFile {
         rows.iter().map(|row| hash(row, "family")).collect()
     }
 
-    /// Keeps what is known of a rulebook, in the place of what was known before.
+    /// Replaces the snapshot of a rulebook.
     ///
     /// # Errors
-    /// When the file does not take it.
+    /// When the file cannot be written.
     pub async fn keep_snapshot(&self, rulebook_id: Uuid, code: &str, sealed: Vec<u8>) -> Result<(), DbErr> {
         const SQL: &str = "INSERT INTO snapshots (rulebook_id, code, sealed) VALUES ($1, $2, $3) \
             ON CONFLICT (rulebook_id) DO UPDATE SET code = excluded.code, sealed = excluded.sealed";
@@ -284,7 +265,7 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// What is known of each rulebook: its id and the rest, sealed.
+    /// The encrypted snapshot of each rulebook, by id.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -297,10 +278,10 @@ impl SpoolFile {
         rows.iter().map(snapshot).collect()
     }
 
-    /// Ends the use of the file, so that nothing of it stays in SQLite's journal.
+    /// Closes the file, so that nothing remains in SQLite's journal.
     ///
     /// # Errors
-    /// When SQLite does not close it.
+    /// When SQLite fails.
     pub async fn close(&self) -> Result<(), DbErr> {
         self.db.close_by_ref().await
     }
@@ -322,7 +303,7 @@ fn hash(row: &QueryResult, column: &str) -> Result<[u8; 32], DbErr> {
     let bytes: Vec<u8> = row.try_get("", column)?;
     bytes
         .try_into()
-        .map_err(|_| DbErr::Type(format!("{column} in the spool is no hash")))
+        .map_err(|_| DbErr::Type(format!("{column} in the spool is not a hash")))
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {
@@ -333,7 +314,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// A file that its owner alone may read, made when it is not there.
+/// Opens or creates a file that only its owner can read.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -385,7 +366,7 @@ mod tests {
         };
         assert_eq!(order(None, &[]).await, [2, 4, 3, 1, 5]);
         assert_eq!(order(Some([1; 32]), &[]).await, [1, 5]);
-        // A call whose first one is tried later does not stand in the way, however much waits of it.
+        // A call whose first entry is tried later does not block the others.
         assert_eq!(order(None, &[Uuid::from_u128(2)]).await, [3, 1, 5]);
         assert_eq!(order(None, &[Uuid::from_u128(2), Uuid::from_u128(1)]).await, [3]);
         assert!(!file.failed(Uuid::from_u128(2), 2).await.unwrap());
@@ -397,7 +378,7 @@ mod tests {
         assert_eq!(content.oldest, Some(DateTime::<Utc>::UNIX_EPOCH));
         file.close().await.unwrap();
         drop(file);
-        // Whatever was set aside is tried again by the next run.
+        // Dead-lettered entries are tried again by the next run.
         assert_eq!(open(folder.path()).await.content().await.unwrap().aside, 0);
     }
 

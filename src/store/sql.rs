@@ -1,4 +1,4 @@
-//! What several tables write in one way. In: rows and statements. Out: whether something was written.
+//! Statements that several tables share.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -7,12 +7,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// SQL with its values, in the words of this database.
+/// A statement with its values, in this database's dialect.
 pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 
-/// Inserts a row unless one like it is there, by the columns of `like`. Out: whether it was inserted.
+/// Inserts a row unless one with the same `like` columns exists. Returns whether it was inserted.
 pub(super) async fn insert_once<A>(tx: &DatabaseTransaction, row: A, mut like: OnConflict) -> Result<bool, DbErr>
 where
     A: ActiveModelTrait,
@@ -25,8 +25,7 @@ where
     Ok(inserted > 0)
 }
 
-/// A row to be set over one that is there, without its key: a key never changes, and Citus refuses to set the column that rows
-/// are distributed by.
+/// A row for an update, without its key: a key never changes, and Citus refuses to set the distribution column.
 pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     for key in <A::Entity as EntityTrait>::PrimaryKey::iter() {
         row.not_set(key.into_column());
@@ -34,7 +33,7 @@ pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     row
 }
 
-/// Writes the one row of a rulebook over that of the version before, or where there is none; whether it stood like that.
+/// Writes a rulebook's only row if the stored version is the expected one. Returns whether it was.
 pub(super) async fn write_over<A>(
     tx: &DatabaseTransaction,
     row: A,

@@ -1,4 +1,4 @@
-//! What the assistant asked of us during a call.
+//! Tool calls of the assistant.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,8 +1,8 @@
-//! Trials: work that is done up to its commit and then taken back, so that it ends as the real one would have.
+//! Dry runs: work is done up to its commit and then rolled back.
 //!
-//! In: work, within [`scope`]. Out: what it answers; of every transaction that was begun in it nothing remains, because its
-//! commit is a roll back ([`super::begin`]). What follows a commit (a cache, a count, a job) asks [`is_on`] first. [`spawn`]
-//! takes the trial along into a task; `tokio::spawn` leaves it, for what is not part of the work.
+//! In [`scope`], the commit of every transaction is a rollback ([`super::begin`]). What follows a commit (a cache, a
+//! counter, a job) must ask [`is_on`] first. [`spawn`] carries the dry run into a task; `tokio::spawn` leaves it, for
+//! work that is not part of the request.
 
 use tokio::task::JoinHandle;
 
@@ -10,18 +10,18 @@ tokio::task_local! {
     static TRIAL: ();
 }
 
-/// Does `work` as a trial.
+/// Runs `work` as a dry run.
 pub async fn scope<F: Future>(work: F) -> F::Output {
     TRIAL.scope((), work).await
 }
 
-/// Whether this is a trial, of which nothing may remain.
+/// Whether this is a dry run.
 #[must_use]
 pub fn is_on() -> bool {
     TRIAL.try_with(|()| ()).is_ok()
 }
 
-/// A task of its own, in which a trial goes on as one.
+/// Spawns a task that inherits the dry run.
 pub fn spawn<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,

@@ -1,11 +1,11 @@
-//! The inbox: every authentic message as it came, its keys and what was answered.
+//! The inbox: every authentic message with its raw body, keys and response.
 
 use std::collections::HashSet;
 
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 
-/// Call ids asked for in one statement.
+/// Call ids per statement.
 const CHUNK: usize = 100;
 
 /// A row of `webhook_events`.
@@ -44,7 +44,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Of these calls, those about which another rulebook has heard.
+/// Those of these calls that another rulebook has events of.
 pub async fn of_others<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

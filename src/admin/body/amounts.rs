@@ -1,7 +1,7 @@
-//! Prices and rates that were sent as JSON numbers, as the text that the document asks for.
+//! Converts prices and rates that were sent as JSON numbers to the strings that the document requires.
 //!
-//! `350.5` becomes `"350.5"` where the schema wants an amount and the digits that were sent say exactly that. It must never
-//! round: what a float cannot hold as it was written stays a number, and is refused with the form that is right.
+//! `350.5` becomes `"350.5"` where the schema expects an amount. It must never round: a number that a float cannot
+//! represent as written stays a number and is rejected.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::super::document::document;
 use crate::rulebook::money::{Money, Rate};
 
-/// Deeper than any schema of ours.
+/// Deeper than any of our schemas.
 const DEEPEST: usize = 64;
 
-/// Rewrites the amounts of a body of this schema.
+/// Converts the amounts of a body of this schema.
 pub fn as_text(schema: &str, value: &mut Value, bytes: &[u8]) {
     let schemas = &document()["components"]["schemas"];
     let schema = &schemas[schema];
@@ -42,7 +42,7 @@ fn rewrite(
             rewrite(schemas, branch, value, depth + 1, was_sent);
         }
     }
-    // A change of a row: which body it has, its resource and its method say.
+    // The body of a change depends on its resource and method.
     if let Some(wanted) = schema["if"]["properties"].as_object() {
         let holds = wanted.iter().all(|(name, wanted)| value[name] == wanted["const"]);
         let then = if holds { &schema["then"] } else { &schema["else"] };
@@ -80,7 +80,7 @@ fn rewrite(
     }
 }
 
-/// The numbers of a JSON text as they were written, without the zeros that say nothing.
+/// The numbers of a JSON text as written, without insignificant zeros.
 fn numbers(bytes: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut rest = bytes;
@@ -106,7 +106,7 @@ fn numbers(bytes: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// What comes after the end of a text.
+/// The bytes after the end of a string.
 fn after_text(mut rest: &[u8]) -> &[u8] {
     loop {
         match rest {

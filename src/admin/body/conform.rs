@@ -1,7 +1,6 @@
-//! Whether a value is what the document says of a schema: every fault at once.
+//! Validates a value against a schema of the document and reports every fault at once.
 //!
-//! In: a JSON value and the name of its schema in the document. Out: all faults, told by [`super::tell`]. The schemas
-//! are the ones that clients read, so that what is promised and what is refused cannot differ.
+//! It uses the schemas that clients read, so that what is documented and what is rejected cannot differ.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -13,9 +12,9 @@ use super::super::document::document;
 use super::tell::told;
 use crate::problem::{FieldFault, Problem};
 
-/// Under which name the schemas find each other.
+/// The base URI under which schemas reference each other.
 pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
-/// Nobody reads more, and a body of a megabyte may hold half a million.
+/// The most faults reported: a body of a megabyte may have half a million.
 const MOST: usize = 1000;
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
@@ -29,7 +28,7 @@ pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
     let root = &document()["components"]["schemas"][schema];
     let mut faults: Vec<FieldFault> = Vec::new();
     for fault in validator.iter_errors(value).flat_map(|error| told(root, &error)) {
-        // Of the wrong type is all that is to be said of a value, whatever else it then is not.
+        // A wrong type hides all other faults of the same value.
         match faults.iter_mut().find(|known| known.pointer == fault.pointer) {
             Some(known) if fault.code == "wrong_type" => *known = fault,
             Some(_) => {}
@@ -59,10 +58,10 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
     Ok(built)
 }
 
-/// The first fault of a value by a schema that stands elsewhere in the document; for what is looked at rarely.
+/// The first fault of a value by a schema elsewhere in the document, for rare checks.
 ///
 /// # Errors
-/// 500 when it is no schema.
+/// 500 when the schema is invalid.
 pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, Problem> {
     let text = schema.to_string().replace("\"#/", &format!("\"{DOCUMENT}#/"));
     let absolute: Value = serde_json::from_str(&text).map_err(|error| Problem::internal(&error))?;
@@ -73,7 +72,7 @@ pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, 
         .next())
 }
 
-/// A validator of a schema that may name those of the document.
+/// A validator of a schema that may reference those of the document.
 fn of_document(schema: &Value) -> Result<Validator, Problem> {
     let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
     let components = Resource::from_contents(components).map_err(|error| Problem::internal(&error))?;

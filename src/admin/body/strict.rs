@@ -1,7 +1,7 @@
-//! JSON as it must be sent: no name twice in an object, no NUL character, nothing nested without end.
+//! A strict JSON parser: no duplicate names in an object, no NUL character, bounded nesting.
 //!
-//! In: bytes. Out: the value and every such fault with its place; or where the bytes stop being JSON. A number that is
-//! whole comes out whole, however it is written: `1.0` is 1.
+//! It returns the value and every such fault with its place. A whole number is parsed as an integer however it is
+//! written: `1.0` is 1.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,13 +13,13 @@ use super::super::state::shortened;
 use crate::problem::FieldFault;
 use crate::rulebook::fault::escaped;
 
-/// Up to here a float holds every whole number exactly.
+/// The largest number up to which a float represents every integer.
 const WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// Reads a body.
+/// Parses a body.
 ///
 /// # Errors
-/// The one fault of what is not JSON, with its line and column.
+/// The fault of a text that is not JSON, with its line and column.
 pub fn read(bytes: &[u8]) -> Result<(Value, Vec<FieldFault>), FieldFault> {
     let faults = RefCell::default();
     let reader = Reader {
@@ -36,7 +36,7 @@ pub fn read(bytes: &[u8]) -> Result<(Value, Vec<FieldFault>), FieldFault> {
     }
 }
 
-/// serde's texts about JSON itself name signs and places and repeat nothing of what was sent.
+/// serde's messages about JSON syntax repeat nothing of what was sent.
 fn not_json(error: &serde_json::Error) -> FieldFault {
     let text = error.to_string();
     if text.starts_with("recursion limit exceeded") {
@@ -52,7 +52,7 @@ fn not_json(error: &serde_json::Error) -> FieldFault {
     FieldFault::new("", "not_json", detail)
 }
 
-/// The way from the body to a value.
+/// The path from the body to a value.
 enum Step<'a> {
     Body,
     Field(&'a Step<'a>, &'a str),

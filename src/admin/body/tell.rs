@@ -1,7 +1,6 @@
-//! A fault of a body as people are told it: where, what was expected, and the name that may have been meant.
+//! Words the faults of a body: where, what was expected, and a similar name.
 //!
-//! In: what the validator found. Out: one entry of `errors` per fault. What was sent is not repeated, but for the names
-//! of fields: it may be a caller's.
+//! It never repeats what was sent, except names of fields, because it may be a caller's data.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
@@ -14,13 +13,13 @@ use crate::problem::FieldFault;
 use crate::rulebook::fault::escaped;
 use crate::rulebook::vocabulary::did_you_mean;
 
-/// A list of more names than this is not told as a whole.
+/// Longer lists of names are not listed completely.
 const FEW: usize = 20;
 
-/// A pattern of more characters than this tells people less than its example.
+/// A longer pattern helps people less than its example.
 const LONGEST_PATTERN: usize = 40;
 
-/// One fault of the validator's, perhaps several of ours.
+/// The faults of one validation error.
 pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault> {
     let at = error.instance_path.to_string();
     let schema = schema_of(root, error.schema_path.as_str());
@@ -52,7 +51,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
                 detail,
             )]
         }
-        // What may only be null may as well not be there: some other field rules it out.
+        // A field that may only be null is excluded by another field.
         Kind::FalseSchema
         | Kind::Type {
             kind: TypeKind::Single(JsonType::Null),
@@ -75,7 +74,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
         }
         Kind::Constant { expected_value } => one("not_in_list", format!("{name} must be `{}`.", plain(expected_value))),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            // A field that may be null: what is wrong with it otherwise is what its sender wants to know.
+            // A nullable field: report what is wrong with the value, not with the null alternative.
             let mut branches = context.iter().filter(|branch| !asks_for_null(branch));
             match (branches.next(), branches.next()) {
                 (Some(branch), None) => branch.iter().flat_map(|error| told(root, error)).collect(),
@@ -104,7 +103,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
     }
 }
 
-/// The keyword's code and what it asks for.
+/// The keyword's code and requirement.
 fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
     let other = |keyword: &str| schema.map(|schema| &schema[keyword]).filter(|limit| limit.is_number());
     let range = |from: Option<&Value>, to: Option<&Value>| match (from, to) {
@@ -134,16 +133,16 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
         Kind::UniqueItems => ("repeated", "must not hold the same entry twice".to_owned()),
         Kind::Pattern { .. } => ("bad_format", written(schema)),
         Kind::Format { format } => ("bad_format", format!("must be {}", form(format))),
-        _ => ("invalid_value", "is not what the document says of it".to_owned()),
+        _ => ("invalid_value", "does not match the document".to_owned()),
     }
 }
 
-/// How a text must be written, before its example. The validator's own pattern is the document's, made longer.
+/// The required form of a string, before its example. The validator's own pattern is an extended one.
 fn written(schema: Option<&Value>) -> String {
     match schema.and_then(|schema| schema["pattern"].as_str()) {
         Some(r"\S") => "must not be blank".to_owned(),
         Some(pattern) if pattern.len() <= LONGEST_PATTERN => format!("must match the pattern `{pattern}`"),
-        _ => "must be written otherwise".to_owned(),
+        _ => "must have another form".to_owned(),
     }
 }
 
@@ -175,7 +174,6 @@ fn wanted(kind: &TypeKind) -> String {
     }
 }
 
-/// The texts of a list.
 fn words(options: &Value) -> Vec<&str> {
     options
         .as_array()
@@ -205,7 +203,7 @@ fn not_in_list(name: &str, given: Option<&str>, options: &[&str]) -> String {
     format!("{name} must be one of `{}`{hint}", options.join("`, `"))
 }
 
-/// The end of a sentence: the name that may have been meant.
+/// The end of a sentence: a similar name.
 fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let hint = did_you_mean(&shortened(given), names);
     if hint.is_empty() { ".".to_owned() } else { hint }
@@ -250,10 +248,10 @@ fn asks_for_null(branch: &[ValidationError<'static>]) -> bool {
     branch.len() == 1 && branch.iter().all(null)
 }
 
-/// The schema that holds the keyword at a path of the validator's, which goes through `$ref`s.
+/// The schema of the keyword at a path of the validator, which goes through `$ref`s.
 fn schema_of(root: &'static Value, path: &str) -> Option<&'static Value> {
     let mut schema = root;
-    // A body's validator begins with the reference to its schema.
+    // A body's validator begins with a reference to its schema.
     let path = if root["$ref"].is_null() {
         path.strip_prefix("/$ref").unwrap_or(path)
     } else {

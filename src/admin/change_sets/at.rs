@@ -1,5 +1,4 @@
-//! When a change set is to be published. In: what was written, and the rulebook's time zone. Out: an instant, or what is
-//! wrong with it.
+//! Parses the time of a scheduled publish in the rulebook's time zone.
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
@@ -8,7 +7,7 @@ use crate::clock::to_micros;
 use crate::problem::Problem;
 use crate::rulebook::current::Standing;
 
-/// How far ahead something can be scheduled.
+/// The farthest time that can be scheduled.
 const FARTHEST: TimeDelta = TimeDelta::days(5 * 366);
 
 /// The forms of a local time.
@@ -19,10 +18,10 @@ const LOCAL: [&str; 4] = [
     "%Y-%m-%d %H:%M:%S",
 ];
 
-/// The instant; none is at once.
+/// The instant; none means at once.
 ///
 /// # Errors
-/// 422 when it is none, has passed, or does not exist or exists twice in the rulebook's time zone.
+/// 422 when it is no time, has passed, or does not exist or exists twice in the rulebook's time zone.
 pub fn read(at: Option<&str>, standing: &Standing, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
     let settings = standing.rows().settings.values().next();

@@ -1,5 +1,4 @@
-//! Changes as they are sent. In: the rows as they stand, the edits that a change set holds, and new changes. Out: edits that
-//! make rows, each with its ground, or what is wrong and where.
+//! Parses the changes of a change set into edits, each with its base version, or reports every fault with its place.
 
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
@@ -25,9 +24,9 @@ pub struct NewChange {
     code: String,
     /// What is done to it.
     method: Method,
-    /// The whole row for `put`; the fields to change for `patch`, null takes one away; nothing for `delete`.
+    /// The whole row for `put`; the fields to change for `patch`, null removes one; nothing for `delete`.
     body: Option<Value>,
-    /// The version of the row that was read, as `?change_set=` shows it; it may also stand in the body. A new row has none.
+    /// The row's version that you read with `?change_set=`; it may also be in the body. A new row has none.
     version: Option<i64>,
 }
 
@@ -36,15 +35,15 @@ pub struct NewChange {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Method {
-    /// Makes or replaces it.
+    /// Creates or replaces it.
     Put,
-    /// Changes some of it.
+    /// Changes some fields.
     Patch,
     /// Deletes it.
     Delete,
 }
 
-/// Reads changes one after the other, each on what those before it make.
+/// Parses changes one after the other, each based on the result of those before.
 ///
 /// # Errors
 /// 404, 412, 422 or 428, with the place below `place`.
@@ -55,7 +54,7 @@ pub fn read(standing: &Standing, held: &[Edit], new: Vec<NewChange>, place: &str
     }
     let mut edits = Vec::with_capacity(new.len());
     for (number, change) in new.into_iter().enumerate() {
-        // One change is the body; several are in a list.
+        // A single change is the body; several are a list.
         let place = if place.is_empty() {
             String::new()
         } else {
@@ -105,7 +104,7 @@ fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) ->
     }
     let stands = R::table(standing.rows()).get(&code).map(|stored| stored.version);
     let there = R::table(&bench.out().rows).get(&code);
-    // In a change set, a row's version is the one of the row as it stands; that of a new one is 0.
+    // In a change set, the version of a row is that of the head's row; of a new row it is 0.
     let shown = there.map(|_| stands.unwrap_or(0));
     if method != Method::Put && there.is_none() {
         return Err(Problem::not_found(what));

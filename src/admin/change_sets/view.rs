@@ -1,5 +1,4 @@
-//! Change sets as they are shown. In: what is stored, and who asks. Out: the shapes of the API; who may not read phone
-//! numbers sees them masked.
+//! The response types of change sets. Phone numbers are masked for viewers.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{ApiResponse, Object, ResponseContent};
@@ -31,7 +30,7 @@ pub struct ChangeSetState {
     id: Uuid,
     /// `open`, `scheduled`, `waiting` (for a second person), `published`, `refused` or `discarded`.
     state: String,
-    /// What it is for.
+    /// Its description.
     comment: String,
     /// Who opened it.
     author: String,
@@ -39,27 +38,27 @@ pub struct ChangeSetState {
     created_at: DateTime<Utc>,
     /// When it was last changed.
     updated_at: DateTime<Utc>,
-    /// Rises with every change of it. Bring it when you change it.
+    /// Rises with every change of it. Send it when you change it.
     version: i64,
     /// The head revision when it was opened.
     base_revision: i64,
-    /// How many changes it holds.
+    /// How many changes it has.
     changes_count: i64,
-    /// When it is to be published, or was to be.
+    /// When it will be, or should have been, published.
     publish_at: Option<DateTime<Utc>>,
-    /// Who scheduled that.
+    /// Who scheduled it.
     publish_by: Option<String>,
     /// The revision that it became.
     revision: Option<i64>,
-    /// Where it goes beyond the guard rails, for which it waits or waited.
+    /// Where it exceeds the guard rails.
     breaches: Option<Vec<GuardRailBreach>>,
-    /// Who approved that.
+    /// Who approved it.
     approved_by: Option<String>,
-    /// Why it was rejected, or a scheduled publish refused: `code`, `detail`, and `conflicts`, `faults` or `cases`.
+    /// Why it was rejected, or a scheduled publish failed: `code`, `detail`, and `conflicts`, `faults` or `cases`.
     refusal: Option<Value>,
     /// Its changes, in order; not in lists.
     changes: Option<Vec<Change>>,
-    /// Rows that others changed since; their changes cannot be published. Not in lists.
+    /// Rows that others changed meanwhile; their changes cannot be published. Not in lists.
     conflicts: Option<Vec<Conflict>>,
 }
 
@@ -73,9 +72,9 @@ pub struct GuardRailBreach {
     code: String,
     /// The column.
     column: String,
-    /// What it is; none for a new row.
+    /// The current value; absent for a new row.
     before: Option<String>,
-    /// What it would become; none for a row that goes.
+    /// The new value; absent for a deleted row.
     after: Option<String>,
     /// `lowest_price`, `highest_price` or `largest_change_percent`.
     limit: String,
@@ -97,7 +96,7 @@ pub struct Change {
     method: String,
     /// The row, or the fields to change.
     body: Option<Value>,
-    /// The version of the row that it was made against; none when the row is new.
+    /// The base version: the version of the row that the change was made against; absent for a new row.
     version: Option<i64>,
     /// Who added it.
     author: String,
@@ -105,7 +104,7 @@ pub struct Change {
     created_at: DateTime<Utc>,
 }
 
-/// A row that others changed since the changes were made.
+/// A row that others changed after the changes were made.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Conflict {
@@ -113,9 +112,9 @@ pub struct Conflict {
     resource: String,
     /// The row's code.
     code: String,
-    /// The row that the changes were made against; none when it was to be new.
+    /// The row that the changes were made against; absent for a new row.
     made_against: Option<RowVersion>,
-    /// The row that stands; none when there is none.
+    /// The current row; absent if it was deleted.
     stands: Option<RowVersion>,
 }
 
@@ -128,18 +127,18 @@ pub struct RowVersion {
     row: Value,
 }
 
-/// What a change set changes.
+/// The differences that a change set makes.
 #[derive(Debug, Object)]
 pub struct ChangeSetDiff {
     /// The revision it is compared with.
     pub base_revision: i64,
-    /// Every row that changes, in the order in which a decision meets the resources, then by code.
+    /// Every changed row, in the order in which a decision uses the resources, then by code.
     pub rows: Vec<RowDiff>,
-    /// Rows that others changed since; their changes are left out.
+    /// Rows that others changed meanwhile; their changes are left out.
     pub conflicts: Vec<Conflict>,
 }
 
-/// A difference as it was asked for.
+/// A difference in the requested format.
 #[derive(ResponseContent)]
 pub enum SetDiff {
     /// For programs.
@@ -151,29 +150,29 @@ pub enum SetDiff {
 /// A difference.
 #[derive(ApiResponse)]
 pub enum SetDiffFound {
-    /// What is different.
+    /// The differences.
     #[oai(status = 200)]
     Found(SetDiff),
 }
 
-/// Whether a change set could be published as things stand.
+/// Whether a change set could be published now.
 #[derive(Debug, Object)]
 pub struct Check {
     /// The head it was checked on.
     base_revision: i64,
-    /// Whether nothing is in the way.
+    /// Whether nothing prevents it.
     publishable: bool,
     /// How many rows it changes.
     changed_rows: usize,
-    /// Rows that others changed since.
+    /// Rows that others changed meanwhile.
     conflicts: Vec<Conflict>,
-    /// What does not compile, each with the row and the column.
+    /// Compiler faults, each with the row and the column.
     faults: Vec<FieldFault>,
-    /// How many cases were run; none are when there are faults.
+    /// How many cases were run; none if there are faults.
     cases_run: usize,
-    /// Those that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
+    /// Failed cases: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     cases_failed: Vec<Value>,
-    /// What it brings in that cannot be meant; with an error among them it is refused.
+    /// New lint findings; an error among them prevents a publish.
     findings: Vec<LintFinding>,
 }
 
@@ -206,7 +205,7 @@ impl ChangeSetState {
         }
     }
 
-    /// With its changes and what is in their way.
+    /// With its changes and conflicts.
     #[must_use]
     pub fn whole(caller: &Caller, stored: StoredSet, conflicts: Vec<Conflict>) -> Self {
         let changes = stored.changes.into_iter();
@@ -241,7 +240,7 @@ fn shown(caller: &Caller, change: StoredChange) -> Change {
     }
 }
 
-/// Rows that moved, as this caller may see them.
+/// Conflicts, as this caller may see them.
 #[must_use]
 pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
     let version = |version: Version| RowVersion {
@@ -258,7 +257,6 @@ pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
 }
 
 impl ChangeSetDiff {
-    /// For people.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = diff::text(&self.rows);
@@ -270,7 +268,6 @@ impl ChangeSetDiff {
 }
 
 impl Check {
-    /// From what was found.
     #[must_use]
     pub fn of(
         caller: &Caller,
@@ -297,7 +294,7 @@ impl Check {
         }
     }
 
-    /// The same with what lint says of it.
+    /// Adds the lint findings.
     #[must_use]
     pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
         self.publishable &= !findings.iter().any(|found| found.severity == Severity::Error);

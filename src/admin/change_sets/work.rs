@@ -1,4 +1,4 @@
-//! What the operations on change sets have in common: how one is found, read, changed and shown.
+//! Steps that the operations on change sets share: find, read, change, respond.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::rulebook::rows::RowSet;
 use crate::store::change_sets::State;
 use crate::store::trial;
 
-/// A change set as a request read it, and who would change it.
+/// A change set as a request read it, and the author of the change.
 pub struct Read {
     pub rulebook_id: Uuid,
     pub id: Uuid,
@@ -33,7 +33,7 @@ pub struct Read {
 }
 
 impl ChangeSetsApi {
-    /// The change set, and leave to change it as it was read: in the version that the request brought.
+    /// Reads the change set and checks that it has the version that the request sent.
     pub(super) async fn read(
         &self,
         caller: &Caller,
@@ -53,7 +53,7 @@ impl ChangeSetsApi {
         Ok((read, stored))
     }
 
-    /// Changes it and answers with how it stands then.
+    /// Changes it and responds with the result.
     pub(super) async fn changed<W, E>(
         &self,
         caller: &Caller,
@@ -73,7 +73,7 @@ impl ChangeSetsApi {
         finished(&self.0, rulebook_id, Ok(found), &About::default()).await
     }
 
-    /// A write, in a task of its own so that nobody hanging up can cut it in two.
+    /// Runs a write in its own task, so that a disconnecting client cannot interrupt it.
     pub(super) async fn in_a_task<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,
@@ -88,7 +88,7 @@ impl ChangeSetsApi {
         finished(&self.0, rulebook_id, Ok(draft), &About::default()).await
     }
 
-    /// What lint finds in the candidate and not in what stands.
+    /// Lint findings of the candidate that the head does not have.
     pub(super) async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
         let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
         let now = self.0.clock.now();
@@ -110,7 +110,7 @@ impl ChangeSetsApi {
         Ok(clashes_of(caller, clashes))
     }
 
-    /// With its changes, and what is in their way while they are not published.
+    /// The change set with its changes, and its conflicts while it is unpublished.
     pub(super) async fn shown(&self, caller: &Caller, stored: StoredSet) -> Result<ChangeSetState, Problem> {
         let clashes = if is_alive(&stored) {
             let draft = self.draft(&stored).await?;
@@ -128,10 +128,10 @@ impl ChangeSetsApi {
     }
 }
 
-/// A rulebook's rows as they would be with a change set.
+/// A rulebook's rows as if a change set were published.
 ///
 /// # Errors
-/// 404 when there is none of this id, 409 when it was published or discarded.
+/// 404 when it does not exist, 409 when it was published or discarded.
 pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
     let found = state.publisher.set(standing.rulebook_id, id).await;
     let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
@@ -139,10 +139,10 @@ pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Resu
     Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
 }
 
-/// A rulebook compiled as it would be with a change set.
+/// A rulebook compiled as if a change set were published.
 ///
 /// # Errors
-/// As for [`would_be`]; 412 when others changed its rows since, 422 when it does not compile.
+/// As for [`would_be`]; 412 when others changed its rows, 422 when it does not compile.
 pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
     let found = state.publisher.set(rulebook_id, id).await;
     let stored = finished(state, rulebook_id, Ok(found), &About::default()).await?;
@@ -150,10 +150,10 @@ pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Resul
     planned(state, rulebook_id, &stored.edits()).await
 }
 
-/// A rulebook compiled as it would be with edits.
+/// A rulebook compiled as if edits were published.
 ///
 /// # Errors
-/// 412 when others changed their rows since, 422 when it does not compile.
+/// 412 when others changed their rows, 422 when it does not compile.
 pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
     let planned = state.publisher.plan(rulebook_id, edits).await;
     let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
@@ -175,7 +175,7 @@ pub(super) fn alive(stored: &StoredSet) -> Result<(), Problem> {
     Err(Problem::new(Code::Conflict, detail))
 }
 
-/// The version that a request brought, which must be the one that stands.
+/// The version that a request sent, which must be the current one.
 fn read_version(stored: &StoredSet, version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
     let said = Precondition {
         body: version,
@@ -185,7 +185,7 @@ fn read_version(stored: &StoredSet, version: Option<i64>, if_match: Option<Strin
     expected(&said, Some(stored.set.version), "change set").map_err(|problem| match problem.code() {
         Code::VersionRequired => Problem::new(
             Code::VersionRequired,
-            "Bring the `version` of the change set that was read, in the query or as `If-Match: \"version\"`.",
+            "Send the `version` of the change set that you read, in the query or as `If-Match: \"version\"`.",
         ),
         _ => problem,
     })?;

@@ -1,6 +1,4 @@
-//! What answers have besides their JSON: the headers of each status, and the events of a stream.
-//!
-//! In: the document with its responses. Out: the same with their headers, each told once under `components`.
+//! Response headers of each status, and the events of streams. Headers are defined once under `components`.
 
 use std::collections::BTreeSet;
 
@@ -10,29 +8,29 @@ use serde_json::{Value, json};
 const HEADERS: [(&str, &str); 9] = [
     (
         "X-Request-Id",
-        "Under this id the log tells of the request; a valid one that was sent is kept.",
+        "The id of the request in the log; a valid id in the request is used.",
     ),
-    ("Retry-After", "Send it again after this many seconds."),
-    ("WWW-Authenticate", "How to prove who is asking."),
-    ("Allow", "The methods that this address takes."),
+    ("Retry-After", "Retry after this many seconds."),
+    ("WWW-Authenticate", "How to authenticate."),
+    ("Allow", "The methods that this address accepts."),
     (
         "ETag",
-        "What was answered; for a row, its version comes first. Send it as `If-None-Match` to be answered 304 while nothing has \
-         changed, or as `If-Match` to change what you saw.",
+        "A tag of the response; for a row, it begins with its version. Send it as `If-None-Match` to get 304 while nothing has \
+         changed, or as `If-Match` to change what you read.",
     ),
-    ("Location", "Where it is found from now on."),
+    ("Location", "The address of the new resource."),
     ("Content-Disposition", "The file's name."),
     (
         "Idempotent-Replayed",
-        "`true` on an answer that was given before, under the same `Idempotency-Key`.",
+        "`true` on a repeated response, under the same `Idempotency-Key`.",
     ),
     (
         "X-Ringbook-Dry-Run",
-        "`true` on the answer of a `dry_run`: nothing of it remains.",
+        "`true` on the response of a `dry_run`: nothing of it remains.",
     ),
 ];
 
-/// Names the headers as they are sent, and adds those that follow from the status.
+/// Adds the headers that follow from the status, and names the others as they are sent.
 pub fn tell(document: &mut Value) {
     let mut used = BTreeSet::new();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
@@ -65,7 +63,7 @@ pub fn tell(document: &mut Value) {
     document["components"]["headers"] = Value::Object(told.collect());
 }
 
-/// A header by its name as it is sent; one that the table does not know stays as it is.
+/// A header by its name on the wire; an unknown one stays as it is.
 fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String, Value) {
     let Some((name, _)) = HEADERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
         return (name.to_owned(), own.clone());
@@ -75,7 +73,7 @@ fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String,
     ((*name).to_owned(), json!({"$ref": reference}))
 }
 
-/// One event of a stream, of which the schema of its media type speaks.
+/// An event of a stream, with the schema of its data.
 fn event(data: &Value) -> Value {
     json!({
         "type": "object",

@@ -1,7 +1,7 @@
-//! What a field may hold, where its type does not say it: the limits that the checks of rows and requests have.
+//! The limits of fields that no type expresses.
 //!
-//! Bodies are held against the document before they are read, so what stands here is what is taken. A limit that needs
-//! other rows or the clock (a code that must exist, an instant that must come) is no schema's to say.
+//! Bodies are validated against the document, so these limits are enforced. A limit that depends on other rows or on
+//! the clock cannot be a schema.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use super::schemas::{Schemas, rows};
 use crate::rulebook::calendar::DAYS;
 use crate::store::secrets::WEBHOOK_LENGTH;
 
-/// Whether a field that may be left out may not be null: of two that exclude each other one is there, and what is left out
-/// of a scheme has Vapi's default.
+/// Optional fields that must not be `null`: members of a mutually exclusive pair, and scheme fields with Vapi's
+/// defaults.
 pub fn never_null(schema: &str, field: &str) -> bool {
     match schema {
         "WebhookAuth" | "WebhookScheme" => field != "message_id_header",
@@ -21,7 +21,7 @@ pub fn never_null(schema: &str, field: &str) -> bool {
     }
 }
 
-/// Whole numbers that every reader of JSON keeps exactly.
+/// The largest integer that every JSON parser keeps exactly.
 const WHOLE: i64 = 9_007_199_254_740_991;
 const CODE: &str = "^[a-z][a-z0-9_]{0,63}$";
 const TOOL: &str = "^[A-Za-z][A-Za-z0-9_]{0,63}$";
@@ -36,7 +36,7 @@ const PLAIN_NAME: &str =
 const TRIMMED: &str =
     "^[^\\s\\u0000-\\u001f\\u007f-\\u009f](?:[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f])?$";
 
-/// Adds every limit to its schema.
+/// Adds the limits to the schemas.
 pub fn add(schemas: &mut Schemas) {
     for name in rows() {
         let (pattern, example) = if name == "Tool" {
@@ -111,7 +111,7 @@ fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
         ("PriorityRule", "sla_seconds", whole(0, year)),
         ("PriorityRule", "cool_down_s", whole(0, week)),
         ("PriorityRule", "escalate_after_s", whole(0, week)),
-        // Masked, a viewer reads it; whoever writes it like that is refused when it is compiled.
+        // A viewer reads it masked; writing the masked form is rejected by the compiler.
         (
             "Contact",
             "phone",
@@ -242,7 +242,7 @@ fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-/// What one field says about others.
+/// Limits between fields.
 fn between_fields() -> Vec<(&'static str, Value)> {
     const OF_HMAC: [&str; 9] = [
         "algorithm",
@@ -300,7 +300,7 @@ fn between_fields() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// One of these fields must be there, and only one may. Written so that generated clients still see one object.
+/// Exactly one of these fields is required. Written so that generated clients still see one object.
 fn one_of(fields: &[&str]) -> Value {
     let mut dependent = serde_json::Map::new();
     for (number, field) in fields.iter().enumerate() {
@@ -315,7 +315,7 @@ fn one_of(fields: &[&str]) -> Value {
     }
     let absent: serde_json::Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), false.into())).collect();
     let first = fields.first().copied().unwrap_or_default();
-    // That it has no other limits here is said for linters, which look for it beside `required`.
+    // Linters expect each property beside `required`, even without limits.
     let needed = json!({"properties": {first: {}}, "required": [first]});
     json!({"dependentSchemas": dependent, "if": {"properties": absent}, "then": needed})
 }
@@ -337,7 +337,7 @@ fn put(schemas: &mut Schemas, schema: &str, field: &str, limit: &Value) {
     }
 }
 
-/// Deeper objects are merged; anything else takes the place of what was there.
+/// Merges objects; anything else is replaced.
 fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {

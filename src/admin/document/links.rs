@@ -1,13 +1,12 @@
-//! From one operation to the next: which part of an answer is which parameter of what may follow.
+//! OpenAPI links: which part of a response is which parameter of a following operation.
 //!
-//! In: the document with its operations. Out: the same with a link per pair below and per pair that rule rows have in
-//! common. Clients that follow links and tests that try sequences find their way by them.
+//! Clients that follow links and tests of request sequences use them.
 
 use serde_json::{Map, Value, json};
 
 use super::super::resources::TOLD;
 
-/// Where a link's parameter comes from.
+/// The source of a link's parameter.
 const ID: &str = "$response.body#/id";
 const FIRST_ID: &str = "$response.body#/items/0/id";
 const FIRST_CODE: &str = "$response.body#/items/0/code";
@@ -16,7 +15,7 @@ const CODE: &str = "$response.body#/code";
 const VERSION: &str = "$response.body#/version";
 const TAG: &str = "$response.header.ETag";
 
-/// From, to, and the parameter with its source; the rulebook goes with it where both have one.
+/// From, to, and the parameters with their sources; the rulebook is added if both have one.
 type Link = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const SET: &[(&str, &str)] = &[("path.id", ID), ("query.version", VERSION)];
@@ -150,7 +149,7 @@ fn link(document: &mut Value, from: &str, to: &str, parameters: &[(&str, &str)])
         return;
     };
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-        // A 202 of a write is a change set that waits, not what was written.
+        // A 202 of a write is a waiting change set, not the written resource.
         if status.starts_with('2') && (status != "202" || from == "start_backtest") {
             response["links"][to] = json!({"operationId": to, "parameters": given});
         }

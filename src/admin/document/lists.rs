@@ -1,4 +1,4 @@
-//! What the lists take: their pages, orders and filters as parameters, from the closed list of each ([`ListSpec`]).
+//! The parameters of lists: paging, order and filters, from each list's [`ListSpec`].
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::super::{
 };
 use super::operations::RULEBOOK;
 
-/// The list that is read at a path.
+/// The list at a path.
 pub fn at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
@@ -40,7 +40,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
     }
 }
 
-/// Adds the parameters of a list to the operation that reads it.
+/// Adds a list's parameters to its operation.
 pub fn add(operation: &mut Value, spec: &ListSpec) {
     let mut added = Vec::new();
     let mut add = |name: &str, about: &str, schema: Value| {
@@ -51,22 +51,22 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
         add("limit", "How many at most.", limit);
         add(
             "cursor",
-            "The `next_cursor` of the page before.",
+            "The `next_cursor` of the previous page.",
             json!({"type": "string"}),
         );
         let sort = json!({"type": "string", "enum": spec.sorts, "default": spec.sorts[0]});
-        add("sort", "The order; a leading `-` is greatest first.", sort);
+        add("sort", "The order; a leading `-` means descending.", sort);
     }
     for Filter { name, kind, doc } in spec.filters {
         let mut about = (*doc).to_owned();
         if matches!(kind, Kind::Time) {
             let end = if *name == "until" { "end" } else { "beginning" };
             about.push_str(&format!(
-                " A day (`2026-11-28`, `today`, `yesterday`) is one of the rulebook's time zone: its {end}."
+                " A day (`2026-11-28`, `today`, `yesterday`) is in the rulebook's time zone and means its {end}."
             ));
         }
         if is_masked(name) {
-            about.push_str(" Needs a key with the role `editor`: it tells of what is masked for viewers.");
+            about.push_str(" Needs a key with the role `editor`: it reveals what is masked for viewers.");
         }
         let schema = match kind {
             Kind::Text => json!({"type": "string"}),
@@ -102,7 +102,7 @@ mod tests {
     use super::super::super::list::is_masked;
     use super::super::document;
 
-    /// Parameters of lists that tell nothing of what is masked for viewers.
+    /// Parameters of lists that reveal nothing that is masked for viewers.
     const OPEN: [&str; 53] = [
         "effect",
         "address",

@@ -1,4 +1,4 @@
-//! What each operation is called, what it is for and whom it is for.
+//! Names, summaries and roles of operations, and the groups.
 
 use serde_json::{Map, Value, json};
 
@@ -8,11 +8,11 @@ use super::{lists, statuses};
 /// Where a rulebook is.
 pub const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
 
-/// The groups, in the order of work.
+/// The groups.
 pub fn tags() -> Value {
     let mut tags = vec![
-        json!({"name": "rulebooks", "description": "Each business's rules as a whole, and its settings."}),
-        json!({"name": "evaluate", "description": "What a call would cost and why."}),
+        json!({"name": "rulebooks", "description": "Rulebooks and their settings."}),
+        json!({"name": "evaluate", "description": "What a call would cost, how urgent it would be, and why."}),
     ];
     tags.extend(
         TOLD.iter()
@@ -21,50 +21,50 @@ pub fn tags() -> Value {
     for (name, about) in [
         (
             "script-quarantines",
-            "Scripts that failed again and again and are left out for a while.",
+            "Scripts that failed repeatedly and are left out for a while.",
         ),
-        ("vocabulary", "What conditions and scripts may name."),
+        ("vocabulary", "The facts and functions of conditions and scripts."),
         (
             "change-sets",
-            "Edits that are looked at together before they are live, published at once or at a time.",
+            "Edits that are reviewed together, then published at once or at a given time.",
         ),
-        ("lint", "Rules that cannot be meant."),
-        ("rule-hits", "How often each row took part in what was decided."),
-        ("unmatched-calls", "Callers whom no row was for."),
-        ("revisions", "The states a rulebook has had, and the way back."),
-        ("backtests", "What a change would have done to the calls that were."),
+        ("lint", "Rules that cannot work as intended."),
+        ("rule-hits", "How often each row took part in decisions."),
+        ("unmatched-calls", "Calls that matched no service."),
+        ("revisions", "Published states of a rulebook, comparison and roll back."),
+        ("backtests", "The effect of a change on past calls."),
         (
             "webhook-auth",
-            "How Vapi proves that a message is its own: which schemes, how old at most.",
+            "How Vapi authenticates: accepted schemes and replay window.",
         ),
         (
             "secrets",
-            "What Vapi signs with and the rulebook's own Twilio account; values go in and never out.",
+            "Webhook secrets, and the rulebook's own Twilio and Vapi credentials. Values can be written, never read.",
         ),
         (
             "guard-rails",
-            "The limits beyond which a change of prices waits for a second person.",
+            "Limits beyond which a price change needs a second person's approval.",
         ),
-        ("retention", "How long what callers said is kept."),
+        ("retention", "How long callers' data is kept."),
         (
             "sms-delivery",
             "Whether SMS messages are sent through Twilio or only recorded.",
         ),
-        ("erasures", "Callers who ask to be forgotten."),
-        ("calls", "What callers said and what was done."),
-        ("decisions", "Every price and priority given, with its trace."),
-        ("leads", "Whom to call back."),
-        ("sms-messages", "Text messages and every attempt to send them."),
-        ("inbound-sms-messages", "What people text back."),
+        ("erasures", "Erasing the data of a caller."),
+        ("calls", "Calls with transcripts and tool calls."),
+        ("decisions", "Prices and priorities, with their trace."),
+        ("leads", "Callers to call back."),
+        ("sms-messages", "SMS messages and their attempts."),
+        ("inbound-sms-messages", "Replies from contacts."),
         (
             "sms-suppressions",
-            "Numbers that are not texted, because their owner said so.",
+            "Phone numbers that get no SMS messages, because their owner replied STOP.",
         ),
-        ("webhook-events", "Every message that came in, as it came."),
-        ("notices", "What a person should know."),
-        ("audit-log", "Who changed what, and whether somebody has been at it."),
-        ("api-keys", "Who may do what."),
-        ("stats", "Numbers at a glance."),
+        ("webhook-events", "Received messages, with their raw bodies."),
+        ("notices", "What needs a person's attention."),
+        ("audit-log", "Change history and tamper check."),
+        ("api-keys", "API keys and their roles."),
+        ("stats", "Statistics."),
         ("webhooks", "What Vapi and Twilio send to Ringbook."),
     ] {
         tags.push(json!({"name": name, "description": about}));
@@ -118,7 +118,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     statuses::add(operation, &role);
 }
 
-/// The kind of rows whose list, or one of which, is at a path.
+/// The kind of rows at a path.
 pub fn rows_at(path: &str) -> Option<&'static Told> {
     TOLD.iter().find(|told| {
         let list = format!("{RULEBOOK}/{}", told.path);
@@ -126,12 +126,12 @@ pub fn rows_at(path: &str) -> Option<&'static Told> {
     })
 }
 
-/// The kind of rows whose sheet is at a path.
+/// The kind of rows of the sheet at a path.
 pub fn sheet_at(path: &str) -> Option<&'static Told> {
     TOLD.iter().find(|told| path == format!("{RULEBOOK}/{}.csv", told.path))
 }
 
-/// The operations that rule rows do not share, and their names in generated clients.
+/// The names of all other operations, which generated clients use.
 const OTHERS: &[(&str, (&str, &str))] = &[
     ("list_rulebooks", ("get", "/admin/v1/rulebooks")),
     ("create_rulebook", ("post", "/admin/v1/rulebooks")),
@@ -326,27 +326,35 @@ fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Valu
         "a"
     };
     let (id, summary, about) = match (method, one) {
-        ("get", false) => (format!("list_{}", told.many), format!("List the {several}"), told.about.to_owned()),
-        ("get", _) => (format!("get_{}", told.one), format!("Read {article} {single}"), told.about.to_owned()),
+        ("get", false) => (
+            format!("list_{}", told.many),
+            format!("List the {several}"),
+            told.about.to_owned(),
+        ),
+        ("get", _) => (
+            format!("get_{}", told.one),
+            format!("Read {article} {single}"),
+            told.about.to_owned(),
+        ),
         ("put", _) => (
             format!("put_{}", told.one),
-            format!("Make or replace {article} {single}"),
-            "A new row needs no version; an existing one must bring the `version` that was read, in the body or as \
-             `If-Match`. The whole rulebook is compiled with the change and its cases are run: what is wrong is refused \
-             with its place. Live when the answer leaves."
+            format!("Create or replace {article} {single}"),
+            "A new row needs no version. For an existing row, send the `version` that you read, in the body or as \
+             `If-Match`. The whole rulebook is compiled with the change and its cases are run; a fault is rejected \
+             with its place. The change is live when the response arrives."
                 .to_owned(),
         ),
         ("patch", _) => (
             format!("patch_{}", told.one),
-            format!("Change some of {article} {single}"),
-            "A JSON merge patch: fields that are left out stay, null takes an optional one away. Bring the `version` that \
-             was read."
+            format!("Change fields of {article} {single}"),
+            "A JSON merge patch: omitted fields stay, null removes an optional one. Send the `version` that \
+             you read."
                 .to_owned(),
         ),
         _ => (
             format!("delete_{}", told.one),
             format!("Delete {article} {single}"),
-            "Bring the `version` that was read. What other rows still name cannot be deleted.".to_owned(),
+            "Send the `version` that you read. A row that other rows name cannot be deleted.".to_owned(),
         ),
     };
     operation["operationId"] = id.into();
@@ -360,8 +368,8 @@ fn name_sheet_operation(told: &Told, method: &str, operation: &mut Value) {
         (
             "export",
             format!("Export the {several} as a spreadsheet"),
-            "CSV with a row each, all of them: `code`, the fields, and `version`. A text by language has a column per language, \
-             as `names.fr`; a list of words is one cell with ` | ` between them; what is deeper is JSON. A text that a \
+            "CSV with `code`, the fields, and `version`. A text by language has a column per language, \
+             as `names.fr`; a list of words is one cell, separated by ` | `; nested values are JSON. A text that a \
              spreadsheet could take for a formula has an apostrophe in front."
                 .to_owned(),
         )
@@ -369,9 +377,9 @@ fn name_sheet_operation(told: &Told, method: &str, operation: &mut Value) {
         (
             "import",
             format!("Import {several} from a spreadsheet"),
-            "Takes what the export gives, edited: as CSV in UTF-8 with commas, semicolons or tabs. A column that is left out \
-             leaves its fields as they are; an empty cell empties its field. A row that changes must bring the `version` that \
-             stands; a new row has none. All of it is one revision, or nothing is changed and every fault is told with its \
+            "Accepts an edited export: CSV in UTF-8 with commas, semicolons or tabs. An omitted column \
+             leaves its fields unchanged; an empty cell empties its field. A changed row must have the current `version`; \
+             a new row has none. Everything becomes one revision, or nothing changes and every fault is listed with its \
              row and column."
                 .to_owned(),
         )

@@ -1,11 +1,8 @@
-//! What each parameter may hold: the limits that its readers have.
-//!
-//! In: the document with its operations. Out: the same, where each parameter's schema says what is taken. Parameters of
-//! one name mean one thing everywhere, so they stand here once.
+//! The limits of parameters. Parameters with one name have one meaning everywhere.
 
 use serde_json::{Value, json};
 
-/// The patterns, as the readers of parameters have them.
+/// The patterns that the readers of parameters enforce.
 const CODE: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 const REVISION: &str = "^([1-9][0-9]{0,17}|head)$";
 const CURSOR: &str = "^[A-Za-z0-9_-]+$";
@@ -13,7 +10,7 @@ const VERSION_TAG: &str = "^(W/)?([0-9]{1,18}|\"[0-9]{1,18}(\\.[0-9a-f]{1,64})?\
 const CHAIN_HEAD: &str = "^[0-9]{1,18}:[0-9A-Fa-f]{64}$";
 const VISIBLE: &str = "^[!-~]{1,200}$";
 
-/// Adds to every parameter what is true of it.
+/// Adds the limits to every parameter.
 pub fn limit(document: &mut Value) {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
@@ -21,21 +18,21 @@ pub fn limit(document: &mut Value) {
         let id = operation["operationId"].clone();
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            // There it is a filter like any other.
+            // There it is an ordinary filter.
             if parameter["name"] == "revision" && id == "list_decisions" {
                 continue;
             }
             let text = |field: &str| parameter[field].as_str().unwrap_or_default().to_owned();
             let (place, name) = (text("in"), text("name"));
             let more = of(&place, &name, &parameter["schema"]);
-            // Swagger UI fills in what stands beside a schema, not what stands in it.
+            // Swagger UI fills in the example beside a schema, not the one in it.
             if let Some(example) = parameter.pointer("/schema/examples/0").cloned()
                 && parameter["example"].is_null()
             {
                 parameter["example"] = example;
             }
             if place == "path" && name == "rulebook" {
-                parameter["description"] = "The rulebook's code; the first start makes `default`.".into();
+                parameter["description"] = "The rulebook's code; the first start creates `default`.".into();
             }
             let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
             if let (Some(schema), Value::Object(more)) = (schema, more) {

@@ -1,4 +1,4 @@
-//! Schemas and headers, from 3.0 as poem-openapi writes it to 3.1, with all that is true of them.
+//! Converts schemas and headers from OpenAPI 3.0, as poem-openapi writes them, to 3.1, and completes them.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::problem::Code;
 /// The schemas by name.
 pub type Schemas = Map<String, Value>;
 
-/// Mends what poem-openapi writes otherwise, adds what rows have in the API only, and what may be sent.
+/// Corrects poem-openapi's output and adds the fields that rows have in the API only.
 pub fn mend(document: &mut Value) {
     to_3_1(document);
     let bodies = sent::bodies(document);
@@ -18,14 +18,14 @@ pub fn mend(document: &mut Value) {
     };
     for name in rows() {
         let Some(schema) = schemas.get_mut(name) else { continue };
-        // The path names the row; the body may, too.
+        // The path names the row; the body need not.
         if let Some(required) = schema["required"].as_array_mut() {
             required.retain(|field| field != "code");
         }
         schema["properties"]["version"] = json!({
             "type": "integer",
             "format": "int64",
-            "description": "The revision since which the row stands as it is. Bring it when you change the row.",
+            "description": "The revision that wrote the row. Send it when you change the row.",
         });
     }
     if let Some(settings) = schemas.get_mut("Settings") {
@@ -34,7 +34,7 @@ pub fn mend(document: &mut Value) {
             "format": "int64",
             "minimum": 1,
             "readOnly": true,
-            "description": "The head revision: the rules of the next call.",
+            "description": "The head revision, which the next call uses.",
         });
     }
     if let Some(problem) = schemas.get_mut("Problem") {
@@ -44,7 +44,7 @@ pub fn mend(document: &mut Value) {
     sent::close(schemas, &bodies);
 }
 
-/// The kinds of rows, as their schemas are called.
+/// The names of the rows' schemas.
 pub fn rows() -> impl Iterator<Item = &'static str> {
     TOLD.iter().map(|told| told.schema).chain(["Settings"])
 }
@@ -74,7 +74,7 @@ fn to_3_1(value: &mut Value) {
     }
 }
 
-/// 3.0 allowed nothing beside a `$ref`; 3.1 does, and client generators read one reference better than `allOf`.
+/// OpenAPI 3.0 allowed nothing beside a `$ref`; 3.1 does, and client generators handle it better than `allOf`.
 fn described_reference(object: &mut Map<String, Value>) {
     if let Some(Value::Array(parts)) = object.get("allOf")
         && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1
@@ -84,7 +84,7 @@ fn described_reference(object: &mut Map<String, Value>) {
     }
 }
 
-/// Limits of whole numbers are whole; what has no sign is not below 0.
+/// Limits of integers are integers; an unsigned integer has the minimum 0.
 fn whole_limits(object: &mut Map<String, Value>) {
     if object.get("type").and_then(Value::as_str) != Some("integer") {
         return;
@@ -102,7 +102,7 @@ fn whole_limits(object: &mut Map<String, Value>) {
     let Some(bits) = format.and_then(|format| format.strip_prefix("uint")) else {
         return;
     };
-    // OpenAPI knows the signed formats only.
+    // OpenAPI knows only signed formats.
     let format = if bits == "64" { "int64" } else { "int32" };
     object.insert("format".to_owned(), format.into());
     object.entry("minimum").or_insert(0.into());

@@ -1,7 +1,6 @@
-//! What clients send, as the document says it: closed to what nobody knows, and open to null where there may be nothing.
+//! The schemas of requests: no unknown fields, and null where a field is optional.
 //!
-//! In: the schemas, and those that request bodies name. Out: the same schemas, exact; a schema per kind of row for its
-//! patches; and changes whose bodies are those of their rows.
+//! It also adds a schema per kind of row for patches, and the bodies of changes.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use crate::rulebook::rows::{Resource, Row, with_row};
 
 const REFERENCE: &str = "#/components/schemas/";
 
-/// The schemas that request bodies name.
+/// The schemas that request bodies reference.
 pub fn bodies(document: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for item in document["paths"].as_object().into_iter().flat_map(Map::values) {
@@ -24,7 +23,7 @@ pub fn bodies(document: &Value) -> BTreeSet<String> {
     names
 }
 
-/// Makes all that is sent exact.
+/// Closes the schemas of requests.
 pub fn close(schemas: &mut Schemas, bodies: &BTreeSet<String>) {
     let sent = reached(schemas, bodies);
     for name in &sent {
@@ -70,7 +69,7 @@ fn named_in(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// What has neither to be there nor a default may as well be null.
+/// A field that is neither required nor has a default may be null.
 fn allow_null(schema_name: &str, schema: &mut Value) {
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     for (name, field) in schema["properties"].as_object_mut().into_iter().flatten() {
@@ -96,16 +95,16 @@ fn or_null(field: &mut Value) {
     }
 }
 
-/// What may be sent to change some of a row (RFC 7396): any of its fields, and null to take one away that need not be there.
+/// A merge patch of a row (RFC 7396): any of its fields, and null to remove an optional one.
 fn patch(name: &str, row: &Value) -> Value {
     let mut patch = row.clone();
     let required = patch.as_object_mut().and_then(|patch| patch.remove("required"));
     patch["title"] = format!("{name}Patch").into();
-    patch["description"] = "The fields to change; null takes one away that need not be there.".into();
+    patch["description"] = "The fields to change; null removes an optional one.".into();
     for (name, field) in patch["properties"].as_object_mut().into_iter().flatten() {
         if let Some(field) = field.as_object_mut() {
             field.remove("default");
-            // An object is merged, so it need not be whole, and null takes one of its entries away.
+            // An object is merged, so it may be partial, and null removes one of its entries.
             if let Some(entry) = field.get_mut("additionalProperties") {
                 or_null(entry);
                 field.remove("minProperties");
@@ -123,7 +122,7 @@ fn patch(name: &str, row: &Value) -> Value {
     patch
 }
 
-/// The body of a change is that of its row: whole, or a patch of it; a `delete` has none.
+/// The body of a change is its row, whole or as a patch; a `delete` has none.
 fn change_bodies(change: &mut Value) {
     change["properties"]["resource"]["enum"] = Resource::ALL.iter().map(|resource| resource.path()).collect();
     let is = |field: &str, value: &str| json!({"properties": {field: {"const": value}}});

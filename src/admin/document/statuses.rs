@@ -1,12 +1,12 @@
-//! The statuses that follow from an operation's shape: what needs a key can answer 401, what needs more than a viewer 403,
-//! what has a path parameter 404, what has a body 400, 408, 413, 415 and 422, what has other parameters 400, and all of them
-//! 429, 500 and 503. Those particular to an operation it has named itself ([`super::super::fails`]).
+//! The statuses that follow from an operation's shape: a key means 401, a role above viewer 403, a path parameter
+//! 404, a body 400, 408, 413, 415 and 422, other parameters 400, and all of them 429, 500 and 503. An operation
+//! declares its particular ones itself ([`super::super::fails`]).
 
 use serde_json::{Value, json};
 
 use super::super::list::is_masked;
 
-/// Adds them to an operation for keys of this role.
+/// Adds them to an operation with this role.
 pub fn add(operation: &mut Value, role: &str) {
     let body = !operation["requestBody"].is_null();
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
@@ -17,7 +17,7 @@ pub fn add(operation: &mut Value, role: &str) {
         .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
     let masked = parameters.iter().filter_map(|one| one["name"].as_str()).any(is_masked);
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-    // What no schema can say: parts that do not go together, the cursor of another list.
+    // What no schema can express: contradictory parts, the cursor of another list.
     let open = body || has("cursor") || has("change_set") || (has("If-Match") && has("version")) || has("from");
     if open {
         also_unprocessable(operation);
@@ -26,7 +26,7 @@ pub fn add(operation: &mut Value, role: &str) {
         (
             body || others,
             "400",
-            "The request is not what this operation takes; each fault is listed with its place.",
+            "The request is not valid; each fault is listed with its place.",
         ),
         (true, "401", "No valid key."),
         (role != "viewer" || masked, "403", "The key's role is not enough."),
@@ -46,12 +46,12 @@ pub fn add(operation: &mut Value, role: &str) {
         (
             true,
             "500",
-            "Something is wrong on our side; the operator finds it under the request id.",
+            "An internal error; the operator finds it in the log under the request id.",
         ),
         (
             true,
             "503",
-            "The database is away; try again after the time in Retry-After.",
+            "The database is unavailable; retry after the time in Retry-After.",
         ),
     ];
     for (_, status, about) in statuses.into_iter().filter(|(holds, ..)| *holds) {
@@ -59,13 +59,13 @@ pub fn add(operation: &mut Value, role: &str) {
     }
 }
 
-/// The status of requests whose parts do not go together, beside what else the operation answers with it.
+/// The 422 of contradictory parts, beside the operation's own.
 fn also_unprocessable(operation: &mut Value) {
     let response = &mut operation["responses"]["422"];
     if response.is_null() {
         *response = problem("");
     }
-    let about = "Each part can be read, but not together or not here; each fault is listed with its place.";
+    let about = "The parts are valid, but not together or not here; each fault is listed with its place.";
     let about = match response["description"].as_str() {
         Some(before) if !before.is_empty() => format!("{before} Or: {about}"),
         _ => about.to_owned(),

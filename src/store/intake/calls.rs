@@ -1,4 +1,4 @@
-//! The call: what any message says of it, and what its report says.
+//! Writes the call: what any message says about it, and what its report says.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
@@ -10,33 +10,26 @@ use super::{owned, statement};
 /// What any message says about its call.
 #[derive(Debug, Clone, Default)]
 pub struct CallTouch<'a> {
-    /// Vapi's id.
     pub id: &'a str,
-    /// Its state.
     pub status: &'a str,
-    /// How far along that is.
+    /// The rank of the state; it only rises.
     pub status_rank: i64,
-    /// When it began.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended, where the state is that it did.
+    /// When it ended, if the state says so.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Why it ended.
     pub ended_reason: Option<&'a str>,
-    /// The caller.
     pub customer_number: Option<&'a str>,
-    /// The caller's name.
     pub customer_name: Option<&'a str>,
     /// The number that was called.
     pub phone_number: Option<&'a str>,
-    /// The assistant.
     pub assistant_id: Option<&'a str>,
 }
 
-/// Makes the call known, or moves its state forward; never back. Holds its row until the transaction ends. False when
-/// the caller was erased, be it just now by another.
+/// Inserts the call, or moves its state forward, never back. Locks its row until the transaction ends. False when the
+/// caller was erased, even by a concurrent transaction.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn touch_call(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -76,41 +69,33 @@ pub async fn touch_call(
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// What a report says of its call.
+/// What a report says about its call.
 #[derive(Debug, Clone, Default)]
 pub struct ReportedCall<'a> {
-    /// What every message says.
     pub touch: CallTouch<'a>,
-    /// How long it took.
     pub duration_ms: Option<i64>,
-    /// Vapi's summary.
     pub summary: Option<&'a str>,
-    /// Where the recording lies.
     pub recording_url: Option<&'a str>,
-    /// What it cost, in millionths of a dollar.
+    /// Its cost, in millionths of a dollar.
     pub cost_micros: Option<i64>,
     /// Where the work is.
     pub address: Option<&'a str>,
-    /// The city.
     pub city: Option<&'a str>,
-    /// The postal code.
     pub postal_code: Option<&'a str>,
-    /// The service decided on.
     pub service: Option<&'a str>,
-    /// The caller's language.
     pub language: Option<&'a str>,
-    /// Vapi's analysis.
     pub analysis: Option<&'a Value>,
-    /// When the report was made; of several the last one stands.
+    /// When the report was made; of several, the last one counts.
     pub report_at: DateTime<Utc>,
     /// SHA-256 of its body, which breaks ties.
     pub report_hash: [u8; 32],
 }
 
-/// Fills the call from its report, unless a later report stands or the caller was erased; whether it did.
+/// Fills the call from its report, unless a later report was recorded or the caller was erased. Returns whether it
+/// did.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn record_report(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -165,10 +150,10 @@ pub async fn record_report(
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// Makes a decision the last quote spoken in its call.
+/// Pins a decision as the last quote of its call.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn pin_quote(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,4 +1,4 @@
-//! The decision.
+//! Writes the decision.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
@@ -7,47 +7,34 @@ use uuid::Uuid;
 
 use super::{owned, statement};
 
-/// A decision to keep.
 #[derive(Debug, Clone)]
 pub struct NewDecision<'a> {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// Its id.
     pub id: Uuid,
-    /// The call.
     pub call_id: Option<&'a str>,
-    /// The message that asked for it.
+    /// The message that it was made for.
     pub event_id: Uuid,
     /// `report`, or the kind of tool.
     pub purpose: &'a str,
-    /// The revision that decided.
     pub revision: i64,
     /// The instant that it is about.
     pub decided_for: DateTime<Utc>,
-    /// The facts that the message gave.
+    /// The facts of the message.
     pub extracted: Value,
-    /// The decision with what was derived and the trace.
+    /// The decision with derived facts and the trace.
     pub result: Value,
-    /// The service.
     pub service: Option<&'a str>,
-    /// The priority.
     pub priority: &'a str,
-    /// Lowest price in minor units.
+    /// In minor units.
     pub price_from: Option<i64>,
-    /// Highest price in minor units.
+    /// In minor units.
     pub price_to: Option<i64>,
-    /// Whether something was left out.
+    /// Whether a part was left out.
     pub degraded: bool,
-    /// How long it took.
     pub duration_us: i64,
-    /// When.
     pub created_at: DateTime<Utc>,
 }
 
-/// Keeps a decision.
-///
-/// # Errors
-/// When the database does not take it.
 pub async fn insert_decision(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Result<(), DbErr> {
     const SQL: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
         extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at) \

@@ -1,4 +1,4 @@
-//! Taking out what a call's data says of the caller.
+//! Erases what a call's data says of the caller.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr};
@@ -7,18 +7,17 @@ use uuid::Uuid;
 use super::statement;
 use crate::store::decisions::forgotten;
 
-/// Takes out of the database what a call's data said of the caller; that there was a call, when, and what was decided
-/// stays.
+/// Erases what a call's data says of the caller. That there was a call, when, and its decision stay.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn erase_call(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     call_id: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    // The call's row first: whoever else writes about the call holds it, so the erasure sees all that they wrote.
+    // Lock the call's row first: every other writer about the call locks it, so the erasure sees all that they wrote.
     const DATED: [&str; 3] = [
         "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at, erased_at) \
          VALUES ($1, $2, 'ended', 6, $3, $3, $3) \

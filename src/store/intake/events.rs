@@ -1,4 +1,4 @@
-//! The inbox: a message under its business key, and what was answered.
+//! Writes the inbox: a message under its business key, with its response.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
@@ -7,45 +7,39 @@ use uuid::Uuid;
 
 use super::statement;
 
-/// A message for the inbox.
 #[derive(Debug, Clone)]
 pub struct NewEvent<'a> {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// Its id.
     pub id: Uuid,
-    /// What makes it the same thing again.
+    /// Identifies the event.
     pub business_key: &'a str,
-    /// What makes it a plain repeat.
+    /// Identifies an exact repeat.
     pub delivery_key: &'a str,
     /// The type as written.
     pub kind: &'a str,
-    /// The call.
     pub call_id: Option<&'a str>,
     /// When Vapi made it.
     pub message_at: Option<DateTime<Utc>>,
-    /// When it came.
     pub received_at: DateTime<Utc>,
-    /// As it came; none once the caller is erased.
+    /// The raw body; none once the caller is erased.
     pub body: Option<&'a [u8]>,
-    /// SHA-256 of the body.
     pub body_hash: [u8; 32],
-    /// What was answered.
+    /// The response.
     pub answer: &'a Value,
     /// `recorded`, `amendment`, `unreadable` or `poisoned`.
     pub state: &'static str,
     /// The event that it amends.
     pub amends: Option<Uuid>,
-    /// How it came: `live`, `drained`, `reconciled` or `replayed`.
+    /// `live`, `drained`, `reconciled` or `replayed`.
     pub origin: &'static str,
-    /// Why it was set aside.
+    /// Why it was dead-lettered.
     pub set_aside: Option<&'a str>,
 }
 
-/// Keeps a message under its business key; false when that key is there already.
+/// Inserts a message under its business key; false when that key exists.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
         message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside) \
@@ -71,21 +65,19 @@ pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// What is stored under a business key.
+/// The stored event of a business key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
-    /// Its id.
     pub id: Uuid,
-    /// SHA-256 of its body.
     pub body_hash: Vec<u8>,
-    /// What was answered.
+    /// The response.
     pub answer: Value,
 }
 
-/// The event under a business key.
+/// Reads the event of a business key.
 ///
 /// # Errors
-/// When the database does not answer, or there is none.
+/// When the database fails, or there is none.
 pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> Result<StoredEvent, DbErr> {
     const SQL: &str = "SELECT id, body_hash, answer FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
     let row = tx
@@ -99,17 +91,17 @@ pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str
     })
 }
 
-/// Makes an event that was set aside this one, under its own key and with its answer; false when that key is there already,
-/// or somebody else has done it.
+/// Turns a dead-lettered event into this one, under its own key and with its response; false when that key exists, or
+/// another request has done it.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
     const TAKEN: &str = "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
     const SQL: &str = "UPDATE webhook_events SET business_key = $3, delivery_key = $4, type = $5, call_id = $6, \
         message_at = $7, body = $8, answer = $9, state = $10, amends = $11, origin = $12, set_aside = NULL \
         WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
-    // It is as old as it is, and has become something that is purged at its age.
+    // Its age is unchanged, and its new content must be purged at that age: move the purge back.
     const STEP_BACK: &str = "UPDATE purges SET purged_to = $2 WHERE rulebook_id = $1 AND purged_to > $2";
     let key: [Bind; 2] = [event.rulebook_id.into(), event.business_key.into()];
     if tx.query_one_raw(statement(tx, TAKEN, key)).await?.is_some() {

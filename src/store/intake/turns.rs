@@ -1,4 +1,4 @@
-//! What was said: live turns, and the report's in their place.
+//! Writes the transcript: live turns, later replaced by the report's.
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::statement;
 
-/// Puts the report's turns, a JSON array of `{seq, role, text, offset_ms}` numbered from 0, in the place of what stood
-/// there. The caller holds the call's row. A turn that stands is overwritten, not taken away and put back, so that
-/// PostgreSQL can do it in one statement.
+/// Replaces the call's turns by the report's, a JSON array of `{seq, role, text, offset_ms}` numbered from 0. The
+/// caller has locked the call's row. Existing turns are overwritten rather than deleted and inserted, so that
+/// PostgreSQL needs one statement.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn replace_turns(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -41,10 +41,10 @@ pub async fn replace_turns(
     Ok(())
 }
 
-/// Keeps one turn heard live, once, unless the report's turns stand. The caller holds the call's row.
+/// Inserts a live turn, once, unless the report's turns are stored. The caller has locked the call's row.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn add_live_turn(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,5 +1,4 @@
-//! Sending a text again because a person wants it. In: a text that was given up, or of which nobody knows. Out: the text
-//! queued with a new series of tries, or why not.
+//! Resends a message for a person: queues it with a new series of attempts, or says why not.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -8,27 +7,27 @@ use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
 use super::{AMBIGUOUS, Column, DEAD, Entity, Model, QUEUED, SENDING, SIMULATED, record};
 use crate::store::{contacts, sms_attempts, sms_suppressions};
 
-/// Why a text is not sent again.
+/// Why a message is not resent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Not {
-    /// It is on its way already.
+    /// It is queued or being sent.
     OnItsWay,
-    /// Twilio has it.
+    /// Twilio accepted it.
     Taken,
-    /// It was never to be sent: there was no account.
+    /// It was simulated.
     Simulated,
-    /// It may have been sent, and nobody said that this does not matter.
+    /// It may have been sent, and the caller did not pass `force`.
     Unclear,
-    /// The caller was erased, and what it said with them.
+    /// The caller was erased, and with them the text.
     Erased,
-    /// Its recipient does not want texts.
+    /// Its recipient replied STOP.
     OptedOut,
     /// Its contact is no longer in the rulebook.
     NoContact,
 }
 
 impl Not {
-    /// The word for programs.
+    /// The machine-readable word.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -46,14 +45,16 @@ impl Not {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::OnItsWay => "The text waits to be sent or is being sent.",
-            Self::Taken => "Twilio has the text; sent again it would come twice.",
-            Self::Simulated => "The text was made while there was no Twilio account, so it was only recorded.",
-            Self::Unclear => {
-                "The text may have been sent: look for its reference in Twilio's log. If it is not there, or if twice is better \
-                 than never, send it again with `force`."
+            Self::OnItsWay => "The SMS message waits to be sent or is being sent.",
+            Self::Taken => "Twilio accepted the SMS message; resending it would deliver it twice.",
+            Self::Simulated => {
+                "The SMS message was simulated because there was no Twilio account: it was only recorded."
             }
-            Self::Erased => "The caller was erased, and with them what the text said.",
+            Self::Unclear => {
+                "The SMS message may have been sent: search Twilio's log for its reference. If it is not there, or if twice is better \
+                 than never, resend it with `force`."
+            }
+            Self::Erased => "The caller was erased, and with them the text of the SMS message.",
             Self::OptedOut => {
                 "The recipient has opted out by replying STOP: ask them to reply START, or lift it under \
                  /admin/v1/sms-suppressions."
@@ -65,8 +66,8 @@ impl Not {
     }
 }
 
-/// Queues a text that this transaction holds, or says why not. It goes to the contact's present number: that the old one
-/// was wrong is the most frequent reason to send it again. `force` also one that may have been sent.
+/// Queues a message that this transaction has locked, or says why not. It goes to the contact's current number,
+/// because a wrong number is the most frequent reason to resend. `force` resends one that may have been sent.
 pub async fn send_again(
     tx: &DatabaseTransaction,
     mut row: Model,
@@ -84,7 +85,7 @@ pub async fn send_again(
     if row.body.is_empty() {
         return Ok(Err(Not::Erased));
     }
-    // The operator is no contact; their number is a setting, which the worker heeds.
+    // The operator is no contact; their number is a setting, which the worker reads.
     if !row.contact.starts_with('@') {
         match contacts::phone_of(tx, row.rulebook_id, &row.contact).await? {
             Some(phone) => row.to_number = phone,
@@ -95,13 +96,13 @@ pub async fn send_again(
     if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
         return Ok(Err(Not::OptedOut));
     }
-    // What a status has settled since is known: it did not arrive.
+    // A status callback has settled it since: it did not arrive.
     let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
     if unclear && !force {
         return Ok(Err(Not::Unclear));
     }
     row.state = QUEUED.into();
-    // Whoever looks for it at this moment must not write what they find.
+    // A worker that is looking it up must not overwrite this.
     row.fence += 1;
     row.lease_until = None;
     row.next_attempt_at = now;
@@ -113,24 +114,21 @@ pub async fn send_again(
     Ok(Ok(row))
 }
 
-/// Which given-up texts are meant.
+/// A selection of dead messages.
 #[derive(Clone, Debug)]
 pub struct Dead {
-    /// Whose.
     pub rulebook_id: Uuid,
-    /// Given up with this code of Twilio's.
+    /// Twilio's error code.
     pub error_code: Option<i64>,
-    /// To this contact.
+    /// The contact.
     pub contact: Option<String>,
-    /// Made at this instant or later.
     pub since: Option<DateTimeUtc>,
-    /// After this one.
+    /// Only those after this id.
     pub after: Option<Uuid>,
-    /// So many at most.
     pub limit: u64,
 }
 
-/// Holds given-up texts until the transaction ends, the oldest first.
+/// Locks and reads dead messages, the oldest first.
 pub async fn locked_dead(tx: &DatabaseTransaction, which: &Dead) -> Result<Vec<Model>, DbErr> {
     let wanted: [Option<Expr>; 4] = [
         which.error_code.map(|code| Column::ErrorCode.eq(code)),

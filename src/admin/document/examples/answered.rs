@@ -1,8 +1,8 @@
-//! What each operation answered once, as an example of what it answers.
+//! Examples of responses: recorded from real responses.
 //!
-//! In: `answered.json`, which the tests over HTTP write from real answers (`make examples`): by operation and status, the
-//! schema's name and the answer, its lists cut short. Out: an example beside each JSON answer that has none; where an
-//! operation was never answered so, it is one of the same schema.
+//! The tests over HTTP write `answered.json` (`make examples`): by operation and status, the schema's name and the
+//! response, with shortened lists. If an operation was never answered with a status, another response of the same
+//! schema is used.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::operations::{rows_at, sheet_at};
 
-/// An answer that was given.
+/// A recorded response.
 #[derive(Deserialize)]
 struct Answered {
     schema: String,
@@ -21,13 +21,13 @@ struct Answered {
 /// By operation, then by status.
 type Kept = BTreeMap<String, BTreeMap<String, Answered>>;
 
-/// Adds the examples, those that several operations share under `components`.
+/// Adds the examples; those that several operations share go under `components`.
 pub fn add(document: &mut Value) {
-    // It is compiled in, and the tests demand an example of every answer: that it can be read is shown there.
+    // It is compiled in, and the tests require an example of every response, so it is known to parse.
     let kept: Kept = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
     let mut shared = serde_json::Map::new();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
-        // The operations on all kinds of rows answer alike.
+        // The operations on all kinds of rows respond alike.
         let is_of_rows = rows_at(path).or_else(|| sheet_at(path)).is_some();
         for operation in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
             let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
@@ -47,7 +47,7 @@ pub fn add(document: &mut Value) {
                 } else if let Some(alike) = alike(&kept, schema, status) {
                     let name = format!("{schema}.{status}");
                     media["examples"] = json!({"answered": {"$ref": format!("#/components/examples/{name}")}});
-                    shared.insert(name, json!({"summary": "As it was answered once", "value": alike}));
+                    shared.insert(name, json!({"summary": "A recorded response", "value": alike}));
                 }
             }
         }
@@ -57,7 +57,7 @@ pub fn add(document: &mut Value) {
     }
 }
 
-/// An answer of a schema, of this status where there was one.
+/// A response of a schema, with this status if possible.
 fn alike<'a>(kept: &'a Kept, schema: &str, status: &str) -> Option<&'a Value> {
     let of_schema = |(_, answered): &(&String, &Answered)| answered.schema == schema;
     let all = || kept.values().flatten().filter(of_schema);

@@ -1,7 +1,6 @@
-//! Vapi's messages and what each is answered with, as far as Ringbook reads and writes them.
+//! The schemas of Vapi's messages and their responses, as far as Ringbook uses them, with examples.
 //!
-//! Out: schemas for the document's components, and an example of each kind of message with its answer. Vapi adds fields
-//! and types at any time, so nothing here is closed and only the type is required.
+//! Vapi adds fields and types at any time, so nothing is closed and only the type is required.
 
 use serde_json::{Map, Value, json};
 
@@ -19,7 +18,7 @@ const KINDS: &[Kind] = &[
     kind(
         "VapiEndOfCallReport",
         &["end-of-call-report"],
-        "The call is over; here is all of it. Decided, recorded and texted about.",
+        "The call ended; this is the report. It is decided and recorded, and contacts are notified.",
         "VapiNothing",
     ),
     kind(
@@ -74,13 +73,13 @@ const KINDS: &[Kind] = &[
     kind(
         "VapiVoiceRequest",
         &["voice-request"],
-        "Make speech out of text: not ours to do.",
+        "A request for speech synthesis, which Ringbook does not do.",
         "VapiSpoken",
     ),
     kind(
         "VapiCallDeleted",
         &["call.deleted"],
-        "The call's data must go, and does.",
+        "The call was deleted at Vapi; its data is erased here too.",
         "VapiNothing",
     ),
     kind(
@@ -104,7 +103,7 @@ const KINDS: &[Kind] = &[
             "user-interrupted",
             "voice-input",
         ],
-        "Any other message: kept, and answered with nothing.",
+        "Any other message: stored, with an empty response.",
         "VapiNothing",
     ),
 ];
@@ -136,7 +135,7 @@ pub fn add_schemas(schemas: &mut Schemas) {
     schemas.insert(
         "VapiMessage".to_owned(),
         object(
-            "What Vapi sends.",
+            "A message from Vapi.",
             &["message"],
             json!({"message": {
                 "description": "The message; which fields it has depends on its `type`.",
@@ -162,7 +161,7 @@ pub fn add_schemas(schemas: &mut Schemas) {
     let answers: Vec<Value> = ANSWERS.iter().map(|name| reference(name)).collect();
     schemas.insert(
         "VapiAnswer".to_owned(),
-        json!({"title": "VapiAnswer", "description": "What a message is answered with; which of them depends on its `type`.", "anyOf": answers}),
+        json!({"title": "VapiAnswer", "description": "The response to a message; it depends on the `type`.", "anyOf": answers}),
     );
     for name in ANSWERS {
         schemas.insert((*name).to_owned(), answer(name));
@@ -223,7 +222,7 @@ fn call() -> Value {
     object("The call that a message belongs to.", &[], fields)
 }
 
-/// What a kind of message has besides.
+/// The fields of a kind of message.
 fn own_fields(schema: &str) -> Value {
     let turns = json!({"type": "array", "description": "What was said, in turns.", "items": {
         "type": "object", "properties": {
@@ -252,8 +251,8 @@ fn own_fields(schema: &str) -> Value {
                 "structuredData": {"type": "object", "description": "What the assistant made of the call, by its own names."},
             }},
             "artifact": {"type": "object", "description": "Transcript and recording.", "properties": {
-                "messages": turns, "transcript": text("All that was said, as one text."),
-                "recordingUrl": text("Where the recording lies."),
+                "messages": turns, "transcript": text("The whole transcript as one text."),
+                "recordingUrl": text("The address of the recording."),
                 "structuredOutputs": {"type": "object", "description": "Structured outputs, by id."},
             }},
         }),
@@ -290,13 +289,13 @@ fn answer(name: &str) -> Value {
         "type": {"type": "string", "enum": ["number", "assistant"], "description": "A number, or an assistant."},
         "number": text("The number, E.164."),
         "message": {"type": "string", "maxLength": 1000, "description": "Said to the caller before the transfer."},
-        "callerId": text("What the one who is called sees as the caller."),
+        "callerId": text("The caller ID that the called person sees."),
         "extension": text("Dialled after the number."),
         "description": text("Why this destination."),
         "assistantId": text("The saved assistant that takes over."),
         "assistantName": text("The member of the running squad that takes over."),
     }});
-    let overrides = json!({"type": "object", "description": "What the assistant is told for this call.", "properties": {
+    let overrides = json!({"type": "object", "description": "Overrides of the assistant for this call.", "properties": {
         "variableValues": {
             "type": "object", "additionalProperties": {"type": "string"},
             "description": "Values for the assistant's variables: the current prices and hours.",
