@@ -8,6 +8,7 @@ mod backtest_table;
 mod backup;
 mod doctor;
 mod hear;
+mod learn;
 mod reconcile;
 mod replay;
 mod rules;
@@ -88,6 +89,8 @@ pub enum Command {
     Replay(replay::Replay),
     /// Measure how well a rulebook hears labelled calls: emergencies, services, areas and prices, by kind of call
     Hear(hear::Hear),
+    /// Learn the weights of a folder's classifiers from labelled calls
+    Learn(learn::Learn),
     /// Ask Vapi for ended calls of which no report came, and take their reports in
     Reconcile(reconcile::Reconcile),
     /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
@@ -109,7 +112,9 @@ impl Command {
             Self::Hear(how) => how.needs_a_database(),
             Self::Audit { .. } | Self::Backtest(_) | Self::Replay(_) | Self::Reconcile(_) | Self::Backup(_) => true,
             // The doctor looks by itself and tells.
-            Self::Serve | Self::Simulate(_) | Self::Doctor(_) | Self::Restore(_) | Self::Openapi => false,
+            Self::Serve | Self::Simulate(_) | Self::Doctor(_) | Self::Restore(_) | Self::Openapi | Self::Learn(_) => {
+                false
+            }
         }
     }
 }
@@ -200,6 +205,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Backtest(how) => backtest::backtest(&settings, how).await,
         Command::Replay(how) => replay::replay(&settings, how).await,
         Command::Hear(how) => hear::hear(&settings, how).await,
+        Command::Learn(how) => learn::learn(&how),
         Command::Reconcile(how) => Box::pin(reconcile::reconcile(settings, how)).await,
         Command::Doctor(how) => return doctor::doctor(&settings, &how).await,
         Command::Backup(how) => backup::back_up(&settings, how).await,

@@ -51,6 +51,7 @@ impl MigratorTrait for Migrator {
             file!("m0013_sms_delivery"),
             file!("m0013_script_runs"),
             file!("m0013_key_owners"),
+            file!("m0014_classifiers"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

@@ -7,8 +7,8 @@ use super::rule_rows::{AdminRow, RowsApi};
 use super::sheets::SheetsApi;
 use super::state::AdminState;
 use crate::rulebook::rows::{
-    Adjustment, Area, AssistantRule, Calendar, Case, Concept, Contact, Cue, FactMapping, PriorityRule, Script, Service,
-    Tax, Template, Tool,
+    Adjustment, Area, AssistantRule, Calendar, Case, Classifier, Concept, Contact, Cue, FactMapping, PriorityRule,
+    Script, Service, Tax, Template, Tool,
 };
 
 /// What the document says of a kind of row.
@@ -100,6 +100,9 @@ resources! {
         [choice("effect", &["denied", "nothing", "clause_end", "subject", "past", "now", "recurs", "present", "hypothetical", "asked", "someone_else", "own", "place",
             "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "What it says of the mentions around it.")],
         "Words that say how others are meant: denied, past, somebody else's, asked about.";
+    Classifier "classifiers" "classifier" "classifiers" BY_CODE,
+        [text("learns", "Classifiers that have learnt this label.")],
+        "How likely a call is about something, by all its words: weights learnt from labelled calls.";
     Tool "tools" "tool" "tools" BY_CODE,
         [choice("runs", &["quote", "priority", "service_check", "scheduling", "sms_alert", "booking", "script"], "What runs."),
          text("script", "Tools that run this script.")],

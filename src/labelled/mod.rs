@@ -5,6 +5,7 @@
 //! the decision with the label; [`table`] says how many were right, with intervals and the ids of those that were not.
 //! Nothing here reads a database.
 
+pub mod learn;
 pub mod table;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -9,9 +9,10 @@ use super::fault::Fault;
 use super::hearing::parse_phrase;
 use super::kinds::{self, Reader};
 use super::rows::{
-    Adjustment, AdjustmentKind, Case, FactMapping, Labels, Offer, Resource, Row, RowSet, Service, Settings, Table,
-    Template, Tool, with_row,
+    Adjustment, AdjustmentKind, Case, Classifier, FactMapping, Labels, Offer, Resource, Row, RowSet, Service, Settings,
+    Table, Template, Tool, with_row,
 };
+use super::services::NO_SERVICE;
 use super::vocabulary::{DERIVED, GIVEN, HINTS, MOST_HINTS, did_you_mean};
 use super::words;
 
@@ -20,6 +21,9 @@ const OTHER_DECIMALS: &[&str] = &[
     "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG",
     "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
 ];
+
+/// What a classifier can learn beside services.
+pub const LABELS: [&str; 3] = ["P1", "P2", NO_SERVICE];
 
 /// Every fault of every row.
 #[must_use]
@@ -40,6 +44,7 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
     }
     check.all::<Settings>(Check::settings);
     check.all::<FactMapping>(Check::mapping);
+    check.all::<Classifier>(Check::classifier);
     check.all::<Service>(Check::service);
     check.all::<Adjustment>(Check::adjustment);
     check.all::<Template>(Check::template);
@@ -247,6 +252,31 @@ impl<'a> Check<'a> {
         }
         for word in row.values.values().flatten() {
             self.word(row, "values", word);
+        }
+    }
+
+    fn classifier(&mut self, row: &'a Classifier) {
+        let is_taken = DERIVED.iter().chain(GIVEN).any(|(name, _)| *name == row.code)
+            || self.rows.fact_mappings.contains_key(&row.code);
+        if is_taken {
+            let text = format!(
+                "`{}` is the name of another fact: give the classifier another code",
+                row.code
+            );
+            self.add(row, "code", "reserved", text);
+        }
+        let is_known = LABELS.contains(&row.learns.as_str()) || self.rows.services.contains_key(&row.learns);
+        if !is_known {
+            let labels = LABELS
+                .iter()
+                .copied()
+                .chain(self.rows.services.keys().map(String::as_str));
+            let hint = self.hint(&row.learns, labels);
+            let text = format!("expected P1, P2, no_service or the code of a service{hint}");
+            self.add(row, "learns", "unknown_reference", text);
+        }
+        if row.bias.abs() > 20_000 {
+            self.add(row, "bias", "out_of_range", "a bias lies between -20000 and 20000");
         }
     }
 

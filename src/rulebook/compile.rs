@@ -17,7 +17,7 @@ use super::extract::Mappings;
 use super::facts::{Extracted, Fact, Lookup};
 use super::fair_pool::is_abandoned;
 use super::fault::Fault;
-use super::hearing::{Ears, LexiconBuilder};
+use super::hearing::{Classifiers, Ears, LexiconBuilder, are_same_classifiers};
 use super::index::Index;
 use super::listening;
 use super::on_call::Plans;
@@ -43,6 +43,7 @@ pub struct Rulebook {
     pub(super) calendar: Option<Calendar>,
     pub(super) vocabulary: Vocabulary,
     pub(super) ears: Ears,
+    pub(super) classifiers: Arc<Classifiers>,
     pub(super) services: Services,
     pub(super) areas: Areas,
     pub(super) adjustments: Rules<Adjustment>,
@@ -114,6 +115,7 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
     let mut faults = check::rows(rows);
     let mut words = LexiconBuilder::default();
     let cues = listening::add(rows, &mut words, &mut faults);
+    let classifiers = classifiers(rows, reuse, &mut faults);
     let vocabulary = Vocabulary::new(rows);
     let services = Services::new(rows, &mut words);
     let areas = Areas::new(rows);
@@ -169,6 +171,7 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
         settings,
         vocabulary,
         ears: Ears::new(lexicon, cues),
+        classifiers,
         services,
         areas,
         adjustments: Rules::new(adjustments),
@@ -185,6 +188,24 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
         row_bytes: weight::row_bytes(rows),
         rows: rows.clone(),
     })
+}
+
+/// The classifiers, shared with the revision before where they are the same: they are large and seldom change.
+fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>) -> Arc<Classifiers> {
+    if let Some(book) = reuse.filter(|book| are_same_classifiers(book.rows(), rows)) {
+        return Arc::clone(&book.classifiers);
+    }
+    Arc::new(Classifiers::new(rows, |code, (column, problem, text)| {
+        faults.push(Fault {
+            resource: Resource::Classifiers,
+            code: code.to_owned(),
+            column,
+            line: None,
+            position: None,
+            problem,
+            text,
+        });
+    }))
 }
 
 /// The only values of a derived text fact, so that a condition which can never hold is refused.

@@ -20,7 +20,7 @@ use super::price::{self, Range};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
 use super::script::{self, Budget, Compiled, Run, ScriptVersion, Skips};
-use super::vocabulary::{self, Env};
+use super::vocabulary::Env;
 
 /// Scripts to leave out as an earlier decision had to, and what its trace said of each.
 pub type LeftOut = BTreeMap<String, String>;
@@ -184,7 +184,8 @@ impl<'a> Deciding<'a> {
         let mut env = book.vocabulary.env(&extracted.facts, heard.said.clone());
         env.mentioned.clone_from(&heard.mentioned);
         env.denied.clone_from(&heard.denied);
-        let service = book.services.find(&extracted.facts, &heard);
+        let likelihoods = book.classifiers.judge(&heard, &extracted.facts);
+        let service = book.services.find(&extracted.facts, &heard, &likelihoods);
         let area = book.areas.find(&extracted.facts);
         let language = language::language(&book.settings().languages, &extracted.facts, heard.text());
         let trace = heard.steps();
@@ -211,6 +212,13 @@ impl<'a> Deciding<'a> {
                 .trace
                 .push(Step::plain(Resource::FactMappings, &note.fact, &note.why));
         }
+        for likelihood in likelihoods {
+            let why = format!("{} of 100: {}", likelihood.percent, likelihood.reasons);
+            deciding
+                .trace
+                .push(Step::plain(Resource::Classifiers, &likelihood.code, why));
+            deciding.derive(&likelihood.code, Fact::Number(Decimal::from(likelihood.percent)));
+        }
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
             deciding.derive("service", Fact::Text(service.code.clone()));
@@ -227,8 +235,8 @@ impl<'a> Deciding<'a> {
         deciding
     }
 
-    fn derive(&mut self, name: &'static str, fact: Fact) {
-        if let Some(slot) = vocabulary::derived_slot(name) {
+    fn derive(&mut self, name: &str, fact: Fact) {
+        if let Some((slot, _)) = self.book.vocabulary.get(name) {
             self.env.set(slot, fact.clone());
         }
         self.derived.insert(name.to_owned(), fact);

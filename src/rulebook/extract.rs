@@ -45,7 +45,7 @@ impl Mappings {
                 facts.insert(mapping.code.clone(), fact);
             }
         }
-        self.complete(&mut facts, &own);
+        self.complete(&mut facts, &own, &said);
         Extracted { facts, said, notes }
     }
 
@@ -62,7 +62,7 @@ impl Mappings {
                         note(
                             notes,
                             mapping,
-                            format!("{pointer} holds a bare number; the unit is what the caller said"),
+                            format!("{pointer} holds something else than the caller said"),
                         );
                         return Some(heard);
                     }
@@ -76,7 +76,7 @@ impl Mappings {
     }
 
     /// What is missing comes from the caller's words where a mapping listens to them, else from its default.
-    fn complete(&self, facts: &mut Facts, said: &str) {
+    fn complete(&self, facts: &mut Facts, own: &str, said: &str) {
         let problem = match facts.get(PROBLEM) {
             Some(Fact::Text(problem)) => problem.clone(),
             _ => String::new(),
@@ -87,7 +87,8 @@ impl Mappings {
             }
             let heard = listens(mapping).then(|| {
                 let in_problem = || self.reader.said(mapping.kind, &problem);
-                self.reader.said(mapping.kind, said).or_else(in_problem)
+                let agreed = || self.reader.agreed(mapping.kind, said);
+                self.reader.said(mapping.kind, own).or_else(agreed).or_else(in_problem)
             });
             if let Some(fact) = heard.flatten().or_else(|| self.default(mapping)) {
                 facts.insert(mapping.code.clone(), fact);
@@ -145,7 +146,7 @@ impl Mappings {
                 }
             }
         }
-        self.complete(&mut facts, &callers_words(&said));
+        self.complete(&mut facts, &callers_words(&said), &said);
         if faults.is_empty() {
             Ok(Extracted { facts, said, notes })
         } else {

@@ -112,13 +112,24 @@ impl Reader {
         }
     }
 
-    /// Where a field holds a bare number and the caller said the same number with another unit than metres, what they said.
+    /// What the agent named and the caller agreed to; only for cities.
+    #[must_use]
+    pub fn agreed(&self, kind: FactKind, said: &str) -> Option<Fact> {
+        let city = (kind == FactKind::City).then(|| self.cities.agreed(said));
+        city.flatten().map(Fact::Text)
+    }
+
+    /// What the caller said where a field holds something else: another city, or the same bare number with another unit
+    /// than metres.
     #[must_use]
     pub fn said_otherwise(&self, kind: FactKind, value: &Value, said: &str) -> Option<Fact> {
+        let text = text(value)?;
+        if kind == FactKind::City {
+            return self.cities.said_otherwise(&text, said).map(Fact::Text);
+        }
         if kind != FactKind::Length {
             return None;
         }
-        let text = text(value)?;
         let [number::Token::Number(bare)] = number::tokens(&text)[..] else {
             return None;
         };

@@ -59,7 +59,7 @@ pub mod sample;
 pub mod say;
 pub mod script;
 pub mod segments;
-mod services;
+pub mod services;
 pub mod sheet;
 pub mod vocabulary;
 pub mod weight;

@@ -128,6 +128,8 @@ resources! {
     Concepts concepts Concept "concepts" "concepts";
     /// Words that say how others are meant.
     Cues cues Cue "cues" "cues";
+    /// How likely a call is about something, by its words.
+    Classifiers classifiers Classifier "classifiers" "classifiers";
     /// What we do and refuse to do.
     Services services Service "services" "services";
     /// Where we go.

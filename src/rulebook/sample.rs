@@ -2,6 +2,8 @@
 //!
 //! It stands in `rules/` as anyone's rulebook would.
 
+use std::sync::LazyLock;
+
 use super::files::{self, Files};
 use super::rows::RowSet;
 
@@ -17,6 +19,7 @@ embedded!(
     "fact-mappings.toml",
     "concepts.toml",
     "cues.toml",
+    "classifiers.toml",
     "services.toml",
     "areas.toml",
     "calendars.toml",
@@ -52,7 +55,9 @@ pub fn files() -> Files {
     reason = "the files are part of the binary, and a test of this module reads them"
 )]
 pub fn rows() -> RowSet {
-    files::parse(&files()).expect("the embedded sample is read by a test of this module")
+    static ROWS: LazyLock<RowSet> =
+        LazyLock::new(|| files::parse(&files()).expect("the embedded sample is read by a test of this module"));
+    ROWS.clone()
 }
 
 #[cfg(test)]

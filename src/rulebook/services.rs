@@ -10,12 +10,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::facts::{Fact, Facts};
-use super::hearing::{Heard, LexiconBuilder, Mention, Source, Verdict, WordId};
+use super::hearing::{Heard, LexiconBuilder, Likelihood, Mention, Source, Verdict, WordId};
 use super::rows::{Offer, RowSet, Service, Stored};
 use super::words::fold;
 
 /// The mapped fact that names the wanted service.
 pub const SERVICE_TEXT: &str = "service_text";
+/// What a classifier learns that tells calls about none of the services.
+pub const NO_SERVICE: &str = "no_service";
+
+/// From this likelihood on a call sounds like a service, or like none.
+const SOUNDS_LIKE: i64 = 60;
+/// Below this likelihood a call does not sound like a service.
+const SOUNDS_UNLIKE: i64 = 50;
 
 /// Services by rank, with the ways to name one.
 #[derive(Debug, Clone, Default)]
@@ -66,11 +73,12 @@ impl Services {
     }
 
     /// The service wanted, and how it was found.
-    pub fn find(&self, facts: &Facts, heard: &Heard) -> Option<(&Service, String)> {
+    pub fn find(&self, facts: &Facts, heard: &Heard, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
         if let Some(Fact::Text(wanted)) = facts.get(SERVICE_TEXT)
             && let Some(place) = self.by_name.get(&spaced(wanted))
         {
-            return Some((&self.ranked[*place].row, format!("named by {SERVICE_TEXT}")));
+            let named = (&self.ranked[*place].row, format!("named by {SERVICE_TEXT}"));
+            return self.as_it_sounds(Some(named), likelihoods);
         }
         let since = self.last_correction(heard);
         let mut evidence: Vec<(Weight, usize, &Mention)> = Vec::new();
@@ -88,8 +96,38 @@ impl Services {
         let best = evidence
             .into_iter()
             .min_by_key(|(weight, place, mention)| (*weight, *place, mention.place));
-        let (_, place, mention) = best?;
-        Some((&self.ranked[place].row, why(mention, heard)))
+        let found = best.map(|(_, place, mention)| (&self.ranked[place].row, why(mention, heard)));
+        self.as_it_sounds(found, likelihoods)
+    }
+
+    /// What the whole call sounds like, where keywords found nothing or something that it does not sound like.
+    fn as_it_sounds<'a>(
+        &'a self,
+        found: Option<(&'a Service, String)>,
+        likelihoods: &[Likelihood],
+    ) -> Option<(&'a Service, String)> {
+        let likelihood = |label: &str| {
+            likelihoods
+                .iter()
+                .find(|one| one.learns == label)
+                .map(|one| one.percent)
+        };
+        if let Some((service, _)) = &found
+            && likelihood(&service.code).is_none_or(|percent| percent >= SOUNDS_UNLIKE)
+        {
+            return found;
+        }
+        let sounding = likelihoods.iter().filter(|one| one.percent >= SOUNDS_LIKE);
+        let services = sounding.filter_map(|one| Some((one, self.ranked().find(|row| row.code == one.learns)?)));
+        let likeliest = services.max_by_key(|(one, _)| one.percent);
+        let of_none = likelihood(NO_SERVICE).unwrap_or_default();
+        match likeliest {
+            Some((one, service)) if one.percent >= of_none => {
+                Some((service, format!("sounds like it, {} of 100", one.percent)))
+            }
+            _ if of_none >= SOUNDS_LIKE => None,
+            _ => found,
+        }
     }
 
     fn is_refused(&self, place: usize) -> bool {

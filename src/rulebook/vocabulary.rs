@@ -91,7 +91,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// From a rulebook's fact mappings.
+    /// From a rulebook's fact mappings and classifiers.
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
         let mut vocabulary = Self {
@@ -104,6 +104,9 @@ impl Vocabulary {
         for stored in rows.fact_mappings.values() {
             let FactMapping { code, kind, .. } = &stored.row;
             vocabulary.add(code, kind.base());
+        }
+        for code in rows.classifiers.keys() {
+            vocabulary.add(code, FactKind::Number);
         }
         vocabulary
     }

@@ -68,6 +68,7 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("otherwise", Text),
             ("phrases", Json),
         ],
+        Resource::Classifiers => &[("learns", Text), ("bias", Integer), ("weights", Json)],
         Resource::FactMappings => &[
             ("pointers", Json),
             ("kind", Text),

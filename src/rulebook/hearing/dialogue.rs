@@ -219,7 +219,7 @@ impl Ears {
         let mut memory = Memory::default();
         let mut question = Question::default();
         for (turn, utterance) in text.utterances().iter().enumerate() {
-            let words = span(&text, utterance);
+            let words = text.words_of(utterance);
             let found = context::find(&self.lexicon, &self.cues, &text, words.clone());
             match utterance.speaker {
                 Speaker::Agent => {
@@ -385,7 +385,7 @@ impl Ears {
 
     /// The answer with which an utterance begins, and whether it is yes.
     fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<Answer> {
-        let words = span(text, utterance);
+        let words = text.words_of(utterance);
         let mut answer: Option<Answer> = None;
         // Up to where an answer may begin, and whether what is said is taken back on the way: "no, wait, sorry, yes".
         let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
@@ -544,14 +544,6 @@ fn exceptions(found: &Found<'_>, words: &Range<usize>) -> Vec<WordId> {
     overlapping.map(|(_, concept)| *concept).collect()
 }
 
-fn span(text: &Text, utterance: &Utterance) -> Range<usize> {
-    let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
-    match (sentences.first(), sentences.last()) {
-        (Some(first), Some(last)) => first.words.start..last.words.end,
-        _ => 0..0,
-    }
-}
-
 /// The beginning and the end of what is longer than we listen to.
 fn ends(text: &str) -> (&str, &str) {
     if text.len() <= MAX_LISTENED {
@@ -664,6 +656,23 @@ impl Heard {
     #[must_use]
     pub const fn text(&self) -> &Text {
         &self.text
+    }
+
+    /// The name of a fact that was listened to, by the number that [`Speaker::Field`] holds.
+    #[must_use]
+    pub fn field(&self, place: usize) -> &str {
+        self.fields.get(place).map(String::as_str).unwrap_or_default()
+    }
+
+    /// How many words the caller said.
+    #[must_use]
+    pub fn callers_word_count(&self) -> usize {
+        let own = self
+            .text
+            .utterances()
+            .iter()
+            .filter(|one| one.speaker == Speaker::Caller);
+        own.map(|utterance| self.text.words_of(utterance).len()).sum()
     }
 
     pub(super) fn cues_of(&self, turn: usize) -> &[CueHit] {

@@ -187,6 +187,16 @@ impl Text {
         &self.utterances
     }
 
+    /// The words of an utterance, by their places in the text.
+    #[must_use]
+    pub fn words_of(&self, utterance: &Utterance) -> Range<usize> {
+        let sentences = self.sentences.get(utterance.sentences.clone()).unwrap_or_default();
+        match (sentences.first(), sentences.last()) {
+            (Some(first), Some(last)) => first.words.start..last.words.end,
+            _ => 0..0,
+        }
+    }
+
     /// A sentence by its place.
     #[must_use]
     pub fn sentence(&self, place: usize) -> Option<&Sentence> {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::number::{Token, words};
+use crate::rulebook::hearing::AGENT_LINE;
 use crate::rulebook::words::fold;
 
 /// The longest name of a city, in characters.
@@ -139,27 +140,59 @@ impl Cities {
         Ok(city)
     }
 
-    /// The city that the caller named last, among those of the areas: not a street's, not a person's and not denied.
+    /// The city where the job is, by what was said: the last one that is named as a place.
     #[must_use]
     pub fn in_speech(&self, said: &str) -> Option<String> {
+        self.all_in_speech(said).pop()
+    }
+
+    /// Every city that is named as a place, in order.
+    fn all_in_speech(&self, said: &str) -> Vec<String> {
+        let mut cities = Vec::new();
         if self.by_key.is_empty() {
-            return None;
+            return cities;
         }
         let tokens = words(said);
-        let mut last = None;
         let mut at = 0;
         while at < tokens.len() {
             match self.named(&tokens, at) {
                 Some((city, end)) => {
                     if is_place(&tokens, at, end) {
-                        last = Some(city.clone());
+                        cities.push(city.clone());
                     }
                     at = end;
                 }
                 None => at += 1,
             }
         }
-        last
+        cities
+    }
+
+    /// The city that the caller names where a field holds another one that the caller never named.
+    #[must_use]
+    pub fn said_otherwise(&self, field: &str, said: &str) -> Option<String> {
+        let mut named = self.all_in_speech(said);
+        let field = self.in_field(field).ok()?;
+        // Also a city of no area: "I am in Granby, we moved from Laval".
+        let agrees = key(said).contains(&key(&field));
+        if agrees { None } else { named.pop() }
+    }
+
+    /// The city that the agent names and the caller does not deny: "Is that in Longueuil?" "Yes."
+    #[must_use]
+    pub fn agreed(&self, said: &str) -> Option<String> {
+        const DENIALS: &[&str] = &["no", "non", "nope", "nah", "not", "pas", "nan"];
+        let (mut agreed, mut asked) = (None, None);
+        for line in said.lines() {
+            match line.strip_prefix(AGENT_LINE) {
+                Some(line) => asked = self.in_speech(line),
+                None => {
+                    let is_denied = words(line).iter().take(2).any(|token| token.is_one_of(DENIALS));
+                    agreed = asked.take().filter(|_| !is_denied).or(agreed);
+                }
+            }
+        }
+        agreed
     }
 
     /// The longest name that begins at a token.
@@ -248,6 +281,8 @@ fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
     const LINKS: &[&str] = &[
         "de", "du", "des", "la", "le", "l", "d", "of", "the", "in", "a", "at", "from", "to", "en",
     ];
+    const LOCATIVES: &[&str] = &["a", "in", "at", "en", "sur", "dans"];
+    let is_located = from > 0 && tokens[from - 1].is_one_of(LOCATIVES);
     let mut at = from;
     while at > 0 && (tokens[at - 1].is_one_of(LINKS) || tokens[at - 1] == Token::Mark('\'')) {
         at -= 1;
@@ -264,7 +299,8 @@ fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
     let is_road = is_sir || before.is_some_and(|token| token.is_one_of(ROADS));
     let is_denied = !abbreviated && before.is_some_and(|token| token.is_one_of(DENIED));
     let behind = tokens.get(end).is_some_and(|token| token.is_one_of(BEHIND));
-    !is_road && !is_denied && !behind
+    // "the school in Châteauguay" is a place, "Laval street" is none.
+    (!is_road || is_located && !is_sir) && !is_denied && !behind
 }
 
 /// A part of an address without what stands before and behind the city.

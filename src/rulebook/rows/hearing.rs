@@ -44,6 +44,27 @@ pub struct Cue {
     pub phrases: Vec<String>,
 }
 
+/// A linear classifier over the words of a call, learnt from labelled calls by `ringbook learn`. Its code is a fact, 0 to 100:
+/// how likely the call is what it has learnt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Classifier {
+    /// Names the classifier, and the fact that conditions compare: `sounds_urgent >= 50`.
+    pub code: String,
+    /// The label that it has learnt: `P1`, `P2`, the code of a service, or `no_service`. What sounds like a service is
+    /// evidence for it.
+    pub learns: String,
+    /// What it begins with, in thousandths of log-odds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[oai(default)]
+    pub bias: i64,
+    /// What each feature adds, in thousandths of log-odds: `coming up = 812`. A feature is a word or two of the caller's,
+    /// of the agent's after `> `, of a question answered so after `yes: ` or `no: `, or of a fact after its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default)]
+    pub weights: Vec<String>,
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
