@@ -3,12 +3,13 @@
 # make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
 # make bench   measures: the report path against the database alone, and a decision
 # make hearing measures how well the sample rulebook hears labelled calls, and writes docs/hearing-results.md
+# make learn   learns the sample's classifiers from the development half of the labelled calls
 # make run     starts the server
 # make clients makes a TypeScript and a Python client in clients/
 # make examples keeps answers that the tests got as the examples of the document
 # make released  keeps the document as the one of the last release (docs/developer.md, "Release")
 
-.PHONY: run test verify faults bench hearing clients examples released
+.PHONY: run test verify faults bench hearing learn clients examples released
 
 run:
 	cargo run --release
@@ -30,6 +31,9 @@ bench:
 
 hearing:
 	scripts/hearing.sh
+
+learn:
+	cargo run --locked --quiet -- learn --rules rules tests/data/calls/development.jsonl
 
 examples:
 	RINGBOOK_KEEP_ANSWERS=$(CURDIR)/src/admin/document/examples/answered.json scripts/with-postgres.sh cargo test --locked --test it -- --skip examples::

@@ -125,6 +125,13 @@ fn view(book: &Rulebook) -> VocabularyView {
             about: format!("Read from {}.", mapping.pointers.join(", ")),
             values: mapping.values.keys().cloned().collect(),
         });
+    let judged = book.rows().classifiers.values().map(|stored| FactView {
+        name: stored.row.code.clone(),
+        kind: FactKind::Number,
+        origin: "derived".to_owned(),
+        about: format!("How likely the call is {}, 0 to 100.", stored.row.learns),
+        values: Vec::new(),
+    });
     let libraries = book.rows().scripts.values().map(|stored| &stored.row);
     let libraries = libraries
         .filter(|row| row.hook == Hook::Library)
@@ -135,7 +142,7 @@ fn view(book: &Rulebook) -> VocabularyView {
         });
     VocabularyView {
         revision: book.revision(),
-        facts: derived.chain(given).chain(mapped).collect(),
+        facts: derived.chain(judged).chain(given).chain(mapped).collect(),
         conditions: CONDITIONS
             .iter()
             .map(|(written, about)| TermView {

@@ -213,11 +213,16 @@ impl<'a> Deciding<'a> {
                 .push(Step::plain(Resource::FactMappings, &note.fact, &note.why));
         }
         for likelihood in likelihoods {
-            let why = format!("{} of 100: {}", likelihood.percent, likelihood.reasons);
-            deciding
-                .trace
-                .push(Step::plain(Resource::Classifiers, &likelihood.code, why));
-            deciding.derive(&likelihood.code, Fact::Number(Decimal::from(likelihood.percent)));
+            let percent = Fact::Number(Decimal::from(likelihood.percent));
+            if let Some(reasons) = likelihood.reasons {
+                let why = format!("{} of 100: {reasons}", likelihood.percent);
+                deciding
+                    .trace
+                    .push(Step::plain(Resource::Classifiers, &likelihood.code, why));
+                deciding.derive(&likelihood.code, percent);
+            } else if let Some((slot, _)) = book.vocabulary.get(&likelihood.code) {
+                deciding.env.set(slot, percent);
+            }
         }
         if let Some((service, why)) = service {
             deciding.trace.push(Step::plain(Resource::Services, &service.code, why));

@@ -258,7 +258,10 @@ mod tests {
             why("adjustments/urgent_off_hours"),
             Some("none of 2 alternatives holds; the first: evening fails: evening is false")
         );
-        assert_eq!(why("priority-rules/municipal"), Some("not heard: says(\"#municipal\")"));
+        assert_eq!(
+            why("priority-rules/municipal"),
+            Some("none of 2 alternatives holds; the first: sounds_municipal >= 60 fails: sounds_municipal is missing")
+        );
         assert_eq!(why("adjustments/minimum"), None);
         assert_eq!(why("services/root_removal"), None, "the service that was found");
         assert_eq!(

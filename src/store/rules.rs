@@ -373,7 +373,8 @@ mod tests {
     fn every_field_of_every_row_has_a_column_of_the_schema() {
         let schema = concat!(
             include_str!("../../migrations/src/sql/m0001_begin_up.sql"),
-            include_str!("../../migrations/src/sql/m0013_hearing_up.sql")
+            include_str!("../../migrations/src/sql/m0013_hearing_up.sql"),
+            include_str!("../../migrations/src/sql/m0014_classifiers_up.sql")
         );
         let later = [
             include_str!("../../migrations/src/sql/m0006_hits_and_calendars_up.sql"),

@@ -16,7 +16,9 @@ pub const MAX_WEIGHTS: usize = 100_000;
 /// The largest weight, in thousandths of log-odds.
 const MAX_WEIGHT: i64 = 20_000;
 /// So many words of the caller's are needed: the lists of concepts judge shorter ones better.
-const MIN_WORDS: usize = 5;
+const MIN_WORDS: usize = 8;
+/// From this likelihood on the trace tells what a call sounds like; of priorities it always does.
+const NOTABLE: i64 = 50;
 /// How many features the trace names on each side.
 const MAX_REASONS: usize = 4;
 
@@ -48,8 +50,8 @@ pub struct Likelihood {
     pub learns: String,
     /// 0 to 100.
     pub percent: i64,
-    /// The features that weighed most, as the trace names them.
-    pub reasons: String,
+    /// The features that weighed most, as the trace names them; none where a call does not sound like a service.
+    pub reasons: Option<String>,
 }
 
 /// What is wrong with a row: the column, and a sentence.
@@ -127,11 +129,15 @@ impl Classifiers {
             }
         }
         let rows = self.rows.iter().zip(sums).zip(&mut weighed);
-        rows.map(|((row, sum), weighed)| Likelihood {
-            code: row.code.clone(),
-            learns: row.learns.clone(),
-            percent: percent(sum),
-            reasons: reasons(weighed, &found),
+        rows.map(|((row, sum), weighed)| {
+            let percent = percent(sum);
+            let is_told = row.learns.starts_with('P') || percent >= NOTABLE;
+            Likelihood {
+                code: row.code.clone(),
+                learns: row.learns.clone(),
+                percent,
+                reasons: is_told.then(|| reasons(weighed, &found)),
+            }
         })
         .collect()
     }
