@@ -1,5 +1,5 @@
-//! The audit chain while the server runs: it begins with the first start, and its head is told to the log, so that a tail
-//! which was cut off together with its head is still found: `ringbook audit verify --head SEQ:MAC`.
+//! Starts the audit chain and logs its head regularly, so that a cut-off end is detected even if the head was cut off
+//! with it: `ringbook audit verify --head SEQ:MAC`.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::store::audit_log::AuditKey;
 use crate::store::audit_verify::NotedHead;
 use crate::store::{self, audit_head, audit_log};
 
-/// How often the head is told.
+/// The interval of logging the head.
 pub const EVERY: Duration = Duration::from_hours(1);
 
-/// Begins the chain where nothing was written yet. Entries without a head are not taken in: it is told that they are broken.
+/// Begins the chain on an empty log. Existing entries without a head are reported as broken.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr> {
     if let Some(head) = audit_head::read(db).await? {
         if !head.fits(key) {
             tracing::error!(
-                "the head of the audit chain does not fit: it was altered, or RINGBOOK_SECRET_KEY is another than before; run \
+                "the head of the audit chain does not verify: it was altered, or RINGBOOK_SECRET_KEY has changed; run \
                  `ringbook audit verify`"
             );
         }
@@ -36,14 +36,14 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Tells the head to the log now and at the end. Every hour between, one of all instances does.
+/// Logs the head at start and at shutdown. In between, one instance does it every hour.
 pub async fn tell_at_both_ends(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
     tell(&db, &key).await;
     stop.cancelled().await;
     tell(&db, &key).await;
 }
 
-/// Tells the head to the log.
+/// Logs the head.
 pub async fn tell(db: &DatabaseConnection, key: &AuditKey) {
     match audit_head::read(db).await {
         Ok(Some(head)) if head.fits(key) => {

@@ -1,7 +1,7 @@
-//! Keeps secrets out of core dumps: what the process holds in memory is written to no file when it ends, and no other process of
-//! its user can look into it.
+//! Keeps secrets out of core dumps: the process's memory is never written to a file, and other processes of its user
+//! cannot read it.
 
-/// Forbids core dumps of this process; what is not possible on this system is left.
+/// Disables core dumps of this process, as far as the system supports it.
 pub fn forbid() {
     use rustix::process::{Resource, Rlimit, setrlimit};
 

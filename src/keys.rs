@@ -1,8 +1,8 @@
-//! The key that seals stored secrets, and random keys for people.
+//! Encrypts stored secrets, and generates random keys.
 //!
-//! In: `RINGBOOK_SECRET_KEY`, or a 0600 file beside the database that is made at first start. Out: secrets sealed with
-//! ChaCha20-Poly1305, each bound to the row it stands in, so that a sealed value moved to another row does not open;
-//! and further keys, derived from it by a label, so that no key serves two things.
+//! The key comes from `RINGBOOK_SECRET_KEY`, or from a 0600 file that is created at first start. Secrets are
+//! encrypted with ChaCha20-Poly1305, bound to their row, so that a value that was moved to another row cannot be
+//! decrypted. Keys for other purposes are derived by a label, so that no key has two purposes.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,30 +15,28 @@ use uuid::Uuid;
 
 const NONCE: usize = 12;
 
-/// Why a secret cannot be sealed or opened.
+/// Why a secret cannot be encrypted or decrypted.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The key file cannot be read or made.
+    /// The key file cannot be read or created.
     #[error("the key file {} cannot be used", path.display())]
     File {
-        /// Which file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// The key file is not 64 hexadecimal digits.
+    /// The key file does not contain 64 hexadecimal digits.
     #[error("the key file {} does not hold 64 hexadecimal digits", .0.display())]
     Malformed(PathBuf),
-    /// The operating system has no randomness to give.
+    /// The operating system provided no random bytes.
     #[error("no randomness from the operating system")]
     NoRandomness,
-    /// The value was sealed under another key, or altered.
+    /// The value was encrypted with another key, or altered.
     #[error("a stored secret does not open: RINGBOOK_SECRET_KEY is not the key that sealed it")]
     DoesNotOpen,
 }
 
-/// Seals and opens stored secrets.
+/// Encrypts and decrypts stored secrets.
 #[derive(Clone)]
 pub struct SecretKey {
     cipher: ChaCha20Poly1305,
@@ -52,10 +50,9 @@ impl std::fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// From 32 bytes.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
-        // HMAC fills a key that is shorter than its block with noughts (RFC 2104).
+        // HMAC pads a key shorter than its block with zeros (RFC 2104).
         let mut block = [0; 64];
         block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         Self {
@@ -64,26 +61,25 @@ impl SecretKey {
         }
     }
 
-    /// The key of the audit chain.
     #[must_use]
     pub fn of_audit_chain(&self) -> [u8; 32] {
         self.derived("ringbook audit chain")
     }
 
-    /// What seals the spool.
+    /// The key of the spool.
     #[must_use]
     pub fn of_spool(&self) -> Self {
         Self::new(&self.derived("ringbook spool"))
     }
 
-    /// A key for one purpose alone: neither this key nor that of another label can be told from it.
+    /// Derives a key for one purpose: neither this key nor another derived one can be computed from it.
     fn derived(&self, label: &str) -> [u8; 32] {
         let mut mac = self.deriving.clone();
         mac.update(label.as_bytes());
         mac.finalize().into_bytes().into()
     }
 
-    /// From the file, which is made with a random key when it is not there.
+    /// Reads the key file, or creates it with a random key.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         let failed = |source| KeyError::File {
             path: path.to_owned(),
@@ -110,7 +106,7 @@ impl SecretKey {
             .ok_or_else(|| KeyError::Malformed(path.to_owned()))
     }
 
-    /// Seals a secret for the row `id` of a rulebook.
+    /// Encrypts a secret for the row `id` of a rulebook.
     pub fn seal(&self, rulebook_id: Uuid, id: Uuid, secret: &[u8]) -> Result<Vec<u8>, KeyError> {
         let nonce = random::<NONCE>()?;
         let place = place(rulebook_id, id);
@@ -127,7 +123,7 @@ impl SecretKey {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// Opens what was sealed for the row `id` of a rulebook.
+    /// Decrypts a secret of the row `id` of a rulebook.
     pub fn open(&self, rulebook_id: Uuid, id: Uuid, sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or(KeyError::DoesNotOpen)?;
         let place = place(rulebook_id, id);
@@ -143,7 +139,7 @@ impl SecretKey {
     }
 }
 
-/// Makes the key file, whole or not at all: it is written under another name and then linked to its own, unless another
+/// Creates the key file, completely or not at all: it is written under another name and then linked, unless another
 /// instance was first.
 fn make(path: &Path, text: &str) -> std::io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
@@ -172,7 +168,6 @@ fn place(rulebook_id: Uuid, id: Uuid) -> Vec<u8> {
     [rulebook_id.as_bytes().as_slice(), id.as_bytes()].concat()
 }
 
-/// Random bytes from the operating system.
 pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;

@@ -1,4 +1,4 @@
-//! Files that hold callers' data: made for their owner only, never over another, and on the disk before they are told of.
+//! Files with callers' data: readable by their owner only, never overwriting another file, synced to disk.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Read as _;
@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 
 use super::BackupError;
 
-/// What a file begins with.
+/// The format of a file, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A SQLite database.
     Sqlite,
-    /// A dump of PostgreSQL's in its own format.
+    /// A PostgreSQL dump in the custom format.
     Postgres,
-    /// Something else.
     Other,
 }
 
-/// Makes a new, empty file that only its owner may read.
+/// Creates a new, empty file that only its owner can read.
 pub fn make(path: &Path) -> Result<File, BackupError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     made.map_err(|source| {
@@ -30,7 +29,7 @@ pub fn make(path: &Path) -> Result<File, BackupError> {
     })
 }
 
-/// A name beside `path`: the same with `ending` added.
+/// The name of a file beside `path`: the same with `ending` added.
 #[must_use]
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -38,8 +37,8 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Where a backup goes: a file named after the time in the folder `to`, which is made where it is missing; or the file
-/// `to`, which is one when its name has an ending and it is no folder. The same `--to` must work every night.
+/// The target of a backup: a file named after the time in the folder `to`, which is created if missing; or the file
+/// `to`, if its name has an extension and it is not a folder. The same `--to` must work every night.
 pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupError> {
     let slash = to.as_os_str().to_string_lossy().ends_with('/');
     let is_file = !slash && !to.is_dir() && (to.is_file() || to.extension().is_some());
@@ -57,7 +56,7 @@ pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupErr
     Ok(to.join(format!("ringbook-backup-{stamp}.{ending}")))
 }
 
-/// What kind of backup a file is.
+/// The format of a backup file.
 pub fn kind(path: &Path) -> Result<Kind, BackupError> {
     let mut head = Vec::new();
     let file = File::open(path).map_err(failed(path))?;
@@ -71,7 +70,7 @@ pub fn kind(path: &Path) -> Result<Kind, BackupError> {
     })
 }
 
-/// Waits until a file and its name in its folder are on the disk.
+/// Syncs a file and its folder to disk.
 pub fn keep(path: &Path) -> Result<(), BackupError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -84,7 +83,7 @@ pub fn keep(path: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Gives a file another name, where none has it.
+/// Renames a file, unless the new name exists.
 pub fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
@@ -92,20 +91,19 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
     std::fs::rename(from, to).map_err(failed(to))
 }
 
-/// How large a file is; nothing where there is none.
+/// The size of a file; 0 if it does not exist.
 #[must_use]
 pub fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())
 }
 
-/// Takes away a half-made file of ours.
+/// Deletes an incomplete file of ours.
 pub fn discard(path: &Path) {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let _ = std::fs::remove_file(beside(path, ending));
     }
 }
 
-/// An error about a file.
 pub fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
     let path = path.to_owned();
     move |source| BackupError::File { path, source }
@@ -136,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |to: &Path, stamp: &str| target(to, stamp, "db").unwrap();
         for to in ["", "nightly", "a/b/", "with.dots/"].map(|name| folder.path().join(name)) {
-            // The second night is as the first.
+            // The second night works like the first.
             for stamp in ["20261122T100000Z", "20261123T100000Z"] {
                 assert_eq!(at(&to, stamp), to.join(format!("ringbook-backup-{stamp}.db")));
             }

@@ -1,7 +1,6 @@
-//! PostgreSQL: the copy is made by its own programs, `pg_dump` and `pg_restore`, in one snapshot, while others write.
+//! PostgreSQL backups with `pg_dump` and `pg_restore`, in one snapshot.
 //!
-//! In: the database's address and a file. Out: a dump in PostgreSQL's own format; or the tables as they were. What was in
-//! the database before a restore is put aside as a schema of another name, and brought back when the restore fails.
+//! A restore keeps the previous content in a schema with another name, and puts it back if the restore fails.
 
 use std::path::Path;
 
@@ -14,15 +13,13 @@ use crate::clock::Clock;
 use crate::settings::Database;
 use crate::store::{begin, connect, migrate, restored};
 
-/// What both programs are told: the tables, and nothing of who may use them.
+/// Options of both programs: only the tables, without owners and privileges.
 const PLAIN: [&str; 3] = ["--no-owner", "--no-privileges", "--schema=public"];
 
-/// Where the programs are looked for, and how far they are.
+/// Where to find the programs, and how to report progress.
 #[derive(Clone, Copy)]
 pub struct How<'a> {
-    /// The PATH.
     pub path: &'a str,
-    /// Who is told how far it is.
     pub progress: Progress<'a>,
 }
 
@@ -43,7 +40,7 @@ pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Cop
         .with("--format=custom")
         .with(format!("--file={}", part.display()));
     let copied = async {
-        // A dump is compressed: how large it will be is not known.
+        // A dump is compressed, so its size is not known beforehand.
         dump.run(how.path, || (how.progress)(files::size(&part), None)).await?;
         readable(&part, how).await?;
         files::rename(&part, to)?;
@@ -61,7 +58,7 @@ pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Cop
     })
 }
 
-/// Brings the backup `from` back. With `force`, what is there is put aside first.
+/// Restores the backup `from`. With `force`, the previous content is kept under another name.
 pub async fn restore(
     from: &Path,
     database: &Database,
@@ -108,7 +105,7 @@ async fn onto(
     }
     let filled = fill(db, from, database, clock, how).await;
     if filled.is_err() {
-        // As it was, whatever came of it.
+        // Put the previous state back, whatever happened.
         const DROP: &str = "DROP SCHEMA public CASCADE";
         if there {
             let back = format!("ALTER SCHEMA {aside} RENAME TO public");
@@ -144,12 +141,12 @@ async fn fill(
     {
         return Err(BackupError::NotOurs(from.to_owned()));
     }
-    // Not one that only a newer program understands.
+    // Not a schema that only a newer program understands.
     migrate::status(database).await?;
     let tx = begin(db).await?;
     let known = "The database was restored from a backup.";
     let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
-    // So that the next start does not do it once more; a schema from before this was known has nothing to tell.
+    // So that the next start does not do it again; a schema from before this existed needs nothing.
     let knows = number(
         &*tx,
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'outbox_place'",
@@ -158,7 +155,7 @@ async fn fill(
         restored::moved(&tx).await?;
     }
     tx.commit().await?;
-    // A dump has no statistics: until there are some, whoever reads decisions page by page sorts all of them for each page.
+    // A dump has no statistics: until there are some, reading decisions by page would sort all of them for each page.
     db.execute_unprepared("ANALYZE").await?;
     Ok(given_up)
 }
@@ -166,7 +163,7 @@ async fn fill(
 const NEW_SCHEMA: &str = "CREATE SCHEMA public";
 const OPEN_SCHEMA: &str = "GRANT USAGE ON SCHEMA public TO PUBLIC";
 
-/// Executes statements, one a call, all or none.
+/// Executes statements one by one, all or none.
 async fn together(db: &DatabaseConnection, statements: &[&str]) -> Result<(), DbErr> {
     let tx = begin(db).await?;
     for statement in statements {
@@ -175,7 +172,7 @@ async fn together(db: &DatabaseConnection, statements: &[&str]) -> Result<(), Db
     tx.commit().await
 }
 
-/// That a dump's list of contents can be read.
+/// Checks that a dump's table of contents can be read.
 async fn readable(file: &Path, how: How<'_>) -> Result<(), BackupError> {
     let list = Call::without_database("pg_restore", &["--list"]).with(file.display().to_string());
     list.run(how.path, || {}).await.map_err(|error| match error {

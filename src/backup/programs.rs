@@ -1,7 +1,6 @@
-//! PostgreSQL's own programs: found, and called with an address that shows no password.
+//! Finds and runs PostgreSQL's programs.
 //!
-//! In: a database's address. Out: a command whose password stands in its environment, which other users cannot read, and
-//! the same command as a person would type it.
+//! The password is passed in the environment, which other users cannot read, never in the command line.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,11 +9,11 @@ use tokio::process::Command;
 
 use super::BackupError;
 
-/// Where Debian and its kin put what is not on the PATH.
+/// Where Debian and its derivatives install what is not in the PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// What we add to an address for sqlx alone and libpq would refuse.
+/// Parameters of sqlx that libpq rejects.
 const NOT_LIBPQ: [&str; 2] = ["statement-cache-capacity", "statement_cache_capacity"];
-/// What sqlx takes under another name than libpq.
+/// Parameters with another name in sqlx than in libpq.
 const OTHER_NAMES: [(&str, &str); 5] = [
     ("ssl-mode", "sslmode"),
     ("ssl-root-cert", "sslrootcert"),
@@ -23,14 +22,14 @@ const OTHER_NAMES: [(&str, &str); 5] = [
     ("ssl-key", "sslkey"),
 ];
 
-/// Where a program is.
+/// The path of a program.
 #[must_use]
 pub fn find(program: &str, path: &str) -> Option<PathBuf> {
     let on_path = path.split(':').map(|folder| Path::new(folder).join(program));
     if let Some(found) = on_path.filter(|file| file.is_absolute()).find(|file| file.is_file()) {
         return Some(found);
     }
-    // The newest: it reads what older servers have, not the other way about.
+    // The newest: it can read older servers, not the other way round.
     let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(Result::ok);
     let versions = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let newest = versions.filter(|version| there(*version, program).is_file()).max()?;
@@ -41,7 +40,7 @@ fn there(version: u32, program: &str) -> PathBuf {
     Path::new(DEBIAN).join(version.to_string()).join("bin").join(program)
 }
 
-/// An address in two parts: without its password, and the password.
+/// An address without its password, and the password.
 #[must_use]
 pub fn apart(url: &str) -> (String, Option<String>) {
     let (address, options) = url
@@ -74,7 +73,7 @@ pub fn apart(url: &str) -> (String, Option<String>) {
     )
 }
 
-/// `%41` as `A`.
+/// Decodes `%41` to `A`.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -97,7 +96,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A program's call: as it is made, and as a person would make it.
+/// The call of a program, and how a person would type it.
 pub struct Call {
     program: &'static str,
     arguments: Vec<String>,
@@ -105,7 +104,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Of a program on a database.
+    /// A call on a database.
     #[must_use]
     pub fn new(program: &'static str, url: &str, arguments: &[&str]) -> Self {
         let (address, password) = apart(url);
@@ -118,7 +117,7 @@ impl Call {
         }
     }
 
-    /// Of a program on a file alone.
+    /// A call on a file.
     #[must_use]
     pub fn without_database(program: &'static str, arguments: &[&str]) -> Self {
         Self {
@@ -128,14 +127,14 @@ impl Call {
         }
     }
 
-    /// The same with one more argument.
+    /// Adds an argument.
     #[must_use]
     pub fn with(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// As a person would type it; the password is asked for.
+    /// As a person would type it; the program asks for the password.
     #[must_use]
     pub fn shown(&self) -> String {
         let quoted = self
@@ -145,7 +144,7 @@ impl Call {
         format!("{} {}", self.program, quoted.collect::<Vec<_>>().join(" "))
     }
 
-    /// Runs it to its end; `meanwhile` is called again and again.
+    /// Runs it to its end and calls `meanwhile` repeatedly.
     pub async fn run(&self, path: &str, meanwhile: impl Fn()) -> Result<(), BackupError> {
         let program = find(self.program, path).ok_or_else(|| BackupError::NoProgram {
             program: self.program,

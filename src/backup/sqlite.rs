@@ -1,7 +1,7 @@
-//! SQLite: the copy is made by the database itself (`VACUUM INTO`), in one reading transaction, while others write.
+//! SQLite backups with `VACUUM INTO`, in one read transaction.
 //!
-//! In: a file. Out: another, whole, checked, with its unsent texts given up in it: brought back by whatever means, it does
-//! not text again. A restore works on a copy, which takes the target's name at the very end.
+//! The copy's unsent messages are given up in the copy, so that no way of restoring it sends them again. A restore
+//! works on a copy, which gets the target's name at the very end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::settings::{Database, Secret};
 use crate::store::{begin, connect, migrate, restored};
 
-/// How often a person is told how far it is.
+/// The interval of progress reports.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Copies the database in `file` to `to`, which must not exist.
@@ -25,7 +25,7 @@ pub async fn back_up(file: &Path, to: &Path, clock: &Clock, progress: Progress<'
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    // What is half-made never has a backup's name.
+    // An incomplete file never gets the name of a backup.
     let part = files::beside(to, ".part");
     files::discard(&part);
     let copied = async {
@@ -51,7 +51,7 @@ pub async fn back_up(file: &Path, to: &Path, clock: &Clock, progress: Progress<'
     copied
 }
 
-/// Brings the backup `from` back to `file`. With `force`, what is there is put aside first.
+/// Restores the backup `from` to `file`. With `force`, the previous file is kept under another name.
 pub async fn restore(
     from: &Path,
     file: &Path,
@@ -95,10 +95,10 @@ pub async fn restore(
     restored
 }
 
-/// Writes the database, as it is now, into a new file.
+/// Writes the current database into a new file.
 async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
     let db = open(file).await?;
-    // An empty file is taken as a new one, and keeps who may read it.
+    // SQLite treats an empty file as a new database, and keeps its permissions.
     drop(files::make(part)?);
     let all = number(
         &db,
@@ -118,7 +118,7 @@ async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Copies a backup's bytes, which are not the database's yet.
+/// Copies a backup's bytes into a file that is not the database yet.
 async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
     let mut target = files::make(part)?;
     let (source, all) = (from.to_owned(), files::size(from));
@@ -133,7 +133,7 @@ async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), Ba
     done.map(drop).map_err(files::failed(from))
 }
 
-/// Checks a copy and gives up its unsent texts, in one file at the end. Out: how many texts.
+/// Verifies a copy, gives up its unsent messages and makes it one file. Returns how many messages.
 async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let done = async {
@@ -161,9 +161,9 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     .await;
     db.close().await?;
     let done = done?;
-    // Not one that only a newer program understands.
+    // Not a schema that only a newer program understands.
     migrate::status(&address(part)).await?;
-    // A backup is one file: nothing of it stays in a log beside it.
+    // A backup is one file, without a write-ahead log beside it.
     let db = open(part).await?;
     let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;
     db.close().await?;
@@ -171,7 +171,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     Ok(done)
 }
 
-/// How many texts wait for a person because they came with a backup.
+/// How many messages were given up because of a backup.
 async fn waiting(part: &Path) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let waiting = restored::given_up(&db).await;
@@ -181,13 +181,13 @@ async fn waiting(part: &Path) -> Result<i64, BackupError> {
     Ok(waiting?)
 }
 
-/// Gives what is at `file` another name; whether there was anything. Refused while somebody works on it.
+/// Renames the file at `file`. Returns whether it existed. Refuses while a server uses it.
 async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     let there = files::size(file) > 0;
-    // What is no database any more is the very case for which there are backups, and nobody works on it.
+    // A broken database is the very case for a restore, and no server uses it.
     if there && files::kind(file)? == Kind::Sqlite {
         let db = open(file).await?;
-        // Only who is alone may leave the write-ahead log; and then all of it is in the one file.
+        // Only an exclusive user can leave the write-ahead log; then everything is in the one file.
         let alone = words(&db, "PRAGMA journal_mode = DELETE").await;
         db.close().await?;
         if !alone.is_ok_and(|mode| mode == "delete") {
@@ -197,7 +197,7 @@ async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     if there {
         files::rename(file, aside)?;
     }
-    // A log without its database would be read into the one that takes its name.
+    // A log without its database would be applied to the file that takes its name.
     for ending in ["-wal", "-journal"] {
         let companion = files::beside(file, ending);
         if companion.exists() {

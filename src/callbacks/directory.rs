@@ -1,5 +1,5 @@
-//! Which rulebooks an account at Twilio belongs to, in memory: whoever sends us texts without a signature must not make us read
-//! and open the secrets of all rulebooks for each.
+//! A cache of the rulebooks of each Twilio account. Without it, unsigned requests could make us read and decrypt the
+//! secrets of all rulebooks each time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,23 +10,21 @@ use uuid::Uuid;
 
 use crate::outbox::{Outbox, OutboxError, TwilioAccount};
 
-/// How old it may be.
+/// The maximum age of the cache.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// A text that would be refused waits for a directory that was read after it came; strangers make us read one so often.
+/// A request that would be rejected waits for a directory that was read after it arrived; unauthenticated clients can
+/// cause one read per this interval.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A rulebook and its account.
 #[derive(Debug, Clone)]
 pub struct Owner {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// Its code.
     pub code: String,
-    /// Its account.
     pub account: TwilioAccount,
 }
 
-/// The rulebooks by the sid of their account, as they were at one time.
+/// The rulebooks by the SID of their account, at one time.
 #[derive(Debug)]
 pub struct Owners {
     by_sid: HashMap<String, Vec<Owner>>,
@@ -41,12 +39,12 @@ impl Owners {
     }
 }
 
-/// The newest that was read; whoever reads the next one holds it.
+/// The latest directory; the lock is held while the next one is read.
 #[derive(Debug, Clone, Default)]
 pub struct Directory(Arc<Mutex<Option<Arc<Owners>>>>);
 
 impl Directory {
-    /// The rulebooks as they were a moment ago.
+    /// The directory from a moment ago.
     ///
     /// # Errors
     /// When the database fails.
@@ -58,7 +56,7 @@ impl Directory {
         }
     }
 
-    /// The rulebooks as they are after this was called.
+    /// A directory that was read after this call.
     ///
     /// # Errors
     /// When the database fails.

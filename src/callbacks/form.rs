@@ -1,22 +1,21 @@
-//! A form as Twilio sends it. In: `application/x-www-form-urlencoded` bytes. Out: names and values, or nothing when the
-//! bytes are no form: a reader that guesses could verify something else than what was signed (pure).
+//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient one could verify something else than what
+//! was signed.
 
-/// More fields than this are no callback.
+/// The most fields of a callback.
 const MOST_FIELDS: usize = 200;
 
-/// The fields of a form, in the order in which they came.
+/// The fields of a form, in order.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Form(Vec<(String, String)>);
 
 impl std::fmt::Debug for Form {
-    /// Numbers and words are in the values.
+    /// Hides the values, which contain phone numbers and text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
 impl Form {
-    /// Reads a form, strictly.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
@@ -40,14 +39,13 @@ impl Form {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// All names and values.
     #[must_use]
     pub fn fields(&self) -> &[(String, String)] {
         &self.0
     }
 }
 
-/// Text in UTF-8 with `+` for a space and `%` before two hex digits; nothing else but printable ASCII.
+/// Decodes UTF-8 text with `+` for a space and `%` before two hex digits; other characters must be printable ASCII.
 fn decoded(bytes: &[u8]) -> Option<String> {
     let mut text = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter();

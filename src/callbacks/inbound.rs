@@ -1,7 +1,7 @@
-//! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: what people text to our numbers.
+//! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: SMS replies.
 //!
-//! The address without a rulebook serves all rulebooks: whose text it is, the account and the number that it was sent to
-//! say.
+//! The address without a rulebook serves all rulebooks: the account and the number that the reply was sent to
+//! determine the rulebook.
 
 use std::collections::HashMap;
 
@@ -17,12 +17,12 @@ use crate::outbox::inbound::InboundText;
 use crate::outbox::{OutboxError, Sender};
 use crate::problem::Problem;
 
-/// Nothing to say: Twilio sends no answer to whoever wrote.
+/// Empty TwiML: Twilio sends no response to the sender.
 const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
-/// The longest number; also a name may stand for one.
+/// The longest number; it may also be a sender name.
 const LONGEST_NUMBER: usize = 64;
 
-/// Takes in a text to the number of any rulebook.
+/// Handles a reply to the number of any rulebook.
 #[handler]
 pub async fn receive_inbound(
     request: &Request,
@@ -32,7 +32,7 @@ pub async fn receive_inbound(
     Ok(receive(request, body, callbacks.0, None).await?)
 }
 
-/// Takes in a text to a rulebook's number.
+/// Handles a reply to a rulebook's number.
 #[handler]
 pub async fn receive_inbound_for(
     request: &Request,
@@ -71,7 +71,7 @@ async fn receive(
         ))
 }
 
-/// TwiML that answers whoever wrote.
+/// TwiML with a response to the sender.
 fn saying(answer: &str) -> String {
     let escaped: String = answer
         .chars()
@@ -90,7 +90,7 @@ fn unavailable(error: &OutboxError) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 
-/// The rulebook of a code, when its account signed the request.
+/// The rulebook of a code, if its account signed the request.
 async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str) -> Result<Option<Uuid>, Problem> {
     let all = callbacks
         .outbox
@@ -107,8 +107,8 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
     Ok(signed.then_some(id))
 }
 
-/// The rulebook whose number the text was sent to, of those whose account signed the request: first those that send from
-/// this very number, then the default one, then the oldest.
+/// The rulebook of the number, among those whose account signed the request: first those that send from this number,
+/// then the default one, then the oldest.
 async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
     let sid = form.get("AccountSid").unwrap_or_default();
     if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
@@ -122,7 +122,7 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
         .map_err(|error| unavailable(&error))?;
     let mut found = signer(request, callbacks, form, recent.of(sid));
     if found.is_none() {
-        // An account or a token that is new.
+        // A new account or token.
         let newer = callbacks
             .directory
             .newer(outbox)
@@ -137,7 +137,8 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
     Ok(still.then_some(id))
 }
 
-/// The best of an account's rulebooks whose token signed the request. Many may share a token, which is tried once.
+/// The best of an account's rulebooks whose token signed the request. Rulebooks may share a token, which is tried
+/// once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();

@@ -1,9 +1,9 @@
-//! Twilio speaks to us: what became of a text, and what people text back.
+//! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
-//! In: form POSTs of anybody. Out: an answer, and what [`crate::outbox`] makes of what is proven to be Twilio's.
-//! A request passes, in this order: a bounded body, [`form`] (400 when it is none), whose account it is about, [`signature`]
-//! (403, also where it is nobody's), the allowance of the account at its address, and only then the database is written to, in a
-//! task of its own, so that a client that hangs up cuts nothing in two. [`status`] and [`inbound`] are the two routes.
+//! A request passes, in this order: a bounded body, [`form`] (400 if it is invalid), the account that it is about,
+//! [`signature`] (403, even if the account is unknown), and the account's rate limit. Only then the database is
+//! written, in its own task, so that a disconnecting client interrupts nothing. [`status`] and [`inbound`] are the
+//! two routes.
 
 pub mod directory;
 pub mod form;
@@ -28,53 +28,49 @@ use crate::telemetry::metrics;
 use crate::telemetry::sampled::Sampler;
 use form::Form;
 
-/// The most that a callback may hold: Twilio's are a few kilobytes.
+/// The most bytes of a callback; Twilio's have a few kilobytes.
 const LIMIT: usize = 256 * 1024;
 /// How long a callback may wait for the database.
 const DATABASE_BUDGET: Duration = Duration::from_secs(2);
-/// When to try again what could not be taken in.
+/// The Retry-After of a callback that could not be recorded.
 const RETRY_AFTER_S: u32 = 2;
-/// Log lines of refused callbacks: 50 at once, then five a second.
+/// Log lines of rejected callbacks: 50 at once, then five a second.
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
-/// The header that proves a request.
 const SIGNATURE: &str = "x-twilio-signature";
 
-/// What the routes need.
+/// The state of the routes.
 #[derive(Clone)]
 pub struct Callbacks {
-    /// Knows the texts and the accounts.
     pub outbox: Outbox,
-    /// How much each address may send.
+    /// The rate limit per address.
     pub limiter: Arc<RateLimiter>,
-    /// The address that Twilio calls: its signatures are over it.
+    /// The public URL, which Twilio's signatures cover.
     pub public_url: Option<String>,
-    /// Whose the accounts are.
     pub directory: directory::Directory,
-    /// The rulebook that an address without one means.
+    /// The rulebook of an address without a rulebook.
     pub default_rulebook: &'static str,
-    /// Transactions under way, waited for at the end.
+    /// Transactions in progress, awaited at shutdown.
     pub tasks: TaskTracker,
 }
 
-/// A callback could not be taken in.
+/// A callback could not be recorded.
 #[derive(Debug, thiserror::Error)]
 enum TakeError {
-    /// The database did not do it.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// It did not do it in time.
+    /// The database did not respond in time.
     #[error("the database did not answer within 2 s")]
     TooSlow,
-    /// The task ended by itself.
+    /// The task panicked.
     #[error("the callback's task ended: {0}")]
     Stopped(String),
 }
 
 impl Callbacks {
-    /// The form that a request brings.
+    /// The form of a request.
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
-        // A small form is read all the same: whoever sets callbacks up learns what is wrong with it.
+        // A small form is parsed before authentication, so that whoever configures callbacks learns what is wrong.
         let is_small = body::declared_length(request).is_none_or(|length| length <= bodies::FREE)
             && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
@@ -95,7 +91,7 @@ impl Callbacks {
     /// Whether the account's token signed the request.
     fn is_signed(&self, request: &Request, form: &Form, account: &TwilioAccount) -> bool {
         let Some(public) = &self.public_url else {
-            tracing::warn!("a callback of Twilio's cannot be verified: RINGBOOK_PUBLIC_URL is not set");
+            tracing::warn!("a callback from Twilio cannot be verified: set RINGBOOK_PUBLIC_URL");
             return false;
         };
         let path = request.original_uri().path_and_query();
@@ -108,19 +104,19 @@ impl Callbacks {
         signature::verify(&account.token, &url, form, given)
     }
 
-    /// A signed request of an account at an address: 429 where it sends too many.
+    /// Applies the rate limit of a signed request: 429 if there are too many.
     fn admit(&self, request: &Request, rulebook_id: Uuid) -> Result<(), Problem> {
         Connection::prove(request);
         self.limiter.admit(ClientAddress::of(request), rulebook_id)
     }
 
-    /// 403 that says nothing more, or 429 when too many from this address were refused.
+    /// 403 without details, or 429 if too many requests from this address were rejected.
     fn refuse(&self, request: &Request, what: &str) -> Problem {
         let address = ClientAddress::of(request);
         metrics::signature_failed();
         if let Some(left_out) = REFUSALS.admit() {
             let left_out = Some(left_out).filter(|count| *count > 0);
-            tracing::warn!(address = %address.0, left_out, "{what} of Twilio's refused: its signature is missing or wrong, or the account is gone");
+            tracing::warn!(address = %address.0, left_out, "{what} from Twilio was rejected: its signature is missing or wrong, or the account no longer exists");
         }
         let answer = Problem::new(
             Code::SignatureInvalid,
@@ -129,8 +125,8 @@ impl Callbacks {
         self.limiter.failed(address, answer)
     }
 
-    /// The answer to a request about `what`, which is nobody's: 404 for who signs as the default rulebook's account, and for
-    /// everybody else what they would get if it were somebody's.
+    /// The response to a request about an unknown `what`: 404 for the default rulebook's account, and for everybody
+    /// else the same as if it existed.
     async fn refuse_unknown(&self, request: &Request, form: &Form, what: &str) -> Result<Problem, Problem> {
         let unavailable = |error: OutboxError| Problem::unavailable(&error, RETRY_AFTER_S);
         let all = self.outbox.rulebooks().await.map_err(unavailable)?;
@@ -146,7 +142,7 @@ impl Callbacks {
         }
     }
 
-    /// Does it in a task of its own, within its budget.
+    /// Runs it in its own task, within the time limit.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, OutboxError>> + Send + 'static,
@@ -161,17 +157,17 @@ impl Callbacks {
     }
 }
 
-/// 400: a field is missing or is not what Twilio sends.
+/// 400: a field is missing or invalid.
 fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }
 
-/// One of Twilio's ids, such as `SM…`: letters and digits.
+/// A Twilio id such as `SM…`: letters and digits.
 fn sid<'a>(form: &'a Form, name: &str) -> Result<&'a str, Problem> {
     let given = form.get(name).unwrap_or_default();
     if (1..=64).contains(&given.len()) && given.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(given)
     } else {
-        Err(bad_field(name, "an id of Twilio's, letters and digits"))
+        Err(bad_field(name, "a Twilio id: letters and digits"))
     }
 }

@@ -1,9 +1,8 @@
-//! X-Twilio-Signature. In: the auth token, the public address, the form and the header. Out: whether Twilio signed it
-//! (pure, in constant time).
+//! Verifies X-Twilio-Signature, in constant time (pure).
 //!
-//! The signature is the base64 of HMAC-SHA1, under the token, of the address and then each field's name and value, sorted
-//! by name; of a name that comes more than once, each distinct value once, sorted. Twilio writes the address now with its
-//! port and now without, so both count.
+//! The signature is the base64 of HMAC-SHA1, under the auth token, of the URL and then each field's name and value,
+//! sorted by name; of a name with several values, each distinct value once, sorted. Twilio writes the URL with or
+//! without its port, so both are valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +23,7 @@ pub fn verify(token: &str, url: &str, form: &Form, given: &str) -> bool {
     if token.is_empty() {
         return false;
     }
-    // Every way to write the address is tried, so that the time tells nothing.
+    // Try every spelling of the URL, so that the time reveals nothing.
     let matches = spellings(url).into_iter().map(|url| {
         let expected = sign(token, &url, form);
         expected.is_some_and(|expected| bool::from(expected.as_slice().ct_eq(given.as_slice())))
@@ -32,7 +31,6 @@ pub fn verify(token: &str, url: &str, form: &Form, given: &str) -> bool {
     matches.fold(false, |any, matches| any | matches)
 }
 
-/// The signature's bytes.
 fn sign(token: &str, url: &str, form: &Form) -> Option<Vec<u8>> {
     let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in form.fields() {
@@ -49,7 +47,7 @@ fn sign(token: &str, url: &str, form: &Form) -> Option<Vec<u8>> {
     Some(mac.finalize().into_bytes().to_vec())
 }
 
-/// An address with its port and without.
+/// A URL with its port and without.
 fn spellings(url: &str) -> Vec<String> {
     let mut all = vec![url.to_owned()];
     let Some((scheme, rest)) = url.split_once("://") else {

@@ -1,4 +1,5 @@
-//! `POST /webhooks/twilio/status/{sms_message_id}`: what became of a text, in the address that we gave Twilio with it.
+//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook gives Twilio this address with each
+//! message.
 
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
@@ -11,10 +12,10 @@ use crate::outbox::callback::Noted;
 use crate::outbox::status::Report;
 use crate::problem::Problem;
 
-/// What a callback is about whose id nothing has.
+/// What a callback with an unknown id is about.
 const UNKNOWN: &str = "SMS message of this id";
 
-/// Takes a status in. 204 also where it changes nothing: sent again it would change nothing either.
+/// Handles a status. 204 even if it changes nothing, because a retry would change nothing either.
 #[handler]
 pub async fn receive_status(
     request: &Request,

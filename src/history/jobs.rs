@@ -1,8 +1,8 @@
-//! Backtests as jobs. In: what somebody asked for. Out: a row that says how far it is, on every instance.
+//! Backtests as background jobs.
 //!
-//! One backtest runs at a time on an instance, the others wait their turn: calls come first. Whoever runs one writes to
-//! its row twice a second, and learns there that it was cancelled; a row that nobody writes to any more belongs to an
-//! instance that is gone. Nothing else about a backtest is kept in memory.
+//! An instance runs one backtest at a time; the others wait, because calls have priority. A running backtest writes
+//! its row twice a second and learns there that it was cancelled. A row that is not written any more belongs to an
+//! instance that died. Nothing else about a backtest is in memory.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,44 +28,41 @@ use crate::telemetry::{chain, scrub};
 
 /// Backtests that run at the same time on this instance.
 const AT_A_TIME: usize = 1;
-/// Backtests of one rulebook that may wait or run.
+/// Backtests of one rulebook that may be queued or running.
 const MOST_WAITING: u64 = 20;
-/// How often the row is written.
+/// The interval of writing the row.
 const BEAT: Duration = Duration::from_millis(500);
-/// A row that is not written for so long belongs to an instance that is gone.
+/// A row without a write for this time belongs to an instance that died.
 const SILENT: TimeDelta = TimeDelta::seconds(15);
 
-/// What somebody asked for.
+/// A requested backtest.
 pub struct Asked {
-    /// Base and candidate.
     pub test: Backtest,
-    /// The same in words, to be shown.
+    /// The request, for the response.
     pub wanted: Value,
-    /// The calls' rulebook and time.
+    /// The rulebook and time of the calls.
     pub span: Span,
-    /// At most so many decisions, the newest.
+    /// At most this many decisions, the newest.
     pub limit: Option<u64>,
-    /// Whether prices that tools were asked for are looked at too.
+    /// Whether to include prices that tools were asked for.
     pub tool_quotes: bool,
-    /// Who.
+    /// The author.
     pub author: String,
 }
 
-/// Why a backtest was not taken.
+/// Why a backtest was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// Too many wait already.
+    /// Too many are waiting.
     #[error("{MOST_WAITING} backtests of this rulebook wait or run already")]
     TooMany,
-    /// The database did not take it.
     #[error("the backtest could not be kept")]
     Database(#[from] DbErr),
-    /// The task that kept it ended before it was done.
+    /// The task that stored it panicked.
     #[error("the work was stopped: {0}")]
     Stopped(String),
 }
 
-/// Runs backtests.
 #[derive(Clone)]
 pub struct Backtests {
     db: DatabaseConnection,
@@ -79,8 +76,8 @@ pub struct Backtests {
 
 type Key = (Uuid, Uuid);
 
-/// Whose turn it is. A rulebook's own backtests wait for each other first, so that each rulebook stands in the line of all
-/// at most once: many of one do not keep another's from its turn.
+/// The running order. Backtests of one rulebook wait for each other first, so each rulebook is in the common queue at
+/// most once and cannot delay others with many.
 #[derive(Clone)]
 struct Turns {
     own: OwnTurns,
@@ -90,7 +87,7 @@ struct Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self {
-            // How many wait is counted in the database, across instances.
+            // The database counts the waiting ones, across instances.
             own: OwnTurns::new(usize::MAX - 1),
             all: Arc::new(Semaphore::new(AT_A_TIME)),
         }
@@ -107,7 +104,7 @@ impl Turns {
 }
 
 impl Backtests {
-    /// Over both pools: `read` for the calls. What runs ends soon after `stop` is cancelled; `tasks` knows of it.
+    /// `read` is for the calls. Running backtests end soon after `stop` is cancelled; `tasks` tracks them.
     #[must_use]
     pub fn new(
         db: DatabaseConnection,
@@ -128,7 +125,7 @@ impl Backtests {
         }
     }
 
-    /// For operations that only describe themselves.
+    /// Without a database, for operations that only describe themselves.
     #[must_use]
     pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
         let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
@@ -148,10 +145,10 @@ impl Backtests {
         &self.stop
     }
 
-    /// Takes a backtest in; it runs when its turn comes.
+    /// Queues a backtest.
     ///
     /// # Errors
-    /// When too many wait, or the database does not take it.
+    /// When too many are waiting, or the database fails.
     pub async fn ask(&self, asked: Asked) -> Result<backtests::Model, AskError> {
         let now = self.clock.now();
         let row = backtests::Model {
@@ -196,10 +193,10 @@ impl Backtests {
         Ok(row)
     }
 
-    /// Stops a backtest that waits or runs, wherever it does; one that has ended stays as it is. Out: how it stands then.
+    /// Stops a queued or running backtest on any instance; a finished one stays as it is. Returns its row.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// When the database fails.
     pub async fn cancel(&self, key: Key) -> Result<Option<backtests::Model>, AskError> {
         let jobs = self.clone();
         let cancelling = trial::spawn(async move {
@@ -212,13 +209,13 @@ impl Backtests {
         cancelling.await.map_err(|error| AskError::Stopped(error.to_string()))?
     }
 
-    /// At start: what an earlier run of this instance left unfinished will not be finished.
+    /// At start: marks backtests that an earlier run of this instance did not finish.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// When the database fails.
     pub async fn mend(&self) -> Result<u64, DbErr> {
         let now = self.clock.now();
-        // A SQLite file has one server; on PostgreSQL another instance may well be at work.
+        // A SQLite file has one server; on PostgreSQL another instance may be running them.
         let silent_since = match self.db.get_database_backend() {
             DbBackend::Sqlite => now,
             _ => now - SILENT,
@@ -277,7 +274,7 @@ impl Backtests {
         }
     }
 
-    /// Writes that somebody is at work on it, and what changed; false when it was cancelled.
+    /// Writes that it is running, and its progress; false when it was cancelled.
     async fn alive(&self, key: Key, change: backtests::ActiveModel) -> bool {
         let change = backtests::ActiveModel {
             updated_at: Set(self.clock.now()),
@@ -286,8 +283,8 @@ impl Backtests {
         match self.write(key, change).await {
             Ok(goes_on) => goes_on,
             Err(error) => {
-                // The next beat tries again; when the database stays away, so do the calls to look at.
-                tracing::warn!(backtest = %key.1, %error, "backtest {} could not say how far it is", key.1);
+                // The next write tries again; if the database stays unavailable, there are no calls to read either.
+                tracing::warn!(backtest = %key.1, %error, "the progress of backtest {} could not be written", key.1);
                 true
             }
         }
@@ -295,7 +292,7 @@ impl Backtests {
 
     async fn ended(&self, key: Key, state: &str, result: Option<&BacktestResult>, error: Option<&str>) {
         if let Err(error) = self.end(key, state, result, error).await {
-            tracing::warn!(backtest = %key.1, %error, "backtest {} could not say that it is {state}", key.1);
+            tracing::warn!(backtest = %key.1, %error, "the state `{state}` of backtest {} could not be written", key.1);
         }
     }
 
@@ -309,7 +306,7 @@ impl Backtests {
         self.write(key, self.over(state, result, error)).await
     }
 
-    /// What a backtest that is over says of itself.
+    /// The final update of a backtest.
     fn over(&self, state: &str, result: Option<&BacktestResult>, error: Option<&str>) -> backtests::ActiveModel {
         let now = self.clock.now();
         let mut change = backtests::ActiveModel {
@@ -337,7 +334,7 @@ impl Backtests {
     }
 }
 
-/// The state to show: one that is written as going on may be over, with its instance.
+/// The state to show: a row that says `running` may belong to an instance that died.
 #[must_use]
 pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
     let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());
@@ -364,10 +361,10 @@ fn looked_at(result: &BacktestResult) -> i64 {
     i64::try_from(result.calls + result.erased + result.unreadable).unwrap_or(i64::MAX)
 }
 
-/// For those who asked; the cause is in the log.
+/// The error for clients; the cause is in the log.
 fn sentence(error: &HistoryError) -> &'static str {
     match error {
-        HistoryError::Database(_) => "The database did not answer; try again.",
+        HistoryError::Database(_) => "The database did not respond; try again.",
         HistoryError::Malformed(_) => "A stored decision cannot be read; the log says more.",
         HistoryError::Stopped(_) => "The work was stopped; try again.",
     }

@@ -1,9 +1,8 @@
-//! What was decided before, looked at again: backtests and replays over stored decisions.
+//! Backtests and replays of stored decisions.
 //!
-//! In: a span of time and compiled rulebooks. Out: what a candidate would change, or which decisions do not come out the
-//! same. [`run`] streams stored calls in pages by their ids and decides on threads of its own, so that neither a long
-//! transaction nor a busy runtime stands in the way of calls; [`jobs`] runs backtests one after the other and keeps how
-//! far they are in the database, so that every instance can tell; [`replay`] makes stored decisions again.
+//! [`run`] reads stored calls in pages by id and decides on its own threads, so that neither a long transaction nor a
+//! busy runtime delays calls; [`jobs`] runs backtests one after the other and stores their progress in the database;
+//! [`replay`] decides stored decisions again.
 
 pub mod jobs;
 pub mod replay;
@@ -16,20 +15,19 @@ use sea_orm::DbErr;
 use crate::rulebook::Rulebook;
 use crate::rulebook::facts::Extracted;
 
-/// Reads the facts of a stored message again through each of the rulebooks, exactly as the webhook does; `None` when it
-/// is no message. Handed in, because only the webhook knows messages.
+/// Reads the facts of a stored message again with each of the rulebooks, as the webhook does; `None` if it is not a
+/// message. Passed in, because only the webhook knows messages.
 pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<Extracted>> + Send + Sync>;
 
-/// Why stored decisions could not be looked at.
+/// Why stored decisions could not be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The database did not answer.
     #[error("the stored decisions could not be read")]
     Database(#[from] DbErr),
-    /// A stored decision is not what decisions are stored as.
+    /// A stored decision is malformed.
     #[error("a stored decision cannot be read")]
     Malformed(#[from] serde_json::Error),
-    /// A thread that decided ended before it was done.
+    /// A deciding thread panicked.
     #[error("the work was stopped: {0}")]
     Stopped(String),
 }

@@ -1,6 +1,5 @@
-//! Stored decisions made again, one or very many. In: a span of time, or one decision. Out: how many come out the same,
-//! and those that do not. The revision of each is taken from [`Current`], so a span over many revisions costs one
-//! compilation each.
+//! Replays stored decisions: one, or all of a span of time. [`Current`] caches each revision, so a span over many
+//! revisions compiles each once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,44 +18,40 @@ use crate::rulebook::replay::{Difference, Replayed};
 use crate::store::past_decisions::{Columns, Span};
 
 const PAGE: u64 = 200;
-/// How many decisions that differ are told in full.
+/// How many different decisions are reported in detail.
 const NAMED: usize = 20;
 
-/// What came of many replays.
+/// The result of replaying many decisions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Replays {
-    /// Decisions that were made again.
     pub replayed: u64,
-    /// Those that came out the same, byte for byte.
+    /// Those with the same result, byte for byte.
     pub same: u64,
-    /// Those left out because their facts were erased.
+    /// Those that were left out because their facts were erased.
     pub erased: u64,
-    /// Those that came out otherwise.
+    /// Those with another result.
     pub different: u64,
-    /// How many revisions they were made with.
+    /// The number of their revisions.
     pub revisions: usize,
-    /// The newest of those that came out otherwise, at most twenty.
+    /// The newest of those with another result, at most twenty.
     pub differences: Vec<Different>,
 }
 
-/// A decision that came out otherwise.
+/// A decision with another result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Different {
-    /// The decision.
     pub decision_id: Uuid,
-    /// The revision that decided.
     pub revision: i64,
     /// Every place that differs.
     pub places: Vec<Difference>,
 }
 
-/// Why a replay could not be made.
+/// Why a replay failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The revision that decided cannot be used any more.
+    /// The revision cannot be loaded.
     #[error("the revision that decided cannot be loaded")]
     Revision(#[from] LoadError),
-    /// The decisions cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
 }
@@ -73,10 +68,10 @@ impl From<serde_json::Error> for ReplayError {
     }
 }
 
-/// One decision made again; `None` when its facts were erased.
+/// Replays one decision; `None` when its facts were erased.
 ///
 /// # Errors
-/// When its revision cannot be loaded, or what is stored is no decision.
+/// When its revision cannot be loaded, or the stored decision is malformed.
 pub async fn one(
     current: &Current,
     rulebook_id: Uuid,
@@ -89,7 +84,7 @@ pub async fn one(
         return Ok(None);
     };
     let rulebook = current.at_for_people(rulebook_id, revision).await?;
-    // Scripts may take their time, which a handler's thread has not.
+    // Scripts may be slow, so not on the handler's thread.
     let work = move || rulebook.replay(&extracted, at, &stored);
     let replayed = current
         .pools()
@@ -99,7 +94,7 @@ pub async fn one(
     Ok(Some(replayed?))
 }
 
-/// Every decision of a span made again; `told` hears after each page how many were.
+/// Replays every decision of a span and calls `told` after each page.
 ///
 /// # Errors
 /// When a revision cannot be loaded, or the database fails.
@@ -136,7 +131,7 @@ pub async fn all(
     Ok(whole)
 }
 
-/// A decision's id and revision, and what came out of it; none when its facts were erased.
+/// A decision's id and revision, and the result of its replay; none when its facts were erased.
 type Again = Option<(Uuid, i64, Replayed)>;
 
 fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<Again, HistoryError> {
@@ -152,7 +147,7 @@ fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<A
 }
 
 impl Replays {
-    /// What came of one.
+    /// The result of one.
     #[must_use]
     pub fn of(decision_id: Uuid, revision: i64, again: Option<Replayed>) -> Self {
         let mut replays = Self {

@@ -1,8 +1,7 @@
-//! A backtest from its first call to its last. In: two rulebooks and a span of time. Out: what was found, and on the way
-//! how far it is.
+//! Runs a backtest over two rulebooks and a span of time.
 //!
-//! One page is read while others are decided; channels of a few pages hold back whoever is faster. Pages are counted in
-//! the order in which they were read, whichever thread is done first, so that the same calls give the same result.
+//! One page is read while others are decided; bounded channels slow down whoever is faster. Pages are counted in the
+//! order in which they were read, so that the same calls give the same result.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,67 +17,66 @@ use crate::rulebook::backtest::{Backtest, BacktestResult, Said, StoredCall, Stor
 use crate::rulebook::fair_pool;
 use crate::store::past_decisions::{Columns, Span, millis_of};
 
-/// Decisions in a page.
+/// Decisions per page.
 const PAGE: u64 = 500;
 /// Pages that wait to be decided.
 const WAITING: usize = 4;
-/// How often it is told how far it is.
+/// The interval of progress reports.
 const TOLD_EVERY: Duration = Duration::from_millis(400);
-/// Threads that decide, at most.
+/// The most deciding threads.
 const MOST_THREADS: usize = 4;
-/// Room for deep calls of scripts.
+/// The stack size, for deeply nested scripts.
 const STACK: usize = 16 * 1024 * 1024;
-/// How far these threads stand back behind others, of 0 to 19.
+/// The niceness of these threads, 0 to 19.
 const NICENESS: i32 = 10;
 
-/// What a call's lead carries.
+/// Decisions of leads.
 const REPORTS: &[&str] = &[REPORT];
 /// The same, and prices that tools were asked for.
 const REPORTS_AND_QUOTES: &[&str] = &[REPORT, QUOTE];
 const REPORT: &str = "report";
 const QUOTE: &str = "quote";
 
-/// What to look at.
+/// The plan of a backtest.
 #[derive(Clone)]
 pub struct Plan {
-    /// Base and candidate.
     pub test: Backtest,
-    /// The calls' rulebook and time; which purposes is decided here.
+    /// The rulebook and time of the calls.
     pub span: Span,
-    /// At most so many decisions, the newest.
+    /// At most this many decisions, the newest.
     pub limit: Option<u64>,
-    /// Whether prices that tools were asked for are looked at too.
+    /// Whether to include prices that tools were asked for.
     pub tool_quotes: bool,
-    /// Reads messages again, where the two map facts differently.
+    /// Reads messages again, where the two rulebooks map facts differently.
     pub read_body: ReadBody,
 }
 
-/// How far a backtest is.
+/// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     /// From 0 to 100, by time; the calls are not counted beforehand.
     pub percent: u8,
-    /// What was found so far.
+    /// The results so far.
     pub result: BacktestResult,
 }
 
-/// A page on its way to be decided.
+/// A page to be decided.
 struct Page {
     number: u64,
     rows: Vec<QueryResult>,
 }
 
-/// A page that was decided.
+/// A decided page.
 struct Counted {
     number: u64,
     last: Option<Uuid>,
     tally: Tally,
 }
 
-/// Looks at all calls of the plan, or at those before `stop` is cancelled.
+/// Processes all calls of the plan, or those before `stop` is cancelled.
 ///
 /// # Errors
-/// When the database fails or holds what no decision is.
+/// When the database fails or contains a malformed decision.
 pub async fn run(
     db: &DatabaseConnection,
     plan: Plan,
@@ -109,8 +107,8 @@ pub async fn run(
     Ok(tally.result(&plan.test))
 }
 
-/// Does work on a thread of its own that stands back behind those that answer messages: not on one of tokio's blocking
-/// threads, which everything else of the process shares.
+/// Runs work on its own thread with a lower priority than those that answer messages: not on tokio's blocking
+/// threads, which the whole process shares.
 fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, HistoryError> {
@@ -152,7 +150,7 @@ async fn read_pages(
         let Some(last) = rows.last() else { break };
         below = Some(last.try_get("", "id")?);
         left -= count.min(left);
-        // Nobody takes pages any more when a thread has failed: what it says comes out at the end.
+        // When a thread has failed, nobody receives pages any more: its error is returned at the end.
         if pages.send(Page { number, rows }).await.is_err() || count < wanted {
             break;
         }
@@ -185,7 +183,7 @@ fn decide_pages(
     }
 }
 
-/// Reads a row and decides it.
+/// Decodes a row and decides it.
 fn look(plan: &Plan, row: &QueryResult, tally: &mut Tally) -> Result<(), HistoryError> {
     let purpose: String = get(row, "purpose")?;
     let is_quote = purpose == QUOTE;
@@ -195,7 +193,7 @@ fn look(plan: &Plan, row: &QueryResult, tally: &mut Tally) -> Result<(), History
         return Ok(());
     };
     let said = if plan.test.reads_anew() {
-        // A tool's arguments are not in what the message says as a whole.
+        // A tool's arguments are not in the message as a whole.
         let body: Option<Vec<u8>> = if is_quote { None } else { get(row, "body")? };
         let (base, candidate) = plan.test.both();
         let read = body.and_then(|body| (plan.read_body)(&[base, candidate], &body));
@@ -233,7 +231,7 @@ fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, DbE
     row.try_get("", column)
 }
 
-/// Adds pages up in the order in which they were read.
+/// Adds up pages in the order in which they were read.
 async fn collect(
     plan: &Plan,
     oldest: Option<Uuid>,
@@ -262,7 +260,7 @@ async fn collect(
     whole
 }
 
-/// How much of the time, or of the calls wanted, is behind; not all of it before the end.
+/// The share of the time, or of the calls, that is done; below 100 before the end.
 fn percent(plan: &Plan, oldest: Option<Uuid>, newest: Option<Uuid>, last: Option<Uuid>, seen: u64) -> u8 {
     let part = |done: u64, all: u64| {
         u8::try_from(done.saturating_mul(100) / all.max(1))

@@ -1,8 +1,7 @@
-//! HTTP clients. In: nothing. Out: a client builder that can be built, with time limits and with [`names`], which looks
-//! hosts up without a thread that anything else waits for.
+//! Builds HTTP clients with timeouts and with [`names`], which resolves host names on its own threads.
 //!
-//! reqwest is compiled without a TLS provider of its own, and building a client without one panics. So whoever
-//! needs a client starts here, where the process's one provider is installed if `main` has not done it yet.
+//! reqwest is compiled without a TLS provider, and building a client without one panics. This installs the process's
+//! provider first.
 
 mod names;
 
@@ -11,10 +10,10 @@ use std::time::Duration;
 
 use self::names::Names;
 
-/// A builder with a connect timeout of 5 s and an overall one of `timeout`, which follows no redirect: nobody we
-/// call has a reason to send us elsewhere.
+/// A builder with a connect timeout of 5 s and a total timeout of `timeout`. It follows no redirects: no service that
+/// we call needs them.
 pub fn builder(timeout: Duration) -> reqwest::ClientBuilder {
-    // An error means that a provider is installed already, which is all we want.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))

@@ -1,8 +1,8 @@
-//! Names of hosts to addresses, on threads of their own.
+//! Resolves host names on its own threads.
 //!
-//! The system's look-up blocks its thread. On tokio's blocking threads an SMS message would wait for whatever else fills
-//! those, and a name server that hangs would hold them for everybody. So each host has at most one look-up at a time, which
-//! all who ask meanwhile share: a host that is not answered for holds up nobody who asks for another.
+//! The system's resolver blocks its thread. On tokio's blocking threads an SMS message would wait behind other work,
+//! and a hanging name server would block everybody. Each host has at most one lookup at a time, which concurrent
+//! requests share, so an unresponsive name delays nobody who asks for another.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -12,10 +12,10 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// How many hosts are looked up at once: we know two or three.
+/// How many hosts are resolved at once: we call two or three.
 const MAX_LOOK_UPS: usize = 16;
 
-/// The one of the process: clients come and go, and look up the same few hosts.
+/// Shared by the process: clients resolve the same few hosts.
 static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     look_up: Arc::new(|host| Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())),
     asked: Arc::default(),
@@ -35,16 +35,16 @@ enum LookUpError {
     Lost,
 }
 
-/// Looks names up. Cloning is cheap.
+/// Cloning is cheap.
 #[derive(Clone)]
 pub(super) struct Names {
     look_up: Arc<LookUp>,
-    /// Who waits for a look-up that is under way, by host.
+    /// Requests that wait for a lookup in progress, by host.
     asked: Arc<Mutex<HashMap<String, Vec<oneshot::Sender<Found>>>>>,
 }
 
 impl Names {
-    /// The one of the process.
+    /// The resolver of the process.
     pub(super) fn of_process() -> Self {
         NAMES.clone()
     }
@@ -72,7 +72,7 @@ impl Names {
     }
 }
 
-/// A look-up: however it ends, nobody is left waiting for it, and the next one begins anew.
+/// A lookup: however it ends, all waiting requests are answered, and the next request starts a new one.
 struct Ended {
     names: Names,
     host: String,
@@ -103,7 +103,7 @@ impl Resolve for Names {
         let names = self.clone();
         Box::pin(async move {
             let found = names.of_host(name.as_str()).await?;
-            // reqwest puts in the port of the URL.
+            // reqwest adds the port of the URL.
             let addresses = found.into_iter().map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(addresses) as Addrs)
         })

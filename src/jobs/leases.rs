@@ -1,9 +1,8 @@
-//! Leases: of all instances, one does a piece of background work. In: a name and how long. Out: a [`Held`] lease with a
-//! fencing number that only rises, or none while another holds it.
+//! Leases with fencing numbers: of all instances, one does a piece of background work.
 //!
-//! A holder that dies loses its lease when its time is over; whoever looks next takes it, under a greater number. A holder
-//! that was only paused may still believe that it holds it: what it then writes is refused, because each write asks, in
-//! its own transaction, whether the number still stands.
+//! A lease of an instance that died expires; another instance takes it with a greater number. An instance that was
+//! only paused may still believe that it holds the lease: its writes are rejected, because each transaction checks
+//! the number.
 
 use chrono::TimeDelta;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -28,7 +27,7 @@ pub struct Held {
 }
 
 impl Leases {
-    /// Over the primary database, under a name of its own for this process.
+    /// `db` must be the primary database. The process gets its own holder name.
     #[must_use]
     pub fn new(db: DatabaseConnection, clock: Clock) -> Self {
         let holder = clock.new_id();
@@ -38,7 +37,7 @@ impl Leases {
     /// Takes the lease `name` for a time, unless somebody holds it.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn try_hold(&self, name: &'static str, time: TimeDelta) -> Result<Option<Held>, DbErr> {
         let now = self.clock.now();
         if !leases::is_free(&self.db, name, now).await? {
@@ -55,22 +54,21 @@ impl Leases {
 }
 
 impl Held {
-    /// The lease, for those who write under it.
+    /// For transactions that write under it.
     #[must_use]
     pub fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// Its fencing number.
     #[must_use]
     pub fn fence(&self) -> i64 {
         self.lease.fence
     }
 
-    /// Holds it for a time from now. Out: false when somebody has taken it since: then the work is theirs.
+    /// Extends it from now. Returns false when another instance has taken it.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn renew(&self, time: TimeDelta) -> Result<bool, DbErr> {
         let until = self.leases.clock.now() + time;
         let tx = store::begin(&self.leases.db).await?;
@@ -79,10 +77,10 @@ impl Held {
         Ok(stands)
     }
 
-    /// Gives it back, so that nobody need wait for its end.
+    /// Releases it, so that nobody waits for its expiry.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn release(&self) -> Result<(), DbErr> {
         self.renew(TimeDelta::zero()).await.map(drop)
     }

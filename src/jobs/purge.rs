@@ -1,8 +1,7 @@
-//! What need not be kept any longer goes. In: how long each rulebook keeps what, and the time. Out: what is older is gone,
-//! in small pieces, each a transaction of its own, so that no message waits for it.
+//! Deletes expired data in small batches, each in its own transaction, so that no message waits for it.
 //!
-//! How far it has come stands in the database, written with each piece: whoever takes over goes on there. What is purged
-//! of a decision is marked as erased, so that replaying it says so; the audit log holds nothing of a caller and stays whole.
+//! The progress is stored in the database with each batch, so another instance can continue. A purged decision is
+//! marked as erased; the audit log contains nothing of a caller and stays intact.
 
 use std::time::Duration;
 
@@ -17,41 +16,39 @@ use crate::store::purges::{self, What};
 use crate::store::{self, retentions};
 use crate::telemetry::metrics;
 
-/// How often.
+/// The interval.
 pub const EVERY: Duration = Duration::from_hours(1);
-/// Events in a piece.
+/// Events per batch.
 const PIECE: i64 = 200;
-/// Others get their turn between two pieces.
+/// The pause between two batches, for other work.
 const BREATH: Duration = Duration::from_millis(10);
-/// What came late out of a spool has an id a little older than what was purged already.
+/// A message from the spool may have an id that is a little older than what was purged.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
 
-/// Purges. Cloning is cheap.
+/// Cloning is cheap.
 #[derive(Clone)]
 pub struct Purge {
     db: DatabaseConnection,
     clock: Clock,
 }
 
-/// Why not everything was purged; the rest goes the next time.
+/// Why the purge is incomplete; the next run continues.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
-    /// The database did not do what was asked.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// Another instance does it now.
     #[error("another instance has taken over")]
     TakenOver,
 }
 
 impl Purge {
-    /// Over the primary database.
+    /// `db` must be the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, clock: Clock) -> Self {
         Self { db, clock }
     }
 
-    /// Purges every rulebook of what is too old by the clock. Out: how many rows lost something.
+    /// Purges expired data of every rulebook. Returns how many rows lost something.
     ///
     /// # Errors
     /// When the database fails, or another instance has taken over.
@@ -68,7 +65,7 @@ impl Purge {
             }
         }
         if rows > 0 {
-            tracing::info!(rows, "{rows} rows lost what need not be kept any longer");
+            tracing::info!(rows, "{rows} rows lost expired data");
         }
         Ok(rows)
     }
@@ -110,7 +107,7 @@ impl Purge {
     }
 }
 
-/// After how many days something goes: with an event goes what hangs on it.
+/// After how many days something is purged: an event includes its transcripts and body.
 fn days(kept: &retentions::Model, what: What) -> Option<i64> {
     let own = match what {
         What::Transcripts => kept.transcripts_days,

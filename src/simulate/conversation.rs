@@ -1,5 +1,4 @@
-//! One call, message by message. In: a [`Wish`], the instant it starts, and the answers to its tool calls. Out: the
-//! bodies that Vapi would send, in order.
+//! The messages of one simulated call, as Vapi would send them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -8,20 +7,20 @@ use super::dice::Dice;
 use super::jobs::Wish;
 use crate::webhook::SIMULATED_PREFIX;
 
-/// What happens next in a call.
+/// A step of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// The call moves to a state.
     Status(&'static str),
-    /// Who takes this call?
+    /// An assistant request.
     AssistantRequest,
-    /// The assistant says.
+    /// The assistant speaks.
     Agent(String),
-    /// The caller says.
+    /// The caller speaks.
     Caller(String),
-    /// The assistant wants a tool run.
+    /// The assistant calls a tool.
     Tool(&'static str),
-    /// The call is over.
+    /// The report.
     Report,
 }
 
@@ -39,7 +38,7 @@ impl Step {
     }
 }
 
-/// A call as far as it has come.
+/// A call and its progress.
 #[derive(Debug)]
 pub struct Conversation {
     dice: Dice,
@@ -52,13 +51,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A call that starts at `started`. Its id says that it is only played.
+    /// A call that starts at `started`. Its id marks it as simulated.
     #[must_use]
     pub fn new(dice: Dice, started: DateTime<Utc>) -> Self {
         Self::of(Wish::draw, dice, started)
     }
 
-    /// The first call of a run: about the service whose price a newcomer has just changed.
+    /// The first call of a run: about the service whose price the README changes.
     #[must_use]
     pub fn first(dice: Dice, started: DateTime<Utc>) -> Self {
         Self::of(Wish::first, dice, started)
@@ -81,7 +80,7 @@ impl Conversation {
         }
     }
 
-    /// Everything that will happen, decided by the dice.
+    /// All steps, chosen by the dice.
     pub fn steps(&mut self) -> Vec<Step> {
         let wish = self.wish.clone();
         let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
@@ -134,7 +133,7 @@ impl Conversation {
         steps
     }
 
-    /// The body of a step, and the id of its tool call if it is one. Time in the call moves on.
+    /// The body of a step, and the id of its tool call if it is one. Advances the call's time.
     pub fn body(&mut self, step: &Step) -> (Value, Option<String>) {
         self.elapsed_ms += self.dice.between(400, 6000);
         let mut tool_call_id = None;
@@ -162,7 +161,7 @@ impl Conversation {
         (json!({ "message": own }), tool_call_id)
     }
 
-    /// Takes what a tool returned into the call's history, as Vapi does.
+    /// Adds a tool's result to the call's history, as Vapi does.
     pub fn returned(&mut self, tool_call_id: &str, name: &str, result: &str) {
         self.elapsed_ms += 400;
         let turn = json!({"role": "tool_call_result", "toolCallId": tool_call_id, "name": name, "result": result,
@@ -205,7 +204,7 @@ impl Conversation {
             arguments.extend(more);
             arguments.retain(|_, value| !value.is_null());
         }
-        // Vapi's history holds the arguments as text, its request as an object or as text.
+        // Vapi's history contains the arguments as a string, its request as an object or a string.
         let text =
             json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments.to_string()}});
         let turn = json!({"role": "tool_calls", "message": "", "toolCalls": [text],

@@ -1,4 +1,4 @@
-//! Chance that repeats. In: a seed. Out: the same draws, always and everywhere.
+//! A seeded random generator: the same seed gives the same draws everywhere.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 pub struct Dice(u64);
 
 impl Dice {
-    /// The draws of call number `index` under `seed`; calls do not depend on each other's.
+    /// The generator of call number `index` under `seed`; calls do not depend on each other.
     #[must_use]
     pub fn new(seed: u64, index: u64) -> Self {
         let mut dice = Self(seed);

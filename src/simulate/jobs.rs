@@ -1,30 +1,30 @@
-//! What callers of a drain contractor in Montréal want, in French and English. In: dice. Out: a [`Wish`].
+//! The callers of simulated calls to a drain contractor in Montréal, in French and English.
 //!
-//! The names and numbers are made up: +1 514 555 01xx belongs to nobody.
+//! Names and numbers are fictional: +1 514 555 01xx belongs to nobody.
 
 use super::dice::Dice;
 
-/// One kind of work, as callers put it.
+/// A kind of work, in callers' words.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job {
-    /// The rulebook's code for it.
+    /// The code of the service.
     pub code: &'static str,
     /// What an assistant may write instead.
     pub words: &'static [&'static str],
-    /// The caller's sentences; `{m}` stands for metres.
+    /// The caller's sentences in French; `{m}` is replaced by metres.
     pub french: &'static [&'static str],
-    /// The same in English.
+    /// In English.
     pub english: &'static [&'static str],
-    /// How often, among the sum of all.
+    /// The relative frequency.
     pub weight: u32,
     /// Whether water is in the house.
     pub flood: bool,
 }
 
-/// The first service of the sample, whose price the first page of the README changes.
+/// The sample's first service, whose price the README changes.
 const FIRST: &str = "camera_inspection";
 
-/// What the business does, what it refuses, and the night the sewer comes up.
+/// The work that the sample offers and refuses, and a sewer backup at night.
 pub const JOBS: &[Job] = &[
     Job {
         code: "drain_unblocking_camera",
@@ -189,18 +189,17 @@ const TOWNS: &[&str] = &[
     "City of Westmount",
 ];
 
-/// Everything a caller brings to a call.
+/// A caller.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// The work.
     pub job: Job,
     /// How the assistant names the work to a tool.
     pub service_type: &'static str,
-    /// French, else English.
+    /// French, otherwise English.
     pub french: bool,
     /// The caller's own words for it.
     pub problem: String,
-    /// Metres of French drain, when they are known.
+    /// Metres of French drain, if known.
     pub metres: Option<u32>,
     /// The caller's name; a town's for a municipal caller.
     pub name: &'static str,
@@ -223,7 +222,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Throws a caller.
+    /// Draws a caller.
     pub fn draw(dice: &mut Dice) -> Self {
         let job = draw_job(dice);
         Self::about(job, dice)

@@ -1,9 +1,8 @@
-//! `ringbook simulate`: calls without a phone. In: a server's address and its webhook secret. Out: a [`Summary`].
+//! `ringbook simulate`: plays whole conversations against a running server, signed as Vapi signs them: a demo, a
+//! smoke test, a load test.
 //!
-//! Plays whole conversations, signed as Vapi signs them, against a running server: the demo, the smoke test and the
-//! load test. [`dice`] decides, [`jobs`] says what callers want, [`conversation`] makes the messages, [`play`] sends
-//! them, [`tally`] counts. The same seed plays the same calls, ids included; so a second run with it sends only
-//! repeats, which is a test of its own.
+//! [`dice`] chooses, [`jobs`] has the callers, [`conversation`] makes the messages, [`play`] sends them, [`tally`]
+//! counts. The same seed plays the same calls with the same ids, so a second run sends only duplicates.
 
 pub mod conversation;
 pub mod dice;
@@ -29,24 +28,24 @@ pub use play::webhook_url;
 use tally::Tally;
 pub use tally::{Latency, Summary};
 
-/// What to play.
+/// The options of a run.
 #[derive(Clone)]
 pub struct SimulateOptions {
     /// The server's address, or the whole webhook address.
     pub url: String,
-    /// The webhook secret, for HMAC at Vapi's default settings.
+    /// The webhook secret, for HMAC with Vapi's default settings.
     pub secret: String,
     /// The rulebook; `default` when not given.
     pub rulebook: Option<String>,
-    /// Calls started in a second; zero or less means as fast as `concurrency` allows.
+    /// Calls started per second; zero or less means as fast as `concurrency` allows.
     pub rate: f64,
     /// How many calls.
     pub count: u64,
     /// The seed; drawn from the clock when not given, so that a new run brings new calls.
     pub seed: Option<u64>,
-    /// How many calls may be going on at once.
+    /// The most concurrent calls.
     pub concurrency: usize,
-    /// When the calls are said to take place; now when not given.
+    /// When the calls take place; by default now.
     pub at: Option<DateTime<Utc>>,
     /// No progress bar.
     pub quiet: bool,
@@ -54,10 +53,10 @@ pub struct SimulateOptions {
     pub json: bool,
 }
 
-/// Plays until all calls are through or Ctrl-C is pressed.
+/// Plays until all calls are done or Ctrl-C is pressed.
 ///
 /// # Errors
-/// When the address or the secret cannot be used. What the server answers is in the summary, not here.
+/// When the address or the secret cannot be used. The server's errors are in the summary.
 pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     let stop = async {
         // Without a handler for the signal there is nothing to wait for.
@@ -68,7 +67,7 @@ pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     run_until(options, Clock::system(), stop).await
 }
 
-/// Plays until all calls are through or `stop` is ready.
+/// Plays until all calls are done or `stop` is ready.
 ///
 /// # Errors
 /// When the address or the secret cannot be used.
@@ -93,7 +92,7 @@ pub async fn run_until(
     Ok(tally.summary(seed, began.elapsed(), interrupted))
 }
 
-/// Dropping this future drops the set, which ends the calls that are under way.
+/// Dropping this future ends the calls in progress.
 async fn play_all(options: &SimulateOptions, seed: u64, began: Instant, player: &Arc<Player>, bar: &ProgressBar) {
     let places = Arc::new(Semaphore::new(options.concurrency.max(1)));
     let interval = (options.rate.is_finite() && options.rate > 0.0)
@@ -115,7 +114,7 @@ async fn play_all(options: &SimulateOptions, seed: u64, began: Instant, player: 
             bar.inc(1);
             drop(place);
         });
-        // Reaped as we go, so that a long run does not pile up finished calls.
+        // Reap finished calls, so that a long run does not accumulate them.
         while calls.try_join_next().is_some() {}
     }
     while calls.join_next().await.is_some() {}

@@ -1,4 +1,4 @@
-//! One call, sent. In: a seed and a number. Out: requests on the wire, and what came back in the tally.
+//! Plays one call: sends its messages and counts the responses.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::http_client;
 use crate::webhook::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 
-/// Sends calls to one server.
+/// A client of one server.
 pub(super) struct Player {
     client: Client,
     url: Url,
@@ -29,12 +29,12 @@ pub(super) struct Player {
     tally: Arc<Mutex<Tally>>,
 }
 
-/// The webhook's address behind a server's: an address without a path gets the one of `rulebook`.
+/// The webhook's URL: an address without a path gets that of `rulebook`.
 ///
 /// # Errors
-/// When it is no http or https address.
+/// When it is not an http or https address.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
-    // As one types it: an address and a port.
+    // An address and a port, as typed by hand.
     let bare = !address.contains("://")
         && address
             .rsplit_once(':')
@@ -82,7 +82,7 @@ impl Player {
 
     /// Plays call number `index` from its first ring to its report.
     pub(super) async fn play(&self, seed: u64, index: u64) {
-        // A call plays in an instant but tells of minutes: it began early enough to end before now.
+        // A call plays in an instant but covers minutes: it began early enough to end before now.
         let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
         let dice = Dice::new(seed, index);
         let mut call = if index == 0 {
@@ -103,7 +103,7 @@ impl Player {
         self.tally().call();
     }
 
-    /// The answer's body when it was 2xx.
+    /// The response's body if it was 2xx.
     async fn send(&self, step: &Step, body: &Value) -> Option<Vec<u8>> {
         let body = body.to_string().into_bytes();
         let payload = Payload {
@@ -112,7 +112,7 @@ impl Player {
             body: &body,
             ..Payload::default()
         };
-        // Only an empty secret cannot sign, and `new` refused that.
+        // Only an empty secret cannot sign, and `new` rejected that.
         let headers = sign(&self.scheme, &self.secret, payload, self.clock.now()).unwrap_or_default();
         let mut request = self
             .client
@@ -148,7 +148,7 @@ impl Player {
     }
 }
 
-/// What Vapi would make of a tool answer: the entry with exactly our id, else nothing.
+/// What Vapi would use of a tool response: the entry with exactly our id.
 fn tool_result(answer: &[u8], id: &str) -> Result<String, String> {
     let answer: Value = serde_json::from_slice(answer).map_err(|_| "the answer is not JSON".to_owned())?;
     let entry = answer

@@ -1,4 +1,4 @@
-//! What came back. In: each answer as it arrives. Out: a [`Summary`] to print or to serialise.
+//! Counts the responses of a simulation.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-/// How many of a list are printed; all of them are in the JSON.
+/// How many entries of a list are printed; the JSON has all.
 const MOST_SHOWN: usize = 10;
 
 /// Counts while a simulation runs.
@@ -22,14 +22,14 @@ pub struct Tally {
     failures: BTreeMap<String, u64>,
 }
 
-/// What a simulation saw.
+/// The result of a simulation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// The seed that plays the same calls again.
     pub seed: u64,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
-    /// Calls played to their end.
+    /// Completed calls.
     pub calls: u64,
     /// Messages answered or failed.
     pub messages: u64,
@@ -37,44 +37,44 @@ pub struct Summary {
     pub took_ms: u64,
     /// Latencies by message type.
     pub latency: BTreeMap<String, Latency>,
-    /// Priorities in tool answers.
+    /// Priorities in tool responses.
     pub priorities: BTreeMap<String, u64>,
-    /// Price ranges in tool answers.
+    /// Price ranges in tool responses.
     pub prices: BTreeMap<String, u64>,
-    /// Errors in tool answers.
+    /// Errors in tool responses.
     pub tool_errors: BTreeMap<String, u64>,
-    /// Messages that were not answered 2xx, by status or by what went wrong.
+    /// Messages without a 2xx response, by status or error.
     pub failures: BTreeMap<String, u64>,
 }
 
-/// How long the answers to one type of message took, in microseconds.
+/// The latencies of one type of message, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Latency {
     /// How many.
     pub count: u64,
     /// The median.
     pub p50_us: u64,
-    /// 95 of a hundred were faster.
+    /// The 95th percentile.
     pub p95_us: u64,
-    /// 99 of a hundred were faster.
+    /// The 99th percentile.
     pub p99_us: u64,
-    /// The slowest.
+    /// The maximum.
     pub max_us: u64,
 }
 
 impl Tally {
-    /// A call was played to its end.
+    /// A call was completed.
     pub fn call(&mut self) {
         self.calls += 1;
     }
 
-    /// A message was answered 2xx.
+    /// A message got 2xx.
     pub fn answered(&mut self, type_name: &'static str, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.latencies_us.entry(type_name).or_default().push(micros);
     }
 
-    /// A message was not answered 2xx.
+    /// A message did not get 2xx.
     pub fn failed(&mut self, why: String) {
         *self.failures.entry(why).or_default() += 1;
     }
@@ -119,7 +119,7 @@ impl Tally {
 }
 
 impl Latency {
-    /// Sorts the sample and reads it off; the nearest rank, so each figure is one that was measured.
+    /// The nearest-rank percentiles, so that each figure was measured.
     fn of(sample: &mut [u64]) -> Self {
         sample.sort_unstable();
         let at = |percent: usize| {
@@ -136,7 +136,7 @@ impl Latency {
     }
 }
 
-/// The first hit in a tree, outermost first; the trace and the taxes tell how, not what.
+/// The first match in a tree, outermost first, without the trace and the taxes.
 fn find(value: &Value, hit: &impl Fn(&Value) -> Option<String>) -> Option<String> {
     if let Some(found) = hit(value) {
         return Some(found);
@@ -153,7 +153,7 @@ fn priority_of(value: &Value) -> Option<String> {
     Some(text.to_owned()).filter(|text| text.len() == 2 && text.starts_with('P'))
 }
 
-/// `from` and `to`, whatever stands before them.
+/// `from` and `to`, with any prefix.
 fn price_of(value: &Value) -> Option<String> {
     let plain = |name: &str| match value.get(name)? {
         Value::String(text) => Some(text.clone()),
