@@ -130,7 +130,10 @@ async fn texts_only_what_is_new(server: TestApp, twilio: &StandIn) {
     );
     let notice = having(&server.rows("notices").await, "code", "restored");
     assert_eq!((notice.len(), &notice[0]["severity"]), (1, &json!("urgent")));
-    assert!(notice[0]["text"].as_str().unwrap().contains("12 texts"), "{notice:?}");
+    assert!(
+        notice[0]["text"].as_str().unwrap().contains("12 SMS messages"),
+        "{notice:?}"
+    );
     server.stop().await;
 }
 
