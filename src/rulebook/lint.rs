@@ -7,6 +7,7 @@ mod adjustments;
 mod errors;
 pub mod hits;
 mod people;
+mod phrases;
 mod places;
 mod pointers;
 mod rota;
@@ -97,6 +98,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     places::lint(&world, &mut found);
     pointers::lint(rulebook, &mut found);
     people::lint(rulebook, &mut found);
+    phrases::lint(rulebook, &mut found);
     texts::lint(rulebook, &mut found);
     rota::lint(rulebook, now, &mut found);
     if !world.had_patience() {

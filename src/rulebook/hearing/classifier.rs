@@ -5,6 +5,7 @@
 //! Nothing here decides: conditions compare the likelihood as they compare any number.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::dialogue::Heard;
 use super::features::{Feature, each_feature, parse};
@@ -27,7 +28,7 @@ const MAX_REASONS: usize = 4;
 pub struct Classifiers {
     rows: Vec<Compiled>,
     /// By a feature's hash, where its weights stand.
-    by_feature: HashMap<u64, (u32, u32)>,
+    by_feature: HashMap<u64, (u32, u32), BuildHasherDefault<AsItIs>>,
     /// Which classifier, and how much.
     weights: Vec<(u16, i32)>,
     /// Facts with a fixed list of values, which are features as a whole.
@@ -39,6 +40,27 @@ struct Compiled {
     code: String,
     learns: String,
     bias: i64,
+}
+
+/// Features are hashed already.
+#[derive(Debug, Clone, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only numbers come; this is for completeness.
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// How likely a classifier finds what it has learnt.
@@ -88,7 +110,7 @@ impl Classifiers {
         }
         let mut classifiers = Self {
             rows: compiled,
-            by_feature: HashMap::with_capacity(by_feature.len()),
+            by_feature: HashMap::with_capacity_and_hasher(by_feature.len(), BuildHasherDefault::default()),
             weights: Vec::with_capacity(count),
             choices: choices(rows),
         };
@@ -108,21 +130,19 @@ impl Classifiers {
         if self.rows.is_empty() || heard.callers_word_count() < MIN_WORDS {
             return Vec::new();
         }
-        let mut found: Vec<(u64, Feature<'_>)> = Vec::new();
+        let mut found: Vec<((u32, u32), Feature<'_>)> = Vec::new();
         each_feature(heard, facts, &self.choices, |feature| {
-            let hash = feature.hash();
-            if self.by_feature.contains_key(&hash) {
-                found.push((hash, feature));
+            if let Some(span) = self.by_feature.get(&feature.hash()) {
+                found.push((*span, feature));
             }
         });
         // A feature counts once, however often it occurs.
-        found.sort_by_key(|(hash, _)| *hash);
-        found.dedup_by_key(|(hash, _)| *hash);
+        found.sort_by_key(|(span, _)| *span);
+        found.dedup_by_key(|(span, _)| *span);
         let mut sums: Vec<i64> = self.rows.iter().map(|row| row.bias).collect();
         let mut weighed: Vec<Vec<(i32, usize)>> = vec![Vec::new(); self.rows.len()];
-        for (place, (hash, _)) in found.iter().enumerate() {
-            let (begin, end) = self.by_feature[hash];
-            for (classifier, weight) in &self.weights[begin as usize..end as usize] {
+        for (place, ((begin, end), _)) in found.iter().enumerate() {
+            for (classifier, weight) in &self.weights[*begin as usize..*end as usize] {
                 let classifier = usize::from(*classifier);
                 sums[classifier] += i64::from(*weight);
                 weighed[classifier].push((*weight, place));
@@ -178,7 +198,7 @@ fn percent(sum: i64) -> i64 {
 }
 
 /// The features that weighed most on each side, the heaviest first.
-fn reasons(weighed: &mut [(i32, usize)], found: &[(u64, Feature<'_>)]) -> String {
+fn reasons(weighed: &mut [(i32, usize)], found: &[((u32, u32), Feature<'_>)]) -> String {
     weighed.sort_by_key(|(weight, place)| (std::cmp::Reverse(weight.abs()), *place));
     let side = |sign: i32| {
         let mine = weighed.iter().filter(|(weight, _)| weight.signum() == sign);

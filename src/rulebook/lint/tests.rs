@@ -13,7 +13,7 @@ use super::*;
 use crate::rulebook::condition::{Op, Test};
 use crate::rulebook::facts::{Fact, Facts};
 use crate::rulebook::rows::{Adjustment, Calendar, FactMapping, PriorityRule, RowSet, Script, Service, Stored};
-use crate::rulebook::rows::{Area, Contact, Template};
+use crate::rulebook::rows::{Area, Concept, Contact, Cue, Template};
 use crate::rulebook::{compile, sample};
 
 fn now() -> DateTime<Utc> {
@@ -396,6 +396,30 @@ fn words_and_places_that_another_row_takes_are_found() {
             "areas/none  matches_nothing",
         ]
     );
+}
+
+#[test]
+fn phrases_that_cancel_themselves_or_are_shared_are_found() {
+    let found = found(|rows| {
+        edit::<Concept>(rows, "gas", |row| {
+            row["phrases"]["en"] = json!(["strong gas smell", "sewer gas odour", "smell of gas"]);
+            row["except"] = json!(["sewer gas"]);
+        });
+        edit::<Concept>(rows, "fumes", |row| {
+            row["phrases"]["en"] = json!(["smell of gas"]);
+        });
+        put::<Cue>(
+            rows,
+            json!({"code": "zz_more", "effect": "past", "phrases": ["years ago"]}),
+        );
+    });
+    for wanted in [
+        "concepts/gas phrases/en/1 cancels_itself",
+        "concepts/gas phrases/en/2 shared_phrase (fumes)",
+        "cues/zz_more phrases/0 shared_phrase (past_en)",
+    ] {
+        assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:#?}");
+    }
 }
 
 #[test]
