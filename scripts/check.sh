@@ -23,7 +23,10 @@ if cargo fmt --version >/dev/null 2>&1; then
 else
     skipped+=("formatting: rustfmt is not installed")
 fi
-step "tests" cargo test --workspace --locked --quiet
+seen=$(mktemp)
+step "tests" env RINGBOOK_SEEN_STATUSES="$seen" cargo test --workspace --locked --quiet
+step "documented statuses" env RINGBOOK_JUDGED_STATUSES="$seen" cargo test --locked --quiet --test released statuses
+rm -f "$seen"
 if cargo clippy --version >/dev/null 2>&1; then
     step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 else
@@ -33,6 +36,7 @@ step "dependencies" scripts/supply_chain.sh
 . scripts/need.sh
 if need_browser >/dev/null; then
     step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
+    step "search in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh search
     step "pages visited again in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh again
 else
     skipped+=("the first story in a browser: chromium, node or what npm brings cannot be had")

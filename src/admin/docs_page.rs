@@ -78,7 +78,7 @@ fn page() -> String {
              href=\"data:,\">",
             1,
         )
-        .replacen("Filter by tag", "Find: services, put_service, roll back", 1)
+        .replacen("Filter by tag", "Find: price, holiday, technician, undo, put_service", 1)
         .replacen("<script", &format!("<style>\n{STYLE}</style>\n<script"), 1);
     format!("{head}{spec};\n{PLUGIN}{tail}")
 }

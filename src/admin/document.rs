@@ -7,6 +7,7 @@ mod answers;
 mod behaviour;
 mod decisions;
 mod examples;
+mod keywords;
 mod limits;
 mod links;
 mod lists;
@@ -36,6 +37,7 @@ use crate::keys::SecretKey;
 use crate::rulebook::current::Current;
 use crate::rulebook::publish::Publisher;
 use crate::store::audit_log::AuditKey;
+use crate::store::replica::Replica;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -94,7 +96,7 @@ pub fn resolved(schema: &'static Value) -> &'static Value {
 fn build() -> Value {
     // The operations describe themselves; what they would work with is not asked for.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
-    let current = Current::new(None, nowhere.clone());
+    let current = Current::new(Replica::default(), nowhere.clone());
     let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),
@@ -105,6 +107,7 @@ fn build() -> Value {
     let state = AdminState::new(
         nowhere.clone(),
         nowhere,
+        Replica::default(),
         Arc::new(publisher),
         Arc::new(current),
         clock,
@@ -132,6 +135,7 @@ fn build() -> Value {
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = Value::Object(named_paths(paths));
     operations::tell(&mut document);
+    keywords::add(&mut document);
     parameters::limit(&mut document);
     links::add(&mut document);
     behaviour::tell(&mut document);

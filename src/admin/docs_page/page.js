@@ -15,15 +15,103 @@ const resolve = (node, within = []) => {
   return { ...resolve(lookUp(to), [...within, to]), ...own, $$ref: to };
 };
 
-// Swagger UI's filter knows tags only; ours also knows an operation's id, path and summary.
+// Search, by the words of people. Text is compared in lower case without accents, word by word from each word's beginning; `_`
+// and `-` are spaces. What an operation is called and its keywords go before its description, which says much in passing.
+const plain = (text) =>
+  ` ${(text ?? '')
+    .normalize('NFD')
+    .replace(/[\u0300-\u036f]/g, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim()}`;
+
+const singular = (word) => (word.length > 4 ? word.replace(/s$/, '') : word);
+const has = (text, phrase) => text.includes(phrase) || text.includes(singular(phrase));
+const hasAll = (text, words) => words.every((word) => has(text, word));
+
+const keywords = (of) => (of?.['x-keywords'] ?? []).join(', ');
+const groups = Object.fromEntries(
+  spec.tags.map((tag) => [tag.name, plain([tag.name, tag.description, keywords(tag)].join(', '))]),
+);
+const operations = Object.fromEntries(
+  Object.values(spec.paths)
+    .flatMap((item) => Object.values(item))
+    .map((operation) => {
+      const { operationId, summary, description, tags } = operation;
+      const own = plain([operationId, summary, keywords(operation)].join(', '));
+      return [operationId, { called: `${own} ,${groups[tags?.[0]] ?? ''}`, described: plain(description) }];
+    }),
+);
+
+const matching = (phrase) => {
+  const words = phrase.trim().split(/\s+/).map(plain).filter((word) => word.trim());
+  if (!words.length) return () => true;
+  const whole = plain(phrase);
+  const ways = [
+    ({ called }) => has(called, whole),
+    ({ called }) => hasAll(called, words),
+    ({ called, described }) => hasAll(`${called} ,${described}`, words),
+  ];
+  const way = ways.find((fits) => Object.values(operations).some(fits));
+  return way ? (one) => way(operations[one.getIn(['operation', 'operationId'])] ?? {}) : () => false;
+};
+
 const found = (tags, phrase) => {
-  const words = phrase.toLowerCase().split(/\s+/);
-  const fits = (text) => words.every((word) => text.toLowerCase().includes(word));
-  const told = (one) => [one.get('path'), one.getIn(['operation', 'operationId']), one.getIn(['operation', 'summary'])].join(' ');
+  const fits = matching(phrase);
   return tags
-    .map((tag, name) => (fits(name) ? tag : tag.update('operations', (all) => all.filter((one) => fits(told(one))))))
+    .map((tag) => tag.update('operations', (all) => all.filter(fits)))
     .filter((tag) => tag.get('operations').size > 0);
 };
+
+const distance = (one, other) => {
+  let row = [...Array(other.length + 1).keys()];
+  for (let i = 1; i <= one.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j += 1) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (one[i - 1] === other[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[other.length];
+};
+
+const COMMON = ['price', 'holiday', 'technician', 'urgent', 'undo', 'today'];
+const suggestions = (phrase) => {
+  const wanted = plain(phrase).trim();
+  const known = new Set(Object.values(operations).flatMap(({ called }) => called.split(/[ ,]+/)));
+  const near = [...known]
+    .filter((word) => word.length > 2)
+    .map((word) => [distance(wanted, word), word])
+    .filter(([far]) => far <= Math.ceil(wanted.length / 3))
+    .sort(([one], [other]) => one - other)
+    .map(([, word]) => word);
+  return near.length ? near.slice(0, 5) : COMMON;
+};
+
+const nothingFound = (Original, { React }) =>
+  function Operations(props) {
+    const phrase = props.layoutSelectors.currentFilter();
+    if (typeof phrase !== 'string' || props.specSelectors.taggedOperations().size > 0) {
+      return React.createElement(Original, props);
+    }
+    const look = (word) => {
+      const onClick = () => props.layoutActions.updateFilter(word);
+      return React.createElement('li', { key: word }, React.createElement('button', { className: 'example-button', onClick }, word));
+    };
+    return React.createElement(
+      'div',
+      { className: 'nothing-found', role: 'status' },
+      React.createElement('p', null, `Nothing found for “${phrase}”. Try another word:`),
+      React.createElement('ul', null, suggestions(phrase).map(look)),
+    );
+  };
+
+// What others send to us is no operation to be found: it is out of the way while one is looked for.
+const webhooks = (Original, { React }) =>
+  function Webhooks(props) {
+    const phrase = props.layoutSelectors.currentFilter();
+    return typeof phrase === 'string' && phrase.trim() ? null : React.createElement(Original, props);
+  };
 
 // An operation can fail in many ways: each is one line, its example a click away.
 const response = (Original, { React }) =>
@@ -49,20 +137,70 @@ const followLinks = ({ layoutActions }) =>
     layoutActions.parseDeepLinkHash(link.getAttribute('href'));
   });
 
+// While a body is edited, what may stand in it is beside it.
+const bodySchema = (Original, { React }) =>
+  function RequestBody(props) {
+    const { isExecute, requestBody, contentType, specPath, getComponent, getConfigs, specSelectors } = props;
+    const media = contentType || requestBody?.get('content')?.keySeq().first();
+    const schema = requestBody?.getIn(['content', media, 'schema']);
+    const body = React.createElement(Original, props);
+    if (!isExecute || !schema?.has('properties')) return body;
+    const schemaPath = specPath.push('content', media, 'schema');
+    const model = { schema, specPath: schemaPath, getComponent, getConfigs, specSelectors, expandDepth: 1, includeWriteOnly: true };
+    return React.createElement(
+      'div',
+      { className: 'body-and-schema' },
+      React.createElement('div', null, body),
+      React.createElement(
+        'div',
+        { className: 'body-schema', role: 'region', 'aria-label': 'Schema of the body' },
+        React.createElement('h5', null, 'What may stand in it'),
+        React.createElement(getComponent('ModelWrapper'), model),
+      ),
+    );
+  };
+
+// The command that is shown, and copied into a chat, has a place for the key and not the key.
+const hideKey = (Original, { React }) =>
+  function Curl(props) {
+    const hidden = (headers) => headers?.map((value, name) => (/^authorization$/i.test(name) ? 'Bearer YOUR_KEY' : value));
+    return React.createElement(Original, { ...props, request: props.request.update('headers', hidden) });
+  };
+
+// The key stays as long as the tab: a reload does not ask for it again, and another tab or tomorrow's browser does not have it.
+const KEPT = 'ringbook-authorized';
+const keepKey = (_, { authSelectors }) => () => {
+  const authorized = authSelectors.authorized().toJS();
+  if (Object.keys(authorized).length) sessionStorage.setItem(KEPT, JSON.stringify(authorized));
+  else sessionStorage.removeItem(KEPT);
+};
+const restoreKey = ({ authActions }) => {
+  try {
+    const authorized = JSON.parse(sessionStorage.getItem(KEPT));
+    if (authorized) authActions.restoreAuthorization({ authorized });
+  } catch {
+    sessionStorage.removeItem(KEPT);
+  }
+};
+
 const ringbook = () => ({
-  afterLoad: followLinks,
+  afterLoad: (system) => {
+    followLinks(system);
+    restoreKey(system);
+  },
   fn: {
     resolveSubtree: async (document, path) => ({ spec: resolve(path.reduce((node, key) => node?.[key], document)), errors: [] }),
     opsFilter: found,
   },
-  wrapComponents: { response },
+  wrapComponents: { curl: hideKey, operations: nothingFound, RequestBody: bodySchema, Webhooks: webhooks, response },
   statePlugins: {
+    auth: { wrapActions: { persistAuthorizationIfNeeded: keepKey } },
     layout: {
       wrapSelectors: {
         // What is found is shown, also where its list is closed.
         isShown: (original, system) => (_, thing, otherwise) => {
           const phrase = system.layoutSelectors.currentFilter();
-          return (thing[0] === 'operations-tag' && phrase !== 'true' && phrase?.length > 2) || original(thing, otherwise);
+          return (thing[0] === 'operations-tag' && phrase !== 'true' && phrase?.length > 1) || original(thing, otherwise);
         },
       },
     },

@@ -113,7 +113,7 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
             answer(paths, &one, method, status, stored.clone());
         }
         request(paths, &one, "put", stored.clone());
-        request(paths, &one, "patch", patch(&stored));
+        request(paths, &one, "patch", patch(*resource, &stored));
         for method in ["get", "put", "patch", "delete"] {
             parameter(paths, &one, method, "code", &code);
         }
@@ -143,6 +143,22 @@ fn plain_texts(paths: &mut Map<String, Value>) {
             "text/plain; charset=utf-8",
             lines.into(),
         );
+    }
+    for (path, sheet) in [
+        (
+            "/admin/v1/rulebooks/{rulebook}/calls",
+            "id,first_seen_at,customer_name\r\n019e0000,2026-11-24T15:00:00Z,Jean Tremblay\r\n",
+        ),
+        (
+            "/admin/v1/rulebooks/{rulebook}/leads",
+            "id,created_at,priority\r\n019e0000-0000-7000-8000-000000000001,2026-11-24T15:00:00Z,P1\r\n",
+        ),
+        (
+            "/admin/v1/sms-messages",
+            "id,created_at,state\r\n019e0000-0000-7000-8000-000000000002,2026-11-24T15:00:00Z,delivered\r\n",
+        ),
+    ] {
+        media(paths, path, "text/csv; charset=utf-8", sheet.into());
     }
     let event = json!({"event": "progress", "data": "{\"state\":\"running\",\"percent\":40}"});
     media(
@@ -188,16 +204,29 @@ fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<S
     crate::rulebook::sheet::write::<R>(&rows).ok()
 }
 
-/// A change that leaves the sample's cases as they are: the row's names or rank again.
-fn patch(stored: &Value) -> Value {
+/// A change of what people change most, to what it is already: pressing Execute changes nothing.
+fn patch(resource: Resource, stored: &Value) -> Value {
     let mut patch = json!({"version": 1});
-    for field in [
-        "names", "name", "texts", "rank", "comment", "runs", "pointers", "weekend",
-    ] {
-        if !stored[field].is_null() {
-            patch[field] = stored[field].clone();
-            break;
-        }
+    let fields: &[&str] = match resource {
+        Resource::Services => &["price_from", "price_to"],
+        Resource::Areas => &["postal_prefixes", "cities"],
+        Resource::Adjustments => &["amount", "rate"],
+        Resource::Taxes => &["rate"],
+        Resource::PriorityRules => &["condition", "sla_seconds"],
+        Resource::Scripts => &["source"],
+        Resource::Templates => &["texts"],
+        Resource::Contacts => &["phone", "on_call"],
+        Resource::FactMappings => &["pointers"],
+        Resource::Concepts => &["except"],
+        Resource::Cues => &["phrases"],
+        Resource::Tools => &["runs"],
+        Resource::AssistantRules => &["condition", "message"],
+        Resource::Cases => &["comment", "facts"],
+        Resource::Calendars => &["holidays", "holiday_rules"],
+        Resource::Settings => &["rounding_step"],
+    };
+    for field in fields.iter().filter(|field| !stored[**field].is_null()) {
+        patch[*field] = stored[*field].clone();
     }
     patch
 }
