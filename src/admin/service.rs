@@ -1,5 +1,7 @@
 //! The routes of the admin API, its document and Swagger UI.
 
+use std::sync::LazyLock;
+
 use poem::endpoint::make_sync;
 use poem::{EndpointExt, IntoEndpoint, Route};
 use poem_openapi::{OpenApi, OpenApiService};
@@ -42,6 +44,8 @@ use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
 use crate::edge::conditional::Fixed;
+
+static DOCUMENT: LazyLock<Fixed> = LazyLock::new(|| Fixed::new("application/json", document::served()));
 
 /// Every operation.
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
@@ -101,8 +105,7 @@ pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 's
     let api = OpenApiService::new(Declared(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut routes = Route::new();
     if shown {
-        let document = Fixed::new("application/json", document::served());
-        let document = make_sync(move |request| document.answer(&request));
+        let document = make_sync(|request| DOCUMENT.answer(&request));
         routes = routes
             .at("/openapi.json", poem::get(document))
             .at("/docs/scripting", poem::get(docs_scripting::endpoint()))

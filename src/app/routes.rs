@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, post};
+use poem::error::MethodNotAllowedError;
+use poem::http::Method;
+use poem::web::Redirect;
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse as _, Response, Route, post};
 use serde_json::Value;
 
 use super::App;
@@ -81,7 +84,8 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     };
     let state = AdminState::new(
         app.db.clone(),
-        app.read.clone(),
+        app.primary.clone(),
+        app.replica.clone(),
         Arc::new(app.publisher.clone()),
         Arc::new(app.current.clone()),
         app.clock.clone(),
@@ -116,6 +120,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         .with("/webhooks/twilio/status/:id", "POST")
         .with("/webhooks/twilio/inbound", "POST")
         .with("/webhooks/twilio/inbound/:rulebook", "POST")
+        .with("/", "GET")
         .with("/openapi.json", "GET")
         .with("/docs", "GET")
         .with("/docs/scripting", "GET")
@@ -142,7 +147,17 @@ fn around(
     let routes = routes
         .nest("/problems", problem_pages::routes())
         .nest("/health", health::routes(app.checks.clone()))
-        .map_to_response();
+        .map_to_response()
+        .around(move |inner, request| async move {
+            // poem's routes give `/` to what is nested there.
+            if !pages.docs || request.uri().path() != "/" {
+                return inner.call(request).await;
+            }
+            match *request.method() {
+                Method::GET | Method::HEAD => Ok(Redirect::temporary("/docs").into_response()),
+                _ => Err(MethodNotAllowedError.into()),
+            }
+        });
     let allowed = allowed
         .with("/problems", "GET")
         .with("/problems/:code", "GET")

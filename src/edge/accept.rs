@@ -37,6 +37,23 @@ fn wanted_by<'a>(accept: &str, given: &[&'a str]) -> Option<&'a str> {
     best.map(|(kind, _)| kind)
 }
 
+/// Whether the request takes its answer compressed with gzip (RFC 9110, 12.5.3).
+pub fn takes_gzip(request: &Request) -> bool {
+    let lines = request.headers().get_all(header::ACCEPT_ENCODING).iter();
+    let mut codings = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    codings.any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let refused = |part: &str| {
+            let weight = part.to_ascii_lowercase();
+            weight.strip_prefix("q=").and_then(thousandths) == Some(0)
+        };
+        is_gzip && !parts.any(refused)
+    })
+}
+
 /// `text/*;q=0.5`, its weight in thousandths.
 struct Range<'a> {
     kind: &'a str,
@@ -85,6 +102,21 @@ fn thousandths(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_asks_for_it() {
+        for (accept, takes) in [
+            ("gzip, deflate, br", true),
+            ("br;q=1.0, GZIP;q=0.8", true),
+            ("gzip;q=0, br", false),
+            ("identity", false),
+            ("xgzip", false),
+            ("", false),
+        ] {
+            let request = Request::builder().header(header::ACCEPT_ENCODING, accept).finish();
+            assert_eq!(takes_gzip(&request), takes, "{accept}");
+        }
+    }
 
     #[test]
     fn the_closest_range_speaks_and_the_heaviest_wins() {

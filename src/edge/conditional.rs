@@ -4,11 +4,17 @@
 //! 304 without a body. The tag is made of what is sent, so that it can be trusted whatever the answer depends on: after the
 //! version, where the answer has one (`"7.0f1e2d3c4b5a6978"`), which is what `If-Match` reads.
 
+use std::io::Write as _;
+use std::sync::{Arc, OnceLock};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse as _, Middleware, Request, Response};
 use sha2::{Digest as _, Sha256};
 use tokio_util::bytes::Bytes;
 
+use super::accept;
 use crate::problem::Problem;
 
 /// For whom and how long an answer may be kept.
@@ -122,11 +128,13 @@ fn not_modified(of: &HeaderMap) -> Response {
     response
 }
 
-/// An answer that is the same for as long as the program runs: its bytes are shared, and its tag is made once.
+/// An answer that is the same for as long as the program runs: its bytes are shared, its tag is made once, and it is compressed
+/// once, by the first request that takes gzip.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     content_type: &'static str,
     bytes: Bytes,
+    gzip: Arc<OnceLock<Bytes>>,
     tag: String,
     policy: Option<HeaderValue>,
 }
@@ -137,9 +145,10 @@ impl Fixed {
     pub fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self {
-            tag: format!("\"{}\"", hash(content_type, &bytes)),
+            tag: hash(content_type, &bytes),
             content_type,
             bytes,
+            gzip: Arc::default(),
             policy: None,
         }
     }
@@ -153,23 +162,40 @@ impl Fixed {
     /// The answer, or 304.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Response {
+        let gzip = accept::takes_gzip(request);
+        // Two representations have two tags (RFC 9110, 8.8.3.3).
+        let (bytes, tag) = if gzip {
+            let bytes = self.gzip.get_or_init(|| compressed(&self.bytes));
+            (bytes.clone(), format!("\"{}.gzip\"", self.tag))
+        } else {
+            (self.bytes.clone(), format!("\"{}\"", self.tag))
+        };
         let mut response = Response::builder()
             .content_type(self.content_type)
-            .header(header::ETAG, &self.tag)
+            .header(header::ETAG, &tag)
             .header(header::CACHE_CONTROL, Keep::Asking.words())
-            .header(header::VARY, "accept")
-            .header(header::CONTENT_LENGTH, self.bytes.len())
-            .body(self.bytes.clone());
-        if let Some(policy) = &self.policy {
-            response
-                .headers_mut()
-                .insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+            .header(header::VARY, "accept, accept-encoding")
+            .header(header::CONTENT_LENGTH, bytes.len())
+            .body(bytes);
+        let headers = response.headers_mut();
+        if gzip {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        if Kept::of(request).has(&self.tag) {
+        if let Some(policy) = &self.policy {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+        }
+        if Kept::of(request).has(&tag) {
             return not_modified(response.headers());
         }
         response
     }
+}
+
+fn compressed(bytes: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // A Vec takes every byte: neither can fail.
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    written.unwrap_or_default().into()
 }
 
 fn hash(content_type: &str, bytes: &[u8]) -> String {
@@ -219,6 +245,27 @@ mod tests {
         let response = Response::builder().content_type("text/plain").body("hello");
         assert_eq!(tagged(response).await.header(header::ETAG), Some(tag.as_str()));
         let again = Request::builder().header(header::IF_NONE_MATCH, &tag).finish();
+        assert_eq!(fixed.answer(&again).status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[tokio::test]
+    async fn a_fixed_answer_is_compressed_for_who_takes_it() {
+        let text = "hello ".repeat(1_000);
+        let fixed = Fixed::new("text/plain", text.clone());
+        let asked = || Request::builder().header(header::ACCEPT_ENCODING, "gzip");
+        let mut response = fixed.answer(&asked().finish());
+        assert_eq!(response.header(header::CONTENT_ENCODING), Some("gzip"));
+        let tag = response.header(header::ETAG).unwrap().to_owned();
+        assert_ne!(
+            fixed.answer(&Request::default()).header(header::ETAG),
+            Some(tag.as_str())
+        );
+        let bytes = response.take_body().into_bytes().await.unwrap();
+        assert!(bytes.len() < 100, "{}", bytes.len());
+        let mut read = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*bytes), &mut read).unwrap();
+        assert_eq!(read, text);
+        let again = asked().header(header::IF_NONE_MATCH, &tag).finish();
         assert_eq!(fixed.answer(&again).status(), StatusCode::NOT_MODIFIED);
     }
 

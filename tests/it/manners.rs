@@ -298,6 +298,7 @@ async fn every_address_says_which_methods_it_takes(database: Database) {
     let app = at_rest(database).await;
     let (_, document) = app.get("/openapi.json").await;
     let mut addresses = vec![
+        ("/".to_owned(), vec!["GET"]),
         ("/openapi.json".to_owned(), vec!["GET"]),
         ("/docs".to_owned(), vec!["GET"]),
         ("/docs/scripting".to_owned(), vec!["GET"]),
