@@ -50,17 +50,17 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
     }
 }
 
-/// 412 with what stands now.
+/// 412 with what stands now, and how to go on.
 #[must_use]
 pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
-    let now = match current {
-        Some(current) => format!("it stands at version {current}"),
-        None => "it no longer exists".to_owned(),
+    let detail = match current {
+        Some(current) => format!(
+            "The {what} is at version {current}, not {version}: it was changed since you read it, perhaps by your own last \
+             request. Read it again; if your change still fits, send it with `version` {current}."
+        ),
+        None => format!("The {what} is not at version {version}: it no longer exists. Read the list again."),
     };
-    Problem::new(
-        Code::StaleVersion,
-        format!("The {what} is not at version {version}: {now}. Read it again and repeat the change on that."),
-    )
+    Problem::new(Code::StaleVersion, detail)
 }
 
 /// The version that a request brings, by itself or as `If-Match`; none when it brings none.

@@ -116,9 +116,10 @@ impl Code {
             Self::StaleVersion => meaning(
                 "Somebody changed the row, the change set or the head of the rulebook after it was read. `conflicts` shows rows as \
                  they were and as they stand. Nothing was changed.",
-                "Read it again, make the change on what stands, and send it with the new `version`.",
-                "The row `services/camera_inspection` is not at version 3: it stands at version 4. Read it again and repeat the \
-                 change on that.",
+                "Read it again, make the change on what stands, and send it with the new `version`. Each answer to a write has the \
+                 new `version`: a second edit of the same form needs that one.",
+                "The row `services/camera_inspection` is at version 4, not 3: it was changed since you read it, perhaps by your own \
+                 last request. Read it again; if your change still fits, send it with `version` 4.",
             ),
             Self::PayloadTooLarge => meaning(
                 "The body is larger than the address takes: 1 MiB in the admin API, 8 MiB for a sheet, 5 MiB for a message.",

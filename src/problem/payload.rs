@@ -9,8 +9,9 @@ use poem_openapi::{
     ApiResponse, Object,
     payload::Payload,
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
-    types::{ToJSON, Type},
+    types::Type,
 };
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Problem;
@@ -23,7 +24,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 const LONGEST_POINTER: usize = 512;
 
 /// One thing that is wrong with a request, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Object)]
 pub struct FieldFault {
     /// JSON pointer into the body, or the parameter's name.
     #[oai(validator(max_length = 512))]
@@ -52,33 +53,37 @@ impl FieldFault {
     }
 }
 
-/// A problem as it travels (RFC 9457).
-#[derive(Clone, Debug, Object)]
+/// A problem as it travels (RFC 9457). What a person looks for comes first, what may be long last.
+#[derive(Clone, Debug, Serialize, Object)]
 #[oai(rename = "Problem", skip_serializing_if_is_none)]
 pub struct ProblemBody {
-    /// The kind of problem, as the address on this server at which it is told what it means and what to do.
-    pub r#type: String,
-    /// What happened, the same text every time.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// What happened, for programs.
-    pub code: String,
     /// What happened this time, and what to do about it.
     pub detail: String,
-    /// Under which the operator finds this request in the log.
-    pub request_id: Option<String>,
-    /// Whether the same request may succeed later.
-    pub retryable: bool,
+    /// What happened, for programs.
+    pub code: String,
     /// Each fault of the request with its place.
     #[oai(skip_serializing_if_is_empty, default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, the same text every time.
+    pub title: String,
+    /// The kind of problem, as the address on this server at which it is told what it means and what to do.
+    pub r#type: String,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Under which the operator finds this request in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// Rows that are not as the request expects: `resource`, `code`, the version `made_against` and the one that `stands`,
     /// each with its row.
     #[oai(skip_serializing_if_is_empty, default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Value>,
     /// Cases that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     #[oai(skip_serializing_if_is_empty, default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Value>,
 }
 
@@ -104,7 +109,7 @@ impl ProblemBody {
     /// The body as bytes.
     #[must_use]
     pub fn to_json_bytes(&self) -> Vec<u8> {
-        self.to_json_string().into_bytes()
+        serde_json::to_vec(self).unwrap_or_default()
     }
 }
 

@@ -13,6 +13,7 @@ pub fn tell(document: &mut Value) {
             operation["responses"]["406"] =
                 problem("`Accept` takes none of the media types that this operation gives.");
         }
+        require_version(operation);
         match method.as_str() {
             "get" => tell_tag(operation),
             _ => tell_trial(operation),
@@ -97,6 +98,44 @@ fn destroys(id: &str) -> bool {
         "roll_back",
     ];
     FIRST_WORDS.iter().any(|word| id.starts_with(word)) || OTHERS.contains(&id)
+}
+
+/// A write that is refused without a version (428) takes it in one of two places, which no parameter's `required` can say: both
+/// say so in words, and `x-required-one-of` for programs.
+fn require_version(operation: &mut Value) {
+    const HEADER: &str = "If-Match";
+    let parameters = || operation["parameters"].as_array().into_iter().flatten();
+    let has = |name: &str| parameters().any(|one| one["name"] == name);
+    let in_sheet = has("delete_missing");
+    if operation["responses"]["428"].is_null() || !has(HEADER) || in_sheet {
+        return;
+    }
+    let (in_query, is_put) = (has("version"), has("If-None-Match"));
+    let elsewhere = if in_query {
+        "the parameter `version`"
+    } else {
+        "`version` in the body"
+    };
+    let when = if is_put {
+        "**Required to replace what exists**"
+    } else {
+        "**Required**"
+    };
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let other = match parameter["name"].as_str() {
+            Some(HEADER) => elsewhere,
+            Some("version") => "`If-Match`",
+            _ => continue,
+        };
+        let about = parameter["description"].as_str().unwrap_or_default();
+        parameter["description"] = format!("{when}, here or as {other}. {about}").into();
+    }
+    let place = if in_query { "query" } else { "body" };
+    operation["x-required-one-of"] = json!([{"in": place, "name": "version"}, {"in": "header", "name": HEADER}]);
+    let sentence = format!("{when}: the version that was read, as {elsewhere} or as `If-Match`.");
+    if let Some(body) = operation["requestBody"].as_object_mut().filter(|_| !in_query) {
+        body.insert("description".to_owned(), sentence.into());
+    }
 }
 
 fn add_to_description(operation: &mut Value, sentence: &str) {

@@ -28,7 +28,8 @@ pub fn all() -> Value {
                         "examples": answers,
                     }},
                 },
-                "400": problem("The body is no message."),
+                "400": problem("The body is no message. Or it is a `voice-request`: Ringbook makes no speech; Vapi then uses its \
+                    fallback voice."),
                 "401": problem("The signature is missing or wrong, or too old; or there is no such rulebook."),
                 "404": problem("There is no such rulebook, and the message is signed with a secret of the default one."),
                 "408": problem("The body did not arrive within 10 seconds."),

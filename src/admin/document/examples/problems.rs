@@ -114,7 +114,8 @@ impl Asked<'_> {
             Code::RequestTimeout => "The body took too long to arrive.",
             Code::Conflict => "Somebody else wrote at the same time, or the state does not allow it; read it again.",
             Code::StaleVersion => {
-                "It is not at version 3: it stands at version 4. Read it again and repeat the change on that."
+                "It is at version 4, not 3: it was changed since you read it, perhaps by your own last request. Read it \
+                 again; if your change still fits, send it with `version` 4."
             }
             Code::VersionRequired => {
                 "It exists: bring the `version` that was read, in the body or as `If-Match: \"version\"`."
