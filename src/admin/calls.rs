@@ -12,6 +12,7 @@ use super::answer::{Found, Page};
 use super::auth::{Caller, Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec, Listing, too_large};
+use super::list_csv::{Gathering, ListFound, WantsCsv};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::Problem;
@@ -74,6 +75,30 @@ pub const LIST: ListSpec = ListSpec {
         },
     ],
 };
+
+/// The columns of the list as a spreadsheet.
+const COLUMNS: &[&str] = &[
+    "id",
+    "first_seen_at",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "status",
+    "ended_reason",
+    "customer_name",
+    "customer_number",
+    "phone_number",
+    "address",
+    "city",
+    "postal_code",
+    "service",
+    "language",
+    "summary",
+    "recording_url",
+    "cost_micros",
+    "simulated",
+    "updated_at",
+];
 
 /// The operations.
 pub struct CallsApi(pub AdminState);
@@ -182,51 +207,25 @@ pub struct CallDetail {
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calls")]
 impl CallsApi {
     /// List the calls
+    ///
+    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_calls(
         &self,
         key: Key<Viewer>,
         rulebook: InRulebook,
         query: ListQuery,
-    ) -> Result<Found<Page<Call>>, Fails<Usual>> {
-        let listing = query.read(&LIST)?;
+        wants: WantsCsv,
+    ) -> Result<ListFound<Call>, Fails<Usual>> {
+        let mut listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let mut select = calls::Entity::find().filter(calls::Column::RulebookId.eq(rulebook_id));
-        for (name, column) in [
-            ("status", calls::Column::Status),
-            ("service", calls::Column::Service),
-            ("language", calls::Column::Language),
-        ] {
-            if let Some(text) = listing.text(name) {
-                select = select.filter(column.eq(text));
+        let mut gathering = Gathering::of(&key, &wants, &mut listing, "calls", COLUMNS);
+        loop {
+            let page = self.page(&key, rulebook_id, &listing).await?;
+            if let Some(found) = gathering.add(&mut listing, page)? {
+                return Ok(found);
             }
         }
-        if let Some(since) = listing.time("since") {
-            select = select.filter(calls::Column::FirstSeenAt.gte(since));
-        }
-        if let Some(until) = listing.time("until") {
-            select = select.filter(calls::Column::FirstSeenAt.lt(until));
-        }
-        for condition in people(&listing)? {
-            select = select.filter(condition);
-        }
-        if let Some(simulated) = listing.boolean("simulated") {
-            select = select.filter(calls::simulated(&calls::Column::Id, simulated));
-        }
-        if let Some(pattern) = listing.object("analysis") {
-            let contains = containment::contains(self.0.read.get_database_backend(), "analysis", pattern);
-            select = select.filter(contains.ok_or_else(|| too_large("analysis"))?);
-        }
-        let (by, id) = (calls::Column::FirstSeenAt, calls::Column::Id);
-        let sorting = page::Sorting {
-            by,
-            id,
-            descending: listing.descending,
-        };
-        let after = listing.after_time()?.map(|(at, id)| (at.into(), id.into()));
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
-        let place = |row: &calls::Model| (row.first_seen_at.to_rfc3339().into(), row.id.clone());
-        Ok(Found::new(listing.page(rows, place, |row| view(&key, row))))
     }
 
     /// Read a call with its transcript and tool calls
@@ -245,7 +244,7 @@ impl CallsApi {
         }
         let key_of = (rulebook_id, call_id.0.clone());
         let call = calls::Entity::find_by_id(key_of)
-            .one(&self.0.read)
+            .one(self.0.read())
             .await?
             .ok_or_else(missing)?;
         let turns = call_transcripts::Entity::find()
@@ -253,13 +252,13 @@ impl CallsApi {
             .filter(call_transcripts::Column::CallId.eq(&call.id))
             .order_by_asc(call_transcripts::Column::Origin)
             .order_by_asc(call_transcripts::Column::Seq)
-            .all(&self.0.read)
+            .all(self.0.read())
             .await?;
         let tools = tool_calls::Entity::find()
             .filter(tool_calls::Column::RulebookId.eq(rulebook_id))
             .filter(tool_calls::Column::CallId.eq(&call.id))
             .order_by_asc(tool_calls::Column::Id)
-            .all(&self.0.read)
+            .all(self.0.read())
             .await?;
         // The report's turns take the place of those heard live.
         let reported = turns.iter().any(|turn| turn.origin == "report");
@@ -287,6 +286,47 @@ impl CallsApi {
             tool_calls: tool_calls.collect(),
             call: view(&key, call),
         }))
+    }
+}
+
+impl CallsApi {
+    async fn page(&self, caller: &Caller, rulebook_id: Uuid, listing: &Listing) -> Result<Page<Call>, Problem> {
+        let mut select = calls::Entity::find().filter(calls::Column::RulebookId.eq(rulebook_id));
+        for (name, column) in [
+            ("status", calls::Column::Status),
+            ("service", calls::Column::Service),
+            ("language", calls::Column::Language),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(calls::Column::FirstSeenAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(calls::Column::FirstSeenAt.lt(until));
+        }
+        for condition in people(listing)? {
+            select = select.filter(condition);
+        }
+        if let Some(simulated) = listing.boolean("simulated") {
+            select = select.filter(calls::simulated(&calls::Column::Id, simulated));
+        }
+        if let Some(pattern) = listing.object("analysis") {
+            let contains = containment::contains(self.0.read().get_database_backend(), "analysis", pattern);
+            select = select.filter(contains.ok_or_else(|| too_large("analysis"))?);
+        }
+        let (by, id) = (calls::Column::FirstSeenAt, calls::Column::Id);
+        let sorting = page::Sorting {
+            by,
+            id,
+            descending: listing.descending,
+        };
+        let after = listing.after_time()?.map(|(at, id)| (at.into(), id.into()));
+        let rows = page::rows(self.0.read(), select, sorting, after, listing.limit).await?;
+        let place = |row: &calls::Model| (row.first_seen_at.to_rfc3339().into(), row.id.clone());
+        Ok(listing.page(rows, place, |row| view(caller, row)))
     }
 }
 

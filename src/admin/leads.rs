@@ -16,7 +16,8 @@ use super::body::Body;
 use super::calls::people;
 use super::fails::{Fails, TakenOnce, Usual};
 use super::idempotency::{Answered, Begun, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
+use super::list_csv::{Gathering, ListFound, WantsCsv};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
 use crate::problem::{Code, Problem};
@@ -96,6 +97,35 @@ pub const LIST: ListSpec = ListSpec {
         },
     ],
 };
+
+/// The columns of the list as a spreadsheet.
+const COLUMNS: &[&str] = &[
+    "id",
+    "created_at",
+    "priority",
+    "due_at",
+    "customer_name",
+    "customer_number",
+    "customer_email",
+    "address",
+    "city",
+    "postal_code",
+    "problem",
+    "service",
+    "area",
+    "price_from",
+    "price_to",
+    "currency",
+    "wanted_slot",
+    "acknowledgement/at",
+    "acknowledgement/by",
+    "acknowledgement/comment",
+    "sla/kept",
+    "call_id",
+    "simulated",
+    "late",
+    "updated_at",
+];
 
 /// The operations.
 pub struct LeadsApi(pub AdminState);
@@ -228,18 +258,8 @@ pub struct Taking {
     pub comment: Option<String>,
 }
 
-#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/leads")]
 impl LeadsApi {
-    /// List the leads
-    #[oai(path = "/", method = "get")]
-    async fn list_leads(
-        &self,
-        key: Key<Viewer>,
-        rulebook: InRulebook,
-        query: ListQuery,
-    ) -> Result<Found<Page<Lead>>, Fails<Usual>> {
-        let listing = query.read(&LIST)?;
-        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+    async fn page(&self, caller: &Caller, rulebook_id: Uuid, listing: &Listing) -> Result<Page<Lead>, Problem> {
         let mut select = leads::Entity::find().filter(leads::Column::RulebookId.eq(rulebook_id));
         for (name, column) in [
             ("call_id", leads::Column::CallId),
@@ -251,7 +271,7 @@ impl LeadsApi {
                 select = select.filter(column.eq(text));
             }
         }
-        for condition in people(&listing)? {
+        for condition in people(listing)? {
             select = select.filter(condition);
         }
         if let Some(since) = listing.time("since") {
@@ -272,20 +292,45 @@ impl LeadsApi {
         if let Some(acknowledged) = listing.boolean("acknowledged") {
             select = select.filter(Expr::cust(if acknowledged { TAKEN } else { NOT_TAKEN }));
         }
-        let rows = listing.rows_by_id(&self.0.read, select, leads::Column::Id).await?;
+        let rows = listing.rows_by_id(self.0.read(), select, leads::Column::Id).await?;
         let calls = rows.iter().map(|row| row.call_id.as_str()).collect();
-        let mut handed_on = escalations::of_calls(&self.0.read, rulebook_id, calls).await?;
+        let mut handed_on = escalations::of_calls(self.0.read(), rulebook_id, calls).await?;
         let now = self.0.clock.now();
-        Ok(Found::new(listing.page(
+        Ok(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| {
                 let place = handed_on
                     .iter()
                     .position(|other| other.call_id.as_ref() == Some(&row.call_id));
-                view(&key, row, place.map(|place| handed_on.swap_remove(place)), now)
+                view(caller, row, place.map(|place| handed_on.swap_remove(place)), now)
             },
-        )))
+        ))
+    }
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/leads")]
+impl LeadsApi {
+    /// List the leads
+    ///
+    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
+    #[oai(path = "/", method = "get")]
+    async fn list_leads(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+        wants: WantsCsv,
+    ) -> Result<ListFound<Lead>, Fails<Usual>> {
+        let mut listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut gathering = Gathering::of(&key, &wants, &mut listing, "leads", COLUMNS);
+        loop {
+            let page = self.page(&key, rulebook_id, &listing).await?;
+            if let Some(found) = gathering.add(&mut listing, page)? {
+                return Ok(found);
+            }
+        }
     }
 
     /// Read a lead
@@ -298,9 +343,11 @@ impl LeadsApi {
         id: Path<Uuid>,
     ) -> Result<Found<Lead>, Fails<Usual>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let found = leads::Entity::find_by_id((rulebook_id, id.0)).one(&self.0.read).await?;
+        let found = leads::Entity::find_by_id((rulebook_id, id.0))
+            .one(self.0.read())
+            .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
-        let handed_on = escalations::of_call(&self.0.read, rulebook_id, &row.call_id).await?;
+        let handed_on = escalations::of_call(self.0.read(), rulebook_id, &row.call_id).await?;
         Ok(Found::new(view(&key, row, handed_on, self.0.clock.now())))
     }
 

@@ -393,6 +393,15 @@ pub fn too_large(name: &str) -> Problem {
 }
 
 impl Listing {
+    /// Goes on behind a page of this list.
+    ///
+    /// # Errors
+    /// 422 for another list's cursor.
+    pub fn go_on(&mut self, cursor: &str) -> Result<(), Problem> {
+        self.after = Some(place(cursor, &self.mark)?);
+        Ok(())
+    }
+
     /// The text wanted by a filter.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {

@@ -52,6 +52,10 @@ impl Hidden {
     }
 }
 
+/// Marks an answer in which everything is masked already.
+#[derive(Debug, Clone, Copy)]
+pub struct AlreadyMasked;
+
 /// A number as this caller may see it.
 #[must_use]
 pub fn number(caller: &Caller, number: Option<String>) -> Option<String> {
@@ -97,7 +101,7 @@ pub async fn answer(hide: &Hidden, schema: Option<&'static Value>, mut response:
     let is_problem = kind.starts_with(payload::MEDIA_TYPE);
     let is_json = kind.starts_with("application/json") || is_problem;
     let is_text = kind.starts_with("text/") && !kind.starts_with("text/event-stream");
-    if !hide.is_on() || !(is_json || is_text) {
+    if !hide.is_on() || !(is_json || is_text) || response.data::<AlreadyMasked>().is_some() {
         return response;
     }
     let text = match response.take_body().into_string().await {

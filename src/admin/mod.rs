@@ -43,6 +43,7 @@ mod last_use;
 mod leads;
 mod lint;
 pub mod list;
+mod list_csv;
 mod masking;
 mod notices;
 mod parameters;

@@ -11,7 +11,8 @@ use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Page};
 use super::auth::{Caller, Key, Viewer};
 use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
+use super::list_csv::{Gathering, ListFound, WantsCsv};
 use super::masking;
 use super::state::AdminState;
 use crate::problem::Problem;
@@ -75,6 +76,28 @@ pub const LIST: ListSpec = ListSpec {
         },
     ],
 };
+
+/// The columns of the list as a spreadsheet.
+const COLUMNS: &[&str] = &[
+    "id",
+    "created_at",
+    "rulebook",
+    "contact",
+    "to_number",
+    "priority",
+    "template",
+    "body",
+    "state",
+    "attempts",
+    "provider_status",
+    "error_code",
+    "error",
+    "billed_as/segments",
+    "reference",
+    "provider_id",
+    "call_id",
+    "updated_at",
+];
 
 /// The operations.
 pub struct SmsMessagesApi(pub AdminState);
@@ -191,14 +214,73 @@ pub struct SmsStatusCallback {
 #[OpenApi(prefix_path = "/admin/v1/sms-messages")]
 impl SmsMessagesApi {
     /// List the SMS messages
+    ///
+    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_sms_messages(
         &self,
         key: Key<Viewer>,
         query: ListQuery,
-    ) -> Result<Found<Page<SmsMessage>>, Fails<Usual>> {
-        let listing = query.read(&LIST)?;
+        wants: WantsCsv,
+    ) -> Result<ListFound<SmsMessage>, Fails<Usual>> {
+        let mut listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
+        let mut gathering = Gathering::of(&key, &wants, &mut listing, "sms-messages", COLUMNS);
+        loop {
+            let page = self.page(&key, &seen, &listing).await?;
+            if let Some(found) = gathering.add(&mut listing, page)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Read an SMS message with its attempts
+    #[oai(path = "/:id", method = "get")]
+    async fn get_sms_message(
+        &self,
+        key: Key<Viewer>,
+        /// The message's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<SmsMessageDetail>, Fails<Usual>> {
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let found = sms_messages::Entity::find()
+            .filter(sms_messages::Column::Id.eq(id.0))
+            .filter(seen.filter(sms_messages::Column::RulebookId))
+            .one(self.0.read())
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("SMS message `{}`", id.0)))?;
+        let attempts = sms_attempts::Entity::find()
+            .filter(sms_attempts::Column::RulebookId.eq(row.rulebook_id))
+            .filter(sms_attempts::Column::SmsMessageId.eq(row.id))
+            .order_by_asc(sms_attempts::Column::Number)
+            .all(self.0.read())
+            .await?;
+        let attempts = attempts.into_iter().map(|row| SmsAttempt {
+            number: row.number,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            outcome: row.outcome,
+            http_status: row.http_status,
+            error_code: row.error_code,
+            detail: masking::text(&key, row.detail),
+        });
+        let said = sms_status_callbacks::of_message(self.0.read(), row.rulebook_id, row.id).await?;
+        let said = said.into_iter().map(|row| SmsStatusCallback {
+            provider_id: row.provider_id,
+            status: row.status,
+            error_code: row.error_code,
+            received_at: row.received_at,
+        });
+        Ok(Found::new(SmsMessageDetail {
+            attempts: attempts.collect(),
+            callbacks: said.collect(),
+            message: view(&key, &seen, row),
+        }))
+    }
+}
+
+impl SmsMessagesApi {
+    async fn page(&self, caller: &Caller, seen: &Rulebooks, listing: &Listing) -> Result<Page<SmsMessage>, Problem> {
         let mut select = sms_messages::Entity::find().filter(seen.filter(sms_messages::Column::RulebookId));
         for (name, column) in [
             ("state", sms_messages::Column::State),
@@ -223,57 +305,13 @@ impl SmsMessagesApi {
             select = select.filter(sms_messages::Column::ErrorCode.eq(code));
         }
         let rows = listing
-            .rows_by_id(&self.0.read, select, sms_messages::Column::Id)
+            .rows_by_id(self.0.read(), select, sms_messages::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
-            |row| view(&key, &seen, row),
-        )))
-    }
-
-    /// Read an SMS message with its attempts
-    #[oai(path = "/:id", method = "get")]
-    async fn get_sms_message(
-        &self,
-        key: Key<Viewer>,
-        /// The message's id.
-        id: Path<Uuid>,
-    ) -> Result<Found<SmsMessageDetail>, Fails<Usual>> {
-        let seen = rulebooks(&self.0, &key, None).await?;
-        let found = sms_messages::Entity::find()
-            .filter(sms_messages::Column::Id.eq(id.0))
-            .filter(seen.filter(sms_messages::Column::RulebookId))
-            .one(&self.0.read)
-            .await?;
-        let row = found.ok_or_else(|| Problem::not_found(format!("SMS message `{}`", id.0)))?;
-        let attempts = sms_attempts::Entity::find()
-            .filter(sms_attempts::Column::RulebookId.eq(row.rulebook_id))
-            .filter(sms_attempts::Column::SmsMessageId.eq(row.id))
-            .order_by_asc(sms_attempts::Column::Number)
-            .all(&self.0.read)
-            .await?;
-        let attempts = attempts.into_iter().map(|row| SmsAttempt {
-            number: row.number,
-            started_at: row.started_at,
-            finished_at: row.finished_at,
-            outcome: row.outcome,
-            http_status: row.http_status,
-            error_code: row.error_code,
-            detail: masking::text(&key, row.detail),
-        });
-        let said = sms_status_callbacks::of_message(&self.0.read, row.rulebook_id, row.id).await?;
-        let said = said.into_iter().map(|row| SmsStatusCallback {
-            provider_id: row.provider_id,
-            status: row.status,
-            error_code: row.error_code,
-            received_at: row.received_at,
-        });
-        Ok(Found::new(SmsMessageDetail {
-            attempts: attempts.collect(),
-            callbacks: said.collect(),
-            message: view(&key, &seen, row),
-        }))
+            |row| view(caller, seen, row),
+        ))
     }
 }
 

@@ -21,7 +21,34 @@ use poem_openapi::types::Type;
 pub use read::{Missing, SheetFault, read};
 pub use write::write;
 
+use serde_json::Value;
+
 use super::rows::Row;
+
+/// Excel takes a file for UTF-8 only with this in front.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A value as a cell that is only read: no text begins a formula.
+#[must_use]
+pub fn plain_cell(value: &Value) -> String {
+    cell::of(value, Shape::Text, true)
+}
+
+/// Lines of cells as CSV for every spreadsheet: UTF-8 with a byte order mark, commas, CRLF.
+///
+/// # Errors
+/// When the writer fails, which writing to memory does not.
+pub fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, String> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    for line in lines {
+        writer.write_record(&line).map_err(|error| error.to_string())?;
+    }
+    let bytes = writer.into_inner().map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+    Ok(format!("{BYTE_ORDER_MARK}{text}"))
+}
 
 /// What a field holds, as far as a cell is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -45,6 +45,7 @@ mod intake;
 mod kill;
 mod leases;
 mod lint;
+mod list_csv;
 mod live_price;
 mod manners;
 mod masked;

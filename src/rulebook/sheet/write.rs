@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use poem_openapi::types::Type;
 use serde_json::Value;
 
-use super::{Field, Shape, cell, fields};
+use super::{Field, Shape, cell, csv_text, fields};
 use crate::rulebook::compile::SETTINGS;
 use crate::rulebook::rows::{Row, RowSet};
-
-/// Excel takes a file for UTF-8 only with this in front.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A column: a field, and which of its entries when it is a map.
 struct Column {
@@ -29,9 +26,6 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
         .map(|stored| (stored.version, serde_json::to_value(&stored.row).unwrap_or_default()))
         .collect();
     let columns = columns::<R>(rows, &whole);
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
     let heads = columns.iter().map(|column| match &column.key {
         Some(key) => cell::marked_inside(&format!("{}.{key}", column.field.name)),
         None => column.field.name.to_owned(),
@@ -40,9 +34,7 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
         .chain(heads)
         .chain(["version".to_owned()])
         .collect();
-    let failed = |error: csv::Error| error.to_string();
-    writer.write_record(&heads).map_err(failed)?;
-    for (version, row) in &whole {
+    let lines = whole.iter().map(|(version, row)| {
         let mut cells = vec![cell::of(&row["code"], Shape::Text, true)];
         for Column { field, key } in &columns {
             let value = &row[field.name];
@@ -53,11 +45,9 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
             });
         }
         cells.push(version.to_string());
-        writer.write_record(&cells).map_err(failed)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| error.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-    Ok(format!("{BYTE_ORDER_MARK}{text}"))
+        cells
+    });
+    csv_text(std::iter::once(heads).chain(lines))
 }
 
 /// A map has a column for each of its keys in any row; a text by language also for each language spoken, so that it can
