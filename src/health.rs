@@ -67,6 +67,8 @@ impl From<String> for Fault {
 #[derive(Clone, Default)]
 pub struct Checks {
     checks: Vec<(&'static str, Check)>,
+    /// Checks of which a failure loses messages, whatever could be spooled.
+    vital: Vec<&'static str>,
     refuge: Option<Refuge>,
     /// What the log said of each check that fails: whoever asks every second must not fill the log.
     logged: Arc<Mutex<BTreeMap<&'static str, String>>>,
@@ -85,6 +87,18 @@ impl Checks {
             let outcome = check();
             Box::pin(async move { outcome.await.map_err(|wrong| wrong.to_string().into()) })
         })
+    }
+
+    /// The same with a check without which nothing helps: messages would be taken and lost.
+    #[must_use]
+    pub fn with_vital<F, R, E>(mut self, name: &'static str, check: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        self.vital.push(name);
+        self.with(name, check)
     }
 
     fn with_check(mut self, name: &'static str, check: impl Fn() -> Outcome + Send + Sync + 'static) -> Self {
@@ -157,7 +171,8 @@ impl Checks {
         if let Some(refuge) = &self.refuge {
             let (can, detail) = refuge();
             // A server that nobody asks any more loses every message; one that can answer and spool loses none.
-            if (well && detail.is_some()) || (!well && can) {
+            let lost = checks.iter().any(|check| !check.ok && self.vital.contains(&check.name));
+            if !lost && ((well && detail.is_some()) || (!well && can)) {
                 status = "degraded";
             }
             checks.push(CheckReport {
@@ -379,6 +394,16 @@ mod tests {
         };
         assert_eq!(failing(true).run().await.status, "degraded");
         assert_eq!(failing(false).run().await.status, "not ready");
+    }
+
+    #[tokio::test]
+    async fn what_loses_messages_is_not_ready_whatever_can_be_spooled() {
+        let report = Checks::default()
+            .with_vital("database_file", || async { Err("the file was moved away") })
+            .with_refuge(|| (true, None))
+            .run()
+            .await;
+        assert_eq!(report.status, "not ready");
     }
 
     #[test]

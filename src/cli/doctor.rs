@@ -16,6 +16,9 @@ use crate::webhook::access::DEFAULT_RULEBOOK;
 /// How the findings are told.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {
+    /// Also ask a running server at this address what it says of itself; without a scheme it is http
+    #[arg(long, value_parser = super::server_address)]
+    url: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -23,7 +26,7 @@ pub struct Doctor {
 
 /// Looks, and prints what was found.
 pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
-    let found = doctor::examine(settings, &Clock::system()).await;
+    let found = doctor::examine(settings, how.url.as_deref(), &Clock::system()).await;
     let worst = found.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let public = settings.public_url.as_deref().unwrap_or("https://YOUR-HOST");
     let server = best_server(&server_url(public, DEFAULT_RULEBOOK));

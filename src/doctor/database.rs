@@ -6,6 +6,7 @@ use super::Findings;
 use crate::keys::SecretKey;
 use crate::rulebook::current::{Current, LoadError};
 use crate::settings::{Database, Settings};
+use crate::store::replica::Replica;
 use crate::store::{connect, migrate, rulebooks, secrets};
 use crate::webhook::access::DEFAULT_RULEBOOK;
 
@@ -196,7 +197,7 @@ async fn contents(
             "Start the server once: it loads the sample.",
         );
     }
-    let current = Current::new(None, db.clone());
+    let current = Current::new(Replica::default(), db.clone());
     for rulebook in &all {
         let code = &rulebook.code;
         match current.head(code).await {

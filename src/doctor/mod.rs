@@ -1,11 +1,12 @@
 //! Checks a set-up. In: the settings. Out: findings, each with what to do. Nothing is changed: no database is made or
 //! migrated, no key is made, no text is sent.
 //!
-//! [`files`] looks at this machine, [`database`] at the database and what stands in it, [`web`] at the public address, and
+//! [`server`] asks a running server, [`files`] looks at this machine, [`database`] at the database and what stands in it, [`web`] at the public address, and
 //! [`vapi`] and [`twilio`] at what the two know of us.
 
 pub mod database;
 pub mod files;
+pub mod server;
 pub mod twilio;
 pub mod vapi;
 pub mod web;
@@ -114,8 +115,8 @@ impl Findings {
     }
 }
 
-/// Looks at everything.
-pub async fn examine(settings: &Settings, clock: &Clock) -> Vec<Finding> {
+/// Looks at everything, and at the server that runs at `url`.
+pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Vec<Finding> {
     let mut found = Findings::default();
     found.ok("settings", whose(settings));
     for warning in first_start::warnings(settings) {
@@ -134,6 +135,9 @@ pub async fn examine(settings: &Settings, clock: &Clock) -> Vec<Finding> {
             return found.0;
         }
     };
+    if let Some(url) = url {
+        server::examine(url, &http, clock, &mut found).await;
+    }
     web::examine(settings, &http, clock, &mut found).await;
     if let (Some(db), Some(key)) = (&db, key) {
         let keys = vapi_keys(settings, db.clone(), key.clone());

@@ -7,6 +7,9 @@ use crate::clock::Clock;
 use crate::settings::Settings;
 
 const CHECK: &str = "public address";
+const MEGABYTE: usize = 1_000_000;
+/// As large as the report of a long call; nginx lets 1 MB pass unless it is told otherwise.
+const LARGE_REPORT: usize = 4 * MEGABYTE;
 
 /// Asks the server under its public address whether it is alive.
 pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &mut Findings) {
@@ -29,6 +32,7 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
         Ok(answered) if answered.status == 200 && answered.json["status"] == "live" => {
             found.ok(CHECK, format!("{url} leads to a Ringbook"));
             found.clock("the public address", answered.date, clock);
+            large_reports(url, http, found).await;
         }
         Ok(answered) => found.wrong(
             CHECK,
@@ -41,5 +45,28 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
             "Is the server running? Does the name lead here, and the proxy to RINGBOOK_LISTEN? (Some networks do not let a \
              machine reach its own public address: then try it from outside.)",
         ),
+    }
+}
+
+/// Whether a proxy lets a long call's report through. It is sent unsigned, so that nothing is taken in: Ringbook answers 401.
+async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
+    let request = http.post(format!("{url}/webhooks/vapi"));
+    let request = request
+        .header("content-type", "application/json")
+        .body(vec![b' '; LARGE_REPORT]);
+    match ask(request).await {
+        Ok(answered) if answered.status == 413 => found.wrong(
+            CHECK,
+            format!(
+                "a proxy in front of {url} refuses a report of {} MB (413)",
+                LARGE_REPORT / MEGABYTE
+            ),
+            "Let it pass bodies of 5 MB; in nginx: `client_max_body_size 6m;`.",
+        ),
+        Ok(answered) if answered.status == 401 => {
+            found.ok(CHECK, format!("reports of {} MB reach it", LARGE_REPORT / MEGABYTE));
+        }
+        // A refusal that comes before the body is read may end the connection: that tells nothing of a proxy.
+        _ => {}
     }
 }

@@ -19,6 +19,7 @@ use crate::{
 
 both!(
     a_good_set_up_has_nothing_wrong,
+    a_running_server_is_asked_what_it_says_of_itself,
     what_is_wrong_is_found_and_says_what_to_do,
     the_commands_work_on_a_database_that_was_started_on,
 );
@@ -74,7 +75,7 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
         Answer::json(200, &number),
     ])
     .await;
-    let found = doctor::examine(&settings(&server, &vapi, &twilio), &Clock::system()).await;
+    let found = doctor::examine(&settings(&server, &vapi, &twilio), None, &Clock::system()).await;
     let wrong: Vec<_> = found.iter().filter(|one| one.level == Level::Wrong).collect();
     assert!(wrong.iter().all(|one| is_of_the_test_server(&one.text)), "{wrong:#?}");
     let checks = [
@@ -103,6 +104,28 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
     server.stop().await;
 }
 
+async fn a_running_server_is_asked_what_it_says_of_itself(database: Database) {
+    let server = TestApp::start(database).await;
+    let (vapi, twilio) = (Vapi::start().await, StandIn::start(vec![]).await);
+    let settings = settings(&server, &vapi, &twilio);
+    let url = server.url("");
+    let found = doctor::examine(&settings, Some(url.trim_end_matches('/')), &Clock::system()).await;
+    let said = &of(&found, "server", Level::Ok)[0].text;
+    assert!(said.contains("is ready") && said.contains("checks hold"), "{found:#?}");
+    // Nobody listens there.
+    let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system()).await;
+    assert_eq!(of(&found, "server", Level::Wrong).len(), 1, "{found:#?}");
+    let stranger = StandIn::start(vec![Answer::json(200, &json!({"status": "UP"}))]).await;
+    let found = doctor::examine(&settings, Some(&stranger.url()), &Clock::system()).await;
+    assert!(
+        of(&found, "server", Level::Wrong)[0]
+            .text
+            .contains("not as Ringbook does"),
+        "{found:#?}"
+    );
+    server.stop().await;
+}
+
 async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     let server = TestApp::start(database).await;
     let (vapi, url) = (Vapi::start().await, server.url("/webhooks/vapi"));
@@ -116,7 +139,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     let refused = StandIn::start(vec![Answer::json(401, &json!({"code": 20003}))]).await;
     let mut settings = settings(&server, &vapi, &refused);
     let wrong = async |settings: &Settings, clock: &Clock, check: &str, needle: &str| {
-        let found = doctor::examine(settings, clock).await;
+        let found = doctor::examine(settings, None, clock).await;
         let those = found.iter().filter(|one| one.check == check && one.level != Level::Ok);
         let hit = those.filter(|one| one.text.contains(needle)).collect::<Vec<_>>();
         assert!(!hit.is_empty(), "{check}, {needle}: {found:#?}");
