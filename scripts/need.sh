@@ -6,7 +6,7 @@ need() {
         shift 2
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    echo "installing ${missing[*]}"
+    echo "Installing with apt, as root: ${missing[*]}" >&2
     local as_root=()
     [ "$(id -u)" = 0 ] || as_root=(sudo -n)
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq

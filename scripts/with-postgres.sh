@@ -37,7 +37,7 @@ as_root() {
 install_programs() {
     command -v apt-get >/dev/null || return 1
     [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 1
-    say "PostgreSQL is not here: installing it with apt"
+    say "PostgreSQL is not here: installing it with apt, as root"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 || return 1
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >&2 || return 1
     # We start a cluster of our own: Debian's need not run.

@@ -23,6 +23,7 @@ use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
 use indicatif::ProgressBar;
+use poem::http::Uri;
 use tokio::signal;
 
 use crate::{
@@ -48,7 +49,7 @@ pub use self::rules::Rules;
 
 /// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]
-#[command(name = "ringbook", version = fault_points::VERSION, after_long_help = flags::help_on_secrets(), max_term_width = 120)]
+#[command(name = "ringbook", version = fault_points::VERSION, after_help = "`ringbook serve --help` lists every setting of the server.", max_term_width = 120)]
 pub struct Cli {
     /// What to do; without a command it serves.
     #[command(subcommand)]
@@ -62,6 +63,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer calls until told to stop (the default). Creates and migrates the database first
+    #[command(after_help = flags::help_on_settings())]
     Serve,
     /// Bring the database's schema up to date, or back
     Migrate {
@@ -136,8 +138,8 @@ pub enum Audit {
 /// How calls are played.
 #[derive(Debug, clap::Args)]
 pub struct Simulate {
-    /// The server's address
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    /// The server's address; without a scheme it is http
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_parser = server_address)]
     url: String,
     /// The webhook secret; RINGBOOK_VAPI_SECRET when not given
     #[arg(long)]
@@ -282,7 +284,7 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
 async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
-    let current = Current::new(None, db.read);
+    let current = Current::new(db.replica, db.read);
     let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
     let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))
@@ -382,6 +384,22 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     ))
 }
 
+/// The address of a server, as people type it.
+fn server_address(text: &str) -> Result<String, String> {
+    let whole = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let is_web = |uri: &Uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    };
+    match whole.parse::<Uri>() {
+        Ok(uri) if is_web(&uri) => Ok(whole.trim_end_matches('/').to_owned()),
+        _ => Err("expected an address such as http://127.0.0.1:8080".to_owned()),
+    }
+}
+
 /// Says on standard error what went wrong.
 fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "ringbook: {text}");
@@ -449,9 +467,47 @@ mod tests {
     #[test]
     fn help_explains_every_setting() {
         Cli::command().debug_assert();
-        let help = Cli::command().render_long_help().to_string();
+        let mut command = Cli::command();
+        command.build();
+        let help = command
+            .find_subcommand_mut("serve")
+            .unwrap()
+            .render_long_help()
+            .to_string();
         for setting in SETTINGS {
-            assert!(help.contains(setting.env), "{} is missing from --help", setting.env);
+            assert!(
+                help.contains(setting.env),
+                "{} is missing from serve --help",
+                setting.env
+            );
+        }
+    }
+
+    #[test]
+    fn the_help_of_other_commands_is_about_them() {
+        let mut command = Cli::command();
+        command.build();
+        for command in command.get_subcommands_mut().filter(|one| one.get_name() != "serve") {
+            let help = command.render_long_help().to_string();
+            let name = command.get_name();
+            assert!(
+                !help.contains("RINGBOOK_LISTEN"),
+                "{name} --help lists settings of the server"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_scheme_is_http() {
+        for (given, wanted) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("localhost:8080/", "http://localhost:8080"),
+            ("https://calls.example.org/", "https://calls.example.org"),
+        ] {
+            assert_eq!(server_address(given).unwrap(), wanted);
+        }
+        for bad in ["", "ftp://x", "http://", "a b"] {
+            assert!(server_address(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -69,6 +69,8 @@ impl Args for Flags {
                         .long(setting.flag.unwrap_or(setting.key))
                         .value_name("VALUE")
                         .global(true)
+                        // `serve --help` lists all of them; other commands take them too, and need few.
+                        .hide(!EVERYWHERE.contains(&setting.key))
                         .help_heading("Settings")
                         .help(format!("{} [env: {}]{default}", setting.help, setting.env)),
                 )
@@ -80,9 +82,29 @@ impl Args for Flags {
     }
 }
 
-/// What `--help` says about the settings that are not flags.
+/// The settings that every command's help shows.
+const EVERYWHERE: [&str; 2] = ["database_url", "log_level"];
+
+/// What `serve --help` says about every setting that is a flag.
 #[must_use]
-pub fn help_on_secrets() -> String {
+pub fn help_on_settings() -> String {
+    let mut help = String::from("Settings of the server, as flags, environment variables or in ringbook.toml:\n");
+    for setting in SETTINGS {
+        let Some(flag) = setting.flag else { continue };
+        let default = setting.default.map(|default| format!(" [default: {default}]"));
+        let _ = writeln!(
+            help,
+            "  --{flag} <VALUE>  [env: {}]{}\n          {}",
+            setting.env,
+            default.unwrap_or_default(),
+            setting.help
+        );
+    }
+    format!("{help}\n{}", help_on_secrets())
+}
+
+/// What `--help` says about the settings that are not flags.
+fn help_on_secrets() -> String {
     let mut help = String::from("Settings that are no flags, because a process list shows flags:\n");
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {
         let _ = writeln!(help, "  {}\n          {}", setting.env, setting.help);

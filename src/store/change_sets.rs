@@ -100,6 +100,18 @@ impl Model {
     }
 }
 
+/// The open change sets of an author, of at most so many.
+pub async fn open_of(db: &DatabaseConnection, rulebook_id: Uuid, author: &str, most: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::State.eq(State::Open.word()))
+        .filter(Column::Author.eq(author))
+        .order_by_desc(Column::Id)
+        .limit(most)
+        .all(db)
+        .await
+}
+
 /// A change set.
 pub async fn find(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id((rulebook_id, id)).one(db).await

@@ -150,6 +150,9 @@ async fn an_import_shows_what_changes_asks_and_opens_a_change_set(kind: Database
         "{told}"
     );
     let id = told.split("rules publish ").nth(1).unwrap().trim();
+    // The same folder again: no second change set, which would stay behind.
+    let again = desk.done(&["import", "rules", "--yes"]);
+    assert_eq!(again.split("rules publish ").nth(1).unwrap().trim(), id);
     desk.done(&["export", "head"]);
     assert!(
         !std::fs::read_to_string(desk.path("head/services.toml"))

@@ -105,13 +105,16 @@ impl Change<'_> {
         ))
     }
 
-    /// The id of a new change set.
+    /// The id of a new change set, or of one that an earlier run opened with the same changes.
     async fn opened(&self, comment: &str, edits: Vec<Edit>) -> Result<Uuid, PublishError> {
         let author = author();
         let stored = self
             .publisher
             .open_set(self.rulebook_id, comment, edits, &author)
             .await?;
+        if let Some(same) = self.publisher.same_set(&stored).await? {
+            return Ok(same);
+        }
         // Nobody asks a command a second time, so there is no answer to keep.
         let keep: Keep = Box::new(|_| Box::pin(async { Ok(true) }));
         self.publisher.store_set(&stored, keep, &author).await?;

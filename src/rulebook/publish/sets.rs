@@ -21,6 +21,9 @@ use crate::store::{self, change_set_changes, change_sets, notices};
 /// Where changes can be added and taken away, and from where it can be published.
 const WORKED_ON: &[State] = &[State::Open, State::Refused];
 
+/// So many open change sets of an author are compared with a new one.
+const MOST_ALIKE: u64 = 20;
+
 /// Keeps something in the transaction of an effect, before all else: as the answer, for who asks again. False where it was
 /// kept before.
 pub type Keep = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
@@ -58,6 +61,22 @@ impl Publisher {
         let head = super::plan::head(&self.db, rulebook_id).await?;
         let head = head.ok_or(PublishError::UnknownRulebook)?;
         self.new_set(rulebook_id, head, comment, edits, author)
+    }
+
+    /// An open change set of the same author that holds exactly these changes: opened a second time, it would stay behind when
+    /// the first is published.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn same_set(&self, stored: &StoredSet) -> Result<Option<Uuid>, PublishError> {
+        let (rulebook_id, author) = (stored.set.rulebook_id, &stored.set.author);
+        for set in change_sets::open_of(&self.db, rulebook_id, author, MOST_ALIKE).await? {
+            let id = set.id;
+            if set.changes == stored.set.changes && self.set(rulebook_id, id).await?.edits() == stored.edits() {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     /// Stores a new change set, and in the same transaction what `keep` keeps. Out: whether it was stored; not when `keep`
