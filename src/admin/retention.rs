@@ -16,7 +16,7 @@ use super::fails::{Fails, SettingsWrite, Usual};
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
 use crate::problem::{FieldFault, Problem};
-use crate::store::retentions;
+use crate::store::{leases, purges, retentions};
 
 /// A hundred years.
 const MOST_DAYS: i64 = 36_500;
@@ -36,8 +36,9 @@ pub struct Retention {
     /// Messages as they came.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     bodies_days: Option<i64>,
-    /// The events, and with them their bodies and transcripts. Of an event that had an effect its key stays, so that the
-    /// same message never has it again.
+    /// The events, and with them their bodies and transcripts. An event that a decision or a tool call rests on loses its
+    /// content, and its row stays with the key alone: decisions stay, and the same message never has an effect again. All
+    /// other events are deleted.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     events_days: Option<i64>,
     /// Rises with every change; 0 before the first. Bring it when you change them.
@@ -55,6 +56,9 @@ impl RetentionApi {
     }
 
     /// Replace how long a rulebook's data is kept
+    ///
+    /// The purge begins within ten seconds where an instance runs it. What is deleted makes room for new rows; the files of the
+    /// database become smaller only after `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables meanwhile).
     ///
     /// What is older goes within the hour, in small pieces. Bring the `version` that was read.
     #[oai(path = "/", method = "put")]
@@ -95,8 +99,15 @@ impl RetentionApi {
             standing.as_ref().map(told),
             Some(told(&row)),
         );
-        let written = row.clone();
-        let write = audited::write(&self.0, entry, move |tx| Box::pin(retentions::write(tx, written)));
+        let (written, now) = (row.clone(), row.updated_at);
+        let write = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                let is_written = retentions::write(tx, written).await?;
+                // The purge need not wait for its next hour.
+                leases::end_rest(tx, purges::LEASE, now).await?;
+                Ok(is_written)
+            })
+        });
         if write.await? {
             return Ok(answer(Some(&row)));
         }

@@ -67,6 +67,17 @@ pub async fn take(
     row.map(|row| row.try_get("", "fence")).transpose()
 }
 
+/// Ends the rest that a holder keeps a lease for, so that whoever polls next does the work at once. One that works goes on: its
+/// fencing number stays, and it renews.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn end_rest(tx: &DatabaseTransaction, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    const SQL: &str = "UPDATE leases SET until = $2 WHERE name = $1 AND until > $2";
+    tx.execute_raw(statement(tx, SQL, [name.into(), now.into()])).await?;
+    Ok(())
+}
+
 /// Moves the end of a lease, while it stands. Out: whether it does.
 ///
 /// # Errors

@@ -12,6 +12,9 @@ use super::decisions::{ERASED, forgotten};
 use super::past_decisions::least_id;
 use super::sql::statement;
 
+/// The lease under which an instance purges.
+pub const LEASE: &str = "purge";
+
 /// What is purged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {

@@ -245,8 +245,23 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
             "{body}: {answer}"
         );
     }
+    // The purge, which rests for an hour, is due again once a retention is set.
+    let held = server.app.leases.try_hold("purge", TimeDelta::hours(1)).await.unwrap();
+    assert!(
+        held.is_some()
+            && server
+                .app
+                .leases
+                .try_hold("purge", TimeDelta::hours(1))
+                .await
+                .unwrap()
+                .is_none()
+    );
+    keep(&server, &json!({"bodies_days": 31, "version": 1})).await;
+    let again = server.app.leases.try_hold("purge", TimeDelta::hours(1)).await.unwrap();
+    assert!(again.is_some_and(|again| again.fence() == held.unwrap().fence() + 1));
     let log = having(&server.rows("audit_log").await, "resource", "retention");
-    assert_eq!(log.len(), 1);
+    assert_eq!(log.len(), 2);
     assert_eq!(log[0]["after"]["bodies_days"], 30);
     server.stop().await;
 }
