@@ -1,4 +1,4 @@
-//! What we say back. In: an [`Answer`]. Out: the JSON that Vapi expects for it, always with status 200.
+//! What we say back. In: an [`Answer`]. Out: the JSON that Vapi expects for it, with status 200 but for `voice-request`.
 //!
 //! Vapi ignores the body of any other status, and speaks a failed assistant request to the caller; so a tool that
 //! failed and a call that is refused are answers like any other.
@@ -12,7 +12,7 @@
 //! | knowledge-base-request | [`Answer::Documents`] |
 //! | call.endpointing.request | [`Answer::Endpointing`] |
 //! | campaign.predial | [`Answer::Predial`] |
-//! | voice-request | [`Answer::NotOurs`]: speech is made by a voice provider, not by a rulebook |
+//! | voice-request | [`Answer::NotOurs`] with status 400: a voice provider makes speech, and Vapi would play a 200 |
 //! | every other | [`Answer::Neutral`], an empty object |
 //!
 //! Where a request has no rule, [`neutral`] says what leaves the call as it would be without us.

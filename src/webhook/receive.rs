@@ -17,6 +17,7 @@ use tokio_util::bytes::Bytes;
 use super::access::{Access, AccessError, Accesses, DEFAULT_RULEBOOK};
 use super::answer;
 use super::decode;
+use super::event::Kind;
 use super::late::Origin;
 use super::take_in::{NotTaken, TakeIn};
 use super::transact::{Message, Outcome, Taken};
@@ -126,14 +127,18 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         Ok(outcome) => {
             telemetry::at_revision(outcome.revision);
             metrics::message(kind.as_str(), outcome.taken.as_str(), started);
-            tracing::info!(
-                kind = kind.as_str(),
-                taken = outcome.taken.as_str(),
+            telemetry::about_message(kind.as_str(), outcome.taken.as_str());
+            tracing::debug!(
                 took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "message taken in"
             );
             let degraded = matches!(outcome.taken, Taken::Spooled | Taken::Unrecorded);
-            Ok(json(&outcome.answer, degraded.then(|| outcome.taken.as_str())))
+            let mut response = json(&outcome.answer, degraded.then(|| outcome.taken.as_str()));
+            if kind == Kind::VoiceRequest {
+                // Of a 200 Vapi takes the body for sound. Refused, it falls back to the next voice of its plan.
+                response.set_status(StatusCode::BAD_REQUEST);
+            }
+            Ok(response)
         }
         Err(problem) => {
             metrics::message(kind.as_str(), "refused", started);

@@ -55,10 +55,12 @@ for path in samples:
     body = path.read_bytes()
     kind = json.loads(body)["message"]["type"]
     answer = post(body)
+    if kind == "voice-request":
+        # Its answer is sound, and Ringbook makes none: of a 200 Vapi would play the body.
+        assert answer.status_code == 400, f"{path.name}: {answer.status_code} {answer.text}"
+        continue
     assert answer.status_code == 200, f"{path.name}: {answer.status_code} {answer.text}"
     content = answer.json() if answer.content else {}
-    if kind == "voice-request":
-        continue  # Its answer is sound, and Ringbook makes none: it says so.
     if kind not in READ:
         assert content == {}, f"{path.name}: Vapi reads no answer, and gets {content}"
         continue

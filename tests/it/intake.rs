@@ -172,7 +172,13 @@ async fn every_sample_is_taken_in_under_each_good_scheme_and_refused_under_each_
         let mut first = None;
         for (scheme, headers) in good(server.app.clock.now().timestamp(), &body) {
             let (status, answer) = read(post(&server, &headers, body.clone()).await).await;
-            assert_eq!(status, StatusCode::OK, "{name}, {scheme}: {answer}");
+            // Of a 200 to this one Vapi would play the body.
+            let expected = if name.contains("voice-request") {
+                StatusCode::BAD_REQUEST
+            } else {
+                StatusCode::OK
+            };
+            assert_eq!(status, expected, "{name}, {scheme}: {answer}");
             let whole = json!({"messageResponse": answer});
             assert!(schema.is_valid(&whole) || answer == json!({}), "{name}: {answer}");
             assert_eq!(first.get_or_insert(answer.clone()), &answer, "{name}, {scheme}");
