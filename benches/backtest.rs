@@ -170,7 +170,7 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
     let database = Database::parse(url).context("that is no address of a database")?;
     migrate::up(&database).await?;
     let db = connect::open(&database, None).await?;
-    let current = Current::new(None, db.read.clone());
+    let current = Current::new(db.replica.clone(), db.read.clone());
     let clock = Clock::system();
     let publisher = Publisher::new(
         db.write.clone(),

@@ -42,6 +42,7 @@ use crate::{
         audit_log::AuditKey,
         connect::{self, ConnectError},
         migrate::{self, MigrateError},
+        replica::Replica,
         server::PoolPlan,
     },
     telemetry::metrics,
@@ -122,6 +123,8 @@ pub struct App {
     pub db: DatabaseConnection,
     /// For the reads of the admin API: maybe a replica.
     pub read: DatabaseConnection,
+    /// The same replica, while it can be used.
+    pub replica: Replica,
     /// For all else that only reads: messages and texts must not hang on a replica.
     pub primary: DatabaseConnection,
     /// How the pools were opened.
@@ -204,7 +207,7 @@ impl App {
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
         let checks = checks
             .with("rulebook", rulebook_check(&current))
-            .with("database_file", database_file_check(&settings))
+            .with_vital("database_file", database_file_check(&settings))
             .with("outbox", outbox_check(&primary, &clock))
             .with_refuge(refuge_report(&spool, &last_good, &clock));
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
@@ -260,6 +263,7 @@ impl App {
             clock,
             db,
             read,
+            replica: connections.replica,
             primary,
             limiter: Arc::new(limiter),
             bodies: Arc::default(),

@@ -188,7 +188,7 @@ impl AuditLogApi {
             (_, Err(problem)) => return Err(problem.into()),
             _ => None,
         };
-        let rows = page::rows(&self.0.read, select, sorting, after, listing.limit).await?;
+        let rows = page::rows(self.0.read(), select, sorting, after, listing.limit).await?;
         let view = |row: audit_log::Model| AuditEntry {
             id: row.id,
             seq: row.seq,
@@ -235,7 +235,7 @@ impl AuditLogApi {
             .map(str::parse::<NotedHead>)
             .transpose()
             .map_err(|error| Problem::invalid_parameter("head", format!("{error}.")))?;
-        let verdict = verify(&self.0.read, &self.0.audit, noted.as_ref(), |_, _| ()).await?;
+        let verdict = verify(self.0.read(), &self.0.audit, noted.as_ref(), |_, _| ()).await?;
         Ok(Found::new(match verdict {
             Verdict::Intact { head } => AuditVerification {
                 intact: true,

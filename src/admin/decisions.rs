@@ -154,7 +154,7 @@ impl DecisionsApi {
         if let Some(degraded) = listing.boolean("degraded") {
             select = select.filter(decisions::Column::Degraded.eq(degraded));
         }
-        let rows = listing.rows_by_id(&self.0.read, select, decisions::Column::Id).await?;
+        let rows = listing.rows_by_id(self.0.read(), select, decisions::Column::Id).await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
@@ -233,7 +233,7 @@ impl DecisionsApi {
 impl DecisionsApi {
     async fn find(&self, rulebook_id: Uuid, id: Uuid) -> Result<decisions::Model, Problem> {
         let found = decisions::Entity::find_by_id((rulebook_id, id))
-            .one(&self.0.read)
+            .one(self.0.read())
             .await?;
         found.ok_or_else(|| Problem::not_found(format!("decision `{id}`")))
     }

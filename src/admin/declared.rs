@@ -18,6 +18,7 @@ use super::document::document;
 use super::dry_run;
 use super::masking::{self, Hidden};
 use super::parameters;
+use super::state::AdminState;
 use crate::edge::conditional::{self, Keep, Kept};
 use crate::edge::{accept, catch_all};
 use crate::problem::{Code, Problem};
@@ -165,12 +166,16 @@ impl Endpoint for Around {
             Some(_) if !told.tries => return Err(dry_run::refused(&told.id).into()),
             said => said.unwrap_or_default(),
         };
+        let replica = request.data::<AdminState>().map(|state| state.replica.clone());
         let answer = if tried {
             trial::scope(self.inner.call(request)).await
         } else {
             self.inner.call(request).await
         };
         let response = answer.unwrap_or_else(catch_all::answer_plain);
+        if let Some(replica) = replica.filter(|_| response.status().is_success()) {
+            replica.note_edit();
+        }
         let mut response = masking::answer(&hide, told.schema(&response), response).await;
         if response.headers().contains_key(header::ETAG) {
             response = conditional::tagged(response).await;

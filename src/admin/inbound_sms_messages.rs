@@ -77,7 +77,7 @@ impl InboundSmsMessagesApi {
                 select = select.filter(column.eq(text));
             }
         }
-        let rows = listing.rows_by_id(&self.0.read, select, Column::Id).await?;
+        let rows = listing.rows_by_id(self.0.read(), select, Column::Id).await?;
         let view = |row: inbound_sms_messages::Model| InboundSmsMessage {
             id: row.id,
             rulebook: seen.code(row.rulebook_id),

@@ -108,7 +108,7 @@ impl NoticesApi {
             Some(false) => select = select.filter(notices::Column::ResolvedAt.is_null()),
             None => {}
         }
-        let rows = listing.rows_by_id(&self.0.read, select, notices::Column::Id).await?;
+        let rows = listing.rows_by_id(self.0.read(), select, notices::Column::Id).await?;
         Ok(Found::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),

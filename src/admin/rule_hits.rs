@@ -114,7 +114,7 @@ impl RuleHitsApi {
         let days = days_of(listing.number("days"))?;
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let since = first_day(self.0.clock.now(), days);
-        let counted = rule_hits::since(&self.0.read, loaded.rulebook_id, &since).await?;
+        let counted = rule_hits::since(self.0.read(), loaded.rulebook_id, &since).await?;
         let usage = usage_of(&self.0, loaded.rulebook_id, days, &counted, &since).await?;
         let wanted = |resource: &&Resource| listing.text("resource").is_none_or(|wanted| wanted == resource.path());
         let mut rows = Vec::new();
@@ -150,7 +150,7 @@ impl RuleHitsApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
         let since = first_day(now, days);
-        let counted = rule_hits::since(&self.0.read, rulebook_id, &since).await?;
+        let counted = rule_hits::since(self.0.read(), rulebook_id, &since).await?;
         let none = |resource| counted.of(resource, "").map_or(0, |hits| hits.hits);
         let earliest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
         let calls = decisions::Entity::find()
@@ -168,7 +168,7 @@ impl RuleHitsApi {
             .order_by_desc(decisions::Column::Id)
             .limit(MOST_CALLS)
             .into_tuple::<(Option<String>, Uuid, String, DateTime<Utc>)>()
-            .all(&self.0.read)
+            .all(self.0.read())
             .await?;
         let calls = calls
             .into_iter()
@@ -211,7 +211,7 @@ fn hits<R: Row>(rows: &RowSet, counted: &Counted, usage: Option<&Usage>) -> Vec<
 /// When the database does not answer.
 pub(super) async fn usage(state: &AdminState, rulebook_id: Uuid, days: u32) -> Result<Option<Usage>, Problem> {
     let since = first_day(state.clock.now(), days);
-    let counted = rule_hits::since(&state.read, rulebook_id, &since).await?;
+    let counted = rule_hits::since(state.read(), rulebook_id, &since).await?;
     usage_of(state, rulebook_id, days, &counted, &since).await
 }
 
@@ -239,7 +239,7 @@ async fn usage_of(
         .order_by_desc(revisions::Column::Number)
         .limit(1)
         .into_tuple::<i64>()
-        .one(&state.read)
+        .one(state.read())
         .await?;
     let resource = |path: &str| Resource::ALL.iter().find(|resource| resource.path() == path).copied();
     let fired = counted.rows.keys();

@@ -28,6 +28,7 @@ use crate::rulebook::publish::Publisher;
 use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
 use crate::store::audit_log::AuditKey;
+use crate::store::replica::Replica;
 use crate::store::webhook_events;
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
@@ -58,8 +59,10 @@ pub struct FromWebhook {
 pub struct AdminState {
     /// Where writes go.
     pub db: DatabaseConnection,
-    /// Where lists are read: a replica, or the same database.
-    pub read: DatabaseConnection,
+    /// Where what is committed is read.
+    pub primary: DatabaseConnection,
+    /// Where lists are read instead, while it can be used.
+    pub replica: Replica,
     /// Publishes changes of rules.
     pub publisher: Arc<Publisher>,
     /// Finds compiled rulebooks.
@@ -83,12 +86,13 @@ pub struct AdminState {
 }
 
 impl AdminState {
-    /// Puts the parts together: `db` for writes, `read` for lists.
+    /// Puts the parts together: `db` for writes, `primary` for reads, and `replica` for lists where there is one.
     #[must_use]
     #[expect(clippy::too_many_arguments, reason = "the parts, each named once")]
     pub fn new(
         db: DatabaseConnection,
-        read: DatabaseConnection,
+        primary: DatabaseConnection,
+        replica: Replica,
         publisher: Arc<Publisher>,
         current: Arc<Current>,
         clock: Clock,
@@ -99,7 +103,8 @@ impl AdminState {
     ) -> Self {
         Self {
             db,
-            read,
+            primary,
+            replica,
             publisher,
             current,
             clock,
@@ -119,9 +124,15 @@ impl AdminState {
     #[must_use]
     pub fn latest(&self) -> &DatabaseConnection {
         match self.db.get_database_backend() {
-            DbBackend::Sqlite => &self.read,
+            DbBackend::Sqlite => &self.primary,
             _ => &self.db,
         }
+    }
+
+    /// Where lists are read.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        self.replica.usable().unwrap_or(&self.primary)
     }
 
     /// The rows of a revision.

@@ -74,7 +74,7 @@ impl StatsApi {
         let until = until.min(self.0.clock.now() + TimeDelta::days(1));
         let simulated = listing.boolean("simulated").unwrap_or_default();
         let real = |call_id: Condition| if simulated { Condition::all() } else { call_id };
-        let db = &self.0.read;
+        let db = self.0.read();
         let calls = calls::Entity::find()
             .filter(seen.filter(calls::Column::RulebookId))
             .filter(calls::Column::FirstSeenAt.gte(since))

@@ -131,7 +131,7 @@ impl WebhookEventsApi {
             select = select.filter(webhook_events::Column::ReceivedAt.lt(until));
         }
         let rows = listing
-            .rows_by_id(&self.0.read, select, webhook_events::Column::Id)
+            .rows_by_id(self.0.read(), select, webhook_events::Column::Id)
             .await?;
         Ok(Found::new(listing.page(
             rows,
@@ -152,7 +152,7 @@ impl WebhookEventsApi {
         let found = webhook_events::Entity::find()
             .filter(webhook_events::Column::Id.eq(id.0))
             .filter(seen.filter(webhook_events::Column::RulebookId))
-            .one(&self.0.read)
+            .one(self.0.read())
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
         let body = row.body.as_deref().and_then(|body| serde_json::from_slice(body).ok());

@@ -19,8 +19,9 @@ use super::pools::Pools;
 use super::quarantine::Quarantines;
 use super::rows::RowSet;
 use super::weight;
+use crate::store::replica::Replica;
 use crate::store::{revisions, rulebooks, rules};
-use crate::telemetry::metrics;
+use crate::telemetry::{self, metrics};
 
 /// How much compiled revisions that are no head may take in memory, all together, and how much revisions that are only read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -124,7 +125,7 @@ enum For {
 /// Compiled rulebooks by revision.
 #[derive(Clone)]
 pub struct Current {
-    replica: Option<DatabaseConnection>,
+    replica: Replica,
     primary: DatabaseConnection,
     /// Revisions that are no head, as far as is known: weighed by what they take, so that neither many edits nor many who look
     /// at old revisions fill the machine.
@@ -144,7 +145,7 @@ impl Current {
     /// Over the replica that people read from, where there is one, and what reads from the primary: for what decides, and
     /// for what the replica has not received or does not answer.
     #[must_use]
-    pub fn new(replica: Option<DatabaseConnection>, primary: DatabaseConnection) -> Self {
+    pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
             .max_capacity(MOST_BYTES)
             .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.weight()).unwrap_or(u32::MAX))
@@ -365,7 +366,7 @@ impl Current {
     where
         F: Future<Output = Result<Option<T>, DbErr>>,
     {
-        if let Some(replica) = &self.replica {
+        if let Some(replica) = self.replica.usable() {
             match ask(replica.clone()).await {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
@@ -385,7 +386,10 @@ async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64
         .filter(rulebooks::Column::Code.eq(code))
         .one(&db)
         .await?;
-    Ok(found.map(|found| (found.id, found.head_revision)))
+    Ok(found.map(|found| {
+        telemetry::rulebooks::note(found.id, &found.code);
+        (found.id, found.head_revision)
+    }))
 }
 
 async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {

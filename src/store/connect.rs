@@ -20,6 +20,7 @@ use sea_orm::{
     },
 };
 
+use super::replica::Replica;
 use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 use crate::fault_points::{self, Defect};
 use crate::settings::Database;
@@ -89,7 +90,7 @@ pub struct Connections {
     /// Answers what only reads and must see what is committed: never a replica.
     pub read: DatabaseConnection,
     /// The replica, which may lag or be lost, where there is one.
-    pub replica: Option<DatabaseConnection>,
+    pub replica: Replica,
     /// How the pools were opened.
     pub plan: PoolPlan,
 }
@@ -98,7 +99,7 @@ impl Connections {
     /// Answers what people read.
     #[must_use]
     pub fn for_people(&self) -> DatabaseConnection {
-        self.replica.as_ref().unwrap_or(&self.read).clone()
+        self.replica.usable().unwrap_or(&self.read).clone()
     }
 }
 
@@ -153,7 +154,9 @@ async fn open_pools(
     let write = open_pool(database, Use::Write, when, plan).await?;
     let (read, replica) = match (database, replica) {
         (Database::Postgres(_), Some(replica)) => {
-            (write.clone(), Some(open_pool(replica, Use::Read, when, plan).await?))
+            // It connects when it is first used: a start does not need it.
+            let replica = open_pool(replica, Use::Read, When::Used, plan).await?;
+            (write.clone(), Some(replica))
         }
         // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
         (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when, plan).await?, None),
@@ -167,7 +170,7 @@ async fn open_pools(
         messages,
         write,
         read,
-        replica,
+        replica: Replica::of(replica),
         plan,
     })
 }

@@ -30,6 +30,7 @@ pub mod page;
 pub mod past_decisions;
 pub mod purges;
 pub mod reconcile_cursors;
+pub mod replica;
 pub mod restored;
 pub mod retentions;
 pub mod revisions;
