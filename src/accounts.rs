@@ -11,6 +11,7 @@ use crate::keys::SecretKey;
 use crate::outbox::{Accounts, OutboxError, Owned, Sender, TwilioAccount};
 use crate::settings::{self, Settings};
 use crate::store::{rulebooks, secrets};
+use crate::telemetry;
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::reconcile::{FindKeys, Keyed, ReconcileError};
 
@@ -54,6 +55,7 @@ async fn everywhere(
     }
     let mut owned = Owned::new();
     for (rulebook_id, code) in rulebooks::all_codes(db).await? {
+        telemetry::rulebooks::note(rulebook_id, &code);
         let stored = match account_of(key, rulebook_id, rows.remove(&rulebook_id).unwrap_or_default()) {
             Ok(stored) => stored,
             // It must not keep the others' texts out.

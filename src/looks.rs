@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::{chain, scrub};
+use crate::telemetry::{chain, metrics, scrub};
 
 /// The longest rest while the database is away.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ pub fn rest_after(failures: u32, poll: Duration) -> Duration {
 
 /// Looks until told to stop; `what` names in the log what `who` looks for. To be run in a task of its own and ended through the token only:
 /// dropped half-way, it would cut off transactions.
-pub async fn run<W, F, E>(what: &str, poll: Duration, stop: &CancellationToken, who: &W, look: impl Fn(W) -> F)
+pub async fn run<W, F, E>(what: &'static str, poll: Duration, stop: &CancellationToken, who: &W, look: impl Fn(W) -> F)
 where
     W: Clone,
     F: Future<Output = Result<Duration, E>> + Send + 'static,
@@ -61,8 +61,13 @@ where
     run_each(what, PATIENCE, poll, stop, || look(who.clone())).await;
 }
 
-async fn run_each<F, E>(what: &str, limit: Duration, poll: Duration, stop: &CancellationToken, look: impl Fn() -> F)
-where
+async fn run_each<F, E>(
+    what: &'static str,
+    limit: Duration,
+    poll: Duration,
+    stop: &CancellationToken,
+    look: impl Fn() -> F,
+) where
     F: Future<Output = Result<Duration, E>> + Send + 'static,
     E: Error + Send + 'static,
 {
@@ -70,6 +75,7 @@ where
     while !stop.is_cancelled() {
         let rest = match within(limit, look()).await {
             Ok(Ok(rest)) => {
+                metrics::worker_ran(what);
                 failures = 0;
                 rest
             }
@@ -86,7 +92,7 @@ fn failed(what: &str, error: &(dyn Error + 'static), failures: &mut u32, poll: D
     *failures = failures.saturating_add(1);
     let failures = *failures;
     let cause = scrub(&chain(error));
-    tracing::error!(cause, failures, what, "{what} could not look for what is due");
+    tracing::error!(cause, failures, what, "the worker `{what}` could not poll for due work");
     rest_after(failures, poll)
 }
 

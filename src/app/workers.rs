@@ -10,7 +10,7 @@ use crate::jobs::{periodic, purge};
 use crate::rulebook::quarantine;
 use crate::settings::Worker;
 use crate::store::audit_log::AuditKey;
-use crate::store::notices;
+use crate::store::{notices, purges};
 use crate::telemetry::metrics;
 use crate::webhook::reconcile::Ask;
 
@@ -21,6 +21,7 @@ const CHORES: Duration = Duration::from_secs(5);
 pub(super) fn start_workers(app: &App) {
     let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
     app.tasks.spawn(async move { lane.watch(stop).await });
+    app.tasks.spawn(app.replica.clone().watch(app.stop.clone()));
     let (take_in, db, stop) = (app.take_in.clone(), app.primary.clone(), app.stop.clone());
     app.tasks
         .spawn(async move { take_in.refuge.last_good.watch(db, take_in.lane.clone(), stop).await });
@@ -72,7 +73,7 @@ pub(super) fn start_workers(app: &App) {
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
     if app.settings.workers.contains(&Worker::Purge) {
         let purge = app.purge.clone();
-        spawn_periodic(app, "purge", purge::EVERY, move |turn| {
+        spawn_periodic(app, purges::LEASE, purge::EVERY, move |turn| {
             let purge = purge.clone();
             async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
         });

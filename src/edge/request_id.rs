@@ -86,13 +86,15 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
         let given = request.header(HEADER).and_then(RequestId::parse);
         let id = given.unwrap_or_else(|| RequestId(self.clock.new_id().to_string().into()));
         request.set_data(id.clone());
-        // The empty ones are filled once they are known: telemetry::about_call, telemetry::at_revision.
+        // The empty ones are filled once they are known: telemetry::about_call, about_message, at_revision.
         let span = tracing::info_span!(
             "request",
             request_id = id.as_str(),
             call_id = Empty,
             rulebook = Empty,
-            revision = Empty
+            revision = Empty,
+            kind = Empty,
+            taken = Empty
         );
         let answer = CURRENT
             .scope(id.clone(), self.inner.call(request))

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::leases::{Held, Leases};
 use crate::store::leases::Lease;
-use crate::telemetry::{self, chain, scrub};
+use crate::telemetry::{self, chain, metrics, scrub};
 
 /// How long a lease lasts while the work goes on: so long nobody takes the place of an instance that died.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -80,6 +80,8 @@ where
             cause = scrub(&chain(error.as_ref())),
             "the background work `{name}` failed; it is tried again"
         );
+    } else {
+        metrics::worker_ran(name);
     }
     done.cancel();
     let held = match renewing.await {

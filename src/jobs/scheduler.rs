@@ -39,7 +39,7 @@ impl Scheduler {
 
     /// Publishes what is due until it is told to stop. To be run in a task of its own and ended through the token only.
     pub async fn run(&self, stop: CancellationToken) {
-        looks::run("the scheduler", POLL, &stop, self, async |this| this.look().await).await;
+        looks::run("scheduler", POLL, &stop, self, async |this| this.look().await).await;
     }
 
     /// Publishes what is due by the clock. Out: how many change sets became revisions or were refused here.

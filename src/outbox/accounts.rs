@@ -96,7 +96,7 @@ impl Accounts {
             match self.of(*id).await {
                 Ok(account) => owned.extend(account.map(|account| (*id, account))),
                 Err(error @ (OutboxError::Account(_) | OutboxError::Incomplete(_))) => {
-                    tracing::error!(rulebook = %id, %error, "the account of rulebook {code} cannot be read");
+                    tracing::error!(rulebook = code, %error, "the account of rulebook {code} cannot be read");
                 }
                 Err(error) => return Err(error),
             }

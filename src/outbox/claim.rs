@@ -22,6 +22,7 @@ use crate::store::rulebooks::{SIMULATED, UNTIL_ACCOUNT, account_known, still_sim
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
 use crate::store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
+use crate::telemetry::rulebooks::named;
 use crate::telemetry::{self, metrics};
 
 /// Texts put in order in one transaction.
@@ -106,7 +107,7 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
             }
             Err(error) => {
                 let cause = telemetry::chain(&error);
-                tracing::error!(rulebook = %rulebook_id, cause, "the texts of rulebook {rulebook_id} could not be claimed");
+                tracing::error!(rulebook = %named(rulebook_id), cause, "the SMS messages of rulebook `{}` could not be claimed", named(rulebook_id));
                 failed = Some(error);
             }
         }

@@ -28,6 +28,7 @@ use crate::rulebook::wording::{About, how_to_reply};
 use crate::store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, Told};
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::{self, decisions, leads, rulebooks};
+use crate::telemetry::rulebooks::named;
 use crate::telemetry::{chain, metrics, scrub};
 
 /// Seconds until a P1 goes on, where neither rule nor settings say.
@@ -71,7 +72,7 @@ impl Escalator {
 
     /// Hands on what is due until it is told to stop. To be run in a task of its own and ended through the token only.
     pub async fn run(&self, stop: CancellationToken) {
-        looks::run("the escalator", POLL, &stop, self, async |this| this.look().await).await;
+        looks::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
     }
 
     /// Hands on what is due by the clock. Out: how many went on here.
@@ -120,7 +121,7 @@ impl Escalator {
         tx.commit().await?;
         fault_points::reach(Step::EscalateAfterCommit)?;
         let (call, step) = (row.call_id.as_deref(), row.step);
-        tracing::warn!(escalation = %id, rulebook = %rulebook_id, call, step, "nobody took a P1: it went on");
+        tracing::warn!(escalation = %id, rulebook = %named(rulebook_id), call, step, "nobody took a P1: it went on");
         Ok(true)
     }
 
@@ -251,7 +252,7 @@ impl Escalator {
             Err(LoadError::Database(error)) => Err(DbErr::Custom(error.to_string())),
             Err(error @ LoadError::Busy(_)) => Err(DbErr::Custom(error.to_string())),
             Err(error) => {
-                tracing::error!(rulebook = %rulebook_id, %error, "a P1 cannot be handed on: its rulebook cannot be loaded");
+                tracing::error!(rulebook = %named(rulebook_id), %error, "a P1 cannot be handed on: its rulebook cannot be loaded");
                 Ok(None)
             }
         }
@@ -344,7 +345,10 @@ fn not_taken(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice {
         seconds => format!("{} min", seconds / 60),
     };
     let then = match lead {
-        Some(id) => format!("`POST /admin/v1/leads/{id}/acknowledge`"),
+        Some(id) => format!(
+            "`POST /admin/v1/rulebooks/{}/leads/{id}/acknowledge`",
+            named(row.rulebook_id)
+        ),
         None => "it in the lead of the call".to_owned(),
     };
     Notice {

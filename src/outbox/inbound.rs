@@ -10,6 +10,7 @@ use super::settle::tell;
 use super::{Outbox, OutboxError, Shared, notice};
 use crate::store::sms_suppressions::{self, REPLY};
 use crate::store::{begin, contacts, escalations, inbound_sms_messages, notices, sms_messages};
+use crate::telemetry::rulebooks::named;
 
 /// The longest body that is kept, in characters.
 const BODY_LIMIT: usize = 1_600;
@@ -114,7 +115,7 @@ impl Outbox {
             None => answered = by_reply(&tx, rulebook_id, &text.from_number, &text.body, now).await?,
         }
         tx.commit().await?;
-        tracing::info!(inbound_sms = %id, rulebook = %rulebook_id, meaning = meaning.map(Meaning::word), "a text came in");
+        tracing::info!(inbound_sms = %id, rulebook = %named(rulebook_id), meaning = meaning.map(Meaning::word), "a text came in");
         if let Some(Acknowledged {
             outcome,
             contact,
@@ -122,7 +123,7 @@ impl Outbox {
             ..
         }) = &answered
         {
-            tracing::info!(rulebook = %rulebook_id, contact, call = call_id, ?outcome, "a contact answered");
+            tracing::info!(rulebook = %named(rulebook_id), contact, call = call_id, ?outcome, "a contact answered");
         }
         Ok(Heard {
             is_new: true,

@@ -19,6 +19,7 @@ use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{ACCEPTED, Model};
 use crate::store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
 use crate::telemetry::metrics;
+use crate::telemetry::rulebooks::named;
 
 /// How an attempt went, ready to be written.
 #[derive(Clone, Debug)]
@@ -153,7 +154,7 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
         let Model {
             id, attempts, state, ..
         } = &after;
-        tracing::info!(sms = %id, rulebook = %row.rulebook_id, call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
+        tracing::info!(sms = %id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
             "text {id}: {}", verdict.detail);
     }
     Ok(written)
@@ -261,7 +262,7 @@ async fn mourn(
         escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
     }
     tell(shared, tx, notice::given_up(row, why), now).await?;
-    tracing::error!(sms = %row.id, rulebook = %row.rulebook_id, "text {} is given up: {}", row.id, why.reason());
+    tracing::error!(sms = %row.id, rulebook = %named(row.rulebook_id), "text {} is given up: {}", row.id, why.reason());
     Ok(())
 }
 

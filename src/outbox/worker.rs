@@ -111,6 +111,7 @@ impl Outbox {
             let next = self.note_age(&mut oldest).await;
             let pause = match filled.and(next) {
                 Ok(pause) => {
+                    metrics::worker_ran("outbox");
                     failures = 0;
                     pause
                 }

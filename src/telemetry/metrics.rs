@@ -3,6 +3,8 @@
 //! In: facts from the rest of the program. Out: the Prometheus text of `/metrics`. Labels come from closed sets
 //! only: no path, no caller, no identifier.
 
+mod process;
+
 use std::{
     sync::OnceLock,
     time::{Duration, Instant},
@@ -11,6 +13,9 @@ use std::{
 use chrono::TimeDelta;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+pub use self::process::worker_ran;
+use self::process::{BUILD_INFO, CPU_SECONDS, OPEN_FILES, RESIDENT_BYTES, UPTIME, WORKER_AGE};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
 const MESSAGES: &str = "ringbook_messages_total";
@@ -37,6 +42,7 @@ const SPOOL_ASIDE: &str = "ringbook_spool_set_aside";
 const SPOOL_BYTES: &str = "ringbook_spool_bytes";
 const SPOOL_OLDEST: &str = "ringbook_spool_oldest_seconds";
 const DATABASE_AWAY: &str = "ringbook_database_away";
+const REPLICA_AWAY: &str = "ringbook_replica_away";
 const ESCALATIONS: &str = "ringbook_escalations_running";
 const ACKNOWLEDGED_SECONDS: &str = "ringbook_acknowledged_seconds";
 const RECONCILED: &str = "ringbook_reconciled_calls_total";
@@ -81,12 +87,36 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (SPOOL_BYTES,        Kind::Gauge,   "How much is in the spool"),
     (SPOOL_OLDEST,       Kind::Gauge,   "How long the oldest message in the spool has waited"),
     (DATABASE_AWAY,      Kind::Gauge,   "1 while the database gives no sign of life to messages"),
+    (REPLICA_AWAY,       Kind::Gauge,   "1 while the replica does not answer and people read from the primary"),
     (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
     (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
     (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
     (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
+    (WORKER_AGE,         Kind::Gauge,   "Seconds since this instance last ran a worker without a fault, by worker"),
+    (BUILD_INFO,         Kind::Gauge,   "1, with the version of the program"),
+    (CPU_SECONDS,        Kind::Counter, "Processor time used, in whole seconds"),
+    (RESIDENT_BYTES,     Kind::Gauge,   "Memory in use"),
+    (OPEN_FILES,         Kind::Gauge,   "Open files, connections included"),
+    (UPTIME,             Kind::Gauge,   "Seconds since the program started"),
+];
+
+/// Counters with the labels that they can have, which are there from the start: what was never counted would else be
+/// missing, and an alert on its rise would miss the first event.
+#[rustfmt::skip] // a table reads better as one
+const FROM_THE_START: &[(&str, &str, &[&str])] = &[
+    (SIGNATURE_FAILURES, "", &[""]),
+    (RATE_LIMITED,       "", &[""]),
+    (SCRIPT_FAULTS,      "", &[""]),
+    (SCRIPTS_BUSY,       "", &[""]),
+    (SPOOLED,            "", &[""]),
+    (SPOOL_REFUSED,      "", &[""]),
+    (DRAINED,            "", &[""]),
+    (SMS,                "state", &["queued", "accepted", "delivered", "ambiguous", "dead", "simulated"]),
+    (CONNECTIONS_CLOSED, "why", &["slow_head", "idle", "stalled", "made_way", "refused"]),
+    (RECONCILED,         "outcome", &["recorded"]),
+    (PURGED,             "what", &["transcripts", "bodies", "events"]),
 ];
 
 /// Upper bounds in seconds: a decision takes microseconds, a text to a slow provider many seconds.
@@ -119,6 +149,21 @@ pub fn install() {
                 Kind::Seconds => describe_histogram!(name, Unit::Seconds, text),
             }
         }
+        for &(name, label, values) in FROM_THE_START {
+            for &value in values {
+                if label.is_empty() {
+                    counter!(name).increment(0);
+                } else {
+                    counter!(name, label => value).increment(0);
+                }
+            }
+        }
+        for priority in ["P1", "P2", "P3", "P4"] {
+            for degraded in ["false", "true"] {
+                counter!(DECISIONS, "priority" => priority, "degraded" => degraded).increment(0);
+            }
+        }
+        process::start();
         Some(handle)
     });
 }
@@ -126,6 +171,7 @@ pub fn install() {
 /// The Prometheus text.
 #[must_use]
 pub fn render() -> String {
+    process::refresh();
     RECORDER
         .get()
         .and_then(Option::as_ref)
@@ -243,6 +289,11 @@ pub fn database_away(away: bool) {
     gauge!(DATABASE_AWAY).set(u32::from(away));
 }
 
+/// Whether the replica answers.
+pub fn replica_away(away: bool) {
+    gauge!(REPLICA_AWAY).set(u32::from(away));
+}
+
 /// How many P1 calls go on to the next contact.
 pub fn escalations(running: u64) {
     gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
@@ -278,7 +329,20 @@ mod tests {
         install();
         decision("P1", false, Duration::from_micros(30));
         pool("write", 3, 1);
+        worker_ran("purge");
         let text = render();
+        for line in [
+            "ringbook_build_info{version=\"",
+            "ringbook_worker_last_run_age_seconds{worker=\"purge\"} 0.",
+            "process_cpu_seconds_total ",
+            "process_resident_memory_bytes ",
+            // Nothing of it has happened.
+            "ringbook_spool_refused_total 0",
+            "ringbook_connections_closed_total{why=\"slow_head\"} 0",
+        ] {
+            let line = line.replace("ringbook_connections", "ringbook_http_connections");
+            assert!(text.contains(&line), "{line}: {text}");
+        }
         assert!(text.contains("# HELP ringbook_decisions_total Decisions"), "{text}");
         assert!(
             text.contains("ringbook_decide_seconds_bucket{le=\"0.00005\"}"),

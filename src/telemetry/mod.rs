@@ -7,6 +7,7 @@
 mod json_line;
 pub mod mask;
 pub mod metrics;
+pub mod rulebooks;
 pub mod sampled;
 
 use std::{
@@ -102,6 +103,13 @@ pub fn about_call(call_id: Option<&str>, rulebook: &str) {
     if let Some(call_id) = call_id {
         span.record("call_id", call_id);
     }
+}
+
+/// Puts on the request's log line what the message was and what became of it.
+pub fn about_message(kind: &str, outcome: &str) {
+    let span = tracing::Span::current();
+    span.record("kind", kind);
+    span.record("taken", outcome);
 }
 
 /// Puts the revision that decides on each log line that follows.

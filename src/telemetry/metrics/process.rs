@@ -1,0 +1,64 @@
+//! What is true of the process: its build, its memory, its processor time, its open files, and when each worker last ran. All
+//! of it is read when `/metrics` is asked for.
+
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Instant;
+
+use metrics::{counter, gauge};
+
+pub(super) const BUILD_INFO: &str = "ringbook_build_info";
+pub(super) const WORKER_AGE: &str = "ringbook_worker_last_run_age_seconds";
+pub(super) const CPU_SECONDS: &str = "process_cpu_seconds_total";
+pub(super) const RESIDENT_BYTES: &str = "process_resident_memory_bytes";
+pub(super) const OPEN_FILES: &str = "process_open_fds";
+pub(super) const UPTIME: &str = "process_uptime_seconds";
+
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+static WORKERS: LazyLock<Mutex<BTreeMap<&'static str, Instant>>> = LazyLock::new(Mutex::default);
+
+/// A worker did its work, or looked and found none.
+pub fn worker_ran(worker: &'static str) {
+    let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    workers.insert(worker, Instant::now());
+}
+
+pub(super) fn start() {
+    LazyLock::force(&STARTED);
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
+}
+
+/// Brings the gauges up to date. What this system does not tell is left out.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+pub(super) fn refresh() {
+    gauge!(UPTIME).set(STARTED.elapsed().as_secs_f64());
+    let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for (worker, ran) in workers {
+        gauge!(WORKER_AGE, "worker" => worker).set(ran.elapsed().as_secs_f64());
+    }
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    counter!(CPU_SECONDS).absolute(used.tv_sec.unsigned_abs());
+    if let Some(bytes) = resident_bytes() {
+        gauge!(RESIDENT_BYTES).set(bytes as f64);
+    }
+    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+        gauge!(OPEN_FILES).set(files.count() as f64);
+    }
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_and_files() {
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1_000_000));
+    }
+}
