@@ -10,6 +10,7 @@
 mod breaking;
 mod cases;
 mod schemas;
+mod statuses;
 
 use serde_json::Value;
 

@@ -42,6 +42,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
         let text = response.text().await.unwrap_or_default();
         panic!("{name} answers {status}, which the document does not know: {text}");
     }
+    super::seen_statuses::note(name, status.as_str());
     let header = response.headers().get("content-type");
     let media = header.map(|value| essence(value.to_str().unwrap()));
     let content = told["content"].as_object();

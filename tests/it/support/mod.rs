@@ -15,6 +15,7 @@ pub mod pooler;
 pub mod program;
 pub mod proxy;
 pub mod requests;
+pub mod seen_statuses;
 pub mod stand_in;
 pub mod tables;
 pub mod vapi;

@@ -1,0 +1,24 @@
+//! Keeps which statuses each operation was seen to answer, for the judgement in `tests/released/statuses.rs`.
+//!
+//! RINGBOOK_SEEN_STATUSES names the file; each line is an operation and a status.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::sync::{LazyLock, Mutex};
+
+static SEEN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
+
+/// Notes that an operation was answered so.
+#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+pub fn note(operation: &str, status: &str) {
+    let Some(file) = std::env::var_os("RINGBOOK_SEEN_STATUSES") else {
+        return;
+    };
+    let line = format!("{operation} {status}");
+    let mut seen = SEEN.lock().unwrap();
+    if seen.insert(line.clone()) {
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+}

@@ -1,0 +1,105 @@
+//! Each status that the document promises was seen by a test over HTTP. That none is sent which it does not promise, every
+//! such test sees for itself (`tests/it/support/contract.rs`).
+//!
+//! `scripts/check.sh` runs those tests with RINGBOOK_SEEN_STATUSES, a file, and then this one with the same file in
+//! RINGBOOK_JUDGED_STATUSES. Without a file there is nothing to judge.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+const DOCUMENT: &str = include_str!("../../openapi/ringbook.json");
+
+/// Made by what stands around all operations: one of them shows it for all.
+const COMMON: [&str; 6] = ["406", "408", "413", "415", "429", "503"];
+
+/// Operations alike but for the kind of row: one kind shows it for all.
+const ALIKE: [&str; 7] = ["list_", "get_", "put_", "patch_", "delete_", "export_", "import_"];
+
+/// What no test can see, and why. An empty operation is any.
+const NEVER_SEEN: &[(&str, &str, &str)] = &[(
+    "",
+    "500",
+    "A fault of the program itself. Whoever finds a way to one mends it.",
+)];
+
+/// The kind of an operation: `put_service` and `put_tax` are of one.
+fn kind(operation: &str, of_rows: &BTreeSet<String>) -> String {
+    let verb = ALIKE.iter().find(|verb| operation.starts_with(**verb));
+    match verb.filter(|_| of_rows.contains(operation)) {
+        Some(verb) => format!("{verb}ROW"),
+        None => operation.to_owned(),
+    }
+}
+
+/// The operations on rules: those below a rulebook whose group has a sheet.
+fn of_rows(document: &Value) -> BTreeSet<String> {
+    let paths = document["paths"].as_object().unwrap();
+    let sheets = paths.keys().filter_map(|path| path.strip_suffix(".csv"));
+    let lists: BTreeSet<&str> = sheets.collect();
+    let is_row = |path: &str| {
+        let list = path.trim_end_matches("/{code}").trim_end_matches(".csv");
+        lists.contains(list)
+    };
+    let items = paths.iter().filter(|(path, _)| is_row(path));
+    items
+        .flat_map(|(_, item)| item.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn unseen(document: &Value, seen: &str) -> Vec<String> {
+    let of_rows = of_rows(document);
+    let mut by_kind: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut by_any = BTreeSet::new();
+    for (operation, status) in seen.lines().filter_map(|line| line.split_once(' ')) {
+        by_kind.entry(kind(operation, &of_rows)).or_default().insert(status);
+        by_any.insert(status);
+    }
+    let mut missing = BTreeSet::new();
+    let items = document["paths"].as_object().unwrap().values();
+    for operation in items.flat_map(|item| item.as_object().unwrap().values()) {
+        let id = operation["operationId"].as_str().unwrap();
+        let kind = kind(id, &of_rows);
+        for status in operation["responses"].as_object().unwrap().keys() {
+            let is_excepted = NEVER_SEEN
+                .iter()
+                .any(|(of, which, _)| (of.is_empty() || *of == kind) && which == status);
+            let is_seen = if COMMON.contains(&status.as_str()) {
+                by_any.contains(status.as_str())
+            } else {
+                by_kind.get(&kind).is_some_and(|seen| seen.contains(status.as_str()))
+            };
+            if !is_seen && !is_excepted {
+                missing.insert(format!("{kind} {status}"));
+            }
+        }
+    }
+    missing.into_iter().collect()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+fn each_documented_status_was_seen() {
+    let Some(file) = std::env::var_os("RINGBOOK_JUDGED_STATUSES") else {
+        return;
+    };
+    let seen = std::fs::read_to_string(file).unwrap();
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let unseen = unseen(&document, &seen);
+    let what_to_do = "show it in a test over HTTP, take it out of the document, or say in NEVER_SEEN why nothing can";
+    assert!(unseen.is_empty(), "{what_to_do}: {unseen:#?}");
+}
+
+#[test]
+fn a_status_that_nobody_saw_is_told() {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let all = unseen(&document, "");
+    assert!(all.contains(&"evaluate 200".to_owned()) && all.contains(&"put_ROW 412".to_owned()));
+    let fewer = unseen(&document, "evaluate 200\nput_tax 412\nget_stats 429");
+    assert!(!fewer.contains(&"evaluate 200".to_owned()) && !fewer.contains(&"put_ROW 412".to_owned()));
+    assert!(
+        !fewer.iter().any(|one| one.ends_with(" 429") || one.ends_with(" 500")),
+        "{fewer:?}"
+    );
+}
