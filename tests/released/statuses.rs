@@ -1,8 +1,8 @@
 //! Each status that the document promises was seen by a test over HTTP. That none is sent which it does not promise, every
 //! such test sees for itself (`tests/it/support/contract.rs`).
 //!
-//! `scripts/check.sh` runs those tests with RINGBOOK_SEEN_STATUSES, a file, and then this one with the same file in
-//! RINGBOOK_JUDGED_STATUSES. Without a file there is nothing to judge.
+//! Run those tests with RINGBOOK_SEEN_STATUSES, a file, and then this one with the same file in RINGBOOK_JUDGED_STATUSES. Without
+//! a file there is nothing to judge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
