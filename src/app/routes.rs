@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poem::error::MethodNotAllowedError;
-use poem::http::Method;
+use poem::endpoint::make_sync;
 use poem::web::Redirect;
-use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse as _, Response, Route, post};
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, get, post};
 use serde_json::Value;
 
 use super::App;
@@ -144,18 +143,20 @@ fn around(
     if pages.metrics {
         routes = routes.at("/metrics", health::metrics_route(pools));
     }
+    let start = get(make_sync(|_| Redirect::temporary("/docs")));
+    let start = Arc::new(Route::new().at("/", start).map_to_response());
     let routes = routes
         .nest("/problems", problem_pages::routes())
         .nest("/health", health::routes(app.checks.clone()))
         .map_to_response()
-        .around(move |inner, request| async move {
-            // poem's routes give `/` to what is nested there.
-            if !pages.docs || request.uri().path() != "/" {
-                return inner.call(request).await;
-            }
-            match *request.method() {
-                Method::GET | Method::HEAD => Ok(Redirect::temporary("/docs").into_response()),
-                _ => Err(MethodNotAllowedError.into()),
+        // poem's routes give `/` to what is nested there.
+        .around(move |inner, request| {
+            let start = Arc::clone(&start);
+            async move {
+                match request.uri().path() {
+                    "/" if pages.docs => start.call(request).await,
+                    _ => inner.call(request).await,
+                }
             }
         });
     let allowed = allowed

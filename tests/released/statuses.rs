@@ -10,8 +10,8 @@ use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../openapi/ringbook.json");
 
-/// Made by what stands around all operations: one of them shows it for all.
-const COMMON: [&str; 6] = ["406", "408", "413", "415", "429", "503"];
+/// Made by what all operations share (the readers of parameters and bodies, tags, limits): one of them shows it for all.
+const COMMON: [&str; 8] = ["304", "400", "406", "408", "413", "415", "429", "503"];
 
 /// Operations alike but for the kind of row: one kind shows it for all.
 const ALIKE: [&str; 7] = ["list_", "get_", "put_", "patch_", "delete_", "export_", "import_"];
