@@ -218,6 +218,7 @@ fn patch(resource: Resource, stored: &Value) -> Value {
         Resource::Contacts => &["phone", "on_call"],
         Resource::FactMappings => &["pointers"],
         Resource::Concepts => &["except"],
+        Resource::Classifiers => &["bias"],
         Resource::Cues => &["phrases"],
         Resource::Tools => &["runs"],
         Resource::AssistantRules => &["condition", "message"],

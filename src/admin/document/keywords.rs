@@ -60,6 +60,10 @@ const OF_TAGS: &[(&str, &str)] = &[
         "words, phrase, synonym, vocabulary, hear, listen, keyword, language, french, mots, synonyme, expression, écoute, langue",
     ),
     (
+        "classifiers",
+        "words, learn, weights, likely, hear, listen, model, mots, apprendre, poids, écoute",
+    ),
+    (
         "cues",
         "words, no, not, negation, past, hear, listen, keyword, mots, négation, écoute",
     ),
