@@ -74,6 +74,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
                 author: Set("bench".to_owned()),
                 comment: Set(String::new()),
                 created_at: Set(app.clock.now()),
+                bytes: Set(rules::bytes(&made)),
             };
             revisions::Entity::insert(revision)
                 .exec_without_returning(&*tx)

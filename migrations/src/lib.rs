@@ -52,6 +52,7 @@ impl MigratorTrait for Migrator {
             file!("m0013_script_runs"),
             file!("m0013_key_owners"),
             file!("m0014_classifiers"),
+            file!("m0014_quotas"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

@@ -3,6 +3,8 @@
 //! In: requests of administrators. Out: keys without their secrets, but for the one answer that makes a key. Each
 //! change is in the audit log, in the same transaction.
 
+use std::sync::{Arc, OnceLock};
+
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, Object, OpenApi};
@@ -16,13 +18,13 @@ use super::answer::{Found, Gone, Json, Page};
 use super::audited;
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
-use super::fails::{Fails, KeyRevoked, OnceWrite, Usual};
+use super::fails::{Fails, KeyMade, KeyRevoked, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::keys::NewKey;
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
 use crate::problem::{Code, FieldFault, Problem};
-use crate::store::{api_keys, audit_log};
+use crate::store::{api_keys, audit_log, quotas};
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -145,7 +147,7 @@ impl ApiKeysApi {
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewApiKey>,
-    ) -> Result<Answered<Made>, Fails<OnceWrite>> {
+    ) -> Result<Answered<Made>, Fails<KeyMade>> {
         let claim = match once.begin(&self.0, &key, None).await? {
             Begun::Go(claim) => claim,
             Begun::Again(answer) => return Ok(answer),
@@ -179,18 +181,25 @@ impl ApiKeysApi {
         }));
         let answer = Answered::new(made).await?;
         let kept = answer.clone();
+        let reached = Arc::new(OnceLock::new());
+        let told = Arc::clone(&reached);
         let done = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                let first = claim.take(tx).await?;
-                if first {
-                    api_keys::insert(tx, row).await?;
-                    claim.settle(tx, &kept).await?;
+                if !claim.take(tx).await? {
+                    return Ok(false);
                 }
-                Ok(first)
+                if let Some(quota) = quotas::api_key(tx, row.rulebook_id, now).await? {
+                    return Ok(told.set(quota).is_err());
+                }
+                api_keys::insert(tx, row).await?;
+                claim.settle(tx, &kept).await?;
+                Ok(true)
             })
         });
         if done.await? {
             Ok(answer)
+        } else if let Some(quota) = reached.get() {
+            Err(Problem::quota(*quota).into())
         } else {
             Ok(once.again(&self.0, &key).await?)
         }

@@ -19,6 +19,9 @@ pub trait Particular: Send + Sync + 'static {
     const CODES: &'static [(Code, &'static str)];
 }
 
+const TOO_MANY_REVISIONS: &str =
+    "The rulebook had as many revisions within 24 hours as it may, or as many bytes in them.";
+
 /// Nothing particular.
 pub struct Usual;
 
@@ -33,16 +36,6 @@ impl Particular for Seeing {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
-/// A write that is done once under its `Idempotency-Key`.
-pub struct OnceWrite;
-
-impl Particular for OnceWrite {
-    const CODES: &'static [(Code, &'static str)] = &[(
-        Code::IdempotencyKeyReused,
-        "Another request was sent under this `Idempotency-Key`.",
-    )];
-}
-
 /// A secret that is stored, once under its `Idempotency-Key`.
 pub struct SecretStored;
 
@@ -51,6 +44,22 @@ impl Particular for SecretStored {
         (
             Code::Conflict,
             "There are five secrets of this purpose that are not retired: retire one first.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// An API key that is made, once under its `Idempotency-Key`.
+pub struct KeyMade;
+
+impl Particular for KeyMade {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::QuotaReached,
+            "There are as many valid keys as there may be: revoke one first.",
         ),
         (
             Code::IdempotencyKeyReused,
@@ -103,6 +112,10 @@ pub struct OpenedOnce;
 impl Particular for OpenedOnce {
     const CODES: &'static [(Code, &'static str)] = &[
         (
+            Code::QuotaReached,
+            "The rulebook has as many open change sets, or bytes in them, as it may.",
+        ),
+        (
             Code::StaleVersion,
             "A row that a change is about has changed since it was read; read it again.",
         ),
@@ -119,6 +132,7 @@ pub struct VersionedWrite;
 
 impl Particular for VersionedWrite {
     const CODES: &'static [(Code, &'static str)] = &[
+        (Code::QuotaReached, TOO_MANY_REVISIONS),
         (
             Code::StaleVersion,
             "The row has changed since it was read; read it again.",
@@ -139,7 +153,10 @@ pub struct ChangeSetWrite;
 
 impl Particular for ChangeSetWrite {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "The state of the change set does not allow it."),
+        (
+            Code::Conflict,
+            "The state of the change set does not allow it, or a quota is reached.",
+        ),
         (
             Code::StaleVersion,
             "The change set, or the row that a change is about, has changed since it was read; read it again.",
@@ -175,7 +192,7 @@ impl Particular for Publishing {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The state of the change set does not allow it, or it changes nothing.",
+            "The state of the change set does not allow it, it changes nothing, or a quota is reached.",
         ),
         (
             Code::StaleVersion,
@@ -227,7 +244,7 @@ impl Particular for RulebookWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "There already is one with this code, or somebody else wrote at the same time.",
+            "There already is one with this code, there are as many as there may be, or somebody else wrote at the same time.",
         ),
         (
             Code::RuleFault,
@@ -241,7 +258,10 @@ pub struct RollingBack;
 
 impl Particular for RollingBack {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "Somebody else wrote at the same time."),
+        (
+            Code::Conflict,
+            "Somebody else wrote at the same time, or a quota is reached.",
+        ),
         (
             Code::StaleVersion,
             "The head is another than was seen: somebody published since; `detail` says which revision it is now.",
@@ -301,7 +321,7 @@ impl Particular for KeptCall {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The caller was erased, so that no facts are left, or the change set is over.",
+            "The caller was erased, so that no facts are left, the change set is over, or a quota is reached.",
         ),
         (
             Code::StaleVersion,

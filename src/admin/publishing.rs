@@ -227,6 +227,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
         PublishError::Set(error) => set_problem(&error),
         PublishError::Load(error) => unloadable(error),
+        PublishError::Quota(quota) => Problem::quota(quota),
         PublishError::Busy(error) => busy(error),
         PublishError::Database(error) => error.into(),
     }

@@ -20,6 +20,7 @@ pub enum Code {
     NotAcceptable,
     RequestTimeout,
     Conflict,
+    QuotaReached,
     StaleVersion,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -45,7 +46,7 @@ struct Line {
 
 impl Code {
     /// Every code, in the order of statuses.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -57,6 +58,7 @@ impl Code {
         Self::NotAcceptable,
         Self::RequestTimeout,
         Self::Conflict,
+        Self::QuotaReached,
         Self::StaleVersion,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -87,6 +89,7 @@ impl Code {
             Self::NotAcceptable        => line("not_acceptable", S::NOT_ACCEPTABLE, "No kind of answer here is one that the client takes", false),
             Self::RequestTimeout       => line("request_timeout", S::REQUEST_TIMEOUT, "The request took too long to arrive", true),
             Self::Conflict             => line("conflict", S::CONFLICT, "This conflicts with what is stored", false),
+            Self::QuotaReached         => line("quota_reached", S::CONFLICT, "A quota is reached", false),
             Self::StaleVersion         => line("stale_version", S::PRECONDITION_FAILED, "The row has changed since it was read", false),
             Self::PayloadTooLarge      => line("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large", false),
             Self::UnsupportedMediaType => line("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "This media type is not taken here", false),

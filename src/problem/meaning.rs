@@ -113,6 +113,13 @@ impl Code {
                 "Read it again and decide anew.",
                 "The change set is scheduled: cancel its schedule first.",
             ),
+            Self::QuotaReached => meaning(
+                "The rulebook, or the installation, holds as much of this as it may. `detail` says how much that is. Nothing was \
+                 changed.",
+                "Do what `detail` says: publish, discard or revoke what nobody needs, or wait until the day is over.",
+                "The rulebook has 200 change sets that are neither published nor discarded, and can have no more: publish or \
+                 discard some.",
+            ),
             Self::StaleVersion => meaning(
                 "Somebody changed the row, the change set or the head of the rulebook after it was read. `conflicts` shows rows as \
                  they were and as they stand. Nothing was changed.",

@@ -138,6 +138,14 @@ impl Problem {
         Self::unprocessable(vec![FieldFault::new(pointer, code, detail)])
     }
 
+    /// 409: `quota` says the limit and what to do.
+    #[must_use]
+    pub fn quota(quota: impl fmt::Display) -> Self {
+        let mut detail = format!("{quota}.");
+        detail[..1].make_ascii_uppercase();
+        Self::new(Code::QuotaReached, detail)
+    }
+
     /// 429 with the seconds to wait.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {

@@ -38,6 +38,7 @@ use super::own_turn::OwnTurns;
 use super::rows::RowSet;
 use crate::clock::Clock;
 use crate::fault_points::{self, Defect, Step as FaultStep};
+use crate::store::quotas::{self, Quota};
 use crate::store::{self, Transaction, audit_log::AuditKey, guard_rails, rulebooks, rules, trial};
 
 /// How often a publish starts anew because somebody else published meanwhile, before it keeps the others from the head for as
@@ -123,6 +124,9 @@ pub enum PublishError {
     /// The state to start from cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The rulebook may not store more.
+    #[error(transparent)]
+    Quota(#[from] Quota),
     /// The threads that compile and compare have too much to do, or too many publishes of the rulebook wait already.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -298,6 +302,9 @@ impl Publisher {
             sms_delivery: Set(sms_delivery.to_owned()),
             sms_delivery_version: Set(1),
         };
+        if let Some(quota) = quotas::rulebook(&tx).await? {
+            return Err(quota.into());
+        }
         if rulebooks::is_taken(&*tx, code).await? {
             return Err(PublishError::RulebookExists);
         }
@@ -402,6 +409,11 @@ impl Publisher {
                 step.settle(&tx, Effect::Waits(&waiting)).await?;
                 tx.commit().await?;
                 return Err(PublishError::Waits(Box::new(waiting)));
+            }
+            let (bytes, is_roll_back) = (rules::bytes(&changes), step.kind == "roll_back");
+            let quota = quotas::revision(&tx, (rulebook_id, head), bytes, is_roll_back, self.clock.now()).await?;
+            if let Some(quota) = quota {
+                return Err(quota.into());
             }
             let mut entries = self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
             fault_points::reach(FaultStep::PublishRowsWritten)?;

@@ -29,6 +29,7 @@ pub mod notices;
 pub mod page;
 pub mod past_decisions;
 pub mod purges;
+pub mod quotas;
 pub mod reconcile_cursors;
 pub mod replica;
 pub mod restored;

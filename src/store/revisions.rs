@@ -17,6 +17,8 @@ pub struct Model {
     pub author: String,
     #[sea_orm(column_type = "Text")]
     pub comment: String,
+    /// How many bytes of rows, as JSON, it ended and began.
+    pub bytes: i64,
     pub created_at: DateTimeUtc,
 }
 

@@ -287,6 +287,14 @@ fn table_changes<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowCha
     }
 }
 
+/// The bytes of rows, as JSON, that changes end and begin.
+#[must_use]
+pub fn bytes(changes: &[RowChange]) -> i64 {
+    let rows = changes.iter().flat_map(|change| [&change.before, &change.after]);
+    let bytes: usize = rows.flatten().map(|row| row.to_string().len()).sum();
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
 /// Ends and begins rows so that from `revision` on the changes stand.
 ///
 /// # Errors

@@ -54,6 +54,7 @@ mod paging;
 mod privileges;
 mod problems;
 mod proxy;
+mod quotas;
 mod reconcile;
 mod record;
 mod replay;

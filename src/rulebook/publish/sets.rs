@@ -16,7 +16,7 @@ use super::write::Entry;
 use super::{Author, PublishError, Published, Publisher, Step};
 use crate::rulebook::change_set::{Edit, apply};
 use crate::store::change_sets::State;
-use crate::store::{self, change_set_changes, change_sets, notices};
+use crate::store::{self, change_set_changes, change_sets, notices, quotas, rulebooks};
 
 /// Where changes can be added and taken away, and from where it can be published.
 const WORKED_ON: &[State] = &[State::Open, State::Refused];
@@ -135,9 +135,26 @@ impl Publisher {
     }
 
     /// Stores a new change set.
-    pub(super) async fn insert_set(&self, tx: &DatabaseTransaction, stored: &StoredSet) -> Result<(), DbErr> {
-        change_sets::insert(tx, stored.set.clone()).await?;
-        change_set_changes::add(tx, rows(&stored.set, &stored.changes)?).await
+    pub(super) async fn insert_set(&self, tx: &DatabaseTransaction, stored: &StoredSet) -> Result<(), PublishError> {
+        let set = &stored.set;
+        // Held, so that the count stands until the commit.
+        rulebooks::locked_head(tx, set.rulebook_id).await?;
+        self.has_room(tx, set.rulebook_id, (1, set.bytes)).await?;
+        change_sets::insert(tx, set.clone()).await?;
+        Ok(change_set_changes::add(tx, rows(set, &stored.changes)?).await?)
+    }
+
+    /// Refuses what would exceed a quota of change sets.
+    async fn has_room(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        more: (i64, i64),
+    ) -> Result<(), PublishError> {
+        match quotas::change_sets(tx, rulebook_id, more, self.clock.now()).await? {
+            Some(quota) => Err(quota.into()),
+            None => Ok(()),
+        }
     }
 
     /// Adds edits. One that was made against another ground than the edits of its row so far takes their place: its
@@ -163,8 +180,9 @@ impl Publisher {
                 change_set_changes::remove(&tx, rulebook_id, id, change.number).await?;
             }
         }
-        let before = stored.changes.len();
+        let (before, bytes) = (stored.changes.len(), stored.set.bytes);
         self.put_in(&mut stored.set, &mut stored.changes, edits, author)?;
+        self.has_room(&tx, rulebook_id, (0, stored.set.bytes - bytes)).await?;
         let added = &stored.changes[before.min(stored.changes.len())..];
         change_set_changes::add(&tx, rows(&stored.set, added)?).await?;
         let after: Vec<Value> = added.iter().map(named).collect();

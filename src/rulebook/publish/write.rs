@@ -52,6 +52,7 @@ impl Publisher {
             author: Set(step.made_by.to_owned()),
             comment: Set(step.comment.to_owned()),
             created_at: Set(self.clock.now()),
+            bytes: Set(rules::bytes(changes)),
         };
         revisions::Entity::insert(revision).exec_without_returning(tx).await?;
         rules::write(tx, rulebook_id, number, changes).await?;
