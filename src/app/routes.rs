@@ -21,7 +21,7 @@ use crate::problem::{FieldFault, Problem, pages as problem_pages};
 use crate::settings::{Place, Settings};
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::feed::Feed;
-use crate::webhook::receive::{Webhook, receive_default, receive_for};
+use crate::webhook::receive::{Webhook, large_bodies, receive_default, receive_for};
 use crate::webhook::scheme::WebhookAuth;
 use crate::webhook::{auth_settings, facts};
 
@@ -72,6 +72,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         take_in: app.take_in.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
+        large_bodies: large_bodies(),
     };
     let callbacks = Callbacks {
         outbox: app.outbox.clone(),

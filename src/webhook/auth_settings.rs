@@ -5,7 +5,8 @@
 
 use poem::http::HeaderName;
 
-use super::scheme::{Scheme, WebhookAuth};
+use super::scheme::{Scheme, WebhookAuth, X_VAPI_SIGNATURE};
+use super::sign::Signing;
 
 /// The most schemes of one rulebook.
 const MOST: usize = 10;
@@ -71,12 +72,39 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
             Scheme::XVapiSecret {} | Scheme::XVapiSignature {} => {}
         }
     }
+    faults.extend(hashed_twice(auth));
     let signs = |scheme: &&Scheme| matches!(scheme, Scheme::Hmac(_) | Scheme::XVapiSignature {});
     if auth.schemes.iter().filter(signs).count() > MAX_SIGNING {
         faults.push((
             "/schemes".to_owned(),
             "`schemes` must name at most 4 that sign the body (`hmac`, `x_vapi_signature`): a message is hashed for each.",
         ));
+    }
+    faults
+}
+
+/// Schemes that read the signature of an earlier one under the same algorithm and sign something else: whoever sends that header
+/// has the body hashed for each of them.
+fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
+    let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();
+    let mut faults = Vec::new();
+    for (index, scheme) in auth.schemes.iter().enumerate() {
+        let (header, signing) = match scheme {
+            Scheme::Hmac(hmac) => (hmac.signature_header.as_str(), Signing::of(hmac)),
+            Scheme::XVapiSignature {} => (X_VAPI_SIGNATURE, Signing::X_VAPI_SIGNATURE),
+            Scheme::Bearer(_) | Scheme::XVapiSecret {} => continue,
+        };
+        let is_hashed_again = |(other, made): &(&str, Signing<'_>)| {
+            header.eq_ignore_ascii_case(other) && signing.algorithm == made.algorithm && signing != *made
+        };
+        if earlier.iter().any(is_hashed_again) {
+            faults.push((
+                format!("/schemes/{index}"),
+                "Another scheme reads the same signature header under the same algorithm and signs something else: a message \
+                 is hashed once for each algorithm. Give one of them another `signature_header` or `algorithm`.",
+            ));
+        }
+        earlier.push((header, signing));
     }
     faults
 }
@@ -113,6 +141,25 @@ mod tests {
         };
         assert!(places(json!({"schemes": schemes(4)})).is_empty());
         assert_eq!(places(json!({"schemes": schemes(5)})), ["/schemes"]);
+    }
+
+    #[test]
+    fn one_header_is_hashed_once_for_an_algorithm() {
+        let hmac = |format: &str, algorithm: &str, prefix: &str| json!({"type": "hmac", "payload_format": format, "algorithm": algorithm, "signature_prefix": prefix});
+        let with_time = hmac("{timestamp}.{body}", "sha256", "");
+        // The same text under another prefix or another algorithm.
+        let good = [
+            &with_time,
+            &hmac("{timestamp}.{body}", "sha256", "v1="),
+            &hmac("{timestamp}{body}", "sha512", ""),
+        ];
+        assert!(places(json!({"schemes": good})).is_empty());
+        let twice = [&with_time, &hmac("{timestamp}{body}", "sha256", "")];
+        assert_eq!(places(json!({"schemes": twice})), ["/schemes/1"]);
+        let mut as_vapi = hmac("{timestamp}.{body}", "sha256", "");
+        as_vapi["signature_header"] = json!("X-Vapi-Signature");
+        let both = json!({"schemes": [{"type": "x_vapi_signature"}, as_vapi]});
+        assert_eq!(places(both), ["/schemes/1"]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::edge::connections::Connection;
 use crate::edge::{ClientAddress, RateLimiter};
 use crate::fault_points::{self, Defect};
 use crate::problem::{Code, Problem};
+use crate::rulebook::fair_pool::{FairPool, Limits};
 use crate::telemetry::sampled::Sampler;
 use crate::telemetry::{self, metrics};
 
@@ -34,6 +35,8 @@ use crate::telemetry::{self, metrics};
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 /// How long the database may take to say who may speak.
 const ASK: Duration = Duration::from_secs(1);
+/// The largest body, in bytes, that is hashed and read on an asynchronous thread.
+const LARGE_BODY: usize = 64 * 1024;
 /// When to try again, for a message that could not be taken in.
 const RETRY_AFTER_S: u32 = 2;
 /// The header that says how a message was taken that the database did not take.
@@ -50,6 +53,36 @@ pub struct Webhook {
     pub limiter: Arc<RateLimiter>,
     /// The address that Vapi calls, for signatures over it.
     pub public_url: Option<String>,
+    /// Where large bodies are hashed and read.
+    pub large_bodies: FairPool,
+}
+
+/// The threads for large bodies. A rulebook has one of them at most, so that strangers who send it megabytes under a wrong
+/// signature hold up nobody else's messages.
+#[must_use]
+pub fn large_bodies() -> FairPool {
+    FairPool::new(Limits {
+        name: "large bodies",
+        threads: 2,
+        queue: 64,
+        queues: 256,
+        patience: Duration::from_secs(5),
+        niceness: 0,
+    })
+}
+
+/// Does the work on a body: at once for a small one, on threads of its own for a large one.
+async fn on_body<T: Send + 'static>(
+    webhook: &Webhook,
+    access: &Access,
+    body: &Bytes,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    if body.len() <= LARGE_BODY {
+        return Ok(work());
+    }
+    let done = webhook.large_bodies.run(access.rulebook_id, work).await;
+    done.map_err(|busy| Problem::unavailable(&busy, RETRY_AFTER_S))
 }
 
 /// Vapi's server URL of the default rulebook.
@@ -94,7 +127,8 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     Connection::prove(request);
     webhook.limiter.admit(address, access.rulebook_id)?;
     let received_at = webhook.take_in.intake.clock.now();
-    let event = match decode::decode(&bytes) {
+    let body = bytes.clone();
+    let event = match on_body(webhook, &access, &bytes, move || decode::decode(&body)).await? {
         Ok(event) => event,
         Err(reason) => {
             let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
@@ -223,16 +257,18 @@ async fn admitted(
     access: Arc<Access>,
     address: ClientAddress,
 ) -> Result<Arc<Access>, Problem> {
-    let Err(refusal) = verified(request, bytes, webhook, &access) else {
+    let Err(refusal) = verified(request, bytes, webhook, &access).await? else {
         return Ok(access);
     };
     if fault_points::planted(Defect::NoSignatureCheck) {
         return Ok(access);
     }
     let newer = asked(webhook, webhook.accesses.newer(&access)).await?;
-    let refusal = match newer.map(|newer| (verified(request, bytes, webhook, &newer), newer)) {
-        Some((Ok(()), newer)) => return Ok(newer),
-        Some((Err(refusal), _)) => refusal,
+    let refusal = match newer {
+        Some(newer) => match verified(request, bytes, webhook, &newer).await? {
+            Ok(()) => return Ok(newer),
+            Err(refusal) => refusal,
+        },
         None => refusal,
     };
     if refusal == Refusal::NoRulebook {
@@ -246,10 +282,21 @@ async fn admitted(
     Err(webhook.limiter.failed(address, Problem::unauthorized()))
 }
 
-fn verified(request: &Request, bytes: Option<&Bytes>, webhook: &Webhook, access: &Access) -> Result<(), Refusal> {
+/// Whether a message proves who it is under these settings, as far as can be said without its bytes where there are none.
+async fn verified(
+    request: &Request,
+    bytes: Option<&Bytes>,
+    webhook: &Webhook,
+    access: &Arc<Access>,
+) -> Result<Result<(), Refusal>, Problem> {
     let now = webhook.take_in.intake.clock.now();
     let Some(bytes) = bytes else {
-        return verify::verify_headers(request.headers(), &access.auth, &access.secrets, now);
+        return Ok(verify::verify_headers(
+            request.headers(),
+            &access.auth,
+            &access.secrets,
+            now,
+        ));
     };
     let path = request
         .original_uri()
@@ -257,18 +304,26 @@ fn verified(request: &Request, bytes: Option<&Bytes>, webhook: &Webhook, access:
         .map_or("/", |path| path.as_str());
     let base = webhook.public_url.as_deref().unwrap_or_default();
     let url = format!("{}{path}", base.trim_end_matches('/'));
-    let incoming = Incoming {
-        method: request.method().as_str(),
-        url: &url,
-        headers: request.headers(),
-        body: bytes,
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let (settings, body) = (Arc::clone(access), bytes.clone());
+    let work = move || {
+        let incoming = Incoming {
+            method: method.as_str(),
+            url: &url,
+            headers: &headers,
+            body: &body,
+        };
+        verify::verify(&incoming, &settings.auth, &settings.secrets, now)
     };
-    let verified = verify::verify(&incoming, &access.auth, &access.secrets, now)?;
-    if access.is_nobodys() {
-        return Err(Refusal::NoRulebook);
-    }
-    tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
-    Ok(())
+    let verified = on_body(webhook, access, bytes, work).await?;
+    Ok(match verified {
+        Ok(_) if access.is_nobodys() => Err(Refusal::NoRulebook),
+        Ok(verified) => {
+            tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
+            Ok(())
+        }
+        Err(refusal) => Err(refusal),
+    })
 }
 
 fn refused(error: &NotTaken) -> Problem {

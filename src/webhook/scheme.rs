@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The payload that Vapi signs when nothing else is configured.
 pub const DEFAULT_PAYLOAD_FORMAT: &str = "{timestamp}.{body}";
 
+/// The header of [`Scheme::XVapiSignature`].
+pub const X_VAPI_SIGNATURE: &str = "x-vapi-signature";
+
 /// Which schemes a rulebook accepts and how old a signed message may be.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]

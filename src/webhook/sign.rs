@@ -57,7 +57,7 @@ pub fn sign(
         }
         Scheme::XVapiSecret {} => Ok(vec![("x-vapi-secret".to_owned(), plain()?)]),
         Scheme::XVapiSignature {} => {
-            let mac = mac(Algorithm::Sha256, secret.bytes(), &[payload.body]).ok_or(UnusableSecret)?;
+            let mac = hmac(Signing::X_VAPI_SIGNATURE, secret, payload).ok_or(UnusableSecret)?;
             Ok(vec![("x-vapi-signature".to_owned(), hex::encode(mac))])
         }
         Scheme::Hmac(settings) => sign_hmac(settings, secret, payload, at),
@@ -79,7 +79,7 @@ fn sign_hmac(
         timestamp: &timestamp,
         ..payload
     };
-    let mac = hmac(settings, secret, payload).ok_or(UnusableSecret)?;
+    let mac = hmac(Signing::of(settings), secret, payload).ok_or(UnusableSecret)?;
     let text = match settings.signature_encoding {
         Encoding::Hex => hex::encode(mac),
         Encoding::Base64 => BASE64.encode(mac),
@@ -97,14 +97,40 @@ fn sign_hmac(
     Ok(headers)
 }
 
+/// How a signature is made: two schemes that agree in this have the same one for a message and a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signing<'a> {
+    pub algorithm: Algorithm,
+    format: &'a str,
+    secret_is_base64: bool,
+}
+
+impl<'a> Signing<'a> {
+    /// The body alone, as `x-vapi-signature` covers it.
+    pub const X_VAPI_SIGNATURE: Signing<'static> = Signing {
+        algorithm: Algorithm::Sha256,
+        format: "{body}",
+        secret_is_base64: false,
+    };
+
+    /// As these settings say.
+    pub fn of(settings: &'a HmacSettings) -> Self {
+        Self {
+            algorithm: settings.algorithm,
+            format: settings.effective_format(),
+            secret_is_base64: settings.secret_is_base64,
+        }
+    }
+}
+
 /// The HMAC of the configured payload; `None` when the secret is no key under these settings.
-pub(super) fn hmac(settings: &HmacSettings, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
-    let parts = parts(settings.effective_format(), payload);
-    if settings.secret_is_base64 {
+pub(super) fn hmac(signing: Signing<'_>, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
+    let parts = parts(signing.format, payload);
+    if signing.secret_is_base64 {
         let key = BASE64.decode(secret.bytes()).ok()?;
-        mac(settings.algorithm, &key, &parts)
+        mac(signing.algorithm, &key, &parts)
     } else {
-        mac(settings.algorithm, secret.bytes(), &parts)
+        mac(signing.algorithm, secret.bytes(), &parts)
     }
 }
 
@@ -117,7 +143,7 @@ pub(super) fn decode_signature(encoding: Encoding, text: &str) -> Option<Vec<u8>
 }
 
 /// The keyed hash over `parts` in order. An empty key signs nothing: anyone could have it.
-pub(super) fn mac(algorithm: Algorithm, key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
+fn mac(algorithm: Algorithm, key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     if key.is_empty() {
         return None;
     }

@@ -9,10 +9,11 @@ use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use super::scheme::X_VAPI_SIGNATURE;
 pub use super::scheme::{Algorithm, BearerSettings, Encoding, HmacSettings, Scheme, WebhookAuth};
 pub use super::secret::Secret;
 pub use super::sign::{Payload, UnusableSecret, sign};
-use super::sign::{decode_signature, hmac, mac};
+use super::sign::{Signing, decode_signature, hmac};
 use crate::fault_points;
 
 /// A request as it came, before anything is read out of it.
@@ -126,12 +127,15 @@ pub fn verify(
     secrets: &[Secret],
     now: DateTime<Utc>,
 ) -> Result<Verified, Refusal> {
+    let mut macs = Macs {
+        incoming,
+        secrets,
+        made: Vec::new(),
+    };
     let matched = try_schemes(auth, secrets, |scheme| {
         match try_headers(scheme, incoming.headers, auth.replay_window_s, secrets, now)? {
             FromHeaders::Matched(secret_id) => Ok(secret_id),
-            FromHeaders::Signed(signed) => signed
-                .find(incoming, secrets)
-                .ok_or(Refusal::Mismatch { scheme: scheme.name() }),
+            FromHeaders::Signed(signed) => macs.find(&signed).ok_or(Refusal::Mismatch { scheme: scheme.name() }),
         }
     });
     matched.map(|(secret_id, scheme)| Verified { secret_id, scheme })
@@ -158,7 +162,7 @@ pub fn verify_headers(
 fn try_schemes<'a, T>(
     auth: &'a WebhookAuth,
     secrets: &[Secret],
-    attempt: impl Fn(&'a Scheme) -> Result<T, Refusal>,
+    mut attempt: impl FnMut(&'a Scheme) -> Result<T, Refusal>,
 ) -> Result<(T, &'static str), Refusal> {
     if secrets.iter().all(|secret| secret.bytes().is_empty()) {
         return Err(Refusal::NoSecretConfigured);
@@ -187,55 +191,77 @@ enum FromHeaders<'a> {
     Signed(Signed<'a>),
 }
 
-/// A signature and what it covers besides the body.
+/// A signature, and what it covers besides the body.
 struct Signed<'a> {
     given: Vec<u8>,
     covers: Covers<'a>,
 }
 
-enum Covers<'a> {
-    /// What the settings say.
-    Configured {
-        settings: &'a HmacSettings,
-        timestamp: &'a str,
-        message_id: &'a str,
-    },
-    /// The body alone.
-    Body,
+/// What is hashed with a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Covers<'a> {
+    signing: Signing<'a>,
+    header: &'a str,
+    timestamp: &'a str,
+    message_id: &'a str,
 }
 
-impl Signed<'_> {
-    /// The secret under which it was made.
-    fn find(&self, incoming: &Incoming<'_>, secrets: &[Secret]) -> Option<String> {
-        find(secrets, |secret| {
-            let made = match &self.covers {
-                Covers::Configured {
-                    settings,
-                    timestamp,
-                    message_id,
-                } => {
-                    let payload = Payload {
-                        method: incoming.method,
-                        url: incoming.url,
-                        timestamp,
-                        message_id,
-                        body: incoming.body,
-                    };
-                    hmac(settings, secret, payload)
-                }
-                Covers::Body => mac(Algorithm::Sha256, secret.bytes(), &[incoming.body]),
-            };
-            made.map_or(Choice::from(0), |mac| {
+/// The HMACs of one message, each made once. A large body costs its time for each, so a message is hashed under one
+/// algorithm for one signature header only: the first that it carries, in the order of the schemes.
+struct Macs<'a> {
+    incoming: &'a Incoming<'a>,
+    secrets: &'a [Secret],
+    made: Vec<(Covers<'a>, Vec<Option<Vec<u8>>>)>,
+}
+
+impl<'a> Macs<'a> {
+    /// The secret under which a signature was made.
+    fn find(&mut self, signed: &Signed<'a>) -> Option<String> {
+        let macs = self.of(signed.covers)?;
+        let given = &signed.given;
+        let matches = |mac: &Option<Vec<u8>>| {
+            mac.as_ref().map_or(Choice::from(0), |mac| {
                 if fault_points::planted(fault_points::Defect::HalfASignature) {
                     let half = mac.len() / 2;
-                    return self
-                        .given
+                    return given
                         .get(..half)
                         .map_or(Choice::from(0), |given| mac[..half].ct_eq(given));
                 }
-                mac.ct_eq(&self.given)
+                mac.ct_eq(given)
             })
-        })
+        };
+        let matched: Vec<Choice> = macs.iter().map(matches).collect();
+        find(self.secrets, matched)
+    }
+
+    /// One for each secret; none where the message was hashed for another header already.
+    fn of(&mut self, covers: Covers<'a>) -> Option<&[Option<Vec<u8>>]> {
+        let place = self.made.iter().position(|(made, _)| *made == covers);
+        let place = if let Some(place) = place {
+            place
+        } else {
+            let is_spent = |(made, _): &(Covers<'_>, _)| {
+                made.signing.algorithm == covers.signing.algorithm && !made.header.eq_ignore_ascii_case(covers.header)
+            };
+            if self.made.iter().any(is_spent) {
+                return None;
+            }
+            let payload = Payload {
+                method: self.incoming.method,
+                url: self.incoming.url,
+                timestamp: covers.timestamp,
+                message_id: covers.message_id,
+                body: self.incoming.body,
+            };
+            let macs = self
+                .secrets
+                .iter()
+                .map(|secret| hmac(covers.signing, secret, payload))
+                .collect();
+            self.made.push((covers, macs));
+            self.made.len() - 1
+        };
+        self.made.get(place).map(|(_, macs)| macs.as_slice())
     }
 }
 
@@ -259,22 +285,27 @@ fn try_headers<'a>(
             if given.len() != settings.algorithm.bytes() {
                 return Err(mismatch);
             }
-            let covers = Covers::Configured {
-                settings,
+            let covers = Covers {
+                signing: Signing::of(settings),
+                header: &settings.signature_header,
                 timestamp,
                 message_id,
             };
             return Ok(FromHeaders::Signed(Signed { given, covers }));
         }
         Scheme::XVapiSignature {} => {
-            const HEADER: &str = "x-vapi-signature";
-            let text = header(headers, HEADER)?.ok_or(Refusal::NoCredentials)?;
+            let text = header(headers, X_VAPI_SIGNATURE)?.ok_or(Refusal::NoCredentials)?;
             let text = text.strip_prefix("sha256=").unwrap_or(text);
-            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(HEADER))?;
+            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(X_VAPI_SIGNATURE))?;
             if given.len() != Algorithm::Sha256.bytes() {
                 return Err(mismatch);
             }
-            let covers = Covers::Body;
+            let covers = Covers {
+                signing: Signing::X_VAPI_SIGNATURE,
+                header: X_VAPI_SIGNATURE,
+                timestamp: "",
+                message_id: "",
+            };
             return Ok(FromHeaders::Signed(Signed { given, covers }));
         }
         Scheme::Bearer(settings) => {
@@ -329,12 +360,12 @@ fn timestamp<'a>(
     Ok(text)
 }
 
-/// Compares every secret, match or not, so that the time says nothing about which one it was.
-fn find(secrets: &[Secret], matches: impl Fn(&Secret) -> Choice) -> Option<String> {
+/// The secret whose place matches. Every one is looked at, match or not, so that the time says nothing about which one it was.
+fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
     let mut found = Choice::from(0);
     let mut index = 0_u64;
-    for (position, secret) in (0_u64..).zip(secrets) {
-        let here = matches(secret) & !found;
+    for (position, matches) in (0_u64..).zip(matched) {
+        let here = matches & !found;
         index.conditional_assign(&position, here);
         found |= here;
     }
@@ -347,10 +378,11 @@ fn find(secrets: &[Secret], matches: impl Fn(&Secret) -> Choice) -> Option<Strin
 /// Compares digests, so that not even the secret's length shows.
 fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
     let given = Sha256::digest(token.as_bytes());
-    find(secrets, |secret| {
+    let matches = |secret: &Secret| {
         let usable = Choice::from(u8::from(!secret.bytes().is_empty()));
         usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(given.as_slice())
-    })
+    };
+    find(secrets, secrets.iter().map(matches))
 }
 
 /// What follows the word `Bearer`, of either case.

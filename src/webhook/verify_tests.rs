@@ -293,3 +293,34 @@ fn a_secret_never_prints_itself_nor_does_a_refusal() {
     let said = format!("{0} {0:?}", refused.expect_err("wrong"));
     assert!(!said.contains("guessed") && !said.contains("staple"), "{said}");
 }
+
+#[test]
+fn a_message_is_hashed_once_for_a_secret_and_an_algorithm() {
+    let scheme = |header: &str, algorithm| {
+        hmac_of(|settings| {
+            settings.signature_header = header.to_owned();
+            settings.algorithm = algorithm;
+        })
+    };
+    let (first, second) = (
+        scheme("x-first", Algorithm::Sha256),
+        scheme("x-second", Algorithm::Sha256),
+    );
+    let other = scheme("x-other", Algorithm::Sha512);
+    let auth = WebhookAuth {
+        schemes: vec![first.clone(), second.clone(), other.clone()],
+        ..WebhookAuth::default()
+    };
+    let wrong = Secret::new("wrong", "quite another secret");
+    let check = |headers: &HeaderMap| check(headers, BODY, &auth, &[wrong.clone(), secret()], now());
+    // Each header by itself is enough.
+    for scheme in [&first, &second, &other] {
+        assert!(check(&signed(scheme, &secret())).is_ok());
+    }
+    // With two of one algorithm the first counts, whatever the second says; another algorithm has its own turn.
+    let mut both = signed(&first, &Secret::new("stranger", "of a stranger"));
+    both.extend(signed(&second, &secret()));
+    assert_eq!(check(&both).map_err(|refusal| refusal.code()), Err("mismatch"));
+    both.extend(signed(&other, &secret()));
+    assert!(check(&both).is_ok());
+}
