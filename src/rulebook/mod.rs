@@ -40,6 +40,8 @@ pub mod kinds;
 mod language;
 pub mod lint;
 mod listening;
+#[cfg(test)]
+mod long_tests;
 mod lookups;
 pub mod money;
 pub mod on_call;

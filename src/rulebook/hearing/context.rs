@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::{Hit, Lexicon, Sense, WordId};
+use super::lexicon::{Effort, Hit, Lexicon, Sense, WordId};
 use super::text::{Separator, Text};
 use crate::rulebook::rows::CueEffect;
 
@@ -69,12 +69,62 @@ pub struct Found<'a> {
     pub exceptions: Vec<(Range<usize>, WordId)>,
     /// The cues that are in force: those inside a longer cue, or inside the words of a mention, are not.
     pub cues: Vec<CueHit>,
+    /// Behind which words mentions end, ascending.
+    mention_ends: Vec<usize>,
+    /// The longest mention or exception, in words.
+    longest: usize,
+}
+
+impl<'a> Found<'a> {
+    /// These cues and nothing else.
+    pub fn of_cues(cues: Vec<CueHit>) -> Self {
+        Self {
+            cues,
+            ..Self::default()
+        }
+    }
+
+    /// The mentions that begin within these words.
+    pub fn mentions_in(&self, words: &Range<usize>) -> &[(Hit, &'a [WordId])] {
+        beginning_in(&self.mentions, words, |(hit, _)| hit.words.start)
+    }
+
+    /// The cues that begin within these words.
+    pub fn cues_in(&self, words: &Range<usize>) -> &[CueHit] {
+        beginning_in(&self.cues, words, |hit| hit.words.start)
+    }
+
+    /// The concepts of the exceptions that overlap these words.
+    pub fn exceptions_at(&self, words: &Range<usize>) -> Vec<WordId> {
+        let near = beginning_in(&self.exceptions, &self.reaching(words), |(span, _)| span.start);
+        let overlapping = near.iter().filter(|(span, _)| overlap(span, words));
+        overlapping.map(|(_, concept)| *concept).collect()
+    }
+
+    /// From where something may begin that reaches into these words.
+    fn reaching(&self, words: &Range<usize>) -> Range<usize> {
+        words.start.saturating_sub(self.longest)..words.end
+    }
+}
+
+/// Those that begin within these words, of things in the order of the text: only those are looked at, so that the work follows
+/// the length of a text and not its square.
+fn beginning_in<'a, T>(all: &'a [T], words: &Range<usize>, start: impl Fn(&T) -> usize) -> &'a [T] {
+    let from = all.partition_point(|one| start(one) < words.start);
+    let until = all.partition_point(|one| start(one) < words.end);
+    all.get(from..until).unwrap_or_default()
 }
 
 /// Looks for everything in an utterance's words.
-pub fn find<'a>(lexicon: &'a Lexicon, cues: &[CueRule], text: &Text, words: Range<usize>) -> Found<'a> {
+pub fn find<'a>(
+    lexicon: &'a Lexicon,
+    cues: &[CueRule],
+    text: &Text,
+    words: Range<usize>,
+    effort: &mut Effort,
+) -> Found<'a> {
     let mut found = Found::default();
-    for hit in lexicon.scan(text, words) {
+    for hit in lexicon.scan(text, words, effort) {
         match lexicon.sense(hit.entry) {
             Some(Sense::Phrase(concepts)) => found.mentions.push((hit, concepts)),
             Some(Sense::Exception(concept)) => found.exceptions.push((hit.words, concept)),
@@ -82,6 +132,12 @@ pub fn find<'a>(lexicon: &'a Lexicon, cues: &[CueRule], text: &Text, words: Rang
             None => {}
         }
     }
+    let mentions = || found.mentions.iter().map(|(hit, _)| &hit.words);
+    let mut ends: Vec<usize> = mentions().map(|words| words.end).collect();
+    ends.sort_unstable();
+    let spans = mentions().chain(found.exceptions.iter().map(|(span, _)| span));
+    found.longest = spans.map(ExactSizeIterator::len).max().unwrap_or(0);
+    found.mention_ends = ends;
     in_force(&mut found, cues);
     found
 }
@@ -99,10 +155,11 @@ fn in_force(found: &mut Found<'_>, cues: &[CueRule]) {
         let covered = longer
             .filter(|(other, _)| other != place)
             .any(|(_, other)| contains(&other.words, &hit.words) && is_answer(other) <= is_answer(hit));
-        let in_mention = found
-            .mentions
-            .iter()
-            .any(|(mention, _)| mention.is_tight && contains(&mention.words, &hit.words));
+        let in_mention = beginning_in(&found.mentions, &found.reaching(&hit.words), |(mention, _)| {
+            mention.words.start
+        })
+        .iter()
+        .any(|(mention, _)| mention.is_tight && contains(&mention.words, &hit.words));
         !covered && (is_answer(hit) || !in_mention)
     });
     found.cues = kept.map(|(_, hit)| hit.clone()).collect();
@@ -203,7 +260,7 @@ fn is_open(
             Separator::Sentence => return false,
             Separator::Comma => {
                 // Not so in a list: "no leak, flood or backup".
-                let in_list = found.mentions.iter().any(|(mention, _)| mention.words.end == place);
+                let in_list = found.mention_ends.binary_search(&place).is_ok();
                 if ends_at_comma(effect) && !in_list {
                     return false;
                 }

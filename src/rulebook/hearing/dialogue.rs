@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::context::{self, CueHit, CueRule, Found, Verdict};
-use super::lexicon::{Lexicon, WordId};
+use super::lexicon::{Effort, Lexicon, WordId};
 use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rulebook::rows::{CueEffect, Trust};
 
@@ -218,9 +218,10 @@ impl Ears {
         };
         let mut memory = Memory::default();
         let mut question = Question::default();
+        let mut effort = Effort::default();
         for (turn, utterance) in text.utterances().iter().enumerate() {
             let words = text.words_of(utterance);
-            let found = context::find(&self.lexicon, &self.cues, &text, words.clone());
+            let found = context::find(&self.lexicon, &self.cues, &text, words.clone(), &mut effort);
             match utterance.speaker {
                 Speaker::Agent => {
                     let asked = self.question(&text, utterance, &found);
@@ -256,23 +257,21 @@ impl Ears {
         };
         // "So there is water on the floor. Is that right?"
         let mut words = last.words.clone();
-        let is_tag =
-            words.len() <= TAG_WORDS && !found.mentions.iter().any(|(hit, _)| words.contains(&hit.words.start));
+        let is_tag = words.len() <= TAG_WORDS && found.mentions_in(&words).is_empty();
         if is_tag {
             let before = sentences.iter().rfind(|sentence| sentence.words.end == words.start);
             words.start = before.map_or(words.start, |before| before.words.start);
         }
-        let within = |span: &Range<usize>| words.contains(&span.start);
-        let cues = || found.cues.iter().filter(|hit| within(&hit.words));
+        let cues = || found.cues_in(&words).iter();
         let otherwise = cues()
             .filter(|hit| matches!(self.effect(hit), Some(CueEffect::Over | CueEffect::Nothing)))
             .find_map(|hit| self.cues.get(hit.cue)?.otherwise);
-        let mentions = found.mentions.iter().filter(|(hit, _)| within(&hit.words));
+        let mentions = found.mentions_in(&words).iter();
         Question {
             asked: mentions
                 .clone()
                 .map(|(hit, concepts)| {
-                    let excepted = exceptions(found, &hit.words);
+                    let excepted = found.exceptions_at(&hit.words);
                     let concepts = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
                     let verdict = match context::verdict(&self.cues, text, found, hit).0 {
                         Verdict::Asked => Verdict::Counts,
@@ -443,15 +442,10 @@ impl Ears {
         };
         for sentence in text.sentences().get(utterance.sentences.clone()).unwrap_or_default() {
             let words = &sentence.words;
-            let from = found.mentions.partition_point(|(hit, _)| hit.words.start < words.start);
-            let mentions = found.mentions[from..]
-                .iter()
-                .take_while(|(hit, _)| hit.words.start < words.end);
-            let mut is_empty = true;
+            let mentions = found.mentions_in(words);
             for (hit, concepts) in mentions {
-                is_empty = false;
                 let (verdict, cue) = context::verdict(&self.cues, text, found, hit);
-                let excepted = exceptions(found, &hit.words);
+                let excepted = found.exceptions_at(&hit.words);
                 let standing = match verdict {
                     Verdict::Counts | Verdict::AgreedTo | Verdict::Place => Some(Standing::Affirmed),
                     Verdict::Denied | Verdict::AnsweredNo => Some(Standing::Denied),
@@ -474,7 +468,7 @@ impl Ears {
                 }
                 heard.mentioned.push(hit.entry);
                 heard.mentioned.extend_from_slice(concepts);
-                if heard.mentions.len() < MAX_MENTIONS {
+                if heard.keeps(hit.entry, memory) {
                     let mention = Mention {
                         phrase: hit.entry,
                         concepts: concepts.to_vec(),
@@ -491,13 +485,14 @@ impl Ears {
                 }
             }
             // "It's all dry now": what was said before is over.
+            let is_empty = mentions.is_empty();
             let over = is_empty && source == Source::Said && self.is_over(text, found, words);
             if over && !sentence.is_question {
                 memory.all_over();
             }
             let recurs = || {
-                let here = found.cues.iter().filter(|hit| words.contains(&hit.words.start));
-                here.into_iter().any(|hit| self.effect(hit) == Some(CueEffect::Recurs))
+                let mut here = found.cues_in(words).iter();
+                here.any(|hit| self.effect(hit) == Some(CueEffect::Recurs))
             };
             if is_empty && source == Source::Said && recurs() {
                 for (phrase, concepts) in std::mem::take(&mut memory.gone) {
@@ -514,11 +509,11 @@ impl Ears {
 
     /// Whether a sentence without a mention says that something is over.
     fn is_over(&self, text: &Text, found: &Found<'_>, words: &Range<usize>) -> bool {
-        let over = found
-            .cues
+        let mut over = found
+            .cues_in(words)
             .iter()
-            .filter(|hit| words.contains(&hit.words.start) && self.effect(hit) == Some(CueEffect::Over));
-        over.into_iter().any(|hit| {
+            .filter(|hit| self.effect(hit) == Some(CueEffect::Over));
+        over.any(|hit| {
             let as_mention = super::lexicon::Hit {
                 entry: WordId::MAX,
                 words: hit.words.clone(),
@@ -535,14 +530,6 @@ impl Ears {
 
 /// How long a question such as "is that right?" is at most, in words.
 const TAG_WORDS: usize = 6;
-
-fn exceptions(found: &Found<'_>, words: &Range<usize>) -> Vec<WordId> {
-    let overlapping = found
-        .exceptions
-        .iter()
-        .filter(|(span, _)| span.start < words.end && words.start < span.end);
-    overlapping.map(|(_, concept)| *concept).collect()
-}
 
 /// The beginning and the end of what is longer than we listen to.
 fn ends(text: &str) -> (&str, &str) {
@@ -612,6 +599,11 @@ impl Memory {
 }
 
 impl Heard {
+    /// Whether another mention of a phrase is kept: whoever repeats one without end makes no list of it.
+    fn keeps(&self, phrase: WordId, memory: &Memory) -> bool {
+        self.mentions.len() < MAX_MENTIONS && memory.kept.get(&phrase).is_none_or(|kept| *kept < MAX_PER_PHRASE)
+    }
+
     fn keep(&mut self, mention: Mention, memory: &mut Memory) {
         let kept = memory.kept.entry(mention.phrase).or_default();
         if *kept < MAX_PER_PHRASE {

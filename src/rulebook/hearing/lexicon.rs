@@ -23,8 +23,25 @@ pub const MAX_PHRASE_BYTES: usize = 400_000;
 pub const MAX_PHRASES: usize = 10_000;
 /// The most phrases that can only be told apart by the same word.
 const MAX_PER_WORD: usize = 200;
-/// How often a phrase is tried in one text, in all. A call of an hour needs less than a hundredth of it.
-const WORK_LIMIT: usize = 20_000_000;
+/// The longest word, in bytes, that is compared by its stem.
+const MAX_STEMMED: usize = 200;
+/// How often a phrase is tried in one text, in all. A call of an hour needs less than a tenth of it.
+const MAX_TRIES: usize = 5_000_000;
+/// How often phrases are found in one text, in all.
+const MAX_HITS: usize = 200_000;
+
+/// What was done so far to find phrases in one text: where it is too much, nothing more is found.
+#[derive(Debug, Default)]
+pub struct Effort {
+    tries: usize,
+    hits: usize,
+}
+
+impl Effort {
+    const fn is_too_much(&self) -> bool {
+        self.tries >= MAX_TRIES || self.hits >= MAX_HITS
+    }
+}
 
 /// What it means when a phrase is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -338,7 +355,7 @@ impl Lexicon {
         let mut text = Text::default();
         text.push(super::text::Speaker::Caller, raw);
         let mut ids = Vec::new();
-        for hit in self.scan(&text, 0..text.len()) {
+        for hit in self.scan(&text, 0..text.len(), &mut Effort::default()) {
             if let Some(Sense::Phrase(concepts)) = self.sense(hit.entry) {
                 ids.push(hit.entry);
                 ids.extend_from_slice(concepts);
@@ -362,20 +379,21 @@ impl Lexicon {
 
     /// Every phrase in a stretch of a text, in the order of the words at which they begin.
     #[must_use]
-    pub fn scan(&self, text: &Text, words: Range<usize>) -> Vec<Hit> {
+    pub fn scan(&self, text: &Text, words: Range<usize>, effort: &mut Effort) -> Vec<Hit> {
         let compiled = &*self.0;
         let fits = self.fits(text, words.clone());
         let mut hits: Vec<Hit> = Vec::new();
-        let mut work = 0;
         for word in words.clone() {
+            if effort.is_too_much() {
+                break;
+            }
             for id in fits.at(word) {
-                for anchor in &compiled.anchors[*id as usize] {
-                    work += 1;
-                    if work > WORK_LIMIT {
-                        break;
-                    }
+                let anchors = &compiled.anchors[*id as usize];
+                effort.tries += anchors.len();
+                for anchor in anchors {
                     let sought = &compiled.variants[anchor.variant as usize];
                     if let Some(span) = found(text, &fits, &sought.elements, anchor.element as usize, word, &words) {
+                        effort.hits += 1;
                         hits.push(Hit {
                             entry: sought.entry,
                             is_tight: span.len() == sought.elements.len(),
@@ -422,7 +440,7 @@ impl Lexicon {
                 let fits = match form {
                     Form::Exact => hit.end() == word.len(),
                     Form::Prefix => true,
-                    Form::Stem(language, stem) => language.stem(word) == *stem,
+                    Form::Stem(language, stem) => word.len() <= MAX_STEMMED && language.stem(word) == *stem,
                 };
                 if fits {
                     ids.push(*id);
@@ -444,7 +462,7 @@ impl Lexicon {
         {
             let mut text = Text::default();
             text.push(super::text::Speaker::Caller, &example);
-            let hits = self.scan(&text, 0..text.len());
+            let hits = self.scan(&text, 0..text.len(), &mut Effort::default());
             found.extend(
                 hits.iter()
                     .filter(|hit| matches!(self.sense(hit.entry), Some(Sense::Phrase(_))))

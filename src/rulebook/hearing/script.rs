@@ -2,7 +2,7 @@
 
 use super::context::{self, Found, Verdict};
 use super::dialogue::Heard;
-use super::lexicon::LexiconBuilder;
+use super::lexicon::{Effort, LexiconBuilder};
 use super::text::Speaker;
 
 /// How a phrase of a script was heard.
@@ -31,7 +31,7 @@ impl Heard {
             said: false,
             mentioned: false,
         };
-        let text = self.text();
+        let (text, mut effort) = (self.text(), Effort::default());
         for (turn, utterance) in text.utterances().iter().enumerate() {
             if utterance.speaker == Speaker::Agent {
                 continue;
@@ -40,12 +40,8 @@ impl Heard {
             let (Some(first), Some(last)) = (sentences.first(), sentences.last()) else {
                 continue;
             };
-            let found = Found {
-                mentions: Vec::new(),
-                exceptions: Vec::new(),
-                cues: self.cues_of(turn).to_vec(),
-            };
-            for hit in lexicon.scan(text, first.words.start..last.words.end) {
+            let found = Found::of_cues(self.cues_of(turn).to_vec());
+            for hit in lexicon.scan(text, first.words.start..last.words.end, &mut effort) {
                 presence.mentioned = true;
                 let verdict = context::verdict(self.rules(), text, &found, &hit).0;
                 match verdict {

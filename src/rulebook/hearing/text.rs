@@ -68,6 +68,8 @@ pub struct Text {
     utterances: Vec<Utterance>,
 }
 
+/// The longest quotation, in bytes: a sentence without an end is not copied for each of its mentions.
+const MAX_QUOTE: usize = 1_000;
 /// Short forms whose full stop ends no sentence.
 const ABBREVIATIONS: [&str; 15] = [
     "st", "ste", "mr", "mrs", "ms", "dr", "no", "ave", "av", "boul", "blvd", "apt", "app", "tel", "ext",
@@ -216,7 +218,8 @@ impl Text {
         raw.get(..raw.floor_char_boundary(bytes)).unwrap_or_default().to_owned()
     }
 
-    /// Words as they were written, from the first to the one before `words.end`; all of one utterance.
+    /// Words as they were written, from the first to the one before `words.end`; all of one utterance, and of long ones the
+    /// beginning.
     #[must_use]
     pub fn quote(&self, utterance: &Utterance, words: &Range<usize>) -> String {
         let first = self.words.get(words.start);
@@ -224,7 +227,10 @@ impl Text {
         let span = first
             .zip(last)
             .and_then(|(first, last)| utterance.raw.get(first.raw_start as usize..last.raw_end as usize));
-        span.unwrap_or_default().to_owned()
+        let span = span.unwrap_or_default();
+        span.get(..span.floor_char_boundary(MAX_QUOTE))
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
