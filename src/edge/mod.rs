@@ -8,6 +8,7 @@
 
 pub mod accept;
 pub mod access_log;
+mod api_runtime;
 pub mod bodies;
 pub mod body;
 pub mod catch_all;

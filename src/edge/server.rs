@@ -15,14 +15,16 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use poem::http::StatusCode;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Endpoint, Request, Response};
+use poem::{Endpoint, IntoResponse as _, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::api_runtime;
 use super::connections::{Connection, Connections, Place};
 use crate::telemetry::sampled::Sampler;
 
@@ -152,7 +154,14 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             let (endpoint, connection) = (Arc::clone(&self.endpoint), Arc::clone(&connection));
             // On the heap, so that a connection without a request is small.
             Box::pin(async move {
-                let response: hyper::Response<_> = endpoint.get_response(request).await.into();
+                let response = if api_runtime::is_urgent(request.uri().path()) {
+                    endpoint.get_response(request).await
+                } else {
+                    let answered = api_runtime::run(async move { endpoint.get_response(request).await });
+                    let failed = |_| StatusCode::INTERNAL_SERVER_ERROR.into_response();
+                    answered.await.unwrap_or_else(failed)
+                };
+                let response: hyper::Response<_> = response.into();
                 Ok::<_, Infallible>(response.map(|body| Answer { body, connection }))
             })
         });

@@ -1,0 +1,79 @@
+//! Threads of their own for everything that is neither a message nor a health check: the admin API and its pages.
+//!
+//! The queue of tokio's threads is first come, first served. Were there one only, a message would wait behind every request that
+//! some program sent to the API at the same moment, refused ones included. So two queues share the processors, and neither
+//! waits for the other.
+
+use std::io;
+use std::sync::LazyLock;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinError, JoinHandle};
+
+static RUNTIME: LazyLock<io::Result<Runtime>> =
+    LazyLock::new(|| Builder::new_multi_thread().thread_name("admin").enable_all().build());
+
+/// Whether a request must never wait behind those of people: a message, a callback, a health check.
+#[must_use]
+pub fn is_urgent(path: &str) -> bool {
+    ["/webhooks/", "/health/", "/metrics"]
+        .iter()
+        .any(|prefix| path.starts_with(prefix))
+}
+
+/// Does the work on those threads, and stops it when the future is dropped; here, where there are none.
+///
+/// # Errors
+/// When the work panicked.
+pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
+    let Ok(runtime) = &*RUNTIME else {
+        return Ok(work.await);
+    };
+    let mut stopping = Stopping(runtime.spawn(work));
+    (&mut stopping.0).await
+}
+
+/// Work that ends with whoever waits for it.
+struct Stopping<T>(JoinHandle<T>);
+
+impl<T> Drop for Stopping<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_elsewhere_and_ends_with_whoever_waits() {
+        let here = std::thread::current().id();
+        assert_ne!(run(async { std::thread::current().id() }).await.unwrap(), here);
+        let (held, dropped) = oneshot::channel::<()>();
+        let mut waiting = Box::pin(run(async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        }));
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        drop(waiting);
+        assert!(dropped.await.is_err(), "it goes on without anybody");
+    }
+
+    #[test]
+    fn messages_never_wait_behind_people() {
+        for path in [
+            "/webhooks/vapi",
+            "/webhooks/twilio/inbound/x",
+            "/health/ready",
+            "/metrics",
+        ] {
+            assert!(is_urgent(path), "{path}");
+        }
+        for path in ["/admin/v1/rulebooks", "/docs", "/", "/webhook"] {
+            assert!(!is_urgent(path), "{path}");
+        }
+    }
+}
