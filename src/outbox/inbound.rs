@@ -112,10 +112,13 @@ impl Outbox {
         match meaning {
             Some(Meaning::Stop) => stop(shared, &tx, rulebook_id, &text.from_number, now).await?,
             Some(Meaning::Start) => start(&tx, rulebook_id, &text.from_number, now).await?,
-            None => answered = by_reply(&tx, rulebook_id, &text.from_number, &text.body, now).await?,
+            None => answered = by_reply(&tx, rulebook_id, (&text.from_number, &text.body), &shared.clock).await?,
         }
         tx.commit().await?;
         tracing::info!(inbound_sms = %id, rulebook = %named(rulebook_id), meaning = meaning.map(Meaning::word), "a text came in");
+        if answered.as_ref().is_some_and(|answered| answered.texts) {
+            self.wake();
+        }
         if let Some(Acknowledged {
             outcome,
             contact,

@@ -47,6 +47,8 @@ const YES: &[&str] = &[
     "i got it",
     "coming",
 ];
+/// What objects to what another reply said.
+const OBJECTION: &str = "0";
 /// What may stand beside a yes.
 const POLITE: &[&str] = &[
     "merci",
@@ -70,6 +72,8 @@ pub(super) struct Reply {
     pub(super) reference: Option<String>,
     /// Whether it says yes and nothing else.
     pub(super) takes: bool,
+    /// Whether it says that nobody has taken the call after all.
+    pub(super) objects: bool,
 }
 
 /// Reads an answer.
@@ -85,6 +89,7 @@ pub(super) fn read(body: &str) -> Reply {
         reference,
         // "Taken?" asks.
         takes: !body.contains('?') && (signed || only_yes(&words)),
+        objects: words == [OBJECTION],
     }
 }
 
@@ -211,6 +216,16 @@ mod tests {
             "yesterday",
         ] {
             assert!(!read(body).takes, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_zero_objects() {
+        for body in ["0", " 0. ", "0 RB-7K2M4Q", "RB-7K2M4Q 0"] {
+            assert!(read(body).objects && !read(body).takes, "{body}");
+        }
+        for body in ["", "1", "10", "0 1", "no", "00"] {
+            assert!(!read(body).objects, "{body}");
         }
     }
 

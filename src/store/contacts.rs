@@ -24,6 +24,37 @@ pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) 
     Ok(find(tx, rulebook_id, "code", code).await?.into_iter().next())
 }
 
+/// Somebody to text, and where.
+#[derive(Clone)]
+pub struct Reachable {
+    /// Who it is.
+    pub contact: Found,
+    /// Their number.
+    pub phone: String,
+    /// Whether they are on call.
+    pub on_call: bool,
+}
+
+/// Every contact with a number, in the order in which they are tried.
+pub async fn all(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Vec<Reachable>, DbErr> {
+    const SQL: &str = "SELECT code, name, language, phone, on_call FROM contacts \
+                       WHERE rulebook_id = $1 AND until_revision IS NULL ORDER BY rank, code";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), SQL, [rulebook_id.into()]);
+    let rows = tx.query_all_raw(statement).await?;
+    let rows = rows.iter().map(|row| {
+        Ok(Reachable {
+            contact: Found {
+                code: row.try_get("", "code")?,
+                name: row.try_get("", "name")?,
+                language: row.try_get("", "language")?,
+            },
+            phone: row.try_get("", "phone")?,
+            on_call: row.try_get("", "on_call")?,
+        })
+    });
+    rows.collect()
+}
+
 /// The present number of the contact of this code; none where there is no such contact any more.
 pub async fn phone_of(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<String>, DbErr> {
     const SQL: &str = "SELECT phone FROM contacts WHERE rulebook_id = $1 AND until_revision IS NULL AND code = $2";

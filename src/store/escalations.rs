@@ -57,6 +57,10 @@ pub const NOBODY_LEFT: i64 = 3;
 
 /// The code of the notice that nobody took a P1.
 pub const NOT_TAKEN: &str = "p1_not_taken";
+/// The code of the notice that somebody objects to a reply that took a P1.
+pub const CONTESTED: &str = "p1_contested";
+/// How a call was taken by a reply.
+pub const BY_REPLY: &str = "reply";
 
 /// Who was told at a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,9 +276,28 @@ pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: Dat
         .await?;
     let taken = done.rows_affected > 0;
     if taken {
-        notices::resolve(tx, row.rulebook_id, NOT_TAKEN, &row.subject(), now).await?;
+        for code in [NOT_TAKEN, CONTESTED] {
+            notices::resolve(tx, row.rulebook_id, code, &row.subject(), now).await?;
+        }
     }
     Ok(taken)
+}
+
+/// Opens one again that a reply took, and hands it on at once. Out: whether it was open to that: false when nobody has taken
+/// it by a reply.
+pub async fn reopen(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::NextAt, Expr::value(now))
+        .col_expr(Column::AcknowledgedAt, Expr::value(None::<DateTimeUtc>))
+        .col_expr(Column::AcknowledgedBy, Expr::value(None::<String>))
+        .col_expr(Column::AcknowledgedHow, Expr::value(None::<String>))
+        .col_expr(Column::Comment, Expr::value(None::<String>))
+        .filter(Column::RulebookId.eq(row.rulebook_id))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::AcknowledgedHow.eq(BY_REPLY))
+        .exec(tx)
+        .await?;
+    Ok(done.rows_affected > 0)
 }
 
 /// Writes who took a call, whether or not it is being handed on; `id` is for a row that is not there yet. Out: whether it

@@ -363,6 +363,25 @@ pub async fn with_reference(
         .await
 }
 
+/// The reference of the newest message to a contact about a call.
+pub async fn reference_to(
+    tx: &DatabaseTransaction,
+    (rulebook_id, call_id): (Uuid, &str),
+    contact: &str,
+) -> Result<Option<String>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::Reference)
+        .filter(Column::RulebookId.eq(rulebook_id))
+        .filter(Column::CallId.eq(call_id))
+        .filter(Column::Contact.eq(contact))
+        .order_by_desc(Column::Id)
+        .limit(1)
+        .into_tuple()
+        .one(tx)
+        .await
+}
+
 /// The call that the newest text with a reference is about.
 pub async fn call_of_reference<C: ConnectionTrait>(
     db: &C,

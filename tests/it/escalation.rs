@@ -37,6 +37,7 @@ both!(
     a_step_whose_texts_are_all_refused_is_not_waited_for,
     a_text_of_an_earlier_step_hurries_nothing,
     a_reply_through_twilio_stops_it_and_is_answered,
+    the_others_are_told_who_took_it_and_may_object,
 );
 
 pub const BOOK: &str = "/admin/v1/rulebooks/default";
@@ -116,9 +117,9 @@ async fn rulebook_id(server: &TestApp) -> Uuid {
 }
 
 async fn reply(server: &TestApp, from: &str, body: &str) -> Option<Acknowledged> {
-    let (id, now) = (rulebook_id(server).await, server.app.clock.now());
+    let id = rulebook_id(server).await;
     let tx = store::begin(&server.app.db).await.unwrap();
-    let answer = by_reply(&tx, id, from, body, now).await.unwrap();
+    let answer = by_reply(&tx, id, (from, body), &server.app.clock).await.unwrap();
     tx.commit().await.unwrap();
     answer
 }
@@ -211,7 +212,7 @@ async fn the_reply_1_stops_it(database: Database) {
         start() + TimeDelta::seconds(60)
     );
     assert_eq!(lead["sla"]["kept"], json!(true));
-    // Of two floods the newest is taken, unless the older one's text is named.
+    // Of several floods one must be named.
     for call in ["call-2", "call-3", "call-4"] {
         server.app.clock.step(TimeDelta::seconds(1));
         flood(&server, call).await;
@@ -222,7 +223,14 @@ async fn the_reply_1_stops_it(database: Database) {
         .unwrap()
         .to_owned();
     let answer = reply(&server, MARIO, "J'arrive!").await.unwrap();
-    assert_eq!(answer.call_id.as_deref(), Some("call-4"));
+    assert_eq!((answer.outcome, answer.call_id), (Outcome::NotNamed, None));
+    let wanted = "3 urgences attendent: répondez 1 avec la référence: 1 RB-";
+    assert!(answer.answer.starts_with(wanted), "{}", answer.answer);
+    assert!(
+        answer.answer.contains(&format!("1 {reference} (0 min)")),
+        "{}",
+        answer.answer
+    );
     let answer = reply(&server, MARIO, &format!("ok {}", reference.to_lowercase()))
         .await
         .unwrap();
@@ -230,7 +238,7 @@ async fn the_reply_1_stops_it(database: Database) {
         (answer.outcome, answer.call_id.as_deref()),
         (Outcome::Taken, Some("call-2"))
     );
-    assert_eq!(after(&server, 301).await, 1);
+    assert_eq!(after(&server, 301).await, 2);
     server.stop().await;
 }
 
@@ -739,5 +747,57 @@ async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
     assert_eq!(after(&server, 10_000).await, 0);
     assert_eq!(lead(&server, "call-1").await["acknowledgement"]["how"], json!("reply"));
     assert_eq!(twilio.seen().len(), 1);
+    server.stop().await;
+}
+
+async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
+    let server = at_rest(database).await;
+    patch(&server, "/contacts/second", &json!({"on_call": true})).await;
+    flood(&server, "call-1").await;
+    // A forged "1" in Mario's name: the other who is on call learns of it, and Amina, who is not, does not.
+    let taken = reply(&server, MARIO, "1").await.unwrap();
+    assert_eq!((taken.outcome, taken.texts), (Outcome::Taken, true));
+    let texts = server.rows("sms_messages").await;
+    let told: Vec<&Value> = texts
+        .iter()
+        .filter(|text| text["template"].as_str().unwrap().starts_with("p1_taken_"))
+        .collect();
+    assert_eq!(told.len(), 1, "{texts:#?}");
+    let (body, reference) = (
+        told[0]["body"].as_str().unwrap(),
+        told[0]["reference"].as_str().unwrap(),
+    );
+    assert_eq!(
+        (&told[0]["contact"], &told[0]["priority"]),
+        (&json!("second"), &json!("P2"))
+    );
+    assert_eq!(
+        body,
+        format!("Mario Bélanger took the emergency. If that is wrong, reply: 0 {reference}")
+    );
+    // A stranger cannot object, and nobody to what is not there.
+    assert_eq!(reply(&server, "+14385550177", &format!("0 {reference}")).await, None);
+    assert_eq!(reply(&server, SARAH, "0 RB-ZZZZZZ").await, None);
+    assert_eq!(after(&server, 600).await, 0);
+    let objection = reply(&server, SARAH, &format!("0 {reference}")).await.unwrap();
+    assert_eq!(
+        (objection.outcome, objection.answer.as_str()),
+        (Outcome::Reopened, "Noted: the call goes to the next contact.")
+    );
+    let notice = server.only_row("notices").await;
+    assert_eq!(
+        (&notice["code"], &notice["severity"]),
+        (&json!("p1_contested"), &json!("urgent"))
+    );
+    assert_eq!(lead(&server, "call-1").await["acknowledgement"], json!(null));
+    // It goes on at once, to the next; who takes it then is told of anew, and the notice is over.
+    assert_eq!(after(&server, 0).await, 1);
+    assert_eq!(texted(&server).await.last().map(String::as_str), Some("amina"));
+    let taken = reply(&server, AMINA, "1").await.unwrap();
+    assert_eq!((taken.outcome, taken.texts), (Outcome::Taken, true));
+    assert!(!server.only_row("notices").await["resolved_at"].is_null());
+    // Her own word counts too: the answer went to her phone.
+    let objection = reply(&server, AMINA, "0").await.unwrap();
+    assert_eq!(objection.outcome, Outcome::Reopened);
     server.stop().await;
 }
