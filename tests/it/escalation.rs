@@ -322,8 +322,10 @@ async fn a_reply_while_the_next_step_is_on_its_way_ends_it(database: Database) {
         let lead = lead(&server, &call).await;
         assert_eq!(lead["acknowledgement"]["by"], json!("on_call"));
         let steps = lead["escalation"]["steps"].as_array().unwrap().len();
-        let texts = having(&server.rows("sms_messages").await, "call_id", call).len();
-        assert_eq!((steps, texts), (step + 1, step + 1));
+        let mut texts = having(&server.rows("sms_messages").await, "call_id", call);
+        // Whoever was told at the next step may learn who took it.
+        texts.retain(|text| !text["template"].as_str().unwrap().starts_with("p1_taken_"));
+        assert_eq!((steps, texts.len()), (step + 1, step + 1));
         assert_eq!(after(&server, 10_000).await, 0);
     }
     server.stop().await;
