@@ -53,6 +53,8 @@ impl MigratorTrait for Migrator {
             file!("m0013_key_owners"),
             file!("m0014_classifiers"),
             file!("m0014_quotas"),
+            file!("m0014_tool_call_keys"),
+            file!("m0014_adjustments_per"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

@@ -100,7 +100,9 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
-        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook))
+        .at("/webhooks/vapi/", post(receive_default).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook/", post(receive_for).data(webhook))
         .at(
             "/webhooks/twilio/status/:id",
             post(receive_status).data(callbacks.clone()),
@@ -116,7 +118,9 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         .nest("/", admin::service(state, pages.docs).into_endpoint());
     let allowed = AllowedMethods::default()
         .with("/webhooks/vapi", "POST")
+        .with("/webhooks/vapi/", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
+        .with("/webhooks/vapi/:rulebook/", "POST")
         .with("/webhooks/twilio/status/:id", "POST")
         .with("/webhooks/twilio/inbound", "POST")
         .with("/webhooks/twilio/inbound/:rulebook", "POST")

@@ -22,7 +22,7 @@ use crate::looks;
 use crate::rulebook::Rulebook;
 use crate::rulebook::current::{Current, LoadError};
 use crate::rulebook::decision::Decision;
-use crate::rulebook::facts::Extracted;
+use crate::rulebook::facts::{Extracted, Facts};
 use crate::rulebook::rows::{Contact, Priority};
 use crate::rulebook::wording::{About, how_to_reply};
 use crate::store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, Told};
@@ -151,16 +151,25 @@ impl Escalator {
             serde_json::from_value::<Extracted>(stored.extracted),
             serde_json::from_value::<Decision>(stored.result),
         );
-        let (Ok(extracted), Ok(decision)) = read else {
+        let (Ok(extracted), Ok(mut decision)) = read else {
             tracing::error!(decision = %decision_id, "the decision about a P1 cannot be read: it goes no further");
             return self.nobody_left(tx, row, now).await;
         };
         let Next::Tell(step, contacts) = next(head, &row, &decision, now) else {
             return self.nobody_left(tx, row, now).await;
         };
+        let lead = match row.call_id.as_deref() {
+            Some(call_id) => leads::of_call(tx, row.rulebook_id, call_id).await?,
+            None => None,
+        };
+        // Before the report a lead has no more than what was booked.
+        if let Some(lead) = lead.as_ref().filter(|lead| lead.quote_decision_id.is_some()) {
+            lead.settle(&mut decision);
+        }
+        let known = lead.as_ref().map(leads::Model::facts).unwrap_or_default();
         let mut queued = Vec::new();
         for contact in &contacts {
-            let Some(text) = self.text(&row, (&decision, &extracted), contact, head, &template, now) else {
+            let Some(text) = self.text(&row, (&decision, &extracted, &known), contact, head, &template, now) else {
                 // The template is gone.
                 return self.nobody_left(tx, row, now).await;
             };
@@ -195,7 +204,7 @@ impl Escalator {
     fn text(
         &self,
         row: &Model,
-        (decision, extracted): (&Decision, &Extracted),
+        about: (&Decision, &Extracted, &Facts),
         contact: &Contact,
         head: &Rulebook,
         template: &str,
@@ -206,7 +215,7 @@ impl Escalator {
             head,
             template,
             contact,
-            (decision, extracted),
+            about,
             &reference_of(id),
             self.outbox.takes_replies(),
         )?;
@@ -221,7 +230,7 @@ impl Escalator {
             to_number: contact.phone.clone(),
             body,
             now,
-            rule: decision.priority_rule.clone(),
+            rule: about.0.priority_rule.clone(),
             held_until: None,
             simulated: false,
         })
@@ -270,7 +279,7 @@ pub fn worded(
     rulebook: &Rulebook,
     template: &str,
     contact: &Contact,
-    (decision, extracted): (&Decision, &Extracted),
+    (decision, extracted, known): (&Decision, &Extracted, &Facts),
     reference: &str,
     takes_replies: bool,
 ) -> Option<String> {
@@ -281,6 +290,7 @@ pub fn worded(
     let about = About {
         decision,
         extracted,
+        known,
         reference,
         reply: if invites {
             how_to_reply(&contact.language, false)

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::acknowledge::{Acknowledged, by_reply};
 use super::settle::tell;
 use super::{Outbox, OutboxError, Shared, notice};
+use crate::rulebook::words::fold;
 use crate::store::sms_suppressions::{self, REPLY};
 use crate::store::{begin, contacts, escalations, inbound_sms_messages, notices, sms_messages};
 use crate::telemetry::rulebooks::named;
@@ -15,20 +16,25 @@ use crate::telemetry::rulebooks::named;
 /// The longest body that is kept, in characters.
 const BODY_LIMIT: usize = 1_600;
 
-/// The words that end texts. Twilio knows the English ones and stops texting by itself.
-const STOP: [&str; 9] = [
-    "STOP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-    "ARRET",
-    "ARRÊT",
-    "ARRETER",
+/// The words that end SMS messages, folded and without spaces. Twilio knows the English ones and stops sending by itself.
+const STOP: [&str; 12] = [
+    "stop",
+    "stopall",
+    "unsubscribe",
+    "cancel",
+    "end",
+    "quit",
+    "revoke",
+    "optout",
+    "arret",
+    "arrets",
+    "arreter",
+    "desabonner",
 ];
 /// The words that let them begin again.
-const START: [&str; 2] = ["START", "UNSTOP"];
+const START: [&str; 2] = ["start", "unstop"];
+/// Words that let them begin again where they have ended; from any other number they are an answer.
+const YES: [&str; 2] = ["yes", "oui"];
 
 /// A text as it came. It has no `Debug`: it holds a phone number and what its owner wrote.
 #[derive(Clone)]
@@ -64,14 +70,17 @@ impl Meaning {
         }
     }
 
-    /// What a text means: the whole text is one of the words, whatever its case and the marks around it.
+    /// What a text means: the whole text is one of the words, whatever its case, its accents, the spaces in it and the marks
+    /// around it. `is_stopped` is whether its number wants no more texts.
     #[must_use]
-    pub fn of(text: &InboundText) -> Option<Self> {
-        let word = text.opt_out_type.as_deref().unwrap_or(&text.body);
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_uppercase();
-        if STOP.contains(&word.as_str()) {
+    pub fn of(text: &InboundText, is_stopped: bool) -> Option<Self> {
+        let body: String = text.body.chars().take(BODY_LIMIT).collect();
+        let folded = fold(text.opt_out_type.as_deref().unwrap_or(&body));
+        let word = folded.trim_matches(|c: char| !c.is_alphanumeric()).replace(' ', "");
+        let word = word.as_str();
+        if STOP.contains(&word) {
             Some(Self::Stop)
-        } else if START.contains(&word.as_str()) {
+        } else if START.contains(&word) || (is_stopped && YES.contains(&word)) {
             Some(Self::Start)
         } else {
             None
@@ -93,7 +102,9 @@ impl Outbox {
     pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<Heard, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
-        let (now, meaning) = (shared.now(), Meaning::of(text));
+        let number = &text.from_number;
+        let is_stopped = !number.contains('\0') && sms_suppressions::is_current(&tx, rulebook_id, number).await?;
+        let (now, meaning) = (shared.now(), Meaning::of(text, is_stopped));
         let row = inbound_sms_messages::Model {
             rulebook_id,
             id: shared.clock.new_id(),
@@ -207,16 +218,39 @@ mod tests {
             "end",
             "Quit",
             "cancel",
+            "REVOKE",
+            "OptOut",
+            "OPT OUT",
+            "opt-out",
+            "STOP ALL",
+            "ARRÊTER",
+            "arre\u{302}ter",
+            "Arre\u{302}t.",
+            "ARRETER",
         ] {
-            assert_eq!(Meaning::of(&text(body, None)), Some(Meaning::Stop), "{body}");
+            for is_stopped in [false, true] {
+                assert_eq!(
+                    Meaning::of(&text(body, None), is_stopped),
+                    Some(Meaning::Stop),
+                    "{body}"
+                );
+            }
         }
-        for body in ["START", "unstop"] {
-            assert_eq!(Meaning::of(&text(body, None)), Some(Meaning::Start), "{body}");
+        for body in ["START", "unstop", "Start."] {
+            assert_eq!(Meaning::of(&text(body, None), false), Some(Meaning::Start), "{body}");
         }
-        for body in ["", "1", "stop the water", "Don't stop", "OK"] {
-            assert_eq!(Meaning::of(&text(body, None)), None, "{body}");
+        for body in ["", "1", "stop the water", "Don't stop", "OK", "Oui, j'arrive", "out"] {
+            assert_eq!(Meaning::of(&text(body, None), true), None, "{body}");
         }
-        assert_eq!(Meaning::of(&text("ne plus", Some("STOP"))), Some(Meaning::Stop));
-        assert_eq!(Meaning::of(&text("help", Some("HELP"))), None);
+        for body in ["YES", "oui!", "Yes"] {
+            assert_eq!(Meaning::of(&text(body, None), true), Some(Meaning::Start), "{body}");
+            assert_eq!(
+                Meaning::of(&text(body, None), false),
+                None,
+                "a contact takes a call: {body}"
+            );
+        }
+        assert_eq!(Meaning::of(&text("ne plus", Some("STOP")), false), Some(Meaning::Stop));
+        assert_eq!(Meaning::of(&text("help", Some("HELP")), true), None);
     }
 }

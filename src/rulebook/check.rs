@@ -389,6 +389,10 @@ impl<'a> Check<'a> {
         if row.kind == AdjustmentKind::Multiply && row.rate.is_some_and(|rate| rate.decimal().is_sign_negative()) {
             self.add(row, "rate", "out_of_range", "a factor is not negative");
         }
+        if by_rate && !row.per.is_job() {
+            let text = "a percentage or a factor is the same for each unit as for the job: leave `per` out";
+            self.add(row, "per", "not_for_its_kind", text);
+        }
         for code in &row.services {
             self.exists(row, "services", code, &self.rows.services);
         }

@@ -3,7 +3,7 @@
 //! Comes in: all rows of one revision, and a compiled revision whose scripts may be shared. Goes out: a rulebook that
 //! never changes again and is cheap to hand around in an `Arc`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -116,7 +116,7 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
     let mut words = LexiconBuilder::default();
     let cues = listening::add(rows, &mut words, &mut faults);
     let classifiers = classifiers(rows, reuse, &mut faults);
-    let vocabulary = Vocabulary::new(rows);
+    let mut vocabulary = Vocabulary::new(rows);
     let services = Services::new(rows, &mut words);
     let areas = Areas::new(rows);
 
@@ -135,6 +135,12 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
     let adjustments = compiler.rules(|row: &Adjustment| (row.rank, &row.condition, &row.services), &prices);
     let priorities = compiler.rules(|row: &PriorityRule| (place_of(row), &row.condition, &[]), &[]);
     let assistants = compiler.rules(|row: &AssistantRule| (row.rank, &row.condition, &[]), &prices);
+    let mut compared = BTreeSet::new();
+    let tests = adjustments.iter().map(|(_, test)| test);
+    let tests = tests.chain(priorities.iter().map(|(_, test)| test));
+    for test in tests.chain(assistants.iter().map(|(_, test)| test)) {
+        test.slots(&mut compared);
+    }
     let known = reuse.map(Rulebook::compiled_scripts).unwrap_or_default();
     let scripts = library::compile(rows, known, compiler.faults);
 
@@ -163,6 +169,7 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
         }
         return Err(faults);
     };
+    vocabulary.fold_only(&compared);
     Ok(Rulebook {
         revision,
         zone,
@@ -327,6 +334,12 @@ impl Rulebook {
         self.calendar.as_ref()
     }
 
+    /// A caller's number in E.164; as it is where it cannot be read as one.
+    #[must_use]
+    pub fn caller_number(&self, number: String) -> String {
+        self.mappings.caller_number(number)
+    }
+
     /// Reads facts from a message.
     #[must_use]
     pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
@@ -425,6 +438,22 @@ impl Rulebook {
             }
         };
         Some((day(least), day(most)))
+    }
+
+    /// The adjustments with the facts that their conditions name.
+    pub fn adjustment_facts(&self) -> impl Iterator<Item = (&Adjustment, BTreeSet<&str>)> {
+        let names = |test: &Test| {
+            let mut slots = BTreeSet::new();
+            test.slots(&mut slots);
+            slots.into_iter().map(|slot| self.vocabulary.name(slot)).collect()
+        };
+        self.adjustments.with_tests().map(move |(row, test)| (row, names(test)))
+    }
+
+    /// Whether a script may change prices.
+    #[must_use]
+    pub fn has_price_scripts(&self) -> bool {
+        self.scripts(Hook::Price).next().is_some()
     }
 
     pub(super) fn scripts(&self, hook: Hook) -> impl Iterator<Item = &Compiled> {

@@ -10,12 +10,18 @@
 //! `says` is about what is so, now, at the caller's; `mentions` about the words alone; `denies` about what the caller says
 //! is not so, or is over. All three take phrases and concepts (`"#flood"`).
 //!
+//! Texts are compared without regard to accents, case and hyphens, as `says` hears them; what is one of a closed set of values
+//! must be written as it is there. A number is compared with a number, a text with a text: anything else is refused.
+//!
 //! A missing fact makes every comparison with it false, `!=` and `in` included, and a missing boolean fact is false,
 //! so that `!x` holds when `x` is missing. An empty condition always holds.
+
+use std::collections::BTreeSet;
 
 use super::facts::Fact;
 use super::hearing::WordId;
 use super::vocabulary::{Env, Slot};
+use super::words::fold;
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +109,19 @@ pub enum Test {
 }
 
 impl Test {
+    /// Adds the slots of the facts that it names.
+    pub fn slots(&self, found: &mut BTreeSet<Slot>) {
+        match self {
+            Self::Truth(slot) | Self::Compare(slot, ..) | Self::In(slot, _) | Self::NotIn(slot, _) => {
+                found.insert(*slot);
+            }
+            Self::CompareFacts(left, _, right) => found.extend([*left, *right]),
+            Self::Not(test) => test.slots(found),
+            Self::All(tests) | Self::Any(tests) => tests.iter().for_each(|test| test.slots(found)),
+            Self::Always(_) | Self::Says(_) | Self::Mentions(_) | Self::Denies(_) => {}
+        }
+    }
+
     /// Whether it holds.
     #[must_use]
     pub fn holds(&self, env: &Env<'_>) -> bool {
@@ -111,6 +130,9 @@ impl Test {
             Self::Truth(slot) => env.get(*slot) == Some(&Fact::Boolean(true)),
             Self::Compare(slot, op, literal) => env.get(*slot).is_some_and(|fact| op.holds(fact, literal)),
             Self::CompareFacts(left, op, right) => match (env.get(*left), env.get(*right)) {
+                (Some(Fact::Text(left)), Some(Fact::Text(right))) => {
+                    op.holds(&Fact::Text(fold(left)), &Fact::Text(fold(right)))
+                }
                 (Some(left), Some(right)) => op.holds(left, right),
                 _ => false,
             },

@@ -16,7 +16,7 @@ use super::facts::{Extracted, Fact, Facts};
 use super::hearing::Heard;
 use super::language;
 use super::money::{Money, Rate};
-use super::price::{self, Range};
+use super::price::{self, Effect, Running};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
 use super::script::{self, Budget, Compiled, Run, ScriptVersion, Skips};
@@ -125,6 +125,7 @@ impl Rulebook {
                 position: None,
                 text: text.to_owned(),
                 is_own: false,
+                by_arguments: false,
             },
             ran: false,
         };
@@ -139,7 +140,7 @@ impl Rulebook {
         deciding.tell_price(price.as_ref());
         let mut run = deciding.to_run();
         run.args = args.clone();
-        run.range = price.map(|price| (price.from.decimal(), price.to.decimal()));
+        run.price = price.map(|price| Running::of((price.from.decimal(), price.to.decimal()), Decimal::ONE));
         let done = script::run(script, run, &mut Budget::default()).outcome;
         let done = done.map_err(|fault| ToolFault { fault, ran: true })?;
         let said = (!done.said.is_empty()).then(|| done.said.join(" ").into());
@@ -306,20 +307,20 @@ impl<'a> Deciding<'a> {
     pub(super) fn price(&mut self) -> Option<Price> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, per) = self.base(service)?;
-        let range = self.adjusted(base)?;
-        let range = self.price_scripts(range);
-        self.finish(range, per)
+        let price = self.adjusted(base)?;
+        let price = self.price_scripts(price);
+        self.finish(price, per)
     }
 
     /// The price range before any script.
-    pub(super) fn price_by_rows(&mut self) -> Option<Range> {
+    pub(super) fn price_by_rows(&mut self) -> Option<Running> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, _) = self.base(service)?;
         self.adjusted(base)
     }
 
     /// The range after the adjustments that hold, in rank order.
-    fn adjusted(&mut self, mut range: Range) -> Option<Range> {
+    fn adjusted(&mut self, mut price: Running) -> Option<Running> {
         let mut groups: HashSet<&str> = HashSet::new();
         let book = self.book;
         let matching: Vec<&'a Adjustment> = book.adjustments.matching(&self.env).collect();
@@ -336,69 +337,80 @@ impl<'a> Deciding<'a> {
                     .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
                 continue;
             }
-            range = self.adjust(adjustment, range)?;
+            price = self.adjust(adjustment, price)?;
         }
-        Some(range)
+        Some(price)
     }
 
     /// The base price, times the quantity where there is one; else what one is.
-    fn base(&mut self, service: &'a Service) -> Option<(Range, Option<String>)> {
+    fn base(&mut self, service: &'a Service) -> Option<(Running, Option<String>)> {
         let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
         let quantity = service
             .quantity_fact
             .as_ref()
             .map(|name| (name, self.extracted.facts.get(name)));
-        let (factor, did, per) = match quantity {
-            None => (Decimal::ONE, "base price".to_owned(), None),
+        let (known, did) = match quantity {
+            None => (Some(Decimal::ONE), "base price".to_owned()),
             Some((name, Some(Fact::Number(number)))) if *number > Decimal::ZERO => {
-                (*number, format!("base price times {name} {}", number.normalize()), None)
+                (Some(*number), format!("base price times {name} {}", number.normalize()))
             }
-            Some((name, _)) => {
-                let unit = say::label(&service.unit, &self.language, self.book.settings());
-                (
-                    Decimal::ONE,
-                    format!("base price for one: {name} is not known"),
-                    unit.map(str::to_owned),
-                )
-            }
+            Some((name, _)) => (None, format!("base price for one: {name} is not known")),
         };
+        let factor = known.unwrap_or(Decimal::ONE);
         let Some(base) = price::both(super::rows::AdjustmentKind::Multiply, factor, (from, to)) else {
             return self.too_large(Resource::Services, &service.code);
         };
         let money = price::money_step(None, (Decimal::ZERO, Decimal::ZERO), base);
         self.step(Resource::Services, &service.code, did, money);
-        Some((base, per))
+        if known.is_some() {
+            return Some((Running::of(base, factor), None));
+        }
+        let unit = say::label(&service.unit, &self.language, self.book.settings());
+        Some((Running::of_one(base), unit.map(str::to_owned)))
     }
 
-    fn adjust(&mut self, adjustment: &'a Adjustment, before: Range) -> Option<Range> {
+    fn adjust(&mut self, adjustment: &'a Adjustment, before: Running) -> Option<Running> {
         let amount = adjustment
             .amount
             .map(Money::decimal)
             .or(adjustment.rate.map(Rate::decimal));
-        let after = amount.and_then(|amount| price::both(adjustment.kind, amount, before));
-        let Some(after) = after else {
+        let effect = amount.and_then(|amount| before.adjusted(adjustment.kind, adjustment.per, amount));
+        let Some(effect) = effect else {
             return self.too_large(Resource::Adjustments, &adjustment.code);
         };
-        let did = if adjustment.condition.is_empty() {
+        let mut did = if adjustment.condition.is_empty() {
             "always applies".to_owned()
         } else {
             format!("holds: {}", adjustment.condition)
         };
-        let money = price::money_step(Some(adjustment.kind), before, after);
+        let after = match effect {
+            Effect::Changed(after) => after,
+            Effect::Besides(after) => {
+                did.push_str("; it comes once for the job, besides the price of one");
+                after
+            }
+            Effect::LeftOut => {
+                let did = format!("left out: {did}, but it is for the whole job, of which the quantity is not known");
+                self.trace
+                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
+                return Some(before);
+            }
+        };
+        let money = price::money_step(Some(adjustment.kind), before.range, after.range);
         self.step(Resource::Adjustments, &adjustment.code, did, money);
         Some(after)
     }
 
-    fn price_scripts(&mut self, mut range: Range) -> Range {
+    fn price_scripts(&mut self, mut price: Running) -> Running {
         let book = self.book;
         for script in book.scripts(Hook::Price) {
             let mut run = self.to_run();
-            run.range = Some(range);
+            run.price = Some(price);
             if let Some(done) = self.run(script, run) {
-                range = done.range.unwrap_or(range);
+                price = done.price.unwrap_or(price);
             }
         }
-        range
+        price
     }
 
     /// Runs a script unless it is to be left out; keeps what it did, or notes that it was dropped.
@@ -442,12 +454,14 @@ impl<'a> Deciding<'a> {
     }
 
     /// Rounding and taxes.
-    fn finish(&mut self, range: Range, per: Option<String>) -> Option<Price> {
+    fn finish(&mut self, price: Running, per: Option<String>) -> Option<Price> {
         let settings = self.book.settings();
+        let range = price.range;
+        let besides = price.besides().map(|amount| price::rounded(settings, amount));
         // No price is below nothing, however the rules add up.
         let positive = (range.0.max(Decimal::ZERO), range.1.max(Decimal::ZERO));
         let rounded = price::rounded(settings, positive.0).zip(price::rounded(settings, positive.1));
-        let Some(rounded) = rounded else {
+        let (Some(rounded), None | Some(Some(_))) = (rounded, besides) else {
             return self.too_large(Resource::Settings, &settings.code);
         };
         // A floor or a script may have crossed the ends.
@@ -457,7 +471,8 @@ impl<'a> Deciding<'a> {
             let money = price::money_step(None, range, ordered);
             self.step(Resource::Settings, &settings.code, did, money);
         }
-        let Some(price) = price::with_taxes(&settings.currency, ordered, per, &self.book.taxes) else {
+        let Some(price) = price::with_taxes(&settings.currency, ordered, (per, besides.flatten()), &self.book.taxes)
+        else {
             return self.too_large(Resource::Settings, &settings.code);
         };
         for line in &price.taxes {

@@ -62,6 +62,9 @@ pub struct Price {
     /// What one is, in the caller's language, when the price is for one of an unknown number ("per metre").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
+    /// What comes once for the whole job besides the price of one, before tax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub besides: Option<Money>,
     /// One line a tax.
     pub taxes: Vec<TaxLine>,
     /// Lowest with taxes.

@@ -36,6 +36,21 @@ impl Mappings {
         }
     }
 
+    /// A telephone number in E.164; as it is where it cannot be read as one.
+    #[must_use]
+    pub fn caller_number(&self, number: String) -> String {
+        let is_e164 = number
+            .strip_prefix('+')
+            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_e164 {
+            return number;
+        }
+        match self.reader.typed(FactKind::Phone, &Value::String(number.clone())) {
+            Ok(Fact::Text(read)) => read,
+            _ => number,
+        }
+    }
+
     /// Reads the facts of a message.
     pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
         let (mut facts, mut notes) = (Facts::new(), Vec::new());

@@ -13,7 +13,7 @@ pub enum Fact {
     Boolean(bool),
     /// An exact number.
     Number(#[serde(with = "rust_decimal::serde::str")] Decimal),
-    /// Text as given; comparisons fold neither accents nor case.
+    /// Text as given.
     Text(String),
     /// An instant.
     Time(chrono::DateTime<chrono::Utc>),

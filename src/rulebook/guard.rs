@@ -187,6 +187,15 @@ fn adjustments(
     if let Some((before, after)) = amounts {
         judge.change(Some(before.decimal()), Some(after.decimal()), String::new);
     }
+    // How many units there will be, nobody knows.
+    if column == "per"
+        && let Some(largest) = guards.largest_change_percent
+    {
+        judge.too_large(
+            largest,
+            "the amount is multiplied by the quantity, which no percentage can tell",
+        );
+    }
     let (wider, narrower) = match (old, new) {
         (Some(old), Some(new)) => (outlasts(new, old), outlasts(old, new)),
         _ => (false, false),
@@ -264,6 +273,8 @@ fn telling(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'stati
     };
     if (old.kind, old.amount, old.rate) != (new.kind, new.amount, new.rate) {
         Some(number)
+    } else if old.per != new.per {
+        Some("per")
     } else if Reach::of(old).services != Reach::of(new).services {
         Some("services")
     } else if old.valid_until != new.valid_until {
@@ -282,6 +293,7 @@ fn worded(row: &Adjustment, column: &str) -> Option<String> {
             let more = if row.services.len() > MOST_NAMED { ", …" } else { "" };
             Some(named.collect::<Vec<_>>().join(", ") + more)
         }
+        "per" => Some(if row.per.is_job() { "job" } else { "unit" }.to_owned()),
         "valid_from" => row.valid_from.map(|at| at.to_rfc3339()),
         "valid_until" => row.valid_until.map(|at| at.to_rfc3339()),
         _ => {

@@ -12,6 +12,7 @@ mod places;
 mod pointers;
 mod rota;
 mod rules;
+mod scripts;
 mod solve;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,10 @@ pub struct Finding {
     pub code: String,
     /// The field, as `condition` or `names/fr`; empty for the whole row.
     pub column: String,
+    /// The line within the field, from 1.
+    pub line: Option<usize>,
+    /// The character within the line, from 1.
+    pub position: Option<usize>,
     /// A short fixed code for programs, as `never_true`.
     pub problem: &'static str,
     /// A sentence for people.
@@ -65,8 +70,8 @@ impl From<Finding> for Fault {
             resource: found.resource,
             code: found.code,
             column: found.column,
-            line: None,
-            position: None,
+            line: found.line,
+            position: found.position,
             problem: found.problem,
             text: found.text,
         }
@@ -101,6 +106,9 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     phrases::lint(rulebook, &mut found);
     texts::lint(rulebook, &mut found);
     rota::lint(rulebook, now, &mut found);
+    for stored in rulebook.rows().scripts.values() {
+        scripts::lint(&stored.row, &mut found);
+    }
     if !world.had_patience() {
         let text = "the rules are too many or too entangled: not all of them were looked through";
         found.warn(rulebook.settings(), "", "not_all_looked_through", text);
@@ -150,6 +158,8 @@ impl Findings {
             resource: R::RESOURCE,
             code: row.code().to_owned(),
             column: column.to_owned(),
+            line: None,
+            position: None,
             problem,
             text: text.into(),
             related,

@@ -12,6 +12,7 @@ use super::fault::TextFault;
 use super::hearing::{LexiconBuilder, WordId};
 use super::rows::FactKind;
 use super::vocabulary::{Slot, Vocabulary, did_you_mean};
+use super::words::fold;
 
 /// The longest condition we read, in bytes.
 pub const MAX_SOURCE: usize = 4096;
@@ -282,7 +283,8 @@ impl Compiler<'_, '_> {
                         format!("`{name}` is never \"{text}\"{hint}"),
                     ));
                 }
-                Ok(Fact::Text(text))
+                let folds = self.conditions.vocabulary.folds(slot);
+                Ok(Fact::Text(if folds { fold(&text) } else { text }))
             }
             (FactKind::Boolean, value @ Fact::Boolean(_)) | (FactKind::Number, value @ Fact::Number(_)) => Ok(value),
             (FactKind::Time, Fact::Text(text)) => chrono::DateTime::parse_from_rfc3339(&text)

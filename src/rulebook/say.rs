@@ -86,6 +86,17 @@ fn priced(price: &Price, service: &Service, french: bool) -> String {
         text.push(' ');
         text.push_str(per);
     }
+    if let Some(besides) = price.besides {
+        let (sign, amount) = match besides.minor() {
+            ..0 => (
+                if french { ", moins" } else { ", less" },
+                Money::from_minor(-besides.minor()),
+            ),
+            _ => (", plus", besides),
+        };
+        let once = if french { "pour les travaux" } else { "for the job" };
+        text.push_str(&format!("{sign} {} {unit} {once}", self::amount(amount, french)));
+    }
     if !price.taxes.is_empty() {
         text.push_str(if french { " avant taxes" } else { " before taxes" });
     }

@@ -3,11 +3,12 @@
 //! Comes in: fact mappings. Goes out: a slot number per fact, so that evaluating a condition looks nothing up by name.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::facts::{Fact, Facts};
 use super::hearing::WordId;
 use super::rows::{FactKind, FactMapping, RowSet};
+use super::words::fold;
 
 /// Where a fact stands in [`Env::slots`].
 pub type Slot = usize;
@@ -64,7 +65,10 @@ pub fn about(name: &str) -> &'static str {
 /// What a condition is made of besides facts and literals, and what each piece says.
 pub const CONDITIONS: &[(&str, &str)] = &[
     ("urgent", "A fact that is true or false, by itself."),
-    ("area == \"south_shore\"", "Is the same; `!=` is not."),
+    (
+        "city == \"Montréal\"",
+        "Is the same, whatever its accents and case; `!=` is not.",
+    ),
     ("metres >= 12.5", "Numbers and instants in order: `<`, `<=`, `>`, `>=`."),
     ("area in [\"laval\", \"montreal\"]", "Is one of these."),
     ("a && b", "Both; `a || b` is either, `!a` is not."),
@@ -88,6 +92,8 @@ pub const HINTS: &[&str] = &["language"];
 pub struct Vocabulary {
     names: Vec<(String, FactKind)>,
     slots: HashMap<String, Slot>,
+    /// Texts that anybody words as they like, which are compared folded.
+    folded: BTreeSet<Slot>,
 }
 
 impl Vocabulary {
@@ -97,6 +103,7 @@ impl Vocabulary {
         let mut vocabulary = Self {
             names: Vec::new(),
             slots: HashMap::new(),
+            folded: BTreeSet::new(),
         };
         for (name, kind) in DERIVED.iter().chain(GIVEN) {
             vocabulary.add(name, *kind);
@@ -108,7 +115,25 @@ impl Vocabulary {
         for code in rows.classifiers.keys() {
             vocabulary.add(code, FactKind::Number);
         }
+        let is_closed = |name: &str| {
+            let mapping = rows.fact_mappings.get(name);
+            mapping.is_some_and(|stored| !stored.row.values.is_empty())
+        };
+        let named = vocabulary.names.iter().enumerate().skip(DERIVED.len());
+        let open = named.filter(|(_, (name, kind))| *kind == FactKind::Text && !is_closed(name));
+        vocabulary.folded = open.map(|(slot, _)| slot).collect();
         vocabulary
+    }
+
+    /// Whether a text fact is compared without regard to accents and case. One of a closed set of values is compared as it is.
+    #[must_use]
+    pub fn folds(&self, slot: Slot) -> bool {
+        self.folded.contains(&slot)
+    }
+
+    /// Folds only those facts from now on: no other is compared with anything.
+    pub fn fold_only(&mut self, compared: &BTreeSet<Slot>) {
+        self.folded.retain(|slot| compared.contains(slot));
     }
 
     fn add(&mut self, name: &str, kind: FactKind) {
@@ -154,7 +179,10 @@ impl Vocabulary {
         let mut slots = vec![None; self.names.len()];
         for (name, fact) in facts {
             if let Some(slot) = self.slots.get(name.as_str()) {
-                slots[*slot] = Some(Cow::Borrowed(fact));
+                slots[*slot] = Some(match fact {
+                    Fact::Text(text) if self.folds(*slot) => Cow::Owned(Fact::Text(fold(text))),
+                    _ => Cow::Borrowed(fact),
+                });
             }
         }
         // What is derived never comes from the message.

@@ -3,7 +3,7 @@
 
 use super::compile::Rulebook;
 use super::decision::Decision;
-use super::facts::{Extracted, Fact};
+use super::facts::{Extracted, Fact, Facts};
 use super::rows::{Contact, Labels};
 
 /// The longest that what a caller said may stand in a text.
@@ -15,6 +15,8 @@ pub struct About<'a> {
     pub decision: &'a Decision,
     /// What the message said.
     pub extracted: &'a Extracted,
+    /// What is known of the caller besides.
+    pub known: &'a Facts,
     /// The text's own short name.
     pub reference: &'a str,
     /// How to answer it; empty where it cannot be answered.
@@ -49,10 +51,11 @@ impl Rulebook {
 
     fn placeholder(&self, name: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
         let decision = about.decision;
-        let fact = |name: &str| match about.extracted.facts.get(name) {
+        let text_of = |facts: &Facts, name: &str| match facts.get(name) {
             Some(Fact::Text(text)) if !text.is_empty() => Some(text.clone()),
             _ => None,
         };
+        let fact = |name: &str| text_of(&about.extracted.facts, name).or_else(|| text_of(about.known, name));
         let label = |names: &Labels| names.get(&contact.language).or_else(|| names.values().next()).cloned();
         match name {
             "priority" => Some(decision.priority.name().to_owned()),

@@ -2,7 +2,7 @@
 //!
 //! The text is constant, so that a connection prepares each statement once. `ON CONFLICT` decides what a repeat does;
 //! no error is caught to find one. In the order of a message: [`head`], [`events`], [`calls`], [`turns`], [`decisions`],
-//! [`leads`], [`tool_calls`]; and [`erasure`].
+//! [`leads`], [`spoken`], [`tool_calls`]; and [`erasure`].
 
 mod calls;
 mod decisions;
@@ -10,6 +10,7 @@ mod erasure;
 mod events;
 mod head;
 mod leads;
+mod spoken;
 mod tool_calls;
 mod turns;
 
@@ -21,8 +22,9 @@ pub use self::{
     decisions::{NewDecision, insert_decision},
     erasure::erase_call,
     events::{NewEvent, StoredEvent, become_event, insert_event, stored_event},
-    head::{Head, KnownCall, PinnedQuote, head},
+    head::{Head, KnownCall, head},
     leads::{LeadPart, fill_lead, upsert_lead},
+    spoken::{SpokenDecision, spoken_decisions},
     tool_calls::{NewToolCall, insert_tool_call, stored_tool_result},
     turns::{add_live_turn, replace_turns},
 };

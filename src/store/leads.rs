@@ -4,6 +4,10 @@ use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
+use crate::rulebook::decision::{Decision, Price};
+use crate::rulebook::facts::{Fact, Facts};
+use crate::rulebook::money::Money;
+
 /// A row of `leads`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "leads")]
@@ -56,6 +60,45 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// What it says of the caller, as facts.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let named = [
+            ("customer_name", &self.customer_name),
+            ("customer_phone", &self.customer_number),
+            ("customer_email", &self.customer_email),
+            ("address", &self.address),
+            ("city", &self.city),
+            ("postal_code", &self.postal_code),
+            ("problem", &self.problem),
+            ("wanted_slot", &self.wanted_slot),
+        ];
+        let known = named.into_iter().filter_map(|(name, text)| {
+            let text = text.as_ref().filter(|text| !text.is_empty())?;
+            Some((name.to_owned(), Fact::Text(text.clone())))
+        });
+        known.collect()
+    }
+
+    /// Puts the lead's service, area and price in the place of a decision's own: a call has one price.
+    pub fn settle(&self, decision: &mut Decision) {
+        decision.service.clone_from(&self.service);
+        decision.area.clone_from(&self.area);
+        let price = self.currency.as_deref().zip(self.price_from.zip(self.price_to));
+        decision.price = price.map(|(currency, (from, to))| Price {
+            currency: currency.to_owned(),
+            from: Money::from_minor(from),
+            to: Money::from_minor(to),
+            per: None,
+            besides: None,
+            taxes: Vec::new(),
+            total_from: Money::from_minor(from),
+            total_to: Money::from_minor(to),
+        });
+    }
+}
 
 /// The lead of a call.
 pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &str) -> Result<Option<Model>, DbErr> {

@@ -112,6 +112,7 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("kind", Text),
             ("amount", Money),
             ("rate", Text),
+            ("per", Text),
             ("condition", Text),
             ("services", Json),
             ("stacking_group", Text),
@@ -389,6 +390,7 @@ mod tests {
             include_str!("../../migrations/src/sql/m0010_on_call_up.sql"),
             include_str!("../../migrations/src/sql/m0013_hearing_up.sql"),
             include_str!("../../migrations/src/sql/m0013_fact_kinds_up.sql"),
+            include_str!("../../migrations/src/sql/m0014_adjustments_per_up.sql"),
         ];
         for &resource in Resource::ALL {
             let start = schema

@@ -43,6 +43,11 @@ pub const REPLY: &str = "reply";
 /// The provider says that its owner did.
 pub const PROVIDER: &str = "provider";
 
+/// Whether a number wants no texts now.
+pub async fn is_current(tx: &DatabaseTransaction, rulebook_id: Uuid, number: &str) -> Result<bool, DbErr> {
+    Ok(!among(tx, &[(rulebook_id, number.to_owned())]).await?.is_empty())
+}
+
 /// Stops texts to a number, unless they are stopped. Out: whether that was new.
 pub async fn add(
     tx: &DatabaseTransaction,

@@ -6,6 +6,7 @@
 //! | message | answer |
 //! |---|---|
 //! | tool-calls | [`Answer::ToolResults`] |
+//! | function-call | [`Answer::FunctionResult`] |
 //! | assistant-request | [`Answer::Assistant`], [`Answer::Destination`] or [`Answer::Spoken`] |
 //! | transfer-destination-request | [`Answer::Destination`] or [`Answer::Spoken`] |
 //! | handoff-destination-request | [`Answer::Handoff`] |
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::event::Kind;
+use super::event::{Event, Kind};
 
 /// How long Vapi lets a sentence in a transfer's message be.
 const SENTENCE_LIMIT: usize = 1000;
@@ -35,6 +36,8 @@ pub enum Answer {
     NotOurs(&'static str),
     /// What the tools returned, one for each call.
     ToolResults(Vec<ToolResult>),
+    /// What the one tool returned that an older assistant asks for.
+    FunctionResult(ToolResult),
     /// Which assistant takes the call, and what it should know.
     Assistant(AssistantAnswer),
     /// Where the call goes.
@@ -187,6 +190,18 @@ impl ToolResult {
 }
 
 impl Answer {
+    /// What the tools of a message returned, in the form that it waits for.
+    #[must_use]
+    pub fn of_tools(event: &Event, mut results: Vec<ToolResult>) -> Self {
+        match results.pop() {
+            Some(last) if event.is_function_call() => Self::FunctionResult(last),
+            last => {
+                results.extend(last);
+                Self::ToolResults(results)
+            }
+        }
+    }
+
     /// The body as a tree.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -195,6 +210,11 @@ impl Answer {
             Self::NotOurs(why) => json!({"error": why}),
             Self::ToolResults(results) => {
                 json!({"results": results.iter().map(ToolResult::to_json).collect::<Vec<_>>()})
+            }
+            // There is no member for a failure: its sentence is the result.
+            Self::FunctionResult(one) => {
+                let (Ok(text) | Err(text)) = &one.result;
+                json!({"result": one_line(text)})
             }
             Self::Assistant(assistant) => assistant.to_json(),
             Self::Destination(destination) => json!({"destination": destination.to_json()}),

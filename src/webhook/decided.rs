@@ -122,7 +122,7 @@ impl Found {
     pub fn answer(&self, event: &Event) -> Value {
         match (self, &event.payload) {
             (Self::Answer(answer), _) => answer.clone(),
-            (Self::Tools(ran), Payload::ToolCalls(requests)) => tools::answer(requests, ran).to_json(),
+            (Self::Tools(ran), Payload::ToolCalls(requests)) => tools::answer(event, requests, ran).to_json(),
             _ => json!({}),
         }
     }
@@ -130,7 +130,9 @@ impl Found {
     /// What a message is answered of which nothing is kept, where that is something else.
     pub(super) fn answer_unkept(&self, event: &Event) -> Option<Value> {
         match (self, &event.payload) {
-            (Self::Tools(ran), Payload::ToolCalls(requests)) => Some(tools::answer_unkept(requests, ran).to_json()),
+            (Self::Tools(ran), Payload::ToolCalls(requests)) => {
+                Some(tools::answer_unkept(event, requests, ran).to_json())
+            }
             _ => None,
         }
     }

@@ -51,11 +51,10 @@ fn every_sample_has_its_kind_and_one_stable_key() {
         );
         assert_eq!(event.call_id().is_some(), has_call, "{kind:?}");
         let again = decode(&body).expect("a sample");
-        assert_eq!(event.business_keys(), again.business_keys());
-        for key in event.business_keys() {
-            assert!(key.len() < 512 && key.is_ascii(), "{key}");
-            assert!(keys.insert(key), "{kind:?}");
-        }
+        let key = event.event_key();
+        assert_eq!(key, again.event_key());
+        assert!(key.len() < 512 && key.is_ascii(), "{key}");
+        assert!(keys.insert(key), "{kind:?}");
     }
     assert_eq!(Kind::ALL.len(), 29);
 }
@@ -119,6 +118,24 @@ fn only_the_caller_is_heard() {
 }
 
 #[test]
+fn content_parts_and_line_breaks_keep_the_callers_words() {
+    let parts = event(
+        &json!({"type": "end-of-call-report", "artifact": {"messagesOpenAIFormatted": [
+            {"role": "assistant", "content": [{"type": "text", "text": "Is it flooding?"}]},
+            {"role": "user", "content": [{"type": "text", "text": "Yes,"}, {"type": "image_url"}, "the basement."]},
+        ]}}),
+    );
+    assert_eq!(parts.said(), ["Yes, the basement."]);
+    let lines = event(&json!({"type": "end-of-call-report",
+        "artifact": {"transcript": "Noise\nAI: Is it\nflooding?\nUser: Yes,\nthe basement: all of it.\nUser:\n"}}));
+    assert_eq!(lines.said(), ["Yes, the basement: all of it."]);
+    assert_eq!(lines.conversation(), "> Is it flooding?\nYes, the basement: all of it.");
+    let turn = event(&json!({"type": "end-of-call-report", "artifact": {"messages": [
+        {"role": "user", "message": "Hello.\nMy basement\r\nis flooding."}]}}));
+    assert_eq!(turn.conversation(), "Hello. My basement is flooding.");
+}
+
+#[test]
 fn tool_arguments_are_found_wherever_they_are() {
     let wanted = json!({"serviceType": "camera"});
     let text = wanted.to_string();
@@ -130,6 +147,7 @@ fn tool_arguments_are_found_wherever_they_are() {
         json!({"id": "t", "name": "f", "arguments": wanted}),
         json!({"id": "t", "name": "f", "arguments": text}),
         json!({"id": "t", "name": "f", "parameters": wanted}),
+        json!({"id": "t", "name": "f", "arguments": json!(text).to_string()}),
     ] {
         for message in [
             json!({"type": "tool-calls", "toolCallList": [call]}),
@@ -153,10 +171,41 @@ fn tool_arguments_are_found_wherever_they_are() {
         }
     }
     let odd = event(&json!({"type": "tool-calls", "toolCallList": [
-        {"id": 5, "name": "no id"}, 7, null, {"id": "a"}, {"id": "b", "name": 3, "arguments": "[1]"}]}));
+        {"id": 5, "name": "f"}, 7, null, {"id": "a"}, {"id": "b", "name": 3, "arguments": "[1]"}, {"name": "f"}, {}]}));
     let ids: Vec<&str> = tools(&odd).iter().map(|one| one.id.as_str()).collect();
-    assert_eq!(ids, ["a", "b"]);
+    assert_eq!(ids, ["5", "a", "b", ""]);
     assert!(tools(&odd).iter().all(|one| one.arguments == json!({})));
+}
+
+#[test]
+fn lists_complete_each_other_and_name_a_tool_beside_its_call() {
+    let read = |message: Value| tools(&event(&message)).to_vec();
+    let wanted = ToolRequest {
+        id: "t".to_owned(),
+        name: "f".to_owned(),
+        arguments: json!({"a": 1}),
+    };
+    for tool in [
+        json!({"name": "f", "toolCall": {"id": "t", "parameters": {"a": 1}}}),
+        json!({"function": {"name": "f", "parameters": {"type": "object"}}, "toolCall": {"id": "t", "parameters": {"a": 1}}}),
+    ] {
+        let alone = json!({"type": "tool-calls", "toolWithToolCallList": [tool]});
+        assert_eq!(read(alone).as_slice(), std::slice::from_ref(&wanted));
+        let beside = json!({"type": "tool-calls", "toolCallList": [{"id": "t"}], "toolWithToolCallList": [tool]});
+        assert_eq!(read(beside).as_slice(), std::slice::from_ref(&wanted));
+    }
+    let twice = json!({"type": "tool-calls", "toolCallList": [
+        {"id": "t", "name": "f", "arguments": {"a": 1}}, {"id": "t", "name": "f", "arguments": {"a": 1}},
+        {"id": "t", "name": "f", "arguments": {"a": 2}}]});
+    assert_eq!(read(twice).len(), 2);
+    let older = json!({"type": "function-call", "functionCall": {"name": "f", "parameters": {"a": 1}}});
+    assert_eq!(
+        read(older),
+        [ToolRequest {
+            id: String::new(),
+            ..wanted
+        }]
+    );
 }
 
 #[test]

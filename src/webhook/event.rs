@@ -5,10 +5,14 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::decode::{ID_LIMIT, bounded};
 use super::document::{Document, Part};
 use super::structured::{self, Structured};
 use super::turns::{self, Turn};
 use crate::rulebook::hearing::AGENT_LINE;
+
+/// How older assistants ask for one tool.
+const FUNCTION_CALL: &str = "function-call";
 
 macro_rules! kinds {
     ($($variant:ident = $text:literal),+ $(,)?) => {
@@ -39,6 +43,7 @@ macro_rules! kinds {
                 match type_name {
                     $($text => Kind::$variant,)+
                     name if name.starts_with("transcript[") => Kind::Transcript,
+                    FUNCTION_CALL => Kind::ToolCalls,
                     _ => Kind::Unknown,
                 }
             }
@@ -211,7 +216,7 @@ pub struct Report {
 /// A tool that the assistant wants run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolRequest {
-    /// The id that the answer must repeat exactly.
+    /// The id that the answer must repeat exactly; empty when there is none.
     pub id: String,
     /// The tool's name.
     pub name: String,
@@ -224,6 +229,29 @@ impl Event {
     #[must_use]
     pub fn call_id(&self) -> Option<&str> {
         self.call.as_ref()?.id.as_deref()
+    }
+
+    /// Whether an older assistant asks for one tool and waits for its bare result.
+    #[must_use]
+    pub fn is_function_call(&self) -> bool {
+        self.type_name == FUNCTION_CALL
+    }
+
+    /// The call, chat or session that the message belongs to: its kind and id.
+    #[must_use]
+    pub fn scope(&self) -> Option<(&'static str, String)> {
+        if let Some(call) = self.call_id() {
+            return Some(("call", call.to_owned()));
+        }
+        let message = self.message();
+        let id = |place: &[&str]| bounded(message.at(place), ID_LIMIT);
+        let session = || {
+            id(&["session", "id"])
+                .or_else(|| id(&["sessionId"]))
+                .or_else(|| id(&["chat", "sessionId"]))
+        };
+        let chat = id(&["chat", "id"]).or_else(|| id(&["chatId"])).map(|id| ("chat", id));
+        chat.or_else(|| Some(("session", session()?)))
     }
 
     /// What was said and done so far, as far as the message carries it, without the prompt.

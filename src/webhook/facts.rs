@@ -28,6 +28,7 @@ impl Lookup for InMessage<'_> {
 pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> Extracted {
     let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());
     if let Some(caller) = event.call.as_ref().and_then(|call| call.customer_number.clone()) {
+        let caller = rulebook.caller_number(caller);
         extracted.facts.insert("caller".to_owned(), Fact::Text(caller));
     }
     if let Payload::Report(report) = &event.payload

@@ -108,12 +108,7 @@ fn numbers_out_of_range_cost_only_themselves() {
 
 /// Whatever decodes must answer every question without a panic.
 fn ask_everything(event: &Event) {
-    let _ = (
-        event.business_keys(),
-        event.event_key(),
-        event.said().len(),
-        event.own_hash(),
-    );
+    let _ = (event.scope(), event.event_key(), event.said().len(), event.own_hash());
     for pointer in [
         "",
         "/",

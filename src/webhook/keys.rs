@@ -4,7 +4,7 @@
 //! |---|---|
 //! | end-of-call-report, call.deleted | call id, type |
 //! | status-update | call id, type, status |
-//! | tool-calls | call id, tool call id: one key per tool call |
+//! | tool-calls | call, chat or session id, and each tool call's id, name and arguments |
 //! | every other, and any without a call id | call id if any, type, message timestamp, hash of the type's own fields |
 //!
 //! Vapi sends no event id, and its presigned URLs differ on each delivery, so neither an id nor the body's hash
@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::document::Part;
-use super::event::{Event, Kind, Payload};
+use super::event::{Event, Kind, Payload, ToolRequest};
 
 /// Fields that every type shares or that change from delivery to delivery.
 const NOT_OWN: [&str; 9] = [
@@ -30,19 +30,7 @@ const NOT_OWN: [&str; 9] = [
 ];
 
 impl Event {
-    /// The business keys: one per tool call of a tool-calls message, else exactly one.
-    #[must_use]
-    pub fn business_keys(&self) -> Vec<String> {
-        match (self.call_id(), &self.payload) {
-            (Some(call), Payload::ToolCalls(requests)) if !requests.is_empty() => requests
-                .iter()
-                .map(|request| tool_call_key(call, &request.id))
-                .collect(),
-            _ => vec![self.event_key()],
-        }
-    }
-
-    /// The one key of the message as a whole; that of a tool-calls message follows from all its tool call ids.
+    /// The business key of the message; that of a tool-calls message follows from all its tool calls.
     #[must_use]
     pub fn event_key(&self) -> String {
         let kind = match self.kind {
@@ -56,19 +44,40 @@ impl Event {
             (Some(call), Payload::StatusUpdate { status, .. }) if !status.is_empty() => {
                 format!("{}/{kind}/{}", component(call), component(status))
             }
-            (Some(call), Payload::ToolCalls(requests)) if !requests.is_empty() => {
-                let mut ids: Vec<&str> = requests.iter().map(|one| one.id.as_str()).collect();
-                ids.sort_unstable();
-                format!("{}/{kind}/{}", component(call), component(&ids.join("+")))
-            }
-            (call, _) => {
+            (call, Payload::ToolCalls(requests)) if !requests.is_empty() && self.scope().is_some() => {
+                let mut keys: Vec<String> = requests.iter().map(|one| self.tool_call_key(one)).collect();
+                keys.sort_unstable();
                 let call = call.map_or_else(|| "-".to_owned(), component);
-                let at = self
-                    .at
-                    .map_or_else(|| "-".to_owned(), |at| at.timestamp_millis().to_string());
-                format!("{call}/{kind}/{at}/{}", hex::encode(self.own_hash()))
+                format!("{call}/{kind}/{}", hex::encode(Sha256::digest(keys.concat())))
             }
+            (call, _) => format!(
+                "{}/{kind}/{}",
+                call.map_or_else(|| "-".to_owned(), component),
+                self.own_key()
+            ),
         }
+    }
+
+    /// The key of one tool call: the same call, chat or session, id, name and arguments are the same again. Without any of
+    /// the three, only the same message is.
+    #[must_use]
+    pub fn tool_call_key(&self, request: &ToolRequest) -> String {
+        let (kind, scope) = self.scope().unwrap_or_else(|| ("message", self.own_key()));
+        let mut hash = Sha256::new();
+        // Object members are sorted by name, so that the order in which they are written does not matter.
+        let arguments = request.arguments.to_string();
+        for part in [kind, &scope, &request.id, &request.name, &arguments] {
+            update(&mut hash, part);
+        }
+        hex::encode(hash.finalize())
+    }
+
+    /// When the message was made, and the hash of its own fields.
+    fn own_key(&self) -> String {
+        let at = self
+            .at
+            .map_or_else(|| "-".to_owned(), |at| at.timestamp_millis().to_string());
+        format!("{at}/{}", hex::encode(self.own_hash()))
     }
 
     /// SHA-256 of the fields that are the type's own, in the order of their names, without the addresses in them.
@@ -97,12 +106,6 @@ impl Event {
         }
         hash.finalize().into()
     }
-}
-
-/// The business key of one tool call.
-#[must_use]
-pub fn tool_call_key(call_id: &str, tool_call_id: &str) -> String {
-    format!("{}/tool-call/{}", component(call_id), component(tool_call_id))
 }
 
 /// With its length in front, so that no two lists of texts run together into the same bytes.

@@ -15,28 +15,18 @@ fn the_keys_follow_the_table() {
         event(&message)
     };
     assert_eq!(
-        call(json!({"type": "end-of-call-report"})).business_keys(),
-        ["c1/end-of-call-report"]
+        call(json!({"type": "end-of-call-report"})).event_key(),
+        "c1/end-of-call-report"
     );
+    assert_eq!(call(json!({"type": "call.deleted"})).event_key(), "c1/call.deleted");
     assert_eq!(
-        call(json!({"type": "call.deleted"})).business_keys(),
-        ["c1/call.deleted"]
+        call(json!({"type": "status-update", "status": "ended"})).event_key(),
+        "c1/status-update/ended"
     );
-    assert_eq!(
-        call(json!({"type": "status-update", "status": "ended"})).business_keys(),
-        ["c1/status-update/ended"]
-    );
-    let two = call(json!({"type": "tool-calls", "toolCalls": [{"id": "t2"}, {"id": "t1"}]}));
-    assert_eq!(two.business_keys(), ["c1/tool-call/t2", "c1/tool-call/t1"]);
-    assert_eq!(two.event_key(), "c1/tool-calls/t1+t2");
-    let other = call(json!({"type": "speech-update", "status": "started"})).business_keys();
-    assert!(other[0].starts_with("c1/speech-update/1790000000000/"), "{other:?}");
-    assert_eq!(other.len(), 1);
-    let without_call = event(&json!({"type": "end-of-call-report"})).business_keys();
-    assert!(
-        without_call[0].starts_with("-/end-of-call-report/-/"),
-        "{without_call:?}"
-    );
+    let other = call(json!({"type": "speech-update", "status": "started"})).event_key();
+    assert!(other.starts_with("c1/speech-update/1790000000000/"), "{other}");
+    let without_call = event(&json!({"type": "end-of-call-report"})).event_key();
+    assert!(without_call.starts_with("-/end-of-call-report/-/"), "{without_call}");
 }
 
 #[test]
@@ -81,4 +71,40 @@ fn no_id_reaches_into_anothers_key_or_outgrows_an_index() {
     let long = event(&json!({"type": "status-update", "status": "x", "call": {"id": "y".repeat(300)}}));
     assert_eq!(long.call_id(), None);
     assert!(long.event_key().starts_with("-/"));
+}
+
+#[test]
+fn tool_calls_are_the_same_with_the_same_place_id_name_and_arguments() {
+    let one = |place: Value, id: Value, name: &str, arguments: Value| {
+        let mut message = json!({"type": "tool-calls", "timestamp": 1,
+            "toolCallList": [{"id": id, "function": {"name": name, "arguments": arguments}}]});
+        for (name, value) in place.as_object().expect("an object") {
+            message[name] = value.clone();
+        }
+        event(&message).event_key()
+    };
+    let (call, roots) = (json!({"call": {"id": "c1"}}), json!({"service": "roots", "metres": 2}));
+    let first = one(call.clone(), json!("t"), "quote", roots.clone());
+    assert!(first.starts_with("c1/tool-calls/"), "{first}");
+    let as_text = json!("{\"metres\": 2, \"service\": \"roots\"}");
+    assert_eq!(first, one(call.clone(), json!("t"), "quote", as_text));
+    let mut others = vec![
+        first,
+        one(call.clone(), json!("u"), "quote", roots.clone()),
+        one(call.clone(), json!("t"), "book", roots.clone()),
+        one(call, json!("t"), "quote", json!({"service": "camera", "metres": 2})),
+    ];
+    for place in [
+        json!({"call": {"id": "c2"}}),
+        json!({"chat": {"id": "c1"}}),
+        json!({"chat": {"id": "c2"}}),
+        json!({"session": {"id": "c1"}}),
+        json!({"sessionId": "c2"}),
+        json!({}),
+        json!({"timestamp": 2}),
+    ] {
+        others.push(one(place, json!("t"), "quote", roots.clone()));
+    }
+    let distinct: std::collections::HashSet<&String> = others.iter().collect();
+    assert_eq!(distinct.len(), others.len(), "{others:?}");
 }

@@ -14,6 +14,7 @@ pub mod answer;
 mod answer_tests;
 pub mod attempt;
 pub mod auth_settings;
+mod caller_words;
 pub mod decided;
 pub mod decode;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub mod feed;
 pub mod hits;
 #[cfg(test)]
 mod hostile_tests;
+mod job;
 pub mod keys;
 #[cfg(test)]
 mod keys_tests;

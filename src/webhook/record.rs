@@ -1,15 +1,20 @@
 //! What a message leaves in the tables: the call, what was said in it, its lead.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::caller_words;
 use super::decided::Decided;
 use super::event::{CallPart, Event, Payload, Report, status_rank};
 use super::facts;
+use super::job::Job;
 use super::transact::{Step, TransactError};
 use crate::store::intake::{self, CallTouch, LeadPart, ReportedCall};
+use crate::store::leads;
 
 /// A report, and the decision about it.
 pub(super) struct Recording<'a, 'b> {
@@ -19,54 +24,28 @@ pub(super) struct Recording<'a, 'b> {
 }
 
 impl Recording<'_, '_> {
-    /// The first report of a call: call, turns, decision, lead.
-    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<(), TransactError> {
+    /// The first report of a call: call, turns, decision, lead, SMS messages; whether there are any.
+    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
         let step = self.step;
-        let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         let Some(call_id) = step.message.event.call_id() else {
             // Without a call there is nothing to hang turns and a lead on; the decision and the texts still count.
             self.decided.save(step, tx, "report").await?;
-            return Ok(());
+            let job = Job::of(step, tx, self.decided).await?;
+            return Ok(self.text(tx, &job).await?);
         };
         // The first report stands, unless there is nobody left to record it for.
         if !self.record_call(tx, call_id).await? {
             return Err(TransactError::CallErased);
         }
-        self.decided.save(step, tx, "report").await?;
-        let decision = &self.decided.decision;
-        let quote = step.head.call.as_ref().and_then(|call| call.quote.as_ref());
-        let price = decision.price.as_ref();
-        let (price_from, price_to) = match quote {
-            Some(quote) => (quote.price_from, quote.price_to),
-            None => (
-                price.map(|price| price.from.minor()),
-                price.map(|price| price.to.minor()),
-            ),
-        };
-        let lead = LeadPart {
-            service: decision.service.as_deref(),
-            area: decision.area.as_deref(),
-            currency: price_from.map(|_| step.rulebook.settings().currency.as_str()),
-            price_from,
-            price_to,
-            quote_revision: Some(quote.map_or(decision.revision, |quote| quote.revision)),
-            priority: Some(decision.priority.name()),
-            sla_seconds: Some(decision.sla_seconds),
-            due_at: now.checked_add_signed(TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default()),
-            decision_id: Some(self.decided.id),
-            quote_decision_id: Some(quote.map_or(self.decided.id, |quote| quote.decision_id)),
-            late: step.late,
-            ..self.who()
-        };
-        intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
-        Ok(())
+        self.decide(tx, call_id, true).await
     }
 
-    /// Another body under the same key: the record follows the later one; decision and texts stay with the first.
-    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<(), TransactError> {
+    /// Another body under the same key: the record follows the later one. What was decided stands, unless this one is more
+    /// urgent or brings the service that was missing: no priority stays too low, no SMS message unsent.
+    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
-            return Ok(());
+            return Ok(false);
         };
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         if self.record_call(tx, call_id).await? {
@@ -75,7 +54,60 @@ impl Recording<'_, '_> {
         } else {
             intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await?;
         }
-        Ok(())
+        let Some(lead) = leads::of_call(tx, rulebook_id, call_id).await? else {
+            return Ok(false);
+        };
+        let decision = &self.decided.decision;
+        // P1 comes before P2 as text too.
+        let urgency = lead
+            .priority
+            .as_deref()
+            .map(|known| decision.priority.name().cmp(known));
+        let is_more_urgent = urgency.is_none_or(Ordering::is_lt);
+        let brings_service = lead.service.is_none() && decision.service.is_some();
+        if lead.erased_at.is_some() || !(is_more_urgent || brings_service) {
+            return Ok(false);
+        }
+        self.decide(tx, call_id, urgency.is_none_or(Ordering::is_le)).await
+    }
+
+    /// Keeps the decision, makes or completes the lead, and sends what follows. Where the report is less urgent than one
+    /// before, the priority stays and nobody is texted.
+    async fn decide(&self, tx: &DatabaseTransaction, call_id: &str, is_urgent: bool) -> Result<bool, TransactError> {
+        let step = self.step;
+        let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
+        self.decided.save(step, tx, "report").await?;
+        let job = Job::of(step, tx, self.decided).await?;
+        let decision = &self.decided.decision;
+        let due_at = now.checked_add_signed(TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default());
+        let lead = LeadPart {
+            priority: is_urgent.then(|| decision.priority.name()),
+            sla_seconds: is_urgent.then_some(decision.sla_seconds),
+            due_at: due_at.filter(|_| is_urgent),
+            decision_id: is_urgent.then_some(self.decided.id),
+            late: step.late,
+            ..with_job(&self.who(), &job)
+        };
+        intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
+        let (address, problem) = in_words(self.decided);
+        if address.is_some() || problem.is_some() {
+            let said = LeadPart {
+                address: address.as_deref(),
+                problem: problem.as_deref(),
+                ..LeadPart::default()
+            };
+            intake::fill_lead(tx, rulebook_id, call_id, &said, now).await?;
+        }
+        if is_urgent {
+            Ok(self.text(tx, &job).await?)
+        } else {
+            Ok(false)
+        }
+    }
+
+    async fn text(&self, tx: &DatabaseTransaction, job: &Job) -> Result<bool, DbErr> {
+        let template = self.decided.decision.template.as_deref();
+        self.step.text(tx, self.decided, job, template).await
     }
 
     /// The call and its turns; whether this report is the one that stands.
@@ -128,13 +160,40 @@ impl Recording<'_, '_> {
     }
 }
 
+/// The address and the problem in the caller's words, where no model filled them in.
+pub(super) fn in_words(decided: &Decided) -> (Option<String>, Option<String>) {
+    let said = &decided.extracted.said;
+    let lacks = |name| facts::text(&decided.extracted, name).is_none();
+    let address = lacks("address").then(|| caller_words::address(said)).flatten();
+    let problem = lacks("problem").then(|| caller_words::problem(said)).flatten();
+    (address, problem)
+}
+
+/// The job's service, area and price in a lead.
+pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
+    let price = job.price();
+    LeadPart {
+        service: job.decision.service.as_deref(),
+        area: job.decision.area.as_deref(),
+        is_priced: true,
+        currency: price.map(|price| price.currency.as_str()),
+        price_from: price.map(|price| price.from.minor()),
+        price_to: price.map(|price| price.to.minor()),
+        quote_revision: Some(job.quote_revision),
+        quote_decision_id: Some(job.quote_decision_id),
+        ..lead.clone()
+    }
+}
+
 /// Who called, from where, about what.
 pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
     let fact = |name| facts::text(&decided.extracted, name);
     let call = event.call.as_ref();
     LeadPart {
         customer_name: fact("customer_name").or_else(|| call.and_then(|call| call.customer_name.as_deref())),
-        customer_number: fact("customer_phone").or_else(|| call.and_then(|call| call.customer_number.as_deref())),
+        customer_number: fact("customer_phone")
+            .or_else(|| fact("caller"))
+            .or_else(|| call.and_then(|call| call.customer_number.as_deref())),
         customer_email: fact("customer_email"),
         address: fact("address"),
         city: fact("city"),

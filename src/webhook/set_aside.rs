@@ -162,7 +162,7 @@ fn unable(message: &Message) -> Answer {
             let failed = requests
                 .iter()
                 .map(|request| ToolResult::failed(&request.id, &request.name, sorry));
-            Answer::ToolResults(failed.collect())
+            Answer::of_tools(&message.event, failed.collect())
         }
         _ => answer::neutral(message.event.kind),
     }

@@ -9,42 +9,57 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::json;
 
 use super::decided::Decided;
+use super::job::Job;
+use super::record;
 use super::transact::Step;
 use crate::outbox::daily_cap::{self, Cap, DEFAULT_CAP, Queued};
 use crate::outbox::escalate::{self, ESCALATE_AFTER_S, pause};
 use crate::outbox::{self, Enqueued, NewSms};
+use crate::rulebook::facts::{Fact, Facts};
 use crate::rulebook::rows::{Priority, PriorityRule, Row as _};
 use crate::store::calls::is_simulated;
 use crate::store::escalations::{self, FIRST, Told};
-use crate::store::{self, sms_messages};
+use crate::store::intake::LeadPart;
+use crate::store::{self, leads, sms_messages};
 use crate::telemetry::metrics;
 
 /// The word for a text that a cool-down kept from being asked for.
 const COOLED_DOWN: &str = "cooled_down";
 
 /// The texts about a decision to those whom it names, when it names a template.
-#[must_use]
-pub(super) fn about(step: &Step<'_>, decided: &Decided, template: &str) -> Vec<NewSms> {
+pub(super) async fn about(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    decided: &Decided,
+    job: &Job,
+    template: &str,
+) -> Result<Vec<NewSms>, DbErr> {
     let (rulebook, message) = (step.rulebook, step.message);
-    let decision = &decided.decision;
+    let rulebook_id = message.access.rulebook_id;
+    let decision = &job.decision;
+    let lead = match message.event.call_id() {
+        Some(call_id) => leads::of_call(tx, rulebook_id, call_id).await?,
+        None => None,
+    };
+    let known = known_of(lead.as_ref(), step, decided);
     let held_until = match decision.priority {
         Priority::P1 | Priority::P2 => None,
         Priority::P3 | Priority::P4 => rulebook.quiet_until(step.intake.clock.now()),
     };
     let contacts = decision.notify.iter().filter_map(|code| rulebook.contact(code));
-    contacts
+    let texts = contacts
         .filter_map(|contact| {
             let id = step.intake.clock.new_id();
             let body = escalate::worded(
                 rulebook,
                 template,
                 contact,
-                (decision, &decided.extracted),
+                (decision, &decided.extracted, &known),
                 &outbox::reference_of(id),
                 step.intake.outbox.takes_replies(),
             )?;
             Some(NewSms {
-                rulebook_id: message.access.rulebook_id,
+                rulebook_id,
                 id,
                 call_id: message.event.call_id().map(ToOwned::to_owned),
                 decision_id: Some(decided.id),
@@ -59,7 +74,29 @@ pub(super) fn about(step: &Step<'_>, decided: &Decided, template: &str) -> Vec<N
                 simulated: is_simulated(message.event.call_id()),
             })
         })
-        .collect()
+        .collect();
+    Ok(texts)
+}
+
+/// What is known of the caller beside the decision's own facts: by the lead, else by the message, else by the words.
+fn known_of(lead: Option<&leads::Model>, step: &Step<'_>, decided: &Decided) -> Facts {
+    let mut known = lead.map(leads::Model::facts).unwrap_or_default();
+    let (address, problem) = record::in_words(decided);
+    let said = LeadPart {
+        address: address.as_deref(),
+        problem: problem.as_deref(),
+        ..LeadPart::default()
+    };
+    for part in [record::who(&step.message.event, decided), said] {
+        for (name, value) in part.named() {
+            if let Some(value) = value {
+                known
+                    .entry(name.to_owned())
+                    .or_insert_with(|| Fact::Text(value.to_owned()));
+            }
+        }
+    }
+    known
 }
 
 /// Queues the texts that go, and begins the escalation of a P1. Out: whether the worker has something to do.

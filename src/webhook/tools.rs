@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolResult};
 use super::decided::{self, Decided, Question};
-use super::event::ToolRequest;
+use super::event::{Event, ToolRequest};
 use super::facts;
+use super::job::Job;
 use super::record;
 use super::transact::{Step, Taken, TransactError};
 use crate::rulebook::decision::Decision;
@@ -80,15 +81,15 @@ impl Ran {
 }
 
 /// What tools that ran are answered with.
-pub(super) fn answer(requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told(request));
-    Answer::ToolResults(results.collect())
+    Answer::of_tools(event, results.collect())
 }
 
 /// The same when nothing of it could be kept: no text goes and no wish is noted, so none is promised.
-pub(super) fn answer_unkept(requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+pub(super) fn answer_unkept(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told_unkept(request));
-    Answer::ToolResults(results.collect())
+    Answer::of_tools(event, results.collect())
 }
 
 /// Records the tools that ran, each once, and answers for all; what ran before is answered as it was then.
@@ -107,7 +108,8 @@ pub(super) async fn answered(
     let mut results = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
     for (request, ran) in requests.iter().zip(ran) {
-        let stored = intake::stored_tool_result(tx, rulebook_id, call_id, &request.id).await?;
+        let key = message.event.tool_call_key(request);
+        let stored = intake::stored_tool_result(tx, rulebook_id, &key).await?;
         let result = match stored {
             Some(result) => ToolResult {
                 tool_call_id: request.id.clone(),
@@ -116,7 +118,7 @@ pub(super) async fn answered(
             },
             None => {
                 let result = ran.told(request);
-                new.push((request, ran, result.clone()));
+                new.push((request, ran, result.clone(), key));
                 result
             }
         };
@@ -124,13 +126,13 @@ pub(super) async fn answered(
     }
     let answer = step
         .given_answer()
-        .unwrap_or_else(|| Answer::ToolResults(results).to_json());
+        .unwrap_or_else(|| Answer::of_tools(&message.event, results).to_json());
     if let Some((taken, answer)) = step.keep(tx, &answer).await? {
         return Ok((taken, answer, false));
     }
     let mut texted = false;
-    for (request, ran, result) in &new {
-        texted |= save(step, tx, request, ran, result).await?;
+    for (request, ran, result, key) in &new {
+        texted |= save(step, tx, (request, key), ran, result).await?;
     }
     Ok((Taken::Recorded, answer, texted))
 }
@@ -138,7 +140,7 @@ pub(super) async fn answered(
 async fn save(
     step: &Step<'_>,
     tx: &DatabaseTransaction,
-    request: &ToolRequest,
+    (request, key): (&ToolRequest, &str),
     ran: &Ran,
     result: &ToolResult,
 ) -> Result<bool, DbErr> {
@@ -148,6 +150,7 @@ async fn save(
         rulebook_id,
         id: step.intake.clock.new_id(),
         tool_call_id: &request.id,
+        key,
         call_id,
         event_id: step.event_id,
         name: &request.name,
@@ -178,18 +181,18 @@ async fn save(
         if tool.runs == ToolKind::Booking {
             let id = step.intake.clock.new_id();
             let wanted_slot = facts::text(&decided.extracted, "wanted_slot");
+            let job = Job::of(step, tx, decided).await?;
             let lead = LeadPart {
                 wanted_slot,
-                service: decided.decision.service.as_deref(),
-                area: decided.decision.area.as_deref(),
                 decision_id: Some(decided.id),
-                ..record::who(&message.event, decided)
+                ..record::with_job(&record::who(&message.event, decided), &job)
             };
             intake::upsert_lead(tx, rulebook_id, id, call_id, &lead, now).await?;
         }
     }
     if tool.runs == ToolKind::SmsAlert {
-        return step.text(tx, decided, alert_template(tool, decided)).await;
+        let job = Job::of(step, tx, decided).await?;
+        return step.text(tx, decided, &job, alert_template(tool, decided)).await;
     }
     Ok(false)
 }
@@ -366,11 +369,23 @@ fn script(
             version: fault.version,
         };
         *ran = failed.ran.then(|| script.clone());
+        if failed.ran && fault.by_arguments {
+            // Not the script's fault: others, with other arguments, are still answered by it.
+            return say_again(&decided.decision.language).to_owned();
+        }
         *faulted = (failed.ran && fault.is_own).then_some(script);
         "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
     })?;
     *ran = Some(answer.script);
     Ok(answer.value)
+}
+
+/// What is said of arguments that a tool cannot work with.
+fn say_again(language: &str) -> &'static str {
+    match language {
+        "fr" => "Je n'ai pas pu utiliser ces renseignements. Pouvez-vous me les redire, s'il vous plaît?",
+        _ => "I could not use those details. Could you tell me them again, please?",
+    }
 }
 
 fn short(name: &str) -> String {

@@ -18,6 +18,7 @@ use super::attempt::{Attempt, Given};
 use super::decided::{self, Ahead, Decided, Found, Question};
 use super::event::{Event, Kind, Payload};
 use super::hits::{RuleHits, Took};
+use super::job::Job;
 use super::late::{self, Origin};
 use super::record::{self, Recording};
 use super::texts;
@@ -387,15 +388,11 @@ impl Step<'_> {
                     decided,
                 };
                 let Some(amended) = taken else {
-                    recording.first(tx).await?;
-                    let template = decided.decision.template.as_deref();
-                    let texted = self.text(tx, decided, template).await?;
+                    let texted = recording.first(tx).await?;
                     return Ok((Taken::Recorded, Value::Object(serde_json::Map::new()), texted));
                 };
-                if amended.0 == Taken::Amendment {
-                    recording.amended(tx).await?;
-                }
-                Ok((amended.0, amended.1, false))
+                let texted = amended.0 == Taken::Amendment && recording.amended(tx).await?;
+                Ok((amended.0, amended.1, texted))
             }
             Payload::ToolCalls(requests) => {
                 let fresh;
@@ -533,10 +530,11 @@ impl Step<'_> {
         &self,
         tx: &DatabaseTransaction,
         decided: &Decided,
+        job: &Job,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
         let Some(template) = template else { return Ok(false) };
-        let texts = texts::about(self, decided, template);
+        let texts = texts::about(self, tx, decided, job, template).await?;
         if self.late {
             // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
             if !texts.is_empty() || decided.decision.priority == Priority::P1 {

@@ -41,7 +41,7 @@ pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
         .at(&["artifact", "transcript"])
         .or_else(|| message.get("transcript").filter(|_| message.get("role").is_none()))
         .and_then(Part::text);
-    transcript.map_or_else(Vec::new, |text| text.lines().filter_map(transcript_line).collect())
+    transcript.map_or_else(Vec::new, |text| transcript_turns(&text))
 }
 
 /// The last words of the caller.
@@ -60,7 +60,7 @@ fn turn(part: Part<'_>) -> Option<Turn> {
     }
     let words = ["message", "content", "result"]
         .iter()
-        .filter_map(|name| part.get(name).and_then(Part::text))
+        .filter_map(|name| part.get(name).and_then(words))
         .find(|text| !text.is_empty());
     let calls = || {
         ["toolCalls", "tool_calls"]
@@ -75,17 +75,42 @@ fn turn(part: Part<'_>) -> Option<Turn> {
     })
 }
 
+/// A text, or the texts of content parts (`[{"type": "text", "text": "…"}]`).
+fn words(part: Part<'_>) -> Option<String> {
+    if !part.is_array() {
+        return part.text();
+    }
+    let texts = part
+        .children()
+        .filter_map(|part| part.text().or_else(|| part.get("text")?.text()));
+    Some(texts.collect::<Vec<_>>().join(" "))
+}
+
+/// Turns of a transcript: a line that begins with nobody's name goes on with what was said before.
+fn transcript_turns(text: &str) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = Vec::new();
+    for line in text.lines() {
+        if let Some((role, text)) = speaker(line) {
+            turns.push(Turn {
+                role: role.to_owned(),
+                text: text.trim().to_owned(),
+                offset_ms: None,
+            });
+        } else if let Some(turn) = turns.last_mut() {
+            turn.text.push(' ');
+            turn.text.push_str(line.trim());
+        }
+    }
+    turns.retain(|turn| !turn.text.is_empty());
+    turns
+}
+
 /// `AI: …` or `User: …`.
-fn transcript_line(line: &str) -> Option<Turn> {
-    let (who, text) = line.split_once(": ")?;
-    let role = match who {
-        "AI" | "Assistant" | "Bot" => "assistant",
-        "User" | "Customer" => "user",
-        _ => return None,
-    };
-    Some(Turn {
-        role: role.to_owned(),
-        text: text.to_owned(),
-        offset_ms: None,
-    })
+fn speaker(line: &str) -> Option<(&'static str, &str)> {
+    let (who, text) = line.split_once(':')?;
+    match who.trim() {
+        "AI" | "Assistant" | "Bot" => Some(("assistant", text)),
+        "User" | "Customer" => Some(("user", text)),
+        _ => None,
+    }
 }

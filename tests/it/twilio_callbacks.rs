@@ -14,6 +14,7 @@ use crate::{
 };
 
 both!(
+    the_words_that_end_and_begin_texts,
     a_status_steps_a_text_forward_and_a_forged_one_changes_nothing,
     malformed_and_unknown_callbacks_are_refused_and_change_nothing,
     a_stop_suppresses_the_number_and_an_admin_lifts_it,
@@ -420,6 +421,34 @@ async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Databa
     }
     let after = due(server.rows("escalations").await);
     assert_ne!(before, after, "it does not wait for who is no longer texted");
+    server.stop().await;
+}
+
+async fn the_words_that_end_and_begin_texts(database: Database) {
+    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
+    let caller = "+15145550111";
+    let write = async |number: usize, body: &str| {
+        let sid = format!("SM7{number}");
+        let fields = [
+            ("MessageSid", sid.as_str()),
+            ("AccountSid", ACCOUNT),
+            ("From", caller),
+            ("To", "+15145550100"),
+            ("Body", body),
+        ];
+        let (status, _) = post(&server, "/webhooks/twilio/inbound", TOKEN, &fields).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        let rows = server.rows("sms_suppressions").await;
+        rows.iter()
+            .any(|row| row["number"] == caller && row["lifted_at"].is_null())
+    };
+    let stops = ["REVOKE", "OPTOUT", "opt out", "STOP ALL", "ARRÊTER", "arre\u{302}ter"];
+    for (number, stop) in stops.into_iter().enumerate() {
+        let start = ["YES", "START", "oui"][number % 3];
+        assert!(write(number * 3, stop).await, "{stop}");
+        assert!(write(number * 3 + 1, "Stop it please").await, "{stop} stands");
+        assert!(!write(number * 3 + 2, start).await, "{start}");
+    }
     server.stop().await;
 }
 

@@ -73,13 +73,17 @@ fn price() -> Value {
             ("to", "Highest, before tax, rounded."),
             ("total_from", "Lowest with taxes."),
             ("total_to", "Highest with taxes."),
+            (
+                "besides",
+                "What comes once for the whole job besides the price of one, before tax.",
+            ),
         ],
         json!({
             "currency": {"type": "string", "description": "The rulebook's currency.", "example": "CAD"},
             "per": {"type": "string", "description": "What one is, in the caller's language, when the price is for one of an unknown number."},
             "taxes": {"type": "array", "items": {"$ref": "#/components/schemas/TaxLine"}, "description": "One line a tax."},
         }),
-        &["per"],
+        &["per", "besides"],
     )
 }
 

@@ -30,6 +30,9 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
             let text = format!("it has ended on {day}: delete it, or give it a new end");
             found.warn(row, "valid_until", "expired", text);
         }
+        if !row.per.is_job() {
+            units(world, row, found);
+        }
         if can_hold(world, row, test, found)
             && let Some(priced) = &priced
             && matches!(search(priced, &[(test, true)]), Found::Impossible)
@@ -45,6 +48,16 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
         }
     }
     stacking_groups(world, found);
+}
+
+/// An amount for each unit, where no service is priced by units.
+fn units(world: &World<'_>, row: &Adjustment, found: &mut Findings) {
+    let services = world.rulebook().rows().services.values().map(|stored| &stored.row);
+    let mut own = services.filter(|service| row.services.is_empty() || row.services.contains(&service.code));
+    if !own.any(|service| service.quantity_fact.is_some()) {
+        let text = "it is for each unit, but no service that it is for is priced by a `quantity_fact`";
+        found.warn(row, "per", "never_applies", text);
+    }
 }
 
 /// Of a group the first that holds applies, so that a later one may never be it.

@@ -3,9 +3,9 @@
 //! Comes in: the rulebook as it stands, where there is one, and as it shall be. Goes out: errors that only the latter has.
 
 use super::world::World;
-use super::{Finding, Findings, Severity, adjustments, introduced, pointers, rules};
+use super::{Finding, Findings, Severity, adjustments, introduced, pointers, rules, scripts};
 use crate::rulebook::compile::Rulebook;
-use crate::rulebook::rows::{Adjustment, AssistantRule, PriorityRule, changed, same};
+use crate::rulebook::rows::{Adjustment, AssistantRule, PriorityRule, Script, changed, same};
 
 /// The errors that `after` has and `before` had not.
 #[must_use]
@@ -35,6 +35,12 @@ fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
         let known = same_world.and_then(|other| other.adjustments.get(&row.code));
         if !stored.zip(known).is_some_and(|(new, old)| same::<Adjustment>(old, new)) {
             adjustments::can_hold(&world, row, test, &mut found);
+        }
+    }
+    for stored in rulebook.rows().scripts.values() {
+        let known = other.and_then(|other| other.rows().scripts.get(&stored.row.code));
+        if !known.is_some_and(|known| same::<Script>(known, stored)) {
+            scripts::lint(&stored.row, &mut found);
         }
     }
     match other {

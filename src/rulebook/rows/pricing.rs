@@ -186,6 +186,10 @@ pub struct Adjustment {
     /// The factor for `multiply` or the percentage for `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// What it is reckoned for, where a service is priced by quantity: the whole job, or each unit.
+    #[serde(default, skip_serializing_if = "Per::is_job")]
+    #[oai(default)]
+    pub per: Per,
     /// When it applies; empty is always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
@@ -203,6 +207,26 @@ pub struct Adjustment {
     /// Applies before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<DateTime<Utc>>,
+}
+
+/// What an adjustment's amount is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Per {
+    /// The whole job, once, however many units it has.
+    #[default]
+    Job,
+    /// Each unit of the service's quantity, as each metre.
+    Unit,
+}
+
+impl Per {
+    /// Whether it is the whole job.
+    #[must_use]
+    pub fn is_job(&self) -> bool {
+        *self == Self::Job
+    }
 }
 
 /// What an adjustment does to a price.

@@ -3,6 +3,8 @@
 //! In: nothing. Out: [`FUNCTIONS`], each with its signature, a sentence and an example that runs. What is not in it does
 //! not exist for a script; the engine brings nothing of its own but the operators.
 
+use std::cmp::Ordering;
+
 use rhai::{Dynamic, Engine, INT, ImmutableString};
 use rust_decimal::Decimal;
 
@@ -154,10 +156,10 @@ functions! {
         "The greater of two numbers.",
         "result.set(max(3, 2.5));",
         |engine| { engine.register_fn("max", |a: Dynamic, b: Dynamic| host::pick(a, b, true)); };
-    Function number / 1 "number(text)", Tool,
-        "The number in a text, with a point or a comma, or `()`.",
+    Function number / 1 "number(value)", Tool,
+        "The number in a text, with a point or a comma, or `()`; a number is itself.",
         r#"result.set(number("12,5"));"#,
-        |engine| { engine.register_fn("number", host::parsed); };
+        |engine| { engine.register_fn("number", |value: Dynamic| host::parsed(&value)); };
     Function text / 1 "text(value)", Tool,
         "A value as text.",
         r#"result.set("about " + text(12.5));"#,
@@ -206,11 +208,39 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_fn("-", |value: Decimal| -value)
         .register_fn("!", |value: bool| !value)
+        .register_fn("/", host::quotient)
+        .register_fn("/=", |a: &mut Dynamic, b: INT| host::divide(a, &b.into()))
+        .register_fn("/=", |a: &mut Dynamic, b: Decimal| host::divide(a, &Dynamic::from(b)))
         .register_fn("+", |a: ImmutableString, b: Dynamic| host::joined(&a.into(), &b))
         .register_fn("+", |a: Dynamic, b: ImmutableString| host::joined(&a, &b.into()))
         // What `${…}` in a text calls.
         .register_fn("to_string", |value: Dynamic| super::values::to_text(&value));
+    for (name, holds) in COMPARISONS {
+        let compare = move |a: &Dynamic, b: &Dynamic| holds(host::compared(a, b));
+        engine
+            .register_fn(*name, move |a: ImmutableString, b: INT| compare(&a.into(), &b.into()))
+            .register_fn(*name, move |a: ImmutableString, b: Decimal| {
+                compare(&a.into(), &Dynamic::from(b))
+            })
+            .register_fn(*name, move |a: INT, b: ImmutableString| compare(&a.into(), &b.into()))
+            .register_fn(*name, move |a: Decimal, b: ImmutableString| {
+                compare(&Dynamic::from(a), &b.into())
+            });
+    }
 }
+
+/// Whether a comparison holds by how its sides stand to each other; none where a text is no number.
+type Holds = fn(Option<Ordering>) -> bool;
+
+/// How texts and numbers are compared, which Rhai takes for different whatever they are.
+const COMPARISONS: &[(&str, Holds)] = &[
+    ("==", |order| order == Some(Ordering::Equal)),
+    ("!=", |order| order != Some(Ordering::Equal)),
+    ("<", |order| order == Some(Ordering::Less)),
+    ("<=", |order| order.is_some_and(Ordering::is_le)),
+    (">", |order| order == Some(Ordering::Greater)),
+    (">=", |order| order.is_some_and(Ordering::is_ge)),
+];
 
 #[cfg(test)]
 mod tests {

@@ -2,14 +2,16 @@
 //!
 //! Every act is recorded in the run as it happens, so the trace of a script is what it really did.
 
+use std::cmp::Ordering;
+
 use rhai::{Array, Dynamic, INT};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::run::{Run, with_run};
 use super::values::{self, MAX_LIST, Outcome, clean, number};
 use crate::rulebook::decision::{MoneyStep, Step};
-use crate::rulebook::price;
-use crate::rulebook::rows::{AdjustmentKind, Priority, Resource};
+use crate::rulebook::price::{self, Effect, Running};
+use crate::rulebook::rows::{AdjustmentKind, Per, Priority, Resource};
 
 /// `quote`: the price range so far.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +30,11 @@ pub(super) const MAX_LOG: (usize, usize) = (100, 200);
 
 /// Both ends of the price so far.
 pub(super) fn range(run: &Run) -> Result<(Decimal, Decimal), String> {
-    run.range.ok_or_else(|| "there is no price here".to_owned())
+    Ok(price_of(run)?.range)
+}
+
+fn price_of(run: &Run) -> Result<Running, String> {
+    run.price.ok_or_else(|| "there is no price here".to_owned())
 }
 
 /// The priority so far.
@@ -50,12 +56,19 @@ fn note(run: &mut Run, did: String, money: Option<MoneyStep>) -> Result<(), Stri
 pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> Outcome<()> {
     let amount = number(amount).ok_or("the amount must be a number")?;
     with_run(|run| {
-        let (from, to) = range(run)?;
-        let after = price::applied(kind, amount, from).zip(price::applied(kind, amount, to));
-        let (from_after, to_after) = after.ok_or_else(|| "the amount is too large".to_owned())?;
-        run.range = Some((from_after, to_after));
+        let before = price_of(run)?;
+        let effect = before.adjusted(kind, Per::Job, amount);
         let label = clean(&label.chars().take(120).collect::<String>());
-        let money = price::money_step(Some(kind), (from, to), (from_after, to_after));
+        let (after, label) = match effect.ok_or_else(|| "the amount is too large".to_owned())? {
+            Effect::Changed(after) => (after, label),
+            Effect::Besides(after) => (after, format!("{label}: once for the job, besides the price of one")),
+            Effect::LeftOut => {
+                let did = format!("{label}: left out, for the quantity of the job is not known");
+                return note(run, did, None);
+            }
+        };
+        run.price = Some(after);
+        let money = price::money_step(Some(kind), before.range, after.range);
         note(run, label, Some(money))
     })
 }
@@ -132,6 +145,10 @@ pub(super) fn mentions(word: &str) -> Outcome<bool> {
 
 /// What the assistant gave the tool, or `()`.
 pub(super) fn arg(name: &str) -> Outcome<Dynamic> {
+    with_run(|run| {
+        run.asked_arguments = true;
+        Ok(())
+    })?;
     with_run(|run| run.args.get(name).map_or(Ok(Dynamic::UNIT), values::from_json))
 }
 
@@ -166,10 +183,51 @@ pub(super) fn pick(a: Dynamic, b: Dynamic, greater: bool) -> Outcome<Dynamic> {
     Ok(if (left >= right) == greater { a } else { b })
 }
 
-/// The number in a text, or `()`.
-pub(super) fn parsed(text: &str) -> Dynamic {
-    let number = text.trim().replace(',', ".").parse::<Decimal>();
-    number.map_or(Dynamic::UNIT, Dynamic::from)
+/// The number in a text, or `()`; a number as it is.
+pub(super) fn parsed(value: &Dynamic) -> Dynamic {
+    if number(value).is_some() {
+        return value.clone();
+    }
+    read_number(value).map_or(Dynamic::UNIT, Dynamic::from)
+}
+
+/// A number, or the one in a text.
+fn read_number(value: &Dynamic) -> Option<Decimal> {
+    number(value).or_else(|| {
+        let text = value.as_immutable_string_ref().ok()?;
+        text.trim().replace(',', ".").parse().ok()
+    })
+}
+
+/// How a text stands to a number; none where it is no number.
+pub(super) fn compared(a: &Dynamic, b: &Dynamic) -> Option<Ordering> {
+    Some(read_number(a)?.cmp(&read_number(b)?))
+}
+
+/// One whole number by another, exactly: a whole number where nothing is left over.
+pub(super) fn quotient(a: INT, b: INT) -> Outcome<Dynamic> {
+    if let Some(0) = a.checked_rem(b) {
+        return Ok((a / b).into());
+    }
+    exact_quotient(a.into(), b.into())
+}
+
+fn exact_quotient(a: Decimal, b: Decimal) -> Outcome<Dynamic> {
+    let quotient = a.checked_div(b).ok_or("a number cannot be divided by zero")?;
+    Ok(Dynamic::from(quotient))
+}
+
+/// The same in place, for numbers of either kind.
+pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> Outcome<()> {
+    *a = match (a.as_int(), b.as_int()) {
+        (Ok(a), Ok(b)) => quotient(a, b)?,
+        _ => {
+            let both = number(a).zip(number(b));
+            let (a, b) = both.ok_or("only numbers can be divided")?;
+            exact_quotient(a, b)?
+        }
+    };
+    Ok(())
 }
 
 /// How many letters or values.

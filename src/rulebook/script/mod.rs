@@ -17,6 +17,7 @@ pub mod library;
 mod parsed;
 mod run;
 mod skips;
+mod switches;
 #[cfg(test)]
 mod tests;
 pub mod trial;
@@ -33,6 +34,7 @@ use self::run::Modules;
 pub(super) use self::run::{Budget, Run, run};
 pub use self::run::{DEADLINE, TOGETHER};
 pub use self::skips::{ScriptVersion, Skips};
+pub use self::switches::number_in_switch;
 use super::rows::Script;
 
 /// Something that a script is held to.
@@ -82,6 +84,8 @@ pub struct ScriptFault {
     pub text: String,
     /// Whether it is the script's own: false when those before it had taken the time of all.
     pub is_own: bool,
+    /// Whether the arguments that it was given may be why: it had asked for some, and no limit stopped it.
+    pub by_arguments: bool,
 }
 
 /// A script ready to run.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, EvalAltResult, Module, Position, Shared};
-use rust_decimal::Decimal;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
@@ -21,6 +20,7 @@ use crate::rulebook::decision::Step;
 use crate::rulebook::facts::Facts;
 use crate::rulebook::fair_pool::is_abandoned;
 use crate::rulebook::hearing::{Heard, Presence};
+use crate::rulebook::price::Running;
 use crate::rulebook::rows::Priority;
 
 /// After this much work a run is stopped.
@@ -39,7 +39,9 @@ pub(in crate::rulebook) struct Run {
     pub facts: Facts,
     pub heard: Option<Arc<Heard>>,
     pub args: Value,
-    pub range: Option<(Decimal, Decimal)>,
+    /// Whether it asked for an argument.
+    pub asked_arguments: bool,
+    pub price: Option<Running>,
     pub priority: Option<(Priority, i64)>,
     pub result: Option<Value>,
     pub said: Vec<String>,
@@ -167,13 +169,20 @@ pub(in crate::rulebook) fn run(script: &Compiled, mut run: Run, budget: &mut Bud
         .as_ref()
         .and_then(|run| run.timer)
         .map_or(0, |timer| timer.operations);
+    let asked = done.as_ref().is_some_and(|run| run.asked_arguments);
     let outcome = match (outcome, done) {
         (Ok(_), Some(run)) => Ok(run),
         (Ok(_), None) => Err(fault(script, Position::NONE, "the run was lost".to_owned())),
         (Err(error), _) => {
             let mut fault = told(script, &error);
-            let stopped = matches!(error.unwrap_inner(), EvalAltResult::ErrorTerminated(..));
+            let inner = error.unwrap_inner();
+            let stopped = matches!(inner, EvalAltResult::ErrorTerminated(..));
             fault.is_own = !stopped || timer.allowed == DEADLINE;
+            let at_limit = matches!(
+                inner,
+                EvalAltResult::ErrorTooManyOperations(_) | EvalAltResult::ErrorStackOverflow(_)
+            );
+            fault.by_arguments = asked && !stopped && !at_limit;
             Err(fault)
         }
     };
@@ -193,6 +202,7 @@ fn fault(script: &Compiled, at: Position, text: String) -> ScriptFault {
         position: at.position(),
         text,
         is_own: true,
+        by_arguments: false,
     }
 }
 

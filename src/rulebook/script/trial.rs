@@ -16,6 +16,7 @@ use crate::rulebook::decide::Deciding;
 use crate::rulebook::decision::{Decision, Step};
 use crate::rulebook::facts::Extracted;
 use crate::rulebook::fault::Fault;
+use crate::rulebook::price::Running;
 use crate::rulebook::rows::{Hook, Priority, Script};
 
 /// What a trial begins with; what is not given is what the rows would give.
@@ -79,7 +80,9 @@ impl Rulebook {
     pub fn try_script(&self, script: &Compiled, extracted: &Extracted, at: DateTime<Utc>, begin: Begin) -> Trial {
         let mut deciding = Deciding::new(self, extracted, at);
         let by_rows = deciding.price_by_rows();
-        let range = begin.range.or(by_rows).filter(|_| script.row().hook != Hook::Priority);
+        let given = begin.range.map(|range| Running::of(range, Decimal::ONE));
+        let price = given.or(by_rows).filter(|_| script.row().hook != Hook::Priority);
+        let range = price.map(|price| price.range);
         let decided: Option<Decision> = (script.row().hook == Hook::Priority && begin.priority.is_none()).then(|| {
             self.decide_without(extracted, at, super::Skips::all("tried without scripts"))
                 .decision
@@ -91,7 +94,7 @@ impl Rulebook {
             _ => None,
         };
         let mut given = deciding.to_run();
-        given.range = range;
+        given.price = price;
         given.priority = priority;
         given.args = begin.args;
         given.log = Some(Vec::new());
@@ -116,7 +119,7 @@ impl Rulebook {
         };
         match outcome {
             Ok(done) => {
-                trial.range_after = done.range;
+                trial.range_after = done.price.map(|price| price.range);
                 trial.priority_after = done.priority;
                 trial.steps = done.steps;
                 trial.said = done.said;

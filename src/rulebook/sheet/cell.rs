@@ -110,7 +110,8 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
 }
 
 /// The value in a cell; none where the cell says that there is none. Or what was expected.
-pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Value>, String> {
+/// `has_commas` is whether numbers have decimal commas, as in a spreadsheet that is set to French.
+pub(super) fn read(cell: &str, shape: Shape, required: bool, has_commas: bool) -> Result<Option<Value>, String> {
     if cell.contains('\0') {
         return Err("a cell cannot hold NUL characters".to_owned());
     }
@@ -124,8 +125,10 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool) -> Result<Option<Va
         }),
         Shape::Number => match unmarked.trim() {
             "" => Ok(None),
-            text if text.contains(',') => Err(with_point(text)),
-            text => Ok(Some(text.into())),
+            text => match decimal(text, has_commas) {
+                Some(number) => Ok(Some(number.into())),
+                None => Err(with_point(text)),
+            },
         },
         Shape::Integer => match unmarked.trim() {
             "" => Ok(None),
@@ -184,6 +187,18 @@ fn json(text: &str) -> Result<Value, String> {
         let (line, column) = (error.line(), error.column());
         format!("expected JSON; it goes wrong at line {line}, character {column} of the cell")
     })
+}
+
+/// A number with a point. Where the sheet has decimal commas, it may have one, spaces between its thousands and the sign of a
+/// currency behind it; elsewhere a comma may part thousands, and is refused.
+fn decimal(text: &str, has_commas: bool) -> Option<String> {
+    if !has_commas {
+        return (!text.contains(',')).then(|| text.to_owned());
+    }
+    let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
+    let digits: String = text.trim_end_matches('$').chars().filter(|c| !is_space(*c)).collect();
+    let is_sound = digits.matches([',', '.']).count() <= 1;
+    is_sound.then(|| digits.replace(',', "."))
 }
 
 /// What a decimal comma should have been.

@@ -37,6 +37,8 @@ impl SheetFault {
 
 /// What a column of the sheet is.
 enum Head {
+    /// It has no name, and no cell below it holds anything.
+    Empty,
     Code,
     Version,
     Field(Field, Option<String>),
@@ -58,10 +60,11 @@ pub enum Missing {
 /// Every fault, with its row and column.
 pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Result<Vec<Edit>, Vec<SheetFault>> {
     let text = text_of(bytes).map_err(|fault| vec![fault])?;
+    let delimiter = delimiter(text);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(delimiter(text))
+        .delimiter(delimiter)
         .from_reader(text.as_bytes());
     let mut records = reader.records();
     let first = records.next().and_then(Result::ok).unwrap_or_default();
@@ -77,7 +80,10 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
                 break;
             }
         };
-        if record.len() != heads.len() {
+        // What a spreadsheet leaves of columns that are empty.
+        let places = (1..).zip(record.iter()).filter(|(_, cell)| !cell.trim().is_empty());
+        let filled = places.map(|(place, _)| place).last().unwrap_or(0);
+        if filled > heads.len() || record.len() < heads.len() {
             let text = format!(
                 "expected {} cells, as in the first row, not {}",
                 heads.len(),
@@ -91,8 +97,14 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
             heads: &heads,
             record: &record,
             rows,
+            has_commas: delimiter != b',',
             kind: std::marker::PhantomData,
         };
+        if let Some(place) = line.beside_the_columns() {
+            let text = format!("cell {place} holds something, but its column has no name in the first row");
+            faults.push(SheetFault::new(number, "", "invalid_value", text));
+            continue;
+        }
         let Some(code) = line.code() else {
             faults.push(SheetFault::new(number, "code", "missing_field", "the row has no code"));
             continue;
@@ -169,6 +181,7 @@ fn heads<R: Row + Type>(first: &csv::StringRecord) -> Result<Vec<Head>, Vec<Shee
             .iter()
             .find(|field| field.name == before && is_map(field) == key.is_some());
         let head = match (name, field) {
+            ("", _) => Ok(Head::Empty),
             ("code", _) => Ok(Head::Code),
             ("version", _) => Ok(Head::Version),
             (_, Some(field)) => Ok(Head::Field(field.clone(), key.map(ToOwned::to_owned))),
@@ -191,6 +204,7 @@ fn heads<R: Row + Type>(first: &csv::StringRecord) -> Result<Vec<Head>, Vec<Shee
             }
         };
         let head = match head {
+            Ok(Head::Empty) => Ok(Head::Empty),
             Ok(_) if first.iter().take(place).any(|earlier| earlier.trim() == name) => {
                 Err(("repeated", "there are two columns of this name".to_owned()))
             }
@@ -214,6 +228,7 @@ struct Line<'a, R> {
     heads: &'a [Head],
     record: &'a csv::StringRecord,
     rows: &'a RowSet,
+    has_commas: bool,
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
@@ -222,10 +237,17 @@ impl<R: Row + Type> Line<'_, R> {
         SheetFault::new(self.number, column, problem, text)
     }
 
+    /// The first cell, from 1, that holds something in a column without a name.
+    fn beside_the_columns(&self) -> Option<usize> {
+        let mut cells = self.heads.iter().zip(self.record);
+        let found = cells.position(|(head, cell)| matches!(head, Head::Empty) && !cell.trim().is_empty());
+        found.map(|place| place + 1)
+    }
+
     fn code(&self) -> Option<String> {
         let mut cells = self.heads.iter().zip(self.record);
         let (_, cell) = cells.find(|(head, _)| matches!(head, Head::Code))?;
-        let code = cell::read(cell.trim(), Shape::Text, false).ok().flatten()?;
+        let code = cell::read(cell.trim(), Shape::Text, false, false).ok().flatten()?;
         code.as_str().map(ToOwned::to_owned).filter(|code| !code.is_empty())
     }
 
@@ -276,12 +298,12 @@ impl<R: Row + Type> Line<'_, R> {
         let (mut version, mut faults) = (None, Vec::new());
         for (head, cell) in self.heads.iter().zip(self.record) {
             match head {
-                Head::Code => {}
-                Head::Version => match cell::read(cell, Shape::Integer, false) {
+                Head::Code | Head::Empty => {}
+                Head::Version => match cell::read(cell, Shape::Integer, false, false) {
                     Ok(found) => version = found.and_then(|found| found.as_i64()),
                     Err(text) => faults.push(self.fault("version", "invalid_value", text)),
                 },
-                Head::Field(field, None) => match cell::read(cell, field.shape, field.required) {
+                Head::Field(field, None) => match cell::read(cell, field.shape, field.required, self.has_commas) {
                     Ok(Some(value)) => {
                         row.insert(field.name.to_owned(), value);
                     }
@@ -290,7 +312,7 @@ impl<R: Row + Type> Line<'_, R> {
                     }
                     Err(text) => faults.push(self.fault(field.name, "invalid_value", text)),
                 },
-                Head::Field(field, Some(key)) => match cell::read(cell, field.shape, false) {
+                Head::Field(field, Some(key)) => match cell::read(cell, field.shape, false, self.has_commas) {
                     Ok(value) => {
                         let map = row.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
                         if let Value::Object(map) = map {

@@ -145,12 +145,14 @@ fn a_sheet_of_some_columns_changes_only_those_and_semicolons_are_taken() {
         "code,rate,version\ntps,6,0\n",
         "\u{feff}sep=;\r\ncode;rate;version\r\ntps;6;0\r\n;;\r\n",
         "rate\tcode\tversion\n6\ttps\t0",
+        "code;rate;version;;\r\ntps;6,0;0;;\r\n;;;;\r\n",
+        "code;;rate;version\r\ntps;;6,000 $;0;;;\r\n",
     ] {
         let edits = taxes(text).unwrap();
         let [Edit::Put { row, expected, .. }] = edits.as_slice() else {
             panic!("{edits:?}")
         };
-        assert_eq!((&row["rate"], *expected), (&json!("6"), Expected::Version(0)));
+        assert_eq!((&row["rate"], *expected), (&json!("6"), Expected::Version(0)), "{text}");
         assert_eq!(
             row["names"],
             serde_json::to_value(&sample::rows().taxes["tps"].row.names).unwrap()
@@ -182,8 +184,12 @@ fn every_fault_names_its_row_and_column() {
             "row 2, column rate: a number has a point, not a comma: write 5.5 instead of 5,5",
         ),
         (
-            "code;rate;version\ntps;1 350,50;0\n",
-            "row 2, column rate: a number has a point",
+            "code;rate;version\ntps;1.350,50;0\n",
+            "row 2, column rate: expected a number as 1350.00",
+        ),
+        (
+            "code;rate;;version\ntps;5;x;0\n",
+            "row 2: cell 3 holds something, but its column has no name",
         ),
         (
             "code,rate,version\ntps,5%,0\n",

@@ -27,6 +27,8 @@ pub struct LeadPart<'a> {
     pub service: Option<&'a str>,
     /// The service area.
     pub area: Option<&'a str>,
+    /// Whether the price is known now: it takes the place of what stands, and no price does too.
+    pub is_priced: bool,
     /// The currency of the prices.
     pub currency: Option<&'a str>,
     /// Lowest price in minor units.
@@ -49,6 +51,23 @@ pub struct LeadPart<'a> {
     pub quote_decision_id: Option<Uuid>,
     /// Whether it came too late to text anyone.
     pub late: bool,
+}
+
+impl LeadPart<'_> {
+    /// What it says of the caller, by the names of the facts.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, Option<&str>); 8] {
+        [
+            ("customer_name", self.customer_name),
+            ("customer_phone", self.customer_number),
+            ("customer_email", self.customer_email),
+            ("address", self.address),
+            ("city", self.city),
+            ("postal_code", self.postal_code),
+            ("problem", self.problem),
+            ("wanted_slot", self.wanted_slot),
+        ]
+    }
 }
 
 /// Makes the call's lead, or adds to it.
@@ -75,20 +94,20 @@ pub async fn upsert_lead(
         address = coalesce(excluded.address, leads.address), city = coalesce(excluded.city, leads.city), \
         postal_code = coalesce(excluded.postal_code, leads.postal_code), \
         problem = coalesce(excluded.problem, leads.problem), service = coalesce(excluded.service, leads.service), \
-        area = coalesce(excluded.area, leads.area), currency = coalesce(excluded.currency, leads.currency), \
-        price_from = coalesce(excluded.price_from, leads.price_from), \
-        price_to = coalesce(excluded.price_to, leads.price_to), \
-        quote_revision = coalesce(excluded.quote_revision, leads.quote_revision), \
+        area = coalesce(excluded.area, leads.area), currency = CASE WHEN $25 THEN excluded.currency ELSE leads.currency END, \
+        price_from = CASE WHEN $25 THEN excluded.price_from ELSE leads.price_from END, \
+        price_to = CASE WHEN $25 THEN excluded.price_to ELSE leads.price_to END, \
+        quote_revision = CASE WHEN $25 THEN excluded.quote_revision ELSE leads.quote_revision END, \
         priority = coalesce(excluded.priority, leads.priority), \
         sla_seconds = coalesce(excluded.sla_seconds, leads.sla_seconds), \
         due_at = coalesce(excluded.due_at, leads.due_at), \
         wanted_slot = coalesce(excluded.wanted_slot, leads.wanted_slot), \
         decision_id = coalesce(excluded.decision_id, leads.decision_id), \
-        quote_decision_id = coalesce(excluded.quote_decision_id, leads.quote_decision_id), \
+        quote_decision_id = CASE WHEN $25 THEN excluded.quote_decision_id ELSE leads.quote_decision_id END, \
         late = (leads.late OR excluded.late), \
         updated_at = excluded.updated_at \
         WHERE leads.erased_at IS NULL";
-    let values: [Bind; 24] = [
+    let values: [Bind; 25] = [
         rulebook_id.into(),
         id.into(),
         call_id.into(),
@@ -113,6 +132,7 @@ pub async fn upsert_lead(
         lead.quote_decision_id.into(),
         lead.late.into(),
         now.into(),
+        lead.is_priced.into(),
     ];
     tx.execute_raw(statement(tx, SQL, values)).await?;
     Ok(())

@@ -14,8 +14,10 @@ pub struct NewToolCall<'a> {
     pub rulebook_id: Uuid,
     /// Its id.
     pub id: Uuid,
-    /// Vapi's id of it.
+    /// Vapi's id of it; empty when it has none.
     pub tool_call_id: &'a str,
+    /// What makes it the same again.
+    pub key: &'a str,
     /// The call.
     pub call_id: Option<&'a str>,
     /// The message that asked for it.
@@ -40,10 +42,10 @@ pub struct NewToolCall<'a> {
 /// When the database does not take it.
 pub async fn insert_tool_call(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO tool_calls (rulebook_id, id, tool_call_id, call_id, event_id, name, arguments, result, \
-        error, ok, duration_us, decision_id, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-        ON CONFLICT (rulebook_id, coalesce(call_id, ''), tool_call_id) DO NOTHING";
-    let values: [Bind; 13] = [
+        error, ok, duration_us, decision_id, created_at, dedupe_key) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+        ON CONFLICT (rulebook_id, dedupe_key) DO NOTHING";
+    let values: [Bind; 14] = [
         tool.rulebook_id.into(),
         tool.id.into(),
         tool.tool_call_id.into(),
@@ -57,6 +59,7 @@ pub async fn insert_tool_call(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) 
         tool.duration_us.into(),
         tool.decision_id.into(),
         tool.created_at.into(),
+        tool.key.into(),
     ];
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
@@ -68,16 +71,10 @@ pub async fn insert_tool_call(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) 
 pub async fn stored_tool_result(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
-    call_id: Option<&str>,
-    tool_call_id: &str,
+    key: &str,
 ) -> Result<Option<Result<String, String>>, DbErr> {
-    const SQL: &str = "SELECT result, error FROM tool_calls \
-        WHERE rulebook_id = $1 AND coalesce(call_id, '') = $2 AND tool_call_id = $3";
-    let values: [Bind; 3] = [
-        rulebook_id.into(),
-        call_id.unwrap_or_default().into(),
-        tool_call_id.into(),
-    ];
+    const SQL: &str = "SELECT result, error FROM tool_calls WHERE rulebook_id = $1 AND dedupe_key = $2";
+    let values: [Bind; 2] = [rulebook_id.into(), key.into()];
     let Some(row) = tx.query_one_raw(statement(tx, SQL, values)).await? else {
         return Ok(None);
     };

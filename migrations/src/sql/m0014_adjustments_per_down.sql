@@ -1,0 +1,1 @@
+ALTER TABLE price_adjustments DROP COLUMN per;

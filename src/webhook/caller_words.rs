@@ -1,0 +1,184 @@
+//! What a caller gave in words where no model filled it in: an address and the problem, for leads and SMS messages.
+//!
+//! It never decides anything: rules and prices follow from facts.
+
+use crate::rulebook::hearing::AGENT_LINE;
+use crate::rulebook::words::fold;
+
+/// What stands before a French street's name.
+const FRENCH: &[&str] = &[
+    "rue",
+    "avenue",
+    "av",
+    "boulevard",
+    "boul",
+    "chemin",
+    "route",
+    "rang",
+    "place",
+    "montee",
+    "cote",
+    "allee",
+    "croissant",
+    "impasse",
+    "terrasse",
+    "ruelle",
+];
+/// What stands behind an English street's name.
+const ENGLISH: &[&str] = &[
+    "street",
+    "st",
+    "avenue",
+    "ave",
+    "road",
+    "rd",
+    "boulevard",
+    "blvd",
+    "drive",
+    "dr",
+    "lane",
+    "ln",
+    "court",
+    "crescent",
+    "cres",
+    "way",
+    "place",
+    "terrace",
+    "circle",
+    "highway",
+    "trail",
+    "parkway",
+];
+/// What ends a French street's name although no punctuation does.
+const AFTER: &[&str] = &[
+    "a", "au", "et", "dans", "pres", "je", "c'est", "est", "on", "mais", "avec", "pour", "svp", "il", "j'ai", "proche",
+];
+/// The most words of a street's name.
+const MAX_NAME: usize = 5;
+/// The fewest words that say what is wrong.
+const MIN_WORDS: usize = 4;
+/// The most characters of a problem.
+const MAX_PROBLEM: usize = 300;
+
+/// The first address with a house number in what the caller said.
+#[must_use]
+pub(super) fn address(conversation: &str) -> Option<String> {
+    own_lines(conversation).find_map(address_in)
+}
+
+fn address_in(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let numbers = words.iter().enumerate().filter(|(_, word)| is_house_number(word));
+    numbers.map(|(at, _)| at).find_map(|at| {
+        let street = words.get(at + 1..)?;
+        let length = french(street).or_else(|| english(street))?;
+        let found = words.get(at..=at + length)?.join(" ");
+        Some(found.trim_end_matches(|c: char| c.is_ascii_punctuation()).to_owned())
+    })
+}
+
+/// How many words a French street has: its kind, then its name up to a stop.
+fn french(words: &[&str]) -> Option<usize> {
+    let kind = words.first().filter(|kind| FRENCH.contains(&bare(kind).as_str()))?;
+    if ends(kind) {
+        return None;
+    }
+    let mut length = 1;
+    for word in words.iter().skip(1).take(MAX_NAME) {
+        if AFTER.contains(&bare(word).as_str()) {
+            break;
+        }
+        length += 1;
+        if ends(word) {
+            break;
+        }
+    }
+    (length > 1).then_some(length)
+}
+
+/// How many words an English street has: its name, then its kind.
+fn english(words: &[&str]) -> Option<usize> {
+    for (at, word) in words.iter().enumerate().take(MAX_NAME) {
+        if at > 0 && ENGLISH.contains(&bare(word).as_str()) {
+            return Some(at + 1);
+        }
+        if ends(word) {
+            return None;
+        }
+    }
+    None
+}
+
+/// `482`, `482A`, `12-482`, with or without a comma behind it.
+fn is_house_number(word: &str) -> bool {
+    let number = word.trim_end_matches(',');
+    let digits = number.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let digits_only = |part: &str| (1..=5).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    number.len() - digits.len() <= 1 && digits.split('-').count() <= 2 && digits.split('-').all(digits_only)
+}
+
+fn ends(word: &str) -> bool {
+    word.ends_with(['.', ',', ';', '!', '?', ':']) && bare(word).len() > 2
+}
+
+fn bare(word: &str) -> String {
+    fold(word.trim_matches(|c: char| c.is_ascii_punctuation()))
+}
+
+/// The first thing of some length that the caller said, else the longest.
+#[must_use]
+pub(super) fn problem(conversation: &str) -> Option<String> {
+    let count = |line: &&str| line.split_whitespace().count();
+    let mut told = own_lines(conversation).filter(|line| address_in(line).is_none());
+    let found = told
+        .find(|line| count(line) >= MIN_WORDS)
+        .or_else(|| own_lines(conversation).max_by_key(count))?;
+    Some(found.chars().take(MAX_PROBLEM).collect())
+}
+
+fn own_lines(conversation: &str) -> impl Iterator<Item = &str> {
+    let lines = conversation.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with(AGENT_LINE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_number_and_a_street() {
+        for (said, found) in [
+            ("It's 482 Maple Street in Brossard.", Some("482 Maple Street")),
+            ("I'm at 12-482A Old Mill Rd. Please hurry", Some("12-482A Old Mill Rd")),
+            ("C'est le 77, rue du Hibou, à Laval", Some("77, rue du Hibou")),
+            (
+                "au 9 boul. Saint-Laurent et c'est urgent",
+                Some("9 boul. Saint-Laurent"),
+            ),
+            (
+                "1450 chemin de la Côte-des-Neiges. Merci",
+                Some("1450 chemin de la Côte-des-Neiges"),
+            ),
+            ("We have 40 feet of drain on the street", None),
+            ("I called 3 times. Maple street is flooded", None),
+            ("12 rue", None),
+            ("la rue est inondée", None),
+            ("", None),
+        ] {
+            assert_eq!(address(said).as_deref(), found, "{said}");
+        }
+        assert_eq!(address("> Are you at 482 Maple Street?\nYes."), None);
+    }
+
+    #[test]
+    fn the_problem_is_what_the_caller_says_at_length() {
+        let conversation =
+            "> Hello?\nHi.\nI'm at 482 Maple Street in Brossard.\nMy basement drain is backing up badly.";
+        assert_eq!(
+            problem(conversation).as_deref(),
+            Some("My basement drain is backing up badly.")
+        );
+        assert_eq!(problem("> What is it?\nUn dégât.\nVite!").as_deref(), Some("Un dégât."));
+        assert_eq!(problem("> Hello?"), None);
+    }
+}
