@@ -11,6 +11,7 @@
 
 pub mod backtest;
 pub mod calendar;
+mod caller_words;
 pub mod cases;
 pub mod change_set;
 pub mod check;

@@ -1,6 +1,7 @@
 //! What a text to a contact says. In: a decision and its facts, a contact and a template. Out: the text with its
 //! placeholders filled, in the contact's language.
 
+use super::caller_words;
 use super::compile::Rulebook;
 use super::decision::Decision;
 use super::facts::{Extracted, Fact, Facts};
@@ -75,6 +76,8 @@ impl Rulebook {
             "reply" => Some(about.reply.to_owned()),
             "slot" => fact("wanted_slot"),
             "sla" => Some(minutes(decision.sla_seconds)),
+            "address" => fact(name).or_else(|| caller_words::address(&about.extracted.said)),
+            "problem" => fact(name).or_else(|| caller_words::problem(&about.extracted.said)),
             other => fact(other),
         }
     }

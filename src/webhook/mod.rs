@@ -14,7 +14,6 @@ pub mod answer;
 mod answer_tests;
 pub mod attempt;
 pub mod auth_settings;
-mod caller_words;
 pub mod decided;
 pub mod decode;
 #[cfg(test)]

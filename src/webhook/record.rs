@@ -7,7 +7,6 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::caller_words;
 use super::decided::Decided;
 use super::event::{CallPart, Event, Payload, Report, status_rank};
 use super::facts;
@@ -37,7 +36,7 @@ impl Recording<'_, '_> {
         if !self.record_call(tx, call_id).await? {
             return Err(TransactError::CallErased);
         }
-        self.decide(tx, call_id, true).await
+        self.decide(tx, call_id, &self.who(), true).await
     }
 
     /// Another body under the same key: the record follows the later one. What was decided stands, unless this one is more
@@ -48,7 +47,8 @@ impl Recording<'_, '_> {
             return Ok(false);
         };
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
-        if self.record_call(tx, call_id).await? {
+        let stands = self.record_call(tx, call_id).await?;
+        if stands {
             let id = step.intake.clock.new_id();
             intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await?;
         } else {
@@ -68,12 +68,20 @@ impl Recording<'_, '_> {
         if lead.erased_at.is_some() || !(is_more_urgent || brings_service) {
             return Ok(false);
         }
-        self.decide(tx, call_id, urgency.is_none_or(Ordering::is_le)).await
+        let who = if stands { self.who() } else { LeadPart::default() };
+        self.decide(tx, call_id, &who, urgency.is_none_or(Ordering::is_le))
+            .await
     }
 
     /// Keeps the decision, makes or completes the lead, and sends what follows. Where the report is less urgent than one
-    /// before, the priority stays and nobody is texted.
-    async fn decide(&self, tx: &DatabaseTransaction, call_id: &str, is_urgent: bool) -> Result<bool, TransactError> {
+    /// before, the priority stays and nobody is texted. `who` is what it may say of the caller.
+    async fn decide(
+        &self,
+        tx: &DatabaseTransaction,
+        call_id: &str,
+        who: &LeadPart<'_>,
+        is_urgent: bool,
+    ) -> Result<bool, TransactError> {
         let step = self.step;
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         self.decided.save(step, tx, "report").await?;
@@ -86,18 +94,9 @@ impl Recording<'_, '_> {
             due_at: due_at.filter(|_| is_urgent),
             decision_id: is_urgent.then_some(self.decided.id),
             late: step.late,
-            ..with_job(&self.who(), &job)
+            ..with_job(who, &job)
         };
         intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
-        let (address, problem) = in_words(self.decided);
-        if address.is_some() || problem.is_some() {
-            let said = LeadPart {
-                address: address.as_deref(),
-                problem: problem.as_deref(),
-                ..LeadPart::default()
-            };
-            intake::fill_lead(tx, rulebook_id, call_id, &said, now).await?;
-        }
         if is_urgent {
             Ok(self.text(tx, &job).await?)
         } else {
@@ -158,15 +157,6 @@ impl Recording<'_, '_> {
     fn who(&self) -> LeadPart<'_> {
         who(&self.step.message.event, self.decided)
     }
-}
-
-/// The address and the problem in the caller's words, where no model filled them in.
-pub(super) fn in_words(decided: &Decided) -> (Option<String>, Option<String>) {
-    let said = &decided.extracted.said;
-    let lacks = |name| facts::text(&decided.extracted, name).is_none();
-    let address = lacks("address").then(|| caller_words::address(said)).flatten();
-    let problem = lacks("problem").then(|| caller_words::problem(said)).flatten();
-    (address, problem)
 }
 
 /// The job's service, area and price in a lead.

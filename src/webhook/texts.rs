@@ -41,7 +41,7 @@ pub(super) async fn about(
         Some(call_id) => leads::of_call(tx, rulebook_id, call_id).await?,
         None => None,
     };
-    let known = known_of(lead.as_ref(), step, decided);
+    let known = known_of(lead.as_ref(), &record::who(&message.event, decided));
     let held_until = match decision.priority {
         Priority::P1 | Priority::P2 => None,
         Priority::P3 | Priority::P4 => rulebook.quiet_until(step.intake.clock.now()),
@@ -78,22 +78,14 @@ pub(super) async fn about(
     Ok(texts)
 }
 
-/// What is known of the caller beside the decision's own facts: by the lead, else by the message, else by the words.
-fn known_of(lead: Option<&leads::Model>, step: &Step<'_>, decided: &Decided) -> Facts {
+/// What is known of the caller beside the decision's own facts: by the lead, else by the message.
+fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     let mut known = lead.map(leads::Model::facts).unwrap_or_default();
-    let (address, problem) = record::in_words(decided);
-    let said = LeadPart {
-        address: address.as_deref(),
-        problem: problem.as_deref(),
-        ..LeadPart::default()
-    };
-    for part in [record::who(&step.message.event, decided), said] {
-        for (name, value) in part.named() {
-            if let Some(value) = value {
-                known
-                    .entry(name.to_owned())
-                    .or_insert_with(|| Fact::Text(value.to_owned()));
-            }
+    for (name, value) in who.named() {
+        if let Some(value) = value {
+            known
+                .entry(name.to_owned())
+                .or_insert_with(|| Fact::Text(value.to_owned()));
         }
     }
     known

@@ -218,7 +218,8 @@ async fn an_unknown_rulebook_or_method_drops_no_call_in_silence(database: Databa
         ("/webhooks/vapi/nobody", 404),
         ("/webhooks/vapi/default%00", 404),
         ("/webhooks/vapi/default'--", 404),
-        ("/webhooks/vapi/", 404),
+        ("/webhooks/vapi/", 200),
+        ("/webhooks/vapi/default/", 200),
         ("/webhooks/vapi/default/more", 404),
         ("/webhooks/vapi/default", 200),
     ] {

@@ -276,7 +276,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
         spoken["revision"].as_i64().unwrap() + 1
     );
     assert_eq!(lead["decision_id"], decided["id"]);
-    // Of several quotes the last one counts.
+    // Of several quotes the one for what is wanted counts.
     results(
         &server,
         &tool_calls("call-2", 1_000, &[("a", "calculateQuote", roots())]),
@@ -291,13 +291,12 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
         ),
     )
     .await;
-    assert_eq!(
-        server.post_signed(&report("call-2", "J'ai des racines.")).await.0,
-        StatusCode::OK
-    );
+    let mut told = report("call-2", "J'ai des racines.");
+    told["message"]["analysis"]["structuredData"]["postalCode"] = json!("J4K 2M6");
+    server.take(&told).await;
     assert_eq!(
         having(&server.rows("leads").await, "call_id", "call-2")[0]["price_from"],
-        35_000
+        110_000
     );
     server.stop().await;
 }

@@ -275,6 +275,8 @@ fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
         "drive",
         "highway",
     ];
+    const STREETS: &[&str] = &["street", "avenue", "ave", "boulevard", "blvd", "place", "rue"];
+    const IN: &[&str] = &["in", "at", "a", "en"];
     const DENIED: &[&str] = &[
         "not", "pas", "near", "pres", "outside", "dehors", "than", "plus", "used", "moved",
     ];
@@ -296,7 +298,12 @@ fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
         before
     };
     let is_sir = abbreviated && before.is_some_and(|token| token.is_one_of(&["m"]));
-    let is_road = is_sir || before.is_some_and(|token| token.is_one_of(ROADS));
+    // "Maple Street in Brossard", but not "the hospital in Brossard".
+    let is_in = tokens
+        .get(at..from)
+        .is_some_and(|links| links.iter().any(|link| link.is_one_of(IN)));
+    let is_street_there = is_in && before.is_some_and(|token| token.is_one_of(STREETS));
+    let is_road = is_sir || (!is_street_there && before.is_some_and(|token| token.is_one_of(ROADS)));
     let is_denied = !abbreviated && before.is_some_and(|token| token.is_one_of(DENIED));
     let behind = tokens.get(end).is_some_and(|token| token.is_one_of(BEHIND));
     // "the school in Châteauguay" is a place, "Laval street" is none.
@@ -510,6 +517,8 @@ mod tests {
     fn the_city_that_a_caller_names_last_counts() {
         for (text, wanted) in [
             ("I am in Brossard", Some("Brossard")),
+            ("It's 482 Maple Street in Brossard.", Some("Brossard")),
+            ("We passed the hospital in Brossard", None),
             ("C'est à St. Lambert.", Some("Saint-Lambert")),
             ("à Laval, non, à Brossard", Some("Brossard")),
             ("I'm not in Laval, I'm in Longueuil", Some("Longueuil")),

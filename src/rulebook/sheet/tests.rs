@@ -145,8 +145,8 @@ fn a_sheet_of_some_columns_changes_only_those_and_semicolons_are_taken() {
         "code,rate,version\ntps,6,0\n",
         "\u{feff}sep=;\r\ncode;rate;version\r\ntps;6;0\r\n;;\r\n",
         "rate\tcode\tversion\n6\ttps\t0",
-        "code;rate;version;;\r\ntps;6,0;0;;\r\n;;;;\r\n",
-        "code;;rate;version\r\ntps;;6,000 $;0;;;\r\n",
+        "code;rate;version;;\r\ntps;6;0;;\r\n;;;;\r\n",
+        "code;;rate;version\r\ntps;;6 $;0;;;\r\n",
     ] {
         let edits = taxes(text).unwrap();
         let [Edit::Put { row, expected, .. }] = edits.as_slice() else {
@@ -158,6 +158,11 @@ fn a_sheet_of_some_columns_changes_only_those_and_semicolons_are_taken() {
             serde_json::to_value(&sample::rows().taxes["tps"].row.names).unwrap()
         );
     }
+    let edits = taxes("code;rate;version\r\ntps;9,975;0\r\n").unwrap();
+    let [Edit::Put { row, .. }] = edits.as_slice() else {
+        panic!("{edits:?}")
+    };
+    assert_eq!(row["rate"], json!("9.975"), "a decimal comma");
     assert_eq!(taxes("code,names.fr,version\ntps,,0\n").unwrap().len(), 1);
     let missing = read::<Tax>(b"code\ntps\n", &sample::rows(), Missing::DeletedAsOf(1)).unwrap();
     assert!(

@@ -1,9 +1,9 @@
-//! What a caller gave in words where no model filled it in: an address and the problem, for leads and SMS messages.
+//! What a caller gave in words where no model filled it in: an address and the problem, for SMS messages.
 //!
 //! It never decides anything: rules and prices follow from facts.
 
-use crate::rulebook::hearing::AGENT_LINE;
-use crate::rulebook::words::fold;
+use super::hearing::AGENT_LINE;
+use super::words::fold;
 
 /// What stands before a French street's name.
 const FRENCH: &[&str] = &[
@@ -80,7 +80,7 @@ fn address_in(line: &str) -> Option<String> {
 /// How many words a French street has: its kind, then its name up to a stop.
 fn french(words: &[&str]) -> Option<usize> {
     let kind = words.first().filter(|kind| FRENCH.contains(&bare(kind).as_str()))?;
-    if ends(kind) {
+    if ends(kind) && !kind.ends_with('.') {
         return None;
     }
     let mut length = 1;
