@@ -16,8 +16,12 @@ use crate::rulebook::rows::{Classifier, RowSet};
 pub const MAX_WEIGHTS: usize = 100_000;
 /// The largest weight, in thousandths of log-odds.
 const MAX_WEIGHT: i64 = 20_000;
-/// So many words of the caller's are needed: the lists of concepts judge shorter ones better.
+/// So many words of the caller's are needed; the lists of concepts judge shorter ones better. "l'eau" is two words.
 const MIN_WORDS: usize = 8;
+/// Of fewer words than these a classifier is never sure that a call is not what it has learnt.
+const FEW_WORDS: usize = 12;
+/// What it says then, at least.
+const UNSURE: i64 = 40;
 /// From this likelihood on the trace tells what a call sounds like; of priorities it always does.
 const NOTABLE: i64 = 50;
 /// How many features the trace names on each side.
@@ -127,9 +131,11 @@ impl Classifiers {
     /// What each classifier makes of what was heard; nothing where the caller said too little.
     #[must_use]
     pub fn judge(&self, heard: &Heard, facts: &Facts) -> Vec<Likelihood> {
-        if self.rows.is_empty() || heard.callers_word_count() < MIN_WORDS {
+        let words = heard.callers_word_count();
+        if self.rows.is_empty() || words < MIN_WORDS {
             return Vec::new();
         }
+        let least = if words < FEW_WORDS { UNSURE } else { 0 };
         let mut found: Vec<((u32, u32), Feature<'_>)> = Vec::new();
         each_feature(heard, facts, &self.choices, |feature| {
             if let Some(span) = self.by_feature.get(&feature.hash()) {
@@ -150,7 +156,7 @@ impl Classifiers {
         }
         let rows = self.rows.iter().zip(sums).zip(&mut weighed);
         rows.map(|((row, sum), weighed)| {
-            let percent = percent(sum);
+            let percent = percent(sum).max(least);
             let is_told = row.learns.starts_with('P') || percent >= NOTABLE;
             Likelihood {
                 code: row.code.clone(),

@@ -518,7 +518,8 @@ mod tests {
         for (text, wanted) in [
             ("I am in Brossard", Some("Brossard")),
             ("It's 482 Maple Street in Brossard.", Some("Brossard")),
-            ("We passed the hospital in Brossard", None),
+            ("We passed the hospital of Brossard", None),
+            ("the school in Brossard", Some("Brossard")),
             ("C'est à St. Lambert.", Some("Saint-Lambert")),
             ("à Laval, non, à Brossard", Some("Brossard")),
             ("I'm not in Laval, I'm in Longueuil", Some("Longueuil")),
