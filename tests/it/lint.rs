@@ -29,7 +29,7 @@ async fn lint_tells_what_a_change_brought_in(database: Database) {
     );
     let rule = json!({
         "names": {"fr": "Piscine", "en": "Pool"}, "rank": 90, "priority": "P2", "sla_seconds": 60,
-        "condition": "says(\"#flood\") && weekend",
+        "condition": "sounds_urgent >= 70 && weekend",
     });
     let path = "/admin/v1/rulebooks/default/priority-rules/pool_at_the_weekend";
     let (status, answer) = app.admin(Method::PUT, path, Some(&rule)).await;
@@ -100,7 +100,7 @@ async fn an_error_of_lint_holds_up_the_change_that_brings_it_in(database: Databa
     );
     assert_eq!(lint(&app, "").await["revision"], 1);
     // The same condition as another rule, in other words, and another priority.
-    let twin = "!(!says(\"#municipal\"))";
+    let twin = "!(!(sounds_municipal >= 60 || (says(\"#municipal\") && !(sounds_municipal < 30))))";
     let (status, problem) = app.admin(Method::PUT, &path, Some(&rule(twin))).await;
     assert_eq!(
         (status, &problem["errors"][0]["code"]),
@@ -118,7 +118,7 @@ async fn a_check_tells_what_a_change_set_brings_in(database: Database) {
     let app = TestApp::start(database).await;
     let sets = "/admin/v1/rulebooks/default/change-sets";
     let change = |code: &str, condition: &str| json!({"resource": "priority-rules", "code": code, "method": "put", "body": rule(condition)});
-    let body = json!({"comment": "x", "changes": [change("late", "says(\"#flood\")")]});
+    let body = json!({"comment": "x", "changes": [change("late", "sounds_urgent >= 70")]});
     let (status, set) = app.admin(Method::POST, sets, Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{set}");
     let path = format!("{sets}/{}", set["id"].as_str().unwrap());

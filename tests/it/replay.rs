@@ -237,7 +237,11 @@ async fn a_decision_explains_every_row(database: Database) {
         ),
         ("services", "septic_tank", "not named, and none of its words heard"),
         ("areas", "laval", "neither the postal code nor the city lies in it"),
-        ("priority-rules", "municipal", "not heard: says(\"#municipal\")"),
+        (
+            "priority-rules",
+            "municipal",
+            "none of 2 alternatives holds; the first: sounds_municipal >= 60 fails: sounds_municipal is missing",
+        ),
     ] {
         assert_eq!(step(&why["left_out"], resource, code)["did"], did);
     }

@@ -80,7 +80,7 @@ async fn a_price_list_is_edited_in_a_spreadsheet(database: Database) {
 
 async fn a_faulty_sheet_changes_nothing_and_says_where(database: Database) {
     let app = TestApp::start(database).await;
-    let sheet = "code;price_to;rank;version\ncamera_inspection;420,50;1;1\nfrench_drain;900.00;1.5;1\n";
+    let sheet = "code;price_to;rank;version\ncamera_inspection;420,505;1;1\nfrench_drain;900.00;1.5;1\n";
     let (status, problem) = post(&app, SERVICES, sheet).await;
     assert_eq!(
         (status, &problem["code"]),
@@ -96,7 +96,7 @@ async fn a_faulty_sheet_changes_nothing_and_says_where(database: Database) {
     assert_eq!(places, ["/2/price_to", "/3/rank"]);
     let detail = problem["errors"][0]["detail"].as_str().unwrap();
     assert!(
-        detail.starts_with("row 2, column price_to: ") && detail.contains("420.50"),
+        detail.starts_with("row 2, column price_to: ") && detail.contains("two decimals"),
         "{detail}"
     );
 
@@ -218,7 +218,7 @@ async fn every_kind_of_row_goes_out_and_comes_back(database: Database) {
         .filter(|path| path.rsplit_once('.').is_some_and(|(_, ending)| ending == "csv"))
         .map(|path| path.replace("{rulebook}", "default"))
         .collect();
-    assert_eq!(sheets.len(), 15);
+    assert_eq!(sheets.len(), 16);
     for path in sheets {
         let sheet = get(&app, &path).await;
         let (status, answer) = post(&app, &format!("{path}?delete_missing=true&revision=1"), sheet).await;
