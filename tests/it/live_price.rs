@@ -16,7 +16,7 @@ both!(no_decision_after_an_edits_answer_uses_the_old_price);
 const SERVICE: &str = "/admin/v1/rulebooks/default/services/root_removal";
 /// Ten senders with a message every 100 ms: a hundred a second.
 const SENDERS: usize = 10;
-const EACH: usize = 40;
+const EACH: usize = 80;
 const PAUSE: Duration = Duration::from_millis(100);
 const EDITS: i64 = 5;
 

@@ -170,7 +170,7 @@ const OF_TAGS: &[(&str, &str)] = &[
     ),
     (
         "audit-log",
-        "history, who, log, changes, security, user, tampering, historique, qui, journal, modifications",
+        "history, who, who changed, log, changes, security, user, tampering, historique, qui, journal, modifications",
     ),
     (
         "api-keys",

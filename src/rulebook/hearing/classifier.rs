@@ -10,7 +10,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::dialogue::Heard;
 use super::features::{Feature, each_feature, parse};
 use crate::rulebook::facts::Facts;
-use crate::rulebook::rows::{Classifier, RowSet};
+use crate::rulebook::rows::{RowSet, same};
 
 /// The most weights of all classifiers of a rulebook.
 pub const MAX_WEIGHTS: usize = 100_000;
@@ -231,15 +231,9 @@ pub fn line(feature: &str, weight: i64) -> String {
 /// Whether two sets of rows have the same classifiers, so that what was compiled can be shared.
 #[must_use]
 pub fn are_same(one: &RowSet, other: &RowSet) -> bool {
-    let rows =
-        |set: &RowSet| -> Vec<Classifier> { set.classifiers.values().map(|stored| stored.row.clone()).collect() };
-    let shared = one.classifiers.len() == other.classifiers.len()
-        && one
-            .classifiers
-            .values()
-            .zip(other.classifiers.values())
-            .all(|(a, b)| std::sync::Arc::ptr_eq(a, b));
-    (shared || rows(one) == rows(other)) && choices(one) == choices(other)
+    let (rows, others) = (&one.classifiers, &other.classifiers);
+    let pairs = || rows.values().zip(others.values());
+    rows.len() == others.len() && pairs().all(|(one, other)| same(one, other)) && choices(one) == choices(other)
 }
 
 #[cfg(test)]
