@@ -23,7 +23,7 @@ if cargo fmt --version >/dev/null 2>&1; then
 else
     skipped+=("formatting: rustfmt is not installed")
 fi
-step "tests" cargo test --workspace --locked --quiet
+step "tests" cargo test --workspace --locked --quiet --no-fail-fast
 if cargo clippy --version >/dev/null 2>&1; then
     step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 else

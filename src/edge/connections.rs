@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use poem::Request;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::rate_limit::bucket_of;
@@ -31,7 +32,7 @@ const BODY_GRACE: Duration = Duration::from_millis(200);
 /// A connection over which somebody proved who they are makes way only when it has waited for longer than this: a proxy or an
 /// office that shares its address with strangers keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
-/// How many connections may be on their way out, over the limit, before new ones are refused.
+/// How many connections may be on their way out, over the limit, before new ones wait.
 const MAX_CLOSING: usize = 64;
 
 /// What a connection waits for.
@@ -65,6 +66,8 @@ pub struct Connection {
     stalled: AtomicU64,
     /// Somebody has shown a good signature or key.
     proven: AtomicBool,
+    /// Its socket has been read once. Until then it waits for us, however much it sent.
+    read: AtomicBool,
     /// Cancelled when the connection is to end.
     pub stop: CancellationToken,
 }
@@ -76,9 +79,10 @@ impl Connection {
             phase: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             proven: AtomicBool::new(false),
+            read: AtomicBool::new(false),
             stop: CancellationToken::new(),
         };
-        connection.enter(Phase::Head);
+        connection.enter(Phase::Busy);
         connection
     }
 
@@ -97,9 +101,10 @@ impl Connection {
         (Phase::of_bits(bits), Duration::from_millis(age))
     }
 
-    /// Bytes came.
-    pub fn received(&self) {
-        if self.state().0 == Phase::Idle {
+    /// The socket was read; `some` when bytes had come.
+    pub fn was_read(&self, some: bool) {
+        let is_first = !self.read.swap(true, Ordering::Relaxed);
+        if is_first || (some && self.state().0 == Phase::Idle) {
             self.enter(Phase::Head);
         }
     }
@@ -202,6 +207,8 @@ pub struct Connections {
     trusted_proxies: Vec<IpNet>,
     epoch: Instant,
     open: Mutex<Open>,
+    /// Told when a connection that was told to end has ended.
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -217,6 +224,15 @@ struct Open {
 struct Entry {
     address: IpAddr,
     connection: Arc<Connection>,
+}
+
+/// Why a new connection has no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// Others are on their way out, or have not been read yet: there is room in a moment.
+    Yet,
+    /// All others are being served.
+    All,
 }
 
 /// A place among the connections, given back when it is dropped.
@@ -237,6 +253,7 @@ impl Connections {
             trusted_proxies,
             epoch: Instant::now(),
             open: Mutex::default(),
+            ended: Notify::new(),
         })
     }
 
@@ -244,8 +261,11 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection; none where no other makes way.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    /// A place for a new connection.
+    ///
+    /// # Errors
+    /// When no other connection makes way.
+    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, NoRoom> {
         let is_proxy = self
             .trusted_proxies
             .iter()
@@ -256,9 +276,13 @@ impl Connections {
         let full_for_address = !is_proxy && of_address >= self.limits.per_address;
         if full_for_address || open.all.len() >= self.limits.total {
             let within = full_for_address.then_some(address);
-            if open.closing >= MAX_CLOSING || !open.end_one(within) {
-                metrics::connection_closed("refused");
-                return None;
+            if open.closing >= MAX_CLOSING {
+                return Err(NoRoom::Yet);
+            }
+            if !open.end_one(within) {
+                let unread = |connection: &Connection| !connection.read.load(Ordering::Relaxed);
+                let is_soon = open.of(within).any(|(_, entry)| unread(&entry.connection));
+                return Err(if is_soon { NoRoom::Yet } else { NoRoom::All });
             }
         }
         let id = open.next;
@@ -273,11 +297,16 @@ impl Connections {
             },
         );
         metrics::connections_open(open.all.len());
-        Some(Place {
+        Ok(Place {
             connections: Arc::clone(self),
             id,
             connection,
         })
+    }
+
+    /// Waits until one of those that are on their way out has ended.
+    pub async fn one_ended(&self) {
+        self.ended.notified().await;
     }
 
     /// The one that has waited longest for its client ends: a descriptor is needed. Whether there was one.
@@ -313,13 +342,16 @@ impl Connections {
 }
 
 impl Open {
+    /// The connections of an address, or all.
+    fn of(&self, within: Option<IpAddr>) -> impl Iterator<Item = (&u64, &Entry)> {
+        self.all
+            .iter()
+            .filter(move |(_, entry)| within.is_none_or(|address| entry.address == address))
+    }
+
     /// Ends the one that makes way first, of an address or of all.
     fn end_one(&mut self, within: Option<IpAddr>) -> bool {
-        let candidates = self
-            .all
-            .iter()
-            .filter(|(_, entry)| within.is_none_or(|address| entry.address == address));
-        let ranked = candidates.filter_map(|(id, entry)| Some((entry.connection.makes_way()?, *id)));
+        let ranked = self.of(within).filter_map(|(id, entry)| Some((entry.connection.makes_way()?, *id)));
         let Some((_, id)) = ranked.min() else { return false };
         metrics::connection_closed("made_way");
         self.end(id);
@@ -350,6 +382,7 @@ impl Drop for Place {
         let mut open = self.connections.lock();
         if open.remove(self.id).is_none() {
             open.closing = open.closing.saturating_sub(1);
+            self.connections.ended.notify_one();
         }
     }
 }
@@ -364,6 +397,13 @@ mod tests {
 
     fn connections(total: usize, per_address: usize) -> Arc<Connections> {
         Connections::new(Limits { total, per_address }, vec!["10.0.0.0/8".parse().unwrap()])
+    }
+
+    /// A place for a connection whose socket has been read once.
+    fn admitted(all: &Arc<Connections>, address: IpAddr) -> Result<Place, NoRoom> {
+        let place = all.admit(address)?;
+        place.connection.was_read(false);
+        Ok(place)
     }
 
     /// As if its phase had begun so long ago.
@@ -384,41 +424,41 @@ mod tests {
     #[test]
     fn whoever_waits_longest_for_its_client_makes_way_and_whoever_is_served_does_not() {
         let all = old(10, 3);
-        let [busy, half, idle] = [0; 3].map(|_| all.admit(address(1)).unwrap());
+        let [busy, half, idle] = [0; 3].map(|_| admitted(&all, address(1)).unwrap());
         busy.connection.requested();
         idle.connection.answered();
         age(&idle.connection, Duration::from_mins(1));
-        assert!(all.admit(address(2)).is_some(), "another address has room");
+        assert!(admitted(&all, address(2)).is_ok(), "another address has room");
         age(&half.connection, Duration::from_secs(1));
-        let new = all.admit(address(1)).unwrap();
+        let new = admitted(&all, address(1)).unwrap();
         assert!(half.connection.stop.is_cancelled() && !idle.connection.stop.is_cancelled());
         new.connection.requested();
-        let newer = all.admit(address(1)).unwrap();
+        let newer = admitted(&all, address(1)).unwrap();
         assert!(idle.connection.stop.is_cancelled());
         newer.connection.requested();
-        assert!(all.admit(address(1)).is_none(), "all three are served");
+        assert!(admitted(&all, address(1)).unwrap_err() == NoRoom::All, "all three are served");
         drop(busy);
-        assert!(all.admit(address(1)).is_some());
+        assert!(admitted(&all, address(1)).is_ok());
     }
 
     #[test]
     fn the_oldest_half_makes_way_and_a_body_has_a_moment() {
         let all = old(2, 2);
-        let [older, younger] = [0; 2].map(|_| all.admit(address(1)).unwrap());
+        let [older, younger] = [0; 2].map(|_| admitted(&all, address(1)).unwrap());
         age(&older.connection, Duration::from_millis(5));
-        let new = all.admit(address(1)).unwrap();
+        let new = admitted(&all, address(1)).unwrap();
         assert!(older.connection.stop.is_cancelled() && !younger.connection.stop.is_cancelled());
         younger.connection.awaits_body();
         new.connection.requested();
-        assert!(all.admit(address(1)).is_none());
+        assert!(admitted(&all, address(1)).is_err());
         age(&younger.connection, Duration::from_secs(2));
-        assert!(all.admit(address(1)).is_some() && younger.connection.stop.is_cancelled());
+        assert!(admitted(&all, address(1)).is_ok() && younger.connection.stop.is_cancelled());
     }
 
     #[test]
     fn whoever_proved_who_they_are_makes_way_last() {
         let all = old(10, 3);
-        let [proven, stranger, busy] = [0; 3].map(|_| all.admit(address(1)).unwrap());
+        let [proven, stranger, busy] = [0; 3].map(|_| admitted(&all, address(1)).unwrap());
         busy.connection.requested();
         for place in [&proven, &stranger] {
             place.connection.answered();
@@ -426,18 +466,18 @@ mod tests {
         }
         proven.connection.proven.store(true, Ordering::Relaxed);
         age(&proven.connection, Duration::from_secs(1));
-        let new = all.admit(address(1)).unwrap();
+        let new = admitted(&all, address(1)).unwrap();
         assert!(stranger.connection.stop.is_cancelled());
         new.connection.requested();
-        assert!(all.admit(address(1)).is_none(), "the proven one stays");
+        assert!(admitted(&all, address(1)).is_err(), "the proven one stays");
         age(&proven.connection, Duration::from_secs(5));
-        assert!(all.admit(address(1)).is_some() && proven.connection.stop.is_cancelled());
+        assert!(admitted(&all, address(1)).is_ok() && proven.connection.stop.is_cancelled());
     }
 
     #[test]
     fn a_trusted_proxy_has_no_limit_of_its_own() {
         let all = old(5, 1);
-        let places: Vec<_> = (0..5).map_while(|_| all.admit("10.0.0.1".parse().unwrap())).collect();
+        let places: Vec<_> = (0..5).map_while(|_| admitted(&all, "10.0.0.1".parse().unwrap()).ok()).collect();
         assert_eq!(places.len(), 5);
         drop(places);
         assert_eq!(all.count(), 0);
@@ -447,7 +487,7 @@ mod tests {
     #[test]
     fn what_is_overdue_ends_and_a_served_one_does_not() {
         let all = old(10, 10);
-        let [busy, half, idle, stalled] = [0; 4].map(|_| all.admit(address(1)).unwrap());
+        let [busy, half, idle, stalled] = [0; 4].map(|_| admitted(&all, address(1)).unwrap());
         busy.connection.requested();
         idle.connection.answered();
         stalled.connection.requested();
@@ -473,11 +513,22 @@ mod tests {
         let all = old(4, 4);
         let mut places = Vec::new();
         for _ in 0..200 {
-            places.extend(all.admit(address(1)));
+            places.extend(admitted(&all, address(1)));
             for place in &places {
                 age(&place.connection, Duration::from_secs(1));
             }
         }
         assert_eq!(places.len(), 4 + MAX_CLOSING);
+        assert_eq!(all.admit(address(1)).unwrap_err(), NoRoom::Yet);
+    }
+
+    #[test]
+    fn whoever_waits_for_us_does_not_make_way() {
+        let all = old(2, 2);
+        let unread = [0; 2].map(|_| all.admit(address(1)).unwrap());
+        age(&unread[0].connection, Duration::from_secs(5));
+        assert_eq!(all.admit(address(1)).unwrap_err(), NoRoom::Yet);
+        unread[1].connection.was_read(false);
+        assert!(all.admit(address(1)).is_ok() && unread[1].connection.stop.is_cancelled());
     }
 }

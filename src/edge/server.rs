@@ -5,11 +5,11 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::api_runtime;
-use super::connections::{Connection, Connections, Place};
+use super::connections::{Connection, Connections, NoRoom, Place};
+use crate::telemetry::metrics;
 use crate::telemetry::sampled::Sampler;
 
 /// The most that is kept of what a connection sent and nobody has read yet, so also the longest request head.
@@ -34,6 +35,10 @@ const MAX_BUFFER: usize = 32 * 1024;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The same while the server stops.
 const LAST_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a new connection waits for a place while others are on their way out.
+const ADMIT_PATIENCE: Duration = Duration::from_millis(100);
+/// How often it looks whether those that had not been read yet have been.
+const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
 /// How long to wait before the next `accept` when the system has no descriptor or memory for it.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -68,7 +73,7 @@ where
             () = &mut stop => break,
             _ = sweeps.tick() => connections.sweep(false),
             accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => match connections.admit(remote.ip()) {
+                Ok((stream, remote)) => match admitted(&connections, remote.ip()).await {
                     Some(place) => drop(tasks.spawn(server.clone().connection(stream, remote, place))),
                     None => if let Some(left_out) = full.admit() {
                         tracing::warn!(left_out, open = connections.count(), "a connection is refused: all places are taken \
@@ -104,6 +109,23 @@ where
         tasks.wait().await;
     }
     Ok(())
+}
+
+/// A place for a new connection. While there is none yet, nobody else is accepted: they wait in the system's queue, where a
+/// refusal would have ended them.
+async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Place> {
+    let began = Instant::now();
+    loop {
+        match connections.admit(address) {
+            Ok(place) => return Some(place),
+            Err(NoRoom::Yet) if began.elapsed() < ADMIT_PATIENCE => {
+                let _ = tokio::time::timeout(ADMIT_INTERVAL, connections.one_ended()).await;
+            }
+            Err(_) => break,
+        }
+    }
+    metrics::connection_closed("refused");
+    None
 }
 
 /// The connection broke before it was accepted; the listener is well.
@@ -237,9 +259,7 @@ impl AsyncRead for Watched {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.connection.received();
-        }
+        self.connection.was_read(buffer.filled().len() > before);
         read
     }
 }
