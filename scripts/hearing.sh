@@ -8,9 +8,15 @@ ringbook="${CARGO_TARGET_DIR:-target}/debug/ringbook"
 {
     echo "# How well the sample rulebook hears"
     echo
-    echo "Made by \`make hearing\` from the labelled calls in tests/data/calls. The calls of three authors (a, b, c) are split by a hash of"
-    echo "their ids; two authors (v, w) wrote for the test half only, all others for development only. Lists and classifiers were made from the"
-    echo "development half, so its own figures say nothing: only the test half counts. [hearing.md](hearing.md) explains the kinds. A cell says how many of how many; false P1 and P2 false are better the lower they are."
+    echo "\`make hearing\` makes this page from the labelled calls in tests/data/calls. Only the test half counts: the rules and the"
+    echo "classifiers were made from the development half."
+    echo
+    echo "- The calls of the authors a, b and c are split by a hash of their ids."
+    echo "- The authors v, w and x wrote for the test half only."
+    echo "- All other authors wrote for the development half only."
+    echo
+    echo "[hearing.md](hearing.md) explains how a call is heard. A cell says how many of how many. False P1 and false P2 are better the"
+    echo "lower they are."
     for half in test development; do
         echo
         echo "## The $half half"

@@ -36,7 +36,11 @@ use crate::{
     jobs::{Leases, Purge, Scheduler},
     keys::{KeyError, SecretKey},
     outbox::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator},
-    rulebook::{current::Current, publish::Publisher},
+    rulebook::{
+        current::{Current, LoadError, Loaded},
+        facts::Extracted,
+        publish::Publisher,
+    },
     settings::{Place, Settings},
     store::{
         audit_log::AuditKey,
@@ -67,6 +71,9 @@ const LAST_ORDERS: Duration = Duration::from_secs(5);
 /// How long the worker's sends may take to end: longer than a request to Twilio may, so that none is left of which nobody
 /// knows whether it was sent.
 const LAST_SENDS: Duration = Duration::from_secs(20);
+
+/// How long the server waits before its first connection until the default rulebook is compiled and has decided once.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 /// How many connections an address has that only has pages for operators.
 const PAGES_CONNECTIONS: usize = 64;
@@ -338,6 +345,27 @@ impl App {
         Limits::of_total(wanted.min(room))
     }
 
+    /// Does once what the first message would wait for: compiles the default rulebook, starts the threads of scripts, decides.
+    async fn warm_up(&self) {
+        let decided = async {
+            let head = self.current.head(DEFAULT_RULEBOOK).await?;
+            let Some(Loaded { rulebook_id, rulebook }) = head else {
+                return Ok(());
+            };
+            self.current.saw(rulebook_id, &rulebook).await;
+            let now = self.clock.now();
+            let decide = move || drop(rulebook.decide(&Extracted::default(), now));
+            self.current.pools().run_scripts(rulebook_id, decide).await?;
+            Ok::<_, LoadError>(())
+        };
+        match tokio::time::timeout(WARM_UP, decided).await {
+            Ok(Ok(())) => {}
+            // What is wrong shows in the readiness, and in the first message's decision.
+            Ok(Err(error)) => tracing::debug!(%error, "the default rulebook is not ready before the first message"),
+            Err(_) => tracing::debug!("the default rulebook takes long to be ready"),
+        }
+    }
+
     /// Serves until `stop` resolves, then lets requests and tasks end and closes the database.
     ///
     /// # Errors
@@ -358,6 +386,7 @@ impl App {
                 }
             });
         }
+        self.warm_up().await;
         start_workers(&self);
         let connections = Connections::new(self.connection_limits(), proxies.clone());
         let everything = routes(&self, Pages::public(&self.settings));

@@ -1,5 +1,5 @@
 //! `ringbook doctor`: checks a set-up. In: the settings. Out: a line per finding with what to do about it; fails when
-//! something does not work.
+//! something does not work, and what to give the assistants at Vapi.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::print;
 use crate::clock::Clock;
+use crate::doctor::assistant::Recommended;
 use crate::doctor::vapi::{best_server, server_url};
 use crate::doctor::{self, Finding, Level};
 use crate::settings::Settings;
@@ -26,19 +27,25 @@ pub struct Doctor {
 
 /// Looks, and prints what was found.
 pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
-    let found = doctor::examine(settings, how.url.as_deref(), &Clock::system()).await;
+    let report = doctor::examine(settings, how.url.as_deref(), &Clock::system()).await;
+    let found = report.findings;
     let worst = found.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let public = settings.public_url.as_deref().unwrap_or("https://YOUR-HOST");
     let server = best_server(&server_url(public, DEFAULT_RULEBOOK));
     print(&if how.json {
-        serde_json::to_string_pretty(&json!({"result": worst, "findings": found, "vapi_server": server}))?
+        let all = json!({"result": worst, "findings": found, "vapi_server": server, "vapi_assistants": report.assistants});
+        serde_json::to_string_pretty(&all)?
     } else {
-        let lines: Vec<String> = found.iter().map(line).collect();
-        let server = serde_json::to_string_pretty(&server)?;
-        format!(
-            "{}\n\nThe `server` to give Vapi's assistants or phone numbers:\n{server}",
-            lines.join("\n")
-        )
+        let mut parts = vec![found.iter().map(line).collect::<Vec<_>>().join("\n")];
+        parts.push(format!(
+            "The `server` to give Vapi's assistants or phone numbers:\n{server:#}"
+        ));
+        let shown = report.assistants.iter().find(|one| one.rulebook == DEFAULT_RULEBOOK);
+        parts.extend(shown.or(report.assistants.first()).map(Recommended::text));
+        if report.assistants.len() > 1 {
+            parts.push("`--json` has those of the other rulebooks.".to_owned());
+        }
+        parts.join("\n\n")
     })?;
     Ok(if worst == Level::Wrong {
         ExitCode::FAILURE

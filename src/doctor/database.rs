@@ -3,6 +3,7 @@
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait as _, QueryOrder as _, Statement};
 
 use super::Findings;
+use super::assistant::Recommended;
 use crate::keys::SecretKey;
 use crate::rulebook::current::{Current, LoadError};
 use crate::settings::{Database, Settings};
@@ -201,7 +202,10 @@ async fn contents(
     for rulebook in &all {
         let code = &rulebook.code;
         match current.head(code).await {
-            Ok(Some(head)) => found.ok("rulebook", format!("`{code}` compiles, revision {}", head.rulebook.revision())),
+            Ok(Some(head)) => {
+                found.ok("rulebook", format!("`{code}` compiles, revision {}", head.rulebook.revision()));
+                found.assistants.push(Recommended::from_rows(code, head.rulebook.rows()));
+            }
             Ok(None) => {}
             Err(LoadError::Faults { revision, faults }) => found.wrong(
                 "rulebook",

@@ -2,8 +2,9 @@
 //! migrated, no key is made, no text is sent.
 //!
 //! [`server`] asks a running server, [`files`] looks at this machine, [`database`] at the database and what stands in it, [`web`] at the public address, and
-//! [`vapi`] and [`twilio`] at what the two know of us.
+//! [`vapi`] and [`twilio`] at what the two know of us. [`assistant`] says what to give the voice agent.
 
+pub mod assistant;
 pub mod database;
 pub mod files;
 pub mod server;
@@ -19,12 +20,15 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use self::assistant::Recommended;
 use crate::accounts::{accounts, vapi_keys};
 use crate::bootstrap;
 use crate::clock::Clock;
 use crate::first_start;
 use crate::http_client;
+use crate::rulebook::sample;
 use crate::settings::Settings;
+use crate::webhook::access::DEFAULT_RULEBOOK;
 
 /// How long somebody else's server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,9 +63,23 @@ pub struct Finding {
     pub what_to_do: Option<String>,
 }
 
-/// Everything that was found.
+/// What was found, and what is recommended.
+#[derive(Debug)]
+pub struct Report {
+    /// How each thing stands.
+    pub findings: Vec<Finding>,
+    /// For the assistants of each rulebook; of the sample where no rulebook can be read.
+    pub assistants: Vec<Recommended>,
+}
+
+/// Everything that was found so far.
 #[derive(Debug, Default)]
-pub struct Findings(Vec<Finding>, Vec<u64>);
+pub struct Findings {
+    all: Vec<Finding>,
+    /// The disks of which something was said.
+    disks: Vec<u64>,
+    assistants: Vec<Recommended>,
+}
 
 impl Findings {
     /// As it should be.
@@ -79,15 +97,26 @@ impl Findings {
         self.push(check, Level::Wrong, text.into(), Some(what_to_do.into()));
     }
 
+    fn report(mut self) -> Report {
+        if self.assistants.is_empty() {
+            let sample = Recommended::from_rows(DEFAULT_RULEBOOK, &sample::rows());
+            self.assistants.push(sample);
+        }
+        Report {
+            findings: self.all,
+            assistants: self.assistants,
+        }
+    }
+
     /// Whether nothing was said of this disk yet.
     fn first_of_disk(&mut self, device: u64) -> bool {
-        let is_first = !self.1.contains(&device);
-        self.1.push(device);
+        let is_first = !self.disks.contains(&device);
+        self.disks.push(device);
         is_first
     }
 
     fn push(&mut self, check: &'static str, level: Level, text: String, what_to_do: Option<String>) {
-        self.0.push(Finding {
+        self.all.push(Finding {
             check,
             level,
             text,
@@ -116,7 +145,7 @@ impl Findings {
 }
 
 /// Looks at everything, and at the server that runs at `url`.
-pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Vec<Finding> {
+pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Report {
     let mut found = Findings::default();
     found.ok("settings", whose(settings));
     for warning in first_start::warnings(settings) {
@@ -132,7 +161,7 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> V
                 format!("no HTTP client can be made: {error}"),
                 "This is a fault of the program.",
             );
-            return found.0;
+            return found.report();
         }
     };
     if let Some(url) = url {
@@ -151,7 +180,7 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> V
     {
         tracing::debug!(%error, "the database did not close");
     }
-    found.0
+    found.report()
 }
 
 /// Which settings are looked at: a service that is started elsewhere may have others.

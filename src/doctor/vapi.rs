@@ -12,6 +12,8 @@ use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::reconcile::{FindKeys, Keyed};
 
 const CHECK: &str = "vapi";
+/// What Vapi's list of them calls it.
+const ASSISTANT: &str = "assistant";
 /// The report of a call.
 const REPORT: &str = "end-of-call-report";
 
@@ -95,10 +97,10 @@ async fn examine_one(
 ) {
     let limit = [("limit", "1000".to_owned())];
     let mut lists = Vec::new();
-    for (path, what) in [("/assistant", "assistant"), ("/phone-number", "phone number")] {
+    for (path, what) in [("/assistant", ASSISTANT), ("/phone-number", "phone number")] {
         match client.get(&one.key, path, &limit, stop).await {
             Ok(answered) => {
-                if first && what == "assistant" {
+                if first && what == ASSISTANT {
                     found.clock("Vapi", answered.date, clock);
                 }
                 let list = answered.json.as_array().cloned().unwrap_or_default();
@@ -123,8 +125,38 @@ async fn examine_one(
         }
     }
     found.ok(CHECK, format!("`{}`: the key is accepted", one.code));
+    let assistants = lists.iter().filter(|(what, _)| *what == ASSISTANT);
+    assistants.for_each(|(_, assistant)| understanding(assistant, found));
     if let Some(public) = &settings.public_url {
         servers(&server_url(public, &one.code), &one.code, &lists, found);
+    }
+}
+
+fn name(item: &Value) -> &str {
+    let named = item["name"].as_str().or_else(|| item["id"].as_str());
+    named.unwrap_or("without a name")
+}
+
+/// In which way an assistant tells what its model understood.
+fn understanding(assistant: &Value, found: &mut Findings) {
+    let name = name(assistant);
+    let is_list = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+    let plan = &assistant["analysisPlan"]["structuredDataPlan"];
+    // Without a schema the model names fields as it likes.
+    let data = plan["enabled"] != false && plan["schema"].is_object();
+    if is_list(&assistant["artifactPlan"]["structuredOutputIds"]) {
+        found.ok(CHECK, format!("the assistant `{name}` fills in structured outputs"));
+    } else if data || is_list(&assistant["analysisPlan"]["structuredDataMultiPlan"]) {
+        found.ok(
+            CHECK,
+            format!("the assistant `{name}` fills in structured data, the older way of structured outputs"),
+        );
+    } else {
+        found.warning(
+            CHECK,
+            format!("the assistant `{name}` fills in no structured output: calls are decided by the caller's words alone"),
+            "Create the structured output that `ringbook doctor` prints, and give it to the assistant.",
+        );
     }
 }
 
@@ -132,10 +164,7 @@ async fn examine_one(
 fn servers(ours: &str, code: &str, lists: &[(&str, Value)], found: &mut Findings) {
     let mut any = false;
     for (what, item) in lists {
-        let name = item["name"]
-            .as_str()
-            .or_else(|| item["id"].as_str())
-            .unwrap_or("without a name");
+        let name = name(item);
         let server = &item["server"];
         let url = server["url"].as_str().or_else(|| item["serverUrl"].as_str());
         if url.is_none_or(|url| url.trim_end_matches('/') != ours) {

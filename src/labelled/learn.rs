@@ -1,4 +1,6 @@
-//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with a quadratic penalty.
+//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with a quadratic penalty, over
+//! features that are first scaled by how much more often one side has them (NB-SVM, Wang and Manning 2012). The scale is
+//! part of the weight that is written.
 //!
 //! Deterministic: the same calls in the same order give the same weights. Runs only on request, never while a call is
 //! decided.
@@ -19,7 +21,9 @@ const MIN_WEIGHT: i64 = 60;
 /// The same for services, which fewer words tell apart.
 const MIN_SERVICE_WEIGHT: i64 = 120;
 /// How weak the penalty on large weights is (the inverse of its strength).
-const LOOSENESS: f64 = 0.3;
+const LOOSENESS: f64 = 0.1;
+/// Added to every count of a feature, so that none is infinitely telling.
+const SMOOTHING: f64 = 0.1;
 /// How often all calls are gone through. Stopping early is a second guard against learning by heart.
 const ROUNDS: usize = 100;
 /// The length of a step, before it is scaled by how much a weight has moved (AdaGrad).
@@ -86,8 +90,7 @@ impl<'a> Examples<'a> {
             .filter_map(|(call, features)| Some((features.as_slice(), is_labelled(call, &row.learns)?)))
             .collect();
         let (bias, weights) = fit(&labelled, self.names.len());
-        let is_priority = matches!(row.learns.as_str(), "P1" | "P2");
-        let least = if is_priority { MIN_WEIGHT } else { MIN_SERVICE_WEIGHT };
+        let least = if row.is_about_priority() { MIN_WEIGHT } else { MIN_SERVICE_WEIGHT };
         let lines = self
             .names
             .iter()
@@ -133,18 +136,22 @@ fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     if positive == 0 || positive == examples.len() {
         return (bias, weights);
     }
+    let scales = log_ratios(examples, count);
     let share = |of: usize| examples.len() as f64 / (2.0 * of as f64);
     let (for_it, against) = (share(positive), share(examples.len() - positive));
     for _ in 0..ROUNDS {
         let mut gradient: Vec<f64> = weights.iter().map(|weight| weight / LOOSENESS).collect();
         let mut bias_gradient = 0.0;
         for (features, is) in examples {
-            let sum: f64 = bias + features.iter().map(|place| weights[*place as usize]).sum::<f64>();
+            let sum: f64 = bias + features
+                .iter()
+                .map(|place| scales[*place as usize] * weights[*place as usize])
+                .sum::<f64>();
             let (sign, importance) = if *is { (1.0, for_it) } else { (-1.0, against) };
             let pull = -importance * sign / (1.0 + (sign * sum).exp());
             bias_gradient += pull;
             for place in *features {
-                gradient[*place as usize] += pull;
+                gradient[*place as usize] += pull * scales[*place as usize];
             }
         }
         for ((weight, gradient), moved) in weights.iter_mut().zip(&gradient).zip(&mut moved) {
@@ -154,7 +161,24 @@ fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
         bias_moved += bias_gradient * bias_gradient;
         bias -= STEP * bias_gradient / bias_moved.sqrt();
     }
+    for (weight, scale) in weights.iter_mut().zip(scales) {
+        *weight *= scale;
+    }
     (bias, weights)
+}
+
+/// For each feature the logarithm of how much more often the calls that bear the label have it than the others.
+fn log_ratios(examples: &[(&[u32], bool)], count: usize) -> Vec<f64> {
+    let (mut with, mut without) = (vec![SMOOTHING; count], vec![SMOOTHING; count]);
+    for (features, is) in examples {
+        let counts = if *is { &mut with } else { &mut without };
+        for place in *features {
+            counts[*place as usize] += 1.0;
+        }
+    }
+    let (all_with, all_without) = (with.iter().sum::<f64>(), without.iter().sum::<f64>());
+    let ratio = |(with, without): (f64, f64)| (with / all_with).ln() - (without / all_without).ln();
+    with.into_iter().zip(without).map(ratio).collect()
 }
 
 #[cfg(test)]

@@ -203,15 +203,7 @@ fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>)
         return Arc::clone(&book.classifiers);
     }
     Arc::new(Classifiers::new(rows, |code, (column, problem, text)| {
-        faults.push(Fault {
-            resource: Resource::Classifiers,
-            code: code.to_owned(),
-            column,
-            line: None,
-            position: None,
-            problem,
-            text,
-        });
+        faults.push(listening::fault(Resource::Classifiers, code, column, problem, text));
     }))
 }
 

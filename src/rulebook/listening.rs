@@ -92,7 +92,8 @@ fn add_cue(place: usize, row: &Cue, lexicon: &mut LexiconBuilder, faults: &mut V
     }
 }
 
-fn fault(resource: Resource, code: &str, column: String, problem: &'static str, text: String) -> Fault {
+/// A fault of one row.
+pub fn fault(resource: Resource, code: &str, column: String, problem: &'static str, text: String) -> Fault {
     Fault {
         resource,
         code: code.to_owned(),

@@ -7,8 +7,11 @@ use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use ringbook::{
     clock::Clock,
-    doctor::{self, Finding, Level},
+    doctor::{self, Finding, Level, assistant::Recommended},
+    labelled,
+    rulebook::{compile, facts::Fact, sample},
     settings::{Secret, Settings, TwilioAccount, TwilioFrom},
+    webhook::facts::read_message,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +78,7 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
         Answer::json(200, &number),
     ])
     .await;
-    let found = doctor::examine(&settings(&server, &vapi, &twilio), None, &Clock::system()).await;
+    let found = doctor::examine(&settings(&server, &vapi, &twilio), None, &Clock::system()).await.findings;
     let wrong: Vec<_> = found.iter().filter(|one| one.level == Level::Wrong).collect();
     assert!(wrong.iter().all(|one| is_of_the_test_server(&one.text)), "{wrong:#?}");
     let checks = [
@@ -109,14 +112,14 @@ async fn a_running_server_is_asked_what_it_says_of_itself(database: Database) {
     let (vapi, twilio) = (Vapi::start().await, StandIn::start(vec![]).await);
     let settings = settings(&server, &vapi, &twilio);
     let url = server.url("");
-    let found = doctor::examine(&settings, Some(url.trim_end_matches('/')), &Clock::system()).await;
+    let found = doctor::examine(&settings, Some(url.trim_end_matches('/')), &Clock::system()).await.findings;
     let said = &of(&found, "server", Level::Ok)[0].text;
     assert!(said.contains("is ready") && said.contains("checks hold"), "{found:#?}");
     // Nobody listens there.
-    let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system()).await;
+    let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system()).await.findings;
     assert_eq!(of(&found, "server", Level::Wrong).len(), 1, "{found:#?}");
     let stranger = StandIn::start(vec![Answer::json(200, &json!({"status": "UP"}))]).await;
-    let found = doctor::examine(&settings, Some(&stranger.url()), &Clock::system()).await;
+    let found = doctor::examine(&settings, Some(&stranger.url()), &Clock::system()).await.findings;
     assert!(
         of(&found, "server", Level::Wrong)[0]
             .text
@@ -139,7 +142,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     let refused = StandIn::start(vec![Answer::json(401, &json!({"code": 20003}))]).await;
     let mut settings = settings(&server, &vapi, &refused);
     let wrong = async |settings: &Settings, clock: &Clock, check: &str, needle: &str| {
-        let found = doctor::examine(settings, None, clock).await;
+        let found = doctor::examine(settings, None, clock).await.findings;
         let those = found.iter().filter(|one| one.check == check && one.level != Level::Ok);
         let hit = those.filter(|one| one.text.contains(needle)).collect::<Vec<_>>();
         assert!(!hit.is_empty(), "{check}, {needle}: {found:#?}");
@@ -265,6 +268,7 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
     vapi.answers("/phone-number", json!([]));
     let (well, out, error) = command(&["doctor", "--json"], VAPI_KEY).await;
     let told: Value = serde_json::from_str(&out).unwrap();
+    assert!(told["vapi_assistants"][0]["structured_output"]["schema"].is_object(), "{out}");
     let findings = told["findings"].as_array().unwrap();
     let mut wrong = findings.iter().filter(|one| one["level"] == "wrong").peekable();
     assert_eq!(well, wrong.peek().is_none(), "{out}{error}");
@@ -273,4 +277,51 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
         "{out}{error}"
     );
     server.stop().await;
+}
+
+/// Whatever an assistant fills in as recommended is read as it was meant.
+#[test]
+fn the_recommended_structured_output_is_read() {
+    let rows = sample::rows();
+    let book = compile(1, &rows, None).unwrap();
+    let recommended = Recommended::from_rows("default", &rows);
+    let output = &recommended.structured_output;
+    let properties = output["schema"]["properties"].as_object().unwrap();
+    let read = |field: &str, value: &Value| {
+        let call = json!({
+            "id": "call", "kind": "plain", "lang": "en", "turns": [["caller", "Hello."]],
+            "outputs": {output["name"].as_str().unwrap(): {field: value}}, "expect": {"p1": false},
+        });
+        let calls = labelled::parse(&call.to_string()).unwrap();
+        let (extracted, _) = read_message(&book, &calls[0].message()).unwrap();
+        extracted.facts
+    };
+    let mut unread = Vec::new();
+    for (field, schema) in properties {
+        let examples = match (schema["enum"].as_array(), schema["type"].as_str().unwrap()) {
+            (Some(values), _) => values.clone(),
+            (None, "number") => vec![json!(12)],
+            (None, _) => vec![
+                json!("Brossard"),
+                json!("+15145550142"),
+                json!("J4W 1A1"),
+                json!("x@example.com"),
+                json!("2026-12-24T17:00"),
+            ],
+        };
+        let seen: Vec<_> = examples.iter().map(|value| read(field, value)).collect();
+        let is_enumeration = schema["enum"].is_array();
+        let found = seen.iter().zip(&examples).filter(|(facts, value)| {
+            let is_it = |fact: &Fact| !is_enumeration || fact == &Fact::Text(value.as_str().unwrap().to_owned());
+            facts.values().any(is_it)
+        });
+        let wanted = if is_enumeration { examples.len() } else { 1 };
+        if found.count() < wanted {
+            unread.push(field);
+        }
+    }
+    assert!(unread.is_empty(), "{unread:?} of {output:#}");
+    let services = properties["serviceType"]["enum"].as_array().unwrap();
+    assert_eq!(services.len(), rows.services.len());
+    assert!(recommended.text().contains("Lines for the prompt"));
 }

@@ -21,6 +21,22 @@ const BUDGETS: &[(&str, f64, bool)] = &[
     ("price", 0.93, true),
 ];
 
+/// The same for some kinds of calls together.
+const OF_KINDS: &[(&[&str], &str, f64, bool)] = &[
+    (
+        &["plain_emergency", "plain_routine", "denied", "asked_no", "asked_yes", "other_words", "safety"],
+        "P1 recall",
+        0.97,
+        true,
+    ),
+    (
+        &["plain_emergency", "plain_routine", "denied", "asked_no", "asked_yes", "past"],
+        "false P1",
+        0.03,
+        false,
+    ),
+];
+
 #[test]
 fn the_sample_hears_the_test_half_within_its_budgets() {
     let rows = files::read_folder(&folder("rules")).unwrap();
@@ -28,18 +44,21 @@ fn the_sample_hears_the_test_half_within_its_budgets() {
     let text = std::fs::read_to_string(folder("tests/data/calls/test.jsonl")).unwrap();
     let calls = labelled::parse(&text).unwrap();
     let judged = labelled::measure(&book, &calls).unwrap();
-    let all = table::of(&judged, |_| true);
-    let mut missed = Vec::new();
-    for (name, bound, is_least) in BUDGETS {
-        let (_, share) = all.shares().into_iter().find(|(known, _)| known == name).unwrap();
-        let rate = share.rate().unwrap();
-        let holds = if *is_least { rate >= *bound } else { rate <= *bound };
-        if !holds {
-            missed.push(format!(
-                "{name} is {rate:.3}, the budget is {bound}: {}",
-                share.wrong.join(", ")
-            ));
-        }
-    }
+    let mut missed: Vec<String> = BUDGETS
+        .iter()
+        .filter_map(|(name, bound, is_least)| exceeded(&table::of(&judged, |_| true), name, *bound, *is_least))
+        .collect();
+    missed.extend(OF_KINDS.iter().filter_map(|(kinds, name, bound, is_least)| {
+        let of_kinds = table::of(&judged, |judged| kinds.contains(&judged.call.kind.as_str()));
+        Some(format!("{kinds:?}: {}", exceeded(&of_kinds, name, *bound, *is_least)?))
+    }));
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// What is wrong where a measure does not keep its budget.
+fn exceeded(measured: &table::Measures, name: &str, bound: f64, is_least: bool) -> Option<String> {
+    let (_, share) = measured.shares().into_iter().find(|(known, _)| *known == name).unwrap();
+    let rate = share.rate().unwrap();
+    let holds = if is_least { rate >= bound } else { rate <= bound };
+    (!holds).then(|| format!("{name} is {rate:.3}, the budget is {bound}: {}", share.wrong.join(", ")))
 }

@@ -43,6 +43,7 @@ pub struct Classifiers {
 struct Compiled {
     code: String,
     learns: String,
+    is_about_priority: bool,
     bias: i64,
 }
 
@@ -109,6 +110,7 @@ impl Classifiers {
             compiled.push(Compiled {
                 code: row.code.clone(),
                 learns: row.learns.clone(),
+                is_about_priority: row.is_about_priority(),
                 bias: row.bias,
             });
         }
@@ -157,7 +159,7 @@ impl Classifiers {
         let rows = self.rows.iter().zip(sums).zip(&mut weighed);
         rows.map(|((row, sum), weighed)| {
             let percent = percent(sum).max(least);
-            let is_told = row.learns.starts_with('P') || percent >= NOTABLE;
+            let is_told = row.is_about_priority || percent >= NOTABLE;
             Likelihood {
                 code: row.code.clone(),
                 learns: row.learns.clone(),

@@ -171,11 +171,11 @@ impl Cities {
     /// The city that the caller names where a field holds another one that the caller never named.
     #[must_use]
     pub fn said_otherwise(&self, field: &str, said: &str) -> Option<String> {
-        let mut named = self.all_in_speech(said);
+        let named = self.all_in_speech(said).pop()?;
         let field = self.in_field(field).ok()?;
         // Also a city of no area: "I am in Granby, we moved from Laval".
         let agrees = key(said).contains(&key(&field));
-        if agrees { None } else { named.pop() }
+        (!agrees).then_some(named)
     }
 
     /// The city that the agent names and the caller does not deny: "Is that in Longueuil?" "Yes."

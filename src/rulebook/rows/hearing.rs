@@ -65,6 +65,14 @@ pub struct Classifier {
     pub weights: Vec<String>,
 }
 
+impl Classifier {
+    /// Whether it tells priorities apart, and not services.
+    #[must_use]
+    pub fn is_about_priority(&self) -> bool {
+        matches!(self.learns.as_str(), "P1" | "P2")
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
