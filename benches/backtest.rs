@@ -178,9 +178,13 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
         clock.clone(),
         AuditKey::new(&[0; 32]),
     );
-    let made = publisher
-        .create("bench", sample::rows(), json!({}), "twilio", &Author::default())
-        .await?;
+    let new = NewBook {
+        code: "bench",
+        name: None,
+        webhook_auth: json!({}),
+        sms_delivery: "twilio",
+    };
+    let made = publisher.create(new, sample::rows(), &Author::default()).await?;
     let (rulebook_id, published) = made;
     fill(&db.write, rulebook_id, &published.rulebook, &clock, options.calls).await?;
     let plan = Plan {

@@ -23,7 +23,18 @@ if cargo fmt --version >/dev/null 2>&1; then
 else
     skipped+=("formatting: rustfmt is not installed")
 fi
-step "tests" cargo test --workspace --locked --quiet --no-fail-fast
+# Each status that the document promises is seen by a test: noted by the tests, judged after them. All tests are needed for that.
+seen_statuses=$(mktemp -d)/seen
+step "tests" env RINGBOOK_SEEN_STATUSES="$seen_statuses" cargo test --workspace --locked --quiet --no-fail-fast
+judge_statuses() {
+    if [ ! -s "$seen_statuses" ]; then
+        echo "no test noted a status in $seen_statuses" >&2
+        return 1
+    fi
+    env RINGBOOK_JUDGED_STATUSES="$seen_statuses" cargo test --locked --quiet --test released each_documented_status_was_seen
+}
+step "documented statuses" judge_statuses
+rm -rf "$(dirname "$seen_statuses")"
 if cargo clippy --version >/dev/null 2>&1; then
     step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 else

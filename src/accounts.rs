@@ -77,7 +77,10 @@ pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) ->
     Arc::new(move || {
         let (db, key, of_default) = (db.clone(), key.clone(), of_default.clone());
         Box::pin(async move {
-            let all = rulebooks::Entity::find().order_by_asc(rulebooks::Column::Code);
+            // An archived one takes no reports.
+            let all = rulebooks::Entity::find()
+                .filter(rulebooks::Column::ArchivedAt.is_null())
+                .order_by_asc(rulebooks::Column::Code);
             let mut keyed = Vec::new();
             for rulebook in all.all(&db).await? {
                 let stored = secrets::active(&db, rulebook.id, &["vapi_api_key"]).await?;

@@ -15,7 +15,7 @@ use crate::admin::keys::{NewKey, NoRandomness};
 use crate::clock::Clock;
 use crate::first_start::NewSecrets;
 use crate::keys::{self, KeyError, SecretKey};
-use crate::rulebook::publish::{Author, PublishError, Publisher};
+use crate::rulebook::publish::{Author, NewBook, PublishError, Publisher};
 use crate::rulebook::sample;
 use crate::settings::{Secret, Settings};
 use crate::store::{self, api_keys, rulebooks, secrets};
@@ -124,16 +124,13 @@ async fn default_rulebook(
     if let Some(found) = find(db).await? {
         return Ok(found);
     }
-    match publisher
-        .create(
-            DEFAULT_RULEBOOK,
-            sample::rows(),
-            default_webhook_auth(),
-            sms_delivery,
-            &author,
-        )
-        .await
-    {
+    let new = NewBook {
+        code: DEFAULT_RULEBOOK,
+        name: None,
+        webhook_auth: default_webhook_auth(),
+        sms_delivery,
+    };
+    match publisher.create(new, sample::rows(), &author).await {
         Ok((id, _)) => Ok(id),
         // Another instance was first.
         Err(PublishError::RulebookExists) => Ok(find(db)

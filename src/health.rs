@@ -69,6 +69,8 @@ pub struct Checks {
     checks: Vec<(&'static str, Check)>,
     /// Checks of which a failure loses messages, whatever could be spooled.
     vital: Vec<&'static str>,
+    /// Checks of which a failure is told and keeps no traffic away.
+    lesser: Vec<&'static str>,
     refuge: Option<Refuge>,
     /// What the log said of each check that fails: whoever asks every second must not fill the log.
     logged: Arc<Mutex<BTreeMap<&'static str, String>>>,
@@ -98,6 +100,18 @@ impl Checks {
         E: Display,
     {
         self.vital.push(name);
+        self.with(name, check)
+    }
+
+    /// The same with a check whose failure makes the server degraded, never unready: all it does is done another way.
+    #[must_use]
+    pub fn with_lesser<F, R, E>(mut self, name: &'static str, check: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        self.lesser.push(name);
         self.with(name, check)
     }
 
@@ -166,8 +180,13 @@ impl Checks {
             }
         });
         let mut checks = join_all(checks).await;
-        let well = checks.iter().all(|check| check.ok);
-        let mut status = if well { "ready" } else { "not ready" };
+        let all_is_well = checks.iter().all(|check| check.ok);
+        let well = checks.iter().all(|check| check.ok || self.lesser.contains(&check.name));
+        let mut status = match (well, all_is_well) {
+            (true, true) => "ready",
+            (true, false) => "degraded",
+            (false, _) => "not ready",
+        };
         if let Some(refuge) = &self.refuge {
             let (can, detail) = refuge();
             // A server that nobody asks any more loses every message; one that can answer and spool loses none.
@@ -218,7 +237,7 @@ async fn is_writable(db: &DatabaseConnection) -> Result<bool, DbErr> {
 /// What the checks found.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// `ready`, `degraded` (messages are taken in, but wait in the spool) or `not ready`.
+    /// `ready`, `degraded` (messages are taken in, but wait in the spool; or the replica is away) or `not ready`.
     pub status: &'static str,
     /// Each check.
     pub checks: Vec<CheckReport>,
@@ -404,6 +423,15 @@ mod tests {
             .run()
             .await;
         assert_eq!(report.status, "not ready");
+    }
+
+    #[tokio::test]
+    async fn what_is_done_another_way_is_told_and_keeps_no_traffic_away() {
+        let checks = Checks::default().with_lesser("replica", || async { Err("it does not answer") });
+        let report = checks.clone().run().await;
+        assert!((report.status, report.checks[0].ok) == ("degraded", false) && report.is_ready());
+        let lost = checks.with("outbox", || async { Err("a text has been due for 700 s") });
+        assert!(!lost.run().await.is_ready());
     }
 
     #[test]

@@ -55,6 +55,8 @@ impl MigratorTrait for Migrator {
             file!("m0014_quotas"),
             file!("m0014_tool_call_keys"),
             file!("m0014_adjustments_per"),
+            file!("m0015_rulebook_profiles"),
+            file!("m0015_last_runs"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

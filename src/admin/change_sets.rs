@@ -24,7 +24,7 @@ use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
 use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
 use super::export::{Text, WantsText};
-use super::fails::{ChangeSetWrite, Fails, OpenedOnce, Publishing, Usual};
+use super::fails::{ChangeSetWrite, Checking, Fails, OpenedOnce, Publishing, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
@@ -288,7 +288,7 @@ impl ChangeSetsApi {
         rulebook: InRulebook,
         /// The change set's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Check>, Fails<ChangeSetWrite>> {
+    ) -> Result<Found<Check>, Fails<Checking>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
         alive(&stored)?;

@@ -41,7 +41,7 @@ pub struct ReplayedEvent {
     rulebook: String,
     /// `recorded`: it has its effect now. `duplicate`: it had its effect before, nothing was done. `amendment`: it
     /// amends the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`: its body no
-    /// longer exists.
+    /// longer exists. `archived`: the rulebook takes no messages.
     became: String,
 }
 

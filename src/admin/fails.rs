@@ -168,6 +168,13 @@ impl Particular for ChangeSetWrite {
     ];
 }
 
+/// A change set that is checked.
+pub struct Checking;
+
+impl Particular for Checking {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
+}
+
 /// A decision, perhaps with a change set.
 pub struct Evaluating;
 
@@ -233,6 +240,17 @@ impl Particular for SettingsWrite {
             Code::StaleVersion,
             "They have changed since they were read; read them again.",
         ),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
+/// A write of a rulebook's profile.
+pub struct ProfileWrite;
+
+impl Particular for ProfileWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "Another rulebook has, or had before, this code."),
+        (Code::StaleVersion, "It has changed since it was read; read it again."),
         (Code::VersionRequired, "Bring the version that was read."),
     ];
 }

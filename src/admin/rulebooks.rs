@@ -14,34 +14,45 @@ use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
 use super::auth::{Admin, Editor, Key, Viewer};
 use super::body::{self, Body, RowBody, RowPatch};
 use super::fails::{Fails, RulebookWrite, Usual, VersionedWrite};
-use super::list::{ListQuery, ListSpec};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::profile::checked_name;
 use super::publishing;
 use super::rule_rows::{canonical, check_code, checked_comment, with_code, write};
 use super::sms_delivery::Delivery;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, InRulebook, shortened};
 use super::versions::Precondition;
 use crate::problem::{Code, Problem};
 use crate::rulebook::current::Standing;
+use crate::rulebook::publish::NewBook;
 use crate::rulebook::rows::{Row, RowSet, Settings, Stored};
 use crate::store::{page, rulebooks, trial};
 
 /// What the list of rulebooks can be asked.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["code", "-code"],
-    filters: &[],
+    filters: &[Filter {
+        name: "archived",
+        kind: Kind::Boolean,
+        doc: "Those that are archived, or those that are not.",
+    }],
 };
 
 pub struct RulebooksApi(pub AdminState);
 
 /// A rulebook.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub struct RulebookSummary {
     /// Names the rulebook in paths, also in `/webhooks/vapi/{rulebook}`.
     code: String,
+    /// What people call it; see `put_rulebook_profile`.
+    name: Option<String>,
     /// The head revision, which the next call uses.
     revision: i64,
     /// When it was created.
     created_at: chrono::DateTime<chrono::Utc>,
+    /// Since when it is archived and takes no messages.
+    archived_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// A rulebook to be created.
@@ -51,15 +62,18 @@ pub struct NewRulebook {
     /// Its code: 1 to 64 letters, digits, `_`, `-` or `.`.
     #[oai(validator(min_length = 1, max_length = 64))]
     code: String,
-    /// `sample` begins with the rows of the sample rulebook; `empty` with the settings only.
-    #[serde(default)]
-    #[oai(default)]
-    rows: Beginning,
+    /// What people call it, such as the name of the business.
+    name: Option<String>,
+    /// `sample` begins with the rows of the sample rulebook, as by default; `empty` with the settings only.
+    rows: Option<Beginning>,
+    /// Begins with the rows of the rulebook of this code, as its head has them: prices, contacts, scripts and all other
+    /// rules. Not with its secrets, calls, webhook settings or guard rails. Without `rows`.
+    copy_of: Option<String>,
     /// Whether its SMS messages are sent (`twilio`: they wait for an account) or only recorded (`simulated`).
     #[serde(default)]
     #[oai(default)]
     sms_delivery: Delivery,
-    /// Its settings; by default those of the sample.
+    /// Its settings; by default those of the sample, or of the rulebook that it is a copy of.
     #[serde(default, deserialize_with = "without_version")]
     settings: Option<Settings>,
 }
@@ -111,6 +125,10 @@ impl RulebooksApi {
         if let Some(own) = key.rulebook_id {
             select = select.filter(rulebooks::Column::Id.eq(own));
         }
+        if let Some(archived) = listing.boolean("archived") {
+            let at = rulebooks::Column::ArchivedAt;
+            select = select.filter(if archived { at.is_not_null() } else { at.is_null() });
+        }
         let sorting = page::Sorting {
             by: rulebooks::Column::Code,
             id: rulebooks::Column::Code,
@@ -126,8 +144,10 @@ impl RulebooksApi {
             |row| (Value::Null, row.code.clone()),
             |row| RulebookSummary {
                 code: row.code,
+                name: row.name,
                 revision: row.head_revision,
                 created_at: row.created_at,
+                archived_at: row.archived_at,
             },
         )))
     }
@@ -144,31 +164,43 @@ impl RulebooksApi {
             .into());
         }
         check_code(&new.code).map_err(|problem| Problem::fault("/code", "invalid_value", problem.detail()))?;
-        let mut rows = match new.rows {
-            Beginning::Sample => RowSet::clone(&self.0.sample),
-            Beginning::Empty => RowSet {
-                settings: self.0.sample.settings.clone(),
+        let name = new.name.map(|name| checked_name(&name)).transpose()?;
+        let mut rows = match (&new.copy_of, new.rows) {
+            (Some(_), Some(_)) => {
+                let detail = "A copy has the rows of `copy_of`: leave `rows` out.";
+                return Err(Problem::fault("/rows", "contradiction", detail).into());
+            }
+            (Some(from), None) => self.rows_of(&key, from).await?,
+            (None, None | Some(Beginning::Sample)) => RowSet::clone(&self.0.sample),
+            (None, Some(Beginning::Empty)) => RowSet {
+                settings: without_calendar(&self.0.sample),
                 ..RowSet::default()
             },
         };
         if let Some(row) = new.settings {
             rows.settings
                 .insert(row.code.clone(), Arc::new(Stored { version: 1, row }));
-        } else if matches!(new.rows, Beginning::Empty) {
-            rows.settings = without_calendar(&rows);
         }
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let (code, delivery) = (new.code.clone(), new.sms_delivery.word());
+        let called = name.clone();
         let task = trial::spawn(async move {
-            let auth = serde_json::json!({});
-            publisher.create(&code, rows, auth, delivery, &author).await
+            let new = NewBook {
+                code: &code,
+                name: called,
+                webhook_auth: serde_json::json!({}),
+                sms_delivery: delivery,
+            };
+            publisher.create(new, rows, &author).await
         });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
         let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
         Ok(Made::Created(Json(RulebookSummary {
             code: new.code,
+            name,
             revision: published.revision,
             created_at: self.0.clock.now(),
+            archived_at: None,
         })))
     }
 
@@ -230,6 +262,17 @@ impl RulebooksApi {
 }
 
 impl RulebooksApi {
+    /// The rows of another rulebook at its head, for a copy.
+    async fn rows_of(&self, caller: &super::auth::Caller, code: &str) -> Result<RowSet, Problem> {
+        let found = self.0.current.find_latest(code).await?;
+        let Some((rulebook_id, head)) = found.filter(|(id, _)| caller.sees(*id)) else {
+            let detail = format!("There is no rulebook `{}` to copy.", shortened(code));
+            return Err(Problem::fault("/copy_of", "unknown_code", detail));
+        };
+        let rows = self.0.rows(rulebook_id, head).await?;
+        Ok(RowSet::clone(&rows))
+    }
+
     async fn write(
         &self,
         caller: &super::auth::Caller,

@@ -26,6 +26,8 @@ use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
+use super::profile::ProfileApi;
+use super::reread;
 use super::resources;
 use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
@@ -70,6 +72,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             GuardRailsApi(state.clone()),
             RetentionApi(state.clone()),
             SmsDeliveryApi(state.clone()),
+            ProfileApi(state.clone()),
             ErasuresApi(state.clone()),
         ),
         (
@@ -111,5 +114,9 @@ pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 's
             .at("/docs/scripting", poem::get(docs_scripting::endpoint()))
             .at("/docs", poem::get(docs_page::endpoint()));
     }
-    routes.nest("/", api).data(state)
+    let replica = state.replica.clone();
+    routes.nest("/", api).data(state).around(move |inner, request| {
+        let replica = replica.clone();
+        async move { reread::answered(&inner, request, &replica).await }
+    })
 }

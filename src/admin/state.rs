@@ -39,7 +39,7 @@ pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(Extracted, Optio
 pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 
 /// Takes a stored message in again and says in a word what became of it: `recorded`, `duplicate`, `amendment`,
-/// `unreadable`, `poisoned` or `erased`.
+/// `unreadable`, `poisoned`, `erased` or `archived`.
 pub type TakeAgain =
     Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
 

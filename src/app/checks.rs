@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::outbox::notice::HELD_BACK;
 use crate::rulebook::current::Current;
 use crate::settings::Settings;
+use crate::store::replica::Replica;
 use crate::store::sms_messages;
 use crate::webhook::access::DEFAULT_RULEBOOK;
 use crate::webhook::last_good::LastGood;
@@ -55,6 +56,20 @@ pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'stati
                 .map_err(|error| error.to_string())?;
             head.map(drop).ok_or_else(|| "there is no default rulebook".to_owned())
         })
+    }
+}
+
+/// That the replica answers, where there is one.
+pub(super) fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let replica = replica.clone();
+    move || {
+        let outcome = if replica.is_away() {
+            let told = "the replica (DATABASE_READ_URL) does not answer; people read from the primary";
+            Err(told.to_owned())
+        } else {
+            Ok(())
+        };
+        Box::pin(std::future::ready(outcome))
     }
 }
 

@@ -10,9 +10,9 @@ use crate::jobs::{periodic, purge};
 use crate::rulebook::quarantine;
 use crate::settings::Worker;
 use crate::store::audit_log::AuditKey;
-use crate::store::{notices, purges};
+use crate::store::{last_runs, notices, purges};
 use crate::telemetry::metrics;
-use crate::webhook::reconcile::Ask;
+use crate::webhook::reconcile::{Ask, ReconcileError, Tally};
 
 /// How often the small chores are done.
 const CHORES: Duration = Duration::from_secs(5);
@@ -59,13 +59,13 @@ pub(super) fn start_workers(app: &App) {
     });
     if app.settings.workers.contains(&Worker::Reconciler) {
         let reconciler = app.reconciler.clone();
-        spawn_periodic(app, "reconciler", app.settings.reconcile_every, move |turn| {
+        spawn_periodic(app, last_runs::RECONCILER, app.settings.reconcile_every, move |turn| {
             let reconciler = reconciler.clone();
             async move {
                 let asked = reconciler
                     .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
                     .await;
-                asked.map(drop).map_err(Into::into)
+                Ok(none_of_all_failed(asked?)?)
             }
         });
     }
@@ -84,12 +84,24 @@ pub(super) fn start_workers(app: &App) {
             tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
         }
     });
-    let (stop, limiter, db) = (app.stop.clone(), app.limiter.clone(), app.primary.clone());
+    let (stop, limiter, db, clock) = (
+        app.stop.clone(),
+        app.limiter.clone(),
+        app.primary.clone(),
+        app.clock.clone(),
+    );
     app.tasks.spawn(async move {
         let mut chores = tokio::time::interval(CHORES);
         while stop.run_until_cancelled(chores.tick()).await.is_some() {
             limiter.tidy();
             metrics::upkeep();
+            match last_runs::all(&db).await {
+                Ok(runs) => {
+                    let age = |at: chrono::DateTime<chrono::Utc>| (clock.now() - at).to_std().unwrap_or_default();
+                    metrics::last_successes(runs.into_iter().map(|(name, at)| (name, age(at))));
+                }
+                Err(error) => tracing::debug!(%error, "when periodic work last succeeded cannot be read"),
+            }
             match notices::count_open(&db).await {
                 Ok(counts) => counts
                     .into_iter()
@@ -108,6 +120,15 @@ where
 {
     let (leases, stop) = (app.leases.clone(), app.stop.clone());
     app.tasks.spawn(periodic::run(leases, name, every, stop, work));
+}
+
+/// One rulebook whose key is refused has a notice of its own; where none could be asked for, the work is not done.
+fn none_of_all_failed(tallies: Vec<Tally>) -> Result<(), ReconcileError> {
+    let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
+    match last {
+        Some(error) if tallies.iter().all(|tally| tally.error.is_some()) => Err(ReconcileError::AllFailed(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Learns which scripts other instances sent into quarantine, and ends what is over.

@@ -11,6 +11,8 @@ use crate::backup::{Copied, files, postgres, sqlite};
 use crate::bootstrap;
 use crate::clock::Clock;
 use crate::settings::Settings;
+use crate::store::{connect, last_runs};
+use crate::telemetry::scrub;
 
 /// Where a backup goes.
 #[derive(Debug, clap::Args)]
@@ -64,6 +66,7 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
     };
     bar.finish_and_clear();
     let copied = copied?;
+    note_success(settings, &clock).await;
     let mut text = format!("{} ({})", copied.file.display(), HumanBytes(copied.bytes));
     text.push_str(&about_texts(&copied));
     text.push_str(&if how.with_key {
@@ -76,6 +79,21 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
         about_key(settings)
     });
     print(&text)
+}
+
+/// Notes in the database that a backup succeeded, for `/metrics` of the servers on it. The backup is whole without that.
+async fn note_success(settings: &Settings, clock: &Clock) {
+    let noted = async {
+        let db = connect::open_for_migration(&settings.database).await?;
+        let noted = last_runs::note(&db, last_runs::BACKUP, clock.now()).await;
+        db.close().await?;
+        noted?;
+        anyhow::Ok(())
+    };
+    if let Err(error) = noted.await {
+        let cause = scrub(&format!("{error:#}"));
+        tracing::warn!(cause, "/metrics will not show when this backup succeeded");
+    }
 }
 
 /// Brings one back.

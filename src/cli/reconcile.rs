@@ -10,6 +10,7 @@ use super::print;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::settings::{Settings, Worker};
+use crate::store::last_runs;
 use crate::webhook::reconcile::{Ask, Tally};
 
 /// Which calls.
@@ -70,6 +71,15 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     };
     let found = app.reconciler.run(&ask, None, &CancellationToken::new(), told).await;
     bar.finish_and_clear();
+    if let Ok(tallies) = &found
+        && !ask.dry_run
+        && ask.rulebook.is_none()
+        && !tallies.is_empty()
+        && tallies.iter().all(|tally| tally.error.is_none())
+        && let Err(error) = last_runs::note(&app.db, last_runs::RECONCILER, app.clock.now()).await
+    {
+        tracing::warn!(%error, "/metrics will not show when this succeeded");
+    }
     app.close().await;
     let tallies = found.context("the calls could not be asked for")?;
     if tallies.is_empty() {

@@ -2,7 +2,7 @@
 //! the messaging service can send texts and hand us the replies.
 
 use reqwest::{Client, RequestBuilder};
-use sea_orm::{DatabaseConnection, EntityTrait as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::{Answered, Findings, ask, get};
 use crate::clock::Clock;
@@ -25,6 +25,7 @@ pub async fn examine(
     found: &mut Findings,
 ) {
     let all = rulebooks::Entity::find()
+        .filter(rulebooks::Column::ArchivedAt.is_null())
         .order_by_asc(rulebooks::Column::Code)
         .all(db)
         .await;

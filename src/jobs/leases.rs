@@ -9,8 +9,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::store;
 use crate::store::leases::{self, Lease};
+use crate::store::{self, last_runs};
 
 /// Takes leases for this process. Cloning is cheap, and clones are the same holder.
 #[derive(Clone)]
@@ -75,6 +75,14 @@ impl Held {
         let stands = leases::hold_until(&tx, &self.lease, until).await?;
         tx.commit().await?;
         Ok(stands)
+    }
+
+    /// Notes that the work under it succeeded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_success(&self) -> Result<(), DbErr> {
+        last_runs::note(&self.leases.db, self.lease.name, self.leases.clock.now()).await
     }
 
     /// Releases it, so that nobody waits for its expiry.

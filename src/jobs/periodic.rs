@@ -74,7 +74,8 @@ where
     // In a task of its own: renewing begins a transaction, which is not to be dropped half-way when the work is done.
     let done = CancellationToken::new();
     let renewing = tokio::spawn(renewed(held, done.clone(), turn.stop.clone()));
-    if let Err(error) = working.await {
+    let succeeded = working.await;
+    if let Err(error) = &succeeded {
         tracing::warn!(
             work = name,
             cause = scrub(&chain(error.as_ref())),
@@ -83,6 +84,7 @@ where
     } else {
         metrics::worker_ran(name);
     }
+    let succeeded = succeeded.is_ok();
     done.cancel();
     let held = match renewing.await {
         Ok(held) => held?,
@@ -91,6 +93,9 @@ where
             return None;
         }
     };
+    if succeeded && let Err(error) = held.note_success().await {
+        telemetry::log_cause("last_runs", &error);
+    }
     // Until the next time nobody need look, this instance included.
     let rest = TimeDelta::from_std(every).unwrap_or(LEASE);
     match held.renew(rest).await {

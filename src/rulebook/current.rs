@@ -251,6 +251,14 @@ impl Current {
         self.for_people(|db| head_in(db, code)).await
     }
 
+    /// The same from the primary, whatever a replica knows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_latest(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
+        head_in(self.primary.clone(), code).await
+    }
+
     /// A revision, or only its rows where they do not compile.
     ///
     /// # Errors

@@ -72,6 +72,19 @@ pub struct Published {
     pub set: Option<StoredSet>,
 }
 
+/// A rulebook to be created, besides its rows.
+#[derive(Debug, Clone)]
+pub struct NewBook<'a> {
+    /// Its code.
+    pub code: &'a str,
+    /// What people call it.
+    pub name: Option<String>,
+    /// How its webhook verifies messages.
+    pub webhook_auth: Value,
+    /// A word of [`rulebooks`].
+    pub sms_delivery: &'a str,
+}
+
 /// The way back to an older revision, as it is asked for.
 #[derive(Debug, Clone)]
 pub struct WayBack {
@@ -273,18 +286,22 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// A new rulebook with these rows as its first revision. `sms_delivery` is a word of [`rulebooks`].
+    /// A new rulebook with these rows as its first revision.
     ///
     /// # Errors
     /// When one of this code exists, or as for [`Publisher::publish`].
     pub async fn create(
         &self,
-        code: &str,
+        new: NewBook<'_>,
         rows: RowSet,
-        webhook_auth: Value,
-        sms_delivery: &str,
         author: &Author,
     ) -> Result<(Uuid, Published), PublishError> {
+        let NewBook {
+            code,
+            name,
+            webhook_auth,
+            sms_delivery,
+        } = new;
         let next = brought_back(&RowSet::default(), &rows, 1);
         // All that is new waits in one queue: an id of its own would be one more each time.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
@@ -301,11 +318,13 @@ impl Publisher {
             created_at: Set(self.clock.now()),
             sms_delivery: Set(sms_delivery.to_owned()),
             sms_delivery_version: Set(1),
+            name: Set(name),
+            ..Default::default()
         };
         if let Some(quota) = quotas::rulebook(&tx).await? {
             return Err(quota.into());
         }
-        if rulebooks::is_taken(&*tx, code).await? {
+        if rulebooks::is_taken(&*tx, code, None).await? {
             return Err(PublishError::RulebookExists);
         }
         let inserted = rulebooks::Entity::insert(row)

@@ -22,6 +22,7 @@ pub mod guard_rails;
 pub mod idempotency_keys;
 pub mod inbound_sms_messages;
 pub mod intake;
+pub mod last_runs;
 pub mod leads;
 pub mod leases;
 pub mod migrate;

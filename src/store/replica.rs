@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{chain, metrics, scrub};
@@ -23,7 +24,9 @@ pub struct Replica(Option<Arc<Inner>>);
 #[derive(Debug)]
 struct Inner {
     db: DatabaseConnection,
-    is_away: AtomicBool,
+    is_away: watch::Sender<bool>,
+    /// It failed a request since its last sign of life.
+    is_suspect: AtomicBool,
     last_edit: Mutex<Option<Instant>>,
 }
 
@@ -34,7 +37,8 @@ impl Replica {
         Self(db.map(|db| {
             Arc::new(Inner {
                 db,
-                is_away: AtomicBool::new(false),
+                is_away: watch::Sender::new(false),
+                is_suspect: AtomicBool::new(false),
                 last_edit: Mutex::default(),
             })
         }))
@@ -46,7 +50,38 @@ impl Replica {
         let inner = self.0.as_deref()?;
         let last_edit = *inner.last_edit.lock().unwrap_or_else(PoisonError::into_inner);
         let is_behind = last_edit.is_some_and(|at| at.elapsed() < AFTER_AN_EDIT);
-        (!is_behind && !inner.is_away.load(Ordering::Relaxed)).then_some(&inner.db)
+        let is_lost = *inner.is_away.borrow() || inner.is_suspect.load(Ordering::Relaxed);
+        (!is_behind && !is_lost).then_some(&inner.db)
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether there is one that gives no sign of life.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| *inner.is_away.borrow())
+    }
+
+    /// A request failed that read from it: until its next sign of life people read from the primary.
+    pub fn suspect(&self) {
+        if let Some(inner) = &self.0 {
+            inner.is_suspect.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends when it gives no sign of life; where there is none, never.
+    pub async fn lost(&self) {
+        let Some(inner) = &self.0 else {
+            return std::future::pending().await;
+        };
+        let mut away = inner.is_away.subscribe();
+        if away.wait_for(|away| *away).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// An edit was taken here: whoever made it must see it.
@@ -67,7 +102,10 @@ impl Replica {
                 Ok(Err(error)) => Some(scrub(&chain(&error))),
                 Err(_) => Some("no answer within a second".to_owned()),
             };
-            let was_away = inner.is_away.swap(cause.is_some(), Ordering::Relaxed);
+            let was_away = inner.is_away.send_replace(cause.is_some());
+            if cause.is_none() {
+                inner.is_suspect.store(false, Ordering::Relaxed);
+            }
             metrics::replica_away(cause.is_some());
             match cause {
                 Some(cause) if !was_away => {

@@ -1,8 +1,8 @@
-//! Rulebooks: code, head revision, and how webhooks are verified.
+//! Rulebooks: code, head revision, how webhooks are verified, and whether they take messages.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Func, LockType};
-use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::{Condition, ExprTrait as _, Func, LockType};
+use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _, SqlErr};
 
 /// A row of `rulebooks`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -20,6 +20,15 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub sms_delivery: String,
     pub sms_delivery_version: i64,
+    /// What people call it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub name: Option<String>,
+    /// The code before the last renaming: messages to it are taken too.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub former_code: Option<String>,
+    /// Since when it takes no messages.
+    pub archived_at: Option<DateTimeUtc>,
+    pub profile_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -86,17 +95,87 @@ pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>
         .await
 }
 
-/// Whether a rulebook has this code, ignoring case: people would confuse the two.
-pub async fn is_taken(db: &impl ConnectionTrait, code: &str) -> Result<bool, DbErr> {
-    let same = Expr::expr(Func::lower(Expr::col(Column::Code))).eq(code.to_ascii_lowercase());
-    let found: Option<Uuid> = Entity::find()
+/// Whether a rulebook other than `own` has or had this code, ignoring case: people would confuse the two.
+pub async fn is_taken(db: &impl ConnectionTrait, code: &str, own: Option<Uuid>) -> Result<bool, DbErr> {
+    let same = |column: Column| Expr::expr(Func::lower(Expr::col(column))).eq(code.to_ascii_lowercase());
+    let mut query = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(same)
-        .into_tuple()
-        .one(db)
-        .await?;
+        .filter(Condition::any().add(same(Column::Code)).add(same(Column::FormerCode)));
+    if let Some(own) = own {
+        query = query.filter(Column::Id.ne(own));
+    }
+    let found: Option<Uuid> = query.into_tuple().one(db).await?;
     Ok(found.is_some())
+}
+
+/// The rulebook that takes the messages to this code: its own, or the one that it had before. An archived one takes none.
+pub async fn that_takes(db: &impl ConnectionTrait, code: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(
+            Condition::any()
+                .add(Column::Code.eq(code))
+                .add(Column::FormerCode.eq(code)),
+        )
+        .filter(Column::ArchivedAt.is_null())
+        .one(db)
+        .await
+}
+
+/// What is said of a rulebook besides its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub code: String,
+    pub name: Option<String>,
+    pub former_code: Option<String>,
+    pub archived_at: Option<DateTimeUtc>,
+}
+
+/// The result of [`set_profile`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfileSet {
+    Done,
+    /// Its version is another by now.
+    Stale,
+    /// Another rulebook has or had the code.
+    Taken,
+}
+
+/// Replaces a rulebook's profile, if it is still at `version`. Every instance verifies its messages again, so that the very
+/// next one to an archived rulebook or a dropped code is refused.
+pub async fn set_profile(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    version: i64,
+    profile: &Profile,
+) -> Result<ProfileSet, DbErr> {
+    let done = Entity::update_many()
+        .col_expr(Column::ProfileVersion, Expr::value(version + 1))
+        .col_expr(Column::AuthVersion, Expr::col(Column::AuthVersion).add(1))
+        .col_expr(Column::Name, Expr::value(profile.name.clone()))
+        .col_expr(Column::FormerCode, Expr::value(profile.former_code.clone()))
+        .col_expr(Column::ArchivedAt, Expr::value(profile.archived_at))
+        .filter(Column::Id.eq(rulebook_id))
+        .filter(Column::ProfileVersion.eq(version))
+        .exec(tx)
+        .await?;
+    if done.rows_affected == 0 {
+        return Ok(ProfileSet::Stale);
+    }
+    if is_taken(tx, &profile.code, Some(rulebook_id)).await? {
+        return Ok(ProfileSet::Taken);
+    }
+    let named = Entity::update_many()
+        .col_expr(Column::Code, Expr::value(profile.code.clone()))
+        .filter(Column::Id.eq(rulebook_id))
+        .exec(tx)
+        .await;
+    match named.map_err(|error| (error.sql_err(), error)) {
+        Ok(_) => Ok(ProfileSet::Done),
+        // Somebody made one of this code at the same time.
+        Err((Some(SqlErr::UniqueConstraintViolation(_)), _)) => Ok(ProfileSet::Taken),
+        Err((_, error)) => Err(error),
+    }
 }
 
 /// The id and code of every rulebook, the oldest first.

@@ -265,6 +265,16 @@ impl SpoolFile {
         Ok(())
     }
 
+    /// Deletes the snapshot of a rulebook.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn drop_snapshot(&self, rulebook_id: Uuid) -> Result<(), DbErr> {
+        const SQL: &str = "DELETE FROM snapshots WHERE rulebook_id = $1";
+        self.db.execute_raw(statement(SQL, [rulebook_id.into()])).await?;
+        Ok(())
+    }
+
     /// The encrypted snapshot of each rulebook, by id.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use chrono::TimeDelta;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-pub use self::process::worker_ran;
-use self::process::{BUILD_INFO, CPU_SECONDS, OPEN_FILES, RESIDENT_BYTES, UPTIME, WORKER_AGE};
+use self::process::{BUILD_INFO, CPU_SECONDS, LAST_SUCCESS_AGE, OPEN_FILES, RESIDENT_BYTES, UPTIME, WORKER_AGE};
+pub use self::process::{last_successes, worker_ran};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
 const MESSAGES: &str = "ringbook_messages_total";
@@ -95,6 +95,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
     (WORKER_AGE,         Kind::Gauge,   "Seconds since this instance last ran a worker without a fault, by worker"),
+    (LAST_SUCCESS_AGE,   Kind::Gauge,   "Seconds since a backup, a reconcile or other periodic work last succeeded on any instance, by job; +Inf: never"),
     (BUILD_INFO,         Kind::Gauge,   "1, with the version of the program"),
     (CPU_SECONDS,        Kind::Counter, "Processor time used, in whole seconds"),
     (RESIDENT_BYTES,     Kind::Gauge,   "Memory in use"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 /// What verification needs to know of a rulebook.
 #[derive(Debug)]
 pub struct Access {
-    /// Its code.
+    /// Its code, or the one that it had before, as the message's address names it.
     pub code: String,
     /// Its id.
     pub rulebook_id: Uuid,
@@ -201,11 +201,19 @@ impl Accesses {
     /// The settings of a rulebook as they stand now, which are used from here on.
     pub async fn reload(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         let access = self.read(code).await?;
-        if let Some(access) = &access {
-            self.known.insert(code.to_owned(), Arc::clone(access)).await;
-            self.unknown.invalidate(code).await;
+        match &access {
+            Some(access) => {
+                self.known.insert(code.to_owned(), Arc::clone(access)).await;
+                self.unknown.invalidate(code).await;
+            }
+            None => self.forget(code).await,
         }
         Ok(access)
+    }
+
+    /// Forgets what is known of a rulebook that takes no messages any more, or has another code.
+    pub async fn forget(&self, code: &str) {
+        self.known.invalidate(code).await;
     }
 
     /// What stands in the database, with the secret that the settings of this process bring.
@@ -227,11 +235,7 @@ impl Accesses {
             return Ok(None);
         }
         let read_at = Instant::now();
-        let found = rulebooks::Entity::find()
-            .filter(rulebooks::Column::Code.eq(code))
-            .one(&self.db)
-            .await?;
-        let Some(found) = found else {
+        let Some(found) = rulebooks::that_takes(&self.db, code).await? else {
             // A name that is nobody's costs as much as one that is somebody's, or the time would tell them apart.
             secrets::active(&self.db, Uuid::nil(), &[secrets::WEBHOOK]).await?;
             return Ok(None);

@@ -65,8 +65,8 @@ impl Became {
 /// Why a message could not be taken in now; it may be tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// There is no such rulebook.
-    #[error("there is no such rulebook")]
+    /// There is no such rulebook, or it is archived.
+    #[error("there is no such rulebook, or it is archived")]
     NoRulebook,
     /// Its settings cannot be read.
     #[error(transparent)]
@@ -95,7 +95,11 @@ impl Feed {
             origin: Origin::Replayed,
             stands_for: set_aside.then_some(event.id),
         };
-        Ok(self.take(fed).await?.word())
+        match self.take(fed).await {
+            Ok(became) => Ok(became.word()),
+            Err(FeedError::NoRulebook) => Ok("archived"),
+            Err(error) => Err(error),
+        }
     }
 
     async fn taken(&self, fed: Fed) -> Result<Became, FeedError> {

@@ -3,12 +3,12 @@
 //! In: the database, looked at every two seconds. Out: the same from memory, and beside the spool, sealed, for a start
 //! without the database. A head that does not compile leaves the one before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait as _, DatabaseConnection, DbErr, EntityTrait, QueryFilter as _, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,8 @@ pub struct Good {
     pub access: Arc<Access>,
     /// Its rules.
     pub rulebook: Arc<Rulebook>,
+    /// The code that it had before: messages to it are taken too.
+    former_code: Option<String>,
     /// Whether it is beside the spool.
     kept: bool,
 }
@@ -56,6 +58,8 @@ pub struct LastGood {
 struct Snapshot {
     code: String,
     rulebook_id: Uuid,
+    #[serde(default)]
+    former_code: Option<String>,
     auth_version: i64,
     auth: WebhookAuth,
     /// By id; hexadecimal.
@@ -99,14 +103,12 @@ impl LastGood {
         }
     }
 
-    /// What is known of the rulebook of this code.
+    /// What is known of the rulebook that has this code, or had it before.
     #[must_use]
     pub fn of(&self, code: &str) -> Option<Good> {
-        self.known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(code)
-            .cloned()
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let had = || known.values().find(|good| good.former_code.as_deref() == Some(code));
+        known.get(code).or_else(had).cloned()
     }
 
     /// The rules to decide with: those that a message last saw, or newer ones that were looked at since.
@@ -161,10 +163,12 @@ impl LastGood {
     /// Learns of every rulebook that changed since it was last looked at.
     async fn look(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         let rows = rulebooks::Entity::find()
+            .filter(rulebooks::Column::ArchivedAt.is_null())
             .order_by_asc(rulebooks::Column::CreatedAt)
             .limit(MOST)
             .all(db)
             .await?;
+        self.forget_all_but(&rows).await;
         let is_news = |row: &rulebooks::Model| {
             let same = |good: &Good| {
                 good.kept
@@ -177,7 +181,7 @@ impl LastGood {
         // Side by side: one that takes long to compile, or never will, does not keep this instance from knowing the others.
         stream::iter(rows.into_iter().filter(is_news))
             .for_each_concurrent(AT_ONCE, async |row| {
-                if let Err(error) = self.keep(&row.code, row.id, row.head_revision).await {
+                if let Err(error) = self.keep(&row).await {
                     tracing::warn!(rulebook = row.code, %error, "what is known of a rulebook stays as it was");
                 }
             })
@@ -185,14 +189,54 @@ impl LastGood {
         Ok(())
     }
 
-    async fn keep(&self, code: &str, rulebook_id: Uuid, head: i64) -> Result<(), SnapshotError> {
+    /// Forgets rulebooks that were archived, and codes that none has any more: during an outage they would take messages.
+    async fn forget_all_but(&self, rows: &[rulebooks::Model]) {
+        let codes: HashSet<&str> = rows.iter().map(|row| row.code.as_str()).collect();
+        let former: HashSet<&str> = rows.iter().filter_map(|row| row.former_code.as_deref()).collect();
+        let gone: Vec<Good> = {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let mut gone: Vec<Good> = Vec::new();
+            known.retain(|code, good| {
+                let is_there = codes.contains(code.as_str());
+                if !is_there {
+                    gone.push(good.clone());
+                }
+                is_there
+            });
+            gone
+        };
+        for good in gone {
+            for code in [Some(&good.access.code), good.former_code.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                if !former.contains(code.as_str()) {
+                    self.accesses.forget(code).await;
+                }
+            }
+            // A renamed one has replaced what is beside the spool.
+            if !rows.iter().any(|row| row.id == good.access.rulebook_id)
+                && let Err(error) = self.spool.drop_snapshot(good.access.rulebook_id).await
+            {
+                tracing::warn!(rulebook = good.access.code, %error, "an archived rulebook is still beside the spool");
+            }
+        }
+    }
+
+    async fn keep(&self, row: &rulebooks::Model) -> Result<(), SnapshotError> {
+        let (code, rulebook_id, head) = (row.code.as_str(), row.id, row.head_revision);
         let Some(access) = self.accesses.read(code).await? else {
             return Ok(());
         };
+        let dropped = self.of(code).and_then(|good| good.former_code);
+        if let Some(dropped) = dropped.filter(|former| Some(former) != row.former_code.as_ref()) {
+            self.accesses.forget(&dropped).await;
+        }
         let rulebook = self.current.at(rulebook_id, head).await?;
         let snapshot = Snapshot {
             code: code.to_owned(),
             rulebook_id,
+            former_code: row.former_code.clone(),
             auth_version: access.auth_version,
             auth: access.auth.clone(),
             secrets: access
@@ -207,6 +251,7 @@ impl LastGood {
         let mut good = Good {
             access,
             rulebook,
+            former_code: row.former_code.clone(),
             kept: false,
         };
         self.learn(good.clone(), true);
@@ -242,6 +287,7 @@ impl LastGood {
         Ok(Good {
             access: Arc::new(access),
             rulebook,
+            former_code: snapshot.former_code,
             kept: true,
         })
     }

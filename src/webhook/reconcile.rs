@@ -123,6 +123,9 @@ pub enum ReconcileError {
     /// There is no such rulebook, or it has no key.
     #[error("no rulebook `{0}` has a Vapi key")]
     NoKey(String),
+    /// It failed for each rulebook that has a key.
+    #[error("no rulebook's calls could all be asked for; of the last one: {0}")]
+    AllFailed(String),
     /// Another instance does it now.
     #[error("another instance has taken over")]
     TakenOver,

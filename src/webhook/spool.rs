@@ -232,6 +232,15 @@ impl Spool {
         Ok(inner.file.keep_snapshot(rulebook_id, code, sealed).await?)
     }
 
+    /// Drops what is kept of a rulebook.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub async fn drop_snapshot(&self, rulebook_id: uuid::Uuid) -> Result<(), SpoolError> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        Ok(inner.file.drop_snapshot(rulebook_id).await?)
+    }
+
     /// Ends its use.
     pub async fn close(&self) {
         if let Some(inner) = &self.0

@@ -18,6 +18,7 @@ use crate::{
         app::ADMIN_KEY,
         database::TestDatabase,
         messages::report,
+        program::{Program, free_address},
         tables::{having, rows},
     },
 };
@@ -26,6 +27,7 @@ both!(
     a_copy_comes_back_whole_and_texts_nobody_again,
     nothing_is_overwritten_and_what_was_there_is_kept,
     what_is_no_backup_is_refused_and_changes_nothing,
+    a_running_server_shows_how_old_the_last_backup_is,
 );
 
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
@@ -340,4 +342,40 @@ fn the_key_is_in_a_file_of_its_own_or_nowhere() {
             .trim(),
         KEY
     );
+}
+
+async fn a_running_server_shows_how_old_the_last_backup_is(kind: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    // The metrics of a process are one: a server of its own.
+    let database = TestDatabase::create(kind).await;
+    let address = free_address();
+    let mut program = Program::start(&database.url, address, folder.path(), &[]);
+    let age = async || {
+        let answer = reqwest::get(format!("http://{address}/metrics")).await.ok()?;
+        let text = answer.text().await.unwrap();
+        let name = "ringbook_last_success_age_seconds{job=\"backup\"} ";
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|age| age.replace("+Inf", "inf").parse::<f64>().unwrap())
+    };
+    let until = async |fits: fn(f64) -> bool| {
+        for _ in 0..200 {
+            if age().await.is_some_and(fits) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("the age of the last backup is {:?}", age().await);
+    };
+    until(f64::is_infinite).await;
+    // One that fails is none.
+    let failed = ringbook(
+        &database.url,
+        folder.path(),
+        &["backup", "--quiet", "--to", "no/such/folder/copy.db"],
+    );
+    assert!(!failed.status.success());
+    back_up(&database.url, folder.path(), "copy.db");
+    until(|age| age < 60.0).await;
+    program.kill();
+    database.remove().await;
 }

@@ -359,6 +359,10 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story
         .tell("put_sms_delivery", put.clone(), "/sms-delivery", delivery)
         .await;
+    let profile = json!({"code": "default", "name": "Pomp Plumbing", "archived": false, "version": 1});
+    story
+        .tell("put_rulebook_profile", put.clone(), "/profile", profile)
+        .await;
     let auth = story.read("/webhook-auth").await;
     let narrowed = json!({"schemes": [{"type": "hmac"}], "version": auth["version"]});
     story

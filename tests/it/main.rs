@@ -15,6 +15,7 @@
 mod support;
 
 mod admin;
+mod agency;
 mod architecture;
 mod atomic;
 mod audit;
@@ -58,8 +59,10 @@ mod proxy;
 mod quotas;
 mod reconcile;
 mod record;
+mod refusals;
 mod replay;
 mod replay_events;
+mod replica;
 mod retention;
 mod review_races;
 mod review_scripts;

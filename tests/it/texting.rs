@@ -235,8 +235,8 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
         let text = &having(&texts, "call_id", call)[0];
         assert_eq!(text["state"], "accepted", "{call}");
     }
-    let (_, health) = server.get("/health/ready").await;
-    assert_eq!(health["status"], "ready", "{health}");
+    let (status, health) = server.get("/health/ready").await;
+    assert!(status.is_success(), "{health}");
     server.stop().await;
     first.stop().await;
     replica.remove().await;

@@ -85,13 +85,14 @@ fn destroys(id: &str) -> bool {
     const FIRST_WORDS: [&str; 8] = [
         "delete_", "remove_", "retire_", "revoke_", "discard_", "reject_", "lift_", "resend_",
     ];
-    const OTHERS: [&str; 10] = [
+    const OTHERS: [&str; 11] = [
         "create_api_key",
         "create_erasure",
         "create_rulebook",
         "put_guard_rails",
         "put_retention",
         "put_rulebook",
+        "put_rulebook_profile",
         "put_sms_delivery",
         "put_webhook_auth",
         "replay_webhook_event",

@@ -62,6 +62,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, "/admin/v1/webhook-events/replay", "post", set);
     let delivery = json!({"delivery": "simulated", "version": 1});
     request(paths, "/admin/v1/rulebooks/{rulebook}/sms-delivery", "put", delivery);
+    let profile = json!({"code": "default", "name": "Pomp Plumbing", "archived": false, "version": 1});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/profile", "put", profile);
     let auth = "/admin/v1/rulebooks/{rulebook}/webhook-auth";
     let narrowed = json!({"schemes": [{"type": "hmac"}], "replay_window_s": 300, "version": 1});
     request(paths, auth, "put", narrowed);

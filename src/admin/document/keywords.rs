@@ -130,6 +130,11 @@ const OF_TAGS: &[(&str, &str)] = &[
         "send, text, Twilio, simulate, live, test, envoyer, texto, simuler",
     ),
     (
+        "profile",
+        "rename, name, display name, archive, close, deactivate, delete, restore, bring back, agency, client, business, \
+         renommer, nom, archiver, fermer, désactiver, supprimer, rétablir, agence, client, entreprise",
+    ),
+    (
         "erasures",
         "delete, forget, privacy, personal data, customer, Law 25, GDPR, vie privée, effacer, oublier, supprimer, loi 25",
     ),

@@ -155,6 +155,15 @@ fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
     let days = 3_650;
     vec![
         ("NewRulebook", "code", like(IN_PATHS, "north-shore")),
+        (
+            "NewRulebook",
+            "copy_of",
+            json!({"pattern": IN_PATHS, "examples": ["south-shore"]}),
+        ),
+        ("NewRulebook", "name", display_name()),
+        ("RulebookProfile", "code", like(IN_PATHS, "north-shore")),
+        ("RulebookProfile", "name", display_name()),
+        ("RulebookProfile", "version", whole(0, WHOLE)),
         ("NewChange", "code", like(IN_PATHS, "camera_inspection")),
         ("NewChange", "version", whole(0, WHOLE)),
         (
@@ -322,6 +331,11 @@ fn one_of(fields: &[&str]) -> Value {
 
 fn whole(from: i64, to: i64) -> Value {
     json!({"minimum": from, "maximum": to})
+}
+
+/// What people call a rulebook; it may be null.
+fn display_name() -> Value {
+    json!({"pattern": PLAIN_NAME, "maxLength": 100, "examples": ["Pomp Plumbing"]})
 }
 
 fn like(pattern: &str, example: &str) -> Value {

@@ -71,6 +71,7 @@ const LINKS: &[Link] = &[
     ("get_guard_rails", "put_guard_rails", &[("header.If-Match", TAG)]),
     ("get_retention", "put_retention", &[("header.If-Match", TAG)]),
     ("get_sms_delivery", "put_sms_delivery", &[("header.If-Match", TAG)]),
+    ("get_rulebook_profile", "put_rulebook_profile", &[("header.If-Match", TAG)]),
     ("create_secret", "retire_secret", &[("path.id", ID)]),
     ("list_secrets", "retire_secret", &[("path.id", FIRST_ID)]),
     ("list_calls", "get_call", &[("path.call_id", FIRST_ID)]),

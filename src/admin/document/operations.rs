@@ -50,6 +50,7 @@ pub fn tags() -> Value {
             "sms-delivery",
             "Whether SMS messages are sent through Twilio or only recorded.",
         ),
+        ("profile", "What a rulebook is called, and whether it is archived."),
         ("erasures", "Erasing the data of a caller."),
         ("calls", "Calls with transcripts and tool calls."),
         ("decisions", "Prices and priorities, with their trace."),
@@ -262,6 +263,14 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     (
         "put_sms_delivery",
         ("put", "/admin/v1/rulebooks/{rulebook}/sms-delivery"),
+    ),
+    (
+        "get_rulebook_profile",
+        ("get", "/admin/v1/rulebooks/{rulebook}/profile"),
+    ),
+    (
+        "put_rulebook_profile",
+        ("put", "/admin/v1/rulebooks/{rulebook}/profile"),
     ),
     ("get_retention", ("get", "/admin/v1/rulebooks/{rulebook}/retention")),
     ("put_retention", ("put", "/admin/v1/rulebooks/{rulebook}/retention")),

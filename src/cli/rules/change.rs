@@ -14,7 +14,7 @@ use crate::{
     rulebook::{
         change_set::{ChangeSet, Edit},
         diff, edits,
-        publish::{Author, PublishError, Publisher, sets::Keep},
+        publish::{Author, NewBook, PublishError, Publisher, sets::Keep},
         rows::RowSet,
     },
     settings::Settings,
@@ -146,10 +146,13 @@ pub(super) async fn of_set(settings: &Settings, id: Uuid, how: &How, rulebook: &
 async fn new_rulebook(publisher: &Publisher, rows: RowSet, how: &How, rulebook: &str) -> Result<()> {
     print(&format!("the rulebook `{rulebook}` is new, with {} rows", rows.count()))?;
     agreed(how, "Make it?")?;
-    let auth = bootstrap::default_webhook_auth();
-    let made = publisher
-        .create(rulebook, rows, auth, rulebooks::TWILIO, &author())
-        .await;
+    let new = NewBook {
+        code: rulebook,
+        name: None,
+        webhook_auth: bootstrap::default_webhook_auth(),
+        sms_delivery: rulebooks::TWILIO,
+    };
+    let made = publisher.create(new, rows, &author()).await;
     let (_, published) = made.map_err(|error| anyhow!(refusal(&error)))?;
     print(&live(rulebook, published.revision))
 }

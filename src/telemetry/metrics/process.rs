@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
 
 pub(super) const BUILD_INFO: &str = "ringbook_build_info";
 pub(super) const WORKER_AGE: &str = "ringbook_worker_last_run_age_seconds";
+pub(super) const LAST_SUCCESS_AGE: &str = "ringbook_last_success_age_seconds";
 pub(super) const CPU_SECONDS: &str = "process_cpu_seconds_total";
 pub(super) const RESIDENT_BYTES: &str = "process_resident_memory_bytes";
 pub(super) const OPEN_FILES: &str = "process_open_fds";
@@ -23,6 +24,19 @@ pub fn worker_ran(worker: &'static str) {
     workers.insert(worker, Instant::now());
 }
 
+/// Jobs of which it is said that they never succeeded: what only a command may do, or no instance.
+const EXPECTED: [&str; 2] = ["backup", "reconciler"];
+
+/// The age of each job's last success, and when that was read.
+static SUCCESSES: LazyLock<Mutex<BTreeMap<String, (Duration, Instant)>>> = LazyLock::new(Mutex::default);
+
+/// How long ago each job last succeeded, as the database says.
+pub fn last_successes(jobs: impl IntoIterator<Item = (String, Duration)>) {
+    let now = Instant::now();
+    let jobs = jobs.into_iter().map(|(job, age)| (job, (age, now)));
+    *SUCCESSES.lock().unwrap_or_else(PoisonError::into_inner) = jobs.collect();
+}
+
 pub(super) fn start() {
     LazyLock::force(&STARTED);
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
@@ -35,6 +49,13 @@ pub(super) fn refresh() {
     let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for (worker, ran) in workers {
         gauge!(WORKER_AGE, "worker" => worker).set(ran.elapsed().as_secs_f64());
+    }
+    let successes = SUCCESSES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for job in EXPECTED.into_iter().filter(|job| !successes.contains_key(*job)) {
+        gauge!(LAST_SUCCESS_AGE, "job" => job).set(f64::INFINITY);
+    }
+    for (job, (age, read)) in successes {
+        gauge!(LAST_SUCCESS_AGE, "job" => job).set((age + read.elapsed()).as_secs_f64());
     }
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     counter!(CPU_SECONDS).absolute(used.tv_sec.unsigned_abs());

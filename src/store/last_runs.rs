@@ -1,0 +1,27 @@
+//! When periodic work, a backup or a reconcile last succeeded, whichever instance or command did it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbErr};
+
+use super::sql::statement;
+
+/// A backup, which only a command makes.
+pub const BACKUP: &str = "backup";
+/// The calls of which no report came were asked for.
+pub const RECONCILER: &str = "reconciler";
+
+/// Notes that `name` succeeded; an older time never replaces a newer one.
+pub async fn note(db: &impl ConnectionTrait, name: &str, at: DateTime<Utc>) -> Result<(), DbErr> {
+    const SQL: &str = "INSERT INTO last_runs (name, succeeded_at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET \
+        succeeded_at = excluded.succeeded_at WHERE last_runs.succeeded_at < excluded.succeeded_at";
+    db.execute_raw(statement(db, SQL, [name.into(), at.into()])).await?;
+    Ok(())
+}
+
+/// When each last succeeded.
+pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<(String, DateTime<Utc>)>, DbErr> {
+    const SQL: &str = "SELECT name, succeeded_at FROM last_runs ORDER BY name";
+    let rows = db.query_all_raw(statement(db, SQL, [])).await?;
+    let read = |row: &sea_orm::QueryResult| Ok((row.try_get("", "name")?, row.try_get("", "succeeded_at")?));
+    rows.iter().map(read).collect()
+}

@@ -1,0 +1,323 @@
+//! Each way in which an operation refuses, as the document promises it: no version, a stale one, two that differ, a set that
+//! is over, a cursor of another list, a caller who was erased. In: a table. Out: every line is answered as it says.
+
+use std::fmt::Write as _;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::both;
+use crate::support::app::ADMIN_KEY;
+use crate::support::messages::report;
+use crate::support::{Database, TestApp};
+
+both!(every_refusal_is_the_one_that_the_document_promises);
+
+const BOOK: &str = "/admin/v1/rulebooks/default";
+/// A version that nothing has.
+const STALE: &str = "\"999\"";
+
+/// Asks, and keeps what was answered otherwise.
+struct Table<'a> {
+    app: &'a TestApp,
+    wrong: String,
+}
+
+impl Table<'_> {
+    async fn ask(&mut self, method: &Method, path: &str, if_match: Option<&str>, body: &Value, wanted: u16) {
+        let mut request = self
+            .app
+            .client
+            .request(method.clone(), self.app.url(path))
+            .bearer_auth(ADMIN_KEY);
+        if let Some(tag) = if_match {
+            request = request.header("if-match", tag);
+        }
+        if !body.is_null() {
+            let kind = if *method == Method::PATCH {
+                "application/merge-patch+json"
+            } else {
+                "application/json"
+            };
+            request = request.header("content-type", kind).body(body.to_string());
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        if status != wanted {
+            let text = response.text().await.unwrap();
+            let text: String = text.chars().take(300).collect();
+            writeln!(
+                self.wrong,
+                "{method} {path} {if_match:?}: {status}, not {wanted}: {text}"
+            )
+            .unwrap();
+        }
+    }
+
+    /// A write that must bring a version: none is 428, a stale one 412, two that differ are 422.
+    async fn versioned(&mut self, method: &Method, path: &str, body: &Value, place: Place) {
+        self.ask(method, path, None, body, 428).await;
+        self.ask(method, path, Some(STALE), body, 412).await;
+        let (path, body) = match place {
+            Place::Query => (format!("{path}?version=998"), body.clone()),
+            Place::Body => {
+                let mut body = body.clone();
+                body["version"] = json!(998);
+                (path.to_owned(), body)
+            }
+        };
+        self.ask(method, &path, Some(STALE), &body, 422).await;
+    }
+}
+
+/// Where a version is besides `If-Match`.
+#[derive(Clone, Copy)]
+enum Place {
+    Body,
+    Query,
+}
+
+async fn read(app: &TestApp, path: &str) -> Value {
+    let (status, mut body) = app.admin(Method::GET, path, None).await;
+    assert_eq!(status, StatusCode::OK, "{path}: {body}");
+    for read_only in ["version", "revision"] {
+        if let Some(body) = body.as_object_mut() {
+            body.remove(read_only);
+        }
+    }
+    body
+}
+
+/// An open change set with one change.
+async fn set(app: &TestApp) -> String {
+    let (status, row) = app
+        .admin(Method::GET, &format!("{BOOK}/services/camera_inspection"), None)
+        .await;
+    assert_eq!(status, StatusCode::OK, "{row}");
+    let change = json!({"resource": "services", "code": "camera_inspection", "method": "patch",
+        "version": row["version"], "body": {"lead_days_max": 9}});
+    let body = json!({"changes": [change]});
+    let (status, made) = app
+        .admin(Method::POST, &format!("{BOOK}/change-sets"), Some(&body))
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    made["id"].as_str().unwrap().to_owned()
+}
+
+async fn every_refusal_is_the_one_that_the_document_promises(database: Database) {
+    let app = TestApp::builder(database)
+        .set("RINGBOOK_WORKERS", "none")
+        .set("RATE_LIMIT_ENABLED", "false")
+        .start()
+        .await;
+    app.take(&report("call-1", "Mon sous-sol est inondé.")).await;
+    for (path, body) in [
+        ("guard-rails", json!({"highest_price": "9000.00"})),
+        (
+            "retention",
+            json!({"transcripts_days": 365, "bodies_days": 30, "events_days": 365, "version": 0}),
+        ),
+    ] {
+        let (status, put) = app.admin(Method::PUT, &format!("{BOOK}/{path}"), Some(&body)).await;
+        assert_eq!(status, StatusCode::OK, "{put}");
+    }
+    let mut table = Table {
+        app: &app,
+        wrong: String::new(),
+    };
+    let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
+
+    // Settings and rows.
+    for path in [
+        "",
+        "/guard-rails",
+        "/retention",
+        "/webhook-auth",
+        "/sms-delivery",
+        "/profile",
+        "/services/camera_inspection",
+    ] {
+        let path = format!("{BOOK}{path}");
+        let body = read(&app, &path).await;
+        table.versioned(&put, &path, &body, Place::Body).await;
+    }
+    table
+        .versioned(&patch, BOOK, &json!({"rounding_step": "1.00"}), Place::Body)
+        .await;
+    let camera = format!("{BOOK}/services/camera_inspection");
+    table
+        .versioned(&patch, &camera, &json!({"lead_days_max": 9}), Place::Body)
+        .await;
+    table.versioned(&delete, &camera, &Value::Null, Place::Query).await;
+    table
+        .ask(
+            &delete,
+            &format!("{BOOK}/services/none"),
+            Some("\"1\""),
+            &Value::Null,
+            404,
+        )
+        .await;
+    table
+        .ask(
+            &patch,
+            &format!("{BOOK}/services/none"),
+            Some("\"1\""),
+            &json!({"lead_days_max": 9}),
+            404,
+        )
+        .await;
+    table
+        .versioned(
+            &post,
+            &format!("{BOOK}/revisions/1/roll-back"),
+            &Value::Null,
+            Place::Query,
+        )
+        .await;
+    table
+        .ask(
+            &post,
+            &format!("{BOOK}/revisions/77/roll-back"),
+            Some("\"1\""),
+            &Value::Null,
+            404,
+        )
+        .await;
+
+    // A change set: of a version, then over.
+    let (_, row) = app.admin(Method::GET, &camera, None).await;
+    let mut change = json!({"resource": "services", "code": "camera_inspection", "method": "patch",
+        "version": row["version"], "body": {"lead_days_max": 8}});
+    let sets = format!("{BOOK}/change-sets");
+    let id = set(&app).await;
+    let steps = [
+        (&post, "publish", json!({})),
+        (&post, "approve", Value::Null),
+        (&post, "reject", Value::Null),
+        (&post, "discard", Value::Null),
+        (&delete, "schedule", Value::Null),
+        (&post, "changes", change.clone()),
+        (&delete, "changes/1", Value::Null),
+    ];
+    for (method, step, body) in &steps {
+        table
+            .versioned(method, &format!("{sets}/{id}/{step}"), body, Place::Query)
+            .await;
+    }
+    let (_, stands) = app.admin(Method::GET, &format!("{sets}/{id}"), None).await;
+    let discard = format!("{sets}/{id}/discard?version={}", stands["version"]);
+    let (status, over) = app.admin(Method::POST, &discard, None).await;
+    assert_eq!(status, StatusCode::OK, "{over}");
+    let tag = format!("\"{}\"", over["version"]);
+    for (method, step, body) in &steps {
+        table
+            .ask(method, &format!("{sets}/{id}/{step}"), Some(&tag), body, 409)
+            .await;
+    }
+    table
+        .ask(&post, &format!("{sets}/{id}/check"), None, &Value::Null, 409)
+        .await;
+    for path in ["services", "services/camera_inspection"] {
+        table
+            .ask(&get, &format!("{BOOK}/{path}?change_set={id}"), None, &Value::Null, 409)
+            .await;
+    }
+    let asked = json!({"facts": {"service_text": "Camera inspection"}});
+    table
+        .ask(&post, &format!("{BOOK}/evaluate?change_set={id}"), None, &asked, 409)
+        .await;
+    table
+        .ask(
+            &post,
+            &format!("{BOOK}/backtests"),
+            None,
+            &json!({"change_set": id, "days": 30}),
+            409,
+        )
+        .await;
+
+    let both = format!("{camera}?revision=1&change_set={id}");
+    table.ask(&get, &both, None, &Value::Null, 422).await;
+
+    // A change of a row that has another version, or of none that was read.
+    for (version, wanted) in [(json!(999), 412), (Value::Null, 428)] {
+        change["version"] = version;
+        if wanted == 428 {
+            change.as_object_mut().unwrap().remove("version");
+        }
+        let body = json!({"changes": [change]});
+        table.ask(&post, &sets, None, &body, wanted).await;
+        table
+            .ask(&post, &format!("{BOOK}/backtests"), None, &body, wanted)
+            .await;
+    }
+
+    // A cursor of another list.
+    let (_, page) = app.admin(Method::GET, &format!("{BOOK}/services?limit=1"), None).await;
+    let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+    let (_, document) = app.get("/openapi.json").await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
+        if !parameters.into_iter().any(|one| one["name"] == "cursor") || !path.starts_with("/admin") {
+            continue;
+        }
+        let path = path
+            .replace("{rulebook}", "default")
+            .replace("{code}", "spring_promotion");
+        let path = format!("{path}?sort=&cursor={cursor}").replace("sort=&", "");
+        if !path.contains("default/services?") {
+            table.ask(&get, &path, None, &Value::Null, 422).await;
+        }
+    }
+
+    // What is there already, or cannot be.
+    table
+        .ask(&post, "/admin/v1/rulebooks", None, &json!({"code": "default"}), 409)
+        .await;
+    let copy = json!({"code": "west", "copy_of": "nowhere"});
+    table.ask(&post, "/admin/v1/rulebooks", None, &copy, 422).await;
+    let (_, keys) = app.admin(Method::GET, "/admin/v1/api-keys", None).await;
+    let own = keys["items"][0]["id"].as_str().unwrap().to_owned();
+    table
+        .ask(&delete, &format!("/admin/v1/api-keys/{own}"), None, &Value::Null, 409)
+        .await;
+    let large = json!({"facts": {"service_text": "x".repeat(2_000_000)}});
+    table.ask(&post, &format!("{BOOK}/evaluate"), None, &large, 413).await;
+
+    // Who may not see numbers may not look for one either.
+    let (_, viewer) = app
+        .admin(
+            Method::POST,
+            "/admin/v1/api-keys",
+            Some(&json!({"name": "v", "role": "viewer"})),
+        )
+        .await;
+    let path = format!("{BOOK}/leads?customer_number=4385550177");
+    let (status, told) = app
+        .admin_with(viewer["key"].as_str().unwrap(), Method::GET, &path, None)
+        .await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
+
+    // A caller who was erased.
+    let (_, decisions) = app.admin(Method::GET, &format!("{BOOK}/decisions"), None).await;
+    let decision = decisions["items"][0]["id"].as_str().unwrap().to_owned();
+    let erased = json!({"call_id": "call-1"});
+    let (status, told) = app
+        .admin(Method::POST, &format!("{BOOK}/erasures"), Some(&erased))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let decision = format!("{BOOK}/decisions/{decision}");
+    table
+        .ask(&get, &format!("{decision}?explain=true"), None, &Value::Null, 409)
+        .await;
+    table
+        .ask(&post, &format!("{decision}/replay"), None, &Value::Null, 409)
+        .await;
+    let case = json!({"code": "as_on_the_phone"});
+    table
+        .ask(&post, &format!("{BOOK}/calls/call-1/case"), None, &case, 409)
+        .await;
+    assert!(table.wrong.is_empty(), "\n{}", table.wrong);
+    app.stop().await;
+}
