@@ -351,7 +351,7 @@ impl App {
     }
 
     /// Does once what the first message would wait for: compiles the default rulebook, starts the threads of scripts, decides.
-    async fn warm_up(&self) {
+    pub async fn warm_up(&self) {
         let decided = async {
             let head = self.current.head(DEFAULT_RULEBOOK).await?;
             let Some(Loaded { rulebook_id, rulebook }) = head else {
@@ -391,7 +391,6 @@ impl App {
                 }
             });
         }
-        self.warm_up().await;
         start_workers(&self);
         let connections = Connections::new(self.connection_limits(), proxies.clone());
         let everything = routes(&self, Pages::public(&self.settings));

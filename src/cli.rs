@@ -236,6 +236,7 @@ async fn serve(settings: Settings) -> Result<()> {
         &app.new_secrets,
         written.as_deref(),
     ))?;
+    app.warm_up().await;
     app.serve(listener, stop).await?;
     Ok(())
 }

@@ -57,6 +57,7 @@ impl MigratorTrait for Migrator {
             file!("m0014_adjustments_per"),
             file!("m0015_rulebook_profiles"),
             file!("m0015_last_runs"),
+            file!("m0016_growth"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

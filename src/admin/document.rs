@@ -15,6 +15,7 @@ mod operations;
 mod parameters;
 mod schemas;
 mod sent;
+mod shared;
 mod statuses;
 mod webhooks;
 
@@ -41,9 +42,12 @@ use crate::store::replica::Replica;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-static SERVED: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+/// The same, with what many operations say alike said once.
+static SHARED: LazyLock<Value> = LazyLock::new(|| shared::shared(&DOCUMENT));
 
-/// The document as JSON.
+static SERVED: LazyLock<String> = LazyLock::new(|| SHARED.to_string());
+
+/// The whole document as JSON, each operation with everything that is said of it.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
@@ -57,7 +61,7 @@ pub(super) fn served() -> &'static str {
 /// The document as text, as it is committed.
 #[must_use]
 pub fn document_text() -> String {
-    format!("{:#}\n", *DOCUMENT)
+    format!("{:#}\n", *SHARED)
 }
 
 /// The operation at a path, a literal part before a parameter, and what the path says by the parameters' names.

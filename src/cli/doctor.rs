@@ -33,7 +33,8 @@ pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
     let public = settings.public_url.as_deref().unwrap_or("https://YOUR-HOST");
     let server = best_server(&server_url(public, DEFAULT_RULEBOOK));
     print(&if how.json {
-        let all = json!({"result": worst, "findings": found, "vapi_server": server, "vapi_assistants": report.assistants});
+        let all =
+            json!({"result": worst, "findings": found, "vapi_server": server, "vapi_assistants": report.assistants});
         serde_json::to_string_pretty(&all)?
     } else {
         let mut parts = vec![found.iter().map(line).collect::<Vec<_>>().join("\n")];

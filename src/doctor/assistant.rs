@@ -86,7 +86,10 @@ fn schema(row: &FactMapping, rows: &RowSet) -> Value {
     }
     let (kind, description) = match row.kind {
         FactKind::Number => ("number", "A number, without its unit."),
-        FactKind::Length => ("number", "In metres; a foot is 0.3048 m. Leave it out when the caller does not know."),
+        FactKind::Length => (
+            "number",
+            "In metres; a foot is 0.3048 m. Leave it out when the caller does not know.",
+        ),
         FactKind::Boolean => ("boolean", "Leave it out when the caller does not say."),
         FactKind::City => ("string", "The city in which the work is to be done."),
         FactKind::PostalCode => ("string", "The postal code of the place of the work."),

@@ -154,7 +154,9 @@ fn understanding(assistant: &Value, found: &mut Findings) {
     } else {
         found.warning(
             CHECK,
-            format!("the assistant `{name}` fills in no structured output: calls are decided by the caller's words alone"),
+            format!(
+                "the assistant `{name}` fills in no structured output: calls are decided by the caller's words alone"
+            ),
             "Create the structured output that `ringbook doctor` prints, and give it to the assistant.",
         );
     }

@@ -351,7 +351,9 @@ impl Open {
 
     /// Ends the one that makes way first, of an address or of all.
     fn end_one(&mut self, within: Option<IpAddr>) -> bool {
-        let ranked = self.of(within).filter_map(|(id, entry)| Some((entry.connection.makes_way()?, *id)));
+        let ranked = self
+            .of(within)
+            .filter_map(|(id, entry)| Some((entry.connection.makes_way()?, *id)));
         let Some((_, id)) = ranked.min() else { return false };
         metrics::connection_closed("made_way");
         self.end(id);
@@ -436,7 +438,10 @@ mod tests {
         let newer = admitted(&all, address(1)).unwrap();
         assert!(idle.connection.stop.is_cancelled());
         newer.connection.requested();
-        assert!(admitted(&all, address(1)).unwrap_err() == NoRoom::All, "all three are served");
+        assert!(
+            admitted(&all, address(1)).unwrap_err() == NoRoom::All,
+            "all three are served"
+        );
         drop(busy);
         assert!(admitted(&all, address(1)).is_ok());
     }
@@ -477,7 +482,9 @@ mod tests {
     #[test]
     fn a_trusted_proxy_has_no_limit_of_its_own() {
         let all = old(5, 1);
-        let places: Vec<_> = (0..5).map_while(|_| admitted(&all, "10.0.0.1".parse().unwrap()).ok()).collect();
+        let places: Vec<_> = (0..5)
+            .map_while(|_| admitted(&all, "10.0.0.1".parse().unwrap()).ok())
+            .collect();
         assert_eq!(places.len(), 5);
         drop(places);
         assert_eq!(all.count(), 0);

@@ -90,7 +90,11 @@ impl<'a> Examples<'a> {
             .filter_map(|(call, features)| Some((features.as_slice(), is_labelled(call, &row.learns)?)))
             .collect();
         let (bias, weights) = fit(&labelled, self.names.len());
-        let least = if row.is_about_priority() { MIN_WEIGHT } else { MIN_SERVICE_WEIGHT };
+        let least = if row.is_about_priority() {
+            MIN_WEIGHT
+        } else {
+            MIN_SERVICE_WEIGHT
+        };
         let lines = self
             .names
             .iter()
@@ -143,10 +147,11 @@ fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
         let mut gradient: Vec<f64> = weights.iter().map(|weight| weight / LOOSENESS).collect();
         let mut bias_gradient = 0.0;
         for (features, is) in examples {
-            let sum: f64 = bias + features
-                .iter()
-                .map(|place| scales[*place as usize] * weights[*place as usize])
-                .sum::<f64>();
+            let sum: f64 = bias
+                + features
+                    .iter()
+                    .map(|place| scales[*place as usize] * weights[*place as usize])
+                    .sum::<f64>();
             let (sign, importance) = if *is { (1.0, for_it) } else { (-1.0, against) };
             let pull = -importance * sign / (1.0 + (sign * sum).exp());
             bias_gradient += pull;

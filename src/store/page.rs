@@ -43,11 +43,19 @@ where
     };
     let query = match after {
         None => query,
-        Some((by, id)) => query.filter(
-            Condition::any()
-                .add(beyond(sorting.by, by.clone()))
-                .add(Condition::all().add(sorting.by.eq(by)).add(beyond(sorting.id, id))),
-        ),
+        Some((by, id)) => {
+            // Follows from the rest. A database that does not see that reads all rows before the place.
+            let not_before = if sorting.descending {
+                sorting.by.lte(by.clone())
+            } else {
+                sorting.by.gte(by.clone())
+            };
+            query.filter(not_before).filter(
+                Condition::any()
+                    .add(beyond(sorting.by, by.clone()))
+                    .add(Condition::all().add(sorting.by.eq(by)).add(beyond(sorting.id, id))),
+            )
+        }
     };
     query
         .order_by(sorting.by, order.clone())

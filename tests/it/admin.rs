@@ -422,8 +422,9 @@ fn analysis_rows(analyses: &[Value]) -> impl Iterator<Item = (i64, Value)> + '_ 
 
 async fn every_list_and_example_of_the_document_works(database: Database) {
     let app = TestApp::start(database).await;
-    let (status, document) = app.get("/openapi.json").await;
-    assert_eq!((status, &document["openapi"]), (StatusCode::OK, &json!("3.1.0")));
+    let (status, served) = app.get("/openapi.json").await;
+    assert_eq!((status, &served["openapi"]), (StatusCode::OK, &json!("3.1.0")));
+    let document = ringbook::admin::document();
     for (path, item) in document["paths"].as_object().unwrap() {
         let mut here = path.replace("{rulebook}", "default");
         let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
@@ -455,7 +456,11 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
             let (status, answer) = app.admin(method.clone(), &here, Some(&media["example"])).await;
             assert_eq!(status, StatusCode::OK, "{method} {here}: {answer}");
         }
-        let (_, answer) = app.admin(Method::GET, &here, None).await;
+        let (_, mut answer) = app.admin(Method::GET, &here, None).await;
+        if let Some(weights) = answer.get_mut("weights").and_then(Value::as_array_mut) {
+            // The document shows a few of them.
+            weights.truncate(5);
+        }
         assert_eq!(
             answer, item["get"]["responses"]["200"]["content"]["application/json"]["example"],
             "{here}"

@@ -45,7 +45,10 @@ fn settings(server: &TestApp, vapi: &Vapi, twilio: &StandIn) -> Settings {
 }
 
 fn assistant(url: &str, plan: &Value) -> Value {
-    json!({"id": "assistant-1", "name": "Paul", "server": {"url": url, "backoffPlan": plan}})
+    json!({
+        "id": "assistant-1", "name": "Paul", "server": {"url": url, "backoffPlan": plan},
+        "artifactPlan": {"structuredOutputIds": ["output-1"]},
+    })
 }
 
 fn of<'a>(found: &'a [Finding], check: &str, level: Level) -> Vec<&'a Finding> {
@@ -78,7 +81,9 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
         Answer::json(200, &number),
     ])
     .await;
-    let found = doctor::examine(&settings(&server, &vapi, &twilio), None, &Clock::system()).await.findings;
+    let found = doctor::examine(&settings(&server, &vapi, &twilio), None, &Clock::system())
+        .await
+        .findings;
     let wrong: Vec<_> = found.iter().filter(|one| one.level == Level::Wrong).collect();
     assert!(wrong.iter().all(|one| is_of_the_test_server(&one.text)), "{wrong:#?}");
     let checks = [
@@ -112,14 +117,20 @@ async fn a_running_server_is_asked_what_it_says_of_itself(database: Database) {
     let (vapi, twilio) = (Vapi::start().await, StandIn::start(vec![]).await);
     let settings = settings(&server, &vapi, &twilio);
     let url = server.url("");
-    let found = doctor::examine(&settings, Some(url.trim_end_matches('/')), &Clock::system()).await.findings;
+    let found = doctor::examine(&settings, Some(url.trim_end_matches('/')), &Clock::system())
+        .await
+        .findings;
     let said = &of(&found, "server", Level::Ok)[0].text;
     assert!(said.contains("is ready") && said.contains("checks hold"), "{found:#?}");
     // Nobody listens there.
-    let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system()).await.findings;
+    let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system())
+        .await
+        .findings;
     assert_eq!(of(&found, "server", Level::Wrong).len(), 1, "{found:#?}");
     let stranger = StandIn::start(vec![Answer::json(200, &json!({"status": "UP"}))]).await;
-    let found = doctor::examine(&settings, Some(&stranger.url()), &Clock::system()).await.findings;
+    let found = doctor::examine(&settings, Some(&stranger.url()), &Clock::system())
+        .await
+        .findings;
     assert!(
         of(&found, "server", Level::Wrong)[0]
             .text
@@ -268,7 +279,10 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
     vapi.answers("/phone-number", json!([]));
     let (well, out, error) = command(&["doctor", "--json"], VAPI_KEY).await;
     let told: Value = serde_json::from_str(&out).unwrap();
-    assert!(told["vapi_assistants"][0]["structured_output"]["schema"].is_object(), "{out}");
+    assert!(
+        told["vapi_assistants"][0]["structured_output"]["schema"].is_object(),
+        "{out}"
+    );
     let findings = told["findings"].as_array().unwrap();
     let mut wrong = findings.iter().filter(|one| one["level"] == "wrong").peekable();
     assert_eq!(well, wrong.peek().is_none(), "{out}{error}");

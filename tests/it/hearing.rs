@@ -24,13 +24,28 @@ const BUDGETS: &[(&str, f64, bool)] = &[
 /// The same for some kinds of calls together.
 const OF_KINDS: &[(&[&str], &str, f64, bool)] = &[
     (
-        &["plain_emergency", "plain_routine", "denied", "asked_no", "asked_yes", "other_words", "safety"],
+        &[
+            "plain_emergency",
+            "plain_routine",
+            "denied",
+            "asked_no",
+            "asked_yes",
+            "other_words",
+            "safety",
+        ],
         "P1 recall",
         0.97,
         true,
     ),
     (
-        &["plain_emergency", "plain_routine", "denied", "asked_no", "asked_yes", "past"],
+        &[
+            "plain_emergency",
+            "plain_routine",
+            "denied",
+            "asked_no",
+            "asked_yes",
+            "past",
+        ],
         "false P1",
         0.03,
         false,

@@ -17,9 +17,30 @@ use serde_json::Value;
 const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 
 fn documents() -> (Value, Value) {
-    let read = |text| serde_json::from_str(text).unwrap();
+    let read = |text| whole(serde_json::from_str(text).unwrap());
     let released = read(include_str!("../../openapi/released.json"));
     (released, read(include_str!("../../openapi/ringbook.json")))
+}
+
+/// The document with what it says once put back wherever it is said.
+fn whole(mut document: Value) -> Value {
+    let components = document["components"].clone();
+    put_back(&mut document["paths"], &components);
+    document
+}
+
+fn put_back(value: &mut Value, components: &Value) {
+    const PARTS: [&str; 4] = ["/responses/", "/parameters/", "/headers/", "/links/"];
+    let name = value.get("$ref").and_then(Value::as_str);
+    let place = name.and_then(|name| name.strip_prefix("#/components"));
+    if let Some(place) = place.filter(|place| PARTS.iter().any(|part| place.starts_with(part))) {
+        *value = components.pointer(place).unwrap().clone();
+    }
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(|one| put_back(one, components)),
+        Value::Object(all) => all.values_mut().for_each(|one| put_back(one, components)),
+        _ => {}
+    }
 }
 
 #[test]

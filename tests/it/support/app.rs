@@ -112,7 +112,7 @@ impl TestApp {
             let _ = stopped.await;
         })));
         let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         let client = Client(client);
