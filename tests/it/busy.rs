@@ -58,15 +58,17 @@ async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
 
 async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
-    // As the program does before its first connection: a first message has no time for the compiling and for scripts that wait.
+    // A first message compiles the rulebook and opens connections: it has no time left to wait for scripts as well.
     server.app.warm_up().await;
+    assert_eq!(server.post_signed(&report("first", CLOGGED)).await.0, StatusCode::OK);
     let end = all_script_threads(&server).await;
     // More than the faults that would send a script into quarantine.
     let calls: Vec<Value> = (0..8).map(|call| report(&format!("busy-{call}"), CLOGGED)).collect();
     for (status, answer) in join_all(calls.iter().map(|call| server.post_signed(call))).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
-    let busy = server.rows("decisions").await;
+    let mut busy = server.rows("decisions").await;
+    busy.retain(|decision| decision["call_id"] != "first");
     assert_eq!(busy.len(), 8);
     for decision in &busy {
         assert!(yes(&decision["degraded"]), "{decision}");
