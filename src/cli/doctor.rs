@@ -1,5 +1,5 @@
-//! `ringbook doctor`: checks a set-up. In: the settings. Out: a line per finding with what to do about it; fails when
-//! something does not work, and what to give the assistants at Vapi.
+//! `ringbook doctor`: checks a set-up. In: the settings. Out: a line per finding with what to do about it, and what to give the
+//! assistants at Vapi; fails when something does not work.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! What many operations say alike is written once, and named where it is said.
 //!
 //! In: the whole document. Out: the same with `$ref`s to `components`: refusals, parameters, headers and links. The program
-//! itself reads the whole one; people and other programs get this one, which is less than half as long.
+//! itself reads the whole one; people and other programs get this one, which is about half as long.
 
 use std::collections::BTreeMap;
 
