@@ -17,7 +17,7 @@ use ringbook::history::run::{Plan, Progress, run};
 use ringbook::rulebook::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, stored_facts};
 use ringbook::rulebook::current::Current;
 use ringbook::rulebook::facts::{Extracted, Fact};
-use ringbook::rulebook::publish::{Author, Publisher};
+use ringbook::rulebook::publish::{Author, NewBook, Publisher};
 use ringbook::rulebook::rows::{Adjustment, Stored};
 use ringbook::rulebook::{Rulebook, compile, sample};
 use ringbook::settings::Database;

@@ -14,7 +14,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::checks::{database_file_check, outbox_check, refuge_report, replica_check, rulebook_check};
+use self::checks::{database_file_check, outbox_check, refuge_report, rulebook_check, with_replica_check};
 pub use self::routes::{Pages, routes};
 use self::without_database::{MakeReady, Reached, open_spool};
 use self::workers::start_workers;
@@ -217,11 +217,7 @@ impl App {
             .with_vital("database_file", database_file_check(&settings))
             .with("outbox", outbox_check(&primary, &clock))
             .with_refuge(refuge_report(&spool, &last_good, &clock));
-        let checks = if connections.replica.exists() {
-            checks.with_lesser("replica", replica_check(&connections.replica))
-        } else {
-            checks
-        };
+        let checks = with_replica_check(checks, &connections.replica);
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let leases = Leases::new(db.clone(), clock.clone());
         let hits = RuleHits::default();

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::DatabaseConnection;
 
 use crate::clock::Clock;
+use crate::health::Checks;
 use crate::outbox::notice::HELD_BACK;
 use crate::rulebook::current::Current;
 use crate::settings::Settings;
@@ -59,8 +60,17 @@ pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'stati
     }
 }
 
+/// Adds the check of the replica, where there is one.
+pub(super) fn with_replica_check(checks: Checks, replica: &Replica) -> Checks {
+    if replica.exists() {
+        checks.with_lesser("replica", replica_check(replica))
+    } else {
+        checks
+    }
+}
+
 /// That the replica answers, where there is one.
-pub(super) fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let replica = replica.clone();
     move || {
         let outcome = if replica.is_away() {

@@ -127,13 +127,13 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     let base = "/admin/v1/rulebooks/greedy";
     let began = Instant::now();
     let lint = format!("{base}/lint");
-    let lints = join_all((0..100).map(|_| server.admin_with(&viewer, Method::GET, &lint, None)));
-    let tries = join_all((0..80).map(|_| {
+    let lints = join_all((0..80).map(|_| server.admin_with(&viewer, Method::GET, &lint, None)));
+    let tries = join_all((0..50).map(|_| {
         let path = format!("{base}/scripts/brand_new/test");
         let (server, editor, tried) = (&server, &editor, &tried);
         async move { server.admin_with(editor, Method::POST, &path, Some(tried)).await }
     }));
-    let edits = join_all((0..80).map(|number| {
+    let edits = join_all((0..50).map(|number| {
         let path = format!("{base}/services/greedy_{number}?dry_run=true");
         let (server, editor, service) = (&server, &editor, &service);
         async move { server.admin_with(editor, Method::PUT, &path, Some(service)).await }
@@ -170,7 +170,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
             status => panic!("{status}: {answer}"),
         }
     }
-    assert!(done > 20 && refused > 50, "{done} done, {refused} refused");
+    assert!(done > 20 && refused > 30, "{done} done, {refused} refused");
     let decisions = server.rows("decisions").await;
     assert_eq!(decisions.len(), 5);
     assert!(
