@@ -1,6 +1,10 @@
 //! Prices are changed while messages arrive: what is decided after an edit's answer knows the new price.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
@@ -16,6 +20,7 @@ both!(no_decision_after_an_edits_answer_uses_the_old_price);
 const SERVICE: &str = "/admin/v1/rulebooks/default/services/root_removal";
 /// Ten senders with a message every 100 ms: a hundred a second.
 const SENDERS: usize = 10;
+/// As many messages each at least, and one more after the last edit.
 const EACH: usize = 80;
 const PAUSE: Duration = Duration::from_millis(100);
 const EDITS: i64 = 5;
@@ -29,12 +34,18 @@ struct Edited {
 
 async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
-    let senders = futures_util::future::join_all((0..SENDERS).map(|sender| send(&server, sender)));
-    let ((), edits) = tokio::join!(async { drop(senders.await) }, edit(&server));
+    let is_edited = AtomicBool::new(false);
+    let senders = futures_util::future::join_all((0..SENDERS).map(|sender| send(&server, sender, &is_edited)));
+    let editor = async {
+        let edits = edit(&server).await;
+        is_edited.store(true, Ordering::Release);
+        edits
+    };
+    let (sent, edits) = tokio::join!(senders, editor);
     let prices: BTreeMap<i64, i64> = edits.iter().map(|edit| (edit.revision, edit.price)).collect();
     let mut seen = BTreeMap::<i64, usize>::new();
     let decisions = server.rows("decisions").await;
-    assert_eq!(decisions.len(), SENDERS * EACH);
+    assert_eq!(decisions.len(), sent.iter().sum::<usize>());
     for decision in decisions {
         let received: DateTime<Utc> = decision["created_at"]
             .as_str()
@@ -63,13 +74,20 @@ async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database
     server.stop().await;
 }
 
-async fn send(server: &TestApp, sender: usize) {
+/// Out: how many messages were sent.
+async fn send(server: &TestApp, sender: usize, is_edited: &AtomicBool) -> usize {
     let mut pace = tokio::time::interval(PAUSE);
-    for number in 0..EACH {
+    let mut number = 0;
+    loop {
         pace.tick().await;
+        let is_last = number + 1 >= EACH && is_edited.load(Ordering::Acquire);
         let message = report(&format!("call-{sender}-{number}"), "J'ai des racines dans le drain.");
         let (status, answer) = server.post_signed(&message).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
+        number += 1;
+        if is_last {
+            return number;
+        }
     }
 }
 
