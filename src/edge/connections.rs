@@ -35,9 +35,15 @@ const PROVEN_GRACE: Duration = Duration::from_secs(10);
 /// How many connections may be on their way out, over the limit, before new ones wait.
 const MAX_CLOSING: usize = 64;
 
+/// The bits of a [`Phase`].
+const PHASE_BITS: u32 = 3;
+const PHASE_MASK: u64 = 7;
+
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Our first read of its socket.
+    New,
     /// The rest of a request head.
     Head,
     /// The next request.
@@ -49,10 +55,11 @@ enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 4] = [Self::Head, Self::Idle, Self::Body, Self::Busy];
+    const ALL: [Self; 5] = [Self::New, Self::Head, Self::Idle, Self::Body, Self::Busy];
 
     fn of_bits(bits: u64) -> Self {
-        Self::ALL[usize::try_from(bits & 3).unwrap_or(0)]
+        let place = usize::try_from(bits & PHASE_MASK).unwrap_or_default();
+        Self::ALL.get(place).copied().unwrap_or(Self::New)
     }
 }
 
@@ -60,14 +67,12 @@ impl Phase {
 #[derive(Debug)]
 pub struct Connection {
     epoch: Instant,
-    /// The milliseconds since the epoch at which the phase began, and the phase in the lowest two bits.
+    /// The milliseconds since the epoch at which the phase began, and the phase in the lowest three bits.
     phase: AtomicU64,
     /// The milliseconds since which the client takes nothing, and 1; 0 while it takes what comes.
     stalled: AtomicU64,
     /// Somebody has shown a good signature or key.
     proven: AtomicBool,
-    /// Its socket has been read once. Until then it waits for us, however much it sent.
-    read: AtomicBool,
     /// Cancelled when the connection is to end.
     pub stop: CancellationToken,
 }
@@ -79,33 +84,34 @@ impl Connection {
             phase: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             proven: AtomicBool::new(false),
-            read: AtomicBool::new(false),
             stop: CancellationToken::new(),
         };
-        connection.enter(Phase::Busy);
+        connection.enter(Phase::New);
         connection
     }
 
     fn millis(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX >> 2)
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX >> PHASE_BITS)
     }
 
     fn enter(&self, phase: Phase) {
-        self.phase.store(self.millis() << 2 | phase as u64, Ordering::Relaxed);
+        self.phase
+            .store(self.millis() << PHASE_BITS | phase as u64, Ordering::Relaxed);
     }
 
     /// The phase, and for how long it has lasted.
     fn state(&self) -> (Phase, Duration) {
         let bits = self.phase.load(Ordering::Relaxed);
-        let age = self.millis().saturating_sub(bits >> 2);
+        let age = self.millis().saturating_sub(bits >> PHASE_BITS);
         (Phase::of_bits(bits), Duration::from_millis(age))
     }
 
     /// The socket was read; `some` when bytes had come.
     pub fn was_read(&self, some: bool) {
-        let is_first = !self.read.swap(true, Ordering::Relaxed);
-        if is_first || (some && self.state().0 == Phase::Idle) {
-            self.enter(Phase::Head);
+        match self.state().0 {
+            Phase::New => self.enter(Phase::Head),
+            Phase::Idle if some => self.enter(Phase::Head),
+            _ => {}
         }
     }
 
@@ -157,7 +163,7 @@ impl Connection {
     fn makes_way(&self) -> Option<(u8, std::cmp::Reverse<Duration>)> {
         let (phase, age) = self.state();
         let rank = match phase {
-            Phase::Busy => return None,
+            Phase::New | Phase::Busy => return None,
             _ if self.proven.load(Ordering::Relaxed) && age >= PROVEN_GRACE => 3,
             _ if self.proven.load(Ordering::Relaxed) => return None,
             Phase::Head => 0,
@@ -207,7 +213,7 @@ pub struct Connections {
     trusted_proxies: Vec<IpNet>,
     epoch: Instant,
     open: Mutex<Open>,
-    /// Told when a connection that was told to end has ended.
+    /// Notified when a closing connection has closed.
     ended: Notify,
 }
 
@@ -280,8 +286,9 @@ impl Connections {
                 return Err(NoRoom::Yet);
             }
             if !open.end_one(within) {
-                let unread = |connection: &Connection| !connection.read.load(Ordering::Relaxed);
-                let is_soon = open.of(within).any(|(_, entry)| unread(&entry.connection));
+                let is_soon = open
+                    .of(within)
+                    .any(|(_, entry)| entry.connection.state().0 == Phase::New);
                 return Err(if is_soon { NoRoom::Yet } else { NoRoom::All });
             }
         }
@@ -304,7 +311,7 @@ impl Connections {
         })
     }
 
-    /// Waits until one of those that are on their way out has ended.
+    /// Waits until a closing connection has closed.
     pub async fn one_ended(&self) {
         self.ended.notified().await;
     }
@@ -411,8 +418,10 @@ mod tests {
     /// As if its phase had begun so long ago.
     fn age(connection: &Connection, by: Duration) {
         let bits = connection.phase.load(Ordering::Relaxed);
-        let since = (bits >> 2).saturating_sub(u64::try_from(by.as_millis()).unwrap());
-        connection.phase.store(since << 2 | bits & 3, Ordering::Relaxed);
+        let since = (bits >> PHASE_BITS).saturating_sub(u64::try_from(by.as_millis()).unwrap());
+        connection
+            .phase
+            .store(since << PHASE_BITS | bits & PHASE_MASK, Ordering::Relaxed);
     }
 
     /// A registry that has run for a minute.

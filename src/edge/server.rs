@@ -36,7 +36,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The same while the server stops.
 const LAST_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a new connection waits for a place while others are on their way out.
-const ADMIT_PATIENCE: Duration = Duration::from_millis(100);
+const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
 /// How often it looks whether those that had not been read yet have been.
 const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
 /// How long to wait before the next `accept` when the system has no descriptor or memory for it.
@@ -111,14 +111,13 @@ where
     Ok(())
 }
 
-/// A place for a new connection. While there is none yet, nobody else is accepted: they wait in the system's queue, where a
-/// refusal would have ended them.
+/// A place for a new connection. While it waits, further connections stay in the system's queue instead of being refused.
 async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Place> {
     let began = Instant::now();
     loop {
         match connections.admit(address) {
             Ok(place) => return Some(place),
-            Err(NoRoom::Yet) if began.elapsed() < ADMIT_PATIENCE => {
+            Err(NoRoom::Yet) if began.elapsed() < ADMIT_TIMEOUT => {
                 let _ = tokio::time::timeout(ADMIT_INTERVAL, connections.one_ended()).await;
             }
             Err(_) => break,
