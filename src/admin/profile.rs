@@ -6,10 +6,8 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
-use sea_orm::EntityTrait as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::answer::{FoundRow, Json, etag};
 use super::audited;
@@ -20,10 +18,8 @@ use super::rule_rows::check_code;
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
 use crate::problem::{Code, Problem};
-use crate::store::rulebooks::{self, Profile, ProfileSet};
+use crate::store::rulebooks::{self, DEFAULT, Profile, ProfileSet};
 
-/// The rulebook that the bare webhook address means.
-const DEFAULT: &str = "default";
 const MOST_LETTERS: usize = 100;
 
 pub struct ProfileApi(pub AdminState);
@@ -58,7 +54,7 @@ impl ProfileApi {
         rulebook: InRulebook,
     ) -> Result<FoundRow<RulebookProfile>, Fails<Usual>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let row = self.row(rulebook_id).await?;
+        let row = self.0.rulebook_row(rulebook_id).await?;
         let version = row.profile_version;
         Ok(answer(profile(&row), version))
     }
@@ -79,7 +75,7 @@ impl ProfileApi {
         body: Body<RulebookProfile>,
     ) -> Result<FoundRow<RulebookProfile>, Fails<ProfileWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let row = self.row(rulebook_id).await?;
+        let row = self.0.rulebook_row(rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
@@ -99,8 +95,8 @@ impl ProfileApi {
             &key,
             Some(rulebook_id),
             ("update", "profile", &before.code),
-            Some(told(&before)),
-            Some(told(&after)),
+            Some(audit_json(&before)),
+            Some(audit_json(&after)),
         );
         let wanted = after.clone();
         let set = audited::write(&self.0, entry, move |tx| {
@@ -112,19 +108,12 @@ impl ProfileApi {
         if set.await? {
             return Ok(answer(after, version + 1));
         }
-        let now = self.row(rulebook_id).await?.profile_version;
+        let now = self.0.rulebook_row(rulebook_id).await?.profile_version;
         if now == version {
             let detail = format!("Another rulebook has, or had before, the code `{}`.", after.code);
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         Err(stale(&what, version, Some(now)).into())
-    }
-}
-
-impl ProfileApi {
-    async fn row(&self, rulebook_id: Uuid) -> Result<rulebooks::Model, Problem> {
-        let found = rulebooks::Entity::find_by_id(rulebook_id).one(self.0.latest()).await?;
-        found.ok_or_else(|| Problem::not_found("such rulebook"))
     }
 }
 
@@ -137,8 +126,8 @@ fn profile(row: &rulebooks::Model) -> Profile {
     }
 }
 
-/// For the audit log.
-fn told(profile: &Profile) -> Value {
+/// As the audit log shows it.
+fn audit_json(profile: &Profile) -> Value {
     json!({
         "code": profile.code,
         "name": profile.name,

@@ -4,10 +4,8 @@
 
 use poem_openapi::param::Header;
 use poem_openapi::{Enum, Object, OpenApi};
-use sea_orm::EntityTrait as _;
 use serde::Deserialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::answer::{FoundRow, Json, etag};
 use super::audited;
@@ -16,7 +14,6 @@ use super::body::Body;
 use super::fails::{Fails, SettingsWrite, Usual};
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
-use crate::problem::Problem;
 use crate::store::rulebooks;
 
 pub struct SmsDeliveryApi(pub AdminState);
@@ -75,7 +72,7 @@ impl SmsDeliveryApi {
         rulebook: InRulebook,
     ) -> Result<FoundRow<SmsDelivery>, Fails<Usual>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let row = self.row(rulebook_id).await?;
+        let row = self.0.rulebook_row(rulebook_id).await?;
         Ok(answer(Delivery::of(&row.sms_delivery), row.sms_delivery_version))
     }
 
@@ -94,7 +91,7 @@ impl SmsDeliveryApi {
         body: Body<SmsDelivery>,
     ) -> Result<FoundRow<SmsDelivery>, Fails<SettingsWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let row = self.row(rulebook_id).await?;
+        let row = self.0.rulebook_row(rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
@@ -118,15 +115,8 @@ impl SmsDeliveryApi {
         if set.await? {
             return Ok(answer(delivery, version + 1));
         }
-        let now = self.row(rulebook_id).await?.sms_delivery_version;
+        let now = self.0.rulebook_row(rulebook_id).await?.sms_delivery_version;
         Err(stale(&what, version, Some(now)).into())
-    }
-}
-
-impl SmsDeliveryApi {
-    async fn row(&self, rulebook_id: Uuid) -> Result<rulebooks::Model, Problem> {
-        let found = rulebooks::Entity::find_by_id(rulebook_id).one(self.0.latest()).await?;
-        found.ok_or_else(|| Problem::not_found("such rulebook"))
     }
 }
 

@@ -8,7 +8,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::{DatabaseConnection, DbBackend, EntityTrait as _};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ use crate::rulebook::rows::RowSet;
 use crate::rulebook::{Rulebook, sample};
 use crate::store::audit_log::AuditKey;
 use crate::store::replica::Replica;
+use crate::store::rulebooks;
 use crate::store::webhook_events;
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
@@ -133,6 +134,15 @@ impl AdminState {
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         self.replica.usable().unwrap_or(&self.primary)
+    }
+
+    /// A rulebook as it is in the primary.
+    ///
+    /// # Errors
+    /// 404 when it is gone.
+    pub async fn rulebook_row(&self, rulebook_id: Uuid) -> Result<rulebooks::Model, Problem> {
+        let found = rulebooks::Entity::find_by_id(rulebook_id).one(self.latest()).await?;
+        found.ok_or_else(|| Problem::not_found("such rulebook"))
     }
 
     /// The rows of a revision.

@@ -8,10 +8,8 @@ use poem_openapi::param::Header;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{Enum, Object, OpenApi};
-use sea_orm::EntityTrait;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::answer::{FoundRow, Json, etag};
 use super::audited;
@@ -166,7 +164,7 @@ impl WebhookAuthApi {
         rulebook: InRulebook,
     ) -> Result<FoundRow<WebhookAuth>, Fails<Usual>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let row = self.row(rulebook_id).await?;
+        let row = self.0.rulebook_row(rulebook_id).await?;
         Ok(answer(
             (self.0.from_webhook.read_auth)(row.webhook_auth)?,
             row.auth_version,
@@ -190,7 +188,7 @@ impl WebhookAuthApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let (auth, version) = taken_apart(body.0.0)?;
         let auth = (self.0.from_webhook.read_auth)(auth)?;
-        let row = self.row(rulebook_id).await?;
+        let row = self.0.rulebook_row(rulebook_id).await?;
         let said = Precondition {
             body: version,
             if_match: if_match.0,
@@ -213,15 +211,8 @@ impl WebhookAuthApi {
         if set.await? {
             return Ok(answer(auth, version + 1));
         }
-        let now = self.row(rulebook_id).await?.auth_version;
+        let now = self.0.rulebook_row(rulebook_id).await?.auth_version;
         Err(stale(&what, version, Some(now)).into())
-    }
-}
-
-impl WebhookAuthApi {
-    async fn row(&self, rulebook_id: Uuid) -> Result<rulebooks::Model, Problem> {
-        let found = rulebooks::Entity::find_by_id(rulebook_id).one(self.0.latest()).await?;
-        found.ok_or_else(|| Problem::not_found("such rulebook"))
     }
 }
 

@@ -18,7 +18,7 @@ use super::transition::{GivenUp, after_attempt};
 use super::turns::Place;
 use super::{OutboxError, Shared};
 use crate::fault_points::{self, Step};
-use crate::store::rulebooks::{SIMULATED, UNTIL_ACCOUNT, account_known, still_simulates};
+use crate::store::rulebooks::{DEFAULT, SIMULATED, UNTIL_ACCOUNT, account_known, still_simulates};
 use crate::store::sms_attempts::Finish;
 use crate::store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
 use crate::store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
@@ -29,8 +29,6 @@ use crate::telemetry::{self, metrics};
 const TIDY_BATCH: u64 = 100;
 /// The most transactions in a row for one rulebook: what is left then waits for the next time.
 const TIDY_ROUNDS: usize = 50;
-/// The rulebook whose account may be in an instance's settings.
-const DEFAULT: &str = "default";
 /// A text that is older than this is asked for its contact's present number before it goes.
 const FRESH: TimeDelta = TimeDelta::seconds(5);
 /// How long a due text is left to other instances before a person hears that nobody sends it.

@@ -4,6 +4,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Func, LockType};
 use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _, SqlErr};
 
+/// The code of the rulebook that the address `/webhooks/vapi` means.
+pub const DEFAULT: &str = "default";
+
 /// A row of `rulebooks`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "rulebooks")]

@@ -20,8 +20,7 @@ use crate::rulebook::check::is_rulebook_code;
 use crate::store::{rulebooks, secrets};
 use crate::telemetry::sampled::Sampler;
 
-/// The rulebook that the bare webhook address means.
-pub const DEFAULT_RULEBOOK: &str = "default";
+pub use crate::store::rulebooks::DEFAULT as DEFAULT_RULEBOOK;
 
 /// The id of the secret that the settings bring.
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
