@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn a_feature_of_one_side_has_a_greater_scale_than_one_of_both() {
+        let examples: [(&[u32], bool); 4] = [(&[0, 1], true), (&[0, 1], true), (&[0, 2], false), (&[0, 2], false)];
+        let scales = log_ratios(&examples, 3);
+        assert!(scales[0].abs() < 0.01, "{scales:?}");
+        assert!(scales[1] > 1.0 && scales[2] < -1.0, "{scales:?}");
+    }
+
+    #[test]
     fn one_sided_examples_teach_nothing() {
         assert_eq!(fit(&[(&[0], true)], 1), (0.0, vec![0.0]));
     }

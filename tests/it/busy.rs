@@ -58,8 +58,7 @@ async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
 
 async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
-    // A first message compiles the rulebook and opens connections: it has no time left to wait for scripts as well.
-    server.app.warm_up().await;
+    // A first message opens connections: it has no time left to wait for scripts as well.
     assert_eq!(server.post_signed(&report("first", CLOGGED)).await.0, StatusCode::OK);
     let end = all_script_threads(&server).await;
     // More than the faults that would send a script into quarantine.

@@ -145,6 +145,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     let (vapi, url) = (Vapi::start().await, server.url("/webhooks/vapi"));
     let mut forgetful = assistant(&url, &Value::Null);
     forgetful["serverMessages"] = json!(["status-update"]);
+    forgetful["artifactPlan"] = Value::Null;
     vapi.answers("/assistant", json!([forgetful]));
     vapi.answers("/phone-number", json!([]));
     let book = json!({"code": "second", "rows": "sample"});
@@ -162,6 +163,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     let clock = Clock::system();
     wrong(&settings, &clock, "vapi", "has no backoffPlan").await;
     wrong(&settings, &clock, "vapi", "does not send `end-of-call-report`").await;
+    wrong(&settings, &clock, "vapi", "fills in no structured output").await;
     wrong(&settings, &clock, "twilio", "refuses the account").await;
     wrong(&settings, &clock, "webhook secret", "`second` has none").await;
     wrong(&settings, &clock, "twilio", "`second` has no account").await;
@@ -310,27 +312,27 @@ fn the_recommended_structured_output_is_read() {
         let (extracted, _) = read_message(&book, &calls[0].message()).unwrap();
         extracted.facts
     };
+    // What is known of a call in which the model filled in nothing.
+    let without = read("nothing", &Value::Null);
     let mut unread = Vec::new();
     for (field, schema) in properties {
-        let examples = match (schema["enum"].as_array(), schema["type"].as_str().unwrap()) {
-            (Some(values), _) => values.clone(),
-            (None, "number") => vec![json!(12)],
-            (None, _) => vec![
-                json!("Brossard"),
-                json!("+15145550142"),
-                json!("J4W 1A1"),
-                json!("x@example.com"),
-                json!("2026-12-24T17:00"),
-            ],
+        let is_read = match (schema["enum"].as_array(), schema["type"].as_str().unwrap()) {
+            (Some(values), _) => values.iter().all(|value| {
+                let wanted = Fact::Text(value.as_str().unwrap().to_owned());
+                read(field, value).values().any(|fact| *fact == wanted)
+            }),
+            (None, "number") => read(field, &json!(12)) != without,
+            (None, _) => [
+                "Brossard",
+                "+15145550142",
+                "J4W 1A1",
+                "x@example.com",
+                "2026-12-24T17:00",
+            ]
+            .iter()
+            .any(|text| read(field, &json!(text)) != without),
         };
-        let seen: Vec<_> = examples.iter().map(|value| read(field, value)).collect();
-        let is_enumeration = schema["enum"].is_array();
-        let found = seen.iter().zip(&examples).filter(|(facts, value)| {
-            let is_it = |fact: &Fact| !is_enumeration || fact == &Fact::Text(value.as_str().unwrap().to_owned());
-            facts.values().any(is_it)
-        });
-        let wanted = if is_enumeration { examples.len() } else { 1 };
-        if found.count() < wanted {
+        if !is_read {
             unread.push(field);
         }
     }

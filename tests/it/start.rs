@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use ringbook::{
     settings,
-    store::{begin, connect, migrate},
+    store::{begin, connect, migrate, rulebooks},
 };
 use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::{
     both,
-    support::{Database, database::TestDatabase},
+    support::{Database, TestApp, database::TestDatabase},
 };
 
 both!(
     two_that_start_together_migrate_once,
     a_newer_schema_is_refused_and_stays_as_it_is,
     migrations_can_be_taken_back,
+    a_restart_compiles_the_default_rulebook_before_the_first_message,
     a_transaction_dropped_leaves_nothing,
     transactions_read_what_is_committed
 );
@@ -34,6 +35,20 @@ async fn two_that_start_together_migrate_once(kind: Database) {
     let (one, two) = (one.unwrap().len(), two.unwrap().len());
     assert!(one + two > 0 && one.min(two) == 0, "{one} and {two}");
     test.remove().await;
+}
+
+async fn a_restart_compiles_the_default_rulebook_before_the_first_message(kind: Database) {
+    let first = TestApp::builder(kind).set("RINGBOOK_WORKERS", "none").start().await;
+    let again = first.another().await;
+    let id = rulebooks::id_of(&again.app.db, rulebooks::DEFAULT)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(again.app.current.last_seen(id).is_none(), "nobody asked for it yet");
+    again.app.warm_up().await;
+    assert!(again.app.current.last_seen(id).is_some());
+    again.stop().await;
+    first.stop().await;
 }
 
 async fn a_newer_schema_is_refused_and_stays_as_it_is(kind: Database) {
