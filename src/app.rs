@@ -346,7 +346,8 @@ impl App {
         Limits::of_total(wanted.min(room))
     }
 
-    /// Does once what the first message would wait for: compiles the default rulebook, starts the threads of scripts, decides.
+    /// Compiles the default rulebook and decides once, so that the first message does not wait for it. Takes two seconds at
+    /// most.
     pub async fn warm_up(&self) {
         let decided = async {
             let head = self.current.head(DEFAULT_RULEBOOK).await?;

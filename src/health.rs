@@ -69,7 +69,7 @@ pub struct Checks {
     checks: Vec<(&'static str, Check)>,
     /// Checks of which a failure loses messages, whatever could be spooled.
     vital: Vec<&'static str>,
-    /// Checks of which a failure is told and keeps no traffic away.
+    /// Checks whose failure is reported, and does not make the server unready.
     lesser: Vec<&'static str>,
     refuge: Option<Refuge>,
     /// What the log said of each check that fails: whoever asks every second must not fill the log.
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_done_another_way_is_told_and_keeps_no_traffic_away() {
+    async fn a_lesser_check_that_fails_makes_the_server_degraded_and_not_unready() {
         let checks = Checks::default().with_lesser("replica", || async { Err("it does not answer") });
         let report = checks.clone().run().await;
         assert!((report.status, report.checks[0].ok) == ("degraded", false) && report.is_ready());

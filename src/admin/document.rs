@@ -42,12 +42,12 @@ use crate::store::replica::Replica;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-/// The same, with what many operations say alike said once.
+/// The same; what operations share stands once, in `components`.
 static SHARED: LazyLock<Value> = LazyLock::new(|| shared::shared(&DOCUMENT));
 
 static SERVED: LazyLock<String> = LazyLock::new(|| SHARED.to_string());
 
-/// The whole document as JSON, each operation with everything that is said of it.
+/// The whole document as JSON, without references to shared responses and parameters.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT

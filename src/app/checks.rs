@@ -74,8 +74,7 @@ fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<()
     let replica = replica.clone();
     move || {
         let outcome = if replica.is_away() {
-            let told = "the replica (DATABASE_READ_URL) does not answer; people read from the primary";
-            Err(told.to_owned())
+            Err("the replica (DATABASE_READ_URL) does not answer; the admin API reads from the primary".to_owned())
         } else {
             Ok(())
         };

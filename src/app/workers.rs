@@ -65,7 +65,7 @@ pub(super) fn start_workers(app: &App) {
                 let asked = reconciler
                     .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
                     .await;
-                Ok(none_of_all_failed(&asked?)?)
+                Ok(error_if_all_failed(&asked?)?)
             }
         });
     }
@@ -122,8 +122,8 @@ where
     app.tasks.spawn(periodic::run(leases, name, every, stop, work));
 }
 
-/// One rulebook whose key is refused has a notice of its own; where none could be asked for, the work is not done.
-fn none_of_all_failed(tallies: &[Tally]) -> Result<(), ReconcileError> {
+/// Fails when no rulebook could be reconciled. A single rulebook that fails has its own notice.
+fn error_if_all_failed(tallies: &[Tally]) -> Result<(), ReconcileError> {
     let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
     match last {
         Some(error) if tallies.iter().all(|tally| tally.error.is_some()) => Err(ReconcileError::AllFailed(error)),

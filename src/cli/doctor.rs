@@ -1,5 +1,5 @@
-//! `ringbook doctor`: checks a set-up. In: the settings. Out: a line per finding with what to do about it, and what to give the
-//! assistants at Vapi; fails when something does not work.
+//! `ringbook doctor`: checks the installation that the settings describe. It prints a line for each finding with what to do
+//! about it, then what to configure at Vapi. It fails when something does not work.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! What a rulebook asks of its voice agent. In: the rulebook's rows. Out: the structured output to create at Vapi, and lines
-//! for the assistant's prompt, so that what the model understood and what the caller said check each other.
+//! What to configure at Vapi for a rulebook's voice agent: a structured output, and lines for the assistant's prompt. They are
+//! made from the rulebook's rows, so that the model's values and the caller's words can be compared.
 
 use serde_json::{Map, Value, json};
 

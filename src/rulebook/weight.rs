@@ -19,7 +19,7 @@ const MEMORY_PER_ROW: usize = 1024;
 pub fn row_bytes(rows: &RowSet) -> usize {
     let mut counted = Counted(0);
     for resource in Resource::ALL {
-        // The longest rows by far, and in every revision: writing them only to count took longer than all others together.
+        // Classifiers are the longest rows, and every revision is weighed: they are counted without being written.
         if *resource != Resource::Classifiers {
             with_row!(*resource, R => count::<R>(rows, &mut counted));
         }

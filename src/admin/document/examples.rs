@@ -110,7 +110,7 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
         let one = format!("{list}/{{code}}");
         let mut stored = row;
         stored["version"] = 1.into();
-        let answered = shortened(stored.clone());
+        let answered = with_few_weights(stored.clone());
         answer(paths, &list, "get", "200", json!({"items": [answered.clone()]}));
         for (method, status) in [("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")] {
             answer(paths, &one, method, status, answered.clone());
@@ -123,8 +123,8 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
     }
 }
 
-/// A classifier has a thousand weights; a few of them show what they are.
-fn shortened(mut row: Value) -> Value {
+/// A classifier has about a thousand weights; an example shows five.
+fn with_few_weights(mut row: Value) -> Value {
     const SHOWN: usize = 5;
     if let Some(weights) = row.get_mut("weights").and_then(Value::as_array_mut) {
         weights.truncate(SHOWN);

@@ -1,44 +1,44 @@
-//! What many operations say alike is written once, and named where it is said.
+//! Moves what operations share into the document's `components`.
 //!
-//! In: the whole document. Out: the same with `$ref`s to `components`: refusals, parameters, headers and links. The program
-//! itself reads the whole one; people and other programs get this one, which is about half as long.
+//! Responses with an error, parameters, headers and links that occur more than once become `$ref`s. The program itself reads
+//! the whole document; clients get this one, which is about half as long.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// How often each thing is said, and the name of those that are said more than once, by their text.
+/// What occurs more than once, by its JSON text.
 #[derive(Default)]
-struct Said {
+struct Repeated {
     counts: BTreeMap<String, usize>,
     named: BTreeMap<String, String>,
-    /// What is written once, by name; what the document has there already stays.
+    /// The components by name, with those that the document already has.
     components: Map<String, Value>,
 }
 
-/// The document with everything that is said twice or more said once.
+/// The document in which each repeated part stands once.
 #[must_use]
 pub fn shared(document: &Value) -> Value {
     let mut document = document.clone();
-    // Parts before what holds them: a response is compared with its headers and links as they are by then.
+    // Headers and links come before the responses that contain them.
     for kind in ["headers", "links", "parameters", "responses"] {
         let known = document["components"][kind].as_object().cloned();
-        let mut said = Said {
+        let mut repeated = Repeated {
             components: known.unwrap_or_default(),
-            ..Said::default()
+            ..Repeated::default()
         };
         each(&mut document, kind, |_, value| {
-            *said.counts.entry(value.to_string()).or_default() += 1;
+            *repeated.counts.entry(value.to_string()).or_default() += 1;
         });
-        each(&mut document, kind, |name, value| said.share(kind, name, value));
-        if !said.components.is_empty() {
-            document["components"][kind] = Value::Object(said.components);
+        each(&mut document, kind, |name, value| repeated.share(kind, name, value));
+        if !repeated.components.is_empty() {
+            document["components"][kind] = Value::Object(repeated.components);
         }
     }
     document
 }
 
-impl Said {
+impl Repeated {
     fn share(&mut self, kind: &str, name: &str, value: &mut Value) {
         let text = value.to_string();
         if value.get("$ref").is_some() || self.counts.get(&text).is_none_or(|count| *count < 2) {
@@ -63,7 +63,7 @@ impl Said {
     }
 }
 
-/// Everything of a kind in the operations, with a name for it.
+/// Calls `tell` with each part of a kind in the operations, and a name for it.
 fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)) {
     let items = document["paths"].as_object_mut().into_iter().flatten();
     let operations = items.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
@@ -79,7 +79,7 @@ fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
         for (status, response) in responses.into_iter().flatten() {
             if kind == "responses" {
-                // What succeeds is each operation's own.
+                // Each operation has its own successful responses.
                 if !status.starts_with('2') {
                     tell(&format!("status_{status}"), response);
                 }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_twice_is_said_once_and_nothing_is_lost() {
+    fn repeated_parts_stand_once_and_nothing_is_lost() {
         let whole = super::super::document();
         let mut short = shared(whole);
         let length = |value: &Value| value.to_string().len();
