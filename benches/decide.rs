@@ -1,7 +1,8 @@
-//! How long a decision takes with 39, 1,000 and 10,000 rows, against the same 39 rules hard-coded in Rust.
+//! How long a decision takes with the sample's rows, 1,000 and 10,000, against the same rules hard-coded in Rust.
 //!
 //! Comes in: the sample rulebook without its scripts, filled up with rows of the same shapes. Before anything is
-//! measured, every way of deciding must give the same outcome for every input.
+//! measured, every way of deciding must give the same outcome for every input. What is hard-coded looks for words alone:
+//! it knows nothing of "no flooding", and weighs no classifier.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -40,15 +41,19 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(code, Arc::new(Stored { version: 1, row }));
 }
 
-/// The sample with as many more rows as it takes: services, areas, adjustments and priority rules in turn.
-fn book(wanted: usize) -> Rulebook {
+/// As many more rows than the sample's as what is hard-coded knows.
+const FEWEST_MORE: usize = 12;
+
+/// The sample with as many more rows as it takes: services, areas, adjustments and priority rules in turn. Out: how many
+/// there are, and the rulebook.
+fn book(wanted: usize) -> (usize, Rulebook) {
     let mut rows = sample::rows();
     rows.scripts.clear();
     rows.cases.clear();
     rows.tools.clear();
     let names = json!({"en": "extra"});
     let mut i = 0;
-    while size(&rows) < wanted {
+    while i < FEWEST_MORE || size(&rows) < wanted {
         match i % 4 {
             0 => put::<ringbook::rulebook::rows::Service>(
                 &mut rows,
@@ -72,7 +77,10 @@ fn book(wanted: usize) -> Rulebook {
         }
         i += 1;
     }
-    compile(1, &rows, None).expect("the rules of the bench compile")
+    (
+        size(&rows),
+        compile(1, &rows, None).expect("the rules of the bench compile"),
+    )
 }
 
 fn outcome(decision: &Decision) -> Outcome {
@@ -96,7 +104,7 @@ fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
         "This is the City of Westmount, we need an inspection of a line.",
         "How much is a French drain for my house?",
         "My pool does not drain.",
-        "Do you have a valve model 4 or a pump model 3?",
+        "I have a valve model 4 and a pump model 3 here.",
         "Je voudrais un gainage de la conduite principale.",
     ];
     let places = ["H2X 1Y4", "J4K 2M6", "J5Y 2M6", "K1X 1A1", "k5x"];
@@ -114,7 +122,7 @@ fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
                     let complexity = if n % 3 == 1 { "complex" } else { "very_complex" };
                     facts.insert("complexity".to_owned(), Fact::Text(complexity.to_owned()));
                 }
-                if n % 5 == 0 {
+                if n % 5 == 0 || said.contains("French drain") {
                     facts.insert("metres".to_owned(), Fact::Number(Decimal::from(12)));
                 }
                 let extracted = Extracted {
@@ -221,6 +229,8 @@ const SERVICES: &[HardService] = &[
             "plugged",
             "slow sink",
             "slow drain*",
+            "refoul*",
+            "descend plus",
         ],
         Some((350, 650)),
     ),
@@ -230,7 +240,7 @@ const SERVICES: &[HardService] = &[
     ("service_8", &["valve model 8"], Some((100, 200))),
 ];
 
-/// The 39 rules as somebody would write them in Rust.
+/// The rules as somebody would write them in Rust.
 #[expect(clippy::too_many_lines, reason = "hard-coded on purpose")]
 fn hard_coded(extracted: &Extracted, at: DateTime<Utc>) -> Outcome {
     let text = |name: &str| match extracted.facts.get(name) {
@@ -341,7 +351,7 @@ fn hard_coded(extracted: &Extracted, at: DateTime<Utc>) -> Outcome {
 
 fn decide(c: &mut Criterion) {
     let inputs = inputs();
-    let books = [39, 1_000, 10_000].map(|rows| (rows, book(rows)));
+    let books = [0, 1_000, 10_000].map(book);
     for (extracted, at) in &inputs {
         let wanted = hard_coded(extracted, *at);
         for (rows, book) in &books {

@@ -12,7 +12,7 @@ ringbook="${CARGO_TARGET_DIR:-target}/debug/ringbook"
     echo "classifiers were made from the development half."
     echo
     echo "- The calls of the authors a, b and c are split by a hash of their ids."
-    echo "- The authors v, w and x wrote for the test half only."
+    echo "- The authors v, w, x and bd wrote for the test half only."
     echo "- All other authors wrote for the development half only."
     echo
     echo "[hearing.md](hearing.md) explains how a call is heard. A cell says how many of how many. False P1 and false P2 are better the"

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::codes::code_rule;
 use super::transition::GivenUp;
 use crate::store::notices::{self, Notice, Severity};
+use crate::store::rulebooks::DEFAULT;
 use crate::store::sms_messages::Model;
 
 /// The provider fails or cannot be reached, and an account's texts wait.
@@ -103,7 +104,7 @@ pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
         "Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM on an instance that runs the worker `outbox`",
         format!("`PUT /admin/v1/rulebooks/{code}/sms-delivery` with `simulated` records messages without sending them"),
     );
-    let what_to_do = if code == "default" {
+    let what_to_do = if code == DEFAULT {
         format!("{where_to}, or store the account as secrets of the rulebook. {or_else}.")
     } else {
         format!(

@@ -107,7 +107,9 @@ impl Reader {
         match kind {
             FactKind::Length => length::in_speech(said).map(|length| Fact::Number(length.metres)),
             FactKind::City => self.cities.in_speech(said).map(Fact::Text),
-            FactKind::PostalCode if self.postal == Postal::Canada => place::last_canadian(said).map(Fact::Text),
+            FactKind::PostalCode if self.postal == Postal::Canada => place::last_canadian(said)
+                .or_else(|| place::last_canadian_beginning(said))
+                .map(Fact::Text),
             _ => None,
         }
     }

@@ -74,13 +74,15 @@ impl Services {
 
     /// The service wanted, and how it was found.
     pub fn find(&self, facts: &Facts, heard: &Heard, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
+        let since = self.last_correction(heard);
+        let taken_back = self.taken_back(heard, since);
         if let Some(Fact::Text(wanted)) = facts.get(SERVICE_TEXT)
             && let Some(place) = self.by_name.get(&spaced(wanted))
+            && !taken_back.contains(place)
         {
             let named = (&self.ranked[*place].row, format!("named by {SERVICE_TEXT}"));
-            return self.as_it_sounds(Some(named), likelihoods);
+            return self.as_it_sounds(Some(named), likelihoods, &taken_back);
         }
-        let since = self.last_correction(heard);
         let mut evidence: Vec<(Weight, usize, &Mention)> = Vec::new();
         for mention in &heard.mentions {
             let Some(weight) = weight(mention, heard, since) else {
@@ -92,19 +94,43 @@ impl Services {
                 evidence.push((weight.max(Weight::Weak), place, mention));
             }
         }
+        evidence.retain(|(_, place, _)| !taken_back.contains(place));
         self.leave_out_what_is_not_asked_for(&mut evidence);
         let best = evidence
             .into_iter()
             .min_by_key(|(weight, place, mention)| (*weight, *place, mention.place));
         let found = best.map(|(_, place, mention)| (&self.ranked[place].row, why(mention, heard)));
-        self.as_it_sounds(found, likelihoods)
+        self.as_it_sounds(found, likelihoods, &taken_back)
     }
 
-    /// What the whole call sounds like, where keywords found nothing or something that it does not sound like.
+    /// The services, by place, that the caller took back and asked for another one instead: "a camera inspection, no wait,
+    /// the toilet is blocked". Whatever a model filled in and the call sounds like, it is not about these.
+    fn taken_back(&self, heard: &Heard, since: usize) -> Vec<usize> {
+        let (mut taken_back, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
+        let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));
+        for mention in heard.mentions.iter().filter(of_the_caller) {
+            let Some(place) = self.place(mention) else { continue };
+            match weight(mention, heard, since) {
+                Some(Weight::Wanted) => {
+                    wanted.push(place);
+                    is_instead |= find_in(&self.by_word, mention).is_some();
+                }
+                Some(_) if mention.place < since => taken_back.push(place),
+                None if mention.verdict != Verdict::OtherSense => taken_back.push(place),
+                _ => {}
+            }
+        }
+        taken_back.retain(|place| is_instead && !wanted.contains(place));
+        taken_back
+    }
+
+    /// What the whole call sounds like, where keywords found nothing or something that it does not sound like. It cannot
+    /// sound like what was taken back.
     fn as_it_sounds<'a>(
         &'a self,
         found: Option<(&'a Service, String)>,
         likelihoods: &[Likelihood],
+        taken_back: &[usize],
     ) -> Option<(&'a Service, String)> {
         let likelihood = |label: &str| {
             likelihoods
@@ -118,7 +144,10 @@ impl Services {
             return found;
         }
         let sounding = likelihoods.iter().filter(|one| one.percent >= SOUNDS_LIKE);
-        let services = sounding.filter_map(|one| Some((one, self.ranked().find(|row| row.code == one.learns)?)));
+        let services = sounding.filter_map(|one| {
+            let place = self.ranked().position(|row| row.code == one.learns)?;
+            (!taken_back.contains(&place)).then(|| (one, &self.ranked[place].row))
+        });
         let likeliest = services.max_by_key(|(one, _)| one.percent);
         let of_none = likelihood(NO_SERVICE).unwrap_or_default();
         match likeliest {

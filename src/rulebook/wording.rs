@@ -25,16 +25,34 @@ pub struct About<'a> {
 }
 
 impl Rulebook {
-    /// The template with its placeholders filled; what is not known is a dash. None when there is no such template.
+    /// The template with its placeholders filled. What is not known is a dash, and leaves out its part in brackets. None
+    /// when there is no such template.
     #[must_use]
     pub fn worded(&self, template: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
         let template = self.template_text(template, &contact.language)?;
         let mut text = String::with_capacity(template.len() + 80);
-        let mut rest = template;
-        while let Some(open) = rest.find('{') {
-            text.push_str(&rest[..open]);
-            let Some(close) = rest[open..].find('}') else { break };
-            let name = &rest[open + 1..open + close];
+        for part in parts(template) {
+            match part {
+                Part::Always(part) => {
+                    self.fill(&mut text, part, contact, about);
+                }
+                Part::WhenKnown(part) => {
+                    let before = text.len();
+                    if !self.fill(&mut text, part, contact, about) {
+                        text.truncate(before);
+                    }
+                }
+            }
+        }
+        Some(text.trim_end().to_owned())
+    }
+
+    /// Appends a part with its placeholders filled. Out: whether all of them are known.
+    fn fill(&self, text: &mut String, part: &str, contact: &Contact, about: &About<'_>) -> bool {
+        let mut all_known = true;
+        let mut rest = part;
+        while let Some((before, name, after)) = next_placeholder(rest) {
+            text.push_str(before);
             match self.placeholder(name, contact, about) {
                 Some(value) => text.extend(
                     value
@@ -42,12 +60,15 @@ impl Rulebook {
                         .take(MOST_OF_A_FACT)
                         .map(|c| if c.is_control() { ' ' } else { c }),
                 ),
-                None => text.push('-'),
+                None => {
+                    text.push('-');
+                    all_known = false;
+                }
             }
-            rest = &rest[open + close + 1..];
+            rest = after;
         }
         text.push_str(rest);
-        Some(text.trim_end().to_owned())
+        all_known
     }
 
     fn placeholder(&self, name: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
@@ -83,6 +104,42 @@ impl Rulebook {
     }
 }
 
+/// A part of a template.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Is always there.
+    Always(&'a str),
+    /// Stood in brackets: is there when all of its placeholders are known.
+    WhenKnown(&'a str),
+}
+
+/// The parts of a template, in order. Brackets without a placeholder between them are letters like any other.
+pub fn parts(template: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let (mut from, mut searched) = (0, 0);
+    while let Some(open) = template[searched..].find('[').map(|at| searched + at) {
+        let Some(close) = template[open..].find(']').map(|at| open + at) else {
+            break;
+        };
+        let within = &template[open + 1..close];
+        searched = close + 1;
+        if next_placeholder(within).is_some() {
+            parts.push(Part::Always(&template[from..open]));
+            parts.push(Part::WhenKnown(within));
+            from = searched;
+        }
+    }
+    parts.push(Part::Always(&template[from..]));
+    parts
+}
+
+/// What stands before the first placeholder, its name, and what stands after it.
+pub fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
+}
+
 /// Seconds as a technician reads them.
 fn minutes(seconds: i64) -> String {
     match seconds {
@@ -99,5 +156,28 @@ pub fn how_to_reply(language: &str, short: bool) -> &'static str {
         (_, true) => "1=OK",
         ("fr", false) => "Répondez 1 si vous y allez.",
         (_, false) => "Reply 1 to take it.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Part::{Always, WhenKnown};
+    use super::parts;
+
+    #[test]
+    fn a_part_in_brackets_is_one_that_has_a_placeholder() {
+        for (template, expected) in [
+            ("{priority}", vec![Always("{priority}")]),
+            (
+                "{priority}[, {price} {currency}].",
+                vec![Always("{priority}"), WhenKnown(", {price} {currency}"), Always(".")],
+            ),
+            ("[Drains Demo] {ref}", vec![Always("[Drains Demo] {ref}")]),
+            ("{ref} [", vec![Always("{ref} [")]),
+            ("]{ref}[{city}", vec![Always("]{ref}[{city}")]),
+            ("[a][{city}]", vec![Always("[a]"), WhenKnown("{city}"), Always("")]),
+        ] {
+            assert_eq!(parts(template), expected, "{template}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use reqwest::{Method, StatusCode};
+use sea_orm::{ConnectOptions, ConnectionTrait as _};
 use serde_json::{Value, json};
 
 use crate::both;
@@ -11,7 +12,10 @@ use crate::support::app::ADMIN_KEY;
 use crate::support::messages::report;
 use crate::support::{Database, TestApp};
 
-both!(every_refusal_is_the_one_that_the_document_promises);
+both!(
+    every_refusal_is_the_one_that_the_document_promises,
+    an_edit_that_the_database_cannot_take_now_is_refused_for_a_while,
+);
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
 /// A version that nothing has.
@@ -319,5 +323,43 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         .ask(&post, &format!("{BOOK}/calls/call-1/case"), None, &case, 409)
         .await;
     assert!(table.wrong.is_empty(), "\n{}", table.wrong);
+    app.stop().await;
+}
+
+async fn an_edit_that_the_database_cannot_take_now_is_refused_for_a_while(database: Database) {
+    let app = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    let mut options = ConnectOptions::new(app.database_url());
+    options.max_connections(1).sqlx_logging(false);
+    let other = sea_orm::Database::connect(options).await.unwrap();
+    let lock = match database {
+        Database::Sqlite => "BEGIN IMMEDIATE",
+        Database::Postgres => "BEGIN; LOCK TABLE revisions IN ACCESS EXCLUSIVE MODE",
+    };
+    let camera = format!("{BOOK}/services/camera_inspection");
+    let (_, before) = app.admin(Method::GET, &camera, None).await;
+    let edit = json!({"lead_days_max": 9, "version": before["version"]});
+
+    other.execute_unprepared(lock).await.unwrap();
+    let request = app.client.patch(app.url(&camera)).bearer_auth(ADMIN_KEY);
+    let request = request.header("content-type", "application/merge-patch+json");
+    let refused = request.body(edit.to_string()).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let wait: u32 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    let told: Value = refused.json().await.unwrap();
+    assert_eq!(
+        (&told["code"], &told["retryable"]),
+        (&json!("unavailable"), &json!(true))
+    );
+    other.execute_unprepared("ROLLBACK").await.unwrap();
+    other.close().await.unwrap();
+
+    assert_eq!(app.admin(Method::GET, &camera, None).await.1, before, "half an edit");
+    let (status, edited) = app.admin(Method::PATCH, &camera, Some(&edit)).await;
+    assert_eq!(
+        (status, &edited["lead_days_max"]),
+        (StatusCode::OK, &json!(9)),
+        "{edited}"
+    );
     app.stop().await;
 }

@@ -75,6 +75,11 @@ const BEFORE: &[&str] = &[
     "at ",
 ];
 
+/// What may stand between a word and the city that it belongs to.
+const LINKS: &[&str] = &[
+    "de", "du", "des", "la", "le", "l", "d", "of", "the", "in", "a", "at", "from", "to", "en",
+];
+
 /// What makes names of cities equal: case, accents, spaces, hyphens, points and the ways to write "saint" do not matter.
 #[must_use]
 pub fn key(city: &str) -> String {
@@ -168,14 +173,18 @@ impl Cities {
         cities
     }
 
-    /// The city that the caller names where a field holds another one that the caller never named.
+    /// The city that the caller names last, where a field holds another one: "I live in Laval, but the house is in Brossard".
+    /// A field's city of no area stays when the caller names it too, but for one that is taken back.
     #[must_use]
     pub fn said_otherwise(&self, field: &str, said: &str) -> Option<String> {
         let named = self.all_in_speech(said).pop()?;
-        let field = self.in_field(field).ok()?;
-        // Also a city of no area: "I am in Granby, we moved from Laval".
-        let agrees = key(said).contains(&key(&field));
-        (!agrees).then_some(named)
+        let field = key(&self.in_field(field).ok()?);
+        if key(&named) == field {
+            return None;
+        }
+        // "I am in Granby, we moved from Laval."
+        let stays = || key(said).contains(&field) && !said.lines().any(|line| is_taken_back(&field, line));
+        (self.by_key.contains_key(&field) || !stays()).then_some(named)
     }
 
     /// The city that the agent names and the caller does not deny: "Is that in Longueuil?" "Yes."
@@ -221,6 +230,53 @@ impl Cities {
     }
 }
 
+/// Whether a caller takes back a city, given by its key: "Laval, no sorry, Longueuil", "not Laval".
+fn is_taken_back(city: &str, line: &str) -> bool {
+    const TAKES_BACK: &[&str] = &[
+        "no", "non", "nope", "nan", "not", "sorry", "pardon", "desole", "desolee", "excuse", "excusez", "scusez",
+        "scratch",
+    ];
+    const FILLERS: &[&str] = &[
+        "ah", "oh", "eh", "euh", "uh", "um", "ben", "well", "wait", "attends", "attendez", "oups", "oops",
+    ];
+    let tokens = words(line);
+    let mut from = 0;
+    while from < tokens.len() {
+        let Some(end) = end_of(city, &tokens, from) else {
+            from += 1;
+            continue;
+        };
+        let mut links = tokens[..from].iter().rev().skip_while(|token| token.is_one_of(LINKS));
+        let is_denied = links.next().is_some_and(|token| token.is_one_of(&["not", "pas"]));
+        let mut after = tokens[end..].iter().filter(|token| token.word().is_some());
+        let answer = after.find(|token| !token.is_one_of(FILLERS));
+        if is_denied || answer.is_some_and(|token| token.is_one_of(TAKES_BACK)) {
+            return true;
+        }
+        from = end;
+    }
+    false
+}
+
+/// Behind the last token of a city's name, where it begins at a token.
+fn end_of(city: &str, tokens: &[Token], from: usize) -> Option<usize> {
+    tokens.get(from)?.word()?;
+    let mut name = String::new();
+    for (at, token) in tokens.iter().enumerate().skip(from) {
+        let Some(word) = token.word() else { continue };
+        name.push_str(word);
+        name.push(' ');
+        let key = key(&name);
+        if key == city {
+            return Some(at + 1);
+        }
+        if key.len() >= city.len() {
+            return None;
+        }
+    }
+    None
+}
+
 /// Whether what bears a city's name is the city.
 fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
     const ROADS: &[&str] = &[
@@ -259,6 +315,8 @@ fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
         "ecole",
         "school",
         "college",
+        "universite",
+        "university",
         "restaurant",
     ];
     const BEHIND: &[&str] = &[
@@ -279,9 +337,6 @@ fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
     const IN: &[&str] = &["in", "at", "a", "en"];
     const DENIED: &[&str] = &[
         "not", "pas", "near", "pres", "outside", "dehors", "than", "plus", "used", "moved",
-    ];
-    const LINKS: &[&str] = &[
-        "de", "du", "des", "la", "le", "l", "d", "of", "the", "in", "a", "at", "from", "to", "en",
     ];
     const LOCATIVES: &[&str] = &["a", "in", "at", "en", "sur", "dans"];
     let is_located = from > 0 && tokens[from - 1].is_one_of(LOCATIVES);
@@ -456,6 +511,18 @@ pub fn last_canadian(text: &str) -> Option<String> {
     last
 }
 
+/// The beginning of a Canadian postal code, as people say it alone: "H3S". The last one.
+#[must_use]
+pub fn last_canadian_beginning(text: &str) -> Option<String> {
+    let mut words = text.rsplit(|c: char| !c.is_alphanumeric());
+    words.find_map(|word| {
+        let code = word.to_ascii_uppercase();
+        // What Canada Post never uses as the third letter would make a code of H2O.
+        let sound = code.len() == 3 && is_canadian(&code) && !code.ends_with(['D', 'F', 'I', 'O', 'Q', 'U']);
+        sound.then_some(code)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -514,6 +581,48 @@ mod tests {
     }
 
     #[test]
+    fn a_field_gives_way_to_what_the_caller_says_instead() {
+        for (field, said, wanted) in [
+            ("Laval", "I am in Brossard", Some("Brossard")),
+            (
+                "Laval",
+                "Laval. Ah no sorry, my daughter moved, it is in Longueuil now",
+                Some("Longueuil"),
+            ),
+            ("Lachute", "Lachute? No, LaSalle!", Some("LaSalle")),
+            (
+                "Mascouche",
+                "pas à Mascouche, je reste à Brossard depuis juillet",
+                Some("Brossard"),
+            ),
+            (
+                "Saint-Jérôme",
+                "St-Jérôme non pardon, chez nous c'est Brossard",
+                Some("Brossard"),
+            ),
+            ("Granby", "I am in Granby, we moved from Laval", None),
+            ("Brossard", "Longueuil, no, sorry, Brossard", None),
+            (
+                "Granby",
+                "Granby\nNo, nothing else. My sister in Brossard says hello",
+                None,
+            ),
+            (
+                "Laval",
+                "I live in Laval, but the house is in Brossard",
+                Some("Brossard"),
+            ),
+            ("Laval", "Laval, no emergency", None),
+        ] {
+            assert_eq!(
+                cities().said_otherwise(field, said).as_deref(),
+                wanted,
+                "{field}: {said}"
+            );
+        }
+    }
+
+    #[test]
     fn the_city_that_a_caller_names_last_counts() {
         for (text, wanted) in [
             ("I am in Brossard", Some("Brossard")),
@@ -562,5 +671,13 @@ mod tests {
             Some("J4K 2M6")
         );
         assert_eq!(last_canadian("apartment 4K 2M6"), None);
+        for (text, wanted) in [
+            ("Côte-des-Neiges, postal code h3s", Some("H3S")),
+            ("it was H2X, now J4K.", Some("J4K")),
+            ("the H2O is 3M deep", None),
+            ("call B2 or 514", None),
+        ] {
+            assert_eq!(last_canadian_beginning(text).as_deref(), wanted, "{text}");
+        }
     }
 }

@@ -134,7 +134,7 @@ fn told(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// A placeholder for what no message gives is always a dash.
+/// A placeholder for what no message gives is never filled.
 fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
     let mappings = &rulebook.rows().fact_mappings;
     for row in rulebook.rows().templates.values().map(|stored| &stored.row) {
@@ -143,14 +143,14 @@ fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
                 let named = text.contains(&format!("{{{placeholder}}}"));
                 if named && !facts.iter().any(|fact| mappings.contains_key(*fact)) {
                     let text = format!(
-                        "{{{placeholder}}} is always a dash: no fact mapping reads `{}`",
+                        "{{{placeholder}}} is never known: no fact mapping reads `{}`",
                         facts.join("` or `")
                     );
                     found.warn(row, &format!("texts/{language}"), "empty_placeholder", text);
                 }
             }
             if text.contains("{area}") && rulebook.rows().areas.is_empty() {
-                let text = "{area} is always a dash: there are no areas";
+                let text = "{area} is never known: there are no areas";
                 found.warn(row, &format!("texts/{language}"), "empty_placeholder", text);
             }
         }

@@ -5,6 +5,7 @@ use super::Findings;
 use crate::rulebook::compile::Rulebook;
 use crate::rulebook::rows::Priority;
 use crate::rulebook::segments::{cheaper, outside_gsm7, respelt, segments};
+use crate::rulebook::wording::{Part, next_placeholder, parts};
 
 /// How many letters a placeholder usually becomes.
 const USUAL: &[(&str, usize)] = &[
@@ -91,20 +92,19 @@ fn gsm(letter: char) -> bool {
 /// The template with each placeholder as long as it usually becomes, and with its reference.
 fn filled(template: &str) -> String {
     let mut text = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let Some((name, after)) = after.split_once('}') else {
-            break;
-        };
-        let usual = USUAL
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map_or(1, |(_, usual)| *usual);
-        text.extend(std::iter::repeat_n('x', usual));
-        rest = after;
+    for part in parts(template) {
+        let (Part::Always(mut rest) | Part::WhenKnown(mut rest)) = part;
+        while let Some((before, name, after)) = next_placeholder(rest) {
+            text.push_str(before);
+            let usual = USUAL
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map_or(1, |(_, usual)| *usual);
+            text.extend(std::iter::repeat_n('x', usual));
+            rest = after;
+        }
+        text.push_str(rest);
     }
-    text.push_str(rest);
     if !template.contains("{ref}") {
         text.push_str(" RB-xxxxxx");
     }

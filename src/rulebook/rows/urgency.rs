@@ -102,7 +102,8 @@ pub struct Contact {
     pub rotation_of: Option<i64>,
 }
 
-/// The text of an SMS message, by language, with `{placeholders}`.
+/// The text of an SMS message, by language, with `{placeholders}`. What is not known is a dash; `[, {city}]` is left out
+/// when the city is not known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
