@@ -8,6 +8,10 @@ use ringbook::{
     core_dumps, telemetry,
 };
 
+/// Decisions and JSON are many small pieces of memory.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     core_dumps::forbid();

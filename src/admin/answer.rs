@@ -81,6 +81,14 @@ pub enum PutRow<T: ToJSON> {
     ),
 }
 
+/// A stored row that was not there before.
+#[derive(ApiResponse)]
+pub enum NewRow<T: ToJSON> {
+    /// The row is new; the next call uses it.
+    #[oai(status = 201)]
+    Created(Json<T>, #[oai(header = "ETag")] String),
+}
+
 /// A stored row after a `PATCH`.
 #[derive(ApiResponse)]
 #[expect(

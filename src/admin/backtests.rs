@@ -18,7 +18,7 @@ use super::answer::{Found, Json, Page};
 use super::auth::{self, Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::change_sets::{self, NewChange};
-use super::fails::{Backtested, Fails, PlainWrite, Usual};
+use super::fails::{Backtested, Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::{AdminState, InRulebook, unloadable};
@@ -201,7 +201,7 @@ impl BacktestsApi {
         rulebook: InRulebook,
         /// The backtest's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Backtest>, Fails<PlainWrite>> {
+    ) -> Result<Found<Backtest>, Fails<Usual>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let one = (rulebook_id, id.0);
         let cancelled = self.0.backtests.cancel(one).await.map_err(refused)?;

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::{Json, PutRow, Versioned, etag};
+use super::answer::{Json, NewRow, Versioned, etag};
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
 use super::change_sets;
@@ -76,7 +76,7 @@ impl CallCasesApi {
         /// Vapi's id of the call.
         call_id: Path<String>,
         body: Body<NewCase>,
-    ) -> Result<PutRow<Versioned<Case>>, Fails<KeptCall>> {
+    ) -> Result<NewRow<Versioned<Case>>, Fails<KeptCall>> {
         let NewCase {
             code,
             comment,
@@ -91,7 +91,7 @@ impl CallCasesApi {
         if let Some(set) = change_set {
             let version = change_set_version.ok_or_else(version_required)?;
             let case = self.add(&key, &rulebook.0, (set, version), case).await?;
-            return Ok(PutRow::Created(Json(Versioned::of(&case)), etag(case.version)));
+            return Ok(NewRow::Created(Json(Versioned::of(&case)), etag(case.version)));
         }
         let standing = loaded
             .rulebook
@@ -116,7 +116,7 @@ impl CallCasesApi {
             comment,
         )
         .await?;
-        Ok(PutRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
+        Ok(NewRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
     }
 }
 

@@ -325,11 +325,11 @@ impl Particular for Backtested {
     ];
 }
 
-/// A write that may collide with what is stored.
-pub struct PlainWrite;
+/// A notice that is resolved.
+pub struct Resolving;
 
-impl Particular for PlainWrite {
-    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "This conflicts with what is stored.")];
+impl Particular for Resolving {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The notice is resolved already.")];
 }
 
 /// A case made of a call.

@@ -13,7 +13,7 @@ use super::answer::{Found, Page};
 use super::audited;
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, PlainWrite, Usual};
+use super::fails::{Fails, Resolving, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
@@ -140,7 +140,7 @@ impl NoticesApi {
         /// The notice's id.
         id: Path<Uuid>,
         body: Body<ResolveNotice>,
-    ) -> Result<Found<Notice>, Fails<PlainWrite>> {
+    ) -> Result<Found<Notice>, Fails<Resolving>> {
         let comment = body.0.comment.map(|text| text.trim().to_owned());
         let comment = comment.filter(|text| !text.is_empty());
         let row = self.find(&key, id.0).await?;

@@ -20,6 +20,7 @@ pub use self::tally::Tally;
 use super::compile::Rulebook;
 use super::decision::{Decision, Step};
 use super::facts::{Extracted, Facts, Note};
+use super::lookups::Listened;
 use super::rows::{self, FactMapping, Resource, Row, with_row};
 
 /// How often a decision is tried again whose script was dropped: a busy machine says nothing about the rules.
@@ -108,6 +109,8 @@ pub struct Backtest {
     base: Arc<Rulebook>,
     candidate: Arc<Rulebook>,
     reads_anew: bool,
+    /// The two hear the same in every text.
+    hears_alike: bool,
 }
 
 impl Backtest {
@@ -115,10 +118,12 @@ impl Backtest {
     #[must_use]
     pub fn new(base: Arc<Rulebook>, candidate: Arc<Rulebook>) -> Self {
         let reads_anew = !rows::changed::<FactMapping>(base.rows(), candidate.rows()).is_empty();
+        let hears_alike = base.hears_like(&candidate);
         Self {
             base,
             candidate,
             reads_anew,
+            hears_alike,
         }
     }
 
@@ -148,9 +153,15 @@ impl Backtest {
 
     fn decided(&self, call: &StoredCall) -> (Decision, Decision) {
         let (base, candidate) = call.said.both();
+        let heard = self.base.listened(base);
+        let again = if self.hears_alike && matches!(call.said, Said::Stored(_)) {
+            heard.clone()
+        } else {
+            self.candidate.listened(candidate)
+        };
         (
-            decide(&self.base, base, call.at),
-            decide(&self.candidate, candidate, call.at),
+            decide(&self.base, base, call.at, &heard),
+            decide(&self.candidate, candidate, call.at, &again),
         )
     }
 
@@ -196,13 +207,13 @@ impl Backtest {
     }
 }
 
-fn decide(book: &Rulebook, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
-    let mut decision = book.decide(extracted, at);
+fn decide(book: &Rulebook, extracted: &Extracted, at: DateTime<Utc>, heard: &Listened) -> Decision {
+    let mut decision = book.decide_listened(extracted, at, heard);
     for _ in 0..RETRIES {
         if !decision.is_degraded() {
             break;
         }
-        decision = book.decide(extracted, at);
+        decision = book.decide_listened(extracted, at, heard);
     }
     decision
 }
@@ -380,6 +391,27 @@ mod tests {
         assert_ne!(shown.before.total_to, shown.after.total_to);
         let codes: Vec<_> = shown.rows.iter().map(|part| part.code.as_str()).collect();
         assert_eq!(codes, [code.as_str()]);
+    }
+
+    #[test]
+    fn what_was_heard_once_for_both_is_decided_as_if_each_had_listened() {
+        let base = compile(1, &sample::rows(), None).unwrap();
+        let mut rows = base.rows().clone();
+        let shore = Arc::make_mut(rows.adjustments.get_mut("south_shore").unwrap());
+        shore.row.amount = Some("120.00".parse().unwrap());
+        let found = |candidate| {
+            let test = Backtest::new(Arc::new(base.clone()), Arc::new(candidate));
+            let mut tally = Tally::new(false);
+            for call in calls() {
+                test.look(call, &mut tally);
+            }
+            (test.hears_alike, tally.result(&test))
+        };
+        let together = found(compile(2, &rows, Some(&base)).unwrap());
+        let apart = found(compile(2, &rows, None).unwrap());
+        assert!(together.0 && !apart.0);
+        assert!(together.1.changed > 0);
+        assert_eq!(together.1, apart.1);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::derive;
 use super::facts::{Extracted, Fact, Facts};
 use super::hearing::Heard;
 use super::language;
+use super::lookups::Listened;
 use super::money::{Money, Rate};
 use super::price::{self, Effect, Running};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
@@ -80,22 +81,18 @@ impl Rulebook {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
+    /// The same of words that were listened to already, by this rulebook or by one that hears alike.
+    #[must_use]
+    pub(super) fn decide_listened(&self, extracted: &Extracted, at: DateTime<Utc>, listened: &Listened) -> Decision {
+        Deciding::of(self, extracted, at, listened.clone()).decided().decision
+    }
+
     /// Decides and leaves out some scripts: because they are in quarantine, or because a stored decision did.
     #[must_use]
     pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
         let mut deciding = Deciding::new(self, extracted, at);
         deciding.skips = skips;
-        if let Some(rule) = deciding.danger() {
-            return deciding.warn(rule);
-        }
-        let price = deciding.price();
-        let (priority, sla_seconds, rule) = deciding.priority(price.as_ref());
-        let mut say = say::sentence(self.settings(), deciding.service, price.as_ref(), &deciding.language);
-        for sentence in &deciding.said {
-            say.push(' ');
-            say.push_str(sentence);
-        }
-        deciding.conclude(price, (priority, sla_seconds), rule, say)
+        deciding.decided()
     }
 
     /// The first assistant rule whose condition holds.
@@ -179,13 +176,16 @@ impl Rulebook {
 }
 
 impl<'a> Deciding<'a> {
-    /// Derives what can be derived before any rule runs.
+    /// Listens, and derives what can be derived before any rule runs.
     pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
-        let heard = book.listen(extracted);
+        Self::of(book, extracted, at, book.listened(extracted))
+    }
+
+    fn of(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>, listened: Listened) -> Self {
+        let Listened { heard, likelihoods } = listened;
         let mut env = book.vocabulary.env(&extracted.facts, heard.said.clone());
         env.mentioned.clone_from(&heard.mentioned);
         env.denied.clone_from(&heard.denied);
-        let likelihoods = book.classifiers.judge(&heard, &extracted.facts);
         let service = book.services.find(&extracted.facts, &heard, &likelihoods);
         let area = book.areas.find(&extracted.facts);
         let language = language::language(&book.settings().languages, &extracted.facts, heard.text());
@@ -195,7 +195,7 @@ impl<'a> Deciding<'a> {
             book,
             extracted,
             at,
-            heard: Arc::new(heard),
+            heard,
             env,
             derived: Facts::new(),
             language: language.clone(),
@@ -246,6 +246,21 @@ impl<'a> Deciding<'a> {
             self.env.set(slot, fact.clone());
         }
         self.derived.insert(name.to_owned(), fact);
+    }
+
+    /// Danger first, then price and priority.
+    fn decided(mut self) -> Decided {
+        if let Some(rule) = self.danger() {
+            return self.warn(rule);
+        }
+        let price = self.price();
+        let (priority, sla_seconds, rule) = self.priority(price.as_ref());
+        let mut say = say::sentence(self.book.settings(), self.service, price.as_ref(), &self.language);
+        for sentence in &self.said {
+            say.push(' ');
+            say.push_str(sentence);
+        }
+        self.conclude(price, (priority, sla_seconds), rule, say)
     }
 
     /// The first safety rule that holds.

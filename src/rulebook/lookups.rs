@@ -1,21 +1,49 @@
 //! What the message path asks of a compiled rulebook besides decisions: its size, a caller's language, opening hours,
 //! whether a question is about a service.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::compile::Rulebook;
 use super::derive;
 use super::facts::Extracted;
-use super::hearing::Heard;
+use super::hearing::{Heard, Likelihood};
 use super::rows::Service;
 use super::words;
 use super::{language, listening};
+
+/// What was heard, and what the classifiers make of it; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Listened {
+    pub(super) heard: Arc<Heard>,
+    pub(super) likelihoods: Vec<Likelihood>,
+}
 
 impl Rulebook {
     /// What the caller said and what a model made of it, heard as this rulebook hears.
     #[must_use]
     pub fn listen(&self, extracted: &Extracted) -> Heard {
         listening::listen(&self.ears, self.settings(), extracted)
+    }
+
+    /// The same, with what the classifiers make of it.
+    #[must_use]
+    pub(super) fn listened(&self, extracted: &Extracted) -> Listened {
+        let heard = self.listen(extracted);
+        let likelihoods = self.classifiers.judge(&heard, &extracted.facts);
+        Listened {
+            heard: Arc::new(heard),
+            likelihoods,
+        }
+    }
+
+    /// Whether another rulebook hears the same in every text: what one made of it holds for the other.
+    #[must_use]
+    pub(super) fn hears_like(&self, other: &Self) -> bool {
+        self.ears.are_same(&other.ears)
+            && Arc::ptr_eq(&self.classifiers, &other.classifiers)
+            && self.settings().listens_to == other.settings().listens_to
     }
 
     /// How many rows it was compiled from.

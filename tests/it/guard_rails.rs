@@ -427,6 +427,24 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
     );
     assert_eq!(asked(&app, ADMIN_KEY, set, "/approve").await.0, StatusCode::OK);
     assert_eq!(amount(&app).await, "250.00");
+
+    // A whole row, and a sheet of them, likewise.
+    let ann = new_key(&app, "ann", "publisher").await;
+    let mut row = got(&app, SHORE).await;
+    row["amount"] = json!("400.00");
+    let (status, set) = app.admin_with(&ann, Method::PUT, SHORE, Some(&row)).await;
+    assert_eq!(
+        (status, &set["state"]),
+        (StatusCode::ACCEPTED, &json!("waiting")),
+        "{set}"
+    );
+    let sheet = format!("code,amount,version\nsouth_shore,400.00,{}", row["version"]);
+    let path = "/admin/v1/rulebooks/default/adjustments.csv";
+    let request = app.client.post(app.url(path)).bearer_auth(&ann);
+    let request = request.header("content-type", "text/csv").body(sheet);
+    let (status, set) = read(request.send().await.unwrap()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{set}");
+    assert_eq!(amount(&app).await, "250.00");
     app.stop().await;
 }
 

@@ -4,13 +4,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use ringbook::store::quotas::{
-    MAX_API_KEYS, MAX_CHANGE_SET_BYTES, MAX_OPEN_CHANGE_SETS, MAX_REVISION_BYTES, MAX_REVISIONS, MAX_RULEBOOKS,
+    EXTRA_ROLL_BACKS, MAX_API_KEYS, MAX_CHANGE_SET_BYTES, MAX_OPEN_CHANGE_SETS, MAX_REVISION_BYTES, MAX_REVISIONS,
+    MAX_RULEBOOKS,
 };
 use serde_json::{Value, json};
 
 use crate::both;
 use crate::change_sets::{BOOK, SETS, SHORE, got, opened, publish, raise, step};
-use crate::support::{Database, TestApp};
+use crate::support::{Database, TestApp, app::ADMIN_KEY, requests::read};
 
 both!(
     a_rulebook_has_a_limit_of_open_change_sets,
@@ -97,23 +98,66 @@ async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Dat
     let app = TestApp::at_rest(database, noon()).await;
     assert_eq!(raised(&app, "120.00").await.0, StatusCode::OK);
     // As many as the day may have: one is missing at first.
-    app.sql(&format!(
-        "INSERT INTO revisions (rulebook_id, number, kind, author, comment, created_at) \
-         WITH RECURSIVE n (number) AS (SELECT 3 UNION ALL SELECT number + 1 FROM n WHERE number < {}) \
-         SELECT r.rulebook_id, n.number, r.kind, r.author, r.comment, r.created_at FROM revisions r, n WHERE r.number = 2",
-        MAX_REVISIONS - 1
-    ))
-    .await;
-    app.sql(&format!("UPDATE rulebooks SET head_revision = {}", MAX_REVISIONS - 1))
+    let fill = async |from: i64, until: i64| {
+        app.sql(&format!(
+            "INSERT INTO revisions (rulebook_id, number, kind, author, comment, created_at) \
+             WITH RECURSIVE n (number) AS (SELECT {from} UNION ALL SELECT number + 1 FROM n WHERE number < {until}) \
+             SELECT r.rulebook_id, n.number, r.kind, r.author, r.comment, r.created_at FROM revisions r, n WHERE r.number = 2"
+        ))
         .await;
+        app.sql(&format!("UPDATE rulebooks SET head_revision = {until}")).await;
+    };
+    fill(3, MAX_REVISIONS - 1).await;
     assert_eq!(raised(&app, "130.00").await.0, StatusCode::OK);
     reached(raised(&app, "140.00").await, MAX_REVISIONS, "change set");
+    // However a revision would come about.
+    let shore = got(&app, SHORE).await;
+    let mut rulebook = got(&app, BOOK).await;
+    rulebook["rounding_step"] = json!("5.00");
+    rulebook.as_object_mut().unwrap().remove("revision");
+    for (method, path, body) in [
+        (
+            Method::PUT,
+            SHORE,
+            Some(
+                json!({"amount": "140.00", "names": shore["names"], "rank": shore["rank"],
+            "kind": shore["kind"], "condition": shore["condition"], "version": shore["version"]}),
+            ),
+        ),
+        (Method::DELETE, &*format!("{SHORE}?version={}", shore["version"]), None),
+        (
+            Method::PATCH,
+            BOOK,
+            Some(json!({"rounding_step": "5.00", "version": rulebook["version"]})),
+        ),
+        (Method::PUT, BOOK, Some(rulebook)),
+    ] {
+        let answer = app.admin(method, path, body.as_ref()).await;
+        reached(answer, MAX_REVISIONS, "change set");
+    }
+    let sheet = format!("code,amount,version\nsouth_shore,140.00,{}", shore["version"]);
+    let request = app
+        .client
+        .post(app.url(&format!("{BOOK}/adjustments.csv")))
+        .bearer_auth(ADMIN_KEY);
+    let imported = request
+        .header("content-type", "text/csv")
+        .body(sheet)
+        .send()
+        .await
+        .unwrap();
+    reached(read(imported).await, MAX_REVISIONS, "change set");
     // A change set waits for the next day, and a wrong price can be taken back at once.
     assert_eq!(open(&app).await.0, StatusCode::CREATED);
     let back = format!("{BOOK}/revisions/1/roll-back?version={MAX_REVISIONS}&comment=back");
     let (status, answer) = app.admin(Method::POST, &back, None).await;
     assert!(status.is_success(), "{answer}");
     assert_eq!(got(&app, SHORE).await["amount"], "100.00");
+    // Nor does one who rolls back for ever fill the database.
+    let most = MAX_REVISIONS + EXTRA_ROLL_BACKS;
+    fill(MAX_REVISIONS + 2, most).await;
+    let back = format!("{BOOK}/revisions/2/roll-back?version={most}&comment=on");
+    reached(app.admin(Method::POST, &back, None).await, MAX_REVISIONS, "change set");
     app.app.clock.step(TimeDelta::hours(25));
     assert_eq!(raised(&app, "140.00").await.0, StatusCode::OK);
     app.stop().await;

@@ -13,6 +13,7 @@ use crate::support::messages::report;
 use crate::support::{Database, TestApp};
 
 both!(
+    an_idempotency_key_is_of_one_request,
     every_refusal_is_the_one_that_the_document_promises,
     an_edit_that_the_database_cannot_take_now_is_refused_for_a_while,
 );
@@ -286,6 +287,21 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     table
         .ask(&delete, &format!("/admin/v1/api-keys/{own}"), None, &Value::Null, 409)
         .await;
+    // A case of a call whose change set was not read, of none that was there then, and that the head decides otherwise.
+    let case = format!("{BOOK}/calls/call-1/case");
+    let id = set(&app).await;
+    for (version, wanted) in [(Value::Null, 428), (json!(998), 412)] {
+        let body = json!({"code": "flooded", "change_set": id, "change_set_version": version});
+        table.ask(&post, &case, None, &body, wanted).await;
+    }
+    let (_, row) = app
+        .admin(Method::GET, &format!("{BOOK}/services/drain_unblocking_camera"), None)
+        .await;
+    let dearer = json!({"price_to": "700.00", "version": row["version"]});
+    let path = format!("{BOOK}/services/drain_unblocking_camera");
+    table.ask(&patch, &path, None, &dearer, 200).await;
+    table.ask(&post, &case, None, &json!({"code": "flooded"}), 422).await;
+
     let large = json!({"facts": {"service_text": "x".repeat(2_000_000)}});
     table.ask(&post, &format!("{BOOK}/evaluate"), None, &large, 413).await;
 
@@ -361,5 +377,61 @@ async fn an_edit_that_the_database_cannot_take_now_is_refused_for_a_while(databa
         (StatusCode::OK, &json!(9)),
         "{edited}"
     );
+    app.stop().await;
+}
+
+async fn an_idempotency_key_is_of_one_request(database: Database) {
+    let app = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
+    app.take(&report("call-1", "Mon sous-sol est inondé.")).await;
+    app.sql("UPDATE sms_messages SET state = 'dead'").await;
+    let (_, list) = app.admin(Method::GET, "/admin/v1/sms-messages", None).await;
+    let dead = list["items"][0]["id"].as_str().unwrap();
+    let secret = |value: &str| json!({"purpose": "webhook", "value": value});
+    for (first, second) in [
+        (
+            (format!("/admin/v1/sms-messages/{dead}/resend"), Value::Null),
+            (format!("/admin/v1/sms-messages/{dead}/resend?force=true"), Value::Null),
+        ),
+        (
+            (
+                "/admin/v1/sms-messages/resend".to_owned(),
+                json!({"rulebook": "default"}),
+            ),
+            (
+                "/admin/v1/sms-messages/resend".to_owned(),
+                json!({"rulebook": "default", "limit": 3}),
+            ),
+        ),
+        (
+            (format!("{BOOK}/secrets"), secret("a webhook secret of its own")),
+            (format!("{BOOK}/secrets"), secret("another webhook secret of its own")),
+        ),
+    ] {
+        let once = async |(path, body): &(String, Value)| {
+            let request = app.client.post(app.url(path)).bearer_auth(ADMIN_KEY);
+            let request = request.header("idempotency-key", first.0.clone());
+            let request = if body.is_null() { request } else { request.json(body) };
+            let response = request.send().await.unwrap();
+            (response.status(), response.json::<Value>().await.unwrap())
+        };
+        let (status, answer) = once(&first).await;
+        assert!(status.is_success(), "{first:?}: {answer}");
+        let (status, answer) = once(&second).await;
+        assert_eq!(
+            (status, &answer["code"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused")),
+            "{second:?}: {answer}"
+        );
+    }
+
+    // As many secrets of a purpose as there may be: the one that the server began with, the one of above, and three more.
+    let path = format!("{BOOK}/secrets");
+    let mut answers = Vec::new();
+    for number in 0..5 {
+        let body = secret(&format!("webhook secret number {number} of many"));
+        answers.push(app.admin(Method::POST, &path, Some(&body)).await.0.as_u16());
+    }
+    answers.dedup();
+    assert_eq!(answers, [201, 409]);
     app.stop().await;
 }

@@ -177,6 +177,12 @@ impl Ears {
         }
     }
 
+    /// Whether others hear the same in every text. Ears that were compiled apart never are, whatever they listen for.
+    #[must_use]
+    pub fn are_same(&self, other: &Self) -> bool {
+        self.lexicon.is_shared_with(&other.lexicon) && self.cues == other.cues
+    }
+
     /// The phrases and concepts.
     #[must_use]
     pub const fn lexicon(&self) -> &Lexicon {

@@ -329,6 +329,11 @@ impl Fits {
 }
 
 impl Lexicon {
+    /// Whether two are one.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// A phrase as rules write it, folded; a concept as `#code`.
     #[must_use]
     pub fn name(&self, id: WordId) -> String {
