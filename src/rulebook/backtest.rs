@@ -17,14 +17,11 @@ use uuid::Uuid;
 
 pub use self::outcome::*;
 pub use self::tally::Tally;
+use super::both;
 use super::compile::Rulebook;
 use super::decision::{Decision, Step};
 use super::facts::{Extracted, Facts, Note};
-use super::lookups::Listened;
 use super::rows::{self, FactMapping, Resource, Row, with_row};
-
-/// How often a decision is tried again whose script was dropped: a busy machine says nothing about the rules.
-const RETRIES: usize = 1;
 
 /// A stored decision, as far as a backtest asks for it.
 #[derive(Debug, Clone)]
@@ -69,10 +66,10 @@ pub enum Said {
 }
 
 impl Said {
-    fn both(&self) -> (&Extracted, &Extracted) {
+    fn both(&self) -> [&Extracted; 2] {
         match self {
-            Self::Stored(extracted) => (extracted, extracted),
-            Self::Anew { base, candidate } => (base, candidate),
+            Self::Stored(extracted) => [extracted, extracted],
+            Self::Anew { base, candidate } => [base, candidate],
         }
     }
 }
@@ -109,8 +106,6 @@ pub struct Backtest {
     base: Arc<Rulebook>,
     candidate: Arc<Rulebook>,
     reads_anew: bool,
-    /// The two hear the same in every text.
-    hears_alike: bool,
 }
 
 impl Backtest {
@@ -118,12 +113,10 @@ impl Backtest {
     #[must_use]
     pub fn new(base: Arc<Rulebook>, candidate: Arc<Rulebook>) -> Self {
         let reads_anew = !rows::changed::<FactMapping>(base.rows(), candidate.rows()).is_empty();
-        let hears_alike = base.hears_like(&candidate);
         Self {
             base,
             candidate,
             reads_anew,
-            hears_alike,
         }
     }
 
@@ -141,28 +134,18 @@ impl Backtest {
 
     /// Decides a stored call with both and counts what differs.
     pub fn look(&self, call: StoredCall, tally: &mut Tally) {
-        let (before, after) = self.decided(&call);
+        let [before, after] = self.decided(&call);
         tally.add(self, call, before, after);
     }
 
     /// The same for a price that a tool was asked for during a call.
     pub fn look_at_quote(&self, call: &StoredCall, tally: &mut Tally) {
-        let (before, after) = self.decided(call);
+        let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);
     }
 
-    fn decided(&self, call: &StoredCall) -> (Decision, Decision) {
-        let (base, candidate) = call.said.both();
-        let heard = self.base.listened(base);
-        let again = if self.hears_alike && matches!(call.said, Said::Stored(_)) {
-            heard.clone()
-        } else {
-            self.candidate.listened(candidate)
-        };
-        (
-            decide(&self.base, base, call.at, &heard),
-            decide(&self.candidate, candidate, call.at, &again),
-        )
+    fn decided(&self, call: &StoredCall) -> [Decision; 2] {
+        both::decide([&self.base, &self.candidate], call.said.both(), call.at)
     }
 
     /// The rows that made the difference between two decisions: those that took part in one only, and those that read
@@ -205,17 +188,6 @@ impl Backtest {
             row(&self.base) != row(&self.candidate)
         })
     }
-}
-
-fn decide(book: &Rulebook, extracted: &Extracted, at: DateTime<Utc>, heard: &Listened) -> Decision {
-    let mut decision = book.decide_listened(extracted, at, heard);
-    for _ in 0..RETRIES {
-        if !decision.is_degraded() {
-            break;
-        }
-        decision = book.decide_listened(extracted, at, heard);
-    }
-    decision
 }
 
 /// What a row did in a decision, every step of it.
@@ -405,7 +377,7 @@ mod tests {
             for call in calls() {
                 test.look(call, &mut tally);
             }
-            (test.hears_alike, tally.result(&test))
+            (test.base.hears_like(&test.candidate), tally.result(&test))
         };
         let together = found(compile(2, &rows, Some(&base)).unwrap());
         let apart = found(compile(2, &rows, None).unwrap());

@@ -10,6 +10,7 @@
 //! what was decided before, and [`kept_case`] holds it.
 
 pub mod backtest;
+mod both;
 pub mod calendar;
 mod caller_words;
 pub mod cases;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
+use super::both;
 use super::compile::Rulebook;
 use super::decision::Decision;
 use super::derive::{CITY, LANGUAGE, POSTAL_CODE, SERVICE_TEXT};
@@ -61,8 +62,6 @@ const MAX_SERVICES: usize = 40;
 const MAX_COMBINED: usize = 30;
 /// A change that cannot be judged in this time waits for a second person.
 const MAX_TIME: Duration = Duration::from_secs(10);
-/// How often a decision is made again whose script was left out: a busy machine says nothing about the rules.
-const RETRIES: usize = 2;
 
 /// A changed row on which prices depend.
 #[derive(Debug, Clone)]
@@ -121,8 +120,7 @@ pub fn breaches(
         if Instant::now() > until {
             return vec![not_judged(guards, &rows)];
         }
-        let before = decided(base, &probe.base, probe.at);
-        let after = decided(candidate, &probe.candidate, probe.at);
+        let [before, after] = both::decide([base, candidate], [&probe.base, &probe.candidate], probe.at);
         for (size, breach) in judged(guards, &rows, &probe, &before, &after) {
             match worst.iter_mut().find(|(_, known)| known.limit == breach.limit) {
                 Some(known) if size > known.0 => *known = (size, breach),
@@ -132,17 +130,6 @@ pub fn breaches(
         }
     }
     worst.into_iter().map(|(_, breach)| breach).collect()
-}
-
-fn decided(rulebook: &Rulebook, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
-    let mut decision = rulebook.decide(extracted, at);
-    for _ in 0..RETRIES {
-        if !decision.is_degraded() {
-            break;
-        }
-        decision = rulebook.decide(extracted, at);
-    }
-    decision
 }
 
 /// The limits that one call's price goes beyond, each with how far.

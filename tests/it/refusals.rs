@@ -294,12 +294,8 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         let body = json!({"code": "flooded", "change_set": id, "change_set_version": version});
         table.ask(&post, &case, None, &body, wanted).await;
     }
-    let (_, row) = app
-        .admin(Method::GET, &format!("{BOOK}/services/drain_unblocking_camera"), None)
-        .await;
-    let dearer = json!({"price_to": "700.00", "version": row["version"]});
-    let path = format!("{BOOK}/services/drain_unblocking_camera");
-    table.ask(&patch, &path, None, &dearer, 200).await;
+    let near = json!({"names": {"en": "Near", "fr": "Proche"}, "rank": 5, "postal_prefixes": ["H2Z"]});
+    table.ask(&put, &format!("{BOOK}/areas/near"), None, &near, 201).await;
     table.ask(&post, &case, None, &json!({"code": "flooded"}), 422).await;
 
     let large = json!({"facts": {"service_text": "x".repeat(2_000_000)}});
