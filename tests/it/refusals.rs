@@ -13,7 +13,7 @@ use crate::support::messages::report;
 use crate::support::{Database, TestApp};
 
 both!(
-    an_idempotency_key_is_of_one_request,
+    what_was_done_already_or_is_decided_otherwise_is_refused,
     every_refusal_is_the_one_that_the_document_promises,
     an_edit_that_the_database_cannot_take_now_is_refused_for_a_while,
 );
@@ -287,17 +287,13 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     table
         .ask(&delete, &format!("/admin/v1/api-keys/{own}"), None, &Value::Null, 409)
         .await;
-    // A case of a call whose change set was not read, of none that was there then, and that the head decides otherwise.
+    // A case of a call, with a version of its change set that nobody read.
     let case = format!("{BOOK}/calls/call-1/case");
     let id = set(&app).await;
     for (version, wanted) in [(Value::Null, 428), (json!(998), 412)] {
         let body = json!({"code": "flooded", "change_set": id, "change_set_version": version});
         table.ask(&post, &case, None, &body, wanted).await;
     }
-    let near = json!({"names": {"en": "Near", "fr": "Proche"}, "rank": 5, "postal_prefixes": ["H2Z"]});
-    table.ask(&put, &format!("{BOOK}/areas/near"), None, &near, 201).await;
-    table.ask(&post, &case, None, &json!({"code": "flooded"}), 422).await;
-
     let large = json!({"facts": {"service_text": "x".repeat(2_000_000)}});
     table.ask(&post, &format!("{BOOK}/evaluate"), None, &large, 413).await;
 
@@ -376,7 +372,7 @@ async fn an_edit_that_the_database_cannot_take_now_is_refused_for_a_while(databa
     app.stop().await;
 }
 
-async fn an_idempotency_key_is_of_one_request(database: Database) {
+async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Database) {
     let app = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     app.take(&report("call-1", "Mon sous-sol est inondé.")).await;
     app.sql("UPDATE sms_messages SET state = 'dead'").await;
@@ -419,6 +415,19 @@ async fn an_idempotency_key_is_of_one_request(database: Database) {
             "{second:?}: {answer}"
         );
     }
+
+    // A case of a call that the head decides otherwise.
+    let near = json!({"names": {"en": "Near", "fr": "Proche"}, "rank": 5, "postal_prefixes": ["H2Z"]});
+    let (status, answer) = app.admin(Method::PUT, &format!("{BOOK}/areas/near"), Some(&near)).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let case = json!({"code": "flooded"});
+    let path = format!("{BOOK}/calls/call-1/case");
+    let (status, answer) = app.admin(Method::POST, &path, Some(&case)).await;
+    assert_eq!(
+        (status, &answer["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
+        "{answer}"
+    );
 
     // As many secrets of a purpose as there may be: the one that the server began with, the one of above, and three more.
     let path = format!("{BOOK}/secrets");
