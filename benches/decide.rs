@@ -3,9 +3,10 @@
 //! Comes in: the sample rulebook without its scripts, filled up with rows of the same shapes. Before anything is
 //! measured, every way of deciding must give the same outcome for every input.
 //!
-//! What is hard-coded looks for words alone: it knows nothing of "no flooding", of gaps between words and of other forms of
-//! a word, and weighs no classifier. It comes with the few words that these inputs need, and with all plain words of the
-//! sample's lists in one automaton, which is the same work as the rulebook's but for the context.
+//! What is hard-coded comes in three ways. Two look for words alone, with nothing of "no flooding", other forms of a word
+//! and classifiers: the few words that these inputs need, and all plain words of the sample's lists in one automaton. The
+//! third hears in context, as the rulebook does, and only prices, areas and priorities are hard-coded: what the rules
+//! themselves cost is the difference to it.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -19,6 +20,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc, Weekday};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ringbook::rulebook::decision::Decision;
 use ringbook::rulebook::facts::{Extracted, Fact, Facts};
+use ringbook::rulebook::hearing::Classifiers;
 use ringbook::rulebook::rows::{Priority, Row, RowSet, Stored};
 use ringbook::rulebook::words::fold;
 use ringbook::rulebook::{Rulebook, compile, sample};
@@ -27,7 +29,7 @@ use serde_json::{Value, json};
 
 /// As in the program.
 #[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What is compared: service, area, both prices, both totals, priority, SLA.
 type Outcome = (Option<String>, Option<String>, Option<Cents>, Priority, i64);
@@ -265,6 +267,44 @@ impl AllWords {
     }
 }
 
+/// Hears in context, as the rulebook does: mentions, what is meant by them, and the classifiers.
+struct InContext {
+    book: Rulebook,
+    classifiers: Classifiers,
+}
+
+impl InContext {
+    fn new() -> Self {
+        let (_, book) = book(0);
+        let mut faults = Vec::new();
+        let classifiers = Classifiers::new(book.rows(), |_, fault| faults.push(fault));
+        assert!(faults.is_empty(), "{faults:?}");
+        Self { book, classifiers }
+    }
+
+    fn listen(&self, extracted: &Extracted, said: &str) -> Listened {
+        let heard = self.book.listen(extracted);
+        let likelihoods = self.classifiers.judge(&heard, &extracted.facts);
+        let percent = |code: &str| {
+            let found = likelihoods.iter().find(|likelihood| likelihood.code == code);
+            found.map(|likelihood| likelihood.percent)
+        };
+        let says = |phrase: &str| {
+            let id = heard.lexicon().id(phrase);
+            id.is_some_and(|id| heard.said.binary_search(&id).is_ok())
+        };
+        let urgent = percent("sounds_urgent");
+        let emergency = || says("#flood") || says("#sewage_backup") || says("#emergency");
+        Listened {
+            service: SERVICES.iter().position(|(_, words, _)| any(said, words)),
+            emergency: urgent.is_some_and(|percent| percent >= 50)
+                || (!urgent.is_some_and(|percent| percent < 30) && emergency()),
+            municipal: says("#municipal") || percent("sounds_municipal").is_some_and(|percent| percent >= 50),
+            pump: any(said, PUMPS),
+        }
+    }
+}
+
 /// A whole word, or the beginning of one when it ends in `*`.
 fn hears(text: &str, word: &str) -> bool {
     let (word, prefix) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
@@ -464,12 +504,14 @@ fn hard_coded(extracted: &Extracted, at: DateTime<Utc>, listen: impl Fn(&str) ->
 
 fn decide(c: &mut Criterion) {
     let inputs = inputs();
-    let all_words = AllWords::new();
+    let (all_words, in_context) = (AllWords::new(), InContext::new());
     let books = [0, 1_000, 10_000].map(book);
     for (extracted, at) in &inputs {
         let wanted = hard_coded(extracted, *at, few_words);
         let by_all = hard_coded(extracted, *at, |said| all_words.listen(said));
         assert_eq!(by_all, wanted, "all words, {extracted:?}");
+        let in_context = hard_coded(extracted, *at, |said| in_context.listen(extracted, said));
+        assert_eq!(in_context, wanted, "in context, {extracted:?}");
         for (rows, book) in &books {
             assert_eq!(
                 outcome(&book.decide(extracted, *at)),
@@ -494,6 +536,14 @@ fn decide(c: &mut Criterion) {
             round
                 .next()
                 .map(|(extracted, at)| hard_coded(black_box(extracted), *at, listen))
+        });
+    });
+    group.bench_function("hard-coded, in context", |b| {
+        b.iter(|| {
+            round.next().map(|(extracted, at)| {
+                let extracted = black_box(extracted);
+                hard_coded(extracted, *at, |said| in_context.listen(extracted, said))
+            })
         });
     });
     for (rows, book) in &books {
