@@ -298,7 +298,7 @@ impl InContext {
         Listened {
             service: SERVICES.iter().position(|(_, words, _)| any(said, words)),
             emergency: urgent.is_some_and(|percent| percent >= 50)
-                || (!urgent.is_some_and(|percent| percent < 30) && emergency()),
+                || (urgent.is_none_or(|percent| percent >= 30) && emergency()),
             municipal: says("#municipal") || percent("sounds_municipal").is_some_and(|percent| percent >= 50),
             pump: any(said, PUMPS),
         }
@@ -411,7 +411,6 @@ const SERVICES: &[HardService] = &[
 ];
 
 /// The rules as somebody would write them in Rust.
-#[expect(clippy::too_many_lines, reason = "hard-coded on purpose")]
 fn hard_coded(extracted: &Extracted, at: DateTime<Utc>, listen: impl Fn(&str) -> Listened) -> Outcome {
     let text = |name: &str| match extracted.facts.get(name) {
         Some(Fact::Text(text)) => text.as_str(),

@@ -8,6 +8,11 @@ use serde::Serialize;
 
 use super::contract;
 
+/// A body of more bytes may be refused before it is read.
+const ALWAYS_READ: usize = 1024 * 1024;
+/// How often a refusal may be missed.
+const MISSED: usize = 10;
+
 /// What tests send requests with.
 #[derive(Clone)]
 pub struct Client(pub reqwest::Client);
@@ -86,10 +91,31 @@ impl Request {
         let (client, request) = self.0.build_split();
         let request = request?;
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = client.execute(request).await?;
+        let response = execute(&client, request).await?;
         if !path.starts_with("/admin/v1") {
             return Ok(response);
         }
         contract::held(&method, &path, response).await
+    }
+}
+
+/// Executes a request. The server refuses a body that is too large before it has read it, and closes: a client that is still
+/// writing then may find the connection broken before it finds the answer, and asks again.
+async fn execute(client: &reqwest::Client, mut request: reqwest::Request) -> reqwest::Result<Response> {
+    let body = request.body().and_then(reqwest::Body::as_bytes);
+    let mut tries = if body.is_some_and(|body| body.len() > ALWAYS_READ) {
+        MISSED
+    } else {
+        0
+    };
+    loop {
+        let again = request.try_clone();
+        match (client.execute(request).await, again) {
+            (Err(error), Some(again)) if tries > 0 && !error.is_timeout() => {
+                tries -= 1;
+                request = again;
+            }
+            (answered, _) => return answered,
+        }
     }
 }
