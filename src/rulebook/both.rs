@@ -15,7 +15,7 @@ const RETRIES: usize = 2;
 pub fn decide(books: [&Rulebook; 2], facts: [&Extracted; 2], at: DateTime<Utc>) -> [Decision; 2] {
     let [first, second] = books;
     let heard = first.listened(facts[0]);
-    let again = if first.hears_like(second) && facts[0] == facts[1] {
+    let again = if first.hears_like(second) && (std::ptr::eq(facts[0], facts[1]) || facts[0] == facts[1]) {
         heard.clone()
     } else {
         second.listened(facts[1])

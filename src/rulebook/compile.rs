@@ -177,7 +177,7 @@ pub(super) fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook
         calendar: settings.calendar.as_deref().and_then(|code| calendars.remove(code)),
         settings,
         vocabulary,
-        ears: Ears::new(lexicon, cues),
+        ears: Ears::new(lexicon, cues, reuse.map(|book| &book.ears)),
         classifiers,
         services,
         areas,

@@ -38,7 +38,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether another rulebook hears the same in every text: what one made of it holds for the other.
+    /// Whether another rulebook is known to hear the same in every text: then what one heard holds for the other.
     #[must_use]
     pub(super) fn hears_like(&self, other: &Self) -> bool {
         self.ears.are_same(&other.ears)

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::context::{self, CueHit, CueRule, Found, Verdict};
 use super::lexicon::{Effort, Lexicon, WordId};
@@ -86,7 +87,7 @@ impl Mention {
 #[derive(Debug, Clone)]
 pub struct Ears {
     lexicon: Lexicon,
-    cues: std::sync::Arc<[CueRule]>,
+    cues: Arc<[CueRule]>,
 }
 
 /// How things stand with a phrase or a concept at the end of the conversation.
@@ -168,19 +169,18 @@ struct Memory {
 }
 
 impl Ears {
-    /// From what was compiled.
+    /// From what was compiled; equal cues are shared with those of `known`.
     #[must_use]
-    pub fn new(lexicon: Lexicon, cues: Vec<CueRule>) -> Self {
-        Self {
-            lexicon,
-            cues: cues.into(),
-        }
+    pub fn new(lexicon: Lexicon, cues: Vec<CueRule>, known: Option<&Self>) -> Self {
+        let shared = known.filter(|known| *known.cues == *cues);
+        let cues = shared.map_or_else(|| cues.into(), |known| Arc::clone(&known.cues));
+        Self { lexicon, cues }
     }
 
-    /// Whether others hear the same in every text. Ears that were compiled apart never are, whatever they listen for.
+    /// Whether others are known to hear the same in every text. Ears that were compiled apart are not, even if they do.
     #[must_use]
     pub fn are_same(&self, other: &Self) -> bool {
-        self.lexicon.is_shared_with(&other.lexicon) && self.cues == other.cues
+        self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
     }
 
     /// The phrases and concepts.
