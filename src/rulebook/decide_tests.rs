@@ -10,6 +10,7 @@ use super::compile::{Rulebook, compile};
 use super::decision::Decision;
 use super::facts::{Extracted, Fact, Facts};
 use super::rows::{Hook, Priority, Row, RowSet, Script, Stored};
+use super::wording::About;
 use super::{sample, script};
 
 fn at() -> DateTime<Utc> {
@@ -48,6 +49,52 @@ fn the_agents_question_makes_no_emergency() {
     let decision = book.decide(&extracted, at());
     assert_eq!((decision.priority, decision.sla_seconds), (Priority::P4, 1800));
     assert_eq!(decision.template, None);
+}
+
+#[test]
+fn what_the_caller_takes_back_is_out_whatever_was_filled_in() {
+    let book = compile(1, &sample::rows(), None).unwrap();
+    let said =
+        "I need a camera inspection. No wait, actually the toilet is blocked, I need it unblocked, not the camera";
+    for filled_in in ["camera_inspection", "camera"] {
+        let extracted = Extracted {
+            said: said.to_owned(),
+            ..asked(filled_in)
+        };
+        let service = book.decide(&extracted, at()).service;
+        assert_eq!(service.as_deref(), Some("drain_unblocking_camera"), "{filled_in}");
+    }
+    // Without anything instead it stays.
+    let extracted = Extracted {
+        said: "Not right now, no wait, yes".to_owned(),
+        ..asked("camera_inspection")
+    };
+    assert_eq!(
+        book.decide(&extracted, at()).service.as_deref(),
+        Some("camera_inspection")
+    );
+}
+
+#[test]
+fn a_text_leaves_out_what_is_not_known() {
+    let book = compile(1, &sample::rows(), None).unwrap();
+    let extracted = Extracted {
+        said: "There is a strong smell of gas in my basement, please help, it is really strong".to_owned(),
+        ..Extracted::default()
+    };
+    let decision = book.decide(&extracted, at());
+    let (contact, nothing) = (book.contact("second").unwrap(), Facts::new());
+    let about = About {
+        decision: &decision,
+        extracted: &extracted,
+        known: &nothing,
+        reference: "RB-AAAAAA",
+        reply: "",
+    };
+    let text = book.worded("alert", contact, &about).unwrap();
+    assert!(text.starts_with("P1") && text.ends_with(" Ref RB-AAAAAA"), "{text}");
+    assert!(text.contains(". There is a strong smell of gas"), "{text}");
+    assert!(!text.contains(" -") && !text.contains("CAD"), "{text}");
 }
 
 #[test]
