@@ -51,7 +51,7 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(code, Arc::new(Stored { version: 1, row }));
 }
 
-/// As many more rows than the sample's as what is hard-coded knows.
+/// How many of the added rows the hard-coded rules know.
 const FEWEST_MORE: usize = 12;
 
 /// The sample with as many more rows as it takes: services, areas, adjustments and priority rules in turn. Out: how many

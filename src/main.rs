@@ -8,7 +8,7 @@ use ringbook::{
     core_dumps, telemetry,
 };
 
-/// Decisions and JSON are many small pieces of memory.
+/// Decisions and JSON take many small pieces of memory, for which jemalloc is faster than the C library.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

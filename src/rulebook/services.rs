@@ -3,7 +3,8 @@
 //! Evidence, the best first: the service's code or name as `service_text`; a keyword in `service_text`; keywords in what
 //! the caller said and in the other facts that are listened to. Of these only what is asked for counts, and what is
 //! denied never does: a pool that only says where the drain is, last year's job or the neighbour's are looked at when
-//! there is nothing else, and so are weak keywords. A service that we refuse gives way to one that we do. Among equals the
+//! there is nothing else, and so are weak keywords. What the caller takes back, and asks for something else instead, is
+//! out, also where a model filled it in. A service that we refuse gives way to one that we do. Among equals the
 //! lowest rank wins.
 
 use std::collections::HashMap;
@@ -103,8 +104,8 @@ impl Services {
         self.as_it_sounds(found, likelihoods, &taken_back)
     }
 
-    /// The services, by place, that the caller took back and asked for another one instead: "a camera inspection, no wait,
-    /// the toilet is blocked". Whatever a model filled in and the call sounds like, it is not about these.
+    /// The services, by place, that the caller took back to ask for another one: "a camera inspection, no wait, the toilet
+    /// is blocked". The call is about none of these, whatever a model filled in and the classifiers say.
     fn taken_back(&self, heard: &Heard, since: usize) -> Vec<usize> {
         let (mut taken_back, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
         let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));

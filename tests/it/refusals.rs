@@ -429,7 +429,7 @@ async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Data
         "{answer}"
     );
 
-    // As many secrets of a purpose as there may be: the one that the server began with, the one of above, and three more.
+    // As many secrets of a purpose as there may be, and one more.
     let path = format!("{BOOK}/secrets");
     let mut answers = Vec::new();
     for number in 0..5 {
