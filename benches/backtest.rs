@@ -20,7 +20,7 @@ use ringbook::rulebook::facts::{Extracted, Fact};
 use ringbook::rulebook::publish::{Author, NewBook, Publisher};
 use ringbook::rulebook::rows::{Adjustment, Stored};
 use ringbook::rulebook::{Rulebook, compile, sample};
-use ringbook::settings::Database;
+use ringbook::store::Database;
 use ringbook::store::audit_log::AuditKey;
 use ringbook::store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
 use ringbook::store::past_decisions::Span;

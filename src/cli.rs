@@ -194,7 +194,7 @@ pub enum Migrate {
 /// With a text that says what to do about it.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let settings = Settings::load(&cli.flags)?;
-    telemetry::start(&settings);
+    telemetry::start(settings.log());
     if cli.command.as_ref().is_some_and(Command::needs_a_database) {
         connect::open_existing(&settings.database).await?.close().await?;
     }

@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::settings::{Secret, Settings};
+use crate::secret::Secret;
+use crate::settings::Settings;
 
 /// The file of the secrets, without its ending.
 const SECRETS_FILE: &str = "ringbook-first-start";

@@ -28,6 +28,7 @@ pub mod looks;
 pub mod outbox;
 pub mod problem;
 pub mod rulebook;
+pub mod secret;
 pub mod settings;
 pub mod simulate;
 pub mod store;

@@ -15,7 +15,7 @@ use super::fails::{Fails, SettingsWrite, Usual};
 use super::state::{AdminState, InRulebook};
 use super::versions::{Precondition, expected, stale};
 use crate::problem::{FieldFault, Problem};
-use crate::rulebook::guard;
+use crate::rulebook::guard_rails::GuardRails as Limits;
 use crate::rulebook::money::{Money, Rate};
 use crate::store::{guard_rails, rulebooks};
 
@@ -49,7 +49,7 @@ impl GuardRailsApi {
         let row = guard_rails::read(self.0.latest(), rulebook_id).await?;
         Ok(match row {
             Some(row) => answer(row.guards()?, row.version),
-            None => answer(guard::GuardRails::default(), 0),
+            None => answer(Limits::default(), 0),
         })
     }
 
@@ -110,7 +110,7 @@ impl GuardRailsApi {
 }
 
 /// The limits, unless they contradict each other.
-fn checked(body: &GuardRails) -> Result<guard::GuardRails, Problem> {
+fn checked(body: &GuardRails) -> Result<Limits, Problem> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: &str| faults.push(FieldFault::new(pointer, "invalid_value", detail));
     for (pointer, price) in [
@@ -137,14 +137,14 @@ fn checked(body: &GuardRails) -> Result<guard::GuardRails, Problem> {
     if !faults.is_empty() {
         return Err(Problem::unprocessable(faults));
     }
-    Ok(guard::GuardRails {
+    Ok(Limits {
         lowest_price: body.lowest_price,
         highest_price: body.highest_price,
         largest_change_percent: body.largest_change_percent,
     })
 }
 
-fn told(guards: &guard::GuardRails) -> Value {
+fn told(guards: &Limits) -> Value {
     json!({
         "lowest_price": guards.lowest_price.map(|price| price.to_string()),
         "highest_price": guards.highest_price.map(|price| price.to_string()),
@@ -152,7 +152,7 @@ fn told(guards: &guard::GuardRails) -> Value {
     })
 }
 
-fn answer(guards: guard::GuardRails, version: i64) -> FoundRow<GuardRails> {
+fn answer(guards: Limits, version: i64) -> FoundRow<GuardRails> {
     let shown = GuardRails {
         lowest_price: guards.lowest_price,
         highest_price: guards.highest_price,

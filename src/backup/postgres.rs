@@ -10,7 +10,7 @@ use super::files::{self, Kind};
 use super::programs::Call;
 use super::{BackupError, Copied, Progress, Restored};
 use crate::clock::Clock;
-use crate::settings::Database;
+use crate::store::Database;
 use crate::store::{begin, connect, migrate, restored};
 
 /// Options of both programs: only the tables, without owners and privileges.

@@ -11,7 +11,8 @@ use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr, 
 use super::files::{self, Kind};
 use super::{BackupError, Copied, Progress, Restored};
 use crate::clock::Clock;
-use crate::settings::{Database, Secret};
+use crate::secret::Secret;
+use crate::store::Database;
 use crate::store::{begin, connect, migrate, restored};
 
 /// The interval of progress reports.

@@ -208,7 +208,7 @@ fn texts(book: &Rulebook, decision: &Decision) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rulebook::change_set::{Edit, Expected, apply};
+    use crate::rulebook::change_set::{Edit, Expected, applied};
     use crate::rulebook::facts::Fact;
     use crate::rulebook::rows::Priority;
     use crate::rulebook::{compile, sample};
@@ -240,7 +240,7 @@ mod tests {
                 json!({"condition": "says(\"refoul*\")", "priority": "P1"}),
             ),
         ];
-        let rows = apply(base.rows(), 2, &edits).unwrap();
+        let rows = applied(base.rows(), 2, &edits).rows;
         let candidate = compile(2, &rows, Some(&base)).unwrap();
         Backtest::new(Arc::new(base), Arc::new(candidate))
     }
@@ -345,7 +345,7 @@ mod tests {
             row,
             expected: Expected::Any,
         };
-        let rows = apply(base.rows(), 2, &[edit]).unwrap();
+        let rows = applied(base.rows(), 2, &[edit]).rows;
         let candidate = compile(2, &rows, Some(&base)).unwrap();
         let test = Backtest::new(Arc::new(base), Arc::new(candidate));
         let mut tally = Tally::new(false);

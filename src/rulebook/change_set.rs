@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::Fault;
-use super::publish::PublishError;
 use super::rows::{Resource, Row, RowSet, Stored, with_row};
 
 /// One edit of a row, and how it is kept until it is published.
@@ -226,18 +225,6 @@ impl<'a> Bench<'a> {
             }
         }
     }
-}
-
-/// The same, where every edit must fit.
-pub(super) fn apply(base: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowSet, PublishError> {
-    let applied = applied(base, revision, edits);
-    if !applied.conflicts.is_empty() {
-        return Err(PublishError::Conflicts(applied.conflicts));
-    }
-    if !applied.malformed.is_empty() {
-        return Err(PublishError::Faults(applied.malformed));
-    }
-    Ok(applied.rows)
 }
 
 fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> Fault {

@@ -12,23 +12,13 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::guard_rails::GuardRails;
 use super::money::{Money, Rate};
 use super::price;
 use super::rows::{Adjustment, AdjustmentKind, Resource, Rounding, RowSet, Service, Settings, Stored, Tax, changed};
 
 /// So many services of a list are named.
 const MOST_NAMED: usize = 10;
-
-/// A rulebook's limits; what is none has no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GuardRails {
-    /// No price below this.
-    pub lowest_price: Option<Money>,
-    /// No price above this.
-    pub highest_price: Option<Money>,
-    /// No price changes by more than this, in percent, in one publish.
-    pub largest_change_percent: Option<Rate>,
-}
 
 /// Which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -34,6 +34,7 @@ pub mod fair_pool;
 pub mod fault;
 pub mod files;
 pub mod guard;
+pub mod guard_rails;
 pub mod hearing;
 pub mod index;
 pub mod keep_rows;

@@ -16,7 +16,8 @@ use super::compile::Rulebook;
 use super::decision::Decision;
 use super::derive::{CITY, LANGUAGE, POSTAL_CODE, SERVICE_TEXT};
 use super::facts::{Extracted, Fact, Facts};
-use super::guard::{Breach, GuardRails, Limit};
+use super::guard::{Breach, Limit};
+use super::guard_rails::GuardRails;
 use super::money::Money;
 use super::rows::{
     Adjustment, Area, Calendar, FactKind, FactMapping, Hook, Offer, Resource, Row, RowSet, Script, Service, Settings,

@@ -5,7 +5,6 @@
 //! [`values`] knows their types, [`flags`] makes the command line's options of them.
 
 pub mod flags;
-pub mod secret;
 pub mod table;
 pub mod values;
 
@@ -23,11 +22,11 @@ use figment::{
 };
 use ipnet::IpNet;
 
-pub use self::{flags::Flags, secret::Secret};
+pub use self::flags::Flags;
 use self::{table::SETTINGS, values::Expected};
-
-/// The least number of characters of a webhook secret: whoever has one speaks for the rulebook, and may be tried from anywhere.
-pub const WEBHOOK_SECRET_LENGTH: usize = 24;
+use crate::secret::Secret;
+use crate::store::{Database, secrets::WEBHOOK_LENGTH};
+use crate::telemetry::{LogFormat, LogSettings};
 
 /// The settings of one process.
 #[derive(Clone, Debug)]
@@ -62,49 +61,17 @@ pub struct Settings {
     pub max_connections: usize,
 }
 
-/// Where everything is kept. The address may hold a password, so it does not show itself.
-#[derive(Clone, Debug)]
-pub enum Database {
-    /// A file.
-    Sqlite(Secret),
-    /// A server.
-    Postgres(Secret),
-}
-
-impl Database {
-    /// A database address, if it is one that we can use: two pools could not share a database in memory.
+impl Settings {
+    /// How to log.
     #[must_use]
-    pub fn parse(url: &str) -> Option<Self> {
-        if url
-            .strip_prefix("sqlite:")
-            .is_some_and(|file| !file.trim_start_matches('/').is_empty() && !file.contains(":memory:"))
-        {
-            Some(Self::Sqlite(Secret::new(url.to_owned())))
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Some(Self::Postgres(Secret::new(url.to_owned())))
-        } else {
-            None
+    pub fn log(&self) -> LogSettings<'_> {
+        LogSettings {
+            level: &self.log_level,
+            format: self.log_format,
+            stack_traces: self.include_stack_trace,
         }
     }
 
-    /// The address, password and all.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        let (Self::Sqlite(url) | Self::Postgres(url)) = self;
-        url.expose()
-    }
-
-    /// The file of a SQLite database; nothing for one on a server.
-    #[must_use]
-    pub fn file(&self) -> Option<&Path> {
-        let Self::Sqlite(url) = self else { return None };
-        let file = url.expose().strip_prefix("sqlite:")?;
-        let file = file.strip_prefix("//").unwrap_or(file);
-        Some(Path::new(file.split('?').next().unwrap_or(file)))
-    }
-}
-
-impl Settings {
     /// Where messages wait while the database is away: as set, else beside the SQLite file, else in the working folder.
     #[must_use]
     pub fn spool_folder(&self) -> PathBuf {
@@ -180,15 +147,6 @@ impl Worker {
             Self::Purge => "purge",
         }
     }
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One object a line.
-    Json,
-    /// For people.
-    Pretty,
 }
 
 /// A setting that cannot be used.
@@ -308,7 +266,7 @@ impl Raw {
             public_url: self.optional("public_url", values::url)?,
             secret_key: self.optional("secret_key", values::key)?,
             admin_key: self.optional("admin_key", values::secret::<16>)?,
-            vapi_secret: self.optional("vapi_secret", values::secret::<WEBHOOK_SECRET_LENGTH>)?,
+            vapi_secret: self.optional("vapi_secret", values::secret::<WEBHOOK_LENGTH>)?,
             twilio: self.twilio()?,
             operator_number: self.optional("operator_number", values::phone)?,
             vapi_api_key: self.optional("vapi_api_key", values::secret::<8>)?,

@@ -20,10 +20,10 @@ use sea_orm::{
     },
 };
 
+use super::Database;
 use super::replica::Replica;
 use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 use crate::fault_points::{self, Defect};
-use crate::settings::Database;
 
 /// How long one waits for a connection of the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseTransaction, IntoActiveModel as _};
 
 use super::sql::write_over;
-use crate::rulebook::guard::GuardRails;
+use crate::rulebook::guard_rails::GuardRails;
 use crate::rulebook::money::Money;
 
 /// A row of `guard_rails`; a rulebook without one has no limits.

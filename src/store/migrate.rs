@@ -14,9 +14,9 @@ use migrations::Migrator;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement};
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 
+use super::Database;
 use super::begin::{Transaction, begin};
 use super::connect::{self, ConnectError};
-use crate::settings::Database;
 
 /// An arbitrary number for the lock: "ringbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;

@@ -15,6 +15,7 @@ pub mod change_sets;
 pub mod connect;
 pub mod contacts;
 pub mod containment;
+mod database;
 pub mod decisions;
 pub mod erasures;
 pub mod escalations;
@@ -57,3 +58,4 @@ pub mod trial;
 pub mod webhook_events;
 
 pub use begin::{Transaction, begin};
+pub use database::Database;

@@ -11,8 +11,8 @@ use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Row as _};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use tokio::task::JoinSet;
 
+use super::Database;
 use super::connect::Use;
-use crate::settings::Database;
 
 /// The minimum for an instance: three for messages, two for writes, one for reads.
 pub const MIN_CONNECTIONS: u32 = 6;

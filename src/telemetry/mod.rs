@@ -22,23 +22,42 @@ use std::{
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use self::mask::{mask_phone, scrub};
-use crate::settings::{LogFormat, Settings};
 
 /// Whether errors are logged with a stack trace (INCLUDE_STACK_TRACE).
 static STACK_TRACES: AtomicBool = AtomicBool::new(false);
 
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogSettings<'a> {
+    /// A filter, as `RUST_LOG` takes it.
+    pub level: &'a str,
+    /// None: for people on a terminal, else JSON.
+    pub format: Option<LogFormat>,
+    /// Whether errors and panics are logged with a stack trace.
+    pub stack_traces: bool,
+}
+
 /// Starts logging and metrics; a second call in one process (tests) changes nothing.
-pub fn start(settings: &Settings) {
-    STACK_TRACES.store(settings.include_stack_trace, Ordering::Relaxed);
+pub fn start(settings: LogSettings<'_>) {
+    STACK_TRACES.store(settings.stack_traces, Ordering::Relaxed);
     metrics::install();
-    let mut filter = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     // Two lines a migration, on the first start before anything that a person looks for. `LOG_LEVEL` can ask for them.
-    if !settings.log_level.contains("sea_orm_migration")
+    if !settings.level.contains("sea_orm_migration")
         && let Ok(quiet) = "sea_orm_migration=warn".parse()
     {
         filter = filter.add_directive(quiet);
     }
-    let format = settings.log_format.unwrap_or(if stderr().is_terminal() {
+    let format = settings.format.unwrap_or(if stderr().is_terminal() {
         LogFormat::Pretty
     } else {
         LogFormat::Json

@@ -14,8 +14,8 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statem
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::Database;
 use crate::store;
+use crate::store::Database;
 use crate::store::connect::{self, Connections};
 use crate::store::server::{self, PoolPlan, Unreachable};
 use crate::telemetry::metrics;

@@ -8,7 +8,6 @@ use std::{
 use reqwest::{Method, StatusCode};
 use ringbook::{
     clock::Clock,
-    settings,
     store::{audit_verify::NotedHead, migrate},
 };
 use sea_orm::ConnectionTrait as _;
@@ -262,7 +261,7 @@ async fn an_altered_log_without_macs_and_head_is_never_signed(kind: Database) {
 
 async fn entries_without_a_chain_are_never_signed(kind: Database) {
     let database = TestDatabase::create(kind).await;
-    let address = settings::Database::parse(&database.url).unwrap();
+    let address = ringbook::store::Database::parse(&database.url).unwrap();
     migrate::up(&address).await.unwrap();
     let later = migrate::status(&address).await.unwrap().len() - 1;
     migrate::down(&address, u32::try_from(later).unwrap()).await.unwrap();

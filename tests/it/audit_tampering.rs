@@ -4,7 +4,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use ringbook::{
     clock::Clock,
-    settings,
     store::{
         audit_log::{AuditKey, NewEntry, append, begin_chain},
         audit_verify::{Tampering, Verdict, verify},
@@ -250,7 +249,7 @@ async fn written(db: &DatabaseConnection, key: &AuditKey) -> Vec<String> {
 
 async fn each_of_many_random_tamperings_is_found(kind: Database) {
     let database = TestDatabase::create(kind).await;
-    let address = settings::Database::parse(&database.url).unwrap();
+    let address = ringbook::store::Database::parse(&database.url).unwrap();
     migrate::up(&address).await.unwrap();
     let db = connect::open(&address, None).await.unwrap().write;
     let (key, backend) = (AuditKey::new(&[5; 32]), db.get_database_backend());

@@ -10,7 +10,8 @@ use ringbook::{
     doctor::{self, Finding, Level, assistant::Recommended},
     labelled,
     rulebook::{compile, facts::Fact, sample},
-    settings::{Secret, Settings, TwilioAccount, TwilioFrom},
+    secret::Secret,
+    settings::{Settings, TwilioAccount, TwilioFrom},
     webhook::facts::read_message,
 };
 use serde_json::{Value, json};

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use ringbook::{
-    settings,
-    store::{begin, connect, migrate, rulebooks},
-};
+use ringbook::store::{begin, connect, migrate, rulebooks};
 use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::{
@@ -22,9 +19,9 @@ both!(
     transactions_read_what_is_committed
 );
 
-async fn empty(kind: Database) -> (TestDatabase, settings::Database) {
+async fn empty(kind: Database) -> (TestDatabase, ringbook::store::Database) {
     let test = TestDatabase::create(kind).await;
-    let database = settings::Database::parse(&test.url).unwrap();
+    let database = ringbook::store::Database::parse(&test.url).unwrap();
     migrate::down(&database, u32::MAX).await.unwrap();
     (test, database)
 }

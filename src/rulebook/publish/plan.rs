@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::{PublishError, Publisher};
 use crate::rulebook::backtest::stored_facts;
 use crate::rulebook::cases::CaseResult;
-use crate::rulebook::change_set::{Applied, Edit, applied, apply};
+use crate::rulebook::change_set::{Applied, Edit, applied};
 use crate::rulebook::compile::{Rulebook, SETTINGS, compile_here};
 use crate::rulebook::current::Base;
 use crate::rulebook::fair_pool::Busy;
 use crate::rulebook::fault::Fault;
-use crate::rulebook::guard::{self, Breach, GuardRails};
+use crate::rulebook::guard::{self, Breach};
+use crate::rulebook::guard_rails::GuardRails;
 use crate::rulebook::lint;
 use crate::rulebook::pools::Pools;
 use crate::rulebook::probes::{self, Probe};
@@ -302,4 +303,16 @@ async fn failed_cases(pools: &Pools, rulebook_id: Uuid, rulebook: &Arc<Rulebook>
     let rulebook = Arc::clone(rulebook);
     let run = move || rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
     pools.study(rulebook_id, run).await
+}
+
+/// The rows after the edits, every one of which must fit.
+pub(super) fn apply(base: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowSet, PublishError> {
+    let applied = applied(base, revision, edits);
+    if !applied.conflicts.is_empty() {
+        return Err(PublishError::Conflicts(applied.conflicts));
+    }
+    if !applied.malformed.is_empty() {
+        return Err(PublishError::Faults(applied.malformed));
+    }
+    Ok(applied.rows)
 }

@@ -11,11 +11,11 @@ use sea_orm::DbErr;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::plan::apply;
 use super::refusal::Refusal;
 use super::sets::{SetError, StoredSet, about, ready};
 use super::waiting::signed;
 use super::{Author, PublishError, Publisher, Step};
-use crate::rulebook::change_set::apply;
 use crate::store::change_sets::State;
 use crate::store::notices::{self, Notice, Severity};
 use crate::store::{self, change_sets, guard_rails, rules};

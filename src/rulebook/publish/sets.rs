@@ -8,13 +8,14 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::plan::apply;
 use super::schedule::{NOTICE, subject};
 pub use super::stored::{MOST_BYTES, MOST_CHANGES, SetError, StoredChange, StoredSet};
 use super::stored::{measure, named, rows};
 use super::waiting::{WAITS, signed};
 use super::write::Entry;
 use super::{Author, PublishError, Published, Publisher, Step};
-use crate::rulebook::change_set::{Edit, apply};
+use crate::rulebook::change_set::Edit;
 use crate::store::change_sets::State;
 use crate::store::{self, change_set_changes, change_sets, notices, quotas, rulebooks};
 

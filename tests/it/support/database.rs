@@ -52,7 +52,7 @@ impl TestDatabase {
                 if template.is_none() {
                     let name = unique("template");
                     execute(&server, &format!("CREATE DATABASE {name}")).await;
-                    let database = settings::Database::parse(&url_of(&name)).unwrap();
+                    let database = ringbook::store::Database::parse(&url_of(&name)).unwrap();
                     migrate::up(&database).await.unwrap();
                     guard_keys(&url_of(&name)).await;
                     *template = Some(name);
