@@ -36,7 +36,7 @@ learn:
 	cargo run --locked --quiet -- learn --rules rules tests/data/calls/development.jsonl
 
 examples:
-	RINGBOOK_KEEP_ANSWERS=$(CURDIR)/src/admin/document/examples/answered.json scripts/with-postgres.sh cargo test --locked --test it -- --skip examples::
+	RINGBOOK_KEEP_ANSWERS=$(CURDIR)/src/admin/src/document/examples/answered.json scripts/with-postgres.sh cargo test --locked --test it -- --skip examples::
 	cargo run --quiet --locked -- openapi >openapi/ringbook.json
 
 released:

@@ -10,23 +10,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use authoring::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, stored_facts};
+use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
-use ringbook::clock::Clock;
-use ringbook::history::run::{Plan, Progress, run};
-use ringbook::rulebook::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, stored_facts};
-use ringbook::rulebook::current::Current;
-use ringbook::rulebook::facts::{Extracted, Fact};
-use ringbook::rulebook::publish::{Author, NewBook, Publisher};
-use ringbook::rulebook::rows::{Adjustment, Stored};
-use ringbook::rulebook::{Rulebook, compile, sample};
-use ringbook::store::Database;
-use ringbook::store::audit_log::AuditKey;
-use ringbook::store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
-use ringbook::store::past_decisions::Span;
-use ringbook::store::{begin, connect, migrate};
+use jobs::history::run::{Plan, Progress, run};
+use revisions::current::Current;
+use revisions::publish::{Author, NewBook, Publisher};
+use rules::facts::{Extracted, Fact};
+use rules::rows::{Adjustment, Stored};
+use rules::{Rulebook, compile, sample};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
 use serde_json::json;
+use store::Database;
+use store::audit_log::AuditKey;
+use store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
+use store::past_decisions::Span;
+use store::{begin, connect, migrate};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -111,7 +111,7 @@ fn callers() -> Vec<Extracted> {
                     ("urgency", "urgent"),
                     ("problem", want),
                 ];
-                let mut facts: ringbook::rulebook::facts::Facts = texts
+                let mut facts: rules::facts::Facts = texts
                     .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                     .into();
                 facts.insert("call_seconds".to_owned(), Fact::Number(65.into()));

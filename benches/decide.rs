@@ -18,12 +18,12 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 use chrono::{DateTime, Datelike, Timelike, Utc, Weekday};
 use criterion::{Criterion, criterion_group, criterion_main};
-use ringbook::rulebook::decision::Decision;
-use ringbook::rulebook::facts::{Extracted, Fact, Facts};
-use ringbook::rulebook::hearing::Classifiers;
-use ringbook::rulebook::rows::{Priority, Row, RowSet, Stored};
-use ringbook::rulebook::words::fold;
-use ringbook::rulebook::{Rulebook, compile, sample};
+use rules::decision::Decision;
+use rules::facts::{Extracted, Fact, Facts};
+use rules::hearing::Classifiers;
+use rules::rows::{Priority, Row, RowSet, Stored};
+use rules::words::fold;
+use rules::{Rulebook, compile, sample};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
@@ -65,21 +65,21 @@ fn book(wanted: usize) -> (usize, Rulebook) {
     let mut i = 0;
     while i < FEWEST_MORE || size(&rows) < wanted {
         match i % 4 {
-            0 => put::<ringbook::rulebook::rows::Service>(
+            0 => put::<rules::rows::Service>(
                 &mut rows,
                 json!({"code": format!("service_{i}"), "names": names, "keywords": [format!("valve model {i}")],
                     "rank": 100 + i, "offer": "offered", "price_from": "100.00", "price_to": "200.00"}),
             ),
-            1 => put::<ringbook::rulebook::rows::Area>(
+            1 => put::<rules::rows::Area>(
                 &mut rows,
                 json!({"code": format!("area_{i}"), "names": names, "rank": 100 + i, "postal_prefixes": [format!("K{i}X")]}),
             ),
-            2 => put::<ringbook::rulebook::rows::Adjustment>(
+            2 => put::<rules::rows::Adjustment>(
                 &mut rows,
                 json!({"code": format!("adjustment_{i}"), "names": names, "rank": 35, "kind": "add", "amount": "10.00",
                     "condition": format!("area == \"area_{}\"", i - 1)}),
             ),
-            _ => put::<ringbook::rulebook::rows::PriorityRule>(
+            _ => put::<rules::rows::PriorityRule>(
                 &mut rows,
                 json!({"code": format!("rule_{i}"), "names": names, "rank": 25, "priority": "P2", "sla_seconds": 600,
                     "condition": format!("says(\"pump model {i}\") && !weekend")}),

@@ -12,16 +12,16 @@
 
 use std::time::Instant;
 
+use base::clock::Clock;
 use reqwest::{Client, Method};
 use ringbook::app::App;
-use ringbook::clock::Clock;
-use ringbook::rulebook::rows::Resource;
 use ringbook::settings::{Flags, Settings};
-use ringbook::store::rules::{self, RowChange};
-use ringbook::store::{self, revisions, rulebooks};
+use rules::rows::Resource;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait};
 use serde_json::{Value, json};
+use store::rule_rows::{self, RowChange};
+use store::{revisions, rulebooks};
 use tokio::sync::oneshot;
 
 const KEY: &str = "bench-admin-key-0123456789";
@@ -74,13 +74,13 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
                 author: Set("bench".to_owned()),
                 comment: Set(String::new()),
                 created_at: Set(app.clock.now()),
-                bytes: Set(rules::bytes(&made)),
+                bytes: Set(rule_rows::bytes(&made)),
             };
             revisions::Entity::insert(revision)
                 .exec_without_returning(&*tx)
                 .await
                 .expect("a revision");
-            rules::write(&tx, head.id, number, &made).await.expect("its rows");
+            rule_rows::write(&tx, head.id, number, &made).await.expect("its rows");
         }
         tx.commit().await.expect("committed");
     }

@@ -13,10 +13,10 @@
 
 use std::time::{Duration, Instant};
 
-use ringbook::rulebook::facts::{Extracted, Fact, Facts};
-use ringbook::rulebook::rows::{Hook, Priority, Script};
-use ringbook::rulebook::script::trial::Begin;
-use ringbook::rulebook::{Rulebook, compile, sample};
+use rules::facts::{Extracted, Fact, Facts};
+use rules::rows::{Hook, Priority, Script};
+use rules::script::trial::Begin;
+use rules::{Rulebook, compile, sample};
 use rust_decimal::Decimal;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};

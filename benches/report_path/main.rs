@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use base::clock::Clock;
 use clap::Parser;
-use ringbook::clock::Clock;
 
 use cpu::Cpu;
 use floor::Floor;

@@ -3,12 +3,12 @@
 //! of them cause a text.
 
 use anyhow::{Context as _, Result};
+use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
-use ringbook::clock::Clock;
-use ringbook::simulate::dice::Dice;
-use ringbook::simulate::jobs::Wish;
-use ringbook::webhook::verify::{HmacSettings, Payload, Scheme, Secret, sign};
+use intake::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 use serde_json::{Value, json};
+use simulate::dice::Dice;
+use simulate::jobs::Wish;
 
 /// Where reports go.
 const PATH: &str = "/webhooks/vapi";

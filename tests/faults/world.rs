@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ringbook::clock::Clock;
+use base::clock::Clock;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use sea_orm::{ConnectOptions, DatabaseConnection};
 use tempfile::TempDir;

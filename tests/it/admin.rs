@@ -341,8 +341,8 @@ async fn pages_stay_in_place_while_rows_come(database: Database) {
 }
 
 async fn calls_are_found_by_what_their_analysis_contains(database: Database) {
-    use ringbook::store::{calls, rulebooks};
     use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+    use store::{calls, rulebooks};
 
     let app = TestApp::start(database).await;
     let rulebook = rulebooks::Entity::find().one(&app.app.read).await.unwrap().unwrap();
@@ -424,7 +424,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
     let app = TestApp::start(database).await;
     let (status, served) = app.get("/openapi.json").await;
     assert_eq!((status, &served["openapi"]), (StatusCode::OK, &json!("3.1.0")));
-    let document = ringbook::admin::document();
+    let document = admin::document();
     for (path, item) in document["paths"].as_object().unwrap() {
         let mut here = path.replace("{rulebook}", "default");
         let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
@@ -544,14 +544,14 @@ async fn evaluate_decides_and_stores_nothing(database: Database) {
 fn the_committed_document_is_the_one_that_is_served() {
     let committed = include_str!("../../openapi/ringbook.json");
     assert!(
-        committed == ringbook::admin::document_text(),
+        committed == admin::document_text(),
         "openapi/ringbook.json is not what the code says: write it anew with `cargo run -- openapi > openapi/ringbook.json`"
     );
 }
 
 #[test]
 fn every_operation_has_a_name_of_its_own_a_summary_and_its_statuses() {
-    let document = ringbook::admin::document();
+    let document = admin::document();
     let mut names = std::collections::HashSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -5,13 +5,11 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use base::clock::Clock;
 use reqwest::{Method, StatusCode};
-use ringbook::{
-    clock::Clock,
-    store::{audit_verify::NotedHead, migrate},
-};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
+use store::{audit_verify::NotedHead, migrate};
 
 use crate::{
     both,
@@ -261,11 +259,11 @@ async fn an_altered_log_without_macs_and_head_is_never_signed(kind: Database) {
 
 async fn entries_without_a_chain_are_never_signed(kind: Database) {
     let database = TestDatabase::create(kind).await;
-    let address = ringbook::store::Database::parse(&database.url).unwrap();
+    let address = store::Database::parse(&database.url).unwrap();
     migrate::up(&address).await.unwrap();
     let later = migrate::status(&address).await.unwrap().len() - 1;
     migrate::down(&address, u32::try_from(later).unwrap()).await.unwrap();
-    let db = ringbook::store::connect::open(&address, None).await.unwrap().write;
+    let db = store::connect::open(&address, None).await.unwrap().write;
     for n in 0..3 {
         let id = match kind {
             Database::Postgres => format!("'00000000-0000-0000-0000-{:012}'", 999 - n),

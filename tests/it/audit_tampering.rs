@@ -1,17 +1,15 @@
 //! Whoever has the database, and not the key, alters, removes, adds and moves entries of the audit log at random: each
 //! time the verification finds it, also after the program has written again.
 
+use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
-use ringbook::{
-    clock::Clock,
-    store::{
-        audit_log::{AuditKey, NewEntry, append, begin_chain},
-        audit_verify::{Tampering, Verdict, verify},
-        begin, connect, migrate,
-    },
-};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use serde_json::json;
+use store::{
+    audit_log::{AuditKey, NewEntry, append, begin_chain},
+    audit_verify::{Tampering, Verdict, verify},
+    begin, connect, migrate,
+};
 
 use crate::{
     both,
@@ -249,7 +247,7 @@ async fn written(db: &DatabaseConnection, key: &AuditKey) -> Vec<String> {
 
 async fn each_of_many_random_tamperings_is_found(kind: Database) {
     let database = TestDatabase::create(kind).await;
-    let address = ringbook::store::Database::parse(&database.url).unwrap();
+    let address = store::Database::parse(&database.url).unwrap();
     migrate::up(&address).await.unwrap();
     let db = connect::open(&address, None).await.unwrap().write;
     let (key, backend) = (AuditKey::new(&[5; 32]), db.get_database_backend());

@@ -114,7 +114,7 @@ async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     ];
     let mut env: Vec<(String, String)> = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     env.push(("TWILIO_BASE_URL".to_owned(), twilio.url()));
-    TestApp::start_on(database, ringbook::clock::Clock::system(), env).await
+    TestApp::start_on(database, base::clock::Clock::system(), env).await
 }
 
 /// What comes after the restore is texted, and nothing else.
@@ -272,7 +272,7 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
     };
     db.close().await.unwrap();
     assert_eq!(before, 2, "{said}");
-    let server = TestApp::start_on(database, ringbook::clock::Clock::system(), Vec::new()).await;
+    let server = TestApp::start_on(database, base::clock::Clock::system(), Vec::new()).await;
     flood(&server, "call-after").await;
     server.stop().await;
 }
@@ -298,7 +298,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
         assert!(!refused.status.success(), "{file}: {}", text(&refused));
         assert!(!text(&refused).contains(ADMIN_KEY));
     }
-    let server = TestApp::start_on(database, ringbook::clock::Clock::system(), Vec::new()).await;
+    let server = TestApp::start_on(database, base::clock::Clock::system(), Vec::new()).await;
     assert_eq!(server.rows("calls").await.len(), 1);
     server.stop().await;
 }

@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use authoring::change_set::{ChangeSet, Edit, Expected};
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-use ringbook::rulebook::change_set::{ChangeSet, Edit, Expected};
-use ringbook::rulebook::fair_pool::{Busy, processors};
-use ringbook::rulebook::publish::{Author, PublishError, Published};
-use ringbook::rulebook::rows::Resource;
-use ringbook::rulebook::weight::MAX_ROW_BYTES;
-use ringbook::store::rulebooks;
+use revisions::publish::{Author, PublishError, Published};
+use rules::fair_pool::{Busy, processors};
+use rules::rows::Resource;
+use rules::weight::MAX_ROW_BYTES;
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
+use store::rulebooks;
 use uuid::Uuid;
 
 use crate::both;

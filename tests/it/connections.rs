@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use base::clock::Clock;
 use reqwest::StatusCode;
 use ringbook::{
     app::AppError,
-    clock::Clock,
     settings::{Flags, Settings},
-    store::{begin, connect, migrate},
 };
 use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection, Statement};
 use serde_json::Value;
+use store::{begin, connect, migrate};
 
 use crate::support::{
     Database, TestApp,
@@ -157,7 +157,7 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
         tx.rollback().await.unwrap();
         a_locked_table_is_survived(&server, &db).await;
         // No lock is left behind: the schema can be looked after again at once.
-        let through = ringbook::store::Database::parse(&url).unwrap();
+        let through = store::Database::parse(&url).unwrap();
         tokio::time::timeout(Duration::from_secs(20), migrate::up(&through))
             .await
             .expect("a lock of the migration was left behind")
@@ -177,7 +177,7 @@ async fn a_pooler_that_loses_prepared_statements_is_refused_with_a_sentence() {
         return;
     };
     let url = pooler.in_url(&database.url);
-    let through = ringbook::store::Database::parse(&url).unwrap();
+    let through = store::Database::parse(&url).unwrap();
     match connect::open(&through, None).await {
         // PgBouncer 1.21 or newer carries them along.
         Ok(pools) => assert!(pools.plan.sizes.total() <= 10),

@@ -3,17 +3,16 @@
 
 use std::{path::Path, process::Command};
 
+use base::{clock::Clock, secret::Secret};
 use chrono::TimeDelta;
+use intake::facts::read_message;
 use reqwest::{Method, StatusCode};
 use ringbook::{
-    clock::Clock,
     doctor::{self, Finding, Level, assistant::Recommended},
     labelled,
-    rulebook::{compile, facts::Fact, sample},
-    secret::Secret,
     settings::{Settings, TwilioAccount, TwilioFrom},
-    webhook::facts::read_message,
 };
+use rules::{compile, facts::Fact, sample};
 use serde_json::{Value, json};
 
 use crate::{

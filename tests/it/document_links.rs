@@ -1,6 +1,6 @@
 //! The links of the document lead somewhere: to an operation that there is, and into a parameter that it has.
 
-use ringbook::admin::document::document;
+use admin::document::document;
 use serde_json::Value;
 
 #[test]

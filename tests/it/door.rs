@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
-use ringbook::store::{backtests, begin, rulebooks};
 use sea_orm::EntityTrait as _;
 use serde_json::json;
+use store::{backtests, begin, rulebooks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -437,7 +437,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story.tell("cancel_backtest", delete, &backtest, Value::Null).await;
 
     // What kinds of rows share is told of services; of the others, the document's own examples.
-    let document = ringbook::admin::document();
+    let document = admin::document();
     let mut missing = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

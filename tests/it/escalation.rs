@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
-use ringbook::outbox::acknowledge::{Acknowledged, Outcome, by_reply};
-use ringbook::outbox::status::Report;
-use ringbook::store;
+use sms::acknowledge::{Acknowledged, Outcome, by_reply};
+use sms::status::Report;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -528,7 +528,7 @@ async fn the_operators_text_can_be_acted_on(database: Database) {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains('{') && !text.contains('…'), "{text}");
-    let counted = ringbook::rulebook::segments::segments(&text);
+    let counted = rules::segments::segments(&text);
     assert!(counted.count <= 2, "{counted:?} {text}");
     // The notice itself names the lead, and holds nothing of its caller.
     let notice = server.only_row("notices").await;

@@ -11,7 +11,7 @@ both!(each_request_of_the_document_works);
 
 /// Every media type of a request or an answer that has examples: where it stands, its schema, and they.
 fn examples() -> Vec<(String, &'static Value, Vec<&'static Value>)> {
-    let document = ringbook::admin::document();
+    let document = admin::document();
     let mut found = Vec::new();
     for items in [&document["paths"], &document["webhooks"]] {
         for (path, item) in items.as_object().unwrap() {
@@ -65,7 +65,7 @@ fn each_request_and_each_answer_has_an_example() {
 async fn each_request_of_the_document_works(database: Database) {
     let app = TestApp::start(database).await;
     let mut count = 0;
-    for (path, item) in ringbook::admin::document()["paths"].as_object().unwrap() {
+    for (path, item) in admin::document()["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let Some(content) = operation["requestBody"]["content"].as_object() else {
                 continue;

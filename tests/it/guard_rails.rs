@@ -2,10 +2,10 @@
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
-use ringbook::rulebook::publish::{Author, PublishError};
-use ringbook::store::rulebooks;
+use revisions::publish::{Author, PublishError};
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
+use store::rulebooks;
 
 use crate::both;
 use crate::change_sets::{BOOK, SETS, SHORE, got, opened, raise, step};

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use ringbook::labelled::{self, table};
-use ringbook::rulebook::{compile, files};
+use rules::{compile, files};
 
 fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

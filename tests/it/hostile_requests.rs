@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use admin::document::document;
 use reqwest::StatusCode;
-use ringbook::admin::document::document;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

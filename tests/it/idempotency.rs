@@ -153,7 +153,7 @@ async fn a_day_later_the_key_is_free(kind: Database) {
     assert!(send(1).await);
     assert_eq!(app.counts(["api_keys", "idempotency_keys"]).await, [3, 1]);
     let now = app.app.clock.now();
-    let forget = |until| ringbook::admin::idempotency::forget(&app.app.db, until);
+    let forget = |until| admin::idempotency::forget(&app.app.db, until);
     assert_eq!(forget(now - TimeDelta::hours(24)).await.unwrap(), 0);
     assert_eq!(forget(now).await.unwrap(), 1);
     app.stop().await;

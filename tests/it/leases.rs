@@ -9,14 +9,12 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::StatusCode;
-use ringbook::{
-    jobs::{
-        Leases,
-        periodic::{self, Turn},
-    },
-    store::{self, leases},
+use jobs::{
+    Leases,
+    periodic::{self, Turn},
 };
+use reqwest::StatusCode;
+use store::leases;
 use tokio_util::sync::CancellationToken;
 
 use crate::{

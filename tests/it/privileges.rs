@@ -122,7 +122,7 @@ async fn every_operation_asks_for_the_key_that_is_declared(database: Database) {
     }
     app.app.clock.step(chrono::TimeDelta::hours(2));
 
-    let operations = operations(ringbook::admin::document());
+    let operations = operations(admin::document());
     let mut declared: BTreeMap<&str, &str> = DECLARED
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))

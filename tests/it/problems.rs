@@ -1,8 +1,8 @@
 //! Every error says what, where, what would be right and under which id; and its kind is told at its own address.
 
 use reqwest::{Method, StatusCode};
-use ringbook::problem::Code;
 use serde_json::{Value, json};
+use web::problem::Code;
 
 use crate::both;
 use crate::support::{Database, TestApp, app::ADMIN_KEY, requests::read};

@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
-use ringbook::store::quotas::{
+use serde_json::{Value, json};
+use store::quotas::{
     EXTRA_ROLL_BACKS, MAX_API_KEYS, MAX_CHANGE_SET_BYTES, MAX_OPEN_CHANGE_SETS, MAX_REVISION_BYTES, MAX_REVISIONS,
     MAX_RULEBOOKS,
 };
-use serde_json::{Value, json};
 
 use crate::both;
 use crate::change_sets::{BOOK, SETS, SHORE, got, opened, publish, raise, step};
@@ -236,7 +236,7 @@ async fn valid_api_keys_are_limited(database: Database) {
 /// The guide tells the limits that hold.
 #[test]
 fn the_guide_lists_the_quotas() {
-    let guide = include_str!("../../src/admin/document/guide.md");
+    let guide = include_str!("../../src/admin/src/document/guide.md");
     let grouped = |number: i64| {
         let digits = number.to_string();
         let (head, tail) = digits.split_at(digits.len().saturating_sub(3));

@@ -1,8 +1,8 @@
 //! Calls of which no report came, found in Vapi's list: each complete once, whatever Vapi posts before, after or meanwhile.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use intake::reconcile::{Ask, Tally};
 use reqwest::{Method, StatusCode};
-use ringbook::webhook::reconcile::{Ask, Tally};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -272,9 +272,9 @@ async fn what_came_before_a_backup_was_brought_back_texts_nobody(database: Datab
     vapi.knows(ended_call("before", FLOOD, now));
     server.app.clock.step(TimeDelta::minutes(5));
     // It was texted of, and then came a backup that does not know it.
-    let tx = ringbook::store::begin(&server.app.db).await.unwrap();
+    let tx = store::begin(&server.app.db).await.unwrap();
     let clock = server.app.clock.clone();
-    let given_up = ringbook::store::restored::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
+    let given_up = store::restored::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
     assert_eq!(given_up.await.unwrap(), 0);
     tx.commit().await.unwrap();
     vapi.knows(ended_call("after", FLOOD, now + TimeDelta::minutes(6)));

@@ -261,7 +261,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     // A cursor of another list.
     let (_, page) = app.admin(Method::GET, &format!("{BOOK}/services?limit=1"), None).await;
     let cursor = page["next_cursor"].as_str().unwrap().to_owned();
-    let document = ringbook::admin::document();
+    let document = admin::document();
     for (path, item) in document["paths"].as_object().unwrap() {
         let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
         if !parameters.into_iter().any(|one| one["name"] == "cursor") || !path.starts_with("/admin") {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base::clock::Clock;
 use reqwest::{Method, StatusCode};
-use ringbook::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::{

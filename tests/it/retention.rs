@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
-use ringbook::store::leases::Lease;
 use serde_json::{Value, json};
+use store::leases::Lease;
 use tokio_util::sync::CancellationToken;
 
 use crate::{

@@ -3,18 +3,14 @@
 
 use std::time::Duration;
 
+use authoring::change_set::{ChangeSet, Edit, Expected};
+use base::clock::Clock;
 use reqwest::StatusCode;
-use ringbook::{
-    clock::Clock,
-    rulebook::{
-        change_set::{ChangeSet, Edit, Expected},
-        publish::Author,
-        rows::Resource,
-    },
-    store::{begin, intake, rulebooks},
-};
+use revisions::publish::Author;
+use rules::rows::Resource;
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, Statement};
 use serde_json::{Value, json};
+use store::{begin, intake, rulebooks};
 use uuid::Uuid;
 
 use crate::{

@@ -1,16 +1,12 @@
 //! A script that fails while calls come in.
 
+use authoring::change_set::{ChangeSet, Edit, Expected};
 use reqwest::StatusCode;
-use ringbook::{
-    rulebook::{
-        change_set::{ChangeSet, Edit, Expected},
-        publish::Author,
-        rows::Resource,
-    },
-    store::rulebooks,
-};
+use revisions::publish::Author;
+use rules::rows::Resource;
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
+use store::rulebooks;
 
 use crate::{
     both,

@@ -2,17 +2,16 @@
 
 use std::{path::Path, time::Duration};
 
+use base::{clock::Clock, keys::SecretKey};
 use reqwest::StatusCode;
 use ringbook::{
     app::{App, AppError},
     bootstrap::BootstrapError,
-    clock::Clock,
-    keys::SecretKey,
     settings::{Flags, Settings},
-    store::{api_keys, begin, rulebooks, secrets},
 };
 use sea_orm::EntityTrait as _;
 use serde_json::json;
+use store::{api_keys, begin, rulebooks, secrets};
 use uuid::Uuid;
 
 use crate::{
@@ -203,7 +202,7 @@ async fn a_changed_admin_key_replaces_the_one_before_it(kind: Database) {
     let keys = api_keys::Entity::find().all(&app.db).await.unwrap();
     let active: Vec<_> = keys.iter().filter(|key| key.revoked_at.is_none()).collect();
     assert_eq!((keys.len(), active.len()), (2, 1));
-    assert_eq!(active[0].hash, ringbook::admin::keys::hash(new));
+    assert_eq!(active[0].hash, admin::keys::hash(new));
     close(app).await;
     database.remove().await;
 }

@@ -1,7 +1,7 @@
 //! Revisions over HTTP: read, compared, evaluated with, exported and brought back.
 
 use reqwest::{Method, StatusCode};
-use ringbook::rulebook::{files, sample};
+use rules::{files, sample};
 use serde_json::{Value, json};
 
 use crate::both;
@@ -206,7 +206,7 @@ async fn a_revision_is_exported_as_the_folder_that_import_reads(database: Databa
 }
 
 /// The sample's rows as files give them.
-fn unversioned() -> ringbook::rulebook::rows::RowSet {
+fn unversioned() -> rules::rows::RowSet {
     files::parse(&files::write(&sample::rows())).unwrap()
 }
 

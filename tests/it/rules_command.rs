@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use ringbook::rulebook::rows::{RowSet, Stored};
-use ringbook::rulebook::{files, sample};
+use rules::rows::{RowSet, Stored};
+use rules::{files, sample};
 
 use crate::both;
 use crate::support::{Database, database::TestDatabase};

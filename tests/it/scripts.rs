@@ -1,20 +1,14 @@
 //! Scripts over HTTP: tried, listed by version, shared as libraries, left out when they fail again and again.
 
+use authoring::change_set::{ChangeSet, Edit, Expected};
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
-use ringbook::{
-    app::App,
-    rulebook::{
-        change_set::{ChangeSet, Edit, Expected},
-        publish::Author,
-        quarantine,
-        rows::Resource,
-        script::DEADLINE,
-    },
-    store::rulebooks,
-};
+use revisions::{publish::Author, quarantine};
+use ringbook::app::App;
+use rules::{rows::Resource, script::DEADLINE};
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
+use store::rulebooks;
 
 use crate::both;
 use crate::support::{
@@ -539,12 +533,12 @@ async fn libraries_travel_in_files(database: Database) {
     let user = "import \"money\" as m;\nresult.set(m::half(m::fee()));";
     assert_eq!(put(&server, "user", "tool", user).await.0, StatusCode::CREATED);
     let loaded = server.app.current.head("default").await.unwrap().unwrap();
-    let files = ringbook::rulebook::files::write(loaded.rulebook.rows());
+    let files = rules::files::write(loaded.rulebook.rows());
     assert_eq!(files["scripts/money.rhai"], MONEY);
-    let rows = ringbook::rulebook::files::parse(&files).unwrap();
-    let again = ringbook::rulebook::compile(1, &rows, None).unwrap();
+    let rows = rules::files::parse(&files).unwrap();
+    let again = rules::compile(1, &rows, None).unwrap();
     assert!(again.script("user").is_some());
-    assert_eq!(ringbook::rulebook::files::write(again.rows()), files);
+    assert_eq!(rules::files::write(again.rows()), files);
     server.stop().await;
 }
 

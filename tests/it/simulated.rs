@@ -1,8 +1,8 @@
 //! Calls that are only played: marked, silent, out of every figure, and gone when asked.
 
 use reqwest::Method;
-use ringbook::simulate::{self, SimulateOptions};
 use serde_json::{Value, json};
+use simulate::SimulateOptions;
 
 use crate::support::{Database, TestApp, app::VAPI_SECRET, messages::report};
 use crate::{both, twilio_callbacks};

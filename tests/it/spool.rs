@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base::clock::Clock;
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
 use reqwest::{Response, StatusCode};
-use ringbook::clock::Clock;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection};
 use serde_json::{Value, json};
 

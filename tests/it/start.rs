@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ringbook::store::{begin, connect, migrate, rulebooks};
 use sea_orm::{ConnectionTrait as _, Statement};
+use store::{begin, connect, migrate, rulebooks};
 
 use crate::{
     both,
@@ -19,9 +19,9 @@ both!(
     transactions_read_what_is_committed
 );
 
-async fn empty(kind: Database) -> (TestDatabase, ringbook::store::Database) {
+async fn empty(kind: Database) -> (TestDatabase, store::Database) {
     let test = TestDatabase::create(kind).await;
-    let database = ringbook::store::Database::parse(&test.url).unwrap();
+    let database = store::Database::parse(&test.url).unwrap();
     migrate::down(&database, u32::MAX).await.unwrap();
     (test, database)
 }

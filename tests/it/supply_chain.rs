@@ -18,7 +18,7 @@ fn no_operation_takes_xml_or_yaml() {
         }
     }
     let mut found = Vec::new();
-    media_types(ringbook::admin::document(), &mut found);
+    media_types(admin::document(), &mut found);
     assert!(found.len() > 30, "{found:?}");
     found.retain(|kind| ["xml", "yaml", "yml"].iter().any(|word| kind.contains(word)));
     assert_eq!(found, Vec::<String>::new());

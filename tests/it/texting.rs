@@ -1,7 +1,7 @@
 //! Which texts go, and when: quiet hours, a rule's cool-down, the daily cap, and the rota.
 
+use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
-use ringbook::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::{

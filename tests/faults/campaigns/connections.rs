@@ -107,7 +107,7 @@ async fn tried(plan: &Plan, kind: Database, limit: Limit, rounds: u64, found: &m
         };
         let load = Load::start(&world, &traffic);
         load.until(50).await;
-        let lock = ringbook::store::begin(&db).await.unwrap();
+        let lock = store::begin(&db).await.unwrap();
         lock.execute_unprepared("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
             .await
             .unwrap();

@@ -1,6 +1,6 @@
 //! Mistakes made on purpose: each must be found by the campaign that is there for it, or that campaign proves nothing.
 
-use ringbook::fault_points::Defect;
+use store::fault_points::Defect;
 
 use super::{Found, Plan, Result, apart, backup, instances, kill, power, repeats, strangers, texts};
 use crate::support::Database;

@@ -55,7 +55,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
         Attack::Bodies => plan.count(400, 100),
     };
     // The attackers' own sockets.
-    ringbook::edge::descriptors::raise_limit();
+    web::descriptors::raise_limit();
     let world = Arc::new(plan.world(kind).await);
     let address = World::address();
     let mut program = world.start(&plan.binary, address, &[]);

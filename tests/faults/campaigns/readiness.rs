@@ -109,7 +109,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
 
 /// Executes a statement also over a connection that is read-only by default.
 async fn alter(db: &DatabaseConnection, sql: &str) {
-    let tx = ringbook::store::begin(db).await.unwrap();
+    let tx = store::begin(db).await.unwrap();
     tx.execute_unprepared("SET TRANSACTION READ WRITE").await.unwrap();
     tx.execute_unprepared(sql).await.unwrap();
     tx.commit().await.unwrap();

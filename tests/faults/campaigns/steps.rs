@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ringbook::fault_points::Step;
+use store::fault_points::Step;
 
 use super::{Found, Plan, Result, judged, told};
 use crate::{

@@ -5,10 +5,10 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
+use base::clock::Clock;
 use chrono::{DateTime, Utc};
 use ringbook::{
     app::{App, AppError},
-    clock::Clock,
     settings::{Flags, Settings},
 };
 use tokio::{sync::oneshot, task::JoinHandle};

@@ -12,7 +12,7 @@ const DOCUMENT: &str = "urn:ringbook:answers";
 
 /// The document, its answers closed to fields that it does not name.
 static CLOSED: LazyLock<Value> = LazyLock::new(|| {
-    let mut document = ringbook::admin::document().clone();
+    let mut document = admin::document().clone();
     for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
         close(schema);
     }
@@ -115,7 +115,7 @@ pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
         }
         Some(literals)
     };
-    let paths = ringbook::admin::document()["paths"].as_object().unwrap();
+    let paths = admin::document()["paths"].as_object().unwrap();
     let found = paths
         .iter()
         .filter_map(|(template, item)| Some((fits(template)?, item)));

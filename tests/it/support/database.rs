@@ -8,8 +8,10 @@ use std::{
     sync::{Arc, LazyLock, Once},
 };
 
-use ringbook::{clock::Clock, settings, store::migrate};
+use base::clock::Clock;
+use ringbook::settings;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, DatabaseConnection};
+use store::migrate;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -52,7 +54,7 @@ impl TestDatabase {
                 if template.is_none() {
                     let name = unique("template");
                     execute(&server, &format!("CREATE DATABASE {name}")).await;
-                    let database = ringbook::store::Database::parse(&url_of(&name)).unwrap();
+                    let database = store::Database::parse(&url_of(&name)).unwrap();
                     migrate::up(&database).await.unwrap();
                     guard_keys(&url_of(&name)).await;
                     *template = Some(name);

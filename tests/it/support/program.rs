@@ -6,8 +6,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use base::clock::Clock;
 use reqwest::RequestBuilder;
-use ringbook::clock::Clock;
 use serde_json::Value;
 
 use super::{app::VAPI_SECRET, requests::sign};

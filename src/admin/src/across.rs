@@ -1,0 +1,67 @@
+//! Lists across rulebooks: the rulebooks that the caller may see, by id and by code.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::list::{Filter, Kind, Listing};
+use super::state::AdminState;
+use store::rulebooks;
+use web::problem::Problem;
+
+/// The filter that every list across rulebooks has.
+pub const RULEBOOK: Filter = Filter {
+    name: "rulebook",
+    kind: Kind::Text,
+    doc: "Those of the rulebook with this code.",
+};
+
+/// The rulebooks that a caller sees.
+pub struct Rulebooks {
+    codes: HashMap<Uuid, String>,
+    wanted: Option<Uuid>,
+}
+
+/// The rulebooks that the caller may see, and the one that the list is filtered by.
+pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Listing>) -> Result<Rulebooks, Problem> {
+    let mut query = rulebooks::Entity::find();
+    if let Some(own) = caller.rulebook_id {
+        query = query.filter(rulebooks::Column::Id.eq(own));
+    }
+    let codes: HashMap<_, _> = query
+        .all(state.latest())
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.code))
+        .collect();
+    let wanted = match listing.and_then(|listing| listing.text("rulebook")) {
+        None => caller.rulebook_id,
+        Some(code) => {
+            let found = codes.iter().find(|(_, own)| *own == code).map(|(id, _)| *id);
+            Some(found.ok_or_else(|| Problem::not_found(format!("rulebook `{}`", super::state::shortened(code))))?)
+        }
+    };
+    Ok(Rulebooks { codes, wanted })
+}
+
+impl Rulebooks {
+    /// The condition for the selected rulebooks.
+    pub fn filter<C: ColumnTrait>(&self, column: C) -> Condition {
+        self.wanted
+            .map_or_else(Condition::all, |id| Condition::all().add(column.eq(id)))
+    }
+
+    /// A rulebook's id.
+    #[must_use]
+    pub fn id(&self, code: &str) -> Option<Uuid> {
+        self.codes.iter().find(|(_, own)| *own == code).map(|(id, _)| *id)
+    }
+
+    /// A rulebook's code.
+    #[must_use]
+    pub fn code(&self, id: Uuid) -> String {
+        self.codes.get(&id).cloned().unwrap_or_default()
+    }
+}

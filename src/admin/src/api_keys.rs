@@ -1,0 +1,319 @@
+//! API keys: made once, shown once, revoked for good.
+//!
+//! In: requests of administrators. Out: keys without their secrets, but for the one answer that makes a key. Each
+//! change is in the audit log, in the same transaction.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::across::{RULEBOOK, Rulebooks, rulebooks};
+use super::answer::{Found, Gone, Json, Page};
+use super::audited;
+use super::auth::{Admin, Caller, Key, Role};
+use super::body::Body;
+use super::fails::{Fails, KeyMade, KeyRevoked, Usual};
+use super::idempotency::{Answered, Begun, Once};
+use super::keys::NewKey;
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::state::AdminState;
+use store::{api_keys, audit_log, quotas};
+use web::problem::{Code, FieldFault, Problem};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        RULEBOOK,
+        Filter {
+            name: "role",
+            kind: Kind::Choice(&["viewer", "editor", "publisher", "admin"]),
+            doc: "What it may do.",
+        },
+        Filter {
+            name: "revoked",
+            kind: Kind::Boolean,
+            doc: "Whether it was revoked.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct ApiKeysApi(pub AdminState);
+
+/// A key, without its secret; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ApiKey {
+    /// Its id.
+    id: Uuid,
+    /// What people call it.
+    name: String,
+    /// How its text begins, after `rb_`.
+    prefix: String,
+    /// What it may do.
+    role: String,
+    /// The only rulebook it may see; absent is all of them.
+    rulebook: Option<String>,
+    /// The person whose it is: two keys of one person are one person where two must agree.
+    owner: String,
+    /// The key that made it; absent for the first ones.
+    made_by: Option<Uuid>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it stops working.
+    expires_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    last_used_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    revoked_at: Option<DateTime<Utc>>,
+}
+
+/// A key to be made.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewApiKey {
+    /// What people call it: 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    name: String,
+    /// What it may do.
+    role: Role,
+    /// The code of the only rulebook it may see; absent is all of them.
+    rulebook: Option<String>,
+    /// The person whom it is for: 1 to 100 characters; absent is its name. Who made the key, or owns the key that changed
+    /// something, cannot approve that change with it.
+    #[serde(default)]
+    #[oai(validator(min_length = 1, max_length = 100))]
+    owner: Option<String>,
+    /// When it stops working; absent is never.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// A key that was just made.
+#[derive(Debug, Object)]
+pub struct MadeApiKey {
+    /// The key itself, shown this once: send it as `Authorization: Bearer KEY`.
+    key: String,
+    /// What is kept of it.
+    api_key: ApiKey,
+}
+
+/// After a key was made.
+#[derive(ApiResponse)]
+pub enum Made {
+    /// The key, shown this once.
+    #[oai(status = 201)]
+    Created(Json<MadeApiKey>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/api-keys")]
+impl ApiKeysApi {
+    /// List the API keys
+    #[oai(path = "/", method = "get")]
+    async fn list_api_keys(&self, key: Key<Admin>, query: ListQuery) -> Result<Found<Page<ApiKey>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
+        let mut select = api_keys::Entity::find().filter(seen.filter(api_keys::Column::RulebookId));
+        if let Some(role) = listing.text("role") {
+            select = select.filter(api_keys::Column::Role.eq(role));
+        }
+        match listing.boolean("revoked") {
+            Some(true) => select = select.filter(api_keys::Column::RevokedAt.is_not_null()),
+            Some(false) => select = select.filter(api_keys::Column::RevokedAt.is_null()),
+            None => {}
+        }
+        let rows = listing
+            .rows_by_id(self.0.latest(), select, api_keys::Column::Id)
+            .await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| view(&seen, row),
+        )))
+    }
+
+    /// Make an API key
+    #[oai(path = "/", method = "post")]
+    async fn create_api_key(
+        &self,
+        key: Key<Admin>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<NewApiKey>,
+    ) -> Result<Answered<Made>, Fails<KeyMade>> {
+        let claim = match once.begin(&self.0, &key, None).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let now = self.0.clock.now();
+        let rulebook_id = checked(&body.0, &key, &seen, now)?;
+        let new = NewKey::random().map_err(|error| Problem::internal(&error))?;
+        let row = api_keys::Model {
+            id: self.0.clock.new_id(),
+            owner: Some(body.0.owner.unwrap_or_else(|| body.0.name.clone())),
+            made_by: Some(key.key_id),
+            name: body.0.name,
+            prefix: new.prefix.clone(),
+            hash: new.hash.clone(),
+            role: body.0.role.name().to_owned(),
+            rulebook_id,
+            created_at: now,
+            expires_at: body.0.expires_at.map(base::clock::to_micros),
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let after = json!({
+            "name": row.name, "role": row.role, "prefix": row.prefix, "expires_at": row.expires_at,
+            "owner": row.owner(), "made_by": key.key_id, "maker": key.name,
+        });
+        let entry = self.entry(&key, &row, "create", None, Some(after));
+        let made = Made::Created(Json(MadeApiKey {
+            key: new.text,
+            api_key: view(&seen, row.clone()),
+        }));
+        let answer = Answered::new(made).await?;
+        let kept = answer.clone();
+        let reached = Arc::new(OnceLock::new());
+        let told = Arc::clone(&reached);
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                if !claim.take(tx).await? {
+                    return Ok(false);
+                }
+                if let Some(quota) = quotas::api_key(tx, row.rulebook_id, now).await? {
+                    return Ok(told.set(quota).is_err());
+                }
+                api_keys::insert(tx, row).await?;
+                claim.settle(tx, &kept).await?;
+                Ok(true)
+            })
+        });
+        if done.await? {
+            Ok(answer)
+        } else if let Some(quota) = reached.get() {
+            Err(Problem::quota(*quota).into())
+        } else {
+            Ok(once.again(&self.0, &key).await?)
+        }
+    }
+
+    /// Revoke an API key
+    ///
+    /// From now on it opens nothing; it stays in the list, for those who read the audit log. A key does not revoke itself:
+    /// nobody shuts the door with the last key inside.
+    #[oai(path = "/:id", method = "delete")]
+    async fn revoke_api_key(
+        &self,
+        key: Key<Admin>,
+        /// The key's id.
+        id: Path<Uuid>,
+    ) -> Result<Gone, Fails<KeyRevoked>> {
+        if id.0 == key.key_id {
+            let detail = "A key does not revoke itself; do it with another key.";
+            return Err(Problem::new(Code::Conflict, detail).into());
+        }
+        let missing = || Problem::not_found(format!("API key `{}`", id.0));
+        let row = api_keys::by_id(self.0.latest(), id.0).await?.ok_or_else(missing)?;
+        if key.rulebook_id.is_some() && key.rulebook_id != row.rulebook_id {
+            return Err(missing().into());
+        }
+        let now = self.0.clock.now();
+        let entry = self.entry(
+            &key,
+            &row,
+            "revoke",
+            Some(json!({"name": row.name, "role": row.role, "owner": row.owner(), "made_by": row.made_by})),
+            None,
+        );
+        let revoke = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { api_keys::revoke(tx, row.id, now).await })
+        });
+        revoke.await?;
+        Ok(Gone::Gone)
+    }
+}
+
+impl ApiKeysApi {
+    fn entry(
+        &self,
+        caller: &Caller,
+        key: &api_keys::Model,
+        action: &str,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> audit_log::NewEntry {
+        let code = key.id.to_string();
+        audited::entry(
+            &self.0,
+            caller,
+            key.rulebook_id,
+            (action, "api-keys", &code),
+            before,
+            after,
+        )
+    }
+}
+
+/// The rulebook of the new key; a key bound to one makes keys for that one only.
+fn checked(new: &NewApiKey, caller: &Caller, seen: &Rulebooks, now: DateTime<Utc>) -> Result<Option<Uuid>, Problem> {
+    let mut faults = Vec::new();
+    for (field, text) in [("name", Some(&new.name)), ("owner", new.owner.as_ref())] {
+        let is_sound = |text: &String| {
+            !text.trim().is_empty() && text.chars().count() <= 100 && !text.chars().any(char::is_control)
+        };
+        if !text.is_none_or(is_sound) {
+            let detail = format!("`{field}` must have 1 to 100 characters, none of them control characters.");
+            faults.push(FieldFault::new(format!("/{field}"), "invalid_value", detail));
+        }
+    }
+    if new
+        .expires_at
+        .is_some_and(|at| at <= now || chrono::Datelike::year(&at) > 9999)
+    {
+        faults.push(FieldFault::new(
+            "/expires_at",
+            "invalid_value",
+            "`expires_at` must be in the future.",
+        ));
+    }
+    let rulebook_id = new
+        .rulebook
+        .as_deref()
+        .and_then(|code| seen.id(code))
+        .or(caller.rulebook_id);
+    if let Some(code) = new.rulebook.as_deref()
+        && seen.id(code).is_none()
+    {
+        let detail = format!("There is no rulebook `{}`.", super::state::shortened(code));
+        faults.push(FieldFault::new("/rulebook", "not_found", detail));
+    }
+    if faults.is_empty() {
+        Ok(rulebook_id)
+    } else {
+        Err(Problem::unprocessable(faults))
+    }
+}
+
+fn view(seen: &Rulebooks, row: api_keys::Model) -> ApiKey {
+    ApiKey {
+        id: row.id,
+        owner: row.owner().to_owned(),
+        made_by: row.made_by,
+        name: row.name,
+        prefix: row.prefix,
+        role: row.role,
+        rulebook: row.rulebook_id.map(|id| seen.code(id)),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        last_used_at: row.last_used_at,
+        revoked_at: row.revoked_at,
+    }
+}

@@ -1,0 +1,250 @@
+//! Authentication and authorization by API key.
+//!
+//! An operation declares its role by the type of its first argument, `Key<Viewer>`, `Key<Editor>`, `Key<Publisher>`
+//! or `Key<Admin>`: the check and the document both come from there.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use poem::{Request, RequestBody, http::header};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
+use sea_orm::EntityTrait as _;
+use uuid::Uuid;
+
+use super::AdminState;
+use super::at_once::Place;
+use super::keys;
+use super::masking::Hidden;
+use revisions::publish::Author;
+use store::api_keys;
+use web::connections::Connection;
+use web::problem::{Code, Problem};
+use web::{ClientAddress, request_id};
+
+/// What a key may do; each role includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads; phone numbers are masked.
+    Viewer,
+    /// Changes the rules.
+    Editor,
+    /// Also approves changes of others beyond the guard rails.
+    Publisher,
+    /// Also creates rulebooks, keys and secrets.
+    Admin,
+}
+
+impl Role {
+    /// Its name in the API and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Publisher => "publisher",
+            Self::Admin => "admin",
+        }
+    }
+
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Viewer, Self::Editor, Self::Publisher, Self::Admin]
+            .into_iter()
+            .find(|role| role.name() == name)
+    }
+}
+
+/// A role as a type, for [`Key`].
+pub trait Needs: Send + Sync + 'static {
+    /// The minimum role.
+    const ROLE: Role;
+}
+
+/// Any key.
+pub struct Viewer;
+pub struct Editor;
+pub struct Publisher;
+pub struct Admin;
+
+impl Needs for Viewer {
+    const ROLE: Role = Role::Viewer;
+}
+impl Needs for Editor {
+    const ROLE: Role = Role::Editor;
+}
+impl Needs for Publisher {
+    const ROLE: Role = Role::Publisher;
+}
+impl Needs for Admin {
+    const ROLE: Role = Role::Admin;
+}
+
+/// The authenticated caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub key_id: Uuid,
+    pub name: String,
+    pub role: Role,
+    /// The only rulebook it may access; none means all.
+    pub rulebook_id: Option<Uuid>,
+    /// The client address.
+    pub address: String,
+}
+
+impl Caller {
+    /// Whether the caller may access a rulebook.
+    #[must_use]
+    pub fn sees(&self, rulebook_id: Uuid) -> bool {
+        self.rulebook_id.is_none_or(|own| own == rulebook_id)
+    }
+
+    /// Whether phone numbers are masked for this caller.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.role == Role::Viewer
+    }
+
+    /// As the author of a change.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        Author {
+            name: self.name.clone(),
+            key_id: Some(self.key_id),
+            address: Some(self.address.clone()),
+            request_id: request_id::current().map(|id| id.to_string()),
+        }
+    }
+}
+
+/// The caller, who has at least the role `N`, and the request's place among those of its key.
+pub struct Key<N>(
+    Caller,
+    #[expect(dead_code, reason = "held until the request is answered")] Place,
+    PhantomData<N>,
+);
+
+impl<N> Deref for Key<N> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(
+            N::ROLE.name(),
+            MetaSecurityScheme {
+                ty: "http",
+                description: None,
+                name: None,
+                key_in: None,
+                scheme: Some("bearer"),
+                bearer_format: None,
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    /// The role; the document turns it into the only security scheme and the required role.
+    fn security_schemes() -> Vec<&'static str> {
+        vec![N::ROLE.name()]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let state = request.data::<AdminState>().ok_or_else(Problem::unauthorized)?;
+        let place = state.at_once.enter(bearer(request).unwrap_or_default())?;
+        let caller = recognise(state, request).await?;
+        if let Some(hide) = request.data::<Hidden>() {
+            hide.note(&caller);
+        }
+        if caller.role < N::ROLE {
+            let detail = format!(
+                "This needs a key with the role `{}`; the key `{}` has the role `{}`.",
+                N::ROLE.name(),
+                caller.name,
+                caller.role.name()
+            );
+            return Err(Problem::new(Code::Forbidden, detail).into());
+        }
+        Ok(Self(caller, place, PhantomData))
+    }
+}
+
+/// 401: says what to send, never what was wrong.
+fn unknown_key() -> Problem {
+    let detail = "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired; in Swagger UI, \
+                  press Authorize and paste the key.";
+    Problem::new(Code::Unauthorized, detail)
+}
+
+/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key
+/// counts as a guess; an expired one was known to its sender.
+async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Problem> {
+    let text = bearer(request).ok_or_else(unknown_key)?;
+    let (address, now) = (ClientAddress::of(request), state.clock.now());
+    let prefix = keys::prefix_of(text);
+    let beginning = prefix.as_deref().unwrap_or_default();
+    let found = match &prefix {
+        Some(prefix) => api_keys::by_prefix(state.latest(), prefix).await?,
+        None => Vec::new(),
+    };
+    let Some(key) = among(found, text) else {
+        state.guesses.wrong(address, beginning, now)?;
+        return Err(unknown_key());
+    };
+    if !key.is_valid(now) {
+        return Err(unknown_key());
+    }
+    Connection::prove(request);
+    state.guesses.right(address, key.id)?;
+    let role = Role::named(&key.role).ok_or_else(unknown_key)?;
+    state.last_use.note(&state.db, &key, now);
+    Ok(Caller {
+        key_id: key.id,
+        name: key.name,
+        role,
+        rulebook_id: key.rulebook_id,
+        address: address.0.to_string(),
+    })
+}
+
+/// Whether an admitted caller would still be admitted with the same role, for responses that stream. While the
+/// database does not respond, the stream continues.
+pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
+    match api_keys::Entity::find_by_id(caller.key_id).one(state.latest()).await {
+        Ok(Some(key)) => {
+            let same = key.role == caller.role.name() && key.rulebook_id == caller.rulebook_id;
+            same && key.is_valid(state.clock.now())
+        }
+        Ok(None) => false,
+        Err(_) => true,
+    }
+}
+
+/// The key of this text among those with its prefix. If there is none, the same amount of work is done.
+fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
+    if found.is_empty() {
+        std::hint::black_box(keys::matches(&[0; 32], text));
+    }
+    found.into_iter().find(|key| keys::matches(&key.hash, text))
+}
+
+fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, key) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}

@@ -1,0 +1,286 @@
+//! Request bodies: bounded, strict, with the place of every fault.
+//!
+//! [`strict`] parses the JSON, [`conform`] validates it against the operation's schema in the document, and [`tell`]
+//! words each fault. Unknown fields are rejected, so that a typo is never ignored. Faults are answered with 400, 408,
+//! 413 or 415.
+
+mod amounts;
+pub(super) mod conform;
+mod strict;
+mod tell;
+
+use poem::{Request, RequestBody, Result};
+use poem_openapi::impl_apirequest_for_payload;
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Segment;
+
+pub use authoring::change_set::merge;
+use rules::fault::escaped;
+use rules::rows::Row;
+use web::body::read_body;
+use web::problem::{FieldFault, Problem};
+
+/// The most that a body may hold.
+pub const LIMIT: usize = 1024 * 1024;
+
+/// A JSON body of a type.
+pub struct Body<T>(pub T);
+
+/// A rule row and the version that the client read, if it sent one.
+pub struct RowBody<R> {
+    /// The row as sent; its code has not been compared with the path yet.
+    pub row: Value,
+    pub version: Option<i64>,
+    kind: std::marker::PhantomData<fn() -> R>,
+}
+
+/// A JSON merge patch (RFC 7396) of a rule row.
+pub struct RowPatch<R> {
+    /// The fields to change; null removes one.
+    pub patch: serde_json::Map<String, Value>,
+    pub version: Option<i64>,
+    kind: std::marker::PhantomData<fn() -> R>,
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json") || essence.eq_ignore_ascii_case("application/merge-patch+json")
+}
+
+/// The bytes of a body, at most [`LIMIT`].
+pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
+    let read = read_body(request, body.take()?, LIMIT).await?;
+    Ok(read.bytes)
+}
+
+/// The body's value, validated against this schema.
+async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Result<Value> {
+    let bytes = bytes(request, body).await?;
+    if bytes.is_empty() {
+        return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
+    }
+    let (mut value, mut faults) = strict::read(&bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
+    amounts::as_text(schema, &mut value, &bytes);
+    faults.extend(conform::faults(schema, &value)?);
+    if faults.is_empty() {
+        Ok(value)
+    } else {
+        Err(Problem::invalid_body(faults).into())
+    }
+}
+
+/// The name of a patch's schema.
+fn patch_of<R: Type>() -> String {
+    format!("{}Patch", R::name())
+}
+
+fn fault(pointer: &str, code: &str, detail: String) -> Problem {
+    Problem::invalid_body(vec![FieldFault::new(pointer, code, detail)])
+}
+
+/// Deserializes a value, or says where it does not fit.
+///
+/// # Errors
+/// The fault with its JSON pointer.
+pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let mut pointer = String::new();
+        for segment in error.path() {
+            match segment {
+                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+                Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
+                Segment::Enum { variant } => pointer.push_str(&format!("/{}", escaped(variant))),
+                Segment::Unknown => {}
+            }
+        }
+        let text = error.inner().to_string();
+        // serde names the field of these two in its message.
+        let named = text.split('`').nth(1).map(escaped);
+        let (code, pointer) = match named {
+            Some(field) if text.starts_with("unknown field") => {
+                // The path may or may not already end in it.
+                (
+                    "unknown_field",
+                    if pointer.ends_with(&format!("/{field}")) {
+                        pointer
+                    } else {
+                        format!("{pointer}/{field}")
+                    },
+                )
+            }
+            Some(field) if text.starts_with("missing field") => ("missing_field", format!("{pointer}/{field}")),
+            _ => ("invalid_value", pointer),
+        };
+        Problem::fault(pointer, code, format!("{}.", shortened(&text)))
+    })
+}
+
+/// serde's message may repeat what was sent: keep only its beginning.
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(300).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn object(value: Value) -> Result<serde_json::Map<String, Value>, Problem> {
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(fault("", "invalid_value", "The body must be a JSON object.".to_owned())),
+    }
+}
+
+pub(super) fn take_version(object: &mut serde_json::Map<String, Value>) -> Result<Option<i64>, Problem> {
+    match object.remove("version") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) if number.as_i64().is_some_and(|version| version >= 0) => Ok(number.as_i64()),
+        Some(_) => {
+            let detail = "`version` must be the number that came with the row when it was read.".to_owned();
+            Err(Problem::fault("/version", "invalid_value", detail))
+        }
+    }
+}
+
+impl<T: Type> Payload for Body<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: DeserializeOwned + Type> ParsePayload for Body<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        Ok(Self(read(value(request, body, &T::name()).await?)?))
+    }
+}
+
+impl_apirequest_for_payload!(Body<T>, T: DeserializeOwned + Type);
+
+impl<R: Row + Type> Payload for RowBody<R> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        R::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
+}
+
+impl<R: Row + Type> ParsePayload for RowBody<R> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut row = object(value(request, body, &R::name()).await?)?;
+        let version = take_version(&mut row)?;
+        Ok(Self {
+            row: Value::Object(row),
+            version,
+            kind: std::marker::PhantomData,
+        })
+    }
+}
+
+impl_apirequest_for_payload!(RowBody<R>, R: Row + Type);
+
+impl<R: Row + Type> Payload for RowPatch<R> {
+    const CONTENT_TYPE: &'static str = "application/merge-patch+json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        is_json(content_type)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(patch_of::<R>())
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+        // The document derives it from the row's schema.
+        registry.create_schema::<Self, _>(patch_of::<R>(), |_| MetaSchema::new("object"));
+    }
+}
+
+impl<R: Row + Type> ParsePayload for RowPatch<R> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let mut patch = object(value(request, body, &patch_of::<R>()).await?)?;
+        let version = take_version(&mut patch)?;
+        Ok(Self {
+            patch,
+            version,
+            kind: std::marker::PhantomData,
+        })
+    }
+}
+
+impl_apirequest_for_payload!(RowPatch<R>, R: Row + Type);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use rules::rows::{Calendar, Service};
+
+    fn first(problem: &Problem) -> (String, String) {
+        (problem.errors()[0].pointer.clone(), problem.errors()[0].code.clone())
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_place() {
+        let service = |extra: Value| {
+            let mut row = json!({"code": "a", "names": {}, "keywords": [], "rank": 1, "offer": "offered"});
+            merge(&mut row, extra);
+            read::<Service>(row).map(|_| ()).unwrap_err()
+        };
+        assert_eq!(
+            first(&service(json!({"prize_from": "1"}))),
+            ("/prize_from".into(), "unknown_field".into())
+        );
+        assert_eq!(
+            first(&service(json!({"price_from": 1.5}))),
+            ("/price_from".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"keywords": ["a", 2]}))),
+            ("/keywords/1".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"names": {"f/r": 2}}))),
+            ("/names/f~1r".into(), "invalid_value".into())
+        );
+        assert_eq!(
+            first(&service(json!({"rank": null}))),
+            ("/rank".into(), "missing_field".into())
+        );
+        let calendar = json!({"code": "c", "open": {}, "evening_from": "18:00", "evening_until": "22:00", "weekend": [],
+            "holidays": [{"date": "2026-01-01", "name": "x", "nom": "y"}]});
+        assert_eq!(
+            first(&read::<Calendar>(calendar).unwrap_err()),
+            ("/holidays/0/nom".into(), "unknown_field".into())
+        );
+    }
+}

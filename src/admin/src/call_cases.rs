@@ -1,0 +1,222 @@
+//! Makes a case of a stored call. The case is published like any other row and contains no more of the caller than
+//! the decision needs (`rulebook::kept_case`).
+
+use std::sync::Arc;
+
+use poem_openapi::param::Path;
+use poem_openapi::{Enum, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answer::{Json, NewRow, Versioned, etag};
+use super::auth::{Caller, Editor, Key};
+use super::body::Body;
+use super::change_sets;
+use super::fails::{Fails, KeptCall};
+use super::publishing::{self, About};
+use super::rule_rows::{check_code, checked_comment, write};
+use super::state::{AdminState, InRulebook, shortened};
+use super::versions::Precondition;
+use authoring::backtest::stored_facts;
+use authoring::change_set::{Edit, Expected};
+use revisions::current::Loaded;
+use rules::kept_case::ToKeep;
+use rules::rows::{Case, Resource, Stored};
+use store::{decisions, trial};
+use web::problem::{Code, Problem};
+
+pub struct CallCasesApi(pub AdminState);
+
+/// A case to be made of a call.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewCase {
+    /// Names the case.
+    code: String,
+    /// What it shows.
+    #[serde(default)]
+    comment: Option<String>,
+    /// What the case expects.
+    #[serde(default)]
+    #[oai(default)]
+    expect: Expect,
+    /// The change set to add the case to; by default the case is published at once.
+    #[serde(default)]
+    change_set: Option<Uuid>,
+    /// The version of the change set that you read.
+    #[serde(default)]
+    change_set_version: Option<i64>,
+}
+
+/// Which decision a case expects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Expect {
+    /// The stored decision. Rejected with the differences if the head decides otherwise.
+    #[default]
+    Decided,
+    /// The head's decision about the same facts.
+    Head,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calls")]
+impl CallCasesApi {
+    /// Make a case of a call
+    ///
+    /// The case expects the service, area, price, priority and language of the call's decision. It contains only
+    /// facts that a rule reads; of a postal code only what distinguishes areas; of what was said only the words that
+    /// rules listen for. It contains more only where the rulebook would decide otherwise without it.
+    #[oai(path = "/:call_id/case", method = "post")]
+    async fn create_case_of_call(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// Vapi's id of the call.
+        call_id: Path<String>,
+        body: Body<NewCase>,
+    ) -> Result<NewRow<Versioned<Case>>, Fails<KeptCall>> {
+        let NewCase {
+            code,
+            comment,
+            expect,
+            change_set,
+            change_set_version,
+        } = body.0;
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let comment = checked_comment(comment)?;
+        let row = self.decision(&loaded, &call_id.0).await?;
+        let case = made(&self.0, loaded.clone(), row, code, comment, expect).await?;
+        if let Some(set) = change_set {
+            let version = change_set_version.ok_or_else(version_required)?;
+            let case = self.add(&key, &rulebook.0, (set, version), case).await?;
+            return Ok(NewRow::Created(Json(Versioned::of(&case)), etag(case.version)));
+        }
+        let standing = loaded
+            .rulebook
+            .rows()
+            .cases
+            .get(&case.code)
+            .map(|stored| stored.version);
+        let value = serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?;
+        let new = Precondition {
+            if_none_match: Some("*".to_owned()),
+            ..Precondition::default()
+        };
+        let comment = format!("case of the call {}", call_id.0);
+        let (stored, _) = write::<Case>(
+            &self.0,
+            &key,
+            loaded.rulebook_id,
+            &case.code,
+            value,
+            &new,
+            standing,
+            comment,
+        )
+        .await?;
+        Ok(NewRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
+    }
+}
+
+impl CallCasesApi {
+    /// Adds the case to a change set at this version. Like any new row in a change set it has version 0.
+    async fn add(
+        &self,
+        caller: &Caller,
+        rulebook: &str,
+        (set, version): (Uuid, i64),
+        case: Case,
+    ) -> Result<Stored<Case>, Problem> {
+        let standing = self.0.standing(caller, rulebook).await?;
+        let rows = change_sets::would_be(&self.0, &standing, set).await?;
+        check_code(&case.code)?;
+        if rows.cases.contains_key(&case.code) {
+            let detail = format!("The change set or the head has a case `{}` already.", case.code);
+            return Err(Problem::new(Code::StaleVersion, detail));
+        }
+        let edit = Edit::Put {
+            resource: Resource::Cases,
+            code: case.code.clone(),
+            row: serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?,
+            expected: Expected::Absent,
+        };
+        let (publisher, author, rulebook_id) = (Arc::clone(&self.0.publisher), caller.author(), standing.rulebook_id);
+        let adding = trial::spawn(async move {
+            publisher
+                .add_changes(rulebook_id, set, version, vec![edit], &author)
+                .await
+        });
+        publishing::finished(&self.0, rulebook_id, adding.await, &About::default()).await?;
+        Ok(Stored { version: 0, row: case })
+    }
+
+    /// The decision of the call's lead, or the last one that a tool requested.
+    async fn decision(&self, loaded: &Loaded, call_id: &str) -> Result<decisions::Model, Problem> {
+        let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
+        if call_id.contains('\0') {
+            return Err(missing());
+        }
+        let of_call = || {
+            decisions::Entity::find()
+                .filter(decisions::Column::RulebookId.eq(loaded.rulebook_id))
+                .filter(decisions::Column::CallId.eq(call_id))
+                .order_by_desc(decisions::Column::Id)
+        };
+        let report = of_call().filter(decisions::Column::Purpose.eq("report"));
+        if let Some(row) = report.one(self.0.latest()).await? {
+            return Ok(row);
+        }
+        of_call().one(self.0.latest()).await?.ok_or_else(missing)
+    }
+}
+
+fn version_required() -> Problem {
+    Problem::new(
+        Code::VersionRequired,
+        "Bring the `change_set_version` of the change set that was read.",
+    )
+}
+
+/// Builds the case on another thread, because scripts may be slow.
+async fn made(
+    state: &AdminState,
+    loaded: Loaded,
+    row: decisions::Model,
+    code: String,
+    comment: String,
+    expect: Expect,
+) -> Result<Case, Problem> {
+    let rulebook_id = loaded.rulebook_id;
+    let work = move || {
+        let Some(extracted) = stored_facts(&row.extracted.to_string())? else {
+            return Ok(None);
+        };
+        let decision = match expect {
+            Expect::Decided => row.result,
+            Expect::Head => serde_json::to_value(loaded.rulebook.decide(&extracted, row.decided_for))?,
+        };
+        let case = loaded.rulebook.case_of(&ToKeep {
+            code: &code,
+            comment: &comment,
+            extracted: &extracted,
+            at: row.decided_for,
+            decision: &decision,
+        });
+        Ok::<_, serde_json::Error>(Some(case))
+    };
+    let made = state.study(rulebook_id, work).await?;
+    made.map_err(|error| Problem::internal(&error))?
+        .ok_or_else(|| erased(None))
+}
+
+/// 409: the facts were erased.
+#[must_use]
+pub fn erased(id: Option<Uuid>) -> Problem {
+    let what = id.map_or_else(|| "the call".to_owned(), |id| format!("the decision {id}"));
+    Problem::new(
+        Code::Conflict,
+        format!("The caller was erased: the facts of {what} no longer exist."),
+    )
+}

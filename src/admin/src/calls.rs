@@ -1,0 +1,380 @@
+//! Calls: the list, and each with what was said and which tools were used.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::answer::{Found, Page};
+use super::auth::{Caller, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec, Listing, too_large};
+use super::list_csv::{Gathering, ListFound, WantsCsv};
+use super::masking;
+use super::state::{AdminState, InRulebook, shortened};
+use store::erasures::telling;
+use store::{call_transcripts, calls, containment, page, search, tool_calls};
+use web::problem::Problem;
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-first_seen_at", "first_seen_at"],
+    filters: &[
+        Filter {
+            name: "analysis",
+            kind: Kind::Object,
+            doc: "Calls whose analysis contains this JSON.",
+        },
+        Filter {
+            name: "status",
+            kind: Kind::Text,
+            doc: "The state of the call, as `ended`.",
+        },
+        Filter {
+            name: "service",
+            kind: Kind::Text,
+            doc: "The code of the service.",
+        },
+        Filter {
+            name: "language",
+            kind: Kind::Text,
+            doc: "The caller's language.",
+        },
+        Filter {
+            name: "simulated",
+            kind: Kind::Boolean,
+            doc: "Whether `ringbook simulate` played the call.",
+        },
+        Filter {
+            name: "customer_number",
+            kind: Kind::Text,
+            doc: "The caller's number, in any notation: eight digits or more.",
+        },
+        Filter {
+            name: "customer_name",
+            kind: Kind::Text,
+            doc: "A piece of the caller's name, whatever its case and accents.",
+        },
+        Filter {
+            name: "address",
+            kind: Kind::Text,
+            doc: "A piece of the address, the city or the postal code.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "First heard of at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "First heard of before this instant.",
+        },
+    ],
+};
+
+/// The columns of the list as a spreadsheet.
+const COLUMNS: &[&str] = &[
+    "id",
+    "first_seen_at",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "status",
+    "ended_reason",
+    "customer_name",
+    "customer_number",
+    "phone_number",
+    "address",
+    "city",
+    "postal_code",
+    "service",
+    "language",
+    "summary",
+    "recording_url",
+    "cost_micros",
+    "simulated",
+    "updated_at",
+];
+
+/// The operations.
+pub struct CallsApi(pub AdminState);
+
+/// A call, as far as messages have told of it.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Call {
+    /// Vapi's id.
+    id: String,
+    /// Whether `ringbook simulate` played it.
+    simulated: bool,
+    /// How far it is, as `in-progress` or `ended`.
+    status: String,
+    /// When it began.
+    started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    ended_at: Option<DateTime<Utc>>,
+    /// How long it took, in milliseconds.
+    duration_ms: Option<i64>,
+    /// Why it ended, in Vapi's words.
+    ended_reason: Option<String>,
+    /// What it was about, in a few sentences.
+    summary: Option<String>,
+    /// Where the recording is.
+    recording_url: Option<String>,
+    /// What the call cost at Vapi, in millionths of a US dollar.
+    cost_micros: Option<i64>,
+    /// The caller's number; masked for viewers.
+    customer_number: Option<String>,
+    /// The caller's name.
+    customer_name: Option<String>,
+    /// The number that was called; masked for viewers.
+    phone_number: Option<String>,
+    /// The assistant that answered.
+    assistant_id: Option<String>,
+    /// Where the work would be.
+    address: Option<String>,
+    /// The city.
+    city: Option<String>,
+    /// The postal code.
+    postal_code: Option<String>,
+    /// The code of the service asked for.
+    service: Option<String>,
+    /// The caller's language.
+    language: Option<String>,
+    /// What Vapi's analysis found, as it came.
+    analysis: Option<Value>,
+    /// The decision that made the last quote spoken in the call.
+    quote_decision_id: Option<Uuid>,
+    /// When Ringbook first heard of it.
+    first_seen_at: DateTime<Utc>,
+    /// When it last changed here.
+    updated_at: DateTime<Utc>,
+    /// When the caller's data was erased.
+    erased_at: Option<DateTime<Utc>>,
+}
+
+/// Something said.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Turn {
+    /// Who: `user`, `assistant`, ….
+    role: String,
+    /// The words.
+    text: String,
+    /// Milliseconds from the start of the call.
+    offset_ms: Option<i64>,
+}
+
+/// A tool that the assistant called.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ToolCall {
+    /// Vapi's id of it.
+    tool_call_id: String,
+    /// The tool's name.
+    name: String,
+    /// With what.
+    arguments: Value,
+    /// What was answered.
+    result: Option<String>,
+    /// Why it failed.
+    error: Option<String>,
+    /// Whether it worked.
+    ok: bool,
+    /// How long it took, in microseconds.
+    duration_us: i64,
+    /// The decision it made.
+    decision_id: Option<Uuid>,
+    /// When.
+    created_at: DateTime<Utc>,
+}
+
+/// A call with all that is known of it.
+#[derive(Debug, Object)]
+pub struct CallDetail {
+    /// The call.
+    call: Call,
+    /// What was said, in order.
+    transcript: Vec<Turn>,
+    /// The tools that were called, in order.
+    tool_calls: Vec<ToolCall>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calls")]
+impl CallsApi {
+    /// List the calls
+    ///
+    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
+    #[oai(path = "/", method = "get")]
+    async fn list_calls(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+        wants: WantsCsv,
+    ) -> Result<ListFound<Call>, Fails<Usual>> {
+        let mut listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut gathering = Gathering::of(&key, &wants, &mut listing, "calls", COLUMNS);
+        loop {
+            let page = self.page(&key, rulebook_id, &listing).await?;
+            if let Some(found) = gathering.add(&mut listing, page)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Read a call with its transcript and tool calls
+    #[oai(path = "/:call_id", method = "get")]
+    async fn get_call(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Vapi's id of the call.
+        call_id: Path<String>,
+    ) -> Result<Found<CallDetail>, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let missing = || Problem::not_found(format!("call `{}`", shortened(&call_id.0)));
+        if call_id.0.contains('\0') {
+            return Err(missing().into());
+        }
+        let key_of = (rulebook_id, call_id.0.clone());
+        let call = calls::Entity::find_by_id(key_of)
+            .one(self.0.read())
+            .await?
+            .ok_or_else(missing)?;
+        let turns = call_transcripts::Entity::find()
+            .filter(call_transcripts::Column::RulebookId.eq(rulebook_id))
+            .filter(call_transcripts::Column::CallId.eq(&call.id))
+            .order_by_asc(call_transcripts::Column::Origin)
+            .order_by_asc(call_transcripts::Column::Seq)
+            .all(self.0.read())
+            .await?;
+        let tools = tool_calls::Entity::find()
+            .filter(tool_calls::Column::RulebookId.eq(rulebook_id))
+            .filter(tool_calls::Column::CallId.eq(&call.id))
+            .order_by_asc(tool_calls::Column::Id)
+            .all(self.0.read())
+            .await?;
+        // The report's turns take the place of those heard live.
+        let reported = turns.iter().any(|turn| turn.origin == "report");
+        let transcript = turns
+            .into_iter()
+            .filter(|turn| !reported || turn.origin == "report")
+            .map(|turn| Turn {
+                role: turn.role,
+                text: masking::text(&key, Some(turn.text)).unwrap_or_default(),
+                offset_ms: turn.offset_ms,
+            });
+        let tool_calls = tools.into_iter().map(|tool| ToolCall {
+            tool_call_id: tool.tool_call_id,
+            name: tool.name,
+            arguments: masking::json(&key, tool.arguments),
+            result: masking::text(&key, tool.result),
+            error: tool.error,
+            ok: tool.ok,
+            duration_us: tool.duration_us,
+            decision_id: tool.decision_id,
+            created_at: tool.created_at,
+        });
+        Ok(Found::new(CallDetail {
+            transcript: transcript.collect(),
+            tool_calls: tool_calls.collect(),
+            call: view(&key, call),
+        }))
+    }
+}
+
+impl CallsApi {
+    async fn page(&self, caller: &Caller, rulebook_id: Uuid, listing: &Listing) -> Result<Page<Call>, Problem> {
+        let mut select = calls::Entity::find().filter(calls::Column::RulebookId.eq(rulebook_id));
+        for (name, column) in [
+            ("status", calls::Column::Status),
+            ("service", calls::Column::Service),
+            ("language", calls::Column::Language),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(calls::Column::FirstSeenAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(calls::Column::FirstSeenAt.lt(until));
+        }
+        for condition in people(listing)? {
+            select = select.filter(condition);
+        }
+        if let Some(simulated) = listing.boolean("simulated") {
+            select = select.filter(calls::simulated(&calls::Column::Id, simulated));
+        }
+        if let Some(pattern) = listing.object("analysis") {
+            let contains = containment::contains(self.0.read().get_database_backend(), "analysis", pattern);
+            select = select.filter(contains.ok_or_else(|| too_large("analysis"))?);
+        }
+        let (by, id) = (calls::Column::FirstSeenAt, calls::Column::Id);
+        let sorting = page::Sorting {
+            by,
+            id,
+            descending: listing.descending,
+        };
+        let after = listing.after_time()?.map(|(at, id)| (at.into(), id.into()));
+        let rows = page::rows(self.0.read(), select, sorting, after, listing.limit).await?;
+        let place = |row: &calls::Model| (row.first_seen_at.to_rfc3339().into(), row.id.clone());
+        Ok(listing.page(rows, place, |row| view(caller, row)))
+    }
+}
+
+/// What a list is asked about the caller; calls and leads have the same columns for it.
+pub(super) fn people(listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
+    let mut found = Vec::new();
+    if let Some(number) = listing.text("customer_number") {
+        let digits = telling(number).ok_or_else(|| {
+            let detail = "`customer_number` must have 8 to 15 digits.";
+            Problem::invalid_parameter("customer_number", detail)
+        })?;
+        found.push(search::is_number("customer_number", &digits));
+    }
+    if let Some(name) = listing.text("customer_name") {
+        found.push(search::contains("customer_name", name));
+    }
+    if let Some(text) = listing.text("address") {
+        let place = "COALESCE(address, '') || ' ' || COALESCE(city, '') || ' ' || COALESCE(postal_code, '')";
+        found.push(search::contains(place, text));
+    }
+    Ok(found)
+}
+
+fn view(caller: &Caller, row: calls::Model) -> Call {
+    Call {
+        simulated: calls::is_simulated(Some(&row.id)),
+        id: row.id,
+        status: row.status,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        duration_ms: row.duration_ms,
+        ended_reason: row.ended_reason,
+        summary: masking::text(caller, row.summary),
+        recording_url: row.recording_url,
+        cost_micros: row.cost_micros,
+        customer_number: masking::number(caller, row.customer_number),
+        customer_name: row.customer_name,
+        phone_number: masking::number(caller, row.phone_number),
+        assistant_id: row.assistant_id,
+        address: row.address,
+        city: row.city,
+        postal_code: row.postal_code,
+        service: row.service,
+        language: row.language,
+        analysis: row.analysis.map(|analysis| masking::json(caller, analysis)),
+        quote_decision_id: row.quote_decision_id,
+        first_seen_at: row.first_seen_at,
+        updated_at: row.updated_at,
+        erased_at: row.erased_at,
+    }
+}

@@ -1,0 +1,476 @@
+//! Change sets: edits that are reviewed together, then published at once or at a given time, or discarded.
+//!
+//! [`incoming`] parses changes, [`at`] the time of a publish, [`view`] has the response types.
+
+mod at;
+mod incoming;
+pub mod view;
+mod work;
+
+use std::sync::Arc;
+
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use self::incoming::{NewChange, read as read_changes};
+use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound};
+use self::work::{Read, alive, body_comment};
+pub use self::work::{candidate, planned, would_be};
+use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
+use super::auth::{Editor, Key, Publisher, Viewer};
+use super::body::Body;
+use super::export::{Text, WantsText};
+use super::fails::{ChangeSetWrite, Checking, Fails, OpenedOnce, Publishing, Usual};
+use super::idempotency::{Answered, Begun, Once};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
+use super::revisions::DiffFormat;
+use super::rule_rows::checked_comment;
+use super::state::{AdminState, InRulebook, busy};
+use authoring::diff::diff;
+use store::change_sets::{self, State};
+use store::{rule_rows, trial};
+use web::problem::{Code, Problem};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-created_at", "created_at"],
+    filters: &[Filter {
+        name: "state",
+        kind: Kind::Choice(&["open", "scheduled", "waiting", "published", "refused", "discarded"]),
+        doc: "The state.",
+    }],
+};
+
+pub struct ChangeSetsApi(pub AdminState);
+
+/// A change set to be opened.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewChangeSet {
+    /// A description; becomes the comment of the revision.
+    #[serde(default)]
+    #[oai(default, validator(max_length = 500))]
+    comment: String,
+    /// The first changes; more can be added.
+    #[serde(default)]
+    #[oai(default)]
+    changes: Vec<NewChange>,
+}
+
+/// How a change set is published.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct PublishRequest {
+    /// The comment of the revision; by default the change set's own comment.
+    #[oai(validator(max_length = 500))]
+    comment: Option<String>,
+    /// When: an instant, as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, as
+    /// `2026-05-01T08:00`. By default at once.
+    at: Option<String>,
+}
+
+/// After a change set was opened.
+#[derive(ApiResponse)]
+pub enum Opened {
+    /// It is open, and changes nothing before it is published.
+    #[oai(status = 201)]
+    Created(Json<ChangeSetState>, #[oai(header = "ETag")] String),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/change-sets")]
+impl ChangeSetsApi {
+    /// List the change sets
+    #[oai(path = "/", method = "get")]
+    async fn list_change_sets(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<ChangeSetState>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = change_sets::Entity::find().filter(change_sets::Column::RulebookId.eq(rulebook_id));
+        if let Some(state) = listing.text("state") {
+            select = select.filter(change_sets::Column::State.eq(state));
+        }
+        let rows = listing
+            .rows_by_id(self.0.latest(), select, change_sets::Column::Id)
+            .await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| ChangeSetState::of(&key, row),
+        )))
+    }
+
+    /// Open a change set
+    ///
+    /// Its changes are not live before it is published. With `?change_set=`, rows are read as if it were published.
+    #[oai(path = "/", method = "post")]
+    async fn create_change_set(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<NewChangeSet>,
+    ) -> Result<Answered<Opened>, Fails<OpenedOnce>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let claim = match once.begin(&self.0, &key, Some(standing.rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let comment = body_comment(Some(body.0.comment))?.unwrap_or_default();
+        let edits = incoming::read(&standing, &[], body.0.changes, "/changes")?;
+        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
+        let rulebook_id = standing.rulebook_id;
+        let opened = publisher.open_set(rulebook_id, &comment, edits, &author).await;
+        let opened = finished(&self.0, rulebook_id, Ok(opened), &About::default()).await?;
+        let version = etag(opened.set.version);
+        let view = ChangeSetState::whole(&key, opened.clone(), Vec::new());
+        let answer = Answered::new(Opened::Created(Json(view), version)).await?;
+        let keep = claim.keeping(answer.clone());
+        let stored = self
+            .in_a_task(
+                rulebook_id,
+                async move { publisher.store_set(&opened, keep, &author).await },
+            )
+            .await?;
+        if stored {
+            Ok(answer)
+        } else {
+            Ok(once.again(&self.0, &key).await?)
+        }
+    }
+
+    /// Read a change set
+    ///
+    /// With its changes, and with the rows that others changed meanwhile (`conflicts`).
+    #[oai(path = "/:id", method = "get")]
+    async fn get_change_set(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let stored = self.stored(rulebook_id, id.0).await?;
+        self.answer(&key, stored).await.map_err(Into::into)
+    }
+
+    /// Add a change
+    ///
+    /// Send the row's version that you read with `?change_set=`. Several changes of one row apply in order. A change
+    /// of a row in conflict, made against the current row, replaces the row's earlier changes.
+    #[oai(path = "/:id/changes", method = "post")]
+    async fn add_change(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+        body: Body<NewChange>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let rulebook_id = standing.rulebook_id;
+        let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let edits = incoming::read(&standing, &stored.edits(), vec![body.0], "")?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .add_changes(rulebook_id, read.id, read.version, edits, author)
+                .await
+        };
+        self.changed(&key, read, work).await
+    }
+
+    /// Remove a change
+    #[oai(path = "/:id/changes/:number", method = "delete")]
+    async fn remove_change(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The change's number.
+        number: Path<i64>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .remove_change(rulebook_id, read.id, read.version, number.0, author)
+                .await
+        };
+        self.changed(&key, read, work).await
+    }
+
+    /// Compare a change set with the head
+    ///
+    /// Every row and field that it changes, before and after. For a published one: what its revision changed. As
+    /// JSON, or as text with `format=text` or `Accept: text/plain`.
+    #[oai(path = "/:id/diff", method = "get")]
+    async fn diff_change_set(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The format of the difference.
+        format: Query<Option<DiffFormat>>,
+        wants_text: WantsText,
+    ) -> Result<SetDiffFound, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let stored = self.stored(rulebook_id, id.0).await?;
+        let (base_revision, before, after, conflicts) = match stored.set.revision {
+            Some(revision) => {
+                let before = self.0.rows(rulebook_id, revision - 1).await?;
+                (
+                    revision - 1,
+                    before,
+                    self.0.rows(rulebook_id, revision).await?,
+                    Vec::new(),
+                )
+            }
+            None => {
+                let draft = self.draft(&stored).await?;
+                let clashes = self.clashes(&key, rulebook_id, &draft).await?;
+                let before = Arc::new(draft.base.rows().clone());
+                (draft.base_revision, before, Arc::new(draft.applied.rows), clashes)
+            }
+        };
+        let format = format.0;
+        let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
+        // Comparing thousands of rows takes a while.
+        let compare = move || {
+            let diff = ChangeSetDiff {
+                base_revision,
+                rows: diff(&before, &after),
+                conflicts,
+            };
+            if as_text {
+                SetDiff::Text(Text(diff.text()))
+            } else {
+                SetDiff::Json(Json(diff))
+            }
+        };
+        let diff = self.0.study(rulebook_id, compare).await?;
+        Ok(SetDiffFound::Found(diff))
+    }
+
+    /// Check a change set
+    ///
+    /// Whether it could be published now, and if not, everything that prevents it: rows that others changed, faults
+    /// with their place, failed cases with the expected and the actual decision, and new lint findings. Changes
+    /// nothing.
+    #[oai(path = "/:id/check", method = "post")]
+    async fn check_change_set(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<Check>, Fails<Checking>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let stored = self.stored(rulebook_id, id.0).await?;
+        alive(&stored)?;
+        let draft = self.draft(&stored).await?;
+        let changed = rule_rows::changes(draft.base.rows(), &draft.applied.rows).len();
+        let clashes = self.clashes(&key, rulebook_id, &draft).await?;
+        let (faults, cases, failed, findings) = match draft.compiled().await.map_err(busy)? {
+            Ok(rulebook) => {
+                let failed = draft.failed_cases(&rulebook).await.map_err(busy)?;
+                let findings = self.findings(&draft, &rulebook).await?;
+                (Vec::new(), rulebook.rows().cases.len(), failed, findings)
+            }
+            Err(faults) => (faults, 0, Vec::new(), Vec::new()),
+        };
+        let check = Check::of(&key, draft.base_revision, changed, clashes, &faults, cases, &failed);
+        Ok(Found::new(check.with_findings(findings)))
+    }
+
+    /// Publish a change set
+    ///
+    /// At once, or at a given time. A scheduled publish also happens if no server runs at that time: then as soon as
+    /// one starts. If somebody changed one of its rows meanwhile, or it does not compile or a case fails, a scheduled
+    /// publish is rejected: the change set says why and a notice is raised.
+    #[oai(path = "/:id/publish", method = "post")]
+    async fn publish_change_set(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+        body: Body<PublishRequest>,
+    ) -> Result<PatchedRow<ChangeSetState>, Fails<Publishing>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let rulebook_id = standing.rulebook_id;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let comment = body_comment(body.0.comment)?;
+        let at = at::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
+        let task = trial::spawn(async move {
+            let (comment, Read { publisher, author, .. }) = (comment.as_deref(), &read);
+            match at {
+                None => {
+                    publisher
+                        .publish_set(rulebook_id, read.id, read.version, comment, author)
+                        .await
+                }
+                Some(at) => {
+                    publisher
+                        .schedule_set(rulebook_id, read.id, read.version, at, comment, author)
+                        .await
+                }
+            }
+        });
+        match held_or_finished(&self.0, rulebook_id, task.await, &About::default()).await? {
+            Outcome::Done(stored) => {
+                let version = etag(stored.set.version);
+                Ok(PatchedRow::Changed(Json(self.shown(&key, stored).await?), version))
+            }
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                Ok(PatchedRow::Waits(set, address, version))
+            }
+        }
+    }
+
+    /// Approve a waiting change set
+    ///
+    /// It exceeds the guard rails (`breaches` says where), so another person must approve it: a key with the role
+    /// `publisher` or `admin` whose owner neither opened it nor added to it. It is published exactly as you read it,
+    /// at once or at its scheduled time.
+    #[oai(path = "/:id/approve", method = "post")]
+    async fn approve_change_set(
+        &self,
+        key: Key<Publisher>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<Publishing>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher.approve_set(rulebook_id, read.id, read.version, author).await
+        };
+        self.changed(&key, read, work).await
+    }
+
+    /// Reject a waiting change set
+    ///
+    /// It is not published; `refusal` says who rejected it and why. It can be changed and published again.
+    #[oai(path = "/:id/reject", method = "post")]
+    async fn reject_change_set(
+        &self,
+        key: Key<Publisher>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+        /// The reason, for its author.
+        comment: Query<Option<String>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let comment = checked_comment(comment.0)?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .reject_set(rulebook_id, read.id, read.version, &comment, author)
+                .await
+        };
+        self.changed(&key, read, work).await
+    }
+
+    /// Cancel a scheduled publish
+    ///
+    /// The change set is open again.
+    #[oai(path = "/:id/schedule", method = "delete")]
+    async fn cancel_schedule(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        if !stored.set.is_in(&[State::Scheduled]) {
+            let detail = format!(
+                "The change set is {}: there is no schedule to cancel.",
+                stored.set.state
+            );
+            return Err(Problem::new(Code::Conflict, detail).into());
+        }
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher
+                .cancel_schedule(rulebook_id, read.id, read.version, author)
+                .await
+        };
+        self.changed(&key, read, work).await
+    }
+
+    /// Discard a change set
+    ///
+    /// It can still be read, but never published.
+    #[oai(path = "/:id/discard", method = "post")]
+    async fn discard_change_set(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The change set's id.
+        id: Path<Uuid>,
+        /// The ETag of the change set that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version of the change set that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
+        let work = move |read: Read| async move {
+            let Read { publisher, author, .. } = &read;
+            publisher.discard_set(rulebook_id, read.id, read.version, author).await
+        };
+        self.changed(&key, read, work).await
+    }
+}

@@ -1,0 +1,281 @@
+//! Decisions: every one with what it was made from and why.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::answer::{Found, Page};
+use super::auth::{Caller, Key, Viewer};
+use super::call_cases::erased;
+use super::explanation::Explanation;
+use super::fails::{Again, Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::masking;
+use super::state::{AdminState, InRulebook, unloadable};
+use authoring::backtest::stored_facts;
+use jobs::history::HistoryError;
+use jobs::history::replay::{self, ReplayError};
+use rules::decision::Decision;
+use rules::money::Money;
+use store::decisions;
+use web::problem::Problem;
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        Filter {
+            name: "call_id",
+            kind: Kind::Text,
+            doc: "Those of one call.",
+        },
+        Filter {
+            name: "priority",
+            kind: Kind::Choice(&["P1", "P2", "P3", "P4"]),
+            doc: "The priority given.",
+        },
+        Filter {
+            name: "service",
+            kind: Kind::Text,
+            doc: "The code of the service found.",
+        },
+        Filter {
+            name: "purpose",
+            kind: Kind::Text,
+            doc: "What it was made for, as `report`.",
+        },
+        Filter {
+            name: "revision",
+            kind: Kind::Number,
+            doc: "The revision that decided.",
+        },
+        Filter {
+            name: "degraded",
+            kind: Kind::Boolean,
+            doc: "Whether something had to be left out.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct DecisionsApi(pub AdminState);
+
+/// A stored decision; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct StoredDecision {
+    /// Its id.
+    id: Uuid,
+    /// The call it was made in.
+    call_id: Option<String>,
+    /// The message that asked for it.
+    event_id: Uuid,
+    /// What it was made for.
+    purpose: String,
+    /// The revision that decided.
+    revision: i64,
+    /// The instant it was decided for.
+    decided_for: DateTime<Utc>,
+    /// The service found.
+    service: Option<String>,
+    /// The priority given.
+    priority: String,
+    /// Lowest price before tax.
+    price_from: Option<Money>,
+    /// Highest price before tax.
+    price_to: Option<Money>,
+    /// Whether something had to be left out.
+    degraded: bool,
+    /// How long deciding took, in microseconds.
+    duration_us: i64,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// The facts read from the message.
+    extracted: Value,
+    /// The whole decision with its trace.
+    decision: Value,
+    /// Every row and its part in it; only where it was asked for.
+    explanation: Option<Explanation>,
+}
+
+/// What came of a decision made again.
+#[derive(Debug, Object)]
+pub struct Replay {
+    /// The decision.
+    id: Uuid,
+    /// The revision that decided, then and now.
+    revision: i64,
+    /// Whether the same came out, byte for byte.
+    same: bool,
+    /// Every place that differs.
+    differences: Vec<ReplayDifference>,
+}
+
+/// A place in which a decision made again differs.
+#[derive(Debug, Object)]
+pub struct ReplayDifference {
+    /// The place in the decision, as a JSON pointer.
+    place: String,
+    /// What is stored there; null when nothing is.
+    stored: Value,
+    /// What comes out now; null when nothing does.
+    now: Value,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/decisions")]
+impl DecisionsApi {
+    /// List the decisions
+    #[oai(path = "/", method = "get")]
+    async fn list_decisions(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<StoredDecision>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = decisions::Entity::find().filter(decisions::Column::RulebookId.eq(rulebook_id));
+        for (name, column) in [
+            ("call_id", decisions::Column::CallId),
+            ("priority", decisions::Column::Priority),
+            ("service", decisions::Column::Service),
+            ("purpose", decisions::Column::Purpose),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        if let Some(revision) = listing.number("revision") {
+            select = select.filter(decisions::Column::Revision.eq(revision));
+        }
+        if let Some(degraded) = listing.boolean("degraded") {
+            select = select.filter(decisions::Column::Degraded.eq(degraded));
+        }
+        let rows = listing.rows_by_id(self.0.read(), select, decisions::Column::Id).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| view(&key, row),
+        )))
+    }
+
+    /// Read a decision
+    #[oai(path = "/:id", method = "get")]
+    async fn get_decision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The decision's id.
+        id: Path<Uuid>,
+        /// With every row's part in it: what it did to the money, or the first term that failed.
+        explain: Query<Option<bool>>,
+    ) -> Result<Found<StoredDecision>, Fails<Again>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
+        let explanation = match explain.0 {
+            Some(true) => Some(self.explanation(&key, &rulebook.0, &row).await?),
+            _ => None,
+        };
+        Ok(Found::new(StoredDecision {
+            explanation,
+            ..view(&key, row)
+        }))
+    }
+
+    /// Make a decision again
+    ///
+    /// With the revision, the facts and the instant that are stored with it: the same must come out, byte for byte, where
+    /// the bytes are those of the decision as JSON with sorted keys. A script that had to be left out is left out again.
+    /// Nothing is stored.
+    #[oai(path = "/:id/replay", method = "post")]
+    async fn replay_decision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The decision's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<Replay>, Fails<Again>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = self.find(rulebook_id, id.0).await?;
+        let facts = row.extracted.to_string();
+        let replayed = replay::one(
+            &self.0.current,
+            rulebook_id,
+            row.revision,
+            &facts,
+            row.decided_for,
+            row.result,
+        );
+        let replayed = replayed.await.map_err(|error| match error {
+            ReplayError::Revision(error) => unloadable(error),
+            ReplayError::History(HistoryError::Database(error)) => error.into(),
+            ReplayError::History(error) => Problem::internal(&error),
+        })?;
+        let replayed = replayed.ok_or_else(|| erased(Some(id.0)))?;
+        let differences = replayed.differences.into_iter().map(|difference| ReplayDifference {
+            place: difference.place,
+            stored: masking::json(&key, difference.stored),
+            now: masking::json(&key, difference.now),
+        });
+        let differences: Vec<_> = differences.collect();
+        Ok(Found::new(Replay {
+            id: row.id,
+            revision: row.revision,
+            same: differences.is_empty(),
+            differences,
+        }))
+    }
+}
+
+impl DecisionsApi {
+    async fn find(&self, rulebook_id: Uuid, id: Uuid) -> Result<decisions::Model, Problem> {
+        let found = decisions::Entity::find_by_id((rulebook_id, id))
+            .one(self.0.read())
+            .await?;
+        found.ok_or_else(|| Problem::not_found(format!("decision `{id}`")))
+    }
+
+    async fn explanation(
+        &self,
+        caller: &Caller,
+        rulebook: &str,
+        row: &decisions::Model,
+    ) -> Result<Explanation, Problem> {
+        let current = &self.0.current;
+        let then = current
+            .at_for_people(row.rulebook_id, row.revision)
+            .await
+            .map_err(unloadable)?;
+        let head = current.find(rulebook).await?.map_or(row.revision, |(_, head)| head);
+        let internal = |error: serde_json::Error| Problem::internal(&error);
+        let extracted = stored_facts(&row.extracted.to_string()).map_err(internal)?;
+        let extracted = extracted.ok_or_else(|| erased(Some(row.id)))?;
+        let decision: Decision = serde_json::from_value(row.result.clone()).map_err(internal)?;
+        let left_out = then.explain_decision(&extracted, row.decided_for, &decision);
+        Explanation::new(caller, rulebook, decision, left_out, head)
+    }
+}
+
+fn view(caller: &Caller, row: decisions::Model) -> StoredDecision {
+    StoredDecision {
+        id: row.id,
+        call_id: row.call_id,
+        event_id: row.event_id,
+        purpose: row.purpose,
+        revision: row.revision,
+        decided_for: row.decided_for,
+        service: row.service,
+        priority: row.priority,
+        price_from: row.price_from.map(Money::from_minor),
+        price_to: row.price_to.map(Money::from_minor),
+        degraded: row.degraded,
+        duration_us: row.duration_us,
+        created_at: row.created_at,
+        extracted: masking::json(caller, row.extracted),
+        decision: masking::json(caller, row.result),
+        explanation: None,
+    }
+}

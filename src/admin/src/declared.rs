@@ -1,0 +1,192 @@
+//! What every operation does before and after its own work, by what the document declares of it.
+//!
+//! In: the operations. Out: the same, each of which refuses an `Accept` that it cannot serve (406), is tried when it is
+//! asked for that ([`dry_run`]), tells which bodies it takes when it was sent another (415), shows no number to call to who
+//! may not see any ([`masking`]), and does not send again what the client has ([`conditional`]).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, EndpointExt as _, Request, Response};
+use poem_openapi::OpenApi;
+use poem_openapi::registry::{MetaApi, Registry};
+use serde_json::Value;
+
+use super::document::document;
+use super::dry_run;
+use super::masking::{self, Hidden};
+use super::parameters;
+use super::state::AdminState;
+use store::trial;
+use web::conditional::{self, Keep, Kept};
+use web::problem::{Code, Problem};
+use web::{accept, catch_all};
+
+/// Of these nothing is kept by whoever asked: they are about keys.
+const NEVER_KEPT: [&str; 3] = ["api-keys", "secrets", "webhook-auth"];
+/// Goes on for as long as somebody listens.
+const ENDLESS: &str = "text/event-stream";
+
+/// Operations that do what the document declares of them.
+pub struct Declared<A>(pub A);
+
+impl<A: OpenApi> OpenApi for Declared<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        let mut own = HashMap::new();
+        self.0.add_routes(&mut own);
+        let told = all_told(document());
+        for (path, methods) in own {
+            let place = catch_all::without_names(&path);
+            let around = methods.into_iter().map(|(method, inner)| {
+                let told = told.get(&(place.clone(), method.clone())).cloned().unwrap_or_default();
+                let inner = inner.around(parameters::told).boxed();
+                (method, Around { inner, told }.boxed())
+            });
+            routes.entry(path).or_default().extend(around);
+        }
+    }
+}
+
+/// What the document says of an operation.
+#[derive(Debug, Default)]
+struct Told {
+    id: String,
+    /// The media types of its answers.
+    gives: Vec<String>,
+    /// Those of its body.
+    takes: String,
+    /// The schemas of its answers in JSON, by status.
+    schemas: HashMap<u16, &'static Value>,
+    tries: bool,
+    never_kept: bool,
+}
+
+fn all_told(document: &'static Value) -> HashMap<(String, Method), Arc<Told>> {
+    let mut all = HashMap::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else {
+                continue;
+            };
+            all.insert((catch_all::without_names(path), method), Arc::new(Told::of(operation)));
+        }
+    }
+    all
+}
+
+impl Told {
+    fn of(operation: &'static Value) -> Self {
+        let kinds = |content: &Value| -> Vec<String> {
+            let content = content.as_object().into_iter().flatten();
+            content.map(|(kind, _)| kind.clone()).collect()
+        };
+        let responses = || operation["responses"].as_object().into_iter().flatten();
+        let schema = |(status, response): (&String, &'static Value)| {
+            Some((status.parse().ok()?, &response["content"]["application/json"]["schema"]))
+        };
+        let good = responses().filter(|(status, _)| status.starts_with('2'));
+        let mut gives: Vec<String> = good.flat_map(|(_, response)| kinds(&response["content"])).collect();
+        // Of two that are wanted alike, JSON.
+        gives.sort_by_key(|kind| kind != "application/json");
+        gives.dedup();
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let tag = operation["tags"][0].as_str().unwrap_or_default();
+        Self {
+            id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
+            gives,
+            takes: kinds(&operation["requestBody"]["content"]).join(", "),
+            schemas: responses().filter_map(schema).collect(),
+            tries: parameters.into_iter().any(|one| one["name"] == dry_run::PARAMETER),
+            never_kept: NEVER_KEPT.contains(&tag),
+        }
+    }
+
+    fn check_accept(&self, request: &Request) -> Result<(), Problem> {
+        let gives: Vec<&str> = self.gives.iter().map(String::as_str).collect();
+        if gives.is_empty() || accept::wanted(request, &gives).is_some() {
+            return Ok(());
+        }
+        let detail = format!(
+            "`Accept` takes none of what this operation gives: `{}`. Send one of them, or `*/*`.",
+            gives.join("`, `")
+        );
+        Err(Problem::new(Code::NotAcceptable, detail))
+    }
+
+    /// What the document says of this answer.
+    fn schema(&self, response: &Response) -> Option<&'static Value> {
+        self.schemas.get(&response.status().as_u16()).copied()
+    }
+
+    /// Which bodies are taken, as a header of an answer that refuses one.
+    fn taking(&self, method: &Method) -> Option<(HeaderName, HeaderValue)> {
+        let name = match *method {
+            Method::PATCH => HeaderName::from_static("accept-patch"),
+            Method::POST => HeaderName::from_static("accept-post"),
+            _ => header::ACCEPT,
+        };
+        Some((name, HeaderValue::from_str(&self.takes).ok()?))
+    }
+}
+
+struct Around {
+    inner: BoxEndpoint<'static>,
+    told: Arc<Told>,
+}
+
+impl Endpoint for Around {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let (told, hide) = (&self.told, Hidden::default());
+        told.check_accept(&request)?;
+        request.set_data(hide.clone());
+        let method = request.method().clone();
+        if method == Method::GET {
+            let kept = Kept::of(&request);
+            let response = self.inner.call(request).await.unwrap_or_else(catch_all::answer_plain);
+            let response = masking::answer(&hide, told.schema(&response), response).await;
+            if response.content_type() == Some(ENDLESS) {
+                return Ok(response);
+            }
+            let keep = if told.never_kept { Keep::Never } else { Keep::Privately };
+            return Ok(conditional::to_get(&kept, keep, response).await);
+        }
+        let tried = match dry_run::said(&request)? {
+            Some(_) if !told.tries => return Err(dry_run::refused(&told.id).into()),
+            said => said.unwrap_or_default(),
+        };
+        let replica = request.data::<AdminState>().map(|state| state.replica.clone());
+        let answer = if tried {
+            trial::scope(self.inner.call(request)).await
+        } else {
+            self.inner.call(request).await
+        };
+        let response = answer.unwrap_or_else(catch_all::answer_plain);
+        if let Some(replica) = replica.filter(|_| response.status().is_success()) {
+            replica.note_edit();
+        }
+        let mut response = masking::answer(&hide, told.schema(&response), response).await;
+        if response.headers().contains_key(header::ETAG) {
+            response = conditional::tagged(response).await;
+        }
+        if tried {
+            let name = HeaderName::from_static(dry_run::HEADER);
+            response.headers_mut().insert(name, HeaderValue::from_static("true"));
+        }
+        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            response.headers_mut().extend(told.taking(&method));
+        }
+        Ok(response)
+    }
+}

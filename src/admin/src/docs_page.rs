@@ -1,0 +1,98 @@
+//! Swagger UI at `/docs`: one page with everything in it, which loads nothing from anywhere else.
+//!
+//! In: nothing. Out: HTML, with a content policy that lets its own scripts and styles run and talk to this server only.
+//! `docs_page/page.css` is the dark and the phone, `docs_page/page.js` what makes the page quick and its operations easy to find.
+
+use std::sync::LazyLock;
+
+use poem::endpoint::make_sync;
+use poem::http::HeaderValue;
+use poem::{Endpoint, Response};
+use poem_openapi::OpenApiService;
+
+use super::document::document;
+use web::conditional::Fixed;
+use web::headers::sha256;
+
+/// The page's own scripts stand in it, each named by its hash; Swagger UI makes styles as it goes; Try it out talks to this
+/// server; icons are data.
+const POLICY: &str = "default-src 'none'; script-src SCRIPTS; style-src 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// poem-openapi writes its own document into the page between these two.
+const BEFORE: &str = "let spec = ";
+const AFTER: &str = ";\n    let oauth2RedirectUrl;";
+
+const STYLE: &str = include_str!("docs_page/page.css");
+const PLUGIN: &str = include_str!("docs_page/page.js");
+
+/// Lists are closed until one is looked for; an operation that is open can be tried without another press.
+const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
+    defaultModelsExpandDepth: -1, plugins: [ringbook],";
+
+static PAGE: LazyLock<Fixed> = LazyLock::new(|| {
+    let page = page();
+    let hashes: Vec<_> = scripts(&page)
+        .map(|script| format!("'sha256-{}'", sha256(script)))
+        .collect();
+    let policy = HeaderValue::from_str(&POLICY.replace("SCRIPTS", &hashes.join(" "))).ok();
+    Fixed::new("text/html; charset=utf-8", page).with_policy(policy)
+});
+
+/// The page.
+pub fn endpoint() -> impl Endpoint<Output = Response> {
+    make_sync(|request| PAGE.answer(&request))
+}
+
+/// The scripts of a page, as a browser tells them from the rest.
+fn scripts(page: &str) -> impl Iterator<Item = &str> {
+    let mut rest = page;
+    std::iter::from_fn(move || {
+        let from = rest.find("<script")?;
+        let from = from + rest.get(from..)?.find('>')? + 1;
+        let until = from + rest.get(from..)?.find("</script")?;
+        let script = rest.get(from..until)?;
+        rest = rest.get(until..)?;
+        Some(script)
+    })
+}
+
+fn page() -> String {
+    let html = OpenApiService::new((), "Ringbook", env!("CARGO_PKG_VERSION")).swagger_ui_html();
+    // The last one: the script before it may hold anything.
+    let place = html.rfind(BEFORE).map(|at| at + BEFORE.len());
+    let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
+    let Some((from, until)) = place else { return html };
+    // `</` would end the script in the middle of a text.
+    let spec = document().to_string().replace("</", "<\\/");
+    let (head, tail) = (
+        html.get(..from).unwrap_or_default(),
+        html.get(until..).unwrap_or_default(),
+    );
+    let tail = tail.replace("filter: false,", SETTINGS);
+    let head = head
+        .replacen("<html charset=\"UTF-8\">", "<!DOCTYPE html>\n<html lang=\"en\">", 1)
+        .replacen(
+            "<title>Swagger UI</title>",
+            "<title>Ringbook</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" \
+             href=\"data:,\">",
+            1,
+        )
+        .replacen("Filter by tag", "Find: price, holiday, technician, undo, put_service", 1)
+        .replacen("<script", &format!("<style>\n{STYLE}</style>\n<script"), 1);
+    format!("{head}{spec};\n{PLUGIN}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_holds_our_own_document() {
+        let page = super::page();
+        assert!(
+            page.contains("\"openapi\":\"3.1.0\"")
+                && page.contains("put_service")
+                && page.contains("SwaggerUIBundle({")
+                && page.contains("plugins: [ringbook]")
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! The published document: what poem-openapi knows, made into valid OpenAPI 3.1 and told to people.
+//!
+//! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
+//! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
+
+mod answers;
+mod behaviour;
+mod decisions;
+mod examples;
+mod keywords;
+mod limits;
+mod links;
+mod lists;
+mod operations;
+mod parameters;
+mod schemas;
+mod sent;
+mod shared;
+mod statuses;
+mod webhooks;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use poem::http::Method;
+use poem_openapi::OpenApiService;
+use sea_orm::DatabaseConnection;
+use serde_json::{Map, Value, json};
+
+use super::service::apis;
+use super::state::{AdminState, FromWebhook};
+use base::clock::Clock;
+use base::keys::SecretKey;
+use jobs::history::queue::Backtests;
+use revisions::current::Current;
+use revisions::publish::Publisher;
+use store::audit_log::AuditKey;
+use store::replica::Replica;
+use web::RateLimiter;
+use web::guesses::Guesses;
+use web::rate_limit::Allowance;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
+
+/// The same; what operations share stands once, in `components`.
+static SHARED: LazyLock<Value> = LazyLock::new(|| shared::shared(&DOCUMENT));
+
+static SERVED: LazyLock<String> = LazyLock::new(|| SHARED.to_string());
+
+/// The whole document as JSON, without references to shared responses and parameters.
+#[must_use]
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+/// The document as it is served: without what only people read a file by.
+pub(super) fn served() -> &'static str {
+    &SERVED
+}
+
+/// The document as text, as it is committed.
+#[must_use]
+pub fn document_text() -> String {
+    format!("{:#}\n", *SHARED)
+}
+
+/// The operation at a path, a literal part before a parameter, and what the path says by the parameters' names.
+pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMap<String, String>)> {
+    let fits = |template: &str| {
+        let (told, given) = (template.split('/'), path.split('/'));
+        let mut named = BTreeMap::new();
+        if told.clone().count() != given.clone().count() {
+            return None;
+        }
+        for (told, given) in told.zip(given) {
+            match told.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                Some(name) => {
+                    named.insert(name.to_owned(), given.to_owned());
+                }
+                None if told == given => {}
+                None => return None,
+            }
+        }
+        Some(named)
+    };
+    let paths = document()["paths"].as_object()?.iter();
+    let found = paths.filter_map(|(template, item)| Some((fits(template)?, item)));
+    let (named, item) = found.min_by_key(|(named, _)| named.len())?;
+    Some((item.get(method.as_str().to_ascii_lowercase())?, named))
+}
+
+/// What a schema says, or the one that it names.
+pub fn resolved(schema: &'static Value) -> &'static Value {
+    let target = schema["$ref"]
+        .as_str()
+        .and_then(|target| document().pointer(target.strip_prefix('#')?));
+    target.unwrap_or(schema)
+}
+
+fn build() -> Value {
+    // The operations describe themselves; what they would work with is not asked for.
+    let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
+    let current = Current::new(Replica::default(), nowhere.clone());
+    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
+    let from_webhook = FromWebhook {
+        read_message: Arc::new(|_, _| None),
+        read_auth: Arc::new(Ok),
+        take_again: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
+    };
+    let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
+    let state = AdminState::new(
+        nowhere.clone(),
+        nowhere,
+        Replica::default(),
+        Arc::new(publisher),
+        Arc::new(current),
+        clock,
+        SecretKey::new(&[0; 32]),
+        from_webhook,
+        backtests,
+        Guesses::new(Arc::new(RateLimiter::new(false, Allowance::default()))),
+    );
+    let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
+    let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+
+    document["openapi"] = "3.1.0".into();
+    document["info"] = json!({
+        "title": "Ringbook",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
+        "description": format!("{}{}", include_str!("document/guide.md"), super::docs_scripting::markdown()),
+        "contact": {"name": "Ringbook"},
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    });
+    document["servers"] = json!([{"url": "/", "description": "This server."}]);
+    document["tags"] = operations::tags();
+    schemas::mend(&mut document);
+    decisions::add(&mut document);
+    let paths = std::mem::take(&mut document["paths"]);
+    document["paths"] = Value::Object(named_paths(paths));
+    operations::tell(&mut document);
+    keywords::add(&mut document);
+    parameters::limit(&mut document);
+    links::add(&mut document);
+    behaviour::tell(&mut document);
+    examples::add(&mut document, &state.sample);
+    examples::problems::add(&mut document);
+    examples::answered::add(&mut document);
+    answers::tell(&mut document);
+    document["webhooks"] = webhooks::all();
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        webhooks::vapi::add_schemas(schemas);
+    }
+    document["components"]["securitySchemes"] = json!({"api_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An admin key. The first one is printed at the first start; more are made with `create_api_key`.",
+    }});
+    document
+}
+
+/// The common prefix is written for the router; the document writes parameters in braces.
+fn named_paths(paths: Value) -> Map<String, Value> {
+    match paths {
+        Value::Object(paths) => paths
+            .into_iter()
+            .map(|(path, item)| (path.replace(":rulebook", "{rulebook}"), item))
+            .collect(),
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,59 @@
+//! `dry_run=true`: runs a write up to its commit, responds as usual, and rolls back (`store/trial.rs`).
+
+use poem::Request;
+
+use web::problem::{Code, FieldFault, Problem};
+
+/// The parameter.
+pub const PARAMETER: &str = "dry_run";
+/// The header that marks the response of a dry run.
+pub const HEADER: &str = "x-ringbook-dry-run";
+
+/// Operations that are not GET and write nothing, so that there is nothing to try.
+pub const READS: &[&str] = &["evaluate", "test_script", "check_change_set", "replay_decision"];
+
+/// Writes without a dry run, and why.
+pub const NO_TRIAL: &[(&str, &str)] = &[(
+    "replay_webhook_events",
+    "A set of messages cannot be tried: each is recorded in its own transaction, and the next one depends on it. \
+     Try one message with `replay_webhook_event`.",
+)];
+
+/// The value of the parameter, if it is given.
+///
+/// # Errors
+/// 400 when it is neither `true` nor `false`, or is repeated.
+pub fn said(request: &Request) -> Result<Option<bool>, Problem> {
+    let wrong = |code: &str, detail: &str| {
+        let fault = FieldFault::new(PARAMETER, code, detail);
+        Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
+    };
+    let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
+    let mut said = pairs.iter().filter(|(name, _)| name == PARAMETER);
+    let Some((_, value)) = said.next() else { return Ok(None) };
+    if said.next().is_some() {
+        return Err(wrong("repeated", "`dry_run` is given twice."));
+    }
+    match value.as_str() {
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => Err(wrong("invalid_value", "`dry_run` must be `true` or `false`.")),
+    }
+}
+
+/// 400: this operation has no dry run.
+#[must_use]
+pub fn refused(operation: &str) -> Problem {
+    let why = NO_TRIAL
+        .iter()
+        .find(|(id, _)| *id == operation)
+        .map_or("This operation writes nothing: leave `dry_run` out.", |(_, why)| *why);
+    let fault = FieldFault::new(PARAMETER, "unknown_parameter", why);
+    Problem::new(Code::InvalidParameter, why).with_errors(vec![fault])
+}
+
+/// Whether a part of a query string is the parameter.
+#[must_use]
+pub fn is_named_by(pair: &str) -> bool {
+    pair.split('=').next() == Some(PARAMETER)
+}

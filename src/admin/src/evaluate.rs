@@ -1,0 +1,144 @@
+//! Evaluates facts or a whole Vapi message: the decision and its trace, as a call would get them. Nothing is stored.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::answer::Found;
+use super::auth::{Key, Viewer};
+use super::body::Body;
+use super::change_sets;
+use super::explanation::Explanation;
+use super::fails::{Evaluating, Fails};
+use super::seen::both_states;
+use super::state::{AdminState, InRulebook, unloadable};
+use revisions::current::LoadError;
+use rules::Rulebook;
+use rules::facts::Extracted;
+use rules::fault::escaped;
+use web::problem::{FieldFault, Problem};
+
+pub struct EvaluateApi(pub AdminState);
+
+/// What to evaluate: `facts` or `message`.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Facts by name, as a message would provide them.
+    facts: Option<BTreeMap<String, Value>>,
+    /// What the caller said, for conditions that listen for words.
+    #[serde(default)]
+    #[oai(default)]
+    said: String,
+    /// A whole Vapi message, as `{"message": {"type": "end-of-call-report", …}}`.
+    message: Option<Value>,
+    /// The instant of the facts; by default the message's own, otherwise now.
+    at: Option<DateTime<Utc>>,
+}
+
+/// A decision that was not stored.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Evaluation {
+    /// The revision that decided; for a change set, the one that it would become.
+    revision: i64,
+    /// The instant it was decided for.
+    at: DateTime<Utc>,
+    /// The facts that were read.
+    extracted: Value,
+    /// The decision: service, price with taxes, priority, contacts to notify, what to say, and the trace.
+    decision: Value,
+    /// Every row and its part in the decision; only if requested.
+    explanation: Option<Explanation>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
+impl EvaluateApi {
+    /// Evaluate a call: price, priority and why
+    #[oai(path = "/evaluate", method = "post")]
+    async fn evaluate(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// An older revision to decide with; by default the head.
+        revision: Query<Option<i64>>,
+        /// A change set to decide with, as if it were published.
+        change_set: Query<Option<Uuid>>,
+        /// With every row's part: its effect on the price, or the first term that failed.
+        explain: Query<Option<bool>>,
+        body: Body<Question>,
+    ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let (rulebook_id, head) = (standing.rulebook_id, standing.revision);
+        let book = match (revision.0, change_set.0) {
+            (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
+            (None, Some(id)) => change_sets::candidate(&self.0, rulebook_id, id).await?,
+            (Some(number), None) => {
+                let found = self.0.current.at_for_people(rulebook_id, number).await;
+                found.map_err(|error| match error {
+                    LoadError::Unknown(number) => Problem::not_found(format!("revision {number}")),
+                    error => unloadable(error),
+                })?
+            }
+            (Some(_), Some(_)) => return Err(both_states().into()),
+        };
+        let question = body.0;
+        let (extracted, message_at) = match (question.facts, question.message) {
+            (Some(facts), None) => (named_facts(&book, &facts, question.said)?, None),
+            (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
+                let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
+                Problem::fault("/message", "invalid_value", detail)
+            })?,
+            _ => {
+                let detail = "Give either `facts` or `message`.";
+                return Err(Problem::fault("/facts", "contradiction", detail).into());
+            }
+        };
+        let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
+        // A script may be slow, so not on the handler's thread.
+        let explain = explain.0 == Some(true);
+        let decide = move || {
+            let decision = book.decide(&extracted, at);
+            let left_out = explain.then(|| book.explain_decision(&extracted, at, &decision));
+            Ok::<_, serde_json::Error>((
+                serde_json::to_value(&extracted)?,
+                serde_json::to_value(&decision)?,
+                decision,
+                left_out,
+            ))
+        };
+        let decided = self.0.study(rulebook_id, decide).await?;
+        let (extracted, whole, decision, left_out) = decided.map_err(|error| Problem::internal(&error))?;
+        let revision = decision.revision;
+        let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
+        Ok(Found::new(Evaluation {
+            revision,
+            at,
+            extracted,
+            decision: whole,
+            explanation: explanation.transpose()?,
+        }))
+    }
+}
+
+/// Facts given by name.
+///
+/// # Errors
+/// 422 with each fact that is unknown or of another type.
+pub(super) fn named_facts(
+    book: &Rulebook,
+    facts: &BTreeMap<String, Value>,
+    said: String,
+) -> Result<Extracted, Problem> {
+    book.extract_named(facts, said).map_err(|faults| {
+        let fault = |(name, text): (String, String)| {
+            FieldFault::new(format!("/facts/{}", escaped(&name)), "invalid_fact", text)
+        };
+        Problem::unprocessable(faults.into_iter().map(fault).collect())
+    })
+}

@@ -1,0 +1,229 @@
+//! Replays stored messages, one or several.
+//!
+//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The webhook passes
+//! in the function that does it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _};
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::across::{Rulebooks, rulebooks};
+use super::answer::Found;
+use super::audited;
+use super::auth::{Admin, Caller, Key};
+use super::body::Body;
+use super::fails::{Fails, OfRulebook, Usual};
+use super::state::{AdminState, shortened};
+use super::webhook_events::STATES;
+use store::{trial, webhook_events};
+use web::problem::{FieldFault, Problem};
+
+/// The default number of messages per request.
+const USUAL_REPLAYS: u64 = 50;
+/// The most messages per request.
+const MOST_REPLAYS: u64 = 200;
+
+pub struct EventReplaysApi(pub AdminState);
+
+/// The result of replaying a message.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ReplayedEvent {
+    /// The event.
+    id: Uuid,
+    /// The rulebook's code.
+    rulebook: String,
+    /// `recorded`: it has its effect now. `duplicate`: it had its effect before, nothing was done. `amendment`: it
+    /// amends the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`: its body no
+    /// longer exists. `archived`: the rulebook takes no messages.
+    became: String,
+}
+
+/// Which messages to replay; an omitted field does not restrict.
+#[derive(Debug, Default, Deserialize, Object)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplaySet {
+    /// Those of the rulebook with this code.
+    rulebook: Option<String>,
+    /// Those in this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
+    state: Option<String>,
+    /// Those of this type, as `end-of-call-report`; unreadable ones have the type `unreadable`.
+    r#type: Option<String>,
+    /// Those received at this instant or later.
+    since: Option<DateTime<Utc>>,
+    /// Those received before this instant.
+    until: Option<DateTime<Utc>>,
+    /// Those after this event: the `next` of the previous response.
+    after: Option<Uuid>,
+    /// How many at most, the oldest first: 50 by default, never more than 200.
+    #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+    limit: Option<u64>,
+}
+
+/// The results of replaying messages.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ReplayedSet {
+    /// Each of them, the oldest first.
+    items: Vec<ReplayedEvent>,
+    /// There are more: send the same request with this as `after`.
+    next: Option<Uuid>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/webhook-events")]
+impl EventReplaysApi {
+    /// Replay a stored message
+    ///
+    /// Processes it again under the same key. Replays are idempotent: an effect that happened does not happen again.
+    /// A dead-lettered message that can be processed now gets its effect; it notifies nobody if it was received more
+    /// than half an hour ago.
+    #[oai(path = "/:id/replay", method = "post")]
+    async fn replay_webhook_event(
+        &self,
+        key: Key<Admin>,
+        /// The event's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<ReplayedEvent>, Fails<Usual>> {
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let found = webhook_events::Entity::find()
+            .filter(webhook_events::Column::Id.eq(id.0))
+            .filter(seen.filter(webhook_events::Column::RulebookId))
+            .one(self.0.latest())
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
+        let (rulebook_id, code) = (Some(row.rulebook_id), id.0.to_string());
+        let mut replayed = self.replayed(&key, rulebook_id, &code, vec![row], &seen).await?;
+        let replayed = replayed.pop();
+        Ok(Found::new(replayed.ok_or_else(|| {
+            Problem::not_found(format!("webhook event `{}`", id.0))
+        })?))
+    }
+
+    /// Replay several stored messages
+    ///
+    /// Each as `replay_webhook_event` does, the oldest first. A failure does not stop the others.
+    #[oai(path = "/replay", method = "post")]
+    async fn replay_webhook_events(
+        &self,
+        key: Key<Admin>,
+        body: Body<ReplaySet>,
+    ) -> Result<Found<ReplayedSet>, Fails<OfRulebook>> {
+        let set = body.0;
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let limit = checked(&set)?;
+        let mut select = webhook_events::Entity::find().filter(seen.filter(webhook_events::Column::RulebookId));
+        let mut rulebook_id = key.rulebook_id;
+        if let Some(code) = &set.rulebook {
+            let id = seen.id(code);
+            let id = id.ok_or_else(|| Problem::not_found(format!("rulebook `{}`", shortened(code))))?;
+            select = select.filter(webhook_events::Column::RulebookId.eq(id));
+            rulebook_id = Some(id);
+        }
+        for (column, wanted) in [
+            (webhook_events::Column::State, &set.state),
+            (webhook_events::Column::Kind, &set.r#type),
+        ] {
+            if let Some(wanted) = wanted {
+                select = select.filter(column.eq(wanted.as_str()));
+            }
+        }
+        if let Some(since) = set.since {
+            select = select.filter(webhook_events::Column::ReceivedAt.gte(since));
+        }
+        if let Some(until) = set.until {
+            select = select.filter(webhook_events::Column::ReceivedAt.lt(until));
+        }
+        if let Some(after) = set.after {
+            select = select.filter(webhook_events::Column::Id.gt(after));
+        }
+        let select = select.order_by_asc(webhook_events::Column::Id).limit(limit + 1);
+        let mut rows = select.all(self.0.latest()).await?;
+        let more = u64::try_from(rows.len()).is_ok_and(|found| found > limit);
+        if more {
+            rows.pop();
+        }
+        let next = rows.last().map(|row| row.id).filter(|_| more);
+        let items = self.replayed(&key, rulebook_id, "set", rows, &seen).await?;
+        Ok(Found::new(ReplayedSet { items, next }))
+    }
+}
+impl EventReplaysApi {
+    /// Replays messages one after the other, in a task that no disconnecting client can interrupt, and writes the
+    /// audit entry.
+    async fn replayed(
+        &self,
+        caller: &Caller,
+        rulebook_id: Option<Uuid>,
+        code: &str,
+        rows: Vec<webhook_events::Model>,
+        seen: &Rulebooks,
+    ) -> Result<Vec<ReplayedEvent>, Problem> {
+        let rows: Vec<_> = rows.into_iter().map(|row| (seen.code(row.rulebook_id), row)).collect();
+        let mut entry = audited::entry(
+            &self.0,
+            caller,
+            rulebook_id,
+            ("replay", "webhook-events", code),
+            None,
+            None,
+        );
+        let state = self.0.clone();
+        let task = trial::spawn(async move {
+            let mut replayed = Vec::with_capacity(rows.len());
+            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            let mut failed = None;
+            for (rulebook, row) in rows {
+                let id = row.id;
+                match (state.from_webhook.take_again)(rulebook.clone(), row).await {
+                    Ok(became) => {
+                        *counts.entry(became).or_default() += 1;
+                        let became = became.to_owned();
+                        replayed.push(ReplayedEvent { id, rulebook, became });
+                    }
+                    // The database is unavailable: the others would fail too.
+                    Err(problem) => {
+                        failed = Some(problem);
+                        break;
+                    }
+                }
+            }
+            if !counts.is_empty() {
+                entry.after = Some(json!(counts));
+                audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
+            }
+            failed.map_or(Ok(replayed), Err)
+        });
+        task.await.map_err(|error| Problem::internal(&error))?
+    }
+}
+
+/// How many to take in again, if the request is one that can be done.
+fn checked(set: &ReplaySet) -> Result<u64, Problem> {
+    let mut faults = Vec::new();
+    if set.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
+        let known = STATES.join("`, `");
+        faults.push(FieldFault::new(
+            "/state",
+            "invalid_value",
+            format!("`state` must be one of `{known}`."),
+        ));
+    }
+    let limit = set.limit.unwrap_or(USUAL_REPLAYS);
+    if !(1..=MOST_REPLAYS).contains(&limit) {
+        let detail = format!("`limit` must be from 1 to {MOST_REPLAYS}.");
+        faults.push(FieldFault::new("/limit", "invalid_value", detail));
+    }
+    if set.r#type.as_deref().is_some_and(|kind| kind.contains('\0')) {
+        faults.push(FieldFault::new("/type", "invalid_value", "`type` must not hold a NUL."));
+    }
+    if !faults.is_empty() {
+        return Err(Problem::unprocessable(faults));
+    }
+    Ok(limit)
+}

@@ -1,0 +1,421 @@
+//! The errors an operation answers with, as the document tells them.
+//!
+//! In: a [`Problem`]. Out: the same, under a type that lists the statuses particular to the operation. Those that
+//! follow from its shape (a key, a role, a body, a path, a list) are added to the document in one place,
+//! `document::operations`.
+
+use std::marker::PhantomData;
+
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use sea_orm::DbErr;
+
+use web::problem::{Code, Problem, ProblemJson};
+
+/// The statuses particular to an operation.
+pub trait Particular: Send + Sync + 'static {
+    /// Each with when it is answered.
+    const CODES: &'static [(Code, &'static str)];
+}
+
+const TOO_MANY_REVISIONS: &str =
+    "The rulebook had as many revisions within 24 hours as it may, or as many bytes in them.";
+
+/// Nothing particular.
+pub struct Usual;
+
+impl Particular for Usual {
+    const CODES: &'static [(Code, &'static str)] = &[];
+}
+
+/// Rows as they would be with a change set.
+pub struct Seeing;
+
+impl Particular for Seeing {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
+}
+
+/// A secret that is stored, once under its `Idempotency-Key`.
+pub struct SecretStored;
+
+impl Particular for SecretStored {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "There are five secrets of this purpose that are not retired: retire one first.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// An API key that is made, once under its `Idempotency-Key`.
+pub struct KeyMade;
+
+impl Particular for KeyMade {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::QuotaReached,
+            "There are as many valid keys as there may be: revoke one first.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// What is about the rulebook that the body names.
+pub struct OfRulebook;
+
+impl Particular for OfRulebook {
+    const CODES: &'static [(Code, &'static str)] =
+        &[(Code::NotFound, "There is no such rulebook, or not for this key.")];
+}
+
+/// Texts of the rulebook that the body names, sent again once under their `Idempotency-Key`.
+pub struct ResendingMany;
+
+impl Particular for ResendingMany {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::NotFound, "There is no such rulebook, or not for this key."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// A text that is sent again, once under its `Idempotency-Key`.
+pub struct Resending;
+
+impl Particular for Resending {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The text is on its way, was sent, may have been sent (then `force` sends it again), was erased, or its recipient \
+             has opted out; `detail` says which.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// A change set that is opened, once under its `Idempotency-Key`.
+pub struct OpenedOnce;
+
+impl Particular for OpenedOnce {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::QuotaReached,
+            "The rulebook has as many open change sets, or bytes in them, as it may.",
+        ),
+        (
+            Code::StaleVersion,
+            "A row that a change is about has changed since it was read; read it again.",
+        ),
+        (Code::VersionRequired, "Bring, in each change, the version of its row."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// A write to a row that has a version.
+pub struct VersionedWrite;
+
+impl Particular for VersionedWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::QuotaReached, TOO_MANY_REVISIONS),
+        (
+            Code::StaleVersion,
+            "The row has changed since it was read; read it again.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work with this change; every fault is listed with its place.",
+        ),
+        (
+            Code::VersionRequired,
+            "A write to an existing row must bring the version that was read.",
+        ),
+    ];
+}
+
+/// A step in the life of a change set.
+pub struct ChangeSetWrite;
+
+impl Particular for ChangeSetWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The state of the change set does not allow it, or a quota is reached.",
+        ),
+        (
+            Code::StaleVersion,
+            "The change set, or the row that a change is about, has changed since it was read; read it again.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set, and in a change that of its row.",
+        ),
+    ];
+}
+
+/// A change set that is checked.
+pub struct Checking;
+
+impl Particular for Checking {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
+}
+
+/// A decision, perhaps with a change set.
+pub struct Evaluating;
+
+impl Particular for Evaluating {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "The change set was published or discarded."),
+        (
+            Code::StaleVersion,
+            "Others changed rows of the change set since: `conflicts` shows each as it was and as it stands.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook does not work with the change set; every fault is listed with its place.",
+        ),
+    ];
+}
+
+/// A change set becoming a revision.
+pub struct Publishing;
+
+impl Particular for Publishing {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The state of the change set does not allow it, it changes nothing, or a quota is reached.",
+        ),
+        (
+            Code::StaleVersion,
+            "The change set has changed since it was read; or others changed its rows since: `conflicts` shows each as it was \
+             and as it stands.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work with it; every fault is listed with its place, and in `cases` every red case with its \
+             trace.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set that was read.",
+        ),
+    ];
+}
+
+/// A write of settings that are in no revision.
+pub struct AuthWrite;
+
+impl Particular for AuthWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "The settings or the webhook's secrets have changed since they were read; read them again.",
+        ),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
+/// A write of a rulebook's guard rails.
+pub struct SettingsWrite;
+
+impl Particular for SettingsWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::StaleVersion,
+            "They have changed since they were read; read them again.",
+        ),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
+/// A write of a rulebook's profile.
+pub struct ProfileWrite;
+
+impl Particular for ProfileWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "Another rulebook has, or had before, this code."),
+        (Code::StaleVersion, "It has changed since it was read; read it again."),
+        (Code::VersionRequired, "Bring the version that was read."),
+    ];
+}
+
+/// A write of a whole rulebook.
+pub struct RulebookWrite;
+
+impl Particular for RulebookWrite {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "There already is one with this code, there are as many as there may be, or somebody else wrote at the same time.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place.",
+        ),
+    ];
+}
+
+/// A roll back, once under its `Idempotency-Key`.
+pub struct RollingBack;
+
+impl Particular for RollingBack {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "Somebody else wrote at the same time, or a quota is reached.",
+        ),
+        (
+            Code::StaleVersion,
+            "The head is another than was seen: somebody published since; `detail` says which revision it is now.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place. Or: another request was sent under \
+             this `Idempotency-Key`.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the head revision that was seen, in the query or as `If-Match`.",
+        ),
+    ];
+}
+
+/// A key that is revoked.
+pub struct KeyRevoked;
+
+impl Particular for KeyRevoked {
+    const CODES: &'static [(Code, &'static str)] =
+        &[(Code::Conflict, "It is the key that asks: revoke it with another.")];
+}
+
+/// A backtest, perhaps of changes that are not stored.
+pub struct Backtested;
+
+impl Particular for Backtested {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "Too many backtests wait already, or the change set is over.",
+        ),
+        (
+            Code::StaleVersion,
+            "A row that a change is about has changed since it was read; read it again.",
+        ),
+        (
+            Code::RuleFault,
+            "The rulebook would not work like this; every fault is listed with its place.",
+        ),
+        (Code::VersionRequired, "Bring, in each change, the version of its row."),
+    ];
+}
+
+/// A notice that is resolved.
+pub struct Resolving;
+
+impl Particular for Resolving {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The notice is resolved already.")];
+}
+
+/// A case made of a call.
+pub struct KeptCall;
+
+impl Particular for KeptCall {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The caller was erased, so that no facts are left, the change set is over, or a quota is reached.",
+        ),
+        (
+            Code::StaleVersion,
+            "A case of this code exists already, or the change set has changed since it was read.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set that was read.",
+        ),
+        (
+            Code::RuleFault,
+            "The head decides otherwise about this call, or the case would not work; every fault is listed.",
+        ),
+    ];
+}
+
+/// A lead that is taken, once under its `Idempotency-Key`.
+pub struct TakenOnce;
+
+impl Particular for TakenOnce {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (Code::Conflict, "Somebody has taken it already; who and when is told."),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
+/// A stored decision looked at again.
+pub struct Again;
+
+impl Particular for Again {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The caller was erased: no facts are left.")];
+}
+
+/// A problem of an operation whose particular errors are `P`.
+#[derive(Debug)]
+pub struct Fails<P>(Problem, PhantomData<fn() -> P>);
+
+impl<P> From<Problem> for Fails<P> {
+    fn from(problem: Problem) -> Self {
+        Self(problem, PhantomData)
+    }
+}
+
+impl<P> From<DbErr> for Fails<P> {
+    fn from(error: DbErr) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl<P> From<Fails<P>> for poem::Error {
+    fn from(fails: Fails<P>) -> Self {
+        fails.0.into()
+    }
+}
+
+impl<P: Particular> ApiResponse for Fails<P> {
+    fn meta() -> MetaResponses {
+        let response = |(code, description): &(Code, &'static str)| MetaResponse {
+            description,
+            status: Some(code.status().as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: <ProblemJson as Payload>::CONTENT_TYPE,
+                schema: <ProblemJson as Payload>::schema_ref(),
+            }],
+            headers: vec![],
+        };
+        MetaResponses {
+            responses: P::CODES.iter().map(response).collect(),
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        <ProblemJson as Payload>::register(registry);
+    }
+}

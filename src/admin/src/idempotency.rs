@@ -1,0 +1,342 @@
+//! Idempotency keys: a request that is sent twice is done once.
+//!
+//! Key and response are written in the transaction of the effect, so that there is never one without the other. A rejected
+//! request had no effect and may be retried. The response is encrypted, because it may contain a secret that is shown once.
+//! It is stored for a day.
+//!
+//! ```text
+//! let claim = match once.begin(&state, &caller, rulebook_id).await? { Begun::Again(answer) => return Ok(answer), Begun::Go(claim) => claim };
+//! // in a task:  if !claim.take(&tx).await? { … a concurrent duplicate is doing it: `Once::again` }
+//! //             …the effect…;  claim.settle(&tx, &answer).await?;  tx.commit()
+//! ```
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::http::StatusCode;
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::registry::{MetaHeader, MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type as _;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::body;
+use super::dry_run;
+use super::state::AdminState;
+use base::clock::Clock;
+use base::keys::SecretKey;
+use revisions::publish::sets::Keep;
+use store::idempotency_keys;
+use web::problem::{Code, Problem};
+
+pub const HEADER: &str = "Idempotency-Key";
+/// The header of a repeated response.
+pub const REPLAYED: &str = "Idempotent-Replayed";
+/// How long a response is stored.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+/// The interval of deleting older ones.
+pub const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
+/// The longest key.
+const LONGEST: usize = 200;
+
+/// The idempotency key of a request, if it has one.
+pub struct Once(Option<Asked>);
+
+/// A key and the hash of its request.
+struct Asked {
+    key: String,
+    /// The hash of method, address and body.
+    hash: Vec<u8>,
+}
+
+/// Whether a request must be done.
+pub enum Begun<T> {
+    /// It is new.
+    Go(Claim),
+    /// It was done before: its response.
+    Again(Answered<T>),
+}
+
+/// The right to do a request; must be taken in the transaction that does it.
+pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
+
+impl Once {
+    /// Whether the request was done before.
+    ///
+    /// # Errors
+    /// When another request was done under this key, or the database fails.
+    pub async fn begin<T>(
+        &self,
+        state: &AdminState,
+        caller: &Caller,
+        rulebook_id: Option<Uuid>,
+    ) -> Result<Begun<T>, Problem> {
+        let Some(asked) = &self.0 else {
+            return Ok(Begun::Go(Claim(None)));
+        };
+        if let Some(answer) = self.found(state, caller).await? {
+            return Ok(Begun::Again(answer));
+        }
+        let row = idempotency_keys::Model {
+            id: state.clock.new_id(),
+            rulebook_id,
+            key_id: caller.key_id,
+            idempotency_key: asked.key.clone(),
+            request_hash: asked.hash.clone(),
+            status: None,
+            answer: None,
+            created_at: state.clock.now(),
+        };
+        Ok(Begun::Go(Claim(Some(Box::new((row, state.key.clone()))))))
+    }
+
+    /// The response of a concurrent duplicate: after [`Claim::take`] returned false.
+    ///
+    /// # Errors
+    /// When it was another request, or the response does not exist after all: then the request may be retried.
+    pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<Answered<T>, Problem> {
+        let found = self.found(state, caller).await?;
+        found.ok_or_else(|| {
+            let gone = DbErr::RecordNotFound("the answer to an idempotency key".to_owned());
+            Problem::unavailable(&gone, 1)
+        })
+    }
+
+    /// The stored response of the key, if there is one.
+    ///
+    /// # Errors
+    /// When another request was done under this key, or the database fails.
+    pub async fn found<T>(&self, state: &AdminState, caller: &Caller) -> Result<Option<Answered<T>>, Problem> {
+        let Some(asked) = &self.0 else { return Ok(None) };
+        let since = state.clock.now() - KEPT;
+        let found = idempotency_keys::find(state.latest(), caller.key_id, &asked.key, since).await?;
+        let Some(found) = found else { return Ok(None) };
+        if found.request_hash != asked.hash {
+            let detail = "Another request was sent under this `Idempotency-Key`; use a new key for a new request.";
+            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+        }
+        // A row without a response is never committed.
+        let sealed = found.answer.unwrap_or_default();
+        let opened = state.key.open(Uuid::nil(), found.id, &sealed);
+        let opened = opened.map_err(|error| Problem::internal(&error))?;
+        let recorded = serde_json::from_slice(&opened).map_err(|error| Problem::internal(&error))?;
+        Ok(Some(Answered {
+            recorded,
+            again: true,
+            of: PhantomData,
+        }))
+    }
+}
+
+impl Claim {
+    /// Takes the key, first in the transaction. False when another request has done it: roll back and respond with
+    /// [`Once::again`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        match self.0.as_deref() {
+            Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - KEPT).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Writes the response, in the transaction of the effect.
+    ///
+    /// # Errors
+    /// When it cannot be encrypted or the database fails.
+    pub async fn settle<T>(&self, tx: &DatabaseTransaction, answer: &Answered<T>) -> Result<(), DbErr> {
+        let Some((row, key)) = self.0.as_deref() else {
+            return Ok(());
+        };
+        let text = serde_json::to_vec(&answer.recorded).map_err(|error| DbErr::Json(error.to_string()))?;
+        let sealed = key.seal(Uuid::nil(), row.id, &text);
+        let sealed = sealed.map_err(|error| DbErr::Custom(error.to_string()))?;
+        idempotency_keys::settle(tx, row.id, answer.recorded.status, sealed).await
+    }
+}
+
+impl Claim {
+    /// Takes the key and writes the response, if the response is known before the effect.
+    pub fn keeping<T: 'static>(self, answer: Answered<T>) -> Keep {
+        Box::new(move |tx| {
+            Box::pin(async move {
+                let first = self.take(tx).await?;
+                if first {
+                    self.settle(tx, &answer).await?;
+                }
+                Ok(first)
+            })
+        })
+    }
+}
+
+/// A response as it is sent and stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Recorded {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// The response `T`, new or repeated.
+pub struct Answered<T> {
+    recorded: Recorded,
+    again: bool,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Answered<T> {
+    fn clone(&self) -> Self {
+        Self {
+            recorded: self.recorded.clone(),
+            again: self.again,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: IntoResponse> Answered<T> {
+    /// A response that can be stored and sent.
+    ///
+    /// # Errors
+    /// When it is not text, which a JSON response always is.
+    pub async fn new(answer: T) -> Result<Self, Problem> {
+        let (parts, body) = answer.into_response().into_parts();
+        let headers = parts.headers.iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        let recorded = Recorded {
+            status: parts.status.as_u16(),
+            headers: headers.collect(),
+            body: body.into_string().await.map_err(|error| Problem::internal(&error))?,
+        };
+        Ok(Self {
+            recorded,
+            again: false,
+            of: PhantomData,
+        })
+    }
+}
+
+impl<T> IntoResponse for Answered<T> {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.recorded.status).unwrap_or(StatusCode::OK);
+        let mut response = Response::builder().status(status);
+        for (name, value) in &self.recorded.headers {
+            response = response.header(name.as_str(), value);
+        }
+        if self.again {
+            response = response.header(REPLAYED, "true");
+        }
+        response.body(self.recorded.body)
+    }
+}
+
+impl<T: ApiResponse> ApiResponse for Answered<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = T::meta();
+        for response in &mut meta.responses {
+            response.headers.push(MetaHeader {
+                name: REPLAYED.to_owned(),
+                description: Some("`true` on a repeated response, under the same `Idempotency-Key`.".to_owned()),
+                required: false,
+                deprecated: false,
+                schema: bool::schema_ref(),
+            });
+        }
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Once {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = false;
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(String::schema_ref().merge(MetaSchema {
+            min_length: Some(1),
+            max_length: Some(LONGEST),
+            ..MetaSchema::ANY
+        }))
+    }
+
+    fn param_raw_type(&self) -> Option<&String> {
+        self.0.as_ref().map(|asked| &asked.key)
+    }
+
+    /// Reads the body for its hash and puts it back for the operation.
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        let mut given = request.headers().get_all(HEADER).iter();
+        let Some(first) = given.next() else {
+            return Ok(Self(None));
+        };
+        let key = first
+            .to_str()
+            .ok()
+            .filter(|key| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
+            .filter(|_| given.next().is_none());
+        let key = key.ok_or_else(|| {
+            let detail = format!(
+                "`{HEADER}` must be one text of 1 to {LONGEST} printable ASCII characters without spaces, as a UUID."
+            );
+            Problem::invalid_parameter(HEADER, detail)
+        })?;
+        let mut hash = Sha256::new();
+        let (path, query) = (request.original_uri().path(), request.original_uri().query());
+        // A dry run has the same hash as its request.
+        let query = query.into_iter().flat_map(|query| query.split('&'));
+        let query: Vec<_> = query.filter(|pair| !dry_run::is_named_by(pair)).collect();
+        hash.update(format!("{} {path}?{}\n", request.method(), query.join("&")));
+        if body.is_some() {
+            let bytes = body::bytes(request, body).await?;
+            hash.update(&bytes);
+            *body = RequestBody::new(bytes.into());
+        }
+        Ok(Self(Some(Asked {
+            key: key.to_owned(),
+            hash: hash.finalize().to_vec(),
+        })))
+    }
+}
+
+/// Deletes keys that are older than a day.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
+    let count = forget(db, clock.now() - KEPT).await?;
+    if count > 0 {
+        tracing::debug!(count, "{count} old idempotency keys were deleted");
+    }
+    Ok(())
+}
+
+/// Deletes keys from `until` or earlier. Returns how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(db: &DatabaseConnection, until: DateTime<Utc>) -> Result<u64, DbErr> {
+    let tx = store::begin(db).await?;
+    let count = idempotency_keys::forget(&tx, until).await?;
+    tx.commit().await?;
+    Ok(count)
+}

@@ -1,0 +1,97 @@
+//! What people text to our numbers.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::across::{RULEBOOK, rulebooks};
+use super::answer::{Found, Page};
+use super::auth::{Editor, Key};
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::state::AdminState;
+use store::inbound_sms_messages;
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        RULEBOOK,
+        Filter {
+            name: "from_number",
+            kind: Kind::Text,
+            doc: "Those from one number.",
+        },
+        Filter {
+            name: "meaning",
+            kind: Kind::Choice(&["stop", "start"]),
+            doc: "Those that end or begin texts to their number.",
+        },
+    ],
+};
+
+/// The operation.
+pub struct InboundSmsMessagesApi(pub AdminState);
+
+/// A text that came in; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct InboundSmsMessage {
+    /// Its id.
+    id: Uuid,
+    /// The rulebook's code.
+    rulebook: String,
+    /// Twilio's id.
+    provider_id: String,
+    /// Who wrote it.
+    from_number: String,
+    /// To which of our numbers.
+    to_number: String,
+    /// What they wrote.
+    body: String,
+    /// `stop` or `start`, when the whole text is such a word.
+    meaning: Option<String>,
+    /// When it came.
+    received_at: DateTime<Utc>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/inbound-sms-messages")]
+impl InboundSmsMessagesApi {
+    /// List the texts that came in
+    ///
+    /// What people reply to our texts, as they wrote it.
+    #[oai(path = "/", method = "get")]
+    async fn list_inbound_sms_messages(
+        &self,
+        key: Key<Editor>,
+        query: ListQuery,
+    ) -> Result<Found<Page<InboundSmsMessage>>, Fails<Usual>> {
+        use inbound_sms_messages::Column;
+        let listing = query.read(&LIST)?;
+        let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
+        let mut select = inbound_sms_messages::Entity::find().filter(seen.filter(Column::RulebookId));
+        for (name, column) in [("from_number", Column::FromNumber), ("meaning", Column::Meaning)] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        let rows = listing.rows_by_id(self.0.read(), select, Column::Id).await?;
+        let view = |row: inbound_sms_messages::Model| InboundSmsMessage {
+            id: row.id,
+            rulebook: seen.code(row.rulebook_id),
+            provider_id: row.provider_id,
+            from_number: row.from_number,
+            to_number: row.to_number,
+            body: row.body,
+            meaning: row.meaning,
+            received_at: row.received_at,
+        };
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            view,
+        )))
+    }
+}

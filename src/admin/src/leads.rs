@@ -1,0 +1,556 @@
+//! Leads: what calls leave for a person to do, whom they went to, and who took them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Page};
+use super::audited;
+use super::auth::{Caller, Editor, Key, Viewer};
+use super::body::Body;
+use super::calls::people;
+use super::fails::{Fails, TakenOnce, Usual};
+use super::idempotency::{Answered, Begun, Once};
+use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
+use super::list_csv::{Gathering, ListFound, WantsCsv};
+use super::masking;
+use super::state::{AdminState, InRulebook, shortened};
+use base::telemetry::metrics;
+use rules::money::Money;
+use store::escalations::{self, ALL, FIRST, NEXT, Taker};
+use store::{calls, leads, trial};
+use web::problem::{Code, Problem};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        Filter {
+            name: "call_id",
+            kind: Kind::Text,
+            doc: "That of one call.",
+        },
+        Filter {
+            name: "priority",
+            kind: Kind::Choice(&["P1", "P2", "P3", "P4"]),
+            doc: "The priority given.",
+        },
+        Filter {
+            name: "service",
+            kind: Kind::Text,
+            doc: "The code of the service asked for.",
+        },
+        Filter {
+            name: "area",
+            kind: Kind::Text,
+            doc: "The code of the service area.",
+        },
+        Filter {
+            name: "customer_number",
+            kind: Kind::Text,
+            doc: "The caller's number, in any notation: eight digits or more.",
+        },
+        Filter {
+            name: "customer_name",
+            kind: Kind::Text,
+            doc: "A piece of the caller's name, whatever its case and accents.",
+        },
+        Filter {
+            name: "address",
+            kind: Kind::Text,
+            doc: "A piece of the address, the city or the postal code.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "Made at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "Made before this instant.",
+        },
+        Filter {
+            name: "simulated",
+            kind: Kind::Boolean,
+            doc: "Whether `ringbook simulate` played the call.",
+        },
+        Filter {
+            name: "late",
+            kind: Kind::Boolean,
+            doc: "Whether the report came too late to text anyone.",
+        },
+        Filter {
+            name: "capped",
+            kind: Kind::Boolean,
+            doc: "Whether the daily cap kept a text about it from going.",
+        },
+        Filter {
+            name: "acknowledged",
+            kind: Kind::Boolean,
+            doc: "Whether somebody has taken it.",
+        },
+    ],
+};
+
+/// The columns of the list as a spreadsheet.
+const COLUMNS: &[&str] = &[
+    "id",
+    "created_at",
+    "priority",
+    "due_at",
+    "customer_name",
+    "customer_number",
+    "customer_email",
+    "address",
+    "city",
+    "postal_code",
+    "problem",
+    "service",
+    "area",
+    "price_from",
+    "price_to",
+    "currency",
+    "wanted_slot",
+    "acknowledgement/at",
+    "acknowledgement/by",
+    "acknowledgement/comment",
+    "sla/kept",
+    "call_id",
+    "simulated",
+    "late",
+    "updated_at",
+];
+
+/// The operations.
+pub struct LeadsApi(pub AdminState);
+
+/// Somebody to call back; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Lead {
+    /// Its id.
+    id: Uuid,
+    /// The call it came from.
+    call_id: String,
+    /// Whether `ringbook simulate` played that call.
+    simulated: bool,
+    /// The caller's name.
+    customer_name: Option<String>,
+    /// The caller's number; masked for viewers.
+    customer_number: Option<String>,
+    /// The caller's e-mail address.
+    customer_email: Option<String>,
+    /// Where the work would be.
+    address: Option<String>,
+    /// The city.
+    city: Option<String>,
+    /// The postal code.
+    postal_code: Option<String>,
+    /// What is wrong, in the caller's words.
+    problem: Option<String>,
+    /// The code of the service.
+    service: Option<String>,
+    /// The code of the service area.
+    area: Option<String>,
+    /// The currency of the prices.
+    currency: Option<String>,
+    /// Lowest price before tax, as it was quoted.
+    price_from: Option<Money>,
+    /// Highest price before tax, as it was quoted.
+    price_to: Option<Money>,
+    /// The revision that quoted it.
+    quote_revision: Option<i64>,
+    /// How urgent it is.
+    priority: Option<String>,
+    /// Seconds within which somebody should call back.
+    sla_seconds: Option<i64>,
+    /// By when somebody should call back.
+    due_at: Option<DateTime<Utc>>,
+    /// When the caller would like us to come.
+    wanted_slot: Option<String>,
+    /// The decision made on the report.
+    decision_id: Option<Uuid>,
+    /// The decision that made the quote.
+    quote_decision_id: Option<Uuid>,
+    /// Whether the report came too late to text anyone.
+    late: bool,
+    /// Whether the daily cap kept a text about it from going.
+    capped: bool,
+    /// Who took it; absent while nobody has.
+    acknowledgement: Option<Acknowledgement>,
+    /// Whether somebody took it in time.
+    sla: Option<Sla>,
+    /// Whom it went to, where it is a P1.
+    escalation: Option<Escalation>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+    /// When the caller's data was erased.
+    erased_at: Option<DateTime<Utc>>,
+}
+
+/// Who took a lead.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Acknowledgement {
+    /// When.
+    at: DateTime<Utc>,
+    /// A contact's code, or a name.
+    by: String,
+    /// By answering the text (`reply`) or through this API (`api`).
+    how: String,
+    /// What they said of it.
+    comment: Option<String>,
+}
+
+/// Whether a lead was taken in time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Sla {
+    /// By when somebody had to take it. Where `sla_seconds` is 0, that is before it went to the next contact.
+    due_at: DateTime<Utc>,
+    /// Whether somebody did; absent while it can still be kept.
+    kept: Option<bool>,
+}
+
+/// Whom a P1 went to until somebody took it.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Escalation {
+    /// Seconds after which it goes on; 0 is never.
+    after_s: i64,
+    /// Each step, in order.
+    steps: Vec<EscalationStep>,
+    /// When it goes on; absent when it was taken or nobody is left.
+    next_at: Option<DateTime<Utc>>,
+}
+
+/// A step of an escalation.
+#[derive(Debug, Object)]
+pub struct EscalationStep {
+    /// `first`, `next`, `all`, or `nobody_left`, which is told as a notice.
+    step: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// The codes of the contacts that were told.
+    contacts: Vec<String>,
+}
+
+/// Who takes a lead.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Taking {
+    /// The code of the contact who takes it.
+    pub contact: Option<String>,
+    /// Or a name; without either it is the name of the API key.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    pub by: Option<String>,
+    /// What is to be said of it.
+    #[oai(validator(max_length = 500))]
+    pub comment: Option<String>,
+}
+
+impl LeadsApi {
+    async fn page(&self, caller: &Caller, rulebook_id: Uuid, listing: &Listing) -> Result<Page<Lead>, Problem> {
+        let mut select = leads::Entity::find().filter(leads::Column::RulebookId.eq(rulebook_id));
+        for (name, column) in [
+            ("call_id", leads::Column::CallId),
+            ("priority", leads::Column::Priority),
+            ("service", leads::Column::Service),
+            ("area", leads::Column::Area),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        for condition in people(listing)? {
+            select = select.filter(condition);
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(leads::Column::CreatedAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(leads::Column::CreatedAt.lt(until));
+        }
+        if let Some(simulated) = listing.boolean("simulated") {
+            select = select.filter(calls::simulated(&leads::Column::CallId, simulated));
+        }
+        if let Some(late) = listing.boolean("late") {
+            select = select.filter(leads::Column::Late.eq(late));
+        }
+        if let Some(capped) = listing.boolean("capped") {
+            select = select.filter(leads::Column::Capped.eq(capped));
+        }
+        if let Some(acknowledged) = listing.boolean("acknowledged") {
+            select = select.filter(Expr::cust(if acknowledged { TAKEN } else { NOT_TAKEN }));
+        }
+        let rows = listing.rows_by_id(self.0.read(), select, leads::Column::Id).await?;
+        let calls = rows.iter().map(|row| row.call_id.as_str()).collect();
+        let mut handed_on = escalations::of_calls(self.0.read(), rulebook_id, calls).await?;
+        let now = self.0.clock.now();
+        Ok(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| {
+                let place = handed_on
+                    .iter()
+                    .position(|other| other.call_id.as_ref() == Some(&row.call_id));
+                view(caller, row, place.map(|place| handed_on.swap_remove(place)), now)
+            },
+        ))
+    }
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/leads")]
+impl LeadsApi {
+    /// List the leads
+    ///
+    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
+    #[oai(path = "/", method = "get")]
+    async fn list_leads(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+        wants: WantsCsv,
+    ) -> Result<ListFound<Lead>, Fails<Usual>> {
+        let mut listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut gathering = Gathering::of(&key, &wants, &mut listing, "leads", COLUMNS);
+        loop {
+            let page = self.page(&key, rulebook_id, &listing).await?;
+            if let Some(found) = gathering.add(&mut listing, page)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Read a lead
+    #[oai(path = "/:id", method = "get")]
+    async fn get_lead(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The lead's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<Lead>, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let found = leads::Entity::find_by_id((rulebook_id, id.0))
+            .one(self.0.read())
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
+        let handed_on = escalations::of_call(self.0.read(), rulebook_id, &row.call_id).await?;
+        Ok(Found::new(view(&key, row, handed_on, self.0.clock.now())))
+    }
+
+    /// Say who takes a lead
+    ///
+    /// It goes to nobody else then. Whoever comes second is told who was first: 409.
+    #[oai(path = "/:id/acknowledge", method = "post")]
+    async fn acknowledge_lead(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The lead's id.
+        id: Path<Uuid>,
+        /// The same request under the same key is done once, within a day; its answer is given again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<Taking>,
+    ) -> Result<Answered<Found<Lead>>, Fails<TakenOnce>> {
+        let loaded = self.0.standing(&key, &rulebook.0).await?;
+        let rulebook_id = loaded.rulebook_id;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let codes = &loaded.rows().contacts;
+        let taker = taker(body.0, |code| codes.contains_key(code), &key)?;
+        let latest = self.0.latest();
+        let found = leads::Entity::find_by_id((rulebook_id, id.0)).one(latest).await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
+        let before = escalations::of_call(latest, rulebook_id, &row.call_id).await?;
+        let now = self.0.clock.now();
+        let started_at = before.as_ref().map(|before| before.started_at);
+        let new_id = self.0.clock.new_id();
+        let as_taken = taken(before, (rulebook_id, new_id), &row.call_id, &taker, now);
+        let answer = Answered::new(Found::new(view(&key, row.clone(), Some(as_taken), now))).await?;
+        let code = id.0.to_string();
+        let what = ("acknowledge", "leads", code.as_str());
+        let after = json!({"acknowledged_by": taker.by});
+        let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, None, Some(after));
+        let (kept, call_id) = (answer.clone(), row.call_id.clone());
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                // Where somebody was first, by this key or by another, it is read below who.
+                if !claim.take(tx).await? {
+                    return Ok(false);
+                }
+                let first = escalations::take_call(tx, (rulebook_id, new_id), &call_id, &taker, now).await?;
+                if first {
+                    claim.settle(tx, &kept).await?;
+                }
+                Ok(first)
+            })
+        });
+        if done.await? {
+            if !trial::is_on() {
+                metrics::acknowledged(now - started_at.unwrap_or(row.created_at));
+            }
+            return Ok(answer);
+        }
+        if let Begun::Again(answer) = once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            return Ok(answer);
+        }
+        let by_now = escalations::of_call(latest, rulebook_id, &row.call_id).await?;
+        Err(taken_already(by_now.as_ref()).into())
+    }
+}
+
+/// Whether somebody has taken a lead, as a condition on its row.
+const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
+                     leads.call_id AND e.acknowledged_at IS NOT NULL)";
+/// The opposite.
+const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
+                         = leads.call_id AND e.acknowledged_at IS NOT NULL)";
+
+/// Who takes it, from the body or the key.
+fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Result<Taker, Problem> {
+    let by = match (body.contact, body.by.map(|by| by.trim().to_owned())) {
+        (Some(_), Some(_)) => {
+            let text = "Give `contact` or `by`, not both.";
+            return Err(Problem::fault("/by", "invalid_value", text));
+        }
+        (Some(code), None) if !is_contact(&code) => {
+            let text = format!("There is no contact `{}` in this rulebook.", shortened(&code));
+            return Err(Problem::fault("/contact", "unknown_reference", text));
+        }
+        (Some(code), None) => code,
+        (None, Some(by)) => by,
+        (None, None) => caller.author().name,
+    };
+    Ok(Taker {
+        by,
+        how: "api",
+        comment: body.comment,
+    })
+}
+
+/// The escalation as it will stand once it is taken.
+fn taken(
+    before: Option<escalations::Model>,
+    (rulebook_id, id): (Uuid, Uuid),
+    call_id: &str,
+    taker: &Taker,
+    now: DateTime<Utc>,
+) -> escalations::Model {
+    let new = || escalations::Model::untold(rulebook_id, id, call_id, now);
+    escalations::Model {
+        next_at: None,
+        acknowledged_at: Some(now),
+        acknowledged_by: Some(taker.by.clone()),
+        acknowledged_how: Some(taker.how.to_owned()),
+        comment: taker.comment.clone(),
+        ..before.unwrap_or_else(new)
+    }
+}
+
+fn taken_already(row: Option<&escalations::Model>) -> Problem {
+    let by = row.and_then(|row| row.acknowledged_by.as_deref()).unwrap_or("somebody");
+    let at = row.and_then(|row| row.acknowledged_at).map(|at| at.to_rfc3339());
+    let how = row.and_then(|row| row.acknowledged_how.as_deref()).unwrap_or("api");
+    let by = shortened(by);
+    let at = at.unwrap_or_default();
+    Problem::new(
+        Code::Conflict,
+        format!("`{by}` has taken this lead already, at {at} by {how}."),
+    )
+}
+
+/// By when a lead had to be taken, and whether it was. "At once" is before it went to the next contact.
+fn sla(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> Option<Sla> {
+    let due_at = row.due_at?;
+    let grace = handed_on
+        .filter(|_| row.sla_seconds == Some(0))
+        .map_or(0, |one| one.after_s);
+    let due_at = due_at + TimeDelta::try_seconds(grace).unwrap_or_default();
+    let taken_at = handed_on.and_then(|one| one.acknowledged_at);
+    let kept = match taken_at {
+        Some(at) => Some(at <= due_at),
+        None => (now > due_at).then_some(false),
+    };
+    Some(Sla { due_at, kept })
+}
+
+fn step_name(step: i64) -> &'static str {
+    match step {
+        FIRST => "first",
+        NEXT => "next",
+        ALL => "all",
+        _ => "nobody_left",
+    }
+}
+
+fn view(caller: &Caller, row: leads::Model, handed_on: Option<escalations::Model>, now: DateTime<Utc>) -> Lead {
+    let sla = sla(&row, handed_on.as_ref(), now);
+    let steps = handed_on.as_ref().map(escalations::Model::steps).unwrap_or_default();
+    let steps = steps.into_iter().map(|told| EscalationStep {
+        step: step_name(told.step).to_owned(),
+        at: told.at,
+        contacts: told.contacts,
+    });
+    let steps: Vec<EscalationStep> = steps.collect();
+    let escalation = handed_on.as_ref().filter(|_| !steps.is_empty()).map(|one| Escalation {
+        after_s: one.after_s,
+        next_at: one.next_at,
+        steps,
+    });
+    let acknowledgement = handed_on.and_then(|one| {
+        Some(Acknowledgement {
+            at: one.acknowledged_at?,
+            by: one.acknowledged_by.unwrap_or_default(),
+            how: one.acknowledged_how.unwrap_or_default(),
+            comment: masking::text(caller, one.comment),
+        })
+    });
+    Lead {
+        capped: row.capped,
+        acknowledgement,
+        sla,
+        escalation,
+        id: row.id,
+        simulated: calls::is_simulated(Some(&row.call_id)),
+        call_id: row.call_id,
+        customer_name: row.customer_name,
+        customer_number: masking::number(caller, row.customer_number),
+        customer_email: row.customer_email,
+        address: row.address,
+        city: row.city,
+        postal_code: row.postal_code,
+        problem: masking::text(caller, row.problem),
+        service: row.service,
+        area: row.area,
+        currency: row.currency,
+        price_from: row.price_from.map(Money::from_minor),
+        price_to: row.price_to.map(Money::from_minor),
+        quote_revision: row.quote_revision,
+        priority: row.priority,
+        sla_seconds: row.sla_seconds,
+        due_at: row.due_at,
+        wanted_slot: row.wanted_slot,
+        decision_id: row.decision_id,
+        quote_decision_id: row.quote_decision_id,
+        late: row.late,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        erased_at: row.erased_at,
+    }
+}

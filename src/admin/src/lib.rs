@@ -1,0 +1,78 @@
+//! People change the rules: the admin API, its document and Swagger UI.
+//!
+//! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] says who may; [`body`], [`versions`] and
+//! [`list`] read requests, and [`parameters`] tells which parameters could not be read; [`idempotency`] does once what is sent
+//! twice; [`declared`] is what every operation does besides its own work: trials ([`dry_run`]), tags, `Accept`; [`rule_rows`] is
+//! the one set of operations that all kinds of rule rows share, and
+//! [`resources`] names them; the other files are one resource each; [`document`] turns what poem-openapi knows into
+//! the published document.
+//!
+//! Every write goes through [`revisions::publish`], in a task of its own: a client that hangs up must not
+//! cancel a transaction halfway.
+
+mod across;
+pub mod answer;
+mod api_keys;
+mod at_once;
+mod audit_log;
+mod audited;
+pub mod auth;
+mod backtests;
+pub mod body;
+mod calendar_days;
+mod call_cases;
+mod calls;
+mod change_sets;
+mod decisions;
+mod declared;
+mod docs_page;
+mod docs_scripting;
+pub mod document;
+mod dry_run;
+mod erasures;
+mod evaluate;
+mod event_replays;
+mod explanation;
+mod export;
+pub mod fails;
+mod guard_rails;
+pub mod idempotency;
+mod inbound_sms_messages;
+pub mod keys;
+mod last_use;
+mod leads;
+mod lint;
+pub mod list;
+mod list_csv;
+mod masking;
+mod notices;
+mod parameters;
+mod profile;
+pub mod publishing;
+mod reread;
+pub mod resources;
+mod retention;
+mod revisions;
+mod rule_hits;
+pub mod rule_rows;
+mod rulebooks;
+mod script_quarantines;
+mod scripts;
+mod secrets;
+mod seen;
+mod service;
+mod sheets;
+mod sms_delivery;
+mod sms_messages;
+mod sms_resend;
+mod sms_suppressions;
+mod state;
+mod stats;
+pub mod versions;
+mod vocabulary;
+mod webhook_auth;
+mod webhook_events;
+
+pub use document::{document, document_text};
+pub use service::service;
+pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage, TakeAgain};

@@ -1,0 +1,131 @@
+//! Lint findings of a revision: rules that compile but cannot work as intended.
+
+use poem_openapi::param::Query;
+use poem_openapi::{Enum, Object, OpenApi};
+
+use super::answer::Found;
+use super::auth::{Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::rule_hits::{self, checked_days};
+use super::state::{AdminState, InRulebook};
+use authoring::lint::{self, Finding, lint_with_usage};
+
+pub struct LintApi(pub AdminState);
+
+/// The severity of a finding.
+#[derive(Debug, Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth checking; a publish is possible.
+    Warning,
+    /// A row that certainly does not do what it says; a publish that introduces one is rejected.
+    Error,
+}
+
+/// A row of a rulebook.
+#[derive(Debug, Object)]
+pub struct RowName {
+    /// The kind of row, as in paths: `priority-rules`.
+    pub resource: String,
+    /// Its code.
+    pub code: String,
+}
+
+/// A rule that cannot work as intended.
+#[derive(Debug, Object)]
+pub struct LintFinding {
+    /// How bad it is.
+    severity: Severity,
+    /// The kind of row, as in paths: `priority-rules`.
+    resource: String,
+    /// The row's code.
+    code: String,
+    /// The field, as `condition` or `names/fr`; empty for the whole row.
+    column: String,
+    /// A short fixed code, as `never_true`.
+    problem: String,
+    /// A sentence: what is wrong.
+    text: String,
+    /// Other rows that are involved.
+    related: Vec<RowName>,
+}
+
+impl From<Finding> for LintFinding {
+    fn from(found: Finding) -> Self {
+        let related = found.related.into_iter().map(|(resource, code)| RowName {
+            resource: resource.path().to_owned(),
+            code,
+        });
+        Self {
+            severity: match found.severity {
+                lint::Severity::Warning => Severity::Warning,
+                lint::Severity::Error => Severity::Error,
+            },
+            resource: found.resource.path().to_owned(),
+            code: found.code,
+            column: found.column,
+            problem: found.problem.to_owned(),
+            text: found.text,
+            related: related.collect(),
+        }
+    }
+}
+
+/// What lint found in a revision.
+#[derive(Debug, Object)]
+pub struct LintReport {
+    /// The revision that was checked.
+    revision: i64,
+    /// How many of the findings are errors.
+    errors: usize,
+    /// How many are warnings.
+    warnings: usize,
+    /// All of them, in the order of the resources, then by code and column.
+    findings: Vec<LintFinding>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
+impl LintApi {
+    /// Lint a rulebook
+    ///
+    /// Reports rules that are never reached or whose condition never holds, two rules with the same condition and
+    /// different results, words and postal codes that another row matches first, unused rows, expired adjustments,
+    /// missing translations, and rows that no call has matched for `days` days.
+    #[oai(path = "/lint", method = "get")]
+    async fn lint_rulebook(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// An older revision; by default the head.
+        revision: Query<Option<i64>>,
+        /// For how many days without a match a row is reported, 1 to 400.
+        #[oai(default = "rule_hits::default_days")]
+        days: Query<u32>,
+    ) -> Result<Found<LintReport>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let days = checked_days(days.0)?;
+        let rulebook = self.0.at(&loaded, revision.0).await?;
+        let usage = match revision.0 {
+            None => rule_hits::usage(&self.0, loaded.rulebook_id, days).await?,
+            // The matches of an older revision say nothing about now.
+            Some(_) => None,
+        };
+        let now = self.0.clock.now();
+        let number = rulebook.revision();
+        let look = move || match usage {
+            Some(usage) => lint_with_usage(&rulebook, now, &usage),
+            None => lint::lint(&rulebook, now),
+        };
+        let found = self.0.study(loaded.rulebook_id, look).await?;
+        let errors = found
+            .iter()
+            .filter(|found| found.severity == lint::Severity::Error)
+            .count();
+        Ok(Found::new(LintReport {
+            revision: number,
+            errors,
+            warnings: found.len() - errors,
+            findings: found.into_iter().map(LintFinding::from).collect(),
+        }))
+    }
+}

@@ -1,0 +1,147 @@
+//! Lists as spreadsheets: for `Accept: text/csv`, everything that the filters of a list keep, in one answer.
+//!
+//! A cell never begins a formula ([`sheet::plain_cell`]). What viewers may not see is masked here, by the schema of the rows;
+//! [`super::masking::answer`] leaves such an answer alone, since a cell alone does not say what its digits are.
+
+use poem::http::header;
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::{ApiResponse, ResponseContent};
+use serde_json::Value;
+
+use super::answer::{Json, Page};
+use super::auth::Caller;
+use super::list::{Listing, MAX_LIMIT};
+use super::masking::{self, AlreadyMasked};
+use super::sheets::Csv;
+use authoring::sheet;
+use web::accept;
+use web::problem::Problem;
+
+/// So many rows have room in one answer; who needs more asks for one month after the other.
+const MAX_ROWS: usize = 20_000;
+
+/// Whether the client wants CSV rather than JSON.
+pub struct WantsCsv(bool);
+
+impl<'a> FromRequest<'a> for WantsCsv {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        let wanted = accept::wanted(request, &["application/json", "text/csv"]);
+        Ok(Self(wanted == Some("text/csv")))
+    }
+}
+
+/// A spreadsheet whose numbers are masked already, and the name of its file.
+pub struct ListSheet {
+    text: String,
+    file: &'static str,
+}
+
+impl Payload for ListSheet {
+    const CONTENT_TYPE: &'static str = <Csv<String> as Payload>::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")))
+    }
+}
+
+impl IntoResponse for ListSheet {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder()
+            .content_type(Self::CONTENT_TYPE)
+            .header(
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"{}.csv\"", self.file),
+            )
+            .body(self.text);
+        response.set_data(AlreadyMasked);
+        response
+    }
+}
+
+/// A piece of a list, or all of it as a spreadsheet.
+#[derive(ResponseContent)]
+pub enum ListContent<T: ToJSON> {
+    /// A page.
+    Json(Json<Page<T>>),
+    /// Everything that the filters keep.
+    Csv(ListSheet),
+}
+
+/// A list that was read.
+#[derive(ApiResponse)]
+pub enum ListFound<T: ToJSON> {
+    /// What was asked for. As CSV it is everything that the filters keep, at most 20,000 rows, whatever `limit` says.
+    #[oai(status = 200)]
+    Found(ListContent<T>),
+}
+
+/// Pages on their way into one answer.
+pub struct Gathering<'a> {
+    caller: &'a Caller,
+    columns: &'static [&'static str],
+    file: &'static str,
+    /// The lines so far, where CSV is wanted.
+    lines: Option<Vec<Vec<String>>>,
+}
+
+impl<'a> Gathering<'a> {
+    /// For a list of which `columns` are the JSON pointers without the first slash.
+    pub fn of(
+        caller: &'a Caller,
+        wants: &WantsCsv,
+        listing: &mut Listing,
+        file: &'static str,
+        columns: &'static [&'static str],
+    ) -> Self {
+        if wants.0 {
+            listing.limit = MAX_LIMIT;
+        }
+        Self {
+            caller,
+            columns,
+            file,
+            lines: wants.0.then(Vec::new),
+        }
+    }
+
+    /// Takes a page. None while the next one, for which `listing` is moved on, is needed too.
+    ///
+    /// # Errors
+    /// 422 when there are too many rows.
+    pub fn add<T: ToJSON + Type>(
+        &mut self,
+        listing: &mut Listing,
+        page: Page<T>,
+    ) -> Result<Option<ListFound<T>>, Problem> {
+        let Some(lines) = &mut self.lines else {
+            return Ok(Some(ListFound::Found(ListContent::Json(Json(page)))));
+        };
+        for item in page.items.iter().filter_map(ToJSON::to_json) {
+            let item = masking::typed(self.caller, &T::name(), item);
+            lines.push(line(self.columns, &item));
+        }
+        if lines.len() > MAX_ROWS {
+            let detail =
+                format!("A spreadsheet has room for {MAX_ROWS} rows: ask for less, as with `since` and `until`.");
+            return Err(Problem::fault("since", "too_large", detail));
+        }
+        if let Some(cursor) = page.next_cursor {
+            listing.go_on(&cursor)?;
+            return Ok(None);
+        }
+        let heads = self.columns.iter().map(|column| column.replace('/', "."));
+        let heads = std::iter::once(heads.collect());
+        let text = sheet::csv_text(heads.chain(std::mem::take(lines)))
+            .map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
+        let file = self.file;
+        Ok(Some(ListFound::Found(ListContent::Csv(ListSheet { text, file }))))
+    }
+}
+
+fn line(columns: &[&str], item: &Value) -> Vec<String> {
+    let cell = |column: &&str| item.pointer(&format!("/{column}")).map(sheet::plain_cell);
+    columns.iter().map(|column| cell(column).unwrap_or_default()).collect()
+}

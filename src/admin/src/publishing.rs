@@ -1,0 +1,319 @@
+//! Changes of rules, from a request to the publisher and back.
+//!
+//! In: edits and who made them. Out: what was published, or the problem that says what was wrong and where.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::task::JoinError;
+use uuid::Uuid;
+
+use super::answer::{Json, etag};
+use super::auth::{Caller, Role};
+use super::change_sets::view::ChangeSetState;
+use super::state::{AdminState, busy, unloadable};
+use super::versions;
+use authoring::change_set::{ChangeSet, Conflict, Edit, Expected};
+use revisions::publish::receipt::Receipt;
+use revisions::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
+use revisions::publish::{Author, PublishError, Published, WayBack};
+use rules::Fault;
+use rules::cases::{CaseResult, Mismatch};
+use rules::fault::escaped;
+use rules::rows::Resource;
+use store::trial;
+use web::problem::{Code, FieldFault, Problem};
+
+/// Publishes one edit, in a task of its own so that nobody hanging up can cut it in two.
+///
+/// # Errors
+/// What the publisher refused, as a problem.
+pub async fn publish(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    edit: Edit,
+    comment: String,
+    author: Author,
+) -> Result<Outcome<Published>, Problem> {
+    let about = About::of(&edit);
+    let edits = vec![edit];
+    made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
+}
+
+/// The same for edits of several rows.
+///
+/// # Errors
+/// What the publisher refused, as a problem.
+pub async fn publish_all(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    change: ChangeSet,
+    author: Author,
+) -> Result<Outcome<Published>, Problem> {
+    made(state, rulebook_id, change, author, &About::default()).await
+}
+
+async fn made(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    change: ChangeSet,
+    author: Author,
+    about: &About,
+) -> Result<Outcome<Published>, Problem> {
+    let publisher = Arc::clone(&state.publisher);
+    let task = trial::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
+    held_or_finished(state, rulebook_id, task.await, about).await
+}
+
+/// What came of a publish.
+pub enum Outcome<T> {
+    /// It is live.
+    Done(T),
+    /// It goes beyond the guard rails and waits.
+    Waits(Box<StoredSet>),
+}
+
+/// A change set that waits, as it is answered: itself, its address and its ETag.
+#[must_use]
+pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredSet) -> (Json<ChangeSetState>, String, String) {
+    let address = format!("/admin/v1/rulebooks/{rulebook}/change-sets/{}", stored.set.id);
+    let version = etag(stored.set.version);
+    (
+        Json(ChangeSetState::whole(caller, stored, Vec::new())),
+        address,
+        version,
+    )
+}
+
+/// Rolls back to an older revision; `receipt` keeps what comes of it.
+///
+/// # Errors
+/// What the publisher refused, as a problem.
+pub async fn roll_back(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    way: WayBack,
+    caller: &Caller,
+    receipt: Arc<dyn Receipt>,
+) -> Result<Outcome<Published>, Problem> {
+    let publisher = Arc::clone(&state.publisher);
+    let (author, is_admin) = (caller.author(), caller.role == Role::Admin);
+    let task = trial::spawn(async move {
+        let receipt = receipt.as_ref();
+        publisher.roll_back(rulebook_id, &way, &author, is_admin, receipt).await
+    });
+    held_or_finished(state, rulebook_id, task.await, &About::default()).await
+}
+
+/// The row an edit is about, and what it expected: a fault in that row is told by its place in the body.
+#[derive(Default)]
+pub struct About {
+    row: Option<(Resource, String)>,
+}
+
+impl About {
+    fn of(edit: &Edit) -> Self {
+        Self {
+            row: Some((edit.resource(), edit.code().to_owned())),
+        }
+    }
+}
+
+/// What came of a publishing task that the guard rails may hold.
+///
+/// # Errors
+/// As for [`finished`].
+pub async fn held_or_finished<T>(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    outcome: Result<Result<T, PublishError>, JoinError>,
+    about: &About,
+) -> Result<Outcome<T>, Problem> {
+    match outcome {
+        Ok(Err(PublishError::Waits(stored))) => Ok(Outcome::Waits(stored)),
+        outcome => finished(state, rulebook_id, outcome, about).await.map(Outcome::Done),
+    }
+}
+
+/// What came of a publishing task.
+///
+/// # Errors
+/// What the publisher refused, or 500 when its task failed.
+pub async fn finished<T>(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    outcome: Result<Result<T, PublishError>, JoinError>,
+    about: &About,
+) -> Result<T, Problem> {
+    match outcome.map_err(|error| Problem::internal(&error))? {
+        Ok(done) => Ok(done),
+        Err(error) => Err(refused(state, rulebook_id, error, about).await),
+    }
+}
+
+/// What the publisher refused, with the rows that moved and the cases that are red.
+async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, about: &About) -> Problem {
+    let told = match state.publisher.refusal(rulebook_id, &error).await {
+        Ok(told) => told,
+        Err(error) => return problem(error, about),
+    };
+    let refused = problem(error, about);
+    match told {
+        Some(told) => refused
+            .with_conflicts(as_json(&told.conflicts))
+            .with_cases(as_json(&told.cases)),
+        None => refused,
+    }
+}
+
+/// Things as JSON, each an object of texts, numbers and lists.
+pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
+    things
+        .iter()
+        .filter_map(|thing| serde_json::to_value(thing).ok())
+        .collect()
+}
+
+/// A row, in words.
+#[must_use]
+pub fn named(resource: Resource, code: &str) -> String {
+    format!("row `{}/{code}`", resource.path())
+}
+
+fn problem(error: PublishError, about: &About) -> Problem {
+    match error {
+        PublishError::UnknownRulebook => Problem::not_found("such rulebook"),
+        PublishError::Conflicts(conflicts) => match (conflicts.as_slice(), &about.row) {
+            ([one], Some(_)) => conflict(one),
+            (many, _) => {
+                let errors = many.iter().map(|one| {
+                    let place = format!("{}/{}", one.resource.path(), one.code);
+                    FieldFault::new(place, "stale", conflict(one).detail())
+                });
+                let detail = "Rows were changed since these changes were made; `conflicts` shows each as it was then and as it \
+                              stands. Make those changes again on what stands.";
+                Problem::new(Code::StaleVersion, detail).with_errors(errors.collect())
+            }
+        },
+        PublishError::Faults(faults) => {
+            let errors: Vec<_> = faults.iter().map(|fault| field_fault(fault, about)).collect();
+            let detail = match errors.as_slice() {
+                [one] => one.detail.clone(),
+                many => format!(
+                    "The change has {} faults; `errors` lists each with its place.",
+                    many.len()
+                ),
+            };
+            Problem::new(Code::RuleFault, detail).with_errors(errors)
+        }
+        PublishError::CasesFailed(cases) => {
+            let errors: Vec<_> = cases.iter().flat_map(case_faults).collect();
+            let detail =
+                "With this change the rulebook no longer decides as its cases expect; change the case or the rule.";
+            Problem::new(Code::RuleFault, detail).with_errors(errors)
+        }
+        error @ PublishError::Waits(_) => Problem::new(Code::Conflict, format!("Nothing was published: {error}.")),
+        PublishError::HeadMoved { seen, current } => Problem::new(
+            Code::StaleVersion,
+            format!(
+                "The head of the rulebook is not revision {seen}: it is revision {current}. Read what was published since, and \
+                 repeat this on that."
+            ),
+        ),
+        // Its answer was there a moment ago: the request may be sent again.
+        error @ PublishError::DoneBefore => Problem::unavailable(&error, 1),
+        PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
+        PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
+        PublishError::Set(error) => set_problem(&error),
+        PublishError::Load(error) => unloadable(error),
+        PublishError::Quota(quota) => Problem::quota(quota),
+        PublishError::Busy(error) => busy(error),
+        PublishError::Database(error) => error.into(),
+    }
+}
+
+/// A row that is not as an edit expects.
+fn conflict(conflict: &Conflict) -> Problem {
+    let what = named(conflict.resource, &conflict.code);
+    match (conflict.expected, conflict.current) {
+        (Expected::Version(version), current) => versions::stale(&what, version, current),
+        (_, Some(version)) => Problem::new(
+            Code::StaleVersion,
+            format!("The {what} was made by somebody else in the meantime, at version {version}."),
+        ),
+        (_, None) => Problem::not_found(what),
+    }
+}
+
+/// What a stored change set cannot do.
+fn set_problem(error: &SetError) -> Problem {
+    match error {
+        SetError::Unknown => Problem::not_found("such change set"),
+        SetError::NoChange(number) => Problem::not_found(format!("change {number}")),
+        SetError::Stale { expected, current } => versions::stale("change set", *expected, Some(*current)),
+        SetError::State { state } => {
+            let advice = match state.as_str() {
+                "scheduled" => "cancel its schedule first",
+                "waiting" => "it waits for a second person, who approves or rejects it",
+                _ => "open another one",
+            };
+            Problem::new(Code::Conflict, format!("The change set is {state}: {advice}."))
+        }
+        SetError::TheirOwn => Problem::new(
+            Code::Forbidden,
+            "Nobody approves their own change: this key opened the change set or added to it. Somebody else must.",
+        ),
+        SetError::Empty => Problem::new(Code::Conflict, "The change set holds no changes: add one first."),
+        SetError::NoEffect => {
+            let detail = "The change set changes nothing: the rulebook stands already as it would make it.";
+            Problem::new(Code::Conflict, detail)
+        }
+        SetError::TooLarge { changes, bytes } => {
+            let detail = format!(
+                "A change set holds at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; this would make it \
+                 {changes} changes of {bytes} bytes."
+            );
+            Problem::new(Code::PayloadTooLarge, detail)
+        }
+    }
+}
+
+/// In the row being written, the place is a field of the body; elsewhere it is the other row's.
+pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
+    let own = about
+        .row
+        .as_ref()
+        .is_some_and(|(resource, code)| *resource == fault.resource && *code == fault.code);
+    let pointer = if own {
+        format!("/{}", fault.column)
+    } else {
+        format!("{}/{}/{}", fault.resource.path(), fault.code, fault.column)
+    };
+    let place = match (fault.line, fault.position) {
+        (Some(line), Some(position)) => format!("line {line}, column {position}: "),
+        (Some(line), None) => format!("line {line}: "),
+        _ => String::new(),
+    };
+    let whose = if own {
+        String::new()
+    } else {
+        format!("{}, `{}`: ", named(fault.resource, &fault.code), fault.column)
+    };
+    FieldFault::new(pointer, fault.problem, format!("{whose}{place}{}", fault.text))
+}
+
+fn case_faults(case: &CaseResult) -> Vec<FieldFault> {
+    let told = |mismatch: &Mismatch| {
+        let place = &mismatch.place;
+        FieldFault::new(
+            format!("cases/{}/expect/{}", case.code, escaped(place)),
+            "case_failed",
+            format!(
+                "The case `{}` expects {} at `{place}` and got {}.",
+                case.code, mismatch.expected, mismatch.got
+            ),
+        )
+    };
+    case.mismatches.iter().map(told).collect()
+}

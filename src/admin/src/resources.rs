@@ -1,0 +1,114 @@
+//! The kinds of rule rows in the API: the path, what the list can be asked, and what people read about each.
+
+use poem_openapi::OpenApi;
+
+use super::list::{Filter, Kind, ListSpec};
+use super::rule_rows::{AdminRow, RowsApi};
+use super::sheets::SheetsApi;
+use super::state::AdminState;
+use rules::rows::{
+    Adjustment, Area, AssistantRule, Calendar, Case, Classifier, Concept, Contact, Cue, FactMapping, PriorityRule,
+    Script, Service, Tax, Template, Tool,
+};
+
+/// What the document says of a kind of row.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// The last part of its path.
+    pub path: &'static str,
+    /// One of it, as in `get_service`.
+    pub one: &'static str,
+    /// Several of it, as in `list_services`.
+    pub many: &'static str,
+    /// Its schema.
+    pub schema: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// What its list can be asked.
+    pub list: ListSpec,
+}
+
+const fn text(name: &'static str, doc: &'static str) -> Filter {
+    Filter {
+        name,
+        kind: Kind::Text,
+        doc,
+    }
+}
+
+const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'static str) -> Filter {
+    Filter {
+        name,
+        kind: Kind::Choice(choices),
+        doc,
+    }
+}
+
+const BY_CODE: &[&str] = &["code", "-code"];
+const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
+
+macro_rules! resources {
+    ($($row:ident $path:literal $one:literal $many:literal $sorts:expr, [$($filter:expr),*], $about:literal;)*) => {
+        $(impl AdminRow for $row {
+            const PATH: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path);
+            const SHEET: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path, ".csv");
+            const LIST: ListSpec = ListSpec { sorts: $sorts, filters: &[$($filter),*] };
+        })*
+
+        /// What the document says of each, in the order of work.
+        pub const TOLD: &[Told] = &[$(Told {
+            path: $path, one: $one, many: $many, schema: stringify!($row), about: $about, list: $row::LIST,
+        }),*];
+
+        /// The operations on all of them.
+        pub fn apis(state: &AdminState) -> impl OpenApi + use<> {
+            (($(RowsApi::<$row>::new(state.clone()),)*), ($(SheetsApi::<$row>::new(state.clone()),)*))
+        }
+    };
+}
+
+resources! {
+    Service "services" "service" "services" BY_RANK,
+        [choice("offer", &["offered", "refused", "assessment"], "Whether it is done."), text("notify", "Services that tell this contact.")],
+        "What the business does, for how much, or refuses and with which words.";
+    Area "areas" "area" "areas" BY_RANK,
+        [text("cities", "Areas with this city."), text("postal_prefixes", "Areas with this beginning of a postal code.")],
+        "Parts of the map, by postal code or city.";
+    Adjustment "adjustments" "adjustment" "adjustments" BY_RANK,
+        [choice("kind", &["add", "percent", "multiply", "floor", "cap", "set"], "What it does."),
+         text("stacking_group", "Adjustments of this group."), text("services", "Adjustments that name this service.")],
+        "What changes a price when its condition holds, in the order of rank.";
+    Tax "taxes" "tax" "taxes" BY_RANK, [], "Lines added to the price.";
+    PriorityRule "priority-rules" "priority_rule" "priority_rules" BY_RANK,
+        [choice("priority", &["P1", "P2", "P3", "P4"], "The priority it gives."), text("notify", "Rules that tell this contact.")],
+        "How urgent a call is and whom to text; the first rule whose condition holds.";
+    Script "scripts" "script" "scripts" BY_RANK,
+        [choice("hook", &["price", "priority", "tool", "library"], "Where it runs.")],
+        "What rows cannot say, in Rhai; a `library` holds functions for the others.";
+    Template "templates" "template" "templates" BY_CODE, [], "What a text message says, by language.";
+    Contact "contacts" "contact" "contacts" BY_RANK,
+        [Filter { name: "on_call", kind: Kind::Boolean, doc: "Whether they are told when no rule names anyone." },
+         text("language", "Contacts who read this language.")],
+        "People to text and to transfer to.";
+    Calendar "calendars" "calendar" "calendars" BY_CODE, [], "Opening hours, evenings, weekends and holidays.";
+    FactMapping "fact-mappings" "fact_mapping" "fact_mappings" BY_CODE,
+        [choice("kind", &["text", "number", "boolean", "time"], "The type of the fact.")],
+        "Where in a message each fact is found.";
+    Concept "concepts" "concept" "concepts" BY_CODE, [],
+        "What callers say in many ways: the phrases of each language, and those that mean something else.";
+    Cue "cues" "cue" "cues" BY_CODE,
+        [choice("effect", &["denied", "nothing", "clause_end", "subject", "past", "now", "recurs", "present", "hypothetical", "asked", "someone_else", "own", "place",
+            "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "What it says of the mentions around it.")],
+        "Words that say how others are meant: denied, past, somebody else's, asked about.";
+    Classifier "classifiers" "classifier" "classifiers" BY_CODE,
+        [text("learns", "Classifiers that have learnt this label.")],
+        "How likely a call is about something, by all its words: weights learnt from labelled calls.";
+    Tool "tools" "tool" "tools" BY_CODE,
+        [choice("runs", &["quote", "priority", "service_check", "scheduling", "sms_alert", "booking", "script"], "What runs."),
+         text("script", "Tools that run this script.")],
+        "What runs when the assistant calls a tool by its name.";
+    AssistantRule "assistant-rules" "assistant_rule" "assistant_rules" BY_RANK,
+        [choice("answer", &["assistant", "transfer", "refuse"], "What the caller gets.")],
+        "What an assistant request is answered with; the first rule whose condition holds.";
+    Case "cases" "case" "cases" BY_CODE, [], "Facts and the decision expected of them; publishing runs every case.";
+}

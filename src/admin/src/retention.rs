@@ -1,0 +1,157 @@
+//! How long a rulebook's data is kept.
+//!
+//! In: requests of administrators. Out: days, with their version. They are no rule rows: they decide nothing about a call,
+//! and must hold for what was decided by every revision.
+
+use poem_openapi::param::Header;
+use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::{FoundRow, Json, etag};
+use super::audited;
+use super::auth::{Admin, Key, Viewer};
+use super::body::Body;
+use super::fails::{Fails, SettingsWrite, Usual};
+use super::state::{AdminState, InRulebook};
+use super::versions::{Precondition, expected, stale};
+use store::{leases, purges, retentions};
+use web::problem::{FieldFault, Problem};
+
+/// A hundred years.
+const MOST_DAYS: i64 = 36_500;
+
+/// The operations.
+pub struct RetentionApi(pub AdminState);
+
+/// How long data is kept, in days; what is left out is kept for good. Prices, priorities, leads and the audit log stay.
+#[derive(Debug, Clone, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Retention {
+    /// What was said in a call, its summary and analysis, and the facts that were read out of it. Replaying a decision then
+    /// says that its facts were erased.
+    #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
+    transcripts_days: Option<i64>,
+    /// Messages as they came.
+    #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
+    bodies_days: Option<i64>,
+    /// The events, and with them their bodies and transcripts. An event that a decision or a tool call rests on loses its
+    /// content, and its row stays with the key alone: decisions stay, and the same message never has an effect again. All
+    /// other events are deleted.
+    #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
+    events_days: Option<i64>,
+    /// Rises with every change; 0 before the first. Bring it when you change them.
+    version: Option<i64>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/retention")]
+impl RetentionApi {
+    /// Read how long a rulebook's data is kept
+    #[oai(path = "/", method = "get")]
+    async fn get_retention(&self, key: Key<Viewer>, rulebook: InRulebook) -> Result<FoundRow<Retention>, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = retentions::read(self.0.latest(), rulebook_id).await?;
+        Ok(answer(row.as_ref()))
+    }
+
+    /// Replace how long a rulebook's data is kept
+    ///
+    /// The purge begins within ten seconds where an instance runs it. What is deleted makes room for new rows; the files of the
+    /// database become smaller only after `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables meanwhile).
+    ///
+    /// What is older goes within the hour, in small pieces. Bring the `version` that was read.
+    #[oai(path = "/", method = "put")]
+    async fn put_retention(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        /// The ETag of what was read, when its version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<Retention>,
+    ) -> Result<FoundRow<Retention>, Fails<SettingsWrite>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        checked(&body.0)?;
+        let standing = retentions::read(self.0.latest(), rulebook_id).await?;
+        let said = Precondition {
+            body: body.0.version,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
+        let what = format!("`retention` of rulebook `{}`", rulebook.0);
+        let current = standing.as_ref().map(|row| row.version);
+        expected(&said, current, &what)?;
+        let version = current.unwrap_or_default() + 1;
+        let row = retentions::Model {
+            rulebook_id,
+            transcripts_days: body.0.transcripts_days,
+            bodies_days: body.0.bodies_days,
+            events_days: body.0.events_days,
+            version,
+            updated_at: self.0.clock.now(),
+        };
+        let entry = audited::entry(
+            &self.0,
+            &key,
+            Some(rulebook_id),
+            ("update", "retention", &rulebook.0),
+            standing.as_ref().map(told),
+            Some(told(&row)),
+        );
+        let (written, now) = (row.clone(), row.updated_at);
+        let write = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                let is_written = retentions::write(tx, written).await?;
+                // The purge need not wait for its next hour.
+                leases::end_rest(tx, purges::LEASE, now).await?;
+                Ok(is_written)
+            })
+        });
+        if write.await? {
+            return Ok(answer(Some(&row)));
+        }
+        let now = retentions::read(self.0.latest(), rulebook_id).await?;
+        Err(stale(&what, version - 1, now.map(|row| row.version)).into())
+    }
+}
+
+fn checked(body: &Retention) -> Result<(), Problem> {
+    let days = [
+        ("/transcripts_days", body.transcripts_days),
+        ("/bodies_days", body.bodies_days),
+        ("/events_days", body.events_days),
+    ];
+    let wrong = days
+        .into_iter()
+        .filter(|(_, days)| days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)));
+    let faults: Vec<FieldFault> = wrong
+        .map(|(place, _)| {
+            let detail = format!("Data is kept for 1 to {MOST_DAYS} days, or for good when this is left out.");
+            FieldFault::new(place, "invalid_value", detail)
+        })
+        .collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::unprocessable(faults))
+}
+
+fn told(row: &retentions::Model) -> Value {
+    json!({
+        "transcripts_days": row.transcripts_days,
+        "bodies_days": row.bodies_days,
+        "events_days": row.events_days,
+    })
+}
+
+fn answer(row: Option<&retentions::Model>) -> FoundRow<Retention> {
+    let version = row.map_or(0, |row| row.version);
+    let shown = Retention {
+        transcripts_days: row.and_then(|row| row.transcripts_days),
+        bodies_days: row.and_then(|row| row.bodies_days),
+        events_days: row.and_then(|row| row.events_days),
+        version: Some(version),
+    };
+    FoundRow::Found(Json(shown), etag(version))
+}

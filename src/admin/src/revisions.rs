@@ -1,0 +1,411 @@
+//! Revisions: list, read, compare, export, roll back.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi, ResponseContent};
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+
+use super::answer::{Found, Json, Page, etag};
+use super::auth::{Caller, Editor, Key, Viewer};
+use super::change_sets::view::ChangeSetState;
+use super::export::{self, Tar, Text, WantsText};
+use super::fails::{Fails, RollingBack, Usual};
+use super::idempotency::{Answered, Begun, Claim, Once};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::publishing;
+use super::rule_rows::checked_comment;
+use super::state::{AdminState, InRulebook, shortened};
+use super::versions::brought;
+use ::revisions::current::Standing;
+use ::revisions::publish::WayBack;
+use ::revisions::publish::receipt::{Effect, Receipt};
+use authoring::diff::{self, RowDiff};
+use store::{page, revisions};
+use web::problem::{Code, Problem};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-number", "number"],
+    filters: &[
+        Filter {
+            name: "kind",
+            kind: Kind::Choice(&["publish", "roll_back", "import"]),
+            doc: "How it came about.",
+        },
+        Filter {
+            name: "author",
+            kind: Kind::Text,
+            doc: "The name of the key that published it.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "Published at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "Published before this instant.",
+        },
+    ],
+};
+
+pub struct RevisionsApi(pub AdminState);
+
+/// A published state of the rulebook.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Revision {
+    /// Its number; numbers only rise.
+    number: i64,
+    /// `publish`, `roll_back` or `import`.
+    kind: String,
+    /// The older revision that a roll back restored.
+    equals: Option<i64>,
+    /// Who published it.
+    author: String,
+    /// The comment.
+    comment: String,
+    /// When.
+    created_at: DateTime<Utc>,
+}
+
+/// A revision that was read.
+#[derive(ApiResponse)]
+pub enum RevisionFound {
+    /// The revision. Send the number of the head, or its ETag in `If-Match`, when you roll back.
+    #[oai(status = 200)]
+    Found(Json<Revision>, #[oai(header = "ETag")] String),
+}
+
+/// After a roll back.
+#[derive(ApiResponse)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per response, and poem-openapi accepts no box"
+)]
+pub enum RolledBackOrWaits {
+    /// The rulebook is rolled back.
+    #[oai(status = 200)]
+    RolledBack(Json<RolledBack>),
+    /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
+    /// it.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
+}
+
+/// The result of a roll back.
+#[derive(Debug, Object)]
+pub struct RolledBack {
+    /// The new head revision.
+    revision: i64,
+    /// The older revision that it equals.
+    equals: i64,
+}
+
+/// Stores the response of a roll back, under the idempotency key of its request.
+struct Kept {
+    claim: Claim,
+    caller: Caller,
+    rulebook: String,
+    equals: i64,
+}
+
+impl Kept {
+    async fn answer(&self, effect: Effect<'_>) -> Result<Answered<RolledBackOrWaits>, Problem> {
+        let answer = match effect {
+            Effect::Published(revision) => RolledBackOrWaits::RolledBack(Json(RolledBack {
+                revision,
+                equals: self.equals,
+            })),
+            Effect::Waits(set) => {
+                let (set, address, version) = publishing::waiting(&self.caller, &self.rulebook, set.clone());
+                RolledBackOrWaits::Waits(set, address, version)
+            }
+        };
+        Answered::new(answer).await
+    }
+}
+
+impl Receipt for Kept {
+    fn take<'a>(&'a self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> {
+        Box::pin(self.claim.take(tx))
+    }
+
+    fn settle<'a>(&'a self, tx: &'a DatabaseTransaction, effect: Effect<'a>) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            let answer = self.answer(effect).await;
+            let answer = answer.map_err(|problem| DbErr::Custom(problem.detail().to_owned()))?;
+            self.claim.settle(tx, &answer).await
+        })
+    }
+}
+
+impl Revision {
+    fn of(row: revisions::Model) -> Self {
+        Self {
+            number: row.number,
+            kind: row.kind,
+            equals: row.equals,
+            author: row.author,
+            comment: row.comment,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// The differences between two revisions.
+#[derive(Debug, Object)]
+pub struct RevisionDiff {
+    /// The revision that is compared; 0 is before the first.
+    from: i64,
+    /// The revision it is compared with.
+    to: i64,
+    /// Every row that differs, in the order in which a decision uses the resources, then by code.
+    rows: Vec<RowDiff>,
+}
+
+/// The format of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum DiffFormat {
+    /// For programs.
+    Json,
+    /// As text, like `git diff`.
+    Text,
+}
+
+/// A difference in the requested format.
+#[derive(ResponseContent)]
+pub enum DiffContent {
+    /// For programs.
+    Json(Json<RevisionDiff>),
+    /// For people.
+    Text(Text),
+}
+
+/// A difference.
+#[derive(ApiResponse)]
+pub enum DiffFound {
+    /// The differences.
+    #[oai(status = 200)]
+    Found(DiffContent),
+}
+
+/// A revision as files.
+#[derive(ApiResponse)]
+pub enum Exported {
+    /// The archive.
+    #[oai(status = 200)]
+    Found(Tar, #[oai(header = "Content-Disposition")] String),
+}
+
+/// The revision that a path or a parameter names.
+fn number_of(text: &str, standing: &Standing) -> Result<i64, Problem> {
+    if text == "head" {
+        return Ok(standing.revision);
+    }
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| Problem::not_found(format!("revision `{}`", shortened(text))))
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/revisions")]
+impl RevisionsApi {
+    /// List the revisions
+    #[oai(path = "/", method = "get")]
+    async fn list_revisions(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<Revision>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = revisions::Entity::find().filter(revisions::Column::RulebookId.eq(rulebook_id));
+        if let Some(kind) = listing.text("kind") {
+            select = select.filter(revisions::Column::Kind.eq(kind));
+        }
+        if let Some(author) = listing.text("author") {
+            select = select.filter(revisions::Column::Author.eq(author));
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(revisions::Column::CreatedAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(revisions::Column::CreatedAt.lt(until));
+        }
+        let (by, id) = (revisions::Column::Number, revisions::Column::Number);
+        let sorting = page::Sorting {
+            by,
+            id,
+            descending: listing.descending,
+        };
+        let after = listing
+            .after
+            .as_ref()
+            .and_then(|(by, _)| by.as_i64())
+            .map(|number| (number.into(), number.into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (row.number.into(), String::new()),
+            Revision::of,
+        )))
+    }
+
+    /// Read a revision
+    #[oai(path = "/:number", method = "get")]
+    async fn get_revision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Its number, or `head`.
+        number: Path<String>,
+    ) -> Result<RevisionFound, Fails<Usual>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let found = revisions::Entity::find_by_id((standing.rulebook_id, number))
+            .one(self.0.latest())
+            .await?;
+        let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
+        Ok(RevisionFound::Found(Json(Revision::of(found)), etag(number)))
+    }
+
+    /// Compare a revision
+    ///
+    /// Without `to`: what the revision changed, compared with the previous one. With `to`: what is different in that
+    /// revision, whichever is older. As JSON, or as text with `format=text` or `Accept: text/plain`.
+    #[oai(path = "/:number/diff", method = "get")]
+    async fn diff_revision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Its number, or `head`.
+        number: Path<String>,
+        /// The revision to compare it with: a number, or `head`.
+        to: Query<Option<String>>,
+        /// The format of the difference.
+        format: Query<Option<DiffFormat>>,
+        wants_text: WantsText,
+    ) -> Result<DiffFound, Fails<Usual>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let (from, to) = match to.0 {
+            Some(to) => (number, number_of(&to, &standing)?),
+            None => (number - 1, number),
+        };
+        let before = match from {
+            0 => Arc::default(),
+            from => self.0.rows(standing.rulebook_id, from).await?,
+        };
+        let after = self.0.rows(standing.rulebook_id, to).await?;
+        let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
+        // Comparing thousands of rows takes a while.
+        let compare = move || {
+            let rows = diff::diff(&before, &after);
+            if as_text {
+                DiffContent::Text(Text(diff::text(&rows)))
+            } else {
+                DiffContent::Json(Json(RevisionDiff { from, to, rows }))
+            }
+        };
+        Ok(DiffFound::Found(self.0.study(standing.rulebook_id, compare).await?))
+    }
+
+    /// Export a revision as files
+    ///
+    /// A tar archive of the folder that `ringbook rules import` reads: a TOML file per resource and a Rhai file per
+    /// script. The same revision always gives the same bytes.
+    #[oai(path = "/:number/export", method = "get")]
+    async fn export_revision(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// Its number, or `head`.
+        number: Path<String>,
+    ) -> Result<Exported, Fails<Usual>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &standing)?;
+        let rows = self.0.rows(standing.rulebook_id, number).await?;
+        let name = format!("{}-{number}", rulebook.0);
+        let (title, hide) = (name.clone(), key.is_masked());
+        let write = move || export::archive(&rows, &title, hide);
+        let bytes = self.0.study(standing.rulebook_id, write).await?;
+        let bytes = bytes.map_err(|error| Problem::internal(&error))?;
+        let disposition = format!("attachment; filename=\"{name}.tar\"");
+        Ok(Exported::Found(Tar(bytes), disposition))
+    }
+
+    /// Roll back to a revision
+    ///
+    /// Publishes a new revision that equals the old one: history is never lost, and a roll back can be rolled back.
+    /// Send the head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or its ETag), so that
+    /// nobody's newer publish is reverted unseen. Guard rails apply to an editor's roll back, never to an
+    /// administrator's.
+    #[oai(path = "/:number/roll-back", method = "post")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn roll_back(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The revision to go back to.
+        number: Path<i64>,
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// The ETag of the head that you saw (`revisions/head`), if its number is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The number of the head that you saw, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+    ) -> Result<Answered<RolledBackOrWaits>, Fails<RollingBack>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        if number.0 < 1 {
+            return Err(Problem::not_found(format!("revision {}", number.0)).into());
+        }
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let way = WayBack {
+            to: number.0,
+            seen: seen(version.0, if_match.0.as_deref())?,
+            comment: checked_comment(comment.0)?,
+        };
+        let kept = Arc::new(Kept {
+            claim,
+            caller: Caller::clone(&key),
+            rulebook: rulebook.0,
+            equals: number.0,
+        });
+        let receipt: Arc<dyn Receipt> = kept.clone();
+        match publishing::roll_back(&self.0, rulebook_id, way, &key, receipt).await {
+            Ok(publishing::Outcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
+            Ok(publishing::Outcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
+            // If the same request was sent twice at the same time, the other one moved the head.
+            Err(problem) => match once.found(&self.0, &key).await? {
+                Some(answer) => Ok(answer),
+                None => Err(problem.into()),
+            },
+        }
+    }
+}
+
+/// The expected head of a request; the publisher compares it with the head that it replaces.
+fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
+    brought(version, if_match)?.ok_or_else(|| {
+        Problem::new(
+            Code::VersionRequired,
+            "Send the head revision that you saw as `version` in the query, or its ETag as `If-Match: \"version\"`.",
+        )
+    })
+}

@@ -1,0 +1,279 @@
+//! How often each row took part in what was decided for callers, and the callers who matched nothing.
+
+use chrono::{DateTime, Days, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::answer::{Found, Page};
+use super::auth::{Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::state::{AdminState, InRulebook};
+use authoring::lint::hits::{COUNTED, Usage};
+use rules::rows::{Resource, Row, RowSet, with_row};
+use store::rule_hits::{self, Counted, KEPT_DAYS};
+use store::{calls, decisions, revisions};
+use web::problem::Problem;
+
+/// Days looked back when the client does not say.
+const DEFAULT_DAYS: u32 = 90;
+/// Calls named of those that matched nothing.
+const MOST_CALLS: u64 = 100;
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["row", "-row", "-hits", "hits"],
+    filters: &[
+        Filter {
+            name: "days",
+            kind: Kind::Number,
+            doc: "How many days to look back, 1 to 400; else 90.",
+        },
+        Filter {
+            name: "resource",
+            kind: Kind::Choice(&["services", "areas", "adjustments", "taxes", "priority-rules", "scripts"]),
+            doc: "Rows of this kind.",
+        },
+        Filter {
+            name: "unused",
+            kind: Kind::Boolean,
+            doc: "Rows that have stood all these days and never took part, or the others.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct RuleHitsApi(pub AdminState);
+
+/// How often a row took part in a decision.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RuleHit {
+    /// The kind of row, as in paths: `priority-rules`.
+    resource: String,
+    /// Its code.
+    code: String,
+    /// The revision that wrote it as it is.
+    version: i64,
+    /// In how many decisions it took part, as it is or as it was before.
+    hits: i64,
+    /// When last, to the second.
+    last_hit_at: Option<DateTime<Utc>>,
+    /// Whether it has stood all these days and never took part. Never true before counting has gone on for as long.
+    unused: bool,
+}
+
+/// Callers whom no row was for.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Unmatched {
+    /// From this day on, in UTC.
+    since: String,
+    /// The first day that is known of; none when nothing was ever counted.
+    counted_since: Option<String>,
+    /// How many decisions were made.
+    decisions: i64,
+    /// In how many no service was found.
+    without_service: i64,
+    /// How many got the default priority, because no rule held.
+    without_priority_rule: i64,
+    /// The last calls for which no service was found, at most 100.
+    calls: Vec<UnmatchedCall>,
+}
+
+/// A call for which no service was found.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct UnmatchedCall {
+    /// The call.
+    call_id: Option<String>,
+    /// The decision.
+    decision_id: Uuid,
+    /// What it was made for, as `report`.
+    purpose: String,
+    /// When.
+    at: DateTime<Utc>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
+impl RuleHitsApi {
+    /// List how often each row took part
+    ///
+    /// Only decisions made for callers count, not those asked for by hand. Counts are written every few seconds, so that
+    /// the last ones may be missing yet.
+    #[oai(path = "/rule-hits", method = "get")]
+    async fn list_rule_hits(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<RuleHit>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let days = days_of(listing.number("days"))?;
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let since = first_day(self.0.clock.now(), days);
+        let counted = rule_hits::since(self.0.read(), loaded.rulebook_id, &since).await?;
+        let usage = usage_of(&self.0, loaded.rulebook_id, days, &counted, &since).await?;
+        let wanted = |resource: &&Resource| listing.text("resource").is_none_or(|wanted| wanted == resource.path());
+        let mut rows = Vec::new();
+        for resource in COUNTED.iter().filter(wanted) {
+            with_row!(*resource, R => rows.extend(hits::<R>(loaded.rulebook.rows(), &counted, usage.as_ref())));
+        }
+        let unused = listing.boolean("unused");
+        let rows = rows
+            .into_iter()
+            .filter(|row| unused.is_none_or(|unused| row.unused == unused));
+        let rows = rows.map(|row| {
+            let place = format!("{}/{}", row.resource, row.code);
+            let by = match listing.sort {
+                "hits" => row.hits.into(),
+                _ => place.as_str().into(),
+            };
+            (by, place, row)
+        });
+        Ok(Found::new(listing.page_of(rows.collect())))
+    }
+
+    /// Read how many callers matched nothing
+    #[oai(path = "/unmatched-calls", method = "get")]
+    async fn get_unmatched_calls(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// How many days to look back, 1 to 400.
+        #[oai(default = "default_days")]
+        days: Query<u32>,
+    ) -> Result<Found<Unmatched>, Fails<Usual>> {
+        let days = checked_days(days.0)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let now = self.0.clock.now();
+        let since = first_day(now, days);
+        let counted = rule_hits::since(self.0.read(), rulebook_id, &since).await?;
+        let none = |resource| counted.of(resource, "").map_or(0, |hits| hits.hits);
+        let earliest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
+        let calls = decisions::Entity::find()
+            .select_only()
+            .columns([
+                decisions::Column::CallId,
+                decisions::Column::Id,
+                decisions::Column::Purpose,
+                decisions::Column::CreatedAt,
+            ])
+            .filter(decisions::Column::RulebookId.eq(rulebook_id))
+            .filter(decisions::Column::Service.is_null())
+            .filter(decisions::Column::CreatedAt.gte(earliest))
+            .filter(calls::simulated(&decisions::Column::CallId, false))
+            .order_by_desc(decisions::Column::Id)
+            .limit(MOST_CALLS)
+            .into_tuple::<(Option<String>, Uuid, String, DateTime<Utc>)>()
+            .all(self.0.read())
+            .await?;
+        let calls = calls
+            .into_iter()
+            .map(|(call_id, decision_id, purpose, at)| UnmatchedCall {
+                call_id,
+                decision_id,
+                purpose,
+                at,
+            });
+        Ok(Found::new(Unmatched {
+            decisions: counted.decisions(),
+            without_service: none(Resource::Services),
+            without_priority_rule: none(Resource::PriorityRules),
+            calls: calls.collect(),
+            counted_since: counted.first_day,
+            since,
+        }))
+    }
+}
+
+fn hits<R: Row>(rows: &RowSet, counted: &Counted, usage: Option<&Usage>) -> Vec<RuleHit> {
+    let rows = R::table(rows).values();
+    let rows = rows.map(|stored| {
+        let hits = counted.of(R::RESOURCE, stored.row.code());
+        RuleHit {
+            resource: R::RESOURCE.path().to_owned(),
+            code: stored.row.code().to_owned(),
+            version: stored.version,
+            hits: hits.map_or(0, |hits| hits.hits),
+            last_hit_at: hits.map(|hits| hits.last_at),
+            unused: usage.is_some_and(|usage| usage.is_unused(stored.as_ref())),
+        }
+    });
+    rows.collect()
+}
+
+/// What took part over some days; none when counting has not gone on for that long, or nothing was decided.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn usage(state: &AdminState, rulebook_id: Uuid, days: u32) -> Result<Option<Usage>, Problem> {
+    let since = first_day(state.clock.now(), days);
+    let counted = rule_hits::since(state.read(), rulebook_id, &since).await?;
+    usage_of(state, rulebook_id, days, &counted, &since).await
+}
+
+async fn usage_of(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    days: u32,
+    counted: &Counted,
+    since: &str,
+) -> Result<Option<Usage>, Problem> {
+    let long_enough = counted.first_day.as_deref().is_some_and(|first| first <= since);
+    if !long_enough || counted.decisions() == 0 {
+        return Ok(None);
+    }
+    let until = state
+        .clock
+        .now()
+        .checked_sub_days(Days::new(days.into()))
+        .unwrap_or_default();
+    let settled = revisions::Entity::find()
+        .select_only()
+        .column(revisions::Column::Number)
+        .filter(revisions::Column::RulebookId.eq(rulebook_id))
+        .filter(revisions::Column::CreatedAt.lte(until))
+        .order_by_desc(revisions::Column::Number)
+        .limit(1)
+        .into_tuple::<i64>()
+        .one(state.read())
+        .await?;
+    let resource = |path: &str| Resource::ALL.iter().find(|resource| resource.path() == path).copied();
+    let fired = counted.rows.keys();
+    let fired = fired.filter_map(|(path, code)| Some((resource(path)?, code.clone())));
+    Ok(settled.map(|settled| Usage {
+        days,
+        settled,
+        fired: fired.collect(),
+    }))
+}
+
+/// The first of some days until now, in UTC.
+fn first_day(now: DateTime<Utc>, days: u32) -> String {
+    let first = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
+    first.format("%Y-%m-%d").to_string()
+}
+
+/// Days to look back when the client does not say.
+pub(super) const fn default_days() -> u32 {
+    DEFAULT_DAYS
+}
+
+/// Days that can be looked back.
+///
+/// # Errors
+/// 400 when there are too few or too many.
+pub(super) fn checked_days(days: u32) -> Result<u32, Problem> {
+    days_of(Some(days.into()))
+}
+
+fn days_of(days: Option<i64>) -> Result<u32, Problem> {
+    let days = days.map_or(Some(DEFAULT_DAYS), |days| u32::try_from(days).ok());
+    days.filter(|days| (1..=KEPT_DAYS).contains(days)).ok_or_else(|| {
+        let detail = format!("`days` must be a whole number from 1 to {KEPT_DAYS}.");
+        Problem::invalid_parameter("days", detail)
+    })
+}

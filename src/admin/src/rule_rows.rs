@@ -1,0 +1,361 @@
+//! The operations that all kinds of rule rows share: list, read, put, patch, delete.
+//!
+//! A write is live when its response arrives.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::types::Type;
+use poem_openapi::{OpenApi, Tags};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::answer::{DeletedRow, Found, FoundRow, Page, PatchedRow, PutRow, Versioned, etag};
+use super::auth::{Editor, Key, Viewer};
+use super::body::{self, RowBody, RowPatch};
+use super::fails::{Fails, Seeing, VersionedWrite};
+use super::list::{ListQuery, ListSpec};
+use super::publishing::{self, Outcome, named, waiting};
+use super::seen::Seen;
+use super::state::{AdminState, InRulebook, shortened};
+use super::versions::{Precondition, expected};
+use authoring::change_set::Edit;
+use revisions::publish::Published;
+use rules::check::is_rulebook_code;
+use rules::rows::{Row, RowSet, Stored};
+use web::problem::{Code, Problem};
+
+pub trait AdminRow: Row + Type {
+    /// The path of the list, with `:rulebook`.
+    const PATH: &'static str;
+    /// The path of the same rows as a spreadsheet.
+    const SHEET: &'static str;
+    const LIST: ListSpec;
+}
+
+pub struct RowsApi<R> {
+    state: AdminState,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> RowsApi<R> {
+    #[must_use]
+    pub const fn new(state: AdminState) -> Self {
+        Self {
+            state,
+            kind: PhantomData,
+        }
+    }
+}
+
+#[derive(Tags)]
+enum Group {
+    /// Rules of decisions.
+    Rules,
+}
+
+#[OpenApi(prefix_path = R::PATH, tag = "Group::Rules")]
+impl<R: AdminRow> RowsApi<R> {
+    /// List
+    #[oai(path = "/", method = "get")]
+    async fn list(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// An older revision; by default the head.
+        revision: Query<Option<i64>>,
+        /// Reads the rows as if this change set were published; `version` is that of the head's row, 0 for a new one.
+        change_set: Query<Option<Uuid>>,
+        query: ListQuery,
+    ) -> Result<Found<Page<Versioned<R>>>, Fails<Seeing>> {
+        let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
+        let rows = seen.all::<R>();
+        let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
+            let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
+            (row.value()[listing.sort].clone(), code, row)
+        });
+        Ok(Found::new(listing.page_of(rows.collect())))
+    }
+
+    /// Read
+    #[oai(path = "/:code", method = "get")]
+    async fn get(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// An older revision; by default the head.
+        revision: Query<Option<i64>>,
+        /// Reads the row as if this change set were published; `version` is that of the head's row, 0 for a new one.
+        change_set: Query<Option<Uuid>>,
+    ) -> Result<FoundRow<Versioned<R>>, Fails<Seeing>> {
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
+        let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        Ok(FoundRow::Found(super::answer::Json(row), etag(version)))
+    }
+
+    /// Put
+    #[oai(path = "/:code", method = "put")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn put(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// The ETag of the row that you read, if its version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// `*` rejects the request if the row exists.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowBody<R>,
+    ) -> Result<PutRow<Versioned<R>>, Fails<VersionedWrite>> {
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let row = with_code(body.row, &code.0)?;
+        let row = canonical::<R>(row)?;
+        let said = Precondition {
+            body: body.version,
+            if_match: if_match.0,
+            if_none_match: if_none_match.0,
+        };
+        let comment = checked_comment(comment.0)?;
+        let current = find::<R>(standing.rows(), &code.0).map(|stored| stored.version);
+        if current.is_none() {
+            check_code(&code.0)?;
+        }
+        let (state, id) = (&self.state, standing.rulebook_id);
+        let stored = match write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await? {
+            Outcome::Done((stored, _)) => stored,
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                return Ok(PutRow::Waits(set, address, version));
+            }
+        };
+        let answer = (
+            super::answer::Json(Versioned::of(stored.as_ref())),
+            etag(stored.version),
+        );
+        Ok(match current {
+            Some(_) => PutRow::Replaced(answer.0, answer.1),
+            None => PutRow::Created(answer.0, answer.1),
+        })
+    }
+
+    /// Patch
+    #[oai(path = "/:code", method = "patch")]
+    async fn patch(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// The ETag of the row that you read, if its version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowPatch<R>,
+    ) -> Result<PatchedRow<Versioned<R>>, Fails<VersionedWrite>> {
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
+        body::merge(&mut row, Value::Object(body.patch));
+        let row = canonical::<R>(with_code(row, &code.0)?)?;
+        let said = Precondition {
+            body: body.version,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
+        let comment = checked_comment(comment.0)?;
+        let current = Some(stored.version);
+        let (state, id) = (&self.state, standing.rulebook_id);
+        let written = write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await?;
+        let stored = match written {
+            Outcome::Done((stored, _)) => stored,
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                return Ok(PatchedRow::Waits(set, address, version));
+            }
+        };
+        Ok(PatchedRow::Changed(
+            super::answer::Json(Versioned::of(stored.as_ref())),
+            etag(stored.version),
+        ))
+    }
+
+    /// Delete
+    #[oai(path = "/:code", method = "delete")]
+    async fn delete(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The row's code.
+        code: Path<String>,
+        /// The ETag of the row that you read, if its version is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The version that you read, if there is no `If-Match`.
+        version: Query<Option<i64>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+    ) -> Result<DeletedRow, Fails<VersionedWrite>> {
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let said = Precondition {
+            body: version.0,
+            if_match: if_match.0,
+            if_none_match: None,
+        };
+        let expected = expected(&said, Some(stored.version), &named(R::RESOURCE, &code.0))?;
+        let edit = Edit::Delete {
+            resource: R::RESOURCE,
+            code: code.0,
+            expected,
+        };
+        let comment = checked_comment(comment.0)?;
+        let state = &self.state;
+        match publishing::publish(state, standing.rulebook_id, edit, comment, key.author()).await? {
+            Outcome::Done(_) => Ok(DeletedRow::Gone),
+            Outcome::Waits(set) => {
+                let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                Ok(DeletedRow::Waits(set, address, version))
+            }
+        }
+    }
+}
+
+/// Publishes a row and returns it with its new version.
+///
+/// # Errors
+/// 412, 422, 428 and the publisher's other errors.
+#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+pub async fn write_guarded<R: Row>(
+    state: &AdminState,
+    caller: &super::auth::Caller,
+    rulebook_id: Uuid,
+    code: &str,
+    row: Value,
+    said: &Precondition,
+    current: Option<i64>,
+    comment: String,
+) -> Result<Outcome<(Arc<Stored<R>>, i64)>, Problem> {
+    let expected = expected(said, current, &named(R::RESOURCE, code))?;
+    let edit = Edit::Put {
+        resource: R::RESOURCE,
+        code: code.to_owned(),
+        row,
+        expected,
+    };
+    let published: Published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+        Outcome::Done(published) => published,
+        Outcome::Waits(set) => return Ok(Outcome::Waits(set)),
+    };
+    let row = R::table(published.rulebook.rows()).get(code).cloned();
+    let row = row.ok_or_else(|| missing::<R>(code))?;
+    Ok(Outcome::Done((row, published.revision)))
+}
+
+/// Publishes a row that contains no price, so that guard rails do not apply.
+///
+/// # Errors
+/// As for [`write_guarded`].
+#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+pub async fn write<R: Row>(
+    state: &AdminState,
+    caller: &super::auth::Caller,
+    rulebook_id: Uuid,
+    code: &str,
+    row: Value,
+    said: &Precondition,
+    current: Option<i64>,
+    comment: String,
+) -> Result<(Arc<Stored<R>>, i64), Problem> {
+    match write_guarded(state, caller, rulebook_id, code, row, said, current, comment).await? {
+        Outcome::Done(written) => Ok(written),
+        Outcome::Waits(set) => {
+            let detail = format!("It waits for a second person, as change set {}.", set.set.id);
+            Err(Problem::new(Code::Conflict, detail))
+        }
+    }
+}
+
+fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
+    R::table(rows).get(code).map(Arc::as_ref)
+}
+
+#[must_use]
+pub fn missing<R: Row>(code: &str) -> Problem {
+    Problem::not_found(named(R::RESOURCE, &shortened(code)))
+}
+
+/// The row with the code of the path; the body may omit the code but not contradict it.
+pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
+    if let Value::Object(object) = &mut row {
+        match object.get("code") {
+            None => {
+                object.insert("code".to_owned(), code.into());
+            }
+            Some(own) if own == code => {}
+            Some(_) => {
+                let detail = format!(
+                    "`code` must be `{}`, as in the path; a row cannot be renamed.",
+                    shortened(code)
+                );
+                return Err(Problem::fault("/code", "contradiction", detail));
+            }
+        }
+    }
+    Ok(row)
+}
+
+/// The row as it will be stored.
+///
+/// # Errors
+/// 422 with the JSON pointer of a fault.
+pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
+    if has_nul(&row) {
+        let detail = "Texts cannot hold NUL characters.";
+        return Err(Problem::fault("", "invalid_value", detail));
+    }
+    let row: R = body::read(row)?;
+    serde_json::to_value(row).map_err(|error| Problem::internal(&error))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// Checks that a new code is valid in paths, conditions and file names.
+pub fn check_code(code: &str) -> Result<(), Problem> {
+    if is_rulebook_code(code) {
+        return Ok(());
+    }
+    let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";
+    Err(Problem::invalid_parameter("code", detail))
+}
+
+/// The comment, for the list of revisions.
+///
+/// # Errors
+/// 400 when it is too long.
+pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
+    let comment = comment.unwrap_or_default();
+    if comment.chars().count() <= 500 && !comment.contains('\0') {
+        return Ok(comment);
+    }
+    Err(Problem::invalid_parameter(
+        "comment",
+        "`comment` has at most 500 characters.",
+    ))
+}

@@ -1,0 +1,334 @@
+//! Rulebooks: list, create, and the settings of each.
+
+use std::sync::Arc;
+
+use poem_openapi::param::{Header, Query};
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
+use super::auth::{Admin, Editor, Key, Viewer};
+use super::body::{self, Body, RowBody, RowPatch};
+use super::fails::{Fails, RulebookWrite, Usual, VersionedWrite};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::profile::checked_name;
+use super::publishing;
+use super::rule_rows::{canonical, check_code, checked_comment, with_code, write};
+use super::sms_delivery::Delivery;
+use super::state::{AdminState, InRulebook, shortened};
+use super::versions::Precondition;
+use revisions::current::Standing;
+use revisions::publish::NewBook;
+use rules::rows::{Row, RowSet, Settings, Stored};
+use store::{page, rulebooks, trial};
+use web::problem::{Code, Problem};
+
+/// What the list of rulebooks can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["code", "-code"],
+    filters: &[Filter {
+        name: "archived",
+        kind: Kind::Boolean,
+        doc: "Those that are archived, or those that are not.",
+    }],
+};
+
+pub struct RulebooksApi(pub AdminState);
+
+/// A rulebook.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RulebookSummary {
+    /// Names the rulebook in paths, also in `/webhooks/vapi/{rulebook}`.
+    code: String,
+    /// What people call it; see `put_rulebook_profile`.
+    name: Option<String>,
+    /// The head revision, which the next call uses.
+    revision: i64,
+    /// When it was created.
+    created_at: chrono::DateTime<chrono::Utc>,
+    /// Since when it is archived and takes no messages.
+    archived_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// A rulebook to be created.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewRulebook {
+    /// Its code: 1 to 64 letters, digits, `_`, `-` or `.`.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    code: String,
+    /// What people call it, such as the name of the business.
+    name: Option<String>,
+    /// `sample` begins with the rows of the sample rulebook, as by default; `empty` with the settings only.
+    rows: Option<Beginning>,
+    /// Begins with the rows of the rulebook of this code, as its head has them: prices, contacts, scripts and all other
+    /// rules. Not with its secrets, calls, webhook settings or guard rails. Without `rows`.
+    copy_of: Option<String>,
+    /// Whether its SMS messages are sent (`twilio`: they wait for an account) or only recorded (`simulated`).
+    #[serde(default)]
+    #[oai(default)]
+    sms_delivery: Delivery,
+    /// Its settings; by default those of the sample, or of the rulebook that it is a copy of.
+    #[serde(default, deserialize_with = "without_version")]
+    settings: Option<Settings>,
+}
+
+/// The settings, which may have been read from another rulebook.
+fn without_version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Settings>, D::Error> {
+    let Some(mut settings) = Option::<serde_json::Map<String, Value>>::deserialize(from)? else {
+        return Ok(None);
+    };
+    for read_only in ["version", "revision"] {
+        settings.remove(read_only);
+    }
+    Settings::deserialize(Value::Object(settings))
+        .map(Some)
+        .map_err(D::Error::custom)
+}
+
+/// The first rows of a new rulebook.
+#[derive(Debug, Clone, Copy, Default, Deserialize, poem_openapi::Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Beginning {
+    /// The rows of the sample business.
+    #[default]
+    Sample,
+    /// Its settings only.
+    Empty,
+}
+
+/// After a rulebook was created.
+#[derive(ApiResponse)]
+pub enum Made {
+    /// The rulebook, at revision 1.
+    #[oai(status = 201)]
+    Created(Json<RulebookSummary>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks")]
+impl RulebooksApi {
+    /// List the rulebooks
+    #[oai(path = "/", method = "get")]
+    async fn list_rulebooks(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<Found<Page<RulebookSummary>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let mut select = rulebooks::Entity::find();
+        if let Some(own) = key.rulebook_id {
+            select = select.filter(rulebooks::Column::Id.eq(own));
+        }
+        if let Some(archived) = listing.boolean("archived") {
+            let at = rulebooks::Column::ArchivedAt;
+            select = select.filter(if archived { at.is_not_null() } else { at.is_null() });
+        }
+        let sorting = page::Sorting {
+            by: rulebooks::Column::Code,
+            id: rulebooks::Column::Code,
+            descending: listing.descending,
+        };
+        let after = listing
+            .after
+            .as_ref()
+            .map(|(_, code)| (code.clone().into(), code.clone().into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.code.clone()),
+            |row| RulebookSummary {
+                code: row.code,
+                name: row.name,
+                revision: row.head_revision,
+                created_at: row.created_at,
+                archived_at: row.archived_at,
+            },
+        )))
+    }
+
+    /// Create a rulebook
+    #[oai(path = "/", method = "post")]
+    async fn create_rulebook(&self, key: Key<Admin>, body: Body<NewRulebook>) -> Result<Made, Fails<RulebookWrite>> {
+        let new = body.0;
+        if key.rulebook_id.is_some() {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "This key is for one rulebook only; it cannot create others.",
+            )
+            .into());
+        }
+        check_code(&new.code).map_err(|problem| Problem::fault("/code", "invalid_value", problem.detail()))?;
+        let name = new.name.map(|name| checked_name(&name)).transpose()?;
+        let mut rows = match (&new.copy_of, new.rows) {
+            (Some(_), Some(_)) => {
+                let detail = "A copy has the rows of `copy_of`: leave `rows` out.";
+                return Err(Problem::fault("/rows", "contradiction", detail).into());
+            }
+            (Some(from), None) => self.rows_of(&key, from).await?,
+            (None, None | Some(Beginning::Sample)) => RowSet::clone(&self.0.sample),
+            (None, Some(Beginning::Empty)) => RowSet {
+                settings: without_calendar(&self.0.sample),
+                ..RowSet::default()
+            },
+        };
+        if let Some(row) = new.settings {
+            rows.settings
+                .insert(row.code.clone(), Arc::new(Stored { version: 1, row }));
+        }
+        let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
+        let (code, delivery) = (new.code.clone(), new.sms_delivery.word());
+        let called = name.clone();
+        let task = trial::spawn(async move {
+            let new = NewBook {
+                code: &code,
+                name: called,
+                webhook_auth: serde_json::json!({}),
+                sms_delivery: delivery,
+            };
+            publisher.create(new, rows, &author).await
+        });
+        let outcome = task.await.map(|made| made.map(|(_, published)| published));
+        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
+        Ok(Made::Created(Json(RulebookSummary {
+            code: new.code,
+            name,
+            revision: published.revision,
+            created_at: self.0.clock.now(),
+            archived_at: None,
+        })))
+    }
+
+    /// Read a rulebook's settings and head revision
+    #[oai(path = "/:rulebook", method = "get")]
+    async fn get_rulebook(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<Usual>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let stored = settings(&standing)?;
+        Ok(answer(stored, standing.revision))
+    }
+
+    /// Replace a rulebook's settings
+    #[oai(path = "/:rulebook", method = "put")]
+    async fn put_rulebook(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The ETag of the settings that you read, if their version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowBody<Settings>,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let mut row = body.row;
+        if let Value::Object(row) = &mut row {
+            row.remove("revision");
+        }
+        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
+            .await
+    }
+
+    /// Change fields of a rulebook's settings
+    #[oai(path = "/:rulebook", method = "patch")]
+    async fn patch_rulebook(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The ETag of the settings that you read, if their version is not in the body.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: RowPatch<Settings>,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let mut row = serde_json::to_value(&settings(&standing)?.row).map_err(|error| Problem::internal(&error))?;
+        let mut patch = body.patch;
+        patch.remove("revision");
+        body::merge(&mut row, Value::Object(patch));
+        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
+            .await
+    }
+}
+
+impl RulebooksApi {
+    /// The rows of another rulebook at its head, for a copy.
+    async fn rows_of(&self, caller: &super::auth::Caller, code: &str) -> Result<RowSet, Problem> {
+        let found = self.0.current.find_latest(code).await?;
+        let Some((rulebook_id, head)) = found.filter(|(id, _)| caller.sees(*id)) else {
+            let detail = format!("There is no rulebook `{}` to copy.", shortened(code));
+            return Err(Problem::fault("/copy_of", "unknown_code", detail));
+        };
+        let rows = self.0.rows(rulebook_id, head).await?;
+        Ok(RowSet::clone(&rows))
+    }
+
+    async fn write(
+        &self,
+        caller: &super::auth::Caller,
+        standing: &Standing,
+        row: Value,
+        version: Option<i64>,
+        if_match: Option<String>,
+        comment: Option<String>,
+    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let stands = settings(standing)?;
+        let row = canonical::<Settings>(with_code(row, stands.row.code())?)?;
+        let said = Precondition {
+            body: version,
+            if_match,
+            if_none_match: None,
+        };
+        let comment = checked_comment(comment)?;
+        let code = stands.row.code();
+        let (stored, revision) = write::<Settings>(
+            &self.0,
+            caller,
+            standing.rulebook_id,
+            code,
+            row,
+            &said,
+            Some(stands.version),
+            comment,
+        )
+        .await?;
+        Ok(answer(&stored, revision))
+    }
+}
+
+fn answer(stored: &Stored<Settings>, revision: i64) -> FoundRow<Versioned<Settings>> {
+    FoundRow::Found(
+        Json(Versioned::of(stored).with("revision", revision.into())),
+        etag(stored.version),
+    )
+}
+
+fn settings(standing: &Standing) -> Result<&Stored<Settings>, Problem> {
+    let row = standing.rows().settings.values().next();
+    row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
+}
+
+/// Removes the name of a calendar that does not exist.
+fn without_calendar(rows: &RowSet) -> rules::rows::Table<Settings> {
+    let bare = |stored: &Arc<Stored<Settings>>| Stored {
+        version: stored.version,
+        row: Settings {
+            calendar: None,
+            ..stored.row.clone()
+        },
+    };
+    rows.settings
+        .iter()
+        .map(|(code, stored)| (code.clone(), Arc::new(bare(stored))))
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! Script quarantines: list and release.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use serde_json::json;
+
+use super::answer::{Found, Gone};
+use super::audited;
+use super::auth::{Editor, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::state::{AdminState, InRulebook, shortened};
+use revisions::quarantine;
+use store::{script_quarantines, trial};
+use web::problem::Problem;
+
+pub struct ScriptQuarantinesApi(pub AdminState);
+
+/// The quarantined scripts.
+#[derive(Debug, Object)]
+pub struct ScriptQuarantines {
+    /// One each, by code.
+    items: Vec<ScriptQuarantine>,
+}
+
+/// A script that is left out of decisions for a while.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ScriptQuarantine {
+    /// The script.
+    script: String,
+    /// The revision that wrote the script or a library that it uses; a newer one runs at once.
+    version: i64,
+    /// How often it failed.
+    faults: i64,
+    /// The number of runs, as far as reported.
+    runs: i64,
+    /// When it failed first.
+    first_fault_at: DateTime<Utc>,
+    /// When it failed last.
+    last_fault_at: DateTime<Utc>,
+    /// When the quarantine began.
+    since: Option<DateTime<Utc>>,
+    /// When it ends.
+    until: Option<DateTime<Utc>>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/script-quarantines")]
+impl ScriptQuarantinesApi {
+    /// List the quarantined scripts
+    ///
+    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten
+    /// minutes; calls are decided without it, marked degraded. If the machine is too busy to run a script, that is
+    /// not a failure. A new version runs at once.
+    #[oai(path = "/", method = "get")]
+    async fn list_script_quarantines(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+    ) -> Result<Found<ScriptQuarantines>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let now = self.0.clock.now();
+        let rows = script_quarantines::of_rulebook(self.0.latest(), loaded.rulebook_id, now).await?;
+        // A script that was changed meanwhile runs again.
+        let stands = |row: &script_quarantines::Model| {
+            let script = loaded.rulebook.script(&row.code);
+            script.is_some_and(|script| script.version() == row.version)
+        };
+        let items = rows.into_iter().filter(stands).map(|row| ScriptQuarantine {
+            script: row.code,
+            version: row.version,
+            faults: row.faults,
+            runs: row.runs,
+            first_fault_at: row.first_fault_at,
+            last_fault_at: row.last_fault_at,
+            since: row.since,
+            until: row.until,
+        });
+        Ok(Found::new(ScriptQuarantines { items: items.collect() }))
+    }
+
+    /// Release a script from quarantine
+    ///
+    /// It runs again from the next call on, on other instances within two seconds; its faults are deleted.
+    #[oai(path = "/:script", method = "delete")]
+    async fn release_script(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The script's code.
+        script: Path<String>,
+    ) -> Result<Gone, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let code = script.0;
+        let missing = || Problem::not_found(format!("script `{}` in quarantine", shortened(&code)));
+        // No code contains a NUL, which PostgreSQL rejects.
+        if code.contains('\0') {
+            return Err(missing().into());
+        }
+        let before = Some(json!({"quarantined": true}));
+        let after = Some(json!({"quarantined": false}));
+        let what = ("release", "script-quarantines", code.as_str());
+        let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, before, after);
+        let (now, released) = (self.0.clock.now(), code.clone());
+        let release = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { quarantine::release(tx, rulebook_id, &released, now).await })
+        });
+        if !release.await? {
+            return Err(missing().into());
+        }
+        if !trial::is_on() {
+            self.0.current.quarantines().remove(rulebook_id, &code);
+        }
+        Ok(Gone::Gone)
+    }
+}

@@ -1,0 +1,363 @@
+//! Versions of scripts, and test runs.
+//!
+//! A test run has no effects and uses the same threads as the scripts of calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use rust_decimal::Decimal;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::answer::{Found, Page};
+use super::auth::{Editor, Key, Viewer};
+use super::body::Body;
+use super::evaluate::named_facts;
+use super::fails::{Fails, Usual};
+use super::list::{ListQuery, ListSpec};
+use super::rule_rows::check_code;
+use super::state::{AdminState, InRulebook, busy, shortened};
+use rules::Rulebook;
+use rules::fault::Fault;
+use rules::money::Money;
+use rules::rows::{Hook, Priority, Script};
+use rules::script::trial::{Begin, Trial};
+use store::{page, revisions, scripts};
+use web::problem::Problem;
+
+/// What the list of versions can be asked.
+pub const VERSIONS: ListSpec = ListSpec {
+    sorts: &["-since", "since"],
+    filters: &[],
+};
+
+pub struct ScriptsApi(pub AdminState);
+
+/// A version of a script.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ScriptVersion {
+    /// The revision that wrote it.
+    since: i64,
+    /// The revision that replaced or deleted it; absent while it is current.
+    until: Option<i64>,
+    /// Where it ran.
+    hook: String,
+    /// The order among scripts of one hook.
+    rank: i64,
+    /// Rhai.
+    source: String,
+    /// Who published it.
+    author: String,
+    /// The comment.
+    comment: String,
+    /// When it was published.
+    created_at: DateTime<Utc>,
+}
+
+/// The input of a test run. Omitted fields have the values that the rows would give.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptTest {
+    /// The source to test; by default the published one.
+    source: Option<String>,
+    /// The hook; by default the published one. A library cannot be tested by itself.
+    hook: Option<Hook>,
+    /// Facts by name, as a message would provide them.
+    #[serde(default)]
+    #[oai(default)]
+    facts: BTreeMap<String, Value>,
+    /// What the caller said.
+    #[serde(default)]
+    #[oai(default)]
+    said: String,
+    /// The instant of the facts; by default now.
+    at: Option<DateTime<Utc>>,
+    /// The tool's arguments: an object.
+    #[serde(default)]
+    #[oai(default)]
+    args: Value,
+    /// The price before the script.
+    price: Option<TestPrice>,
+    /// The priority before the script.
+    priority: Option<TestPriority>,
+}
+
+/// A price range.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct TestPrice {
+    /// Lowest.
+    from: Money,
+    /// Highest.
+    to: Money,
+}
+
+/// A priority.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct TestPriority {
+    /// How urgent.
+    level: Priority,
+    /// Seconds within which somebody should call back.
+    sla_seconds: i64,
+}
+
+/// The result of a test run.
+#[derive(Debug, Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ScriptTried {
+    /// The rulebook's revision that it ran in.
+    revision: i64,
+    /// Why a call would be decided without it; absent if it did not fail.
+    fault: Option<TriedFault>,
+    /// Its steps, each with the price before and after, exact and not rounded.
+    steps: Vec<Value>,
+    /// The price before.
+    price_before: Option<ExactPrice>,
+    /// The price after.
+    price_after: Option<ExactPrice>,
+    /// The priority before.
+    priority_before: Option<TestPriority>,
+    /// The priority after.
+    priority_after: Option<TestPriority>,
+    /// What it said to the caller.
+    said: Vec<String>,
+    /// The result that it returned as a tool.
+    result: Option<Value>,
+    /// What it logged, also when it failed.
+    log: Vec<String>,
+    /// The CPU time, in microseconds.
+    duration_us: i64,
+    /// The number of operations, counted in multiples of sixteen.
+    operations: i64,
+}
+
+/// A price range, exact.
+#[derive(Debug, Object)]
+pub struct ExactPrice {
+    /// Lowest.
+    from: String,
+    /// Highest.
+    to: String,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct TriedFault {
+    /// `compile` if it could not be published, `run` if a call would be decided without it.
+    stage: String,
+    /// The script, or the library that it uses.
+    script: String,
+    /// A short fixed code.
+    code: String,
+    /// The line, from 1.
+    line: Option<i64>,
+    /// The column, from 1.
+    column: Option<i64>,
+    /// A sentence, with a similar name if there is one.
+    detail: String,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/scripts")]
+impl ScriptsApi {
+    /// List the versions of a script
+    ///
+    /// Including a deleted one; the newest first.
+    #[oai(path = "/:code/versions", method = "get")]
+    async fn list_script_versions(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// The script's code.
+        code: Path<String>,
+        query: ListQuery,
+    ) -> Result<Found<Page<ScriptVersion>>, Fails<Usual>> {
+        let listing = query.read(&VERSIONS)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        check_code(&code.0)?;
+        let select = scripts::Entity::find()
+            .filter(scripts::Column::RulebookId.eq(rulebook_id))
+            .filter(scripts::Column::Code.eq(&code.0));
+        let sorting = page::Sorting {
+            by: scripts::Column::SinceRevision,
+            id: scripts::Column::SinceRevision,
+            descending: listing.descending,
+        };
+        let after = listing.after.as_ref().and_then(|(by, _)| by.as_i64());
+        let first = after.is_none();
+        let after = after.map(|number| (number.into(), number.into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        if rows.is_empty() && first {
+            return Err(Problem::not_found(format!("script `{}`", shortened(&code.0))).into());
+        }
+        let numbers = rows.iter().map(|row| row.since_revision);
+        let published = revisions::Entity::find()
+            .filter(revisions::Column::RulebookId.eq(rulebook_id))
+            .filter(revisions::Column::Number.is_in(numbers))
+            .all(self.0.latest())
+            .await?;
+        let mut published: BTreeMap<i64, revisions::Model> = published
+            .into_iter()
+            .map(|revision| (revision.number, revision))
+            .collect();
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (row.since_revision.into(), String::new()),
+            |row| {
+                let revision = published.remove(&row.since_revision);
+                let (author, comment, created_at) = revision
+                    .map(|revision| (revision.author, revision.comment, revision.created_at))
+                    .unwrap_or_default();
+                ScriptVersion {
+                    since: row.since_revision,
+                    until: row.until_revision,
+                    hook: row.hook,
+                    rank: row.rank,
+                    source: row.source,
+                    author,
+                    comment,
+                    created_at,
+                }
+            },
+        )))
+    }
+
+    /// Test a script
+    ///
+    /// Nothing is stored and nobody is notified. The response says what the script would do with these facts, what it
+    /// wrote with `log(…)`, how long it took, or what is wrong with it and where. An unpublished source is tested
+    /// with the published libraries.
+    #[oai(path = "/:code/test", method = "post")]
+    async fn test_script(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The script's code, of one that is published or of a new one.
+        code: Path<String>,
+        body: Body<ScriptTest>,
+    ) -> Result<Found<ScriptTried>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let book = loaded.rulebook;
+        check_code(&code.0)?;
+        let test = body.0;
+        let extracted = named_facts(&book, &test.facts, test.said.clone())?;
+        let script = wanted(&book, &code.0, &test)?;
+        let at = test.at.unwrap_or_else(|| self.0.clock.now());
+        let begin = begin(test)?;
+        let (compiling, asked) = (Arc::clone(&book), script);
+        let compile = move || compiling.compile_script_here(asked);
+        let compiled = self.0.current.pools().compile(loaded.rulebook_id, compile).await;
+        let revision = book.revision();
+        let script = match compiled.map_err(busy)? {
+            Ok(script) => script,
+            Err(faults) => {
+                return Ok(Found::new(ScriptTried {
+                    revision,
+                    fault: faults.into_iter().next().map(not_compiled),
+                    ..ScriptTried::default()
+                }));
+            }
+        };
+        let run = move || book.try_script(&script, &extracted, at, begin);
+        let trial = self.0.study(loaded.rulebook_id, run).await?;
+        Ok(Found::new(told(revision, trial)?))
+    }
+}
+
+/// The script to test: the published one with the changes of the test.
+fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Problem> {
+    let published = book.rows().scripts.get(code).map(|stored| stored.row.clone());
+    let missing = |pointer: &str| {
+        let detail = format!(
+            "There is no script `{}` yet: give `source` and `hook`.",
+            shortened(code)
+        );
+        Problem::fault(pointer, "missing_field", detail)
+    };
+    let script = match (published, &test.source, test.hook) {
+        (Some(mut script), source, hook) => {
+            script.source = source.clone().unwrap_or(script.source);
+            script.hook = hook.unwrap_or(script.hook);
+            script
+        }
+        (None, Some(source), Some(hook)) => Script {
+            code: code.to_owned(),
+            hook,
+            rank: 0,
+            source: source.clone(),
+        },
+        (None, None, _) => return Err(missing("/source")),
+        (None, _, None) => return Err(missing("/hook")),
+    };
+    if script.hook == Hook::Library {
+        let detail = "A library does nothing by itself: try a script that imports it.";
+        return Err(Problem::fault("/hook", "invalid_value", detail));
+    }
+    Ok(script)
+}
+
+fn begin(test: ScriptTest) -> Result<Begin, Problem> {
+    if !(test.args.is_null() || test.args.is_object()) {
+        let detail = "`args` is an object, as the assistant sends it.";
+        return Err(Problem::fault("/args", "invalid_value", detail));
+    }
+    Ok(Begin {
+        range: test.price.map(|price| (price.from.decimal(), price.to.decimal())),
+        priority: test.priority.map(|priority| (priority.level, priority.sla_seconds)),
+        args: test.args,
+    })
+}
+
+fn place(at: Option<usize>) -> Option<i64> {
+    at.and_then(|at| i64::try_from(at).ok())
+}
+
+fn not_compiled(fault: Fault) -> TriedFault {
+    TriedFault {
+        stage: "compile".to_owned(),
+        script: fault.code,
+        code: fault.problem.to_owned(),
+        line: place(fault.line),
+        column: place(fault.position),
+        detail: fault.text,
+    }
+}
+
+fn told(revision: i64, trial: Trial) -> Result<ScriptTried, Problem> {
+    let price = |range: Option<(Decimal, Decimal)>| {
+        range.map(|(from, to)| ExactPrice {
+            from: from.to_string(),
+            to: to.to_string(),
+        })
+    };
+    let priority =
+        |priority: Option<(Priority, i64)>| priority.map(|(level, sla_seconds)| TestPriority { level, sla_seconds });
+    let steps: Result<Vec<Value>, _> = trial.steps.iter().map(serde_json::to_value).collect();
+    Ok(ScriptTried {
+        revision,
+        fault: trial.fault.map(|fault| TriedFault {
+            stage: "run".to_owned(),
+            script: fault.code,
+            code: "script_failed".to_owned(),
+            line: place(fault.line),
+            column: place(fault.position),
+            detail: fault.text,
+        }),
+        steps: steps.map_err(|error| Problem::internal(&error))?,
+        price_before: price(trial.range_before),
+        price_after: price(trial.range_after),
+        priority_before: priority(trial.priority_before),
+        priority_after: priority(trial.priority_after),
+        said: trial.said,
+        result: trial.result,
+        log: trial.log,
+        duration_us: i64::try_from(trial.worked.as_micros()).unwrap_or(i64::MAX),
+        operations: i64::try_from(trial.operations).unwrap_or(i64::MAX),
+    })
+}

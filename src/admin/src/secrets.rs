@@ -1,0 +1,388 @@
+//! Secrets of a rulebook: webhook secrets, and its own Twilio and Vapi credentials.
+//!
+//! Values are encrypted before they are stored; no response and no audit entry contains one, except the response that
+//! generates it. Old and new secrets are accepted together until the old ones are retired, so a rotation loses no
+//! call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Gone, Json, Page};
+use super::audited;
+use super::auth::{Admin, Caller, Key};
+use super::body::Body;
+use super::fails::{Fails, SecretStored, Usual};
+use super::idempotency::{Answered, Begun, Once};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::state::{AdminState, InRulebook};
+use base::keys::random;
+use store::secrets::{is_account_sid, is_messaging_service_sid, is_number};
+use store::{audit_log, page, secrets};
+use web::problem::{Code, Problem};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        Filter {
+            name: "purpose",
+            kind: Kind::Choice(&[
+                "webhook",
+                "twilio_account_sid",
+                "twilio_auth_token",
+                "twilio_from",
+                "twilio_messaging_service_sid",
+                "vapi_api_key",
+            ]),
+            doc: "What it is for.",
+        },
+        Filter {
+            name: "retired",
+            kind: Kind::Boolean,
+            doc: "Whether it was retired.",
+        },
+    ],
+};
+
+pub struct SecretsApi(pub AdminState);
+
+/// The purpose of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Vapi signs its messages with it; every active one is accepted.
+    Webhook,
+    /// The Twilio account that sends the rulebook's SMS messages; of several active ones, the newest is used.
+    TwilioAccountSid,
+    /// That account's token.
+    TwilioAuthToken,
+    /// The sender's number.
+    TwilioFrom,
+    /// The sender's messaging service, instead of a number.
+    TwilioMessagingServiceSid,
+    /// The private key for Vapi's list of calls; the newest is used.
+    VapiApiKey,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => secrets::WEBHOOK,
+            Self::TwilioAccountSid => "twilio_account_sid",
+            Self::TwilioAuthToken => "twilio_auth_token",
+            Self::TwilioFrom => "twilio_from",
+            Self::TwilioMessagingServiceSid => "twilio_messaging_service_sid",
+            Self::VapiApiKey => "vapi_api_key",
+        }
+    }
+}
+
+/// A secret, without its value; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct StoredSecret {
+    /// Its id.
+    id: Uuid,
+    /// What it is for.
+    purpose: String,
+    /// When it was stored.
+    created_at: DateTime<Utc>,
+    /// Since when it is no longer accepted.
+    retired_at: Option<DateTime<Utc>>,
+}
+
+/// A secret to be stored.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewSecret {
+    /// What it is for.
+    purpose: Purpose,
+    /// The secret: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. Omit it
+    /// for a webhook secret: one is generated, and shown in the response once. Twilio's identifiers begin with `AC`
+    /// and `MG`; its numbers are written as `+15145550100`.
+    #[serde(default)]
+    #[oai(validator(min_length = 1, max_length = 500), write_only)]
+    value: Option<String>,
+}
+
+/// A secret that was stored, with its value if it was generated.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct MadeSecret {
+    /// Its id.
+    id: Uuid,
+    /// What it is for.
+    purpose: String,
+    /// When it was stored.
+    created_at: DateTime<Utc>,
+    /// The generated value, shown this once: give it to Vapi. Absent if the request had a value.
+    value: Option<String>,
+}
+
+/// After a secret was stored.
+#[derive(ApiResponse)]
+pub enum Stored {
+    /// The secret; the next message may use it.
+    #[oai(status = 201)]
+    Created(Json<MadeSecret>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/secrets")]
+impl SecretsApi {
+    /// List the secrets of a rulebook
+    ///
+    /// Never their values. `RINGBOOK_VAPI_SECRET` and the Twilio settings of the server, which the rulebook `default`
+    /// uses, are not among them.
+    #[oai(path = "/", method = "get")]
+    async fn list_secrets(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<StoredSecret>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(rulebook_id));
+        if let Some(purpose) = listing.text("purpose") {
+            select = select.filter(secrets::Column::Purpose.eq(purpose));
+        }
+        match listing.boolean("retired") {
+            Some(true) => select = select.filter(secrets::Column::RetiredAt.is_not_null()),
+            Some(false) => select = select.filter(secrets::Column::RetiredAt.is_null()),
+            None => {}
+        }
+        let sorting = page::Sorting {
+            by: secrets::Column::Id,
+            id: secrets::Column::Id,
+            descending: listing.descending,
+        };
+        let after = listing.after_id()?.map(|id| (id.into(), id.into()));
+        let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            view,
+        )))
+    }
+
+    /// Store a secret
+    ///
+    /// It is accepted together with the existing ones: give Vapi the new one, then retire the old one. A rulebook has
+    /// at most five active secrets per purpose.
+    #[oai(path = "/", method = "post")]
+    async fn create_secret(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<NewSecret>,
+    ) -> Result<Answered<Stored>, Fails<SecretStored>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        check(&body.0)?;
+        let NewSecret { purpose, value } = body.0;
+        let made = value.is_none();
+        let value = match value {
+            Some(value) => value,
+            None => hex::encode(random::<32>().map_err(|error| Problem::internal(&error))?),
+        };
+        let id = self.0.clock.new_id();
+        let sealed = self.0.key.seal(rulebook_id, id, value.as_bytes());
+        let row = secrets::Model {
+            rulebook_id,
+            id,
+            purpose: purpose.name().to_owned(),
+            sealed: sealed.map_err(|error| Problem::internal(&error))?,
+            created_at: self.0.clock.now(),
+            retired_at: None,
+        };
+        let entry = self.entry(&key, &row, "create");
+        let answer = Answered::new(Stored::Created(Json(MadeSecret {
+            id,
+            purpose: row.purpose.clone(),
+            created_at: row.created_at,
+            value: made.then_some(value),
+        })))
+        .await?;
+        let kept = answer.clone();
+        let is_full = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_full);
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                if !claim.take(tx).await? {
+                    return Ok(false);
+                }
+                if !secrets::has_room(tx, row.rulebook_id, &row.purpose).await? {
+                    told.store(true, Ordering::Relaxed);
+                    return Ok(false);
+                }
+                secrets::add(tx, row).await?;
+                claim.settle(tx, &kept).await?;
+                Ok(true)
+            })
+        });
+        if done.await? {
+            Ok(answer)
+        } else if is_full.load(Ordering::Relaxed) {
+            let detail = format!(
+                "The rulebook has {} secrets for `{}` that are not retired: retire one before you store another.",
+                secrets::MAX_ACTIVE,
+                purpose.name()
+            );
+            Err(Problem::new(Code::Conflict, detail).into())
+        } else {
+            Ok(once.again(&self.0, &key).await?)
+        }
+    }
+
+    /// Retire a secret
+    ///
+    /// The next message signed with it is rejected. It stays in the list, for the audit log.
+    #[oai(path = "/:id", method = "delete")]
+    async fn retire_secret(
+        &self,
+        key: Key<Admin>,
+        rulebook: InRulebook,
+        /// The secret's id.
+        id: Path<Uuid>,
+    ) -> Result<Gone, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let found = secrets::Entity::find_by_id((rulebook_id, id.0))
+            .one(self.0.latest())
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;
+        let entry = self.entry(&key, &row, "retire");
+        let now = self.0.clock.now();
+        let retire = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { secrets::retire(tx, row.rulebook_id, row.id, now).await })
+        });
+        retire.await?;
+        Ok(Gone::Gone)
+    }
+}
+
+impl SecretsApi {
+    /// The audit entry: who, and the purpose; never the value.
+    fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
+        let told = json!({"purpose": secret.purpose});
+        let (before, after) = if action == "create" {
+            (None, Some(told))
+        } else {
+            (Some(told), None)
+        };
+        audited::entry(
+            &self.0,
+            caller,
+            Some(secret.rulebook_id),
+            (action, "secrets", &secret.id.to_string()),
+            before,
+            after,
+        )
+    }
+}
+
+/// Values from examples and placeholders: everybody knows them.
+const PUBLIC: &[&str] = &[
+    "the secret that vapi has too",
+    "webhook_secret",
+    "vapi_secret",
+    "your secret",
+    "your webhook secret",
+    "your server secret",
+    "secret",
+    "password",
+    "changeme",
+    "change me",
+    "example",
+    "string",
+    "test",
+];
+
+/// Rejects a value with a trailing line break or space, which would never match, and one from an example.
+fn check(new: &NewSecret) -> Result<(), Problem> {
+    let Some(value) = &new.value else {
+        if new.purpose == Purpose::Webhook {
+            return Ok(());
+        }
+        let detail = "`value` is missing: only a webhook secret is generated.";
+        return Err(Problem::fault("/value", "missing_field", detail));
+    };
+    let expected = match new.purpose {
+        Purpose::TwilioAccountSid => is_account_sid(value)
+            .then_some(())
+            .ok_or("Twilio's identifier of an account: `AC` and letters and digits"),
+        Purpose::TwilioMessagingServiceSid => is_messaging_service_sid(value)
+            .then_some(())
+            .ok_or("Twilio's identifier of a messaging service: `MG` and letters and digits"),
+        Purpose::TwilioFrom => is_number(value)
+            .then_some(())
+            .ok_or("a number with its country code and nothing else, as `+15145550100`"),
+        Purpose::Webhook | Purpose::TwilioAuthToken | Purpose::VapiApiKey => Ok(()),
+    };
+    if let Err(expected) = expected {
+        return Err(Problem::fault(
+            "/value",
+            "invalid_value",
+            format!("`value` must be {expected}."),
+        ));
+    }
+    let length = value.chars().count();
+    let least = if new.purpose == Purpose::Webhook {
+        secrets::WEBHOOK_LENGTH
+    } else {
+        1
+    };
+    if !(least..=500).contains(&length) || value.trim() != value || value.chars().any(char::is_control) {
+        let detail =
+            format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
+        return Err(Problem::fault("/value", "invalid_value", detail));
+    }
+    if is_public(value) {
+        let detail = "`value` is used in examples, so everybody knows it: omit it to generate a webhook secret, or send your \
+            own.";
+        return Err(Problem::fault("/value", "invalid_value", detail));
+    }
+    Ok(())
+}
+
+/// Whether a value is a known placeholder, in any spelling, or one character repeated.
+fn is_public(value: &str) -> bool {
+    let plain: String = value
+        .trim_matches(|c| "<>[]{}\"'".contains(c))
+        .chars()
+        .map(|c| {
+            if c == '-' || c == '_' {
+                ' '
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect();
+    let mut letters = plain.chars();
+    let first = letters.next();
+    PUBLIC.iter().any(|known| known.replace('_', " ") == plain)
+        || (plain.len() > 1 && letters.all(|letter| Some(letter) == first))
+}
+
+fn view(row: secrets::Model) -> StoredSecret {
+    StoredSecret {
+        id: row.id,
+        purpose: row.purpose,
+        created_at: row.created_at,
+        retired_at: row.retired_at,
+    }
+}

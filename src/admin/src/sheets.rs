@@ -1,0 +1,266 @@
+//! Rows of one kind as CSV: export, and import as one change with every fault by row and column.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::param::{Header, Query};
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use poem_openapi::{ApiResponse, Object, OpenApi, impl_apirequest_for_payload};
+use uuid::Uuid;
+
+use super::answer::{Json, etag};
+use super::auth::{Editor, Key, Viewer};
+use super::change_sets::view::ChangeSetState;
+use super::fails::{Fails, Usual, VersionedWrite};
+use super::publishing::{About, Outcome, finished, publish_all, waiting};
+use super::rule_rows::{AdminRow, checked_comment};
+use super::seen::Seen;
+use super::state::{AdminState, InRulebook};
+use super::versions::brought;
+use authoring::change_set::{ChangeSet, Edit};
+use authoring::diff::{self, RowDiff};
+use authoring::sheet::{self, Missing, SheetFault};
+use store::trial;
+use web::body::read_body;
+use web::problem::{Code, FieldFault, Problem};
+
+/// The largest sheet in bytes.
+pub const LIMIT: usize = 8 * 1024 * 1024;
+/// The most faults reported at once.
+const MOST_FAULTS: usize = 100;
+
+pub struct SheetsApi<R> {
+    state: AdminState,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> SheetsApi<R> {
+    #[must_use]
+    pub const fn new(state: AdminState) -> Self {
+        Self {
+            state,
+            kind: PhantomData,
+        }
+    }
+}
+
+/// A CSV body or response.
+pub struct Csv<T>(pub T);
+
+impl<T: Send> Payload for Csv<T> {
+    const CONTENT_TYPE: &'static str = "text/csv; charset=utf-8";
+
+    fn check_content_type(content_type: &str) -> bool {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("text/csv") || essence.eq_ignore_ascii_case("application/csv")
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")))
+    }
+}
+
+impl IntoResponse for Csv<String> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+    }
+}
+
+impl ParsePayload for Csv<Vec<u8>> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let read = read_body(request, body.take()?, LIMIT).await?;
+        Ok(Self(read.bytes))
+    }
+}
+
+impl_apirequest_for_payload!(Csv<Vec<u8>>);
+
+/// A sheet.
+#[derive(ApiResponse)]
+pub enum SheetFound {
+    /// UTF-8 with a byte order mark for Excel, commas and CRLF.
+    #[oai(status = 200)]
+    Found(
+        Csv<String>,
+        #[oai(header = "Content-Disposition")] String,
+        /// The revision.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// The changes of a sheet.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SheetImport {
+    /// The new revision; absent if the changes were added to a change set.
+    revision: Option<i64>,
+    /// The change set that it was added to.
+    change_set: Option<Uuid>,
+    /// Every row that differs, by code.
+    rows: Vec<RowDiff>,
+}
+
+/// After an import.
+#[expect(clippy::large_enum_variant, reason = "an answer is made once and moved to the wire")]
+#[derive(ApiResponse)]
+pub enum SheetDone {
+    /// The changes, or the changes of a dry run.
+    #[oai(status = 200)]
+    Done(Json<SheetImport>),
+    /// The change exceeds the guard rails: a change set that waits for a second person.
+    #[oai(status = 202)]
+    Waits(
+        Json<ChangeSetState>,
+        #[oai(header = "Location")] String,
+        #[oai(header = "ETag")] String,
+    ),
+}
+
+#[OpenApi(prefix_path = R::SHEET)]
+impl<R: AdminRow> SheetsApi<R> {
+    /// Export
+    #[oai(path = "/", method = "get")]
+    async fn export_sheet(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        /// An older revision; by default the head.
+        revision: Query<Option<i64>>,
+    ) -> Result<SheetFound, Fails<Usual>> {
+        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
+        let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
+        // Writing thousands of rows takes a while.
+        let text = self
+            .state
+            .study(rulebook_id, move || sheet::write::<R>(seen.rows()))
+            .await?;
+        let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
+        let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
+        Ok(SheetFound::Found(Csv(text), name, tag))
+    }
+
+    /// Import
+    #[oai(path = "/", method = "post")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn import_sheet(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// Deletes the rows that the sheet does not have. It requires the sheet's revision: rows that were written
+        /// later are reported, not deleted.
+        #[oai(default)]
+        delete_missing: Query<bool>,
+        /// The ETag of the exported sheet, if its revision is not in the query.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// The revision of the exported sheet, if there is no `If-Match`.
+        revision: Query<Option<i64>>,
+        /// Adds the changes to this change set instead of publishing them.
+        change_set: Query<Option<Uuid>>,
+        /// The comment, for the list of revisions.
+        comment: Query<Option<String>>,
+        body: Csv<Vec<u8>>,
+    ) -> Result<SheetDone, Fails<VersionedWrite>> {
+        let comment = checked_comment(comment.0)?;
+        let missing = what_is_missing(delete_missing.0, revision.0, if_match.0.as_deref())?;
+        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
+        let read = move || sheet::read::<R>(&bytes, standing.rows(), missing);
+        let edits = self
+            .state
+            .study(rulebook_id, read)
+            .await?
+            .map_err(|faults| told(&faults))?;
+        let planned = self.state.publisher.plan(rulebook_id, &edits).await;
+        let planned = finished(&self.state, rulebook_id, Ok(planned), &About::default()).await?;
+        let rows = diff::diff(&planned.base, &planned.rows);
+        let mut import = SheetImport {
+            revision: None,
+            change_set: change_set.0,
+            rows,
+        };
+        if let Some(id) = change_set.0 {
+            self.add(rulebook_id, id, edits, &key).await?;
+        } else {
+            let change = ChangeSet { edits, comment };
+            match publish_all(&self.state, rulebook_id, change, key.author()).await? {
+                Outcome::Done(published) => import.revision = Some(published.revision),
+                Outcome::Waits(set) => {
+                    let (set, address, version) = waiting(&key, &rulebook.0, *set);
+                    return Ok(SheetDone::Waits(set, address, version));
+                }
+            }
+        }
+        Ok(SheetDone::Done(Json(import)))
+    }
+}
+
+impl<R: AdminRow> SheetsApi<R> {
+    /// Adds the changes to a change set.
+    async fn add(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        edits: Vec<Edit>,
+        caller: &super::auth::Caller,
+    ) -> Result<(), Problem> {
+        let (publisher, author) = (Arc::clone(&self.state.publisher), caller.author());
+        let task = trial::spawn(async move {
+            let version = publisher.set(rulebook_id, id).await?.set.version;
+            publisher.add_changes(rulebook_id, id, version, edits, &author).await
+        });
+        finished(&self.state, rulebook_id, task.await, &About::default()).await?;
+        Ok(())
+    }
+}
+
+/// What happens to rows that the sheet does not have.
+fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>) -> Result<Missing, Problem> {
+    if revision.is_some_and(|number| number < 1) {
+        let detail = "`revision` must be the number of a revision, from 1.";
+        return Err(Problem::invalid_parameter("revision", detail));
+    }
+    match (deleted, brought(revision, if_match)?) {
+        (false, _) => Ok(Missing::Stay),
+        (true, Some(revision)) => Ok(Missing::DeletedAsOf(revision)),
+        (true, None) => Err(Problem::new(
+            Code::VersionRequired,
+            "`delete_missing` needs the revision that the sheet was exported of, as `revision` or as `If-Match`.",
+        )),
+    }
+}
+
+/// The faults of a sheet as a problem, with their common code if they have one.
+fn told(faults: &[SheetFault]) -> Problem {
+    let all = |problem: &str| faults.iter().all(|fault| fault.problem == problem);
+    let any = |problem: &str| faults.iter().any(|fault| fault.problem == problem);
+    let versions = faults
+        .iter()
+        .all(|fault| ["stale_version", "version_required"].contains(&fault.problem));
+    let code = match versions {
+        true if all("version_required") => Code::VersionRequired,
+        true if any("stale_version") => Code::StaleVersion,
+        _ => Code::Unprocessable,
+    };
+    let detail = match faults {
+        [one] => one.to_string(),
+        many if many.len() > MOST_FAULTS => format!(
+            "The sheet has {} faults; `errors` lists the first {MOST_FAULTS} with their rows and columns.",
+            many.len()
+        ),
+        many => format!(
+            "The sheet has {} faults; `errors` lists each with its row and column.",
+            many.len()
+        ),
+    };
+    let errors = faults.iter().take(MOST_FAULTS).map(|fault| {
+        let pointer = format!("/{}/{}", fault.row, fault.column);
+        FieldFault::new(pointer, fault.problem, fault.to_string())
+    });
+    Problem::new(code, detail).with_errors(errors.collect())
+}

@@ -1,0 +1,247 @@
+//! Resends dead SMS messages, one or those of a filter.
+//!
+//! A resent message is queued with a new series of attempts and gets an audit entry.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{Object, OpenApi};
+use sea_orm::DatabaseTransaction;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::across::rulebooks;
+use super::answer::{Found, Json};
+use super::audited;
+use super::auth::{Caller, Editor, Key};
+use super::body::Body;
+use super::fails::{Fails, Resending, ResendingMany};
+use super::idempotency::{Answered, Begun, Once};
+use super::sms_messages::{SmsMessage, view};
+use super::state::AdminState;
+use base::clock::to_micros;
+use store::sms_messages::{Dead, Model, locked, locked_dead, rulebook_of, send_again};
+use store::{Transaction, audit_log, trial};
+use web::problem::{Code, Problem};
+
+/// The default number of messages per request.
+const USUAL: u64 = 50;
+
+pub struct SmsResendApi(pub AdminState);
+
+/// Which dead letters to resend.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct ResendMany {
+    /// The rulebook's code.
+    rulebook: String,
+    /// Only those with this error code of Twilio.
+    #[serde(default)]
+    error_code: Option<i64>,
+    /// Only those to this contact.
+    #[serde(default)]
+    contact: Option<String>,
+    /// Only those made at this instant or later.
+    #[serde(default)]
+    since: Option<DateTime<Utc>>,
+    /// Only those after this id: the `next_after` of the previous response.
+    #[serde(default)]
+    after: Option<Uuid>,
+    /// At most this many, 1 to 200; 50 by default. The oldest first.
+    #[serde(default)]
+    limit: Option<u64>,
+    /// Include messages that may have been sent.
+    #[serde(default)]
+    #[oai(default)]
+    force: bool,
+}
+
+/// The result of resending dead letters.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ResentMany {
+    /// How many were resent.
+    count: u64,
+    /// Which ones.
+    resent: Vec<Uuid>,
+    /// Those that were not resent, each with the reason.
+    not_resent: Vec<NotResent>,
+    /// Where to continue, if there are more.
+    next_after: Option<Uuid>,
+}
+
+/// A dead letter that was not resent.
+#[derive(Debug, Object)]
+pub struct NotResent {
+    /// The text's id.
+    id: Uuid,
+    /// The reason as a word: `may_have_been_sent`, `opted_out`, `no_contact` or `erased`.
+    reason: String,
+    /// The reason as a sentence.
+    detail: String,
+}
+
+/// Whether a transaction did something.
+enum Done<T> {
+    Yes(T),
+    /// A concurrent duplicate is doing it.
+    Elsewhere,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/sms-messages")]
+impl SmsResendApi {
+    /// Resend an SMS message
+    ///
+    /// A dead letter is queued again, to the contact's current number, with a new series of attempts and a new age.
+    /// One that may have been sent needs `force`, because it may be delivered twice.
+    #[oai(path = "/:id/resend", method = "post")]
+    async fn resend_sms_message(
+        &self,
+        key: Key<Editor>,
+        /// The text's id.
+        id: Path<Uuid>,
+        /// Resend even if it may have been sent.
+        force: Query<Option<bool>>,
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+    ) -> Result<Answered<Found<SmsMessage>>, Fails<Resending>> {
+        let missing = || Problem::not_found(format!("SMS message `{}`", id.0));
+        let rulebook_id = rulebook_of(self.0.latest(), id.0).await?;
+        let rulebook_id = rulebook_id.filter(|id| key.sees(*id)).ok_or_else(missing)?;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let (state, caller, force, now) = (
+            self.0.clone(),
+            key.clone(),
+            force.0.unwrap_or_default(),
+            self.0.clock.now(),
+        );
+        let (id, entry) = (id.0, entry(&self.0, &key, rulebook_id, id.0, force));
+        let done = trial::spawn(async move {
+            let tx = store::begin(&state.db).await?;
+            if !claim.take(&tx).await? {
+                return Ok::<_, Problem>(Done::Elsewhere);
+            }
+            let row = locked(&tx, rulebook_id, id).await?;
+            let row = row.ok_or_else(|| Problem::not_found(format!("SMS message `{id}`")))?;
+            let row = send_again(&tx, row, force, now).await?;
+            let row = row.map_err(|not| Problem::new(Code::Conflict, not.sentence()))?;
+            let answer = Answered::new(Found::Found(Json(view(&caller, &seen, row)))).await?;
+            claim.settle(&tx, &answer).await?;
+            finish(&state, tx, vec![entry]).await?;
+            Ok(Done::Yes(answer))
+        });
+        match done.await.map_err(|error| Problem::internal(&error))?? {
+            Done::Yes(answer) => Ok(answer),
+            Done::Elsewhere => Ok(once.again(&self.0, &key).await?),
+        }
+    }
+
+    /// Resend dead letters
+    ///
+    /// Those of one rulebook that match the filter, the oldest first, each to its contact's current number. Each gets
+    /// an audit entry; those that cannot be resent are listed with the reason.
+    #[oai(path = "/resend", method = "post")]
+    async fn resend_sms_messages(
+        &self,
+        key: Key<Editor>,
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<ResendMany>,
+    ) -> Result<Answered<Found<ResentMany>>, Fails<ResendingMany>> {
+        let asked = body.0;
+        let rulebook_id = self.0.find(&key, &asked.rulebook).await?;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let which = which(rulebook_id, &asked);
+        let (state, caller, now) = (self.0.clone(), key.clone(), self.0.clock.now());
+        let done = trial::spawn(async move {
+            let tx = store::begin(&state.db).await?;
+            if !claim.take(&tx).await? {
+                return Ok::<_, Problem>(Done::Elsewhere);
+            }
+            let (found, entries) = resend(&tx, &state, &caller, &which, asked.force, now).await?;
+            let answer = Answered::new(Found::new(found)).await?;
+            claim.settle(&tx, &answer).await?;
+            finish(&state, tx, entries).await?;
+            Ok(Done::Yes(answer))
+        });
+        match done.await.map_err(|error| Problem::internal(&error))?? {
+            Done::Yes(answer) => Ok(answer),
+            Done::Elsewhere => Ok(once.again(&self.0, &key).await?),
+        }
+    }
+}
+
+fn which(rulebook_id: Uuid, asked: &ResendMany) -> Dead {
+    Dead {
+        rulebook_id,
+        error_code: asked.error_code,
+        contact: asked.contact.clone(),
+        since: asked.since.map(to_micros),
+        after: asked.after,
+        // One more shows whether there are more.
+        limit: asked.limit.unwrap_or(USUAL) + 1,
+    }
+}
+
+async fn resend(
+    tx: &DatabaseTransaction,
+    state: &AdminState,
+    caller: &Caller,
+    which: &Dead,
+    force: bool,
+    now: DateTime<Utc>,
+) -> Result<(ResentMany, Vec<audit_log::NewEntry>), Problem> {
+    let mut rows: Vec<Model> = locked_dead(tx, which).await?;
+    let wanted = usize::try_from(which.limit - 1).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next_after = rows.last().map(|row| row.id).filter(|_| more);
+    let (mut resent, mut not_resent, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let id = row.id;
+        match send_again(tx, row, force, now).await? {
+            Ok(_) => {
+                entries.push(entry(state, caller, which.rulebook_id, id, force));
+                resent.push(id);
+            }
+            Err(not) => not_resent.push(NotResent {
+                id,
+                reason: not.word().to_owned(),
+                detail: not.sentence().to_owned(),
+            }),
+        }
+    }
+    let found = ResentMany {
+        count: resent.len() as u64,
+        resent,
+        not_resent,
+        next_after,
+    };
+    Ok((found, entries))
+}
+
+fn entry(state: &AdminState, caller: &Caller, rulebook_id: Uuid, id: Uuid, force: bool) -> audit_log::NewEntry {
+    let what = ("resend", "sms-messages", &*id.to_string());
+    audited::entry(
+        state,
+        caller,
+        Some(rulebook_id),
+        what,
+        None,
+        Some(json!({"force": force})),
+    )
+}
+
+async fn finish(state: &AdminState, tx: Transaction, entries: Vec<audit_log::NewEntry>) -> Result<(), Problem> {
+    audit_log::append_all(&tx, &state.audit, entries).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,134 @@
+//! Suppressed phone numbers: list and lift.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::across::{RULEBOOK, rulebooks};
+use super::answer::{Found, Gone, Page};
+use super::audited;
+use super::auth::{Admin, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::masking;
+use super::state::AdminState;
+use store::{notices, sms_messages, sms_suppressions};
+use web::problem::Problem;
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        RULEBOOK,
+        Filter {
+            name: "lifted",
+            kind: Kind::Boolean,
+            doc: "Whether it was lifted.",
+        },
+    ],
+};
+
+pub struct SmsSuppressionsApi(pub AdminState);
+
+/// A suppressed phone number; ids are time-ordered.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SmsSuppression {
+    /// Its id.
+    id: Uuid,
+    /// The rulebook's code.
+    rulebook: String,
+    /// The number; masked for viewers.
+    number: String,
+    /// Who reported it: `reply` is its owner, `provider` is Twilio.
+    source: String,
+    /// Since when.
+    since: DateTime<Utc>,
+    /// When the suppression ended.
+    lifted_at: Option<DateTime<Utc>>,
+    /// Who ended it: the name of a key, or `reply` if its owner replied START.
+    lifted_by: Option<String>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/sms-suppressions")]
+impl SmsSuppressionsApi {
+    /// List the suppressed numbers
+    ///
+    /// Their owners replied STOP or a similar word. A message to such a number becomes a dead letter with a notice.
+    #[oai(path = "/", method = "get")]
+    async fn list_sms_suppressions(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<Found<Page<SmsSuppression>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
+        let mut select = sms_suppressions::Entity::find().filter(seen.filter(sms_suppressions::Column::RulebookId));
+        match listing.boolean("lifted") {
+            Some(true) => select = select.filter(sms_suppressions::Column::LiftedAt.is_not_null()),
+            Some(false) => select = select.filter(sms_suppressions::Column::LiftedAt.is_null()),
+            None => {}
+        }
+        let rows = listing
+            .rows_by_id(self.0.latest(), select, sms_suppressions::Column::Id)
+            .await?;
+        let view = |row: sms_suppressions::Model| SmsSuppression {
+            id: row.id,
+            rulebook: seen.code(row.rulebook_id),
+            number: masking::number(&key, Some(row.number)).unwrap_or_default(),
+            source: row.source,
+            since: row.since,
+            lifted_at: row.lifted_at,
+            lifted_by: row.lifted_by,
+        };
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            view,
+        )))
+    }
+
+    /// Lift a suppression
+    ///
+    /// Only if the number's owner wants that. Twilio may still refuse messages until the owner replies START; then
+    /// the number is suppressed again.
+    #[oai(path = "/:id", method = "delete")]
+    async fn lift_sms_suppression(
+        &self,
+        key: Key<Admin>,
+        /// The suppression's id.
+        id: Path<Uuid>,
+    ) -> Result<Gone, Fails<Usual>> {
+        let missing = || Problem::not_found(format!("SMS suppression `{}` that is in force", id.0));
+        let found = sms_suppressions::Entity::find()
+            .filter(sms_suppressions::Column::Id.eq(id.0))
+            .filter(sms_suppressions::Column::LiftedAt.is_null())
+            .one(self.0.latest())
+            .await?;
+        let row = found.filter(|row| key.sees(row.rulebook_id)).ok_or_else(missing)?;
+        let told = (Some(json!({"suppressed": true})), Some(json!({"suppressed": false})));
+        let what = ("lift", "sms-suppressions", &*row.id.to_string());
+        let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
+        let (now, by) = (self.0.clock.now(), key.name.clone());
+        let lift = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                if !sms_suppressions::lift_id(tx, row.rulebook_id, row.id, &by, now).await? {
+                    return Ok(false);
+                }
+                if let Some(last) = sms_messages::newest_to(tx, row.rulebook_id, &row.number).await? {
+                    let subject = notices::of_contact(&last.contact);
+                    notices::resolve(tx, row.rulebook_id, notices::OPTED_OUT, &subject, now).await?;
+                }
+                Ok(true)
+            })
+        });
+        if lift.await? {
+            Ok(Gone::Gone)
+        } else {
+            Err(missing().into())
+        }
+    }
+}

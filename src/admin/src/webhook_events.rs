@@ -1,0 +1,181 @@
+//! Webhook events: every authentic message, its keys and what was answered; each with its body as it came.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::across::{RULEBOOK, Rulebooks, rulebooks};
+use super::answer::{Found, Page};
+use super::auth::{Caller, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::masking;
+use super::state::AdminState;
+use store::webhook_events;
+use web::problem::Problem;
+
+/// What becomes of a message.
+pub const STATES: [&str; 4] = ["recorded", "amendment", "unreadable", "poisoned"];
+const ORIGINS: [&str; 4] = ["live", "drained", "reconciled", "replayed"];
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        RULEBOOK,
+        Filter {
+            name: "type",
+            kind: Kind::Text,
+            doc: "The message's type, as `end-of-call-report`.",
+        },
+        Filter {
+            name: "call_id",
+            kind: Kind::Text,
+            doc: "Those of one call.",
+        },
+        Filter {
+            name: "state",
+            kind: Kind::Choice(&STATES),
+            doc: "What became of it: `unreadable` and `poisoned` ones are kept raw, and had no effect.",
+        },
+        Filter {
+            name: "origin",
+            kind: Kind::Choice(&ORIGINS),
+            doc: "How it came: `reconciled` was made of Vapi's list of calls, because no report came.",
+        },
+        Filter {
+            name: "since",
+            kind: Kind::Time,
+            doc: "Those that came at this instant or later.",
+        },
+        Filter {
+            name: "until",
+            kind: Kind::Time,
+            doc: "Those that came before this instant.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct WebhookEventsApi(pub AdminState);
+
+/// A message as it was taken in; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct WebhookEvent {
+    /// Its id.
+    id: Uuid,
+    /// The rulebook's code.
+    rulebook: String,
+    /// The message's type.
+    r#type: String,
+    /// The call it is about.
+    call_id: Option<String>,
+    /// What makes it the same thing again.
+    business_key: String,
+    /// When Vapi made it.
+    message_at: Option<DateTime<Utc>>,
+    /// When it came.
+    received_at: DateTime<Utc>,
+    /// What became of it.
+    state: String,
+    /// The event that it amends.
+    amends: Option<Uuid>,
+    /// How it came: `live`, `drained` from the spool, `reconciled` with Vapi's list, or `replayed`.
+    origin: String,
+    /// Why it was set aside.
+    set_aside: Option<String>,
+    /// What was answered.
+    answer: Value,
+}
+
+/// A message with its body.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct WebhookEventDetail {
+    /// The event.
+    event: WebhookEvent,
+    /// The body as JSON; absent when it was erased or is no JSON. Numbers are masked for viewers.
+    body: Option<Value>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/webhook-events")]
+impl WebhookEventsApi {
+    /// List the webhook events
+    #[oai(path = "/", method = "get")]
+    async fn list_webhook_events(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<Found<Page<WebhookEvent>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
+        let mut select = webhook_events::Entity::find().filter(seen.filter(webhook_events::Column::RulebookId));
+        for (name, column) in [
+            ("type", webhook_events::Column::Kind),
+            ("call_id", webhook_events::Column::CallId),
+            ("state", webhook_events::Column::State),
+            ("origin", webhook_events::Column::Origin),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(column.eq(text));
+            }
+        }
+        if let Some(since) = listing.time("since") {
+            select = select.filter(webhook_events::Column::ReceivedAt.gte(since));
+        }
+        if let Some(until) = listing.time("until") {
+            select = select.filter(webhook_events::Column::ReceivedAt.lt(until));
+        }
+        let rows = listing
+            .rows_by_id(self.0.read(), select, webhook_events::Column::Id)
+            .await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| view(&key, &seen, row),
+        )))
+    }
+
+    /// Read a webhook event with its body
+    #[oai(path = "/:id", method = "get")]
+    async fn get_webhook_event(
+        &self,
+        key: Key<Viewer>,
+        /// The event's id.
+        id: Path<Uuid>,
+    ) -> Result<Found<WebhookEventDetail>, Fails<Usual>> {
+        let seen = rulebooks(&self.0, &key, None).await?;
+        let found = webhook_events::Entity::find()
+            .filter(webhook_events::Column::Id.eq(id.0))
+            .filter(seen.filter(webhook_events::Column::RulebookId))
+            .one(self.0.read())
+            .await?;
+        let row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
+        let body = row.body.as_deref().and_then(|body| serde_json::from_slice(body).ok());
+        Ok(Found::new(WebhookEventDetail {
+            body: body.map(|body| masking::json(&key, body)),
+            event: view(&key, &seen, row),
+        }))
+    }
+}
+
+fn view(caller: &Caller, seen: &Rulebooks, row: webhook_events::Model) -> WebhookEvent {
+    WebhookEvent {
+        id: row.id,
+        rulebook: seen.code(row.rulebook_id),
+        r#type: row.kind,
+        call_id: row.call_id,
+        business_key: row.business_key,
+        message_at: row.message_at,
+        received_at: row.received_at,
+        state: row.state,
+        amends: row.amends,
+        origin: row.origin,
+        set_aside: row.set_aside,
+        answer: masking::json(caller, row.answer),
+    }
+}

@@ -1,0 +1,413 @@
+//! Another state of the rulebook over the calls that were: what would they have cost, and who would have gone first?
+//!
+//! In: two compiled rulebooks, the base and the candidate, and stored calls. Out: a [`Tally`] that counts what changes,
+//! which [`Tally::result`] makes into a [`BacktestResult`]. What a decision extracted is stored apart from what it
+//! derived, so service, area and calendar are derived anew under both. The base decides anew as well, so that only the
+//! change between the two shows; where the stored decision says otherwise, an older change did that, and it is counted
+//! apart. Pure: who reads the calls and how many at a time is not known here.
+
+mod outcome;
+mod tally;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+pub use self::outcome::*;
+pub use self::tally::Tally;
+use super::both;
+use rules::compile::Rulebook;
+use rules::decision::{Decision, Step};
+use rules::facts::{Extracted, Facts, Note};
+use rules::rows::{self, FactMapping, Resource, Row, with_row};
+
+/// A stored decision, as far as a backtest asks for it.
+#[derive(Debug, Clone)]
+pub struct StoredCall {
+    /// The decision.
+    pub decision_id: Uuid,
+    /// The call that it was made in.
+    pub call_id: Option<String>,
+    /// The instant that it was made for.
+    pub at: DateTime<Utc>,
+    /// What came out at the time.
+    pub stored: StoredOutcome,
+    /// What the message said.
+    pub said: Said,
+}
+
+/// What came out of a stored decision, in its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredOutcome {
+    /// The service.
+    pub service: Option<String>,
+    /// `P1` to `P4`.
+    pub priority: String,
+    /// Lowest price in minor units.
+    pub price_from: Option<i64>,
+    /// Highest price in minor units.
+    pub price_to: Option<i64>,
+}
+
+/// The facts of a stored call.
+#[derive(Debug, Clone)]
+pub enum Said {
+    /// As stored with the decision: the same for base and candidate.
+    Stored(Extracted),
+    /// Read again from the message as it came, because the two map facts differently.
+    Anew {
+        /// Through the base's fact mappings.
+        base: Extracted,
+        /// Through the candidate's.
+        candidate: Extracted,
+    },
+}
+
+impl Said {
+    fn both(&self) -> [&Extracted; 2] {
+        match self {
+            Self::Stored(extracted) => [extracted, extracted],
+            Self::Anew { base, candidate } => [base, candidate],
+        }
+    }
+}
+
+/// A decision's stored facts; after an erasure only that they were erased.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    facts: Facts,
+    #[serde(default)]
+    said: String,
+    #[serde(default)]
+    notes: Vec<Note>,
+    #[serde(default)]
+    erased: bool,
+}
+
+/// The facts stored with a decision; `None` when they were erased.
+///
+/// # Errors
+/// When the text is not what decisions are stored as.
+pub fn stored_facts(json: &str) -> Result<Option<Extracted>, serde_json::Error> {
+    let Kept {
+        facts,
+        said,
+        notes,
+        erased,
+    } = serde_json::from_str(json)?;
+    Ok((!erased).then_some(Extracted { facts, said, notes }))
+}
+
+/// Two states of a rulebook to compare.
+#[derive(Debug, Clone)]
+pub struct Backtest {
+    base: Arc<Rulebook>,
+    candidate: Arc<Rulebook>,
+    reads_anew: bool,
+}
+
+impl Backtest {
+    /// What changes from `base` to `candidate`?
+    #[must_use]
+    pub fn new(base: Arc<Rulebook>, candidate: Arc<Rulebook>) -> Self {
+        let reads_anew = !rows::changed::<FactMapping>(base.rows(), candidate.rows()).is_empty();
+        Self {
+            base,
+            candidate,
+            reads_anew,
+        }
+    }
+
+    /// The state that is compared with, and the one that might be.
+    #[must_use]
+    pub fn both(&self) -> (&Rulebook, &Rulebook) {
+        (&self.base, &self.candidate)
+    }
+
+    /// Whether the two read messages differently, so that the stored facts will not do.
+    #[must_use]
+    pub const fn reads_anew(&self) -> bool {
+        self.reads_anew
+    }
+
+    /// Decides a stored call with both and counts what differs.
+    pub fn look(&self, call: StoredCall, tally: &mut Tally) {
+        let [before, after] = self.decided(&call);
+        tally.add(self, call, before, after);
+    }
+
+    /// The same for a price that a tool was asked for during a call.
+    pub fn look_at_quote(&self, call: &StoredCall, tally: &mut Tally) {
+        let [before, after] = self.decided(call);
+        tally.add_quote(call, &before, &after);
+    }
+
+    fn decided(&self, call: &StoredCall) -> [Decision; 2] {
+        both::decide([&self.base, &self.candidate], call.said.both(), call.at)
+    }
+
+    /// The rows that made the difference between two decisions: those that took part in one only, and those that read
+    /// differently in base and candidate; where there is neither, those that did something else.
+    fn rows_between(&self, before: &Decision, after: &Decision) -> Vec<RowPart> {
+        let mut parts: Vec<RowPart> = Vec::new();
+        let mut others: Vec<RowPart> = Vec::new();
+        let steps = before.trace.iter().chain(&after.trace);
+        for step in steps {
+            let known = |part: &RowPart| part.resource == step.resource && part.code == step.code;
+            if parts.iter().any(known) || others.iter().any(known) {
+                continue;
+            }
+            let (was, is) = (told(before, step), told(after, step));
+            let rewritten = self.rewritten(&step.resource, &step.code);
+            let differs = was != is;
+            let one_sided = was.is_none() || is.is_none();
+            let part = RowPart {
+                resource: step.resource.clone(),
+                code: step.code.clone(),
+                before: was,
+                after: is,
+            };
+            if one_sided || rewritten {
+                parts.push(part);
+            } else if differs {
+                others.push(part);
+            }
+        }
+        if parts.is_empty() { others } else { parts }
+    }
+
+    /// Whether a row reads differently in the two.
+    fn rewritten(&self, resource: &str, code: &str) -> bool {
+        let Some(resource) = Resource::ALL.iter().find(|known| known.path() == resource) else {
+            return false;
+        };
+        with_row!(*resource, R => {
+            let row = |book: &Rulebook| R::table(book.rows()).get(code).map(|stored| stored.row.clone());
+            row(&self.base) != row(&self.candidate)
+        })
+    }
+}
+
+/// What a row did in a decision, every step of it.
+fn told(decision: &Decision, step: &Step) -> Option<String> {
+    let same = |other: &&Step| other.resource == step.resource && other.code == step.code;
+    let told: Vec<String> = decision.trace.iter().filter(same).map(ToString::to_string).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+/// How many people a decision texts.
+fn texts(book: &Rulebook, decision: &Decision) -> u64 {
+    let Some(template) = &decision.template else { return 0 };
+    let contacts = decision.notify.iter().filter_map(|code| book.contact(code));
+    let reached = contacts.filter(|contact| book.template_text(template, &contact.language).is_some());
+    u64::try_from(reached.count()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change_set::{Edit, Expected, applied};
+    use rules::facts::Fact;
+    use rules::rows::Priority;
+    use rules::{compile, sample};
+    use serde_json::{Value, json};
+
+    /// The sample with `south_shore` 20 dearer, without the lining and with floods no longer an emergency.
+    fn comparison() -> Backtest {
+        let base = compile(1, &sample::rows(), None).unwrap();
+        let row = |resource, code: &str, change: Value| {
+            let mut row = with_row!(resource, R => serde_json::to_value(&R::table(base.rows())[code].row).unwrap());
+            row.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            Edit::Put {
+                resource,
+                code: code.to_owned(),
+                row,
+                expected: Expected::Any,
+            }
+        };
+        let edits = [
+            row(Resource::Adjustments, "south_shore", json!({"amount": "120.00"})),
+            row(
+                Resource::Services,
+                "pipe_lining",
+                json!({"keywords": ["nothing heard"]}),
+            ),
+            row(
+                Resource::PriorityRules,
+                "emergency",
+                json!({"condition": "says(\"refoul*\")", "priority": "P1"}),
+            ),
+        ];
+        let rows = applied(base.rows(), 2, &edits).rows;
+        let candidate = compile(2, &rows, Some(&base)).unwrap();
+        Backtest::new(Arc::new(base), Arc::new(candidate))
+    }
+
+    fn call(number: u128, said: &str, postal_code: &str) -> StoredCall {
+        StoredCall {
+            decision_id: Uuid::from_u128(number),
+            call_id: Some(format!("call-{number}")),
+            at: "2026-11-24T15:00:00Z".parse().unwrap(),
+            stored: StoredOutcome::default(),
+            said: Said::Stored(Extracted {
+                facts: Facts::from([("postal_code".to_owned(), Fact::Text(postal_code.to_owned()))]),
+                said: said.to_owned(),
+                ..Extracted::default()
+            }),
+        }
+    }
+
+    fn calls() -> Vec<StoredCall> {
+        let said = [
+            "J'ai des racines.",
+            "Je veux un gainage.",
+            "C'est inondé, il y a des racines!",
+            "Bonjour.",
+        ];
+        (0..40)
+            .map(|number: usize| {
+                let place = if number.is_multiple_of(2) { "J4K 2M6" } else { "H2X 1Y4" };
+                call(number as u128, said[number / 2 % 4], place)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_a_change_does_is_counted_and_explained() {
+        let test = comparison();
+        let mut tally = Tally::new(false);
+        for call in calls() {
+            test.look(call, &mut tally);
+        }
+        let found = tally.result(&test);
+        assert_eq!((found.calls, found.differ_already), (40, 40));
+        let money = &found.money[0];
+        assert_eq!(
+            (money.currency.as_str(), money.quotes, money.changed, money.dearer),
+            ("CAD", 20, 10, 10)
+        );
+        assert_eq!(
+            (money.change_from.to_string(), money.most.to_string()),
+            ("200.00".to_owned(), "20.00".to_owned())
+        );
+        assert_eq!((found.lost_service.count, found.lost_price.count), (10, 10));
+        // The floods fall from P1 to P4, the linings from P3, and the floods no longer text those on call.
+        let moves: Vec<_> = found
+            .moves
+            .iter()
+            .map(|moved| (moved.from, moved.to, moved.count))
+            .collect();
+        assert_eq!(
+            moves,
+            [(Priority::P1, Priority::P4, 10), (Priority::P3, Priority::P4, 10)]
+        );
+        assert_eq!(
+            found.priorities,
+            [[0, 0, 0, 10], [0, 0, 0, 0], [0, 0, 0, 10], [0, 0, 0, 20]]
+        );
+        assert!(found.texts.before > found.texts.after && found.texts.calls_with_fewer == 10);
+        assert_eq!((found.changed, found.most_changed.len()), (25, 20));
+        let lining = &found.most_changed[0];
+        assert_eq!(
+            (lining.before.service.as_deref(), lining.after.service.as_deref()),
+            (Some("pipe_lining"), None)
+        );
+        let flood = found
+            .most_changed
+            .iter()
+            .find(|call| call.before.priority == Priority::P1)
+            .unwrap();
+        assert!(
+            flood
+                .rows
+                .iter()
+                .any(|part| part.code == "emergency" && part.after.is_none()),
+            "{flood:?}"
+        );
+        assert!(flood.rows.iter().any(|part| part.code == "south_shore"), "{flood:?}");
+        assert!(
+            !flood.rows.iter().any(|part| part.code == "minimum"),
+            "its row is the same: {flood:?}"
+        );
+    }
+
+    #[test]
+    fn another_tax_is_a_change_although_prices_before_tax_stay() {
+        let base = compile(1, &sample::rows(), None).unwrap();
+        let code = base.rows().taxes.keys().next().unwrap().clone();
+        let mut row = serde_json::to_value(&base.rows().taxes[&code].row).unwrap();
+        row["rate"] = json!("1");
+        let edit = Edit::Put {
+            resource: Resource::Taxes,
+            code: code.clone(),
+            row,
+            expected: Expected::Any,
+        };
+        let rows = applied(base.rows(), 2, &[edit]).rows;
+        let candidate = compile(2, &rows, Some(&base)).unwrap();
+        let test = Backtest::new(Arc::new(base), Arc::new(candidate));
+        let mut tally = Tally::new(false);
+        for call in calls() {
+            test.look(call, &mut tally);
+        }
+        let found = tally.result(&test);
+        let money = &found.money[0];
+        assert_eq!((money.changed, money.dearer, money.cheaper), (0, 0, 0));
+        assert_eq!((money.change_to.minor(), money.most.minor()), (0, 0));
+        assert!(money.quotes > 0 && money.taxes_only == money.quotes, "{money:?}");
+        assert_eq!(found.changed, money.quotes);
+        let shown = &found.most_changed[0];
+        assert_eq!((shown.before.from, shown.before.to), (shown.after.from, shown.after.to));
+        assert_ne!(shown.before.total_to, shown.after.total_to);
+        let codes: Vec<_> = shown.rows.iter().map(|part| part.code.as_str()).collect();
+        assert_eq!(codes, [code.as_str()]);
+    }
+
+    #[test]
+    fn what_was_heard_once_for_both_is_decided_as_if_each_had_listened() {
+        let base = compile(1, &sample::rows(), None).unwrap();
+        let mut rows = base.rows().clone();
+        let shore = Arc::make_mut(rows.adjustments.get_mut("south_shore").unwrap());
+        shore.row.amount = Some("120.00".parse().unwrap());
+        let found = |candidate| {
+            let test = Backtest::new(Arc::new(base.clone()), Arc::new(candidate));
+            let mut tally = Tally::new(false);
+            for call in calls() {
+                test.look(call, &mut tally);
+            }
+            (test.base.hears_like(&test.candidate), tally.result(&test))
+        };
+        let together = found(compile(2, &rows, Some(&base)).unwrap());
+        let apart = found(compile(2, &rows, None).unwrap());
+        assert!(together.0 && !apart.0);
+        assert!(together.1.changed > 0);
+        assert_eq!(together.1, apart.1);
+    }
+
+    #[test]
+    fn counted_in_parts_it_is_the_same() {
+        let test = comparison();
+        let count = |calls: &[StoredCall]| {
+            let mut tally = Tally::new(false);
+            for call in calls {
+                test.look(call.clone(), &mut tally);
+            }
+            tally
+        };
+        let (calls, mut parts) = (calls(), Tally::new(false));
+        for part in calls.chunks(7) {
+            parts.merge(count(part));
+        }
+        assert_eq!(parts.result(&test), count(&calls).result(&test));
+        assert_eq!(parts.seen(), 40);
+    }
+
+    #[test]
+    fn erased_facts_are_no_facts() {
+        assert_eq!(stored_facts(r#"{"facts":{},"erased":true}"#).unwrap(), None);
+        assert_eq!(stored_facts(r#"{"said":"x","facts":{}}"#).unwrap().unwrap().said, "x");
+        assert!(stored_facts("[]").is_err());
+    }
+}

@@ -1,0 +1,406 @@
+//! Edits not yet published. In: the rows as they stand. Out: the rows as they shall be, sharing what the edits leave
+//! alone, and which edits no longer fit what stands.
+//!
+//! An edit says which version of its row it was made against: its ground. Several edits of one row in one change set
+//! have the same ground, that of the row as it stands outside the change set. Where the ground moved, all edits of that
+//! row are left out and told as a [`Conflict`]; edits of other rows stand.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use rules::fault::Fault;
+use rules::rows::{Resource, Row, RowSet, Stored, with_row};
+
+/// One edit of a row, and how it is kept until it is published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Edit {
+    /// The row as it shall be.
+    Put {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// The whole row.
+        row: Value,
+        /// What the writer believes to be there.
+        expected: Expected,
+    },
+    /// What shall be different in the row: a merge patch (RFC 7396).
+    Patch {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// The fields to change; null takes one away.
+        patch: Value,
+        /// What the writer believes to be there.
+        expected: Expected,
+    },
+    /// The row shall be gone.
+    Delete {
+        /// The kind of row.
+        resource: Resource,
+        /// Its code.
+        code: String,
+        /// What the writer believes to be there.
+        expected: Expected,
+    },
+}
+
+impl Edit {
+    /// The kind of row.
+    #[must_use]
+    pub const fn resource(&self) -> Resource {
+        let (Self::Put { resource, .. } | Self::Patch { resource, .. } | Self::Delete { resource, .. }) = self;
+        *resource
+    }
+
+    /// The code of the row.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        let (Self::Put { code, .. } | Self::Patch { code, .. } | Self::Delete { code, .. }) = self;
+        code
+    }
+
+    /// What the writer believes to be there.
+    #[must_use]
+    pub const fn expected(&self) -> Expected {
+        let (Self::Put { expected, .. } | Self::Patch { expected, .. } | Self::Delete { expected, .. }) = self;
+        *expected
+    }
+
+    /// Whether it is about this row.
+    #[must_use]
+    pub fn is_of(&self, resource: Resource, code: &str) -> bool {
+        self.resource() == resource && self.code() == code
+    }
+}
+
+/// What the writer of an edit believes to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// The row of this version.
+    Version(i64),
+    /// Whatever there is: an import.
+    Any,
+}
+
+/// Edits not yet published, and why they are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeSet {
+    /// The edits, in order.
+    pub edits: Vec<Edit>,
+    /// For those who read the history.
+    pub comment: String,
+}
+
+/// A row whose edits were made against something else than what stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The kind of row.
+    pub resource: Resource,
+    /// Its code.
+    pub code: String,
+    /// What the edit was made against.
+    pub expected: Expected,
+    /// The version that stands; none when there is no such row.
+    pub current: Option<i64>,
+}
+
+/// What comes of edits.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// The rows with every edit that fits.
+    pub rows: RowSet,
+    /// The rows whose edits do not, left out.
+    pub conflicts: Vec<Conflict>,
+    /// Edits that make no row, left out.
+    pub malformed: Vec<Fault>,
+}
+
+/// The rows after the edits; rows that the edits leave alone are shared, not copied.
+#[must_use]
+pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> Applied {
+    let mut bench = Bench::new(base, revision);
+    for edit in edits {
+        bench.push(edit);
+    }
+    bench.out
+}
+
+/// Edits laid one after the other on the rows as they stand.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    base: &'a RowSet,
+    revision: i64,
+    out: Applied,
+}
+
+impl<'a> Bench<'a> {
+    /// The rows as they stand, for edits that would make this revision.
+    #[must_use]
+    pub fn new(base: &'a RowSet, revision: i64) -> Self {
+        let out = Applied {
+            rows: base.clone(),
+            ..Applied::default()
+        };
+        Self { base, revision, out }
+    }
+
+    /// What has come of the edits so far.
+    #[must_use]
+    pub const fn out(&self) -> &Applied {
+        &self.out
+    }
+
+    /// One more edit. Made against what stands, it takes the place of its row's edits that were not.
+    pub fn push(&mut self, edit: &Edit) {
+        with_row!(edit.resource(), R => self.push_one::<R>(edit));
+    }
+
+    fn push_one<R: Row>(&mut self, edit: &Edit) {
+        let (code, expected) = (edit.code(), edit.expected());
+        let stands = R::table(self.base).get(code);
+        let current = stands.map(|stored| stored.version);
+        let fits = match expected {
+            Expected::Any => true,
+            Expected::Absent => current.is_none(),
+            Expected::Version(version) => current == Some(version),
+        };
+        let is_of_row = |conflict: &Conflict| conflict.resource == R::RESOURCE && conflict.code == code;
+        if fits {
+            self.out.conflicts.retain(|conflict| !is_of_row(conflict));
+        }
+        let there = R::table(&self.out.rows).get(code);
+        let needs_a_row = !matches!(edit, Edit::Put { .. });
+        if !fits || (needs_a_row && there.is_none()) {
+            match stands {
+                Some(stored) => R::table_mut(&mut self.out.rows).insert(code.to_owned(), Arc::clone(stored)),
+                None => R::table_mut(&mut self.out.rows).remove(code),
+            };
+            if !self.out.conflicts.iter().any(is_of_row) {
+                self.out.conflicts.push(Conflict {
+                    resource: R::RESOURCE,
+                    code: code.to_owned(),
+                    expected,
+                    current,
+                });
+            }
+            return;
+        }
+        let row = match edit {
+            Edit::Put { row, .. } => row.clone(),
+            Edit::Patch { patch, .. } => {
+                // A row is an object of texts, numbers and lists, which always becomes JSON.
+                let row = there.and_then(|stored| serde_json::to_value(&stored.row).ok());
+                let mut row = row.unwrap_or_default();
+                merge(&mut row, patch.clone());
+                row
+            }
+            Edit::Delete { .. } => {
+                R::table_mut(&mut self.out.rows).remove(code);
+                return;
+            }
+        };
+        match serde_json::from_value::<R>(row) {
+            Ok(row) if row.code() == code => {
+                let kept = stands.filter(|stored| stored.row == row).cloned();
+                let version = self.revision;
+                let row = kept.unwrap_or_else(|| Arc::new(Stored { version, row }));
+                R::table_mut(&mut self.out.rows).insert(code.to_owned(), row);
+            }
+            Ok(_) => {
+                let text = "the code in the row is not the one it is written under".to_owned();
+                self.out.malformed.push(malformed_row(R::RESOURCE, code, "code", text));
+            }
+            Err(error) => {
+                let text = error.to_string();
+                self.out.malformed.push(malformed_row(R::RESOURCE, code, "", text));
+            }
+        }
+    }
+}
+
+fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> Fault {
+    let (code, column) = (code.to_owned(), column.to_owned());
+    Fault {
+        resource,
+        code,
+        column,
+        line: None,
+        position: None,
+        problem: "malformed",
+        text,
+    }
+}
+
+/// Applies a merge patch (RFC 7396).
+pub fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (key, change) in patch {
+        if change.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// The wanted rows, keeping the version of those that stand already as wanted.
+pub fn brought_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
+    let mut next = RowSet::default();
+    for &resource in Resource::ALL {
+        with_row!(resource, R => {
+            for (code, stored) in R::table(wanted) {
+                let kept = R::table(now).get(code).filter(|standing| standing.row == stored.row).cloned();
+                let row = kept.unwrap_or_else(|| Arc::new(Stored { version: revision, row: stored.row.clone() }));
+                R::table_mut(&mut next).insert(code.clone(), row);
+            }
+        });
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TAX: Resource = Resource::Taxes;
+
+    fn tax(rate: &str) -> Value {
+        json!({"code": "eco", "names": {}, "rank": 1, "rate": rate})
+    }
+
+    fn base() -> RowSet {
+        let mut rows = RowSet::default();
+        let row = serde_json::from_value(tax("1")).unwrap();
+        rows.taxes.insert("eco".into(), Arc::new(Stored { version: 3, row }));
+        rows
+    }
+
+    fn put(row: Value, expected: Expected) -> Edit {
+        let code = row["code"].as_str().unwrap().to_owned();
+        Edit::Put {
+            resource: TAX,
+            code,
+            row,
+            expected,
+        }
+    }
+
+    fn patch(patch: Value, expected: Expected) -> Edit {
+        Edit::Patch {
+            resource: TAX,
+            code: "eco".into(),
+            patch,
+            expected,
+        }
+    }
+
+    fn delete(expected: Expected) -> Edit {
+        Edit::Delete {
+            resource: TAX,
+            code: "eco".into(),
+            expected,
+        }
+    }
+
+    fn rate(applied: &Applied) -> Option<(String, i64)> {
+        let stored = applied.rows.taxes.get("eco")?;
+        Some((stored.row.rate.to_string(), stored.version))
+    }
+
+    #[test]
+    fn edits_of_one_row_follow_each_other_on_one_ground() {
+        let ground = Expected::Version(3);
+        let edits = [
+            put(tax("2"), ground),
+            patch(json!({"rate": "4", "rank": 7}), ground),
+            patch(json!({"rank": 8}), ground),
+        ];
+        let out = applied(&base(), 9, &edits);
+        assert_eq!(rate(&out), Some(("4".into(), 9)));
+        assert_eq!(out.rows.taxes["eco"].row.rank, 8);
+        // Gone, made anew, and in the end as it stands: the row keeps its version.
+        let edits = [delete(ground), put(tax("2"), ground), put(tax("1"), ground)];
+        let out = applied(&base(), 9, &edits);
+        assert_eq!(rate(&out), Some(("1".into(), 3)));
+        assert!(out.conflicts.is_empty() && out.malformed.is_empty());
+    }
+
+    #[test]
+    fn all_edits_of_a_row_whose_ground_moved_are_left_out_and_others_stand() {
+        let mut other = tax("5");
+        other["code"] = json!("other");
+        let old = Expected::Version(2);
+        let edits = [put(tax("2"), old), put(other, Expected::Absent), delete(old)];
+        let out = applied(&base(), 9, &edits);
+        assert_eq!(rate(&out), Some(("1".into(), 3)));
+        assert_eq!(out.rows.taxes["other"].version, 9);
+        let conflict = Conflict {
+            resource: TAX,
+            code: "eco".into(),
+            expected: old,
+            current: Some(3),
+        };
+        assert_eq!(out.conflicts, [conflict]);
+        for edit in [
+            put(tax("2"), Expected::Absent),
+            put(tax("2"), old),
+            delete(Expected::Absent),
+        ] {
+            assert_eq!(applied(&base(), 9, &[edit]).conflicts[0].current, Some(3));
+        }
+        for edit in [delete(Expected::Any), patch(json!({}), Expected::Any), delete(old)] {
+            assert_eq!(applied(&RowSet::default(), 9, &[edit]).conflicts[0].current, None);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_row_is_told_and_left_out() {
+        let ground = Expected::Version(3);
+        let out = applied(&base(), 9, &[patch(json!({"rate": null}), ground)]);
+        assert_eq!(rate(&out), Some(("1".into(), 3)));
+        assert!(out.malformed[0].text.contains("rate"), "{}", out.malformed[0].text);
+        let out = applied(&base(), 9, &[patch(json!({"code": "x"}), ground)]);
+        assert_eq!(out.malformed[0].column, "code");
+    }
+
+    #[test]
+    fn an_edit_is_kept_as_json_and_read_again() {
+        for edit in [
+            put(tax("2"), Expected::Absent),
+            patch(json!({"rank": null}), Expected::Version(7)),
+            delete(Expected::Any),
+        ] {
+            let kept = serde_json::to_value(&edit).unwrap();
+            assert_eq!(kept["resource"], "taxes");
+            assert_eq!(serde_json::from_value::<Edit>(kept).unwrap(), edit);
+        }
+        let unknown = json!({"method": "delete", "resource": "prices", "code": "a", "expected": "any"});
+        let error = serde_json::from_value::<Edit>(unknown).unwrap_err().to_string();
+        assert!(error.contains("prices") && error.contains("services"), "{error}");
+    }
+
+    #[test]
+    fn a_merge_patch_changes_what_it_names_and_takes_away_what_is_null() {
+        let mut row = json!({"a": {"b": 1, "c": 2}, "d": 3});
+        merge(&mut row, json!({"a": {"b": null, "e": {"f": null, "g": 1}}, "d": [1]}));
+        assert_eq!(row, json!({"a": {"c": 2, "e": {"g": 1}}, "d": [1]}));
+    }
+}

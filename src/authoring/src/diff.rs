@@ -1,0 +1,459 @@
+//! What is different between two states of a rulebook.
+//!
+//! Comes in: two sets of rows. Goes out: one [`RowDiff`] per row that is not the same, in the order of the resources,
+//! then by code, with the fields that changed, and texts of several lines line by line; as JSON for programs and as a
+//! text that reads like `git diff` for people.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use similar::{ChangeTag, TextDiff};
+
+use rules::rows::{Resource, Row, RowSet, Stored, changed, with_row};
+
+/// Lines shown around a changed line.
+const CONTEXT: usize = 3;
+
+/// One row that is not the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RowDiff {
+    /// The kind of row, as in paths: `services`.
+    pub resource: String,
+    /// The row's code.
+    pub code: String,
+    /// What happened to it.
+    pub what: What,
+    /// The fields that are not the same, in the order of the row's fields.
+    pub changes: Vec<FieldDiff>,
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum What {
+    /// It is new.
+    Added,
+    /// It was there and is different.
+    Changed,
+    /// It is gone.
+    Removed,
+}
+
+/// One field that is not the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct FieldDiff {
+    /// The field's name.
+    pub column: String,
+    /// Which of its entries, where the field is a map: the language of a text, the fact of a case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// As it was; absent when there was nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub before: Option<Value>,
+    /// As it is; absent when there is nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub after: Option<Value>,
+    /// The lines that changed, with some around them, where a text has several lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default, skip_serializing_if_is_empty)]
+    pub lines: Vec<LineDiff>,
+}
+
+/// A null that is there is something else than nothing.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// One line of a text of several lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LineDiff {
+    /// Its number before, from 1; absent when the line is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// Its number after, from 1; absent when the line is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// The line, with its end.
+    pub text: String,
+}
+
+/// What is different between two states of a rulebook.
+#[must_use]
+pub fn diff(before: &RowSet, after: &RowSet) -> Vec<RowDiff> {
+    let mut found = Vec::new();
+    for &resource in Resource::ALL {
+        with_row!(resource, R => table::<R>(before, after, &mut found));
+    }
+    found
+}
+
+fn table<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowDiff>) {
+    let whole = |stored: Option<&Arc<Stored<R>>>| stored.map(|stored| fields(&stored.row)).unwrap_or_default();
+    for (code, was, is) in changed::<R>(before, after) {
+        let what = match (was, is) {
+            (None, _) => What::Added,
+            (_, None) => What::Removed,
+            _ => What::Changed,
+        };
+        found.push(RowDiff {
+            resource: R::RESOURCE.path().to_owned(),
+            code: code.clone(),
+            what,
+            changes: changes(&whole(was), &whole(is)),
+        });
+    }
+}
+
+/// A row's fields in the order in which its struct names them, which a JSON object forgets.
+pub(super) fn fields<R: Row>(row: &R) -> Vec<(String, Value)> {
+    struct InOrder(Vec<(String, Value)>);
+    impl<'de> Deserialize<'de> for InOrder {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Collect;
+            impl<'de> serde::de::Visitor<'de> for Collect {
+                type Value = InOrder;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a row")
+                }
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<InOrder, A::Error> {
+                    let mut fields = Vec::new();
+                    while let Some(entry) = map.next_entry()? {
+                        fields.push(entry);
+                    }
+                    Ok(InOrder(fields))
+                }
+            }
+            deserializer.deserialize_map(Collect)
+        }
+    }
+    // Rows are structs of texts, numbers and lists, which always become JSON objects.
+    let text = serde_json::to_string(row).unwrap_or_default();
+    serde_json::from_str(&text)
+        .map(|InOrder(fields)| fields)
+        .unwrap_or_default()
+}
+
+fn changes(before: &[(String, Value)], after: &[(String, Value)]) -> Vec<FieldDiff> {
+    let find = |fields: &[(String, Value)], name: &str| {
+        let found = fields.iter().find(|(field, _)| field == name);
+        found.map(|(_, value)| value.clone())
+    };
+    // Optional fields that are empty are left out, so neither side alone has all names in their order.
+    let mut names: Vec<&String> = after.iter().map(|(name, _)| name).collect();
+    for (place, (name, _)) in before.iter().enumerate() {
+        if !names.contains(&name) {
+            let follows = before.iter().take(place).rev().find_map(|(earlier, _)| {
+                let at = names.iter().position(|known| *known == earlier)?;
+                Some(at + 1)
+            });
+            names.insert(follows.unwrap_or_default(), name);
+        }
+    }
+    let mut found = Vec::new();
+    for name in names.into_iter().filter(|name| *name != "code") {
+        field(name, find(before, name), find(after, name), &mut found);
+    }
+    found
+}
+
+fn field(column: &str, before: Option<Value>, after: Option<Value>, found: &mut Vec<FieldDiff>) {
+    let one = |key: Option<String>, before: Option<Value>, after: Option<Value>| {
+        let lines = lines(before.as_ref(), after.as_ref());
+        FieldDiff {
+            column: column.to_owned(),
+            key,
+            before,
+            after,
+            lines,
+        }
+    };
+    let (old, new) = match (before, after) {
+        (before, after) if before == after => return,
+        (Some(Value::Object(old)), Some(Value::Object(new))) => (old, new),
+        (Some(Value::Object(old)), None) => (old, Map::new()),
+        (None, Some(Value::Object(new))) => (Map::new(), new),
+        (before, after) => return found.push(one(None, before, after)),
+    };
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let (before, after) = (old.get(key).cloned(), new.get(key).cloned());
+        if before != after {
+            found.push(one(Some(key.clone()), before, after));
+        }
+    }
+}
+
+/// Line by line, when either text has several lines.
+fn lines(before: Option<&Value>, after: Option<&Value>) -> Vec<LineDiff> {
+    let text = |value: Option<&Value>| match value {
+        None => Some(String::new()),
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(_) => None,
+    };
+    let (Some(before), Some(after)) = (text(before), text(after)) else {
+        return Vec::new();
+    };
+    if !before.contains('\n') && !after.contains('\n') {
+        return Vec::new();
+    }
+    let compared = TextDiff::from_lines(before.as_str(), after.as_str());
+    let number = |index: Option<usize>| index.and_then(|index| u64::try_from(index + 1).ok());
+    let mut found = Vec::new();
+    for operation in compared.grouped_ops(CONTEXT).iter().flatten() {
+        found.extend(compared.iter_changes(operation).map(|change| LineDiff {
+            before: number(change.old_index()).filter(|_| change.tag() != ChangeTag::Insert),
+            after: number(change.new_index()).filter(|_| change.tag() != ChangeTag::Delete),
+            text: change.value().to_owned(),
+        }));
+    }
+    found
+}
+
+/// For people: a line per row, and below it what went (`-`) and what came (`+`).
+#[must_use]
+pub fn text(diff: &[RowDiff]) -> String {
+    let mut out = String::new();
+    for RowDiff {
+        resource,
+        code,
+        what,
+        changes,
+    } in diff
+    {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let what = match what {
+            What::Added => "added",
+            What::Changed => "changed",
+            What::Removed => "removed",
+        };
+        let _ = writeln!(out, "{what} {resource}/{code}");
+        for change in changes {
+            field_text(change, &mut out);
+        }
+    }
+    out
+}
+
+/// How many rows were added, changed and removed, in words.
+#[must_use]
+pub fn summary(diff: &[RowDiff]) -> String {
+    let count = |wanted: What| diff.iter().filter(|row| row.what == wanted).count();
+    let parts: Vec<String> = [
+        (What::Added, "added"),
+        (What::Changed, "changed"),
+        (What::Removed, "removed"),
+    ]
+    .into_iter()
+    .map(|(what, word)| (count(what), word))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {}{word}", if count == 1 { "row " } else { "rows " }))
+    .collect();
+    if parts.is_empty() {
+        "nothing is different".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+fn field_text(change: &FieldDiff, out: &mut String) {
+    let name = match &change.key {
+        Some(key) => visible(&format!("{}.{key}", change.column)),
+        None => change.column.clone(),
+    };
+    if !change.lines.is_empty() {
+        return lines_text(&name, &change.lines, out);
+    }
+    if let (Some(Value::Array(before)), Some(Value::Array(after))) = (&change.before, &change.after) {
+        return list_text(&name, before, after, out);
+    }
+    for (sign, value) in [('-', &change.before), ('+', &change.after)] {
+        if let Some(value) = value {
+            let _ = writeln!(out, "{sign}  {name}: {}", shown(value));
+        }
+    }
+}
+
+/// Of a list, the items that went and came; all of it when only their order or number is another.
+fn list_text(name: &str, before: &[Value], after: &[Value], out: &mut String) {
+    let mut told = false;
+    for (sign, these, others) in [('-', before, after), ('+', after, before)] {
+        for item in these.iter().filter(|item| !others.contains(item)) {
+            let _ = writeln!(out, "{sign}  {name}: {}", shown(item));
+            told = true;
+        }
+    }
+    if !told {
+        for (sign, list) in [('-', before), ('+', after)] {
+            let _ = writeln!(out, "{sign}  {name}: {}", shown(&Value::from(list)));
+        }
+    }
+}
+
+fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
+    let mut last: Option<(u64, u64)> = None;
+    for line in lines {
+        let (old, new) = last.unwrap_or_default();
+        let (before, after) = (line.before.unwrap_or(old), line.after.unwrap_or(new));
+        // Lines were left out before this one, or it is the first.
+        if last.is_none() || before > old + 1 || after > new + 1 {
+            let _ = writeln!(out, "@@ {name}, line {} @@", line.after.or(line.before).unwrap_or(1));
+        }
+        last = Some((before, after));
+        let sign = match (line.before, line.after) {
+            (Some(_), None) => '-',
+            (None, _) => '+',
+            (Some(_), Some(_)) => ' ',
+        };
+        let (text, ended) = match line.text.strip_suffix('\n') {
+            Some(text) => (text, true),
+            None => (line.text.as_str(), false),
+        };
+        let _ = writeln!(out, "{sign}  {}", visible(text));
+        if !ended {
+            out.push_str("\\  no line break at the end\n");
+        }
+    }
+}
+
+/// Texts without quotes where they can be told from numbers, lists and nothing.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => {
+            let plain = text.chars().next().is_some_and(|c| c.is_alphanumeric() || c == '+')
+                && !text.ends_with(char::is_whitespace)
+                && !matches!(text.as_str(), "null" | "true" | "false");
+            if plain && !text.contains('\n') {
+                text.clone()
+            } else {
+                value.to_string()
+            }
+        }
+        other => other.to_string(),
+    };
+    visible(&text)
+}
+
+/// Control characters, which could paint a terminal, spelt out.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use rules::sample;
+
+    fn changed<R: Row>(rows: &mut RowSet, code: &str, patch: &Value) {
+        let table = R::table_mut(rows);
+        let mut row = serde_json::to_value(&table[code].row).unwrap();
+        for (key, value) in patch.as_object().unwrap() {
+            row[key] = value.clone();
+        }
+        let row: R = serde_json::from_value(row).unwrap();
+        table.insert(code.to_owned(), Arc::new(Stored { version: 2, row }));
+    }
+
+    #[test]
+    fn the_same_rows_have_no_diff_whatever_their_versions() {
+        let mut rows = sample::rows();
+        assert_eq!(diff(&rows, &rows.clone()), []);
+        changed::<rules::rows::Tax>(&mut rows, "tps", &json!({}));
+        assert_eq!(diff(&sample::rows(), &rows), []);
+        assert_eq!(summary(&[]), "nothing is different");
+    }
+
+    #[test]
+    fn what_changed_is_told_by_row_field_and_entry() {
+        use rules::rows::{Service, Tax};
+        let (before, mut after) = (sample::rows(), sample::rows());
+        let patch = json!({"price_to": "420.00", "notify": ["x"], "names": {"fr": "Caméra", "es": "Cámara"}});
+        changed::<Service>(&mut after, "camera_inspection", &patch);
+        Tax::table_mut(&mut after).remove("tps");
+        let found = diff(&before, &after);
+        let told: Vec<_> = found.iter().map(|row| (row.resource.as_str(), row.what)).collect();
+        assert_eq!(told, [("services", What::Changed), ("taxes", What::Removed)]);
+        let fields: Vec<_> = found[0]
+            .changes
+            .iter()
+            .map(|change| (change.column.as_str(), change.key.as_deref()))
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                ("names", Some("en")),
+                ("names", Some("es")),
+                ("names", Some("fr")),
+                ("price_to", None),
+                ("notify", None),
+            ]
+        );
+        let text = text(&found);
+        assert!(
+            text.starts_with("changed services/camera_inspection\n-  names.en: "),
+            "{text}"
+        );
+        assert!(text.contains("\n-  price_to: 350.00\n+  price_to: 420.00\n"), "{text}");
+        assert!(text.contains("\n\nremoved taxes/tps\n-  names.en: "), "{text}");
+        assert_eq!(summary(&found), "1 row changed, 1 row removed");
+        let back: Vec<RowDiff> = serde_json::from_value(serde_json::to_value(&found).unwrap()).unwrap();
+        assert_eq!(back, found);
+    }
+
+    #[test]
+    fn a_script_is_told_line_by_line() {
+        let source = |lines: &str| json!({ "source": lines });
+        let (mut before, mut after) = (sample::rows(), sample::rows());
+        let code = before.scripts.keys().next().unwrap().clone();
+        let old = (1..=20).fold(String::new(), |text, line| format!("{text}line {line}\n"));
+        let new = old.replace("line 3\n", "line three\n").replace("line 20\n", "line 20");
+        changed::<rules::rows::Script>(&mut before, &code, &source(&old));
+        changed::<rules::rows::Script>(&mut after, &code, &source(&new));
+        let found = diff(&before, &after);
+        let expected = format!(
+            "changed scripts/{code}\n@@ source, line 1 @@\n   line 1\n   line 2\n-  line 3\n+  line three\n   line 4\n   line 5\n   \
+             line 6\n@@ source, line 17 @@\n   line 17\n   line 18\n   line 19\n-  line 20\n+  line 20\n\\  no line break at \
+             the end\n"
+        );
+        assert_eq!(text(&found), expected);
+    }
+
+    #[test]
+    fn an_expected_null_is_something_and_control_characters_are_spelt_out() {
+        use rules::rows::Case;
+        let (before, mut after) = (sample::rows(), sample::rows());
+        let code = before.cases.keys().next().unwrap().clone();
+        let patch = json!({"expect": {"/price": null}, "said": "\u{1b}[31mred"});
+        changed::<Case>(&mut after, &code, &patch);
+        let found = diff(&before, &after);
+        let added = found[0]
+            .changes
+            .iter()
+            .find(|change| change.key.as_deref() == Some("/price"));
+        assert_eq!(added.unwrap().after, Some(Value::Null));
+        let text = text(&found);
+        assert!(
+            text.contains("+  expect./price: null\n") && !text.contains('\u{1b}'),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! What compiles and yet cannot be meant: rules that never fire, gaps, rows that nobody uses.
+//!
+//! Comes in: a compiled rulebook and the present instant. Goes out: every finding with its place. What cannot be proven
+//! is not reported: a finding is a fact about the rows, never a guess.
+
+mod adjustments;
+mod errors;
+pub mod hits;
+mod people;
+mod phrases;
+mod places;
+mod pointers;
+mod ranked;
+mod rota;
+mod scripts;
+mod solve;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod values;
+mod world;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+pub use self::errors::brought_in;
+use self::world::World;
+use rules::compile::Rulebook;
+use rules::fault::Fault;
+use rules::rows::{Resource, Row};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth a look; a publish goes through.
+    Warning,
+    /// A row that for sure does not do what it says; a change that brings one in is refused.
+    Error,
+}
+
+/// Something in a rulebook that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The row's kind.
+    pub resource: Resource,
+    /// The row's code.
+    pub code: String,
+    /// The field, as `condition` or `names/fr`; empty for the whole row.
+    pub column: String,
+    /// The line within the field, from 1.
+    pub line: Option<usize>,
+    /// The character within the line, from 1.
+    pub position: Option<usize>,
+    /// A short fixed code for programs, as `never_true`.
+    pub problem: &'static str,
+    /// A sentence for people.
+    pub text: String,
+    /// Other rows that have to do with it.
+    pub related: Vec<(Resource, String)>,
+}
+
+impl From<Finding> for Fault {
+    fn from(found: Finding) -> Self {
+        Self {
+            resource: found.resource,
+            code: found.code,
+            column: found.column,
+            line: found.line,
+            position: found.position,
+            problem: found.problem,
+            text: found.text,
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        write!(f, "{severity}: {}/{}", self.resource.path(), self.code)?;
+        if !self.column.is_empty() {
+            write!(f, " {}", self.column)?;
+        }
+        write!(f, ": {}", self.text)
+    }
+}
+
+/// Everything found in a rulebook, in the order of the resources, then by code and column. `now` tells what has expired.
+#[must_use]
+pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut found = Findings::default();
+    let world = World::new(rulebook, true);
+    ranked::priorities(&world, &mut found);
+    ranked::assistants(&world, &mut found);
+    adjustments::lint(&world, now, &mut found);
+    places::lint(&world, &mut found);
+    pointers::lint(rulebook, &mut found);
+    people::lint(rulebook, &mut found);
+    phrases::lint(rulebook, &mut found);
+    texts::lint(rulebook, &mut found);
+    rota::lint(rulebook, now, &mut found);
+    for stored in rulebook.rows().scripts.values() {
+        scripts::lint(&stored.row, &mut found);
+    }
+    if !world.had_patience() {
+        let text = "the rules are too many or too entangled: not all of them were looked through";
+        found.warn(rulebook.settings(), "", "not_all_looked_through", text);
+    }
+    found.in_order()
+}
+
+/// The same, and what no call has met for a long time.
+#[must_use]
+pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Usage) -> Vec<Finding> {
+    let mut found = Findings(lint(rulebook, now));
+    hits::lint(rulebook, usage, &mut found);
+    found.in_order()
+}
+
+/// The findings that `after` has and `before` had not: what a change brought in.
+#[must_use]
+pub fn introduced(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
+    let place = |found: &Finding| (found.resource, found.code.clone(), found.column.clone(), found.problem);
+    let known: BTreeSet<_> = before.iter().map(place).collect();
+    after
+        .into_iter()
+        .filter(|found| !known.contains(&place(found)))
+        .collect()
+}
+
+/// Findings being collected.
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn warn<R: Row>(&mut self, row: &R, column: &str, problem: &'static str, text: impl Into<String>) {
+        self.add(Severity::Warning, row, column, problem, text, Vec::new());
+    }
+
+    fn add<R: Row>(
+        &mut self,
+        severity: Severity,
+        row: &R,
+        column: &str,
+        problem: &'static str,
+        text: impl Into<String>,
+        related: Vec<(Resource, String)>,
+    ) {
+        self.0.push(Finding {
+            severity,
+            resource: R::RESOURCE,
+            code: row.code().to_owned(),
+            column: column.to_owned(),
+            line: None,
+            position: None,
+            problem,
+            text: text.into(),
+            related,
+        });
+    }
+
+    fn in_order(mut self) -> Vec<Finding> {
+        let place = |found: &Finding| (found.resource, found.code.clone(), found.column.clone(), found.problem);
+        self.0.sort_by_cached_key(place);
+        self.0
+    }
+}

@@ -1,0 +1,53 @@
+//! The errors that a change brings in, for which it is refused: of what the change leaves alone nothing is looked at again.
+//!
+//! Comes in: the rulebook as it stands, where there is one, and as it shall be. Goes out: errors that only the latter has.
+
+use super::world::World;
+use super::{Finding, Findings, Severity, adjustments, introduced, pointers, ranked, scripts};
+use rules::compile::Rulebook;
+use rules::rows::{Adjustment, AssistantRule, PriorityRule, Script, changed, same};
+
+/// The errors that `after` has and `before` had not.
+#[must_use]
+pub fn brought_in(before: Option<&Rulebook>, after: &Rulebook) -> Vec<Finding> {
+    let found = errors(after, before);
+    match before {
+        // Without an error there is nothing to compare.
+        Some(before) if !found.is_empty() => introduced(&errors(before, None), found),
+        _ => found,
+    }
+}
+
+/// The errors of a rulebook; where only those that another has not are wanted, at least these.
+fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
+    let world = World::new(rulebook, true);
+    let same_world = other.filter(|other| World::new(other, true).is_like(&world));
+    let same_world = same_world.map(Rulebook::rows);
+    let mut found = Findings::default();
+    if !same_world.is_some_and(|other| changed::<PriorityRule>(other, rulebook.rows()).is_empty()) {
+        ranked::priorities(&world, &mut found);
+    }
+    if !same_world.is_some_and(|other| changed::<AssistantRule>(other, rulebook.rows()).is_empty()) {
+        ranked::assistants(&world, &mut found);
+    }
+    for (row, test) in rulebook.adjustments.with_tests() {
+        let stored = rulebook.rows().adjustments.get(&row.code);
+        let known = same_world.and_then(|other| other.adjustments.get(&row.code));
+        if !stored.zip(known).is_some_and(|(new, old)| same::<Adjustment>(old, new)) {
+            adjustments::can_hold(&world, row, test, &mut found);
+        }
+    }
+    for stored in rulebook.rows().scripts.values() {
+        let known = other.and_then(|other| other.rows().scripts.get(&stored.row.code));
+        if !known.is_some_and(|known| same::<Script>(known, stored)) {
+            scripts::lint(&stored.row, &mut found);
+        }
+    }
+    match other {
+        Some(other) => pointers::changed_ones(rulebook, other.rows(), &mut found),
+        None => pointers::lint(rulebook, &mut found),
+    }
+    let mut found = found.in_order();
+    found.retain(|found| found.severity == Severity::Error);
+    found
+}

@@ -1,0 +1,64 @@
+//! Rows that no call has met for a long time.
+//!
+//! Comes in: which rows took part in what was decided. Goes out: a warning for each that did not and has stood for long.
+
+use std::collections::BTreeSet;
+
+use super::Findings;
+use rules::compile::Rulebook;
+use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, Script, Service, Stored};
+
+/// What took part in decisions over some days.
+#[derive(Debug, Clone, Default)]
+pub struct Usage {
+    /// Over how many days.
+    pub days: u32,
+    /// Rows that were written by this revision or one before have stood for all of these days.
+    pub settled: i64,
+    /// The rows that took part in at least one decision.
+    pub fired: BTreeSet<(Resource, String)>,
+}
+
+impl Usage {
+    /// Whether a row has stood all the time and never took part.
+    #[must_use]
+    pub fn is_unused<R: Row>(&self, stored: &Stored<R>) -> bool {
+        stored.version <= self.settled && !self.fired.contains(&(R::RESOURCE, stored.row.code().to_owned()))
+    }
+}
+
+/// The kinds of row that can take part in a decision and whose part is counted.
+pub const COUNTED: &[Resource] = &[
+    Resource::Services,
+    Resource::Areas,
+    Resource::Adjustments,
+    Resource::Taxes,
+    Resource::PriorityRules,
+    Resource::Scripts,
+];
+
+pub(super) fn lint(rulebook: &Rulebook, usage: &Usage, found: &mut Findings) {
+    let rows = rulebook.rows();
+    unused::<Service>(rows, usage, "no caller asked for it", found);
+    unused::<Area>(rows, usage, "no caller was from there", found);
+    unused::<Adjustment>(rows, usage, "it changed no price", found);
+    unused::<PriorityRule>(rows, usage, "it gave no call its priority", found);
+    for stored in rows.scripts.values() {
+        // What a tool runs is not part of a decision.
+        if matches!(stored.row.hook, Hook::Price | Hook::Priority) {
+            one::<Script>(stored, usage, "it did nothing", found);
+        }
+    }
+}
+
+fn unused<R: Row>(rows: &RowSet, usage: &Usage, what: &str, found: &mut Findings) {
+    for stored in R::table(rows).values() {
+        one(stored, usage, what, found);
+    }
+}
+
+fn one<R: Row>(stored: &Stored<R>, usage: &Usage, what: &str, found: &mut Findings) {
+    if usage.is_unused(stored) {
+        found.warn(&stored.row, "", "not_fired", format!("{what} in {} days", usage.days));
+    }
+}

@@ -1,0 +1,180 @@
+//! Rules of which the first that holds is taken: those that can never be that one.
+//!
+//! Comes in: rules in their order. Goes out: for each whether its condition can hold at all, and whether those before it
+//! leave it anything. A call in which it is the first is looked for; each rule that comes first instead is shut out in
+//! turn, until there is no call left or the rule is the first.
+
+use super::Findings;
+use super::Severity;
+use super::solve::{Found, search};
+use super::world::World;
+use rules::compile::Rules;
+use rules::condition::Test;
+use rules::rows::{AssistantRule, PriorityRule, Resource, Row};
+use rules::vocabulary::Env;
+
+/// How many rules together may be looked at as those that leave another nothing.
+const MOST_TOGETHER: usize = 24;
+
+/// How many rules are looked at, for a call, in the time of one step of a search.
+const RULES_A_STEP: usize = 64;
+
+pub(super) fn priorities(world: &World<'_>, found: &mut Findings) {
+    let same = |a: &PriorityRule, b: &PriorityRule| {
+        let result = |rule: &PriorityRule| (rule.priority, rule.sla_seconds, rule.cool_down_s, rule.escalate_after_s);
+        result(a) == result(b) && (&a.notify, &a.template) == (&b.notify, &b.template)
+    };
+    first_that_holds(world, &world.rulebook().priorities, same, found);
+}
+
+pub(super) fn assistants(world: &World<'_>, found: &mut Findings) {
+    let same = |a: &AssistantRule, b: &AssistantRule| {
+        (a.answer, &a.assistant_id, &a.contact, &a.message) == (b.answer, &b.assistant_id, &b.contact, &b.message)
+    };
+    first_that_holds(world, &world.rulebook().assistants, same, found);
+}
+
+fn first_that_holds<R: Row>(
+    world: &World<'_>,
+    rules: &Rules<R>,
+    same_result: impl Fn(&R, &R) -> bool,
+    found: &mut Findings,
+) {
+    let all: Vec<(&R, &Test)> = rules.with_tests().collect();
+    let tests: Vec<&Test> = all.iter().map(|(_, test)| *test).collect();
+    let places: std::collections::HashMap<&str, usize> = all
+        .iter()
+        .enumerate()
+        .map(|(place, (row, _))| (row.code(), place))
+        .collect();
+    let first = |call: &Env<'_>| {
+        let row = rules.matching(call).next()?;
+        places.get(row.code()).copied()
+    };
+    for (place, (row, test)) in all.iter().enumerate() {
+        match reach(world, &tests, place, first) {
+            Reach::Reachable => {}
+            Reach::Never => never(world, *row, test, found),
+            Reach::Taken(by) => {
+                let rows: Vec<&R> = by
+                    .iter()
+                    .filter_map(|place| all.get(*place))
+                    .map(|(row, _)| *row)
+                    .collect();
+                let related = rows.iter().map(|row| (R::RESOURCE, row.code().to_owned())).collect();
+                let names = listed(rows.iter().map(|row| row.code()));
+                let (problem, severity, text) = match (by.as_slice(), rows.as_slice()) {
+                    ([other], [first]) if is_same(world, tests[*other], test) => {
+                        if same_result(first, row) {
+                            let text = format!("it says the same as {names}, which comes first: delete one of them");
+                            ("duplicate", Severity::Warning, text)
+                        } else {
+                            let text = format!(
+                                "{names} has the same condition, another result and comes first, so that this never applies"
+                            );
+                            // Two rules that always hold are one that was put before the others, perhaps for a day.
+                            let severity = match **test {
+                                Test::Always(_) => Severity::Warning,
+                                _ => Severity::Error,
+                            };
+                            ("same_condition", severity, text)
+                        }
+                    }
+                    ([_], _) => (
+                        "unreachable",
+                        Severity::Warning,
+                        format!("it is never reached: {names}, which comes first, holds whenever this does"),
+                    ),
+                    _ => (
+                        "unreachable",
+                        Severity::Warning,
+                        format!("it is never reached: between them {names}, which come first, hold whenever this does"),
+                    ),
+                };
+                found.add(severity, *row, "condition", problem, text, related);
+            }
+        }
+    }
+}
+
+/// A condition that no call fulfils: an error, unless it is only for want of a calendar or the like.
+pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
+    let rulebook = world.rulebook();
+    if matches!(search(world.at_all(), &[(test, true)]), Found::Impossible) {
+        let text = "this can never hold: its parts contradict each other";
+        found.add(Severity::Error, row, "condition", "never_true", text, Vec::new());
+    } else {
+        let text = match rulebook.calendar() {
+            None => {
+                "this can never hold: the settings name no calendar, so there is no `evening`, `weekend` and the like"
+            }
+            Some(_) => "this can never hold: no fact mapping reads `postal_code` or `city`, so there is no `area`",
+        };
+        let settings = (Resource::Settings, rulebook.settings().code.clone());
+        found.add(Severity::Warning, row, "condition", "never_true", text, vec![settings]);
+    }
+}
+
+/// What can become of a rule.
+pub(super) enum Reach {
+    /// It may be the first that holds, or nothing else could be proven.
+    Reachable,
+    /// It can never hold.
+    Never,
+    /// These, which come before it, hold whenever it does.
+    Taken(Vec<usize>),
+}
+
+/// Whether the rule at a place can be the first that holds; `first` says which is for a call.
+pub(super) fn reach(
+    world: &World<'_>,
+    tests: &[&Test],
+    place: usize,
+    first: impl Fn(&Env<'_>) -> Option<usize>,
+) -> Reach {
+    let Some(own) = tests.get(place) else {
+        return Reach::Reachable;
+    };
+    let mut taken: Vec<usize> = Vec::new();
+    loop {
+        let mut wanted = vec![(*own, true)];
+        wanted.extend(taken.iter().filter_map(|other| Some((*tests.get(*other)?, false))));
+        let call = match search(world, &wanted) {
+            Found::Call(call) => call,
+            Found::Impossible if taken.is_empty() => return Reach::Never,
+            Found::Impossible => {
+                taken.sort_unstable();
+                return Reach::Taken(taken);
+            }
+            Found::GivenUp => return Reach::Reachable,
+        };
+        if !world.spend(place / RULES_A_STEP) {
+            return Reach::Reachable;
+        }
+        match first(&call) {
+            Some(other) if other < place && taken.len() < MOST_TOGETHER => {
+                let alone = [(*own, true), (tests[other], false)];
+                if !taken.is_empty() && matches!(search(world, &alone), Found::Impossible) {
+                    return Reach::Taken(vec![other]);
+                }
+                taken.push(other);
+            }
+            _ => return Reach::Reachable,
+        }
+    }
+}
+
+/// Whether two conditions hold for the same calls; the first is known to hold whenever the second does.
+fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
+    matches!(search(world, &[(first, true), (second, false)]), Found::Impossible)
+}
+
+/// Names in a sentence.
+pub(super) fn listed<'a>(codes: impl Iterator<Item = &'a str>) -> String {
+    let codes: Vec<String> = codes.map(|code| format!("`{code}`")).collect();
+    match codes.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

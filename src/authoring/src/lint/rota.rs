@@ -1,0 +1,79 @@
+//! Hours in which nobody is on call: then everybody on the list is told, which is rarely meant.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
+
+use super::Findings;
+use rules::compile::Rulebook;
+use rules::derive;
+use rules::rows::Contact;
+
+/// Opening hours may begin at any minute, and do at a quarter.
+const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
+
+pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
+    let on_call = rulebook.on_call();
+    // Whoever has no plan is on call at all hours.
+    if on_call.is_empty() || on_call.iter().any(|contact| !rulebook.has_plan(contact)) {
+        return;
+    }
+    weeks(rulebook, &on_call, found);
+    hours(rulebook, &on_call, now, found);
+}
+
+/// A week of a rotation that is nobody's.
+fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
+    let mut rotations: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (week, of) in on_call
+        .iter()
+        .filter_map(|contact| contact.rotation_week.zip(contact.rotation_of))
+    {
+        rotations.entry(of).or_default().push(week);
+    }
+    if on_call.iter().any(|contact| contact.rotation_week.is_none()) {
+        // Somebody is on call every week, at some hours; which, the coming week shows.
+        return;
+    }
+    if rotations.len() != 1 {
+        return;
+    }
+    for (of, weeks) in rotations {
+        let missing: Vec<String> = (1..=of)
+            .filter(|week| !weeks.contains(week))
+            .map(|week| week.to_string())
+            .collect();
+        if !missing.is_empty() {
+            let text = format!(
+                "nobody has week {} of the rotation of {of} weeks: everybody on the list is told in it",
+                missing.join(", ")
+            );
+            found.warn(rulebook.settings(), "rotation_from", "rotation_gap", text);
+        }
+    }
+}
+
+/// The first time in the coming week at which it is nobody's turn, and how long that lasts.
+fn hours(rulebook: &Rulebook, on_call: &[&Contact], now: DateTime<Utc>, found: &mut Findings) {
+    let this_hour = now - TimeDelta::minutes(i64::from(now.minute())) - TimeDelta::seconds(i64::from(now.second()));
+    let at = |quarter: i32| this_hour + TimeDelta::minutes(15) * quarter;
+    let is_nobodys = |quarter: &i32| !on_call.iter().any(|contact| rulebook.is_up(contact, at(*quarter)));
+    let Some(first) = (0..QUARTERS_OF_A_WEEK).find(is_nobodys) else {
+        return;
+    };
+    let gaps = (first..QUARTERS_OF_A_WEEK).filter(is_nobodys).count();
+    let until = (first..QUARTERS_OF_A_WEEK)
+        .find(|quarter| !is_nobodys(quarter))
+        .unwrap_or(QUARTERS_OF_A_WEEK);
+    let clock = |quarter: i32| {
+        let local = derive::local(at(quarter), rulebook.time_zone());
+        local.format("%A %Y-%m-%d %H:%M").to_string()
+    };
+    let hours = gaps.div_ceil(4);
+    let text = format!(
+        "nobody is on call from {} until {}, and in {hours} hours of the coming week in all: everybody on the list is told then",
+        clock(first),
+        clock(until)
+    );
+    found.warn(rulebook.settings(), "", "nobody_on_call", text);
+}

@@ -1,0 +1,29 @@
+//! Scripts whose numbers cannot mean what they say.
+
+use super::{Finding, Findings, Severity};
+use rules::rows::{Resource, Script};
+use rules::script::number_in_switch;
+
+/// A number in a case of a `switch`, which a decimal never is.
+pub(super) fn lint(row: &Script, found: &mut Findings) {
+    let Some(at) = number_in_switch(&row.source) else {
+        return;
+    };
+    let line = at.line();
+    let text = format!(
+        "line {}: a number in a switch is compared by its type, so that 12 is never a fact's 12.0: use `if` and `==`, or \
+         switch on whole(…)",
+        line.unwrap_or_default()
+    );
+    found.0.push(Finding {
+        severity: Severity::Error,
+        resource: Resource::Scripts,
+        code: row.code.clone(),
+        column: "source".to_owned(),
+        line,
+        position: at.position(),
+        problem: "number_in_switch",
+        text,
+        related: Vec::new(),
+    });
+}

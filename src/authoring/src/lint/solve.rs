@@ -1,0 +1,231 @@
+//! Whether conditions can hold together: a search for a call in which they do.
+//!
+//! Comes in: tests that must hold and tests that must not, in a [`World`]. Goes out: such a call, proof that there is
+//! none, or that the search was given up.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::values::{Values, beside};
+use super::world::World;
+use rules::condition::{Op, Test};
+use rules::facts::Fact;
+use rules::hearing::WordId;
+use rules::vocabulary::{Env, Slot};
+
+/// How many terms one search looks at before it is given up.
+const PATIENCE: u32 = 4_000;
+/// How many alternatives may wait for their turn: each is a call deeper.
+const DEEPEST: u32 = 200;
+
+/// A test and whether it must hold.
+pub(super) type Wanted<'t> = (&'t Test, bool);
+
+/// What came of a search.
+pub(super) enum Found {
+    /// A call in which all is as wanted.
+    Call(Env<'static>),
+    /// There is none.
+    Impossible,
+    /// It took too long, or no fitting value was thought of.
+    GivenUp,
+}
+
+/// Looks for a call in which every wanted test is as wanted.
+pub(super) fn search(world: &World<'_>, wanted: &[Wanted<'_>]) -> Found {
+    let state = State {
+        todo: wanted.to_vec(),
+        ..State::default()
+    };
+    let mut search = Search {
+        world,
+        wanted,
+        patience: PATIENCE,
+    };
+    search.from(state, 0)
+}
+
+/// How two facts may compare, as bits.
+const LESS: u8 = 1;
+const EQUAL: u8 = 2;
+const MORE: u8 = 4;
+const INCOMPARABLE: u8 = 8;
+
+#[derive(Clone, Default)]
+struct State<'t> {
+    todo: Vec<Wanted<'t>>,
+    /// Of each of these one must be as wanted.
+    choices: Vec<(&'t [Test], bool)>,
+    facts: BTreeMap<Slot, Values>,
+    pairs: BTreeMap<(Slot, Slot), u8>,
+    /// Of each of these one is heard.
+    heard: Vec<&'t [WordId]>,
+    silent: BTreeSet<WordId>,
+    /// The words of these occur.
+    mentioned: BTreeSet<WordId>,
+    /// These are denied.
+    denied: BTreeSet<WordId>,
+}
+
+struct Search<'w, 'a, 't> {
+    world: &'w World<'a>,
+    wanted: &'w [Wanted<'t>],
+    patience: u32,
+}
+
+impl<'t> Search<'_, '_, 't> {
+    fn from(&mut self, mut state: State<'t>, depth: u32) -> Found {
+        while let Some((test, holds)) = state.todo.pop() {
+            if self.patience == 0 || !self.world.spend(1) {
+                return Found::GivenUp;
+            }
+            self.patience -= 1;
+            if !self.take(&mut state, test, holds) {
+                return Found::Impossible;
+            }
+        }
+        let Some(heard) = self.words(&state) else {
+            return Found::Impossible;
+        };
+        let Some((tests, holds)) = state.choices.pop() else {
+            return self.call(&state, heard);
+        };
+        if depth == DEEPEST {
+            return Found::GivenUp;
+        }
+        let mut given_up = false;
+        for test in tests {
+            let mut next = state.clone();
+            next.todo.push((test, holds));
+            match self.from(next, depth + 1) {
+                Found::Impossible => {}
+                Found::GivenUp => given_up = true,
+                call @ Found::Call(_) => return call,
+            }
+        }
+        if given_up { Found::GivenUp } else { Found::Impossible }
+    }
+
+    /// Adds one test to what is known; false when they contradict each other.
+    fn take(&self, state: &mut State<'t>, test: &'t Test, holds: bool) -> bool {
+        match test {
+            Test::Always(value) => return *value == holds,
+            Test::Not(inner) => state.todo.push((inner, !holds)),
+            Test::All(tests) if holds => state.todo.extend(tests.iter().map(|test| (test, true))),
+            Test::Any(tests) if !holds => state.todo.extend(tests.iter().map(|test| (test, false))),
+            Test::All(tests) | Test::Any(tests) => match tests.as_slice() {
+                [] => return false,
+                [one] => state.todo.push((one, holds)),
+                _ => state.choices.push((tests, holds)),
+            },
+            Test::Truth(slot) => return self.fact(state, *slot, Values::one_of([Fact::Boolean(true)]), holds),
+            Test::Compare(slot, op, literal) => {
+                return self.fact(state, *slot, Values::compared(*op, literal), holds);
+            }
+            Test::In(slot, literals) => {
+                return self.fact(state, *slot, Values::one_of(literals.iter().cloned()), holds);
+            }
+            Test::NotIn(slot, literals) => {
+                let values = Values::one_of(literals.iter().cloned()).others().or_missing(false);
+                return self.fact(state, *slot, values, holds);
+            }
+            Test::CompareFacts(left, op, right) => return self.pair(state, *left, *op, *right, holds),
+            Test::Says(words) if holds => state.heard.push(words),
+            Test::Says(words) => state.silent.extend(words),
+            // They go together with any words that are so.
+            Test::Mentions(words) if holds => state.mentioned.extend(words.first()),
+            Test::Denies(words) if holds => state.denied.extend(words.first()),
+            Test::Mentions(_) | Test::Denies(_) => {}
+        }
+        true
+    }
+
+    fn fact(&self, state: &mut State<'t>, slot: Slot, values: Values, holds: bool) -> bool {
+        let values = if holds { values } else { values.others() };
+        let (slot, values) = self.world.rooted(slot, values);
+        let known = state.facts.get(&slot).unwrap_or_else(|| self.world.values(slot));
+        let both = known.both(&values);
+        let possible = !both.is_empty();
+        state.facts.insert(slot, both);
+        possible
+    }
+
+    fn pair(&self, state: &mut State<'t>, left: Slot, op: Op, right: Slot, holds: bool) -> bool {
+        let (left, op, right) = if left <= right {
+            (left, op, right)
+        } else {
+            (right, op.flipped(), left)
+        };
+        let mut allowed = match op {
+            Op::Eq => EQUAL,
+            Op::Ne => LESS | MORE,
+            Op::Lt => LESS,
+            Op::Le => LESS | EQUAL,
+            Op::Gt => MORE,
+            Op::Ge => MORE | EQUAL,
+        };
+        if !holds {
+            allowed = !allowed & (LESS | EQUAL | MORE | INCOMPARABLE);
+        }
+        if left == right {
+            allowed &= EQUAL | INCOMPARABLE;
+        }
+        let known = state.pairs.entry((left, right)).or_insert(u8::MAX);
+        *known &= allowed;
+        if *known == 0 {
+            return false;
+        }
+        let both_there = *known & INCOMPARABLE == 0;
+        let there = |state: &mut State<'t>, slot| self.fact(state, slot, Values::anything().or_missing(false), true);
+        !both_there || (there(state, left) && there(state, right))
+    }
+
+    /// A word for each that must be heard, with all that they imply; none when something silent would be heard.
+    fn words(&self, state: &State<'t>) -> Option<Vec<WordId>> {
+        let mut heard = BTreeSet::new();
+        for words in &state.heard {
+            let mut ways = words.iter().map(|word| self.world.implied(*word));
+            heard.extend(ways.find(|implied| !implied.iter().any(|word| state.silent.contains(word)))?);
+        }
+        Some(heard.into_iter().collect())
+    }
+
+    /// The call that was found, if it is one: not every way for facts to compare with each other is tried.
+    fn call(&self, state: &State<'t>, heard: Vec<WordId>) -> Found {
+        let mut call = self.world.call(&state.facts, heard);
+        if let Some(call) = &mut call {
+            call.mentioned = state.mentioned.iter().copied().collect();
+            call.denied = state.denied.iter().copied().collect();
+            for (pair, allowed) in &state.pairs {
+                self.arrange(state, call, *pair, *allowed);
+            }
+        }
+        let fits = |call: &Env<'static>| self.wanted.iter().all(|(test, holds)| test.holds(call) == *holds);
+        call.filter(fits).map_or(Found::GivenUp, Found::Call)
+    }
+
+    /// Gives the second of two facts, or else the first, a value beside the other's, so that they compare as they must.
+    fn arrange(&self, state: &State<'t>, call: &mut Env<'static>, (left, right): (Slot, Slot), allowed: u8) {
+        let fits = |a: &Fact, b: &Fact| {
+            let bit = match a.cmp(b) {
+                Ordering::Less => LESS,
+                Ordering::Equal => EQUAL,
+                Ordering::Greater => MORE,
+            };
+            allowed & bit != 0
+        };
+        let (Some(a), Some(b)) = (call.get(left).cloned(), call.get(right).cloned()) else {
+            return;
+        };
+        if fits(&a, &b) {
+            return;
+        }
+        let values = |slot: Slot| state.facts.get(&slot).unwrap_or_else(|| self.world.values(slot));
+        let near = |fact: &Fact| std::iter::once(fact.clone()).chain(beside(fact));
+        if let Some(b) = near(&a).find(|b| values(right).holds(b) && fits(&a, b)) {
+            call.set(right, b);
+        } else if let Some(a) = near(&b).find(|a| values(left).holds(a) && fits(a, &b)) {
+            call.set(left, a);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What values a fact may have: a set of points and intervals, and whether it may be missing.
+//!
+//! Comes in: one test of one fact. Goes out: the set for which it holds; sets are cut with each other and turned around.
+//! Every set holds at least what it should, so that an empty one is proof.
+
+use std::cmp::Ordering;
+use std::ops::Bound;
+
+use chrono::TimeDelta;
+use rust_decimal::Decimal;
+
+use rules::condition::Op;
+use rules::facts::Fact;
+use rules::rows::FactKind;
+
+/// Everything between two ends, in the order of facts.
+#[derive(Debug, Clone, PartialEq)]
+struct Span {
+    from: Bound<Fact>,
+    until: Bound<Fact>,
+}
+
+/// The values that a fact may have.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Values {
+    /// Whether it may be missing.
+    missing: bool,
+    /// Ascending, apart from each other.
+    spans: Vec<Span>,
+}
+
+impl Values {
+    /// Anything at all.
+    pub fn anything() -> Self {
+        let whole = Span {
+            from: Bound::Unbounded,
+            until: Bound::Unbounded,
+        };
+        Self {
+            missing: true,
+            spans: vec![whole],
+        }
+    }
+
+    /// Nothing but missing.
+    pub const fn never() -> Self {
+        Self {
+            missing: true,
+            spans: Vec::new(),
+        }
+    }
+
+    /// One of these, not missing.
+    pub fn one_of(facts: impl IntoIterator<Item = Fact>) -> Self {
+        let mut facts: Vec<Fact> = facts.into_iter().collect();
+        facts.sort_unstable();
+        facts.dedup();
+        let point = |fact: Fact| Span {
+            from: Bound::Included(fact.clone()),
+            until: Bound::Included(fact),
+        };
+        Self {
+            missing: false,
+            spans: facts.into_iter().map(point).collect(),
+        }
+    }
+
+    /// Those for which a comparison holds; a missing fact never does.
+    pub fn compared(op: Op, literal: &Fact) -> Self {
+        let span = |from, until| Span { from, until };
+        let (less, more) = (Bound::Excluded(literal.clone()), Bound::Excluded(literal.clone()));
+        let same = Bound::Included(literal.clone());
+        let spans = match op {
+            Op::Eq => vec![span(same.clone(), same)],
+            Op::Ne => vec![span(Bound::Unbounded, less), span(more, Bound::Unbounded)],
+            Op::Lt => vec![span(Bound::Unbounded, less)],
+            Op::Le => vec![span(Bound::Unbounded, same)],
+            Op::Gt => vec![span(more, Bound::Unbounded)],
+            Op::Ge => vec![span(same, Bound::Unbounded)],
+        };
+        Self { missing: false, spans }
+    }
+
+    /// Everything else.
+    pub fn others(&self) -> Self {
+        let mut spans = Vec::with_capacity(self.spans.len() + 1);
+        // Where the next gap begins; none once there is nothing more.
+        let mut from = Some(Bound::Unbounded);
+        for span in &self.spans {
+            let gap = from.zip(turned(&span.from)).map(|(from, until)| Span { from, until });
+            spans.extend(gap.filter(Span::holds_any));
+            from = turned(&span.until);
+        }
+        spans.extend(from.map(|from| Span {
+            from,
+            until: Bound::Unbounded,
+        }));
+        Self {
+            missing: !self.missing,
+            spans,
+        }
+    }
+
+    /// What both hold.
+    pub fn both(&self, other: &Self) -> Self {
+        let (few, many) = if self.spans.len() <= other.spans.len() {
+            (&self.spans, &other.spans)
+        } else {
+            (&other.spans, &self.spans)
+        };
+        let mut spans = Vec::new();
+        for span in few {
+            let first = many.partition_point(|other| !meets(&span.from, &other.until));
+            for other in &many[first..] {
+                if !meets(&other.from, &span.until) {
+                    break;
+                }
+                let from = later(&span.from, &other.from);
+                let until = earlier(&span.until, &other.until);
+                spans.push(Span { from, until });
+            }
+        }
+        Self {
+            missing: self.missing && other.missing,
+            spans,
+        }
+    }
+
+    /// Whether it holds nothing, not even that the fact is missing.
+    pub fn is_empty(&self) -> bool {
+        !self.missing && self.spans.is_empty()
+    }
+
+    /// Whether the fact may be missing.
+    pub fn may_be_missing(&self) -> bool {
+        self.missing
+    }
+
+    /// Whether it holds any value at all.
+    pub fn has_value(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
+    /// The same, and whether it may be missing.
+    pub fn or_missing(mut self, missing: bool) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// Whether a fact may have this value.
+    pub fn holds(&self, fact: &Fact) -> bool {
+        self.spans.iter().any(|span| span.holds(fact))
+    }
+
+    /// Some value of this kind; none when none was found, which proves nothing.
+    pub fn example(&self, kind: FactKind) -> Option<Fact> {
+        self.spans.iter().find_map(|span| span.example(kind))
+    }
+}
+
+impl Span {
+    fn holds_any(&self) -> bool {
+        meets(&self.from, &self.until)
+    }
+
+    fn holds(&self, fact: &Fact) -> bool {
+        let after = match &self.from {
+            Bound::Unbounded => true,
+            Bound::Included(from) => from <= fact,
+            Bound::Excluded(from) => from < fact,
+        };
+        let before = match &self.until {
+            Bound::Unbounded => true,
+            Bound::Included(until) => fact <= until,
+            Bound::Excluded(until) => fact < until,
+        };
+        after && before
+    }
+
+    fn example(&self, kind: FactKind) -> Option<Fact> {
+        let mut tries: Vec<Fact> = Vec::new();
+        for end in [&self.from, &self.until] {
+            if let Bound::Included(fact) | Bound::Excluded(fact) = end {
+                tries.push(fact.clone());
+                tries.extend(beside(fact));
+            }
+        }
+        if let (Bound::Excluded(from), Bound::Excluded(until)) = (&self.from, &self.until) {
+            tries.extend(between(from, until));
+        }
+        tries.push(match kind.base() {
+            FactKind::Number => Fact::Number(Decimal::ONE),
+            FactKind::Boolean => Fact::Boolean(false),
+            FactKind::Time => Fact::Time(chrono::DateTime::UNIX_EPOCH),
+            _ => Fact::Text("other".to_owned()),
+        });
+        tries.into_iter().find(|fact| self.holds(fact))
+    }
+}
+
+/// Values next to one, on both sides.
+pub(super) fn beside(fact: &Fact) -> Vec<Fact> {
+    match fact {
+        Fact::Boolean(value) => vec![Fact::Boolean(!value)],
+        Fact::Number(number) => {
+            let one = Decimal::ONE;
+            let both = [number.checked_add(one), number.checked_sub(one)];
+            both.into_iter().flatten().map(Fact::Number).collect()
+        }
+        // Before a text there is little to find that a person would write.
+        Fact::Text(text) => vec![Fact::Text(format!("{text} ")), Fact::Text("!".to_owned())],
+        Fact::Time(time) => {
+            let both = [TimeDelta::seconds(1), TimeDelta::seconds(-1)];
+            let both = both.into_iter().filter_map(|step| time.checked_add_signed(step));
+            both.map(Fact::Time).collect()
+        }
+    }
+}
+
+fn between(from: &Fact, until: &Fact) -> Option<Fact> {
+    match (from, until) {
+        (Fact::Number(from), Fact::Number(until)) => {
+            let middle = until.checked_sub(*from)?.checked_div(Decimal::TWO)?;
+            Some(Fact::Number(from.checked_add(middle)?))
+        }
+        (Fact::Time(from), Fact::Time(until)) => Some(Fact::Time(*from + (*until - *from) / 2)),
+        _ => None,
+    }
+}
+
+/// The end that begins where another stops, or stops where it begins; none at the end of the world.
+fn turned(end: &Bound<Fact>) -> Option<Bound<Fact>> {
+    match end {
+        Bound::Included(fact) => Some(Bound::Excluded(fact.clone())),
+        Bound::Excluded(fact) => Some(Bound::Included(fact.clone())),
+        Bound::Unbounded => None,
+    }
+}
+
+/// Whether anything lies between a beginning and an end.
+fn meets(from: &Bound<Fact>, until: &Bound<Fact>) -> bool {
+    match (from, until) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => true,
+        (Bound::Included(from), Bound::Included(until)) => from <= until,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(until) | Bound::Excluded(until)) => {
+            from < until
+        }
+    }
+}
+
+fn later(a: &Bound<Fact>, b: &Bound<Fact>) -> Bound<Fact> {
+    match (a, b) {
+        (Bound::Unbounded, other) | (other, Bound::Unbounded) => other.clone(),
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => match x.cmp(y) {
+            Ordering::Greater => a.clone(),
+            Ordering::Equal if matches!(a, Bound::Excluded(_)) => a.clone(),
+            _ => b.clone(),
+        },
+    }
+}
+
+fn earlier(a: &Bound<Fact>, b: &Bound<Fact>) -> Bound<Fact> {
+    match (a, b) {
+        (Bound::Unbounded, other) | (other, Bound::Unbounded) => other.clone(),
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => match x.cmp(y) {
+            Ordering::Less => a.clone(),
+            Ordering::Equal if matches!(a, Bound::Excluded(_)) => a.clone(),
+            _ => b.clone(),
+        },
+    }
+}

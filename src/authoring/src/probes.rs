@@ -1,0 +1,700 @@
+//! What a change does to prices, by examples (pure): where the numbers of rows do not tell, calls do.
+//!
+//! A script, a condition, a rank or a stacking group moves prices although no amount changes. So base and candidate both decide
+//! the cases of the rulebook, calls that were stored, and a grid of calls made of the facts and values which the changed rows
+//! name; every price that moves beyond the guard rails is a [`Breach`]. A script may hide a price behind facts that no
+//! example has: the grid takes every value that stands in its text, but not every combination of many of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+
+use super::both;
+use super::guard::{Breach, Limit};
+use rules::compile::Rulebook;
+use rules::decision::Decision;
+use rules::derive::{CITY, LANGUAGE, POSTAL_CODE, SERVICE_TEXT};
+use rules::facts::{Extracted, Fact, Facts};
+use rules::guard_rails::GuardRails;
+use rules::money::Money;
+use rules::rows::{
+    Adjustment, Area, Calendar, FactKind, FactMapping, Hook, Offer, Resource, Row, RowSet, Script, Service, Settings,
+    changed,
+};
+
+/// A call to be decided twice.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Which one it is, as a sentence goes on with it: "in the case `flood`".
+    pub about: String,
+    /// Its facts as the base reads them.
+    pub base: Extracted,
+    /// Its facts as the candidate reads them.
+    pub candidate: Extracted,
+    /// The instant it is about.
+    pub at: DateTime<Utc>,
+}
+
+impl Probe {
+    /// A call whose facts are known.
+    #[must_use]
+    pub fn stored(about: String, extracted: Extracted, at: DateTime<Utc>) -> Self {
+        Self {
+            about,
+            base: extracted.clone(),
+            candidate: extracted,
+            at,
+        }
+    }
+}
+
+/// The most calls of the grid.
+const MAX_GRID: usize = 2_000;
+/// Where there are more combinations than turns, steps of a prime reach into every axis.
+const STRIDE: usize = 7_919;
+/// The longest literal that is a value, in bytes, and the most beside one fact.
+const MAX_LITERAL: usize = 100;
+const MAX_BESIDE: usize = 8;
+/// The most values of one fact, words, services, or rows that are combined with each changed one.
+const MAX_VALUES: usize = 24;
+const MAX_SERVICES: usize = 40;
+const MAX_COMBINED: usize = 30;
+/// A change that cannot be judged in this time waits for a second person.
+const MAX_TIME: Duration = Duration::from_secs(10);
+
+/// A changed row on which prices depend.
+#[derive(Debug, Clone)]
+struct ChangedRow {
+    resource: Resource,
+    code: String,
+    column: &'static str,
+}
+
+/// Columns that say what changes, the most telling first.
+const COLUMNS: [&str; 24] = [
+    "source",
+    "condition",
+    "rank",
+    "stacking_group",
+    "services",
+    "amount",
+    "rate",
+    "kind",
+    "valid_from",
+    "valid_until",
+    "hook",
+    "price_from",
+    "price_to",
+    "quantity_fact",
+    "keywords",
+    "names",
+    "offer",
+    "postal_prefixes",
+    "cities",
+    "rounding",
+    "rounding_step",
+    "calendar",
+    "time_zone",
+    "pointers",
+];
+
+/// Every price that moves beyond a guard rail between two states of a rulebook; `stored` are calls that were.
+#[must_use]
+pub fn breaches(
+    guards: &GuardRails,
+    base: &Rulebook,
+    candidate: &Rulebook,
+    stored: Vec<Probe>,
+    now: DateTime<Utc>,
+) -> Vec<Breach> {
+    let rows = changed_rows(base.rows(), candidate.rows());
+    if *guards == GuardRails::default() || rows.is_empty() {
+        return Vec::new();
+    }
+    let until = Instant::now() + MAX_TIME;
+    let mut worst: Vec<(Decimal, Breach)> = Vec::new();
+    let cases = cases(base, candidate, base.rows()).chain(cases(base, candidate, candidate.rows()));
+    let probes = cases.chain(stored).chain(grid(base, candidate, now));
+    for probe in probes {
+        if Instant::now() > until {
+            return vec![not_judged(guards, &rows)];
+        }
+        let [before, after] = both::decide([base, candidate], [&probe.base, &probe.candidate], probe.at);
+        for (size, breach) in judged(guards, &rows, &probe, &before, &after) {
+            match worst.iter_mut().find(|(_, known)| known.limit == breach.limit) {
+                Some(known) if size > known.0 => *known = (size, breach),
+                Some(_) => {}
+                None => worst.push((size, breach)),
+            }
+        }
+    }
+    worst.into_iter().map(|(_, breach)| breach).collect()
+}
+
+/// The limits that one call's price goes beyond, each with how far.
+fn judged(
+    guards: &GuardRails,
+    rows: &[ChangedRow],
+    probe: &Probe,
+    before: &Decision,
+    after: &Decision,
+) -> Vec<(Decimal, Breach)> {
+    let ends = |decision: &Decision| decision.price.as_ref().map(|price| [price.from, price.to]);
+    let Some(after_ends) = ends(after) else {
+        return Vec::new();
+    };
+    let before_ends = ends(before);
+    let mut found = Vec::new();
+    for (end, price) in after_ends.into_iter().enumerate() {
+        let was = before_ends.map(|ends| ends[end]);
+        let mut add = |size: Decimal, limit: Limit, text: String| {
+            let row = taking_part(rows, before, after);
+            found.push((
+                size,
+                Breach {
+                    resource: row.resource,
+                    code: row.code.clone(),
+                    column: row.column,
+                    before: was.map(|was| was.to_string()),
+                    after: Some(price.to_string()),
+                    limit,
+                    text: format!("`{}/{}`: {}, {text}.", row.resource.path(), row.code, probe.about),
+                },
+            ));
+        };
+        if let Some(lowest) = guards.lowest_price
+            && price < lowest
+            && was.is_none_or(|was| was >= lowest)
+        {
+            let size = lowest.decimal() - price.decimal();
+            add(
+                size,
+                Limit::LowestPrice,
+                format!("the price becomes {price}, below the lowest price {lowest}"),
+            );
+        }
+        if let Some(highest) = guards.highest_price
+            && price > highest
+            && was.is_none_or(|was| was <= highest)
+        {
+            let size = price.decimal() - highest.decimal();
+            add(
+                size,
+                Limit::HighestPrice,
+                format!("the price becomes {price}, above the highest price {highest}"),
+            );
+        }
+        if let (Some(largest), Some(was)) = (guards.largest_change_percent, was)
+            && was != price
+        {
+            let percent = percent(was, price);
+            let size = percent.unwrap_or(Decimal::MAX);
+            if size > largest.decimal() {
+                let by = match percent {
+                    Some(percent) => format!("a change of {} %", percent.round_dp(1).normalize()),
+                    None => "which no percentage can tell".to_owned(),
+                };
+                let text = format!(
+                    "the price goes from {was} to {price}, {by}; the largest change in one publish is {largest} %"
+                );
+                add(size, Limit::LargestChange, text);
+            }
+        }
+    }
+    found
+}
+
+fn percent(before: Money, after: Money) -> Option<Decimal> {
+    let change = after.decimal().checked_sub(before.decimal())?;
+    let part = change.checked_div(before.decimal())?;
+    Some(part.checked_mul(Decimal::ONE_HUNDRED)?.abs())
+}
+
+/// The changed row that took part in one of the decisions, else the first that changed.
+fn taking_part<'a>(rows: &'a [ChangedRow], before: &Decision, after: &Decision) -> &'a ChangedRow {
+    let steps = || after.trace.iter().chain(&before.trace);
+    let took_part =
+        |row: &&ChangedRow| steps().any(|step| step.resource == row.resource.path() && step.code == row.code);
+    rows.iter().find(took_part).unwrap_or(&rows[0])
+}
+
+/// Nobody knows what it does: a second person looks.
+fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
+    let limit = match (guards.largest_change_percent, guards.lowest_price) {
+        (Some(_), _) => Limit::LargestChange,
+        (None, Some(_)) => Limit::LowestPrice,
+        (None, None) => Limit::HighestPrice,
+    };
+    let row = &rows[0];
+    Breach {
+        resource: row.resource,
+        code: row.code.clone(),
+        column: row.column,
+        before: None,
+        after: None,
+        limit,
+        text: format!(
+            "`{}/{}`: what it does to prices could not be judged within {} seconds.",
+            row.resource.path(),
+            row.code,
+            MAX_TIME.as_secs()
+        ),
+    }
+}
+
+/// The rows that changed and on which prices depend, those that people look at first before the others.
+fn changed_rows(before: &RowSet, after: &RowSet) -> Vec<ChangedRow> {
+    let mut rows = Vec::new();
+    rows_of::<Script>(before, after, &mut rows);
+    rows.retain(|row| {
+        let mut scripts = [before, after].into_iter().filter_map(|set| set.scripts.get(&row.code));
+        scripts.any(|stored| matches!(stored.row.hook, Hook::Price | Hook::Library))
+    });
+    rows_of::<Adjustment>(before, after, &mut rows);
+    rows_of::<Service>(before, after, &mut rows);
+    rows_of::<Settings>(before, after, &mut rows);
+    rows_of::<Area>(before, after, &mut rows);
+    rows_of::<Calendar>(before, after, &mut rows);
+    rows_of::<FactMapping>(before, after, &mut rows);
+    rows
+}
+
+fn rows_of<R: Row>(before: &RowSet, after: &RowSet, rows: &mut Vec<ChangedRow>) {
+    for (code, old, new) in changed::<R>(before, after) {
+        let json = |stored: Option<&std::sync::Arc<rules::rows::Stored<R>>>| {
+            stored
+                .and_then(|stored| serde_json::to_value(&stored.row).ok())
+                .unwrap_or_default()
+        };
+        let (old, new) = (json(old), json(new));
+        let column = COLUMNS.into_iter().find(|column| old[*column] != new[*column]);
+        rows.push(ChangedRow {
+            resource: R::RESOURCE,
+            code: code.clone(),
+            column: column.unwrap_or("code"),
+        });
+    }
+}
+
+/// The cases of one of the two, as calls.
+fn cases<'a>(base: &'a Rulebook, candidate: &'a Rulebook, rows: &'a RowSet) -> impl Iterator<Item = Probe> + 'a {
+    rows.cases.values().map(move |stored| {
+        let case = &stored.row;
+        let read = |rulebook: &Rulebook| {
+            rulebook
+                .extract_named(&case.facts, case.said.clone())
+                .unwrap_or_default()
+        };
+        Probe {
+            about: format!("in the case `{}`", case.code),
+            base: read(base),
+            candidate: read(candidate),
+            at: case.at,
+        }
+    })
+}
+
+/// A word of a text that matters here.
+#[derive(Debug, Clone, PartialEq)]
+enum Token {
+    Word(String),
+    Text(String),
+    Number(Decimal),
+}
+
+/// What a text names: a condition, or a script.
+#[derive(Debug, Default)]
+struct Named {
+    tokens: Vec<Token>,
+}
+
+impl Named {
+    fn of(text: &str) -> Self {
+        let mut tokens = Vec::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let length = if c == '"' || c == '`' || c == '\'' {
+                let inside = rest[1..].split(c).next().unwrap_or_default();
+                if !inside.is_empty() && inside.len() <= MAX_LITERAL {
+                    tokens.push(Token::Text(inside.to_owned()));
+                }
+                (inside.len() + 2).min(rest.len())
+            } else if c.is_ascii_digit() {
+                let end = rest
+                    .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
+                    .unwrap_or(rest.len());
+                let number = rest[..end].trim_end_matches('.').replace('_', "").parse::<Decimal>();
+                tokens.extend(number.map(Token::Number));
+                end
+            } else if c.is_alphabetic() || c == '_' {
+                let end = rest
+                    .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                    .unwrap_or(rest.len());
+                tokens.push(Token::Word(rest[..end].to_owned()));
+                end
+            } else {
+                c.len_utf8()
+            };
+            rest = &rest[length..];
+        }
+        Self { tokens }
+    }
+
+    /// Whether it names a fact: in a condition by itself, in a script as a text.
+    fn has(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| is_name(token, name))
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        texts_in(&self.tokens)
+    }
+
+    /// The literals that stand beside a fact: what follows it up to the next word, and the one before it.
+    fn beside(&self, name: &str) -> Self {
+        let mut tokens = Vec::new();
+        for (place, _) in self.tokens.iter().enumerate().filter(|(_, token)| is_name(token, name)) {
+            let is_word = |token: &&Token| matches!(token, Token::Word(_));
+            let after = self.tokens.iter().skip(place + 1);
+            let literals = after.skip_while(|token| matches!(token, Token::Word(word) if word == "in"));
+            tokens.extend(literals.take_while(|token| !is_word(token)).take(MAX_BESIDE).cloned());
+            let before = self.tokens[..place].iter().rev().find(|token| !is_word(token));
+            tokens.extend(before.cloned());
+        }
+        Self { tokens }
+    }
+}
+
+fn is_name(token: &Token, name: &str) -> bool {
+    matches!(token, Token::Word(text) | Token::Text(text) if text == name)
+}
+
+fn texts_in(tokens: &[Token]) -> impl Iterator<Item = &String> {
+    tokens.iter().filter_map(|token| match token {
+        Token::Text(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// What sets one part of a call: facts, what was said, the instant.
+#[derive(Debug, Clone)]
+enum Part {
+    Facts(Vec<(&'static str, Fact)>),
+    Fact(String, Option<Fact>),
+    Said(String),
+    At(DateTime<Utc>),
+    Nothing,
+}
+
+/// Calls about each service with the facts, words and instants that the changed rows name.
+fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe> {
+    let texts = texts(base.rows(), candidate.rows());
+    let services: Vec<&Service> = candidate
+        .services()
+        .filter(|service| service.offer != Offer::Refused)
+        .take(MAX_SERVICES)
+        .collect();
+    let both = (base, candidate);
+    let mut probes = Vec::new();
+    for service in &services {
+        probes.push(probe(both, service, &[&Part::At(now)], now));
+    }
+    let share = (MAX_GRID / texts.len().max(1)).max(16);
+    for text in texts.iter().filter(|_| !services.is_empty()) {
+        let named = Named::of(text);
+        let is_named = |service: &&&Service| named.texts().any(|text| *text == service.code);
+        let wanted: Vec<&Service> = services.iter().filter(is_named).copied().collect();
+        // Each value by itself, about every service.
+        let wide = axes(both, &named, &|_: &str| &named, now);
+        let singles: usize = wide.iter().map(Vec::len).sum();
+        for number in 0..singles.min(share) {
+            let about: &[&Service] = if singles * services.len() <= share {
+                &services
+            } else if wanted.is_empty() {
+                std::slice::from_ref(&services[number % services.len()])
+            } else {
+                &wanted
+            };
+            for service in about {
+                probes.extend(single(&wide, number).map(|parts| probe(both, service, &parts, now)));
+            }
+        }
+        // Together: each fact with the values that stand beside it, or with all, where those are few.
+        let near: BTreeMap<String, Named> = facts_of(candidate.rows())
+            .filter(|(name, _)| named.has(name))
+            .map(|(name, _)| (name.to_owned(), named.beside(name)))
+            .collect();
+        let narrow = axes(both, &named, &|name: &str| near.get(name).unwrap_or(&named), now);
+        let chosen = if combinations(&wide) <= share { wide } else { narrow };
+        let all = combinations(&chosen);
+        let (turns, step) = if all <= share { (all, 1) } else { (share, STRIDE) };
+        for turn in 0..turns {
+            let index = turn.saturating_mul(step) % all.max(1);
+            let alone = std::slice::from_ref(&services[turn % services.len()]);
+            for service in if wanted.is_empty() { alone } else { &wanted } {
+                probes.push(probe(both, service, &combination(&chosen, index), now));
+            }
+        }
+        if probes.len() > 4 * MAX_GRID {
+            break;
+        }
+    }
+    probes
+}
+
+fn combinations(axes: &[Vec<Part>]) -> usize {
+    axes.iter().fold(1, |all: usize, axis| all.saturating_mul(axis.len()))
+}
+
+/// The call of a number, of all combinations.
+fn combination(axes: &[Vec<Part>], index: usize) -> Vec<&Part> {
+    let mut place = index;
+    let part = |axis: &Vec<Part>| {
+        let own = place % axis.len().max(1);
+        place /= axis.len().max(1);
+        own
+    };
+    let places: Vec<usize> = axes.iter().map(part).collect();
+    axes.iter()
+        .zip(places)
+        .filter_map(|(axis, own)| axis.get(own))
+        .collect()
+}
+
+/// The call in which only one axis has another value than its first, by their number.
+fn single(axes: &[Vec<Part>], number: usize) -> Option<Vec<&Part>> {
+    let mut left = number;
+    for (own, axis) in axes.iter().enumerate() {
+        if left < axis.len() {
+            let place = |at: usize| if at == own { left } else { 0 };
+            let parts = axes.iter().enumerate().filter_map(|(at, axis)| axis.get(place(at)));
+            return Some(parts.collect());
+        }
+        left -= axis.len();
+    }
+    None
+}
+
+fn probe((base, candidate): (&Rulebook, &Rulebook), service: &Service, parts: &[&Part], now: DateTime<Utc>) -> Probe {
+    let mut facts = Facts::new();
+    facts.insert(SERVICE_TEXT.to_owned(), Fact::Text(service.code.clone()));
+    let (mut said, mut at) = (String::new(), now);
+    let mut told = Vec::new();
+    for part in parts {
+        match part {
+            Part::Facts(all) => {
+                for (name, fact) in all {
+                    told.push(format!("{name} {}", shown(fact)));
+                    facts.insert((*name).to_owned(), fact.clone());
+                }
+            }
+            Part::Fact(name, Some(fact)) => {
+                told.push(format!("{name} {}", shown(fact)));
+                facts.insert(name.clone(), fact.clone());
+            }
+            Part::Said(word) => {
+                told.push(format!("\"{word}\" said"));
+                said.clone_from(word);
+            }
+            Part::At(instant) => {
+                if *instant != now {
+                    told.push(format!("at {}", instant.format("%Y-%m-%dT%H:%MZ")));
+                }
+                at = *instant;
+            }
+            Part::Fact(_, None) | Part::Nothing => {}
+        }
+    }
+    let with = if told.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", told.join(", "))
+    };
+    Probe {
+        about: format!("for a call about `{}`{with}", service.code),
+        base: with_defaults(base, &facts, &said),
+        candidate: with_defaults(candidate, &facts, &said),
+        at,
+    }
+}
+
+/// As a rulebook reads a call in which nothing else is known: with its defaults.
+fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> Extracted {
+    let mut extracted = rulebook
+        .extract_named(&BTreeMap::new(), said.to_owned())
+        .unwrap_or_default();
+    extracted.facts.extend(facts.clone());
+    extracted
+}
+
+/// A value, as a sentence has it.
+fn shown(fact: &Fact) -> String {
+    match fact {
+        Fact::Boolean(value) => value.to_string(),
+        Fact::Number(number) => number.normalize().to_string(),
+        Fact::Text(text) => format!("\"{text}\""),
+        Fact::Time(time) => time.format("%Y-%m-%dT%H:%MZ").to_string(),
+    }
+}
+
+/// The texts whose facts and values make the grid: of each changed row together with each adjustment that it may meet.
+fn texts(before: &RowSet, after: &RowSet) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let conditions = |set: &RowSet| -> Vec<String> {
+        let all = set.adjustments.values().map(|stored| stored.row.condition.clone());
+        all.filter(|condition| !condition.is_empty()).collect()
+    };
+    let mut others = conditions(after);
+    others.extend(conditions(before));
+    others.sort_unstable();
+    others.dedup();
+    others.truncate(MAX_COMBINED);
+    others.push(String::new());
+    for (_, old, new) in changed::<Script>(before, after) {
+        let sources = [old, new]
+            .into_iter()
+            .flatten()
+            .map(|stored| stored.row.source.as_str());
+        texts.push(sources.collect::<Vec<_>>().join("\n"));
+    }
+    for (_, old, new) in changed::<Adjustment>(before, after) {
+        let own = [old, new]
+            .into_iter()
+            .flatten()
+            .map(|stored| stored.row.condition.as_str());
+        let own = own.collect::<Vec<_>>().join(" && ");
+        texts.extend(others.iter().map(|other| format!("{own} && {other}")));
+    }
+    if texts.is_empty() {
+        texts = others;
+    }
+    // What a changed row needs is first in the budget.
+    texts.dedup();
+    texts
+}
+
+/// The facts that a rulebook reads, and those that need no mapping.
+fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> {
+    let mapped = rows
+        .fact_mappings
+        .values()
+        .map(|stored| (stored.row.code.as_str(), stored.row.kind));
+    mapped.chain(rules::vocabulary::GIVEN.iter().map(|(name, kind)| (*name, *kind)))
+}
+
+/// What each fact that a text names may be, what may be said, and when it may be. `literals` has the values of a fact.
+fn axes<'n>(
+    (base, rulebook): (&Rulebook, &Rulebook),
+    named: &Named,
+    literals: &dyn Fn(&str) -> &'n Named,
+    now: DateTime<Utc>,
+) -> Vec<Vec<Part>> {
+    let rows = rulebook.rows();
+    let mut axes = Vec::new();
+    let mut add = |mut values: Vec<Part>| {
+        values.truncate(MAX_VALUES + 1);
+        axes.push(values);
+    };
+    for (name, kind) in facts_of(rows).filter(|(name, _)| named.has(name)) {
+        let literals = literals(name);
+        let values: Vec<Fact> = match kind.base() {
+            FactKind::Boolean => vec![Fact::Boolean(true), Fact::Boolean(false)],
+            FactKind::Number => {
+                let near = literals.tokens.iter().filter_map(|token| match token {
+                    Token::Number(number) => Some(*number),
+                    _ => None,
+                });
+                let near = near.flat_map(|number| {
+                    let one = Decimal::ONE;
+                    [Some(number), number.checked_add(one), number.checked_sub(one)]
+                });
+                let near: BTreeSet<Decimal> = near.flatten().chain([Decimal::ONE, Decimal::ONE_THOUSAND]).collect();
+                near.into_iter().map(Fact::Number).collect()
+            }
+            FactKind::Time => vec![Fact::Time(now), Fact::Time(now + TimeDelta::days(7))],
+            _ => {
+                let listed = rows.fact_mappings.get(name).into_iter();
+                let listed = listed.flat_map(|stored| stored.row.values.keys());
+                let mut texts: Vec<&String> = literals.texts().chain(listed).collect();
+                let mut seen = BTreeSet::new();
+                texts.retain(|text| seen.insert(*text));
+                texts.into_iter().map(|text| Fact::Text(text.clone())).collect()
+            }
+        };
+        let values = values.into_iter().map(|value| Part::Fact(name.to_owned(), Some(value)));
+        add(std::iter::once(Part::Fact(name.to_owned(), None))
+            .chain(values)
+            .collect());
+    }
+    if named.has("area") {
+        let place = |area: &Area| match (area.postal_prefixes.first(), area.cities.first()) {
+            (Some(prefix), _) => Some(Part::Facts(vec![(POSTAL_CODE, Fact::Text(prefix.clone()))])),
+            (None, Some(city)) => Some(Part::Facts(vec![(CITY, Fact::Text(city.clone()))])),
+            (None, None) => None,
+        };
+        let mut areas: Vec<&Area> = rows.areas.values().map(|stored| &stored.row).collect();
+        // Those that are named first.
+        areas.sort_by_key(|area| !named.texts().any(|text| *text == area.code));
+        add(std::iter::once(Part::Nothing)
+            .chain(areas.into_iter().filter_map(place))
+            .collect());
+    }
+    if named.has("language") {
+        let languages = rulebook.settings().languages.iter();
+        let spoken = languages.map(|code| Part::Facts(vec![(LANGUAGE, Fact::Text(code.clone()))]));
+        add(std::iter::once(Part::Nothing).chain(spoken).collect());
+    }
+    if named.has("says") {
+        let said = named.beside("says");
+        let words = said
+            .texts()
+            .map(|word| Part::Said(word.trim_end_matches('*').to_owned()));
+        add(std::iter::once(Part::Nothing).chain(words).collect());
+    }
+    let mut instants = instants(rows, base.rows(), named, now);
+    instants.sort_unstable();
+    instants.dedup();
+    axes.push(std::iter::once(now).chain(instants).map(Part::At).collect());
+    axes
+}
+
+/// When rules may differ: at the ends of what is valid for a time, and by the clock where a text names it.
+fn instants(rows: &RowSet, before: &RowSet, named: &Named, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    let mut instants = Vec::new();
+    for (_, old, new) in changed::<Adjustment>(before, rows) {
+        for adjustment in [old, new].into_iter().flatten().map(|stored| &stored.row) {
+            instants.extend(adjustment.valid_from);
+            instants.extend(adjustment.valid_until.map(|until| until - TimeDelta::seconds(1)));
+        }
+    }
+    let clock = [
+        "hour",
+        "weekday",
+        "evening",
+        "weekend",
+        "holiday",
+        "after_hours",
+        "open",
+    ];
+    let by_clock = clock.iter().any(|name| named.has(name));
+    let calendars = !changed::<Calendar>(before, rows).is_empty();
+    if !by_clock && !calendars {
+        return instants;
+    }
+    let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
+    for day in 0..7 {
+        instants.extend([4, 15, 20].map(|hour| midnight + TimeDelta::days(day) + TimeDelta::hours(hour)));
+    }
+    if named.has("hour") {
+        instants.extend((0..24).map(|hour| midnight + TimeDelta::hours(hour)));
+    }
+    let holidays = rows.calendars.values().flat_map(|stored| &stored.row.holidays);
+    let noon = NaiveTime::from_hms_opt(17, 0, 0).unwrap_or_default();
+    instants.extend(
+        holidays
+            .take(MAX_VALUES)
+            .map(|holiday| holiday.date.and_time(noon).and_utc()),
+    );
+    instants
+}

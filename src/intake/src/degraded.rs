@@ -1,0 +1,179 @@
+//! What a message is answered when the database is away or too slow, and how it is kept.
+//!
+//! In: a message whose sender is known, and what its transaction left behind. Out: the answer that the last good rulebook
+//! gives, once the message stands in the spool with it. Where the spool does not take it either, a message that only
+//! tells something is refused, to be sent again; one that waits for an answer gets it all the same: the caller never
+//! hears an error. Such a message is not recorded, and a person is told how many there were: it promises nothing that only
+//! a recorded one brings about, such as a text to a contact.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::answer;
+use super::attempt::{Given, Left};
+use super::decided::{self, Ahead, Found, Question};
+use super::event::{Kind, Payload};
+use super::last_good::LastGood;
+use super::spool::{About, Entry, Keys, Spool, SpoolError};
+use super::tools;
+use super::transact::{Intake, Message, Outcome, Taken};
+use rules::compile::Rulebook;
+use rules::script::Skips;
+
+/// How long scripts may take when the database has used up the time.
+const SCRIPTS: Duration = Duration::from_millis(150);
+
+/// What answers without the database.
+#[derive(Clone)]
+pub struct Refuge {
+    /// Where messages wait.
+    pub spool: Spool,
+    /// What is known of each rulebook.
+    pub last_good: LastGood,
+}
+
+impl Refuge {
+    /// Answers a message and keeps it.
+    ///
+    /// # Errors
+    /// When the message only tells something, and the spool does not take it.
+    pub async fn take_in(&self, intake: &Intake, message: &Arc<Message>, left: Left) -> Result<Outcome, SpoolError> {
+        let keys = Keys::of(message.access.rulebook_id, &message.event);
+        let committing = matches!(left, Left::Committing(_));
+        let before = if committing { None } else { self.before(keys).await };
+        // What is committed, perhaps, or waits already is what must be answered, whatever becomes of this one.
+        let stands = committing || before.is_some();
+        let given = self.given(intake, message, before, left).await;
+        let mut answer = given.as_ref().map_or_else(
+            || answer::neutral(message.event.kind).to_json(),
+            |given| given.answer.clone(),
+        );
+        let revision = given.as_ref().map_or(0, |given| given.revision);
+        let entry = Entry {
+            id: intake.clock.new_id(),
+            rulebook_id: message.access.rulebook_id,
+            about: About {
+                code: message.access.code.clone(),
+                delivery_key: message.delivery_key.clone(),
+                received_at: message.received_at,
+                given,
+            },
+            body: message.body.clone(),
+        };
+        let taken = match self.spool.keep(&entry, keys).await {
+            Ok(()) => Taken::Spooled,
+            Err(error) if !waits_for_an_answer(message.event.kind) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, kind = message.event.kind.as_str(), "a message is answered, but not recorded");
+                let given = entry.about.given.as_ref().filter(|_| !stands);
+                if let Some(honest) = given.and_then(|given| given.found.found.answer_unkept(&message.event)) {
+                    answer = honest;
+                }
+                Taken::Unrecorded
+            }
+        };
+        Ok(Outcome {
+            answer,
+            taken,
+            revision,
+        })
+    }
+
+    /// The same message, where it waits already.
+    async fn before(&self, keys: Keys) -> Option<Entry> {
+        self.spool.under(keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the spool could not be asked for the same message");
+            None
+        })
+    }
+
+    /// What is answered; none for a message that decides something when no rulebook is known, and nobody waits for it.
+    async fn given(&self, intake: &Intake, message: &Arc<Message>, before: Option<Entry>, left: Left) -> Option<Given> {
+        let ahead = match left {
+            // Nobody can tell whether it was committed: then it is exactly this that must have been answered.
+            Left::Committing(given) => return Some(Given::clone(&given)),
+            Left::WorkedOut(ahead) => Some(ahead),
+            Left::Nothing => None,
+        };
+        let before = before.and_then(|entry| entry.about.given);
+        let ahead = match (ahead, &before) {
+            (Some(ahead), _) => ahead,
+            (None, Some(before)) => Arc::clone(&before.found),
+            (None, None) => match self.last_good.rulebook(&message.access) {
+                Some(rulebook) => Arc::new(worked_out(intake, message, &rulebook).await),
+                None => Arc::new(nothing_known(message)?),
+            },
+        };
+        let answer = before.map_or_else(|| ahead.found.answer(&message.event), |before| before.answer.clone());
+        Some(Given {
+            revision: ahead.revision,
+            answer,
+            found: ahead,
+        })
+    }
+}
+
+/// Decides by the last good rulebook; without its scripts when they would take too long.
+async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Ahead {
+    let in_place = |skips| {
+        let question = Question {
+            rulebook,
+            message,
+            clock: &intake.clock,
+            skips,
+        };
+        question.work_out()
+    };
+    if !decided::runs_scripts(rulebook, message) {
+        return in_place(Skips::none());
+    }
+    match tokio::time::timeout(SCRIPTS, decided::ahead(intake, message, rulebook)).await {
+        Ok(ahead) => ahead,
+        Err(_) => in_place(Skips::all("left out: the database had used up the time")),
+    }
+}
+
+/// What can be said without any rules: that somebody will call back. A report is decided when it is recorded.
+fn nothing_known(message: &Message) -> Option<Ahead> {
+    let found = match &message.event.payload {
+        Payload::Report(_) => return None,
+        Payload::ToolCalls(requests) => Found::Tools(requests.iter().map(|_| tools::Ran::out_of_order()).collect()),
+        _ => Found::Answer(answer::neutral(message.event.kind).to_json()),
+    };
+    Some(Ahead { revision: 0, found })
+}
+
+/// Whether the caller would hear that there was no answer.
+#[must_use]
+pub fn waits_for_an_answer(kind: Kind) -> bool {
+    answer::neutral(kind).to_json() != Value::Object(serde_json::Map::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_asked_answers() {
+        let waiting: Vec<_> = Kind::ALL
+            .iter()
+            .filter(|kind| waits_for_an_answer(**kind))
+            .map(|kind| kind.as_str())
+            .collect();
+        assert_eq!(
+            waiting,
+            [
+                "assistant-request",
+                "call.endpointing.request",
+                "campaign.predial",
+                "handoff-destination-request",
+                "knowledge-base-request",
+                "tool-calls",
+                "transfer-destination-request",
+                "voice-request",
+            ]
+        );
+    }
+}

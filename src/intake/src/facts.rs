@@ -1,0 +1,89 @@
+//! What a message says, as facts. In: the event, and a tool's arguments. Out: what rules may see of it.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::event::{Event, Payload};
+use rules::compile::Rulebook;
+use rules::facts::{Extracted, Fact, Lookup};
+
+struct InMessage<'a> {
+    event: &'a Event,
+    arguments: Option<&'a Value>,
+}
+
+impl Lookup for InMessage<'_> {
+    fn lookup(&self, pointer: &str) -> Option<Value> {
+        self.event.lookup(pointer, self.arguments)
+    }
+
+    fn all(&self, pointer: &str) -> Vec<Value> {
+        self.event.values(pointer, self.arguments)
+    }
+}
+
+/// The facts of a message: those that the rulebook maps, the caller and the length of the call.
+#[must_use]
+pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> Extracted {
+    let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());
+    if let Some(caller) = event.call.as_ref().and_then(|call| call.customer_number.clone()) {
+        let caller = rulebook.caller_number(caller);
+        extracted.facts.insert("caller".to_owned(), Fact::Text(caller));
+    }
+    if let Payload::Report(report) = &event.payload
+        && let Some(duration) = report.duration_ms
+    {
+        extracted
+            .facts
+            .insert("call_seconds".to_owned(), Fact::Number(Decimal::from(duration / 1000)));
+    }
+    extracted
+}
+
+/// The instant that a message's facts are about: a report tells of when the call began, all others of when they were made.
+#[must_use]
+pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
+    let began = match &event.payload {
+        Payload::Report(report) => report.started_at,
+        _ => None,
+    };
+    began.or(event.at).unwrap_or(received_at)
+}
+
+/// A text fact.
+#[must_use]
+pub fn text<'a>(extracted: &'a Extracted, name: &str) -> Option<&'a str> {
+    match extracted.facts.get(name) {
+        Some(Fact::Text(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// The facts of a whole Vapi message given as JSON, and the instant that they are about where it says one; `None` when it
+/// cannot be read.
+#[must_use]
+pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> {
+    let event = super::decode::decode(message.to_string().as_bytes()).ok()?;
+    let arguments = match &event.payload {
+        Payload::ToolCalls(requests) => requests.first().map(|request| request.arguments.clone()),
+        _ => None,
+    };
+    let at = instant(&event, DateTime::<Utc>::UNIX_EPOCH);
+    Some((
+        extract(rulebook, &event, arguments.as_ref()),
+        (at != DateTime::<Utc>::UNIX_EPOCH).then_some(at),
+    ))
+}
+
+/// The facts of a message as it came, through each of several rulebooks; `None` when it cannot be read.
+#[must_use]
+pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<Extracted>> {
+    let event = super::decode::decode(body).ok()?;
+    Some(
+        rulebooks
+            .iter()
+            .map(|rulebook| extract(rulebook, &event, None))
+            .collect(),
+    )
+}

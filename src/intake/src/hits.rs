@@ -1,0 +1,259 @@
+//! Counts in how many decisions each row took part, without a write for each.
+//!
+//! In: decisions that were committed for messages. Out: every few seconds what was counted meanwhile, added to the
+//! table `rule_hits` in a transaction of its own. Counting is a lock held for some map entries, after the commit, so that
+//! no message waits for it. A process that is killed loses what it counted since the last time: seconds. What a database
+//! that is away does not take is kept and tried again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Days, SubsecRound as _, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use base::clock::Clock;
+use rules::decision::Decision;
+use rules::rows::Resource;
+use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
+
+/// How often what was counted is written.
+const EVERY: Duration = Duration::from_secs(10);
+/// The most that is kept between two writes; what is beyond is not counted.
+const MOST: usize = 100_000;
+
+/// The counts of this process. Cloning shares them.
+#[derive(Clone, Default)]
+pub struct RuleHits(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    counts: HashMap<HitKey, Hits>,
+    /// The day on which what is old was last forgotten.
+    tidied: Option<String>,
+}
+
+/// The rows that took part in one decision, as `(resource, code)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Took {
+    revision: i64,
+    rows: Vec<(&'static str, String)>,
+}
+
+impl Took {
+    /// The rows that a decision was made with. Of the resources that choose one row, that none was found counts too, with
+    /// an empty code.
+    #[must_use]
+    pub fn part_in(decision: &Decision) -> Self {
+        let mut rows: Vec<(&'static str, String)> = vec![
+            (DECISIONS, String::new()),
+            (Resource::Services.path(), decision.service.clone().unwrap_or_default()),
+            (
+                Resource::PriorityRules.path(),
+                decision.priority_rule.clone().unwrap_or_default(),
+            ),
+        ];
+        rows.extend(decision.area.clone().map(|area| (Resource::Areas.path(), area)));
+        let taxes = decision.price.iter().flat_map(|price| &price.taxes);
+        rows.extend(taxes.map(|tax| (Resource::Taxes.path(), tax.code.clone())));
+        for step in &decision.trace {
+            // An adjustment that its group left out moved no money; a script that was dropped did nothing.
+            let resource = if step.resource == Resource::Adjustments.path() && step.money.is_some() {
+                Resource::Adjustments.path()
+            } else if step.resource == Resource::Scripts.path() && !decision.dropped_scripts.contains(&step.code) {
+                Resource::Scripts.path()
+            } else {
+                continue;
+            };
+            if !rows
+                .iter()
+                .any(|(known, code)| *known == resource && *code == step.code)
+            {
+                rows.push((resource, step.code.clone()));
+            }
+        }
+        Self {
+            revision: decision.revision,
+            rows,
+        }
+    }
+}
+
+impl RuleHits {
+    /// Counts what was committed at an instant.
+    pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, took: Vec<Took>) {
+        if took.is_empty() {
+            return;
+        }
+        let day = at.format("%Y-%m-%d").to_string();
+        let last_at = at.trunc_subsecs(0);
+        let mut kept = self.lock();
+        for took in took {
+            let revision = took.revision;
+            for (resource, code) in took.rows {
+                let key = HitKey {
+                    rulebook_id,
+                    day: day.clone(),
+                    revision,
+                    resource,
+                    code,
+                };
+                kept.add(key, Hits { hits: 1, last_at });
+            }
+        }
+    }
+
+    /// Writes what was counted until now.
+    ///
+    /// # Errors
+    /// When the database does not take it; nothing is lost then.
+    pub async fn flush(&self, db: &DatabaseConnection, now: DateTime<Utc>) -> Result<(), DbErr> {
+        let (mut counted, forget) = {
+            let mut kept = self.lock();
+            let today = now.format("%Y-%m-%d").to_string();
+            let counted: Vec<(HitKey, Hits)> = kept.counts.drain().collect();
+            let forget = kept.tidied.as_ref() != Some(&today);
+            if forget {
+                kept.tidied = Some(today);
+            }
+            (counted, forget)
+        };
+        if counted.is_empty() {
+            return Ok(());
+        }
+        // In one order on every instance, so that two of them cannot wait for each other.
+        counted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let oldest = now.checked_sub_days(Days::new(KEPT_DAYS.into())).filter(|_| forget);
+        let db = db.clone();
+        let work = tokio::spawn(async move {
+            let written = write(&db, &counted, oldest).await;
+            (counted, written)
+        });
+        match work.await {
+            Ok((_, Ok(()))) => Ok(()),
+            Ok((counted, Err(error))) => {
+                let mut kept = self.lock();
+                kept.tidied = None;
+                for (key, hits) in counted {
+                    kept.add(key, hits);
+                }
+                Err(error)
+            }
+            Err(stopped) => Err(DbErr::Custom(stopped.to_string())),
+        }
+    }
+
+    /// Writes what was counted, again and again until told to stop; the last time is the caller's, when no message is
+    /// under way any more.
+    pub async fn run(&self, db: DatabaseConnection, clock: Clock, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            if let Err(error) = self.flush(&db, clock.now()).await {
+                tracing::warn!(%error, "rule hits could not be written; they are kept and tried again");
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn add(&mut self, key: HitKey, new: Hits) {
+        if let Some(known) = self.counts.get_mut(&key) {
+            known.hits += new.hits;
+            known.last_at = known.last_at.max(new.last_at);
+        } else if self.counts.len() < MOST {
+            self.counts.insert(key, new);
+        }
+    }
+}
+
+async fn write(
+    db: &DatabaseConnection,
+    counted: &[(HitKey, Hits)],
+    forget_before: Option<DateTime<Utc>>,
+) -> Result<(), DbErr> {
+    let tx = store::begin(db).await?;
+    rule_hits::add(&tx, counted).await?;
+    if let Some(day) = forget_before {
+        rule_hits::forget(&tx, &day.format("%Y-%m-%d").to_string()).await?;
+    }
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rules::facts::Extracted;
+    use rules::{compile, sample};
+
+    fn took(said: &str, at: &str) -> Vec<String> {
+        let book = compile(7, &sample::rows(), None).unwrap();
+        let extracted = Extracted {
+            said: said.to_owned(),
+            ..Extracted::default()
+        };
+        let decision = book.decide(&extracted, at.parse().unwrap());
+        let took = Took::part_in(&decision);
+        assert_eq!(took.revision, 7);
+        took.rows
+            .iter()
+            .map(|(resource, code)| format!("{resource}/{code}"))
+            .collect()
+    }
+
+    #[test]
+    fn the_rows_that_took_part_are_counted_and_that_none_did() {
+        assert_eq!(
+            took("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z"),
+            [
+                "decisions/",
+                "services/root_removal",
+                "priority-rules/emergency",
+                "taxes/tps",
+                "taxes/tvq",
+                "adjustments/evening",
+                "adjustments/minimum",
+            ]
+        );
+        assert_eq!(
+            took("Bonjour.", "2026-11-24T15:00:00Z"),
+            ["decisions/", "services/", "priority-rules/"]
+        );
+    }
+
+    #[test]
+    fn what_is_kept_between_two_writes_is_bounded() {
+        let hits = RuleHits::default();
+        let rulebook = Uuid::from_u128(1);
+        let at: DateTime<Utc> = "2026-11-24T15:00:00.7Z".parse().unwrap();
+        let of = |revision, code: String| Took {
+            revision,
+            rows: vec![("services", code)],
+        };
+        let last = i64::try_from(MOST).unwrap() + 10;
+        for revision in 0..last {
+            hits.count(rulebook, at, vec![of(revision, "a".to_owned())]);
+        }
+        hits.count(rulebook, at, vec![of(0, "a".to_owned()), of(0, "a".to_owned())]);
+        let kept = hits.lock();
+        assert_eq!(kept.counts.len(), MOST);
+        let key = HitKey {
+            rulebook_id: rulebook,
+            day: "2026-11-24".to_owned(),
+            revision: 0,
+            resource: "services",
+            code: "a".to_owned(),
+        };
+        assert_eq!(kept.counts[&key].hits, 3);
+        assert_eq!(
+            kept.counts[&key].last_at,
+            "2026-11-24T15:00:00Z".parse::<DateTime<Utc>>().unwrap()
+        );
+    }
+}

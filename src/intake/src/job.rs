@@ -1,0 +1,215 @@
+//! The one service, area and price of a call's job: its lead, its SMS messages and the API all say this.
+//!
+//! A quote that was spoken in the call stands where it fits what was booked, or else what is decided about the call. Where none
+//! fits, the price is decided anew; what is refused has none.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use super::decided::Decided;
+use super::event::Payload;
+use super::transact::Step;
+use rules::compile::Rulebook;
+use rules::decision::{Decision, Price};
+use rules::facts::{Extracted, Fact, Facts};
+use rules::rows::{FactKind, Offer, Resource};
+use rules::words::fold;
+use store::intake::{self, SpokenDecision};
+
+/// What a call is about, and what it costs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Job {
+    /// The decision with the job's service, area and price in place of its own.
+    pub decision: Decision,
+    /// The decision that made the price.
+    pub quote_decision_id: Uuid,
+    /// The revision that made the price.
+    pub quote_revision: i64,
+}
+
+/// A decision about the call with what it was made from.
+struct Basis<'a> {
+    id: Uuid,
+    facts: &'a Facts,
+    decision: &'a Decision,
+}
+
+/// A decision that was spoken earlier in the call, read.
+struct Earlier {
+    id: Uuid,
+    is_booking: bool,
+    extracted: Extracted,
+    decision: Decision,
+}
+
+impl Earlier {
+    fn read(row: SpokenDecision) -> Option<Self> {
+        Some(Self {
+            id: row.id,
+            is_booking: row.purpose == "booking",
+            extracted: serde_json::from_value(row.extracted).ok()?,
+            decision: serde_json::from_value(row.result).ok()?,
+        })
+    }
+
+    const fn basis(&self) -> Basis<'_> {
+        Basis {
+            id: self.id,
+            facts: &self.extracted.facts,
+            decision: &self.decision,
+        }
+    }
+}
+
+impl Job {
+    /// The job that a decision about a call leads to. The call's row is held.
+    pub(super) async fn of(step: &Step<'_>, tx: &DatabaseTransaction, decided: &Decided) -> Result<Self, DbErr> {
+        let event = &step.message.event;
+        // A call that nothing was known of has no quotes, unless this message makes some.
+        let may_have = step.head.call.is_some() || matches!(event.payload, Payload::ToolCalls(_));
+        let earlier = match event.call_id().filter(|_| may_have) {
+            Some(call_id) => intake::spoken_decisions(tx, step.message.access.rulebook_id, call_id).await?,
+            None => Vec::new(),
+        };
+        let earlier: Vec<Earlier> = earlier.into_iter().filter_map(Earlier::read).collect();
+        Ok(Self::agreed(step.rulebook, decided, &earlier))
+    }
+
+    /// `earlier` are the quotes and bookings of the call, the newest first.
+    fn agreed(rulebook: &Rulebook, decided: &Decided, earlier: &[Earlier]) -> Self {
+        let current = Basis {
+            id: decided.id,
+            facts: &decided.extracted.facts,
+            decision: &decided.decision,
+        };
+        let names = |one: &&Earlier| one.decision.service.is_some();
+        let booked = earlier.iter().filter(|one| one.is_booking).find(names);
+        let quotes = || {
+            earlier
+                .iter()
+                .filter(|one| !one.is_booking && one.decision.price.is_some())
+        };
+        let basis = match (booked.map(Earlier::basis), current.decision.service.is_some()) {
+            (Some(booked), _) => {
+                let relevant = Relevant::of(rulebook, booked.decision.service.as_deref());
+                let same = current.decision.service == booked.decision.service && relevant.agree(&current, &booked);
+                if same { current } else { booked }
+            }
+            (None, true) => current,
+            // What the caller wants was only said to the quote.
+            (None, false) => quotes().next().map_or(current, Earlier::basis),
+        };
+        let relevant = Relevant::of(rulebook, basis.decision.service.as_deref());
+        let refused = basis.decision.offer == Some(Offer::Refused);
+        let quote = quotes().find(|quote| !refused && relevant.fits(&quote.basis(), &basis));
+        let priced = quote.map_or(basis.decision, |quote| &quote.decision);
+        let mut decision = decided.decision.clone();
+        decision.service.clone_from(&basis.decision.service);
+        decision.offer = basis.decision.offer;
+        decision.area.clone_from(&basis.decision.area);
+        decision.price = priced.price.clone().filter(|_| !refused);
+        Self {
+            quote_decision_id: quote.map_or(basis.id, |quote| quote.id),
+            quote_revision: priced.revision,
+            decision,
+        }
+    }
+
+    /// The price.
+    pub(super) const fn price(&self) -> Option<&Price> {
+        self.decision.price.as_ref()
+    }
+}
+
+/// What the price of a service follows from, the clock left out: its quantity, the area, and the facts of adjustments.
+struct Relevant<'a> {
+    service: Option<&'a str>,
+    quantity: Option<&'a str>,
+    facts: BTreeSet<&'a str>,
+    /// Each adjustment with the facts that it names.
+    adjustments: Vec<(&'a str, BTreeSet<&'a str>)>,
+}
+
+impl<'a> Relevant<'a> {
+    fn of(rulebook: &'a Rulebook, service: Option<&'a str>) -> Self {
+        let row = service.and_then(|code| rulebook.service(code));
+        let quantity = row.and_then(|row| row.quantity_fact.as_deref());
+        let is_mapped = |name: &&str| *name == AREA || rulebook.rows().fact_mappings.contains_key(*name);
+        let adjustments: Vec<(&str, BTreeSet<&str>)> = rulebook
+            .adjustment_facts()
+            .filter(|(row, _)| {
+                row.services.is_empty() || row.services.iter().any(|code| Some(code.as_str()) == service)
+            })
+            .map(|(row, names)| (row.code.as_str(), names.into_iter().filter(is_mapped).collect()))
+            .collect();
+        let mut facts: BTreeSet<&str> = adjustments
+            .iter()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
+        facts.insert(AREA);
+        facts.extend(quantity);
+        if rulebook.has_price_scripts() {
+            // A script may look at anything; texts that anybody words as they like are left out.
+            let mappings = rulebook.rows().fact_mappings.values().map(|stored| &stored.row);
+            let plain = mappings.filter(|row| row.kind.base() != FactKind::Text || !row.values.is_empty());
+            facts.extend(plain.map(|row| row.code.as_str()));
+        }
+        Self {
+            service,
+            quantity,
+            facts,
+            adjustments,
+        }
+    }
+
+    /// Whether no fact is one thing here and another there.
+    fn agree(&self, one: &Basis<'_>, other: &Basis<'_>) -> bool {
+        self.facts.iter().all(|name| match (one.fact(name), other.fact(name)) {
+            (Some(one), Some(other)) => same(one, other),
+            _ => true,
+        })
+    }
+
+    /// Whether a quote is one for a job: for its service, nothing that it knew is otherwise, and nothing that it did not know
+    /// changes the price.
+    fn fits(&self, quote: &Basis<'_>, job: &Basis<'_>) -> bool {
+        let unknown = |name: &&&str| quote.fact(name).is_none() && job.fact(name).is_some();
+        let mut new = self.facts.iter().filter(unknown);
+        quote.decision.service.as_deref() == self.service
+            && self.service.is_some()
+            && self.agree(quote, job)
+            && new.all(|name| Some(*name) != self.quantity && !self.changes_price(name, job.decision))
+    }
+
+    fn changes_price(&self, name: &str, decision: &Decision) -> bool {
+        let mut named = self.adjustments.iter().filter(|(_, names)| names.contains(name));
+        named.any(|(code, _)| {
+            let path = Resource::Adjustments.path();
+            let mut steps = decision.trace.iter();
+            steps.any(|step| step.resource == path && step.code == *code && step.money.is_some())
+        })
+    }
+}
+
+/// The one derived fact that is no matter of the clock.
+const AREA: &str = "area";
+
+impl Basis<'_> {
+    fn fact(&self, name: &str) -> Option<&Fact> {
+        let of = if name == AREA {
+            &self.decision.derived
+        } else {
+            self.facts
+        };
+        of.get(name)
+    }
+}
+
+fn same(one: &Fact, other: &Fact) -> bool {
+    match (one, other) {
+        (Fact::Text(one), Fact::Text(other)) => fold(one) == fold(other),
+        _ => one == other,
+    }
+}

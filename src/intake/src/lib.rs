@@ -1,0 +1,61 @@
+//! A message comes in. In: Vapi's signed POST. Out: what Vapi expects, once everything is recorded.
+//!
+//! In the order a message meets them: [`verify`] (with [`scheme`], [`auth_settings`], [`secret`] and [`sign`]) says who it is from,
+//! [`decode`] (with [`document`], [`event`], [`keys`], [`turns`] and [`tool_requests`]) says what it is, and
+//! [`answer`] says it back. All of these are pure.
+//!
+//! [`lane`] knows whether the database takes messages. [`take_in`] gives a message its two seconds; where that is not enough, [`degraded`] answers from [`last_good`] and
+//! keeps the message in the [`spool`], whose drain records it later; [`attempt`] sees to it that a message gets one
+//! answer of the two.
+
+pub mod access;
+pub mod answer;
+#[cfg(test)]
+mod answer_tests;
+pub mod attempt;
+pub mod auth_settings;
+pub mod decided;
+pub mod decode;
+#[cfg(test)]
+mod decode_tests;
+pub mod degraded;
+pub mod document;
+pub mod event;
+pub mod facts;
+pub mod feed;
+pub mod hits;
+#[cfg(test)]
+mod hostile_tests;
+mod job;
+pub mod keys;
+#[cfg(test)]
+mod keys_tests;
+pub mod lane;
+pub mod last_good;
+pub mod late;
+pub mod receive;
+pub mod reconcile;
+mod record;
+#[cfg(test)]
+mod refusal_tests;
+pub mod requests;
+pub mod scheme;
+pub mod secret;
+pub mod set_aside;
+pub mod sign;
+pub mod spool;
+pub mod structured;
+pub mod take_in;
+mod texts;
+pub mod tool_requests;
+pub mod tools;
+pub mod transact;
+pub mod turns;
+mod unreadable;
+pub mod vapi;
+pub mod verify;
+#[cfg(test)]
+mod verify_tests;
+
+/// What the ids of calls that are only played begin with.
+pub use store::calls::SIMULATED_PREFIX;

@@ -1,0 +1,359 @@
+//! The POST route of Vapi's messages: runs the steps in order and nothing else.
+//!
+//! It answers what Vapi expects, or 401 that tells a stranger nothing, not even whether there is such a rulebook. What the headers
+//! decide is refused before the body is read. The limit on requests counts good messages only, so that nobody's bad ones have them
+//! refused. A message that the database does not take in time is answered and kept
+//! without it (`degraded.rs`); 503 with Retry-After when it cannot be kept either. What is authentic but cannot be read is
+//! kept raw and answered with 200: sending it again would not make it readable.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use poem::http::{StatusCode, header};
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+use tokio_util::bytes::Bytes;
+
+use super::access::{Access, AccessError, Accesses, DEFAULT_RULEBOOK};
+use super::answer;
+use super::decode;
+use super::event::Kind;
+use super::late::Origin;
+use super::take_in::{NotTaken, TakeIn};
+use super::transact::{Message, Outcome, Taken};
+use super::verify::{self, Incoming, Refusal, Scheme};
+use base::telemetry::sampled::Sampler;
+use base::telemetry::{self, metrics};
+use rules::fair_pool::{FairPool, Limits};
+use store::fault_points::{self, Defect};
+use web::body::{self, WEBHOOK_LIMIT};
+use web::connections::Connection;
+use web::problem::{Code, Problem};
+use web::{ClientAddress, RateLimiter};
+
+/// Log lines of refused messages: 50 at once, then five a second.
+static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
+/// How long the database may take to say who may speak.
+const ASK: Duration = Duration::from_secs(1);
+/// The largest body, in bytes, that is hashed and read on an asynchronous thread.
+const LARGE_BODY: usize = 64 * 1024;
+/// When to try again, for a message that could not be taken in.
+const RETRY_AFTER_S: u32 = 2;
+/// The header that says how a message was taken that the database did not take.
+const DEGRADED: &str = "x-ringbook-degraded";
+
+/// What the route needs.
+#[derive(Clone)]
+pub struct Webhook {
+    /// Who may speak for which rulebook.
+    pub accesses: Accesses,
+    /// The message path.
+    pub take_in: Arc<TakeIn>,
+    /// How much each address may send.
+    pub limiter: Arc<RateLimiter>,
+    /// The address that Vapi calls, for signatures over it.
+    pub public_url: Option<String>,
+    /// Where large bodies are hashed and read.
+    pub large_bodies: FairPool,
+}
+
+/// The threads for large bodies. A rulebook has one of them at most, so that strangers who send it megabytes under a wrong
+/// signature hold up nobody else's messages.
+#[must_use]
+pub fn large_bodies() -> FairPool {
+    FairPool::new(Limits {
+        name: "large bodies",
+        threads: 2,
+        queue: 64,
+        queues: 256,
+        patience: Duration::from_secs(5),
+        niceness: 0,
+    })
+}
+
+/// Does the work on a body: at once for a small one, on threads of its own for a large one.
+async fn on_body<T: Send + 'static>(
+    webhook: &Webhook,
+    access: &Access,
+    body: &Bytes,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    if body.len() <= LARGE_BODY {
+        return Ok(work());
+    }
+    let done = webhook.large_bodies.run(access.rulebook_id, work).await;
+    done.map_err(|busy| Problem::unavailable(&busy, RETRY_AFTER_S))
+}
+
+/// Vapi's server URL of the default rulebook.
+#[handler]
+pub async fn receive_default(request: &Request, body: poem::Body, webhook: Data<&Webhook>) -> poem::Result<Response> {
+    Ok(receive(request, body, webhook.0, DEFAULT_RULEBOOK).await?)
+}
+
+/// Vapi's server URL of a rulebook.
+#[handler]
+pub async fn receive_for(
+    request: &Request,
+    body: poem::Body,
+    Path(rulebook): Path<String>,
+    webhook: Data<&Webhook>,
+) -> poem::Result<Response> {
+    Ok(receive(request, body, webhook.0, &rulebook).await?)
+}
+
+async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &str) -> Result<Response, Problem> {
+    let started = Instant::now();
+    let address = ClientAddress::of(request);
+    body::check_length(request, WEBHOOK_LIMIT)?;
+    let access = known(webhook, code).await?;
+    let access = match admitted(request, None, webhook, access, address).await {
+        Ok(access) => access,
+        Err(refused) => {
+            body::discard(request, body).await;
+            return Err(refused);
+        }
+    };
+    let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
+    // Its room is given back when the answer is made.
+    let body::ReadBody { bytes, room: _room } = read.map_err(|problem| match problem.code() {
+        Code::RequestTimeout => webhook.limiter.failed(address, problem),
+        _ => problem,
+    })?;
+    let bytes = Bytes::from(bytes);
+    // How long the client took to send it is not the database's time.
+    let arrived = Instant::now();
+    let access = admitted(request, Some(&bytes), webhook, access, address).await?;
+    Connection::prove(request);
+    webhook.limiter.admit(address, access.rulebook_id)?;
+    let received_at = webhook.take_in.intake.clock.now();
+    let body = bytes.clone();
+    let event = match on_body(webhook, &access, &bytes, move || decode::decode(&body)).await? {
+        Ok(event) => event,
+        Err(reason) => {
+            let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
+            if matches!(kept, Err(NotTaken::AccessChanged)) {
+                let access = readmitted(request, &bytes, webhook, code, address).await?;
+                kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
+            }
+            kept.map_err(|error| refused(&error))?;
+            tracing::warn!(%reason, rulebook = code, "authentic message cannot be read; kept raw");
+            metrics::message("unreadable", "unreadable", started);
+            return Ok(json(&answer::Answer::Neutral.to_json(), None));
+        }
+    };
+    let kind = event.kind;
+    telemetry::about_call(event.call_id(), code);
+    let delivery_key = delivery_key(request, &access, &event.body_hash);
+    let message = Message {
+        access,
+        event,
+        body: bytes,
+        delivery_key,
+        received_at,
+        origin: Origin::Live,
+        stands_for: None,
+    };
+    if fault_points::planted(Defect::CallerInTheLog) {
+        tracing::info!(body = %String::from_utf8_lossy(&message.body), "a message came");
+    }
+    match taken(webhook, request, message, address, arrived).await {
+        Ok(outcome) => {
+            telemetry::at_revision(outcome.revision);
+            metrics::message(kind.as_str(), outcome.taken.as_str(), started);
+            telemetry::about_message(kind.as_str(), outcome.taken.as_str());
+            tracing::debug!(
+                took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+                "message taken in"
+            );
+            let degraded = matches!(outcome.taken, Taken::Spooled | Taken::Unrecorded);
+            let mut response = json(&outcome.answer, degraded.then(|| outcome.taken.as_str()));
+            if kind == Kind::VoiceRequest {
+                // Of a 200 Vapi takes the body for sound. Refused, it falls back to the next voice of its plan.
+                response.set_status(StatusCode::BAD_REQUEST);
+            }
+            Ok(response)
+        }
+        Err(problem) => {
+            metrics::message(kind.as_str(), "refused", started);
+            Err(problem)
+        }
+    }
+}
+
+/// Takes a message in; once more when the webhook's secrets changed or the caller was erased on the way.
+async fn taken(
+    webhook: &Webhook,
+    request: &Request,
+    message: Message,
+    address: ClientAddress,
+    arrived: Instant,
+) -> Result<Outcome, Problem> {
+    let mut message = Arc::new(message);
+    for _ in 0..3 {
+        match webhook.take_in.message(&message, arrived).await {
+            Err(NotTaken::AccessChanged) => {
+                let code = message.access.code.clone();
+                let access = readmitted(request, &message.body, webhook, &code, address).await?;
+                let Some(known) = Arc::into_inner(message) else {
+                    return Err(refused(&NotTaken::AccessChanged));
+                };
+                message = Arc::new(Message { access, ..known });
+            }
+            Err(NotTaken::CallErased) => {}
+            other => return other.map_err(|error| refused(&error)),
+        }
+    }
+    let taken = webhook.take_in.without_database(&message).await;
+    taken.map_err(|error| refused(&error))
+}
+
+/// Who may speak for a rulebook: from memory, from the database, or from what was last known while it is away.
+async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
+    if let Some(access) = webhook.accesses.in_memory(code).await {
+        return Ok(access);
+    }
+    match asked(webhook, webhook.accesses.reload_or_nobody(code)).await {
+        Ok(found) => Ok(found),
+        Err(problem) => {
+            let good = webhook.take_in.refuge.last_good.of(code);
+            good.map(|good| good.access).ok_or(problem)
+        }
+    }
+}
+
+/// What the database says of who may speak, when it says it soon.
+async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, AccessError>>) -> Result<T, Problem> {
+    if webhook.take_in.lane.is_away() {
+        return Err(Problem::unavailable(&TooLate, RETRY_AFTER_S));
+    }
+    let answer = tokio::time::timeout(ASK, question).await;
+    let answer = match answer {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(error)) => Problem::unavailable(&error, RETRY_AFTER_S),
+        Err(_) => Problem::unavailable(&TooLate, RETRY_AFTER_S),
+    };
+    webhook.take_in.lane.suspect();
+    Err(answer)
+}
+
+/// The settings as they stand now, if the message is let in under them too.
+async fn readmitted(
+    request: &Request,
+    bytes: &Bytes,
+    webhook: &Webhook,
+    code: &str,
+    address: ClientAddress,
+) -> Result<Arc<Access>, Problem> {
+    let access = asked(webhook, webhook.accesses.reload_or_nobody(code)).await?;
+    admitted(request, Some(bytes), webhook, access, address).await
+}
+
+/// The settings under which the message is let in: those known, else newer ones. Without its bytes, those under which it may be.
+async fn admitted(
+    request: &Request,
+    bytes: Option<&Bytes>,
+    webhook: &Webhook,
+    access: Arc<Access>,
+    address: ClientAddress,
+) -> Result<Arc<Access>, Problem> {
+    let Err(refusal) = verified(request, bytes, webhook, &access).await? else {
+        return Ok(access);
+    };
+    if fault_points::planted(Defect::NoSignatureCheck) {
+        return Ok(access);
+    }
+    let newer = asked(webhook, webhook.accesses.newer(&access)).await?;
+    let refusal = match newer {
+        Some(newer) => match verified(request, bytes, webhook, &newer).await? {
+            Ok(()) => return Ok(newer),
+            Err(refusal) => refusal,
+        },
+        None => refusal,
+    };
+    if refusal == Refusal::NoRulebook {
+        return Err(Problem::not_found("rulebook of this name"));
+    }
+    metrics::signature_failed();
+    if let Some(left_out) = REFUSALS.admit() {
+        let left_out = Some(left_out).filter(|count| *count > 0);
+        tracing::warn!(rulebook = access.code, reason = refusal.code(), address = %address.0, left_out, "webhook refused: {refusal}");
+    }
+    Err(webhook.limiter.failed(address, Problem::unauthorized()))
+}
+
+/// Whether a message proves who it is under these settings, as far as can be said without its bytes where there are none.
+async fn verified(
+    request: &Request,
+    bytes: Option<&Bytes>,
+    webhook: &Webhook,
+    access: &Arc<Access>,
+) -> Result<Result<(), Refusal>, Problem> {
+    let now = webhook.take_in.intake.clock.now();
+    let Some(bytes) = bytes else {
+        return Ok(verify::verify_headers(
+            request.headers(),
+            &access.auth,
+            &access.secrets,
+            now,
+        ));
+    };
+    let path = request
+        .original_uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    let base = webhook.public_url.as_deref().unwrap_or_default();
+    let url = format!("{}{path}", base.trim_end_matches('/'));
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let (settings, body) = (Arc::clone(access), bytes.clone());
+    let work = move || {
+        let incoming = Incoming {
+            method: method.as_str(),
+            url: &url,
+            headers: &headers,
+            body: &body,
+        };
+        verify::verify(&incoming, &settings.auth, &settings.secrets, now)
+    };
+    let verified = on_body(webhook, access, bytes, work).await?;
+    Ok(match verified {
+        Ok(_) if access.is_nobodys() => Err(Refusal::NoRulebook),
+        Ok(verified) => {
+            tracing::debug!(scheme = verified.scheme, secret = verified.secret_id, "verified");
+            Ok(())
+        }
+        Err(refusal) => Err(refusal),
+    })
+}
+
+fn refused(error: &NotTaken) -> Problem {
+    Problem::unavailable(error, RETRY_AFTER_S)
+}
+
+/// The database cannot be asked, or took too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the database cannot be asked who may speak for the rulebook")]
+struct TooLate;
+
+/// The configured message id, else the hash of the body.
+fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> String {
+    let header = access.auth.schemes.iter().find_map(|scheme| match scheme {
+        Scheme::Hmac(settings) => settings.message_id_header.as_deref(),
+        _ => None,
+    });
+    let given = header
+        .and_then(|header| request.header(header))
+        .filter(|id| !id.is_empty() && id.len() <= 200);
+    given.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
+}
+
+fn json(answer: &serde_json::Value, degraded: Option<&'static str>) -> Response {
+    let response = Response::builder()
+        .status(StatusCode::OK)
+        .header(header::CONTENT_TYPE, "application/json");
+    let response = match degraded {
+        Some(how) => response.header(DEGRADED, how),
+        None => response,
+    };
+    response.body(answer.to_string())
+}

@@ -1,0 +1,263 @@
+//! What a message leaves in the tables: the call, what was said in it, its lead.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::decided::Decided;
+use super::event::{CallPart, Event, Payload, Report, status_rank};
+use super::facts;
+use super::job::Job;
+use super::transact::{Step, TransactError};
+use store::intake::{self, CallTouch, LeadPart, ReportedCall};
+use store::leads;
+
+/// A report, and the decision about it.
+pub(super) struct Recording<'a, 'b> {
+    pub step: &'a Step<'b>,
+    pub report: &'a Report,
+    pub decided: &'a Decided,
+}
+
+impl Recording<'_, '_> {
+    /// The first report of a call: call, turns, decision, lead, SMS messages; whether there are any.
+    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
+        let step = self.step;
+        let Some(call_id) = step.message.event.call_id() else {
+            // Without a call there is nothing to hang turns and a lead on; the decision and the texts still count.
+            self.decided.save(step, tx, "report").await?;
+            let job = Job::of(step, tx, self.decided).await?;
+            return Ok(self.text(tx, &job).await?);
+        };
+        // The first report stands, unless there is nobody left to record it for.
+        if !self.record_call(tx, call_id).await? {
+            return Err(TransactError::CallErased);
+        }
+        self.decide(tx, call_id, &self.who(), true).await
+    }
+
+    /// Another body under the same key: the record follows the later one. What was decided stands, unless this one is more
+    /// urgent or brings the service that was missing: no priority stays too low, no SMS message unsent.
+    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
+        let step = self.step;
+        let Some(call_id) = step.message.event.call_id() else {
+            return Ok(false);
+        };
+        let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
+        let stands = self.record_call(tx, call_id).await?;
+        if stands {
+            let id = step.intake.clock.new_id();
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await?;
+        } else {
+            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await?;
+        }
+        let Some(lead) = leads::of_call(tx, rulebook_id, call_id).await? else {
+            return Ok(false);
+        };
+        let decision = &self.decided.decision;
+        // P1 comes before P2 as text too.
+        let urgency = lead
+            .priority
+            .as_deref()
+            .map(|known| decision.priority.name().cmp(known));
+        let is_more_urgent = urgency.is_none_or(Ordering::is_lt);
+        let brings_service = lead.service.is_none() && decision.service.is_some();
+        if lead.erased_at.is_some() || !(is_more_urgent || brings_service) {
+            return Ok(false);
+        }
+        let who = if stands { self.who() } else { LeadPart::default() };
+        self.decide(tx, call_id, &who, urgency.is_none_or(Ordering::is_le))
+            .await
+    }
+
+    /// Keeps the decision, makes or completes the lead, and sends what follows. Where the report is less urgent than one
+    /// before, the priority stays and nobody is texted. `who` is what it may say of the caller.
+    async fn decide(
+        &self,
+        tx: &DatabaseTransaction,
+        call_id: &str,
+        who: &LeadPart<'_>,
+        is_urgent: bool,
+    ) -> Result<bool, TransactError> {
+        let step = self.step;
+        let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
+        self.decided.save(step, tx, "report").await?;
+        let job = Job::of(step, tx, self.decided).await?;
+        let decision = &self.decided.decision;
+        let due_at = now.checked_add_signed(TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default());
+        let lead = LeadPart {
+            priority: is_urgent.then(|| decision.priority.name()),
+            sla_seconds: is_urgent.then_some(decision.sla_seconds),
+            due_at: due_at.filter(|_| is_urgent),
+            decision_id: is_urgent.then_some(self.decided.id),
+            late: step.late,
+            ..with_job(who, &job)
+        };
+        intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
+        if is_urgent {
+            Ok(self.text(tx, &job).await?)
+        } else {
+            Ok(false)
+        }
+    }
+
+    async fn text(&self, tx: &DatabaseTransaction, job: &Job) -> Result<bool, DbErr> {
+        let template = self.decided.decision.template.as_deref();
+        self.step.text(tx, self.decided, job, template).await
+    }
+
+    /// The call and its turns; whether this report is the one that stands.
+    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, TransactError> {
+        let step = self.step;
+        let (event, report) = (&step.message.event, self.report);
+        let rulebook_id = step.message.access.rulebook_id;
+        let fact = |name| facts::text(&self.decided.extracted, name);
+        let part = event.call.clone().unwrap_or_default();
+        let reported = ReportedCall {
+            touch: CallTouch {
+                status: "ended",
+                status_rank: i64::from(status_rank("ended")),
+                started_at: report.started_at.or(part.started_at),
+                ended_at: report.ended_at.or(part.ended_at),
+                ended_reason: report.ended_reason.as_deref(),
+                customer_name: part.customer_name.as_deref().or_else(|| fact("customer_name")),
+                ..touch(&part, call_id)
+            },
+            duration_ms: report.duration_ms,
+            summary: report.summary.as_deref(),
+            recording_url: report.recording_url.as_deref(),
+            cost_micros: report.cost_micros,
+            address: fact("address"),
+            city: fact("city"),
+            postal_code: fact("postal_code"),
+            service: self.decided.decision.service.as_deref(),
+            language: Some(&self.decided.decision.language),
+            analysis: report.analysis.as_ref(),
+            // A report that does not say when it was made gives way to any that does.
+            report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
+            report_hash: event.body_hash,
+        };
+        let stands = intake::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
+        if stands {
+            let turns = report.turns.iter().enumerate().map(
+                |(seq, turn)| json!({"seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms}),
+            );
+            let turns: Value = turns.collect();
+            intake::replace_turns(tx, rulebook_id, call_id, turns).await?;
+        } else {
+            // What only the earlier report says is kept, as it would be had it come first.
+            known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
+        }
+        Ok(stands)
+    }
+
+    fn who(&self) -> LeadPart<'_> {
+        who(&self.step.message.event, self.decided)
+    }
+}
+
+/// The job's service, area and price in a lead.
+pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
+    let price = job.price();
+    LeadPart {
+        service: job.decision.service.as_deref(),
+        area: job.decision.area.as_deref(),
+        is_priced: true,
+        currency: price.map(|price| price.currency.as_str()),
+        price_from: price.map(|price| price.from.minor()),
+        price_to: price.map(|price| price.to.minor()),
+        quote_revision: Some(job.quote_revision),
+        quote_decision_id: Some(job.quote_decision_id),
+        ..lead.clone()
+    }
+}
+
+/// Who called, from where, about what.
+pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
+    let fact = |name| facts::text(&decided.extracted, name);
+    let call = event.call.as_ref();
+    LeadPart {
+        customer_name: fact("customer_name").or_else(|| call.and_then(|call| call.customer_name.as_deref())),
+        customer_number: fact("customer_phone")
+            .or_else(|| fact("caller"))
+            .or_else(|| call.and_then(|call| call.customer_number.as_deref())),
+        customer_email: fact("customer_email"),
+        address: fact("address"),
+        city: fact("city"),
+        postal_code: fact("postal_code"),
+        problem: fact("problem"),
+        ..LeadPart::default()
+    }
+}
+
+/// What status updates, transcripts, assistant requests and deletions leave.
+pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<(), TransactError> {
+    let event = &step.message.event;
+    let Some(call_id) = event.call_id() else { return Ok(()) };
+    let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
+    let part = event.call.clone().unwrap_or_default();
+    match &event.payload {
+        Payload::CallDeleted => intake::erase_call(tx, rulebook_id, call_id, now).await?,
+        Payload::StatusUpdate { status, ended_reason } => {
+            let ended = status == "ended";
+            let touch = CallTouch {
+                status,
+                status_rank: i64::from(status_rank(status)),
+                ended_at: if ended { part.ended_at.or(event.at) } else { None },
+                ended_reason: ended_reason.as_deref(),
+                ..touch(&part, call_id)
+            };
+            known(tx, rulebook_id, &touch, now).await?;
+        }
+        Payload::Transcript { role, text, is_final } => {
+            known(tx, rulebook_id, &touch(&part, call_id), now).await?;
+            let Some(at) = event.at.filter(|_| *is_final && !text.is_empty()) else {
+                return Ok(());
+            };
+            let offset_ms = part
+                .started_at
+                .or(part.created_at)
+                .map(|start| (at - start).num_milliseconds().max(0));
+            // Two may be made in one millisecond; the role tells the caller's from the assistant's.
+            let seq = at.timestamp_millis() * 2 + i64::from(role == "user");
+            intake::add_live_turn(tx, rulebook_id, call_id, seq, role, text, offset_ms).await?;
+        }
+        _ => known(tx, rulebook_id, &touch(&part, call_id), now).await?,
+    }
+    Ok(())
+}
+
+/// Makes the call known and holds its row. What was read at the beginning may have been overtaken: when the caller was
+/// erased in the meantime, the message is taken in anew, knowing it.
+pub(super) async fn known(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    touch: &CallTouch<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), TransactError> {
+    if intake::touch_call(tx, rulebook_id, touch, now).await? {
+        Ok(())
+    } else {
+        Err(TransactError::CallErased)
+    }
+}
+
+/// What any message says of its call.
+pub(super) fn touch<'a>(part: &'a CallPart, call_id: &'a str) -> CallTouch<'a> {
+    let status = part.status.as_deref().unwrap_or_default();
+    CallTouch {
+        id: call_id,
+        status,
+        status_rank: i64::from(status_rank(status)),
+        started_at: part.started_at,
+        ended_at: None,
+        ended_reason: None,
+        customer_number: part.customer_number.as_deref(),
+        customer_name: part.customer_name.as_deref(),
+        phone_number: part.phone_number.as_deref(),
+        assistant_id: part.assistant_id.as_deref(),
+    }
+}

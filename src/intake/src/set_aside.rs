@@ -1,0 +1,169 @@
+//! What can be read and cannot be taken in. In: a message. Out: what became of it; one that fails again and again for a
+//! reason of its own is kept raw, a person is told, and Vapi hears what leaves the call as it would be without us.
+//!
+//! A reason of its own is one that will be the same the next time: the database refuses what it would write, or the work
+//! panics. A database that is away, slow, full or locked is no such reason: those errors go out as they are.
+
+use std::sync::Arc;
+
+use sea_orm::DatabaseTransaction;
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use super::answer::{self, Answer, ToolResult};
+use super::attempt::{Attempt, Given};
+use super::decided::{Ahead, Found};
+use super::event::Payload;
+use super::transact::{self, Intake, Message, Outcome, Taken, TransactError};
+use base::telemetry;
+use store::intake::{self, NewEvent};
+use store::notices::{self, Notice, Severity};
+use store::trial;
+
+/// How often a message is tried before it is set aside.
+const TRIES: u32 = 3;
+
+/// The notice about it.
+pub const NOTICE: &str = "message_set_aside";
+
+/// Records a message and says what to answer, or sets it aside.
+pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
+    attempt(intake, message, &Arc::default()).await
+}
+
+/// The same, unless whoever waits for the answer gave up before the commit.
+pub(super) async fn attempt(
+    intake: &Intake,
+    message: &Arc<Message>,
+    attempt: &Arc<Attempt>,
+) -> Result<Outcome, TransactError> {
+    for tries in 1.. {
+        let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
+        // A panic ends this task and nothing else.
+        let task = trial::spawn(async move { transact::attempt(&with, &asked, &asking).await }.in_current_span());
+        let failed = match task.await {
+            Ok(Ok(outcome)) => return Ok(outcome),
+            Ok(Err(error)) => error,
+            Err(ended) => TransactError::Stopped(ended.to_string()),
+        };
+        if !is_its_own(&failed) {
+            return Err(failed);
+        }
+        telemetry::log_cause("message_failed", &failed);
+        if tries == TRIES {
+            return poisoned(intake, message, &failed, attempt).await;
+        }
+    }
+    Err(TransactError::TooSlow)
+}
+
+/// Whether the message will fail like this again.
+fn is_its_own(error: &TransactError) -> bool {
+    matches!(error, TransactError::Database(_) | TransactError::Stopped(_)) && !error.passes()
+}
+
+/// What went wrong, in words that hold nothing of the message.
+fn reason(error: &TransactError) -> &'static str {
+    match error {
+        TransactError::Stopped(_) => "the program failed on it",
+        _ => "the database refused what it would write",
+    }
+}
+
+/// Keeps the message raw, once.
+async fn poisoned(
+    intake: &Intake,
+    message: &Message,
+    error: &TransactError,
+    attempt: &Attempt,
+) -> Result<Outcome, TransactError> {
+    let answer = unable(message).to_json();
+    let tx = store::begin(&intake.db).await?;
+    let rulebook_id = message.access.rulebook_id;
+    let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+    if head.auth_version != message.access.auth_version {
+        return Err(TransactError::AccessChanged);
+    }
+    let erased = head.call.as_ref().is_some_and(|call| call.erased);
+    if !erased && keep(intake, &tx, message, &answer, reason(error)).await? {
+        let notice = Notice {
+            rulebook_id,
+            code: NOTICE,
+            severity: Severity::Urgent,
+            subject: format!("messages of type {}", message.event.kind.as_str()),
+            text: format!(
+                "A message of the type `{}` could not be taken in: {}. It is kept as it came.",
+                message.event.kind.as_str(),
+                reason(error)
+            ),
+            what_to_do: "List them with `GET /admin/v1/webhook-events?state=poisoned`; the log has the cause at `message_failed`. \
+                When it is mended, `POST /admin/v1/webhook-events/ID/replay`, with the id from that list, takes one in."
+                .to_owned(),
+        };
+        notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;
+    }
+    let given = Given {
+        revision: head.revision,
+        answer: answer.clone(),
+        found: Arc::new(Ahead {
+            revision: head.revision,
+            found: Found::Answer(answer.clone()),
+        }),
+    };
+    if !attempt.commits(given) {
+        tx.rollback().await?;
+        return Err(TransactError::TooSlow);
+    }
+    tx.commit().await?;
+    Ok(Outcome {
+        answer,
+        taken: Taken::Poisoned,
+        revision: head.revision,
+    })
+}
+
+/// Whether it is new; one that is replayed in vain stays as it is.
+async fn keep(
+    intake: &Intake,
+    tx: &DatabaseTransaction,
+    message: &Message,
+    answer: &Value,
+    why: &str,
+) -> Result<bool, TransactError> {
+    if message.stands_for.is_some() {
+        return Ok(false);
+    }
+    let hash = hex::encode(message.event.body_hash);
+    let event = NewEvent {
+        rulebook_id: message.access.rulebook_id,
+        id: intake.clock.new_id(),
+        business_key: &format!("-/poisoned/{hash}"),
+        delivery_key: &message.delivery_key,
+        kind: &message.event.type_name,
+        call_id: message.event.call_id(),
+        message_at: message.event.at,
+        received_at: message.received_at,
+        body: Some(&message.body),
+        body_hash: message.event.body_hash,
+        answer,
+        state: "poisoned",
+        amends: None,
+        origin: message.origin.word(),
+        set_aside: Some(why),
+    };
+    Ok(intake::insert_event(tx, &event).await?)
+}
+
+/// What leaves the call as it would be without us.
+fn unable(message: &Message) -> Answer {
+    match &message.event.payload {
+        Payload::ToolCalls(requests) => {
+            let sorry = "This tool is out of order. Tell the caller that somebody will call back.";
+            let failed = requests
+                .iter()
+                .map(|request| ToolResult::failed(&request.id, &request.name, sorry));
+            Answer::of_tools(&message.event, failed.collect())
+        }
+        _ => answer::neutral(message.event.kind),
+    }
+}

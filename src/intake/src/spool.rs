@@ -1,0 +1,321 @@
+//! Where messages wait while the database is away.
+//!
+//! In: messages with the answer that was given. Out: the same, on the disk of this machine before anybody is answered,
+//! sealed under a key of their own. It is bounded in size, and a message waits for it no longer than [`PATIENCE`].
+//! [`entry`] is what waits, [`drain`] records it. Whoever loses this disk loses what waits on it.
+
+pub mod drain;
+pub mod entry;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use self::entry::{About, Entry, Keys};
+use base::keys::{KeyError, SecretKey};
+use base::telemetry::metrics;
+use store::spool::{Sealed, SpoolFile, SpoolFileError, Waiting};
+
+/// How long a message waits to be kept: on a disk that works it is milliseconds, and a late answer is better than none.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the same message is looked for.
+const LOOK: Duration = Duration::from_millis(300);
+/// How many instances may share a folder.
+const MOST_FILES: u32 = 64;
+/// How many messages wait to be written, and how many are written at once.
+const QUEUE: usize = 512;
+const TOGETHER: usize = 64;
+
+/// Why a message cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// There is none, or no room in it.
+    #[error("the spool is full, or switched off")]
+    Full,
+    /// The disk takes too long.
+    #[error("the spool took too long")]
+    TooSlow,
+    /// The disk does not take it.
+    #[error("the spool could not be written or read")]
+    File(#[from] DbErr),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] SpoolFileError),
+    /// It cannot be sealed, or what is there was sealed under another key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What is there cannot be read by this program.
+    #[error("an entry of the spool is not understood")]
+    NotUnderstood(#[from] serde_json::Error),
+    /// What is there is cut off.
+    #[error("an entry of the spool is cut off")]
+    Torn,
+    /// Too many instances share the folder.
+    #[error("{MOST_FILES} other instances use this folder already")]
+    Crowded,
+}
+
+/// The spool of this instance. Cloning is cheap.
+#[derive(Clone)]
+pub struct Spool(Option<Arc<Inner>>);
+
+struct Inner {
+    file: SpoolFile,
+    key: SecretKey,
+    most_bytes: u64,
+    queue: mpsc::Sender<Put>,
+    state: Mutex<State>,
+    news: Notify,
+}
+
+/// What is in the spool.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages that could not be recorded and were set aside.
+    pub aside: u64,
+    /// How much all of them are.
+    pub bytes: u64,
+    /// When the oldest that waits came.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Messages that it did not take, since the start.
+    pub refused: u64,
+    families: HashMap<[u8; 32], u32>,
+}
+
+struct Put {
+    entry: Waiting,
+    done: oneshot::Sender<Result<(), DbErr>>,
+}
+
+impl Spool {
+    /// None: nothing waits.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// The first file of the folder that no other instance has.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened.
+    pub async fn open(folder: &Path, most_bytes: u64, key: SecretKey) -> Result<Self, SpoolError> {
+        for number in 1..=MOST_FILES {
+            if let Some(file) = SpoolFile::open(folder, number, most_bytes).await? {
+                return Self::over(file, most_bytes, key).await.map(|inner| Self(Some(inner)));
+            }
+        }
+        Err(SpoolError::Crowded)
+    }
+
+    async fn over(file: SpoolFile, most_bytes: u64, key: SecretKey) -> Result<Arc<Inner>, SpoolError> {
+        let (queue, puts) = mpsc::channel(QUEUE);
+        let inner = Arc::new(Inner {
+            file,
+            key,
+            most_bytes,
+            queue,
+            state: Mutex::default(),
+            news: Notify::new(),
+        });
+        inner.recount().await?;
+        for family in inner.file.families().await? {
+            *inner.lock().families.entry(family).or_default() += 1;
+        }
+        tokio::spawn(write(Arc::downgrade(&inner), puts));
+        Ok(inner)
+    }
+
+    /// Keeps a message: when this returns, it is on the disk.
+    ///
+    /// # Errors
+    /// When it is full, or the disk takes too long or does not take it.
+    pub async fn keep(&self, entry: &Entry, keys: Keys) -> Result<(), SpoolError> {
+        let kept = self.try_keep(entry, keys).await;
+        metrics::spooled(kept.is_ok());
+        if let (Err(_), Some(inner)) = (&kept, &self.0) {
+            inner.lock().refused += 1;
+        }
+        kept
+    }
+
+    async fn try_keep(&self, entry: &Entry, keys: Keys) -> Result<(), SpoolError> {
+        let inner = self.0.as_ref().ok_or(SpoolError::Full)?;
+        let entry = entry.seal(&inner.key, keys)?;
+        if inner.lock().bytes + entry.sealed.len() as u64 > inner.most_bytes {
+            return Err(SpoolError::Full);
+        }
+        let (done, kept) = oneshot::channel();
+        let put = async {
+            inner
+                .queue
+                .send(Put { entry, done })
+                .await
+                .map_err(|_| SpoolError::Full)?;
+            kept.await.map_err(|_| SpoolError::TooSlow)?.map_err(SpoolError::from)
+        };
+        tokio::time::timeout(PATIENCE, put)
+            .await
+            .map_err(|_| SpoolError::TooSlow)?
+    }
+
+    /// The first message that waits under the same key.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn under(&self, keys: Keys) -> Result<Option<Entry>, SpoolError> {
+        let Some(inner) = &self.0 else { return Ok(None) };
+        if !self.has(keys.family) {
+            return Ok(None);
+        }
+        let found = tokio::time::timeout(LOOK, inner.file.under(keys.key)).await;
+        let found = found.map_err(|_| SpoolError::TooSlow)??;
+        found.map(|sealed| inner.open(&sealed)).transpose()
+    }
+
+    /// Whether anything of a call waits.
+    #[must_use]
+    pub fn has(&self, family: [u8; 32]) -> bool {
+        let waits = |inner: &Arc<Inner>| inner.lock().families.contains_key(&family);
+        self.0.as_ref().is_some_and(waits)
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let state = |inner: &Arc<Inner>| {
+            let state = inner.lock();
+            State {
+                families: HashMap::new(),
+                waiting: state.waiting,
+                aside: state.aside,
+                bytes: state.bytes,
+                oldest: state.oldest,
+                refused: state.refused,
+            }
+        };
+        self.0.as_ref().map(state).unwrap_or_default()
+    }
+
+    /// Whether there is one with room.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|inner| inner.lock().bytes < inner.most_bytes)
+    }
+
+    /// What an earlier run knew of each rulebook, opened.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn snapshots(&self) -> Result<Vec<Vec<u8>>, SpoolError> {
+        let Some(inner) = &self.0 else { return Ok(Vec::new()) };
+        let sealed = inner.file.snapshots().await?;
+        let opened = sealed.iter().map(|(id, sealed)| inner.key.open(*id, *id, sealed));
+        Ok(opened.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps what is known of a rulebook, for a start without the database.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub async fn keep_snapshot(&self, rulebook_id: uuid::Uuid, code: &str, clear: &[u8]) -> Result<(), SpoolError> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let sealed = inner.key.seal(rulebook_id, rulebook_id, clear)?;
+        Ok(inner.file.keep_snapshot(rulebook_id, code, sealed).await?)
+    }
+
+    /// Drops what is kept of a rulebook.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub async fn drop_snapshot(&self, rulebook_id: uuid::Uuid) -> Result<(), SpoolError> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        Ok(inner.file.drop_snapshot(rulebook_id).await?)
+    }
+
+    /// Ends its use.
+    pub async fn close(&self) {
+        if let Some(inner) = &self.0
+            && let Err(error) = inner.file.close().await
+        {
+            tracing::warn!(%error, "the spool did not close");
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, sealed: &Sealed) -> Result<Entry, SpoolError> {
+        Entry::open(&self.key, sealed)
+    }
+
+    fn kept(&self, entry: &Waiting) {
+        let mut state = self.lock();
+        state.waiting += 1;
+        state.bytes += entry.sealed.len() as u64;
+        state.oldest = state.oldest.or(Some(entry.received_at));
+        *state.families.entry(entry.family).or_default() += 1;
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// An entry is not waiting any more: it was recorded, or set aside.
+    fn left(&self, family: [u8; 32]) {
+        let mut state = self.lock();
+        if let Some(count) = state.families.get_mut(&family) {
+            *count -= 1;
+            if *count == 0 {
+                state.families.remove(&family);
+            }
+        }
+        state.waiting = state.waiting.saturating_sub(1);
+    }
+
+    async fn recount(&self) -> Result<(), DbErr> {
+        let content = self.file.content().await?;
+        let mut state = self.lock();
+        state.waiting = content.waiting;
+        state.aside = content.aside;
+        state.bytes = content.bytes;
+        state.oldest = content.oldest;
+        Ok(())
+    }
+}
+
+/// Writes what is queued, many messages in one transaction, until the spool is dropped.
+async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<Put>) {
+    let mut batch = Vec::with_capacity(TOGETHER);
+    while puts.recv_many(&mut batch, TOGETHER).await > 0 {
+        let Some(inner) = inner.upgrade() else { return };
+        let entries: Vec<Waiting> = batch.iter().map(|put| put.entry.clone()).collect();
+        let together = inner.file.keep(&entries).await;
+        if let Err(error) = &together {
+            tracing::error!(%error, messages = entries.len(), "the spool did not take messages");
+        }
+        let single = together.is_err() && batch.len() > 1;
+        for (at, put) in batch.drain(..).enumerate() {
+            // One that is too large for what room is left must not take the others with it.
+            let kept = match &together {
+                Ok(new) => Ok(new.get(at).copied().unwrap_or_default()),
+                Err(_) if single => inner.file.keep(&entries[at..=at]).await.map(|new| new == [true]),
+                Err(error) => Err(error.clone()),
+            };
+            if matches!(kept, Ok(true)) {
+                inner.kept(&put.entry);
+            }
+            // Nobody may wait for it any more.
+            let _ = put.done.send(kept.map(drop));
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Records what waits in the spool, once the database is back.
+//!
+//! In: entries, the most urgent calls first and each call's in the order in which they came. Out: rows, exactly as they
+//! were answered; an entry is removed when its transaction has committed, and the same business keys see to it that one
+//! that was recorded before has no second effect. What cannot be recorded after repeated tries is set aside and told to
+//! a person. Live messages do not wait: only one of a call whose messages wait here brings those in first.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{Inner, MOST_FILES, Spool};
+use crate::access::{Access, DEFAULT_RULEBOOK};
+use crate::decode;
+use crate::lane::Lane;
+use crate::late::Origin;
+use crate::transact::{self, Intake, Message, TransactError};
+use crate::unreadable;
+use base::clock::Clock;
+use base::keys::SecretKey;
+use base::telemetry::{self, metrics};
+use store::notices::{self, Notice, Severity};
+use store::rulebooks;
+use store::spool::{Place, SpoolFile};
+
+/// How often the spool is looked at when nobody says that there is something to do.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many calls are recorded at once: most connections stay free for live messages.
+const AT_ONCE: usize = 4;
+/// How many entries are put in order at once.
+const BATCH: u32 = 64;
+/// How often an entry is tried before it is set aside.
+const MOST_TRIES: i64 = 8;
+/// How long the recording of one entry may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the files of instances that are gone are looked for.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
+/// The notice while the spool is in use, and when it does not take everything.
+const IN_USE: &str = "spool_in_use";
+const REFUSED: &str = "spool_refused";
+const ASIDE: &str = "spool_message_set_aside";
+const SUBJECT: &str = "spool";
+
+/// Why an entry was not recorded.
+enum Failed {
+    /// The database is away: nothing else will go either.
+    Away,
+    /// Something that passes by itself, such as a full disk or a row that is held: tried again, never set aside.
+    Passing,
+    /// Something about this entry.
+    Entry(String),
+}
+
+/// Drains the spool. Cloning is cheap.
+#[derive(Clone)]
+pub struct Drain(Arc<Shared>);
+
+struct Shared {
+    spool: Spool,
+    intake: Intake,
+    lane: Lane,
+    tasks: TaskTracker,
+    /// When an entry that failed is tried again, and how often it failed.
+    later: Mutex<HashMap<Uuid, (Instant, u32)>>,
+}
+
+/// What was told to people, so that it is told once.
+#[derive(Default)]
+struct Told {
+    in_use: bool,
+    refused: u64,
+}
+
+impl Drain {
+    /// Of a spool, through the lane of messages.
+    #[must_use]
+    pub fn new(spool: Spool, intake: Intake, lane: Lane, tasks: TaskTracker) -> Self {
+        Self(Arc::new(Shared {
+            spool,
+            intake,
+            lane,
+            tasks,
+            later: Mutex::default(),
+        }))
+    }
+
+    /// Records what waits, until told to stop; the files of instances that are gone too.
+    pub async fn run(&self, folder: PathBuf, most_bytes: u64, key: SecretKey, stop: CancellationToken) {
+        let Some(own) = &self.0.spool.0 else { return };
+        let mut told = Told::default();
+        let mut left_behind: Vec<Arc<Inner>> = Vec::new();
+        let mut looked: Option<Instant> = None;
+        loop {
+            if !self.0.lane.is_away() {
+                if looked.is_none_or(|at| at.elapsed() > LEFT_BEHIND) {
+                    looked = Some(Instant::now());
+                    self.find(&mut left_behind, &folder, most_bytes, &key).await;
+                }
+                self.tell(own, &mut told).await;
+                for inner in std::iter::once(own).chain(&left_behind) {
+                    self.pass(inner, &stop).await;
+                }
+                self.tell(own, &mut told).await;
+                left_behind.retain(|inner| {
+                    let state = inner.lock();
+                    state.waiting + state.aside > 0
+                });
+            }
+            if let Err(error) = own.recount().await {
+                tracing::warn!(%error, "the spool could not be counted");
+            }
+            let state = self.0.spool.state();
+            let oldest = state.oldest.map(|at| self.clock().now() - at);
+            metrics::spool(state.waiting, state.aside, state.bytes, oldest.unwrap_or_default());
+            let woken = async {
+                tokio::select! {
+                    () = tokio::time::sleep(EVERY) => {}
+                    () = self.0.lane.came_back() => {}
+                    // Not at once: what was spooled because something took too long will take too long now.
+                    () = own.news.notified() => tokio::time::sleep(EVERY / 4).await,
+                }
+            };
+            if stop.run_until_cancelled(woken).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Records what waits of a call, before a message of the same call is taken in.
+    pub async fn bring_in(&self, family: [u8; 32]) {
+        let Some(own) = &self.0.spool.0 else { return };
+        match own.file.order(Some(family), &[], BATCH).await {
+            // What failed has its turn; each message of a call that goes on would be another try.
+            Ok(places) if places.first().is_some_and(|first| self.is_later(first)) => {}
+            Ok(places) => {
+                let _ = self.family(own, &places).await;
+            }
+            Err(error) => tracing::warn!(%error, "the spool could not be read"),
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.intake.clock
+    }
+
+    /// Records what waits in one file, until nothing is left that can be recorded now.
+    async fn pass(&self, inner: &Arc<Inner>, stop: &CancellationToken) {
+        while inner.lock().waiting > 0 && !self.0.lane.is_away() && !stop.is_cancelled() {
+            let later: Vec<Uuid> = {
+                let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+                // What is long past was recorded or set aside.
+                later.retain(|_, (at, _)| at.elapsed() < Duration::from_mins(10));
+                let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
+                waits.map(|(id, _)| *id).collect()
+            };
+            let places = match inner.file.order(None, &later, BATCH).await {
+                Ok(places) => places,
+                Err(error) => return tracing::error!(%error, "the spool could not be read"),
+            };
+            let calls = by_call(places);
+            if calls.is_empty() {
+                return;
+            }
+            let done = futures_util::stream::iter(calls)
+                .map(|places| async move { self.family(inner, &places).await })
+                .buffered(AT_ONCE)
+                .take_until(stop.cancelled());
+            let went: Vec<bool> = done.collect().await;
+            if let Err(error) = inner.recount().await {
+                tracing::warn!(%error, "the spool could not be counted");
+            }
+            // Whatever fails waits for its next turn; without any that went there is nothing to do now.
+            if !went.contains(&true) {
+                return;
+            }
+        }
+    }
+
+    /// Records entries one after the other, until one fails; whether any was recorded.
+    async fn family(&self, inner: &Arc<Inner>, places: &[Place]) -> bool {
+        let mut went = false;
+        for place in places {
+            match self.entry(inner, place).await {
+                Ok(()) => went = true,
+                Err(Failed::Away) => return went,
+                Err(Failed::Passing) => {
+                    self.later(place, 4);
+                    return went;
+                }
+                Err(Failed::Entry(why)) => {
+                    self.put_off(inner, place, &why).await;
+                    return went;
+                }
+            }
+        }
+        went
+    }
+
+    async fn entry(&self, inner: &Arc<Inner>, place: &Place) -> Result<(), Failed> {
+        let failed = |error: &dyn std::fmt::Display| Failed::Entry(error.to_string());
+        let Some(sealed) = inner.file.get(place.id).await.map_err(|error| failed(&error))? else {
+            return Ok(());
+        };
+        let entry = inner.open(&sealed).map_err(|error| failed(&error))?;
+        // In a task of its own: a transaction that nobody waits for any more must not be cut off in the middle.
+        let intake = Intake {
+            db: self.0.lane.db(),
+            ..self.0.intake.clone()
+        };
+        let work = self.0.tasks.spawn(async move { record(&intake, entry).await });
+        let outcome = match tokio::time::timeout(PATIENCE, work).await {
+            Ok(Ok(outcome)) => outcome.map_err(|error| {
+                telemetry::log_cause("spool_entry", &error);
+                if error.passes() {
+                    Failed::Passing
+                } else {
+                    Failed::Entry(error.to_string())
+                }
+            }),
+            Ok(Err(stopped)) => Err(Failed::Entry(stopped.to_string())),
+            Err(_) => Err(Failed::Passing),
+        };
+        if let Err(why) = outcome {
+            return Err(if self.0.lane.is_alive().await {
+                why
+            } else {
+                Failed::Away
+            });
+        }
+        // Should this fail, it is recorded again later, which has no second effect.
+        if inner.file.remove(place.id).await.map_err(|error| failed(&error))? {
+            inner.left(place.family);
+            metrics::drained();
+        }
+        Ok(())
+    }
+
+    fn is_later(&self, place: &Place) -> bool {
+        let later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.get(&place.id).is_some_and(|(at, _)| *at > Instant::now())
+    }
+
+    /// Puts an entry off, each time for twice as long, at most a quarter of a second doubled so often.
+    fn later(&self, place: &Place, most: u32) {
+        let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
+        *at = Instant::now() + Duration::from_millis(250 << (*times).min(most));
+        *times += 1;
+    }
+
+    /// Notes that an entry could not be recorded; after so many times it is set aside.
+    async fn put_off(&self, inner: &Arc<Inner>, place: &Place, why: &str) {
+        tracing::warn!(why, entry = %place.id, "a message in the spool could not be recorded");
+        self.later(place, 7);
+        match inner.file.failed(place.id, MOST_TRIES).await {
+            Ok(true) => {
+                inner.left(place.family);
+                tracing::error!(entry = %place.id, "a message in the spool is set aside");
+                if let Err(error) = self.tell_aside(place.id).await {
+                    tracing::warn!(%error, "nobody could be told of it");
+                }
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the spool could not be written"),
+        }
+    }
+
+    /// Tells people that the spool is in use or has been drained, and what it did not take.
+    async fn tell(&self, own: &Arc<Inner>, told: &mut Told) {
+        let state = self.0.spool.state();
+        let in_use = own.lock().waiting > 0;
+        if in_use == told.in_use && state.refused == told.refused {
+            return;
+        }
+        let refused = if state.refused > told.refused { state.refused } else { 0 };
+        match self.try_tell(in_use, state.waiting, refused).await {
+            Ok(()) => {
+                told.in_use = in_use;
+                told.refused = state.refused;
+            }
+            Err(error) => tracing::debug!(%error, "people are told of the spool later"),
+        }
+    }
+
+    async fn try_tell(&self, in_use: bool, waiting: u64, refused: u64) -> Result<(), DbErr> {
+        let now = self.clock().now();
+        let db = self.0.lane.db();
+        let Some(rulebook_id) = default_rulebook(&db).await? else {
+            return Ok(());
+        };
+        let tx = store::begin(&db).await?;
+        if in_use {
+            let notice = Notice {
+                rulebook_id,
+                code: IN_USE,
+                severity: Severity::Warning,
+                subject: SUBJECT.to_owned(),
+                text: format!("{waiting} messages were answered without the database and are being recorded now."),
+                what_to_do: "Find out why the database was away or slow. Nothing else: this notice is resolved when \
+                             all are recorded."
+                    .to_owned(),
+            };
+            notices::raise(&tx, notice, now, self.clock().new_id()).await?;
+        } else {
+            notices::resolve(&tx, rulebook_id, IN_USE, SUBJECT, now).await?;
+        }
+        if refused > 0 {
+            let notice = Notice {
+                rulebook_id,
+                code: REFUSED,
+                severity: Severity::Urgent,
+                subject: SUBJECT.to_owned(),
+                text: format!(
+                    "{refused} messages since this server started were not recorded, because neither the database nor the \
+                     spool took them. Those that only told something were refused, so that Vapi sends them again; those that waited for an \
+                     answer were answered."
+                ),
+                what_to_do: "Make room on the disk of RINGBOOK_SPOOL_DIR or raise RINGBOOK_SPOOL_SIZE_MB, and see in \
+                             Vapi's log which calls are missing."
+                    .to_owned(),
+            };
+            notices::raise(&tx, notice, now, self.clock().new_id()).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn tell_aside(&self, id: Uuid) -> Result<(), DbErr> {
+        let db = self.0.lane.db();
+        let Some(rulebook_id) = default_rulebook(&db).await? else {
+            return Ok(());
+        };
+        let notice = Notice {
+            rulebook_id,
+            code: ASIDE,
+            severity: Severity::Urgent,
+            subject: format!("spool entry {id}"),
+            text: format!("A message in the spool could not be recorded after {MOST_TRIES} tries and is set aside."),
+            what_to_do: "The log names the reason. What is set aside stays in the spool and is tried again when the \
+                         server starts the next time."
+                .to_owned(),
+        };
+        let tx = store::begin(&db).await?;
+        notices::raise(&tx, notice, self.clock().now(), self.clock().new_id()).await?;
+        tx.commit().await
+    }
+
+    /// Takes the files of instances that are gone.
+    async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
+        for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
+            // Another's, or one of ours.
+            let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
+                continue;
+            };
+            match Spool::over(file, most_bytes, key.clone()).await {
+                Ok(inner) if inner.lock().waiting > 0 => found.push(inner),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, number, "a spool that was left behind cannot be read"),
+            }
+        }
+    }
+}
+
+/// Entries by call, each call where its first one stands.
+fn by_call(places: Vec<Place>) -> Vec<Vec<Place>> {
+    let mut calls: Vec<Vec<Place>> = Vec::new();
+    let mut at: HashMap<[u8; 32], usize> = HashMap::new();
+    for place in places {
+        let index = *at.entry(place.family).or_insert(calls.len());
+        match calls.get_mut(index) {
+            Some(call) => call.push(place),
+            None => calls.push(vec![place]),
+        }
+    }
+    calls
+}
+
+/// Records one entry as it was answered.
+async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactError> {
+    let about = entry.about;
+    let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));
+    let Ok(event) = decode::decode(&entry.body) else {
+        return unreadable::keep(intake.clone(), access, entry.body, about.received_at, Origin::Drained).await;
+    };
+    let mut message = Arc::new(Message {
+        access,
+        event,
+        body: entry.body,
+        delivery_key: about.delivery_key,
+        received_at: about.received_at,
+        origin: Origin::Drained,
+        stands_for: None,
+    });
+    for _ in 0..3 {
+        let done = match &about.given {
+            Some(given) => transact::record(intake, &message, given).await.map(drop),
+            None => transact::transact(intake, &message).await.map(drop),
+        };
+        match done {
+            Err(TransactError::CallErased) => {}
+            // It was let in when it came.
+            Err(TransactError::AccessChanged) => {
+                let tx = store::begin(&intake.db).await?;
+                let head = store::intake::head(&tx, entry.rulebook_id, None).await?;
+                tx.rollback().await?;
+                let Some(known) = Arc::into_inner(message) else { break };
+                let access = Access {
+                    auth_version: head.auth_version,
+                    ..Access::of_the_spool(known.access.code.clone(), entry.rulebook_id)
+                };
+                message = Arc::new(Message {
+                    access: Arc::new(access),
+                    ..known
+                });
+            }
+            other => return other,
+        }
+    }
+    Err(TransactError::CallErased)
+}
+
+async fn default_rulebook(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
+    rulebooks::id_of(db, DEFAULT_RULEBOOK).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_a_call_stay_together() {
+        let place = |id: u128, family: u8| Place {
+            id: Uuid::from_u128(id),
+            family: [family; 32],
+        };
+        let places = vec![place(1, 1), place(2, 2), place(3, 1), place(4, 3), place(5, 2)];
+        let ids = |calls: Vec<Vec<Place>>| {
+            let ids = |call: &Vec<Place>| call.iter().map(|place| place.id.as_u128()).collect::<Vec<_>>();
+            calls.iter().map(ids).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(by_call(places)), [vec![1, 3], vec![2, 5], vec![4]]);
+    }
+}

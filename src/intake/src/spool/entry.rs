@@ -1,0 +1,130 @@
+//! What waits in the spool. In: a message and the answer that was given. Out: sealed bytes, and back.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio_util::bytes::Bytes;
+use uuid::Uuid;
+
+use super::SpoolError;
+use crate::attempt::Given;
+use crate::event::Event;
+use base::keys::SecretKey;
+use store::spool::{Sealed, Waiting};
+
+/// The rank of a message without a priority: after all that have one.
+const NO_PRIORITY: i64 = 5;
+
+/// A message that waits for the database.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its id.
+    pub id: Uuid,
+    /// The rulebook.
+    pub rulebook_id: Uuid,
+    /// The rest, but for the body.
+    pub about: About,
+    /// As it came.
+    pub body: Bytes,
+}
+
+/// What stands in an entry beside the body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// The rulebook's code.
+    pub code: String,
+    /// What finds a plain repeat.
+    pub delivery_key: String,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+    /// What was answered and decided; none where no rulebook was known, and the answer says nothing.
+    pub given: Option<Given>,
+}
+
+/// What is the same thing, and what belongs together, as hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys {
+    /// Of the business key.
+    pub key: [u8; 32],
+    /// Of the call; of the business key where there is none.
+    pub family: [u8; 32],
+}
+
+impl Keys {
+    /// Of an event.
+    #[must_use]
+    pub fn of(rulebook_id: Uuid, event: &Event) -> Self {
+        let key = event.event_key();
+        let family = event
+            .call_id()
+            .map_or_else(|| format!("-{key}"), |call| format!("+{call}"));
+        Self::from_texts(rulebook_id, &key, &family)
+    }
+
+    /// Of a message that cannot be read.
+    #[must_use]
+    pub fn of_unreadable(rulebook_id: Uuid, body: &[u8]) -> Self {
+        let hash = hex::encode(Sha256::digest(body));
+        Self::from_texts(rulebook_id, &hash, &hash)
+    }
+
+    fn from_texts(rulebook_id: Uuid, key: &str, family: &str) -> Self {
+        let hash = |text: &str| {
+            Sha256::new()
+                .chain_update(rulebook_id.as_bytes())
+                .chain_update(text)
+                .finalize()
+                .into()
+        };
+        Self {
+            key: hash(key),
+            family: hash(family),
+        }
+    }
+}
+
+impl Entry {
+    /// Sealed, as the file keeps it.
+    pub fn seal(&self, key: &SecretKey, keys: Keys) -> Result<Waiting, SpoolError> {
+        let about = serde_json::to_vec(&self.about)?;
+        let length = u32::try_from(about.len()).map_err(|_| SpoolError::Full)?;
+        let clear = [length.to_be_bytes().as_slice(), &about, &self.body].concat();
+        let priority = self.about.given.as_ref().and_then(|given| given.found.found.priority());
+        Ok(Waiting {
+            id: self.id,
+            rulebook_id: self.rulebook_id,
+            key: keys.key,
+            body_hash: Sha256::digest(&self.body).into(),
+            family: keys.family,
+            rank: rank(priority),
+            received_at: self.about.received_at,
+            sealed: key.seal(self.rulebook_id, self.id, &clear)?,
+        })
+    }
+
+    /// Opened again.
+    pub fn open(key: &SecretKey, sealed: &Sealed) -> Result<Self, SpoolError> {
+        let clear = Bytes::from(key.open(sealed.rulebook_id, sealed.id, &sealed.sealed)?);
+        let length = clear.first_chunk::<4>().ok_or(SpoolError::Torn)?;
+        let end = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| SpoolError::Torn)? + 4;
+        if end > clear.len() {
+            return Err(SpoolError::Torn);
+        }
+        Ok(Self {
+            id: sealed.id,
+            rulebook_id: sealed.rulebook_id,
+            about: serde_json::from_slice(&clear[4..end])?,
+            body: clear.slice(end..),
+        })
+    }
+}
+
+fn rank(priority: Option<&str>) -> i64 {
+    match priority {
+        Some("P1") => 1,
+        Some("P2") => 2,
+        Some("P3") => 3,
+        Some("P4") => 4,
+        _ => NO_PRIORITY,
+    }
+}

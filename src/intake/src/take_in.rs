@@ -1,0 +1,187 @@
+//! One message, from the moment its sender is known to its answer, within two seconds.
+//!
+//! In: a message. Out: the answer of its transaction, or, when that fails or takes too long, the answer that is given
+//! without the database. It runs in a task of its own, so that a client that hangs up cuts nothing off: what was let in
+//! is taken in.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use tokio::time::timeout_at;
+use tokio_util::bytes::Bytes;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use super::access::Access;
+use super::attempt::{Attempt, Left};
+use super::degraded::Refuge;
+use super::lane::Lane;
+use super::late::Origin;
+use super::set_aside;
+use super::spool::drain::Drain;
+use super::spool::{About, Entry, Keys, SpoolError};
+use super::transact::{Intake, Message, Outcome, TransactError};
+use super::unreadable;
+use base::telemetry;
+
+/// How long a message may wait for the database before it is answered without.
+const BUDGET: Duration = Duration::from_millis(1_900);
+/// How long for a commit that is under way.
+const COMMIT: Duration = Duration::from_millis(2_100);
+/// How long for messages of the same call that wait in the spool.
+const BRING_IN: Duration = Duration::from_secs(1);
+
+/// Why a message was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// The webhook's settings or secrets changed since it was verified: verify it again.
+    #[error("the webhook settings changed")]
+    AccessChanged,
+    /// The caller was erased meanwhile: take it in anew, without them.
+    #[error("the caller was erased meanwhile")]
+    CallErased,
+    /// Neither the database nor the spool took it.
+    #[error("neither the database nor the spool took the message")]
+    Refused(#[from] SpoolError),
+    /// The task that did the work ended before it was done.
+    #[error("the work was stopped: {0}")]
+    Stopped(String),
+}
+
+/// What takes messages in.
+pub struct TakeIn {
+    /// What every message needs.
+    pub intake: Intake,
+    /// The way to the database.
+    pub lane: Lane,
+    /// What answers without it.
+    pub refuge: Refuge,
+    /// Records what was answered without it.
+    pub drain: Drain,
+    /// Work under way, waited for at the end.
+    pub tasks: TaskTracker,
+}
+
+impl TakeIn {
+    /// Takes a message in that came at `began`.
+    pub async fn message(self: &Arc<Self>, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
+        let (this, message) = (Arc::clone(self), Arc::clone(message));
+        let work = async move { this.taken_in(&message, began).await };
+        let task = self.tasks.spawn(work.in_current_span());
+        task.await
+            .unwrap_or_else(|stopped| Err(NotTaken::Stopped(stopped.to_string())))
+    }
+
+    /// Answers a message without the database.
+    pub async fn without_database(&self, message: &Arc<Message>) -> Result<Outcome, NotTaken> {
+        Ok(self.refuge.take_in(&self.intake, message, Left::Nothing).await?)
+    }
+
+    async fn taken_in(&self, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
+        self.bring_in(message, began).await;
+        let Some((db, permit)) = self.lane.enter().await else {
+            return self.without_database(message).await;
+        };
+        let attempt = Arc::new(Attempt::default());
+        let mut task = {
+            let (intake, message, attempt) = (self.over(db), Arc::clone(message), Arc::clone(&attempt));
+            let work = async move {
+                let _permit = permit;
+                set_aside::attempt(&intake, &message, &attempt).await
+            };
+            self.tasks.spawn(work.in_current_span())
+        };
+        let error = match timeout_at((began + BUDGET).into(), &mut task).await {
+            Ok(Ok(Ok(outcome))) => return Ok(outcome),
+            Ok(Ok(Err(TransactError::AccessChanged))) => return Err(NotTaken::AccessChanged),
+            Ok(Ok(Err(TransactError::CallErased))) => return Err(NotTaken::CallErased),
+            Ok(Ok(Err(error))) => error,
+            Ok(Err(stopped)) => TransactError::Stopped(stopped.to_string()),
+            Err(_) => TransactError::TooSlow,
+        };
+        let left = attempt.give_up();
+        // A commit that is under way cannot be called back: it may well be there in a moment.
+        if matches!((&left, &error), (Left::Committing(_), TransactError::TooSlow))
+            && let Ok(Ok(Ok(outcome))) = timeout_at((began + COMMIT).into(), task).await
+        {
+            return Ok(outcome);
+        }
+        self.note(&error);
+        Ok(self.refuge.take_in(&self.intake, message, left).await?)
+    }
+
+    /// Keeps a message that is authentic and cannot be read.
+    pub async fn unreadable(
+        &self,
+        access: &Arc<Access>,
+        body: &Bytes,
+        received_at: DateTime<Utc>,
+        began: Instant,
+    ) -> Result<(), NotTaken> {
+        if let Some((db, permit)) = self.lane.enter().await {
+            let (intake, access, body) = (self.over(db), Arc::clone(access), body.clone());
+            let work = async move {
+                let _permit = permit;
+                unreadable::keep(intake, access, body, received_at, Origin::Live).await
+            };
+            let task = self.tasks.spawn(work.in_current_span());
+            match timeout_at((began + BUDGET).into(), task).await {
+                Ok(Ok(Ok(()))) => return Ok(()),
+                Ok(Ok(Err(TransactError::AccessChanged))) => return Err(NotTaken::AccessChanged),
+                Ok(Ok(Err(error))) => self.note(&error),
+                Ok(Err(stopped)) => self.note(&TransactError::Stopped(stopped.to_string())),
+                Err(_) => self.note(&TransactError::TooSlow),
+            }
+        }
+        let entry = Entry {
+            id: self.intake.clock.new_id(),
+            rulebook_id: access.rulebook_id,
+            about: About {
+                code: access.code.clone(),
+                delivery_key: String::new(),
+                received_at,
+                given: None,
+            },
+            body: body.clone(),
+        };
+        let keys = Keys::of_unreadable(entry.rulebook_id, body);
+        Ok(self.refuge.spool.keep(&entry, keys).await?)
+    }
+
+    /// Records what waits of the same call first, so that this message finds it.
+    async fn bring_in(&self, message: &Message, began: Instant) {
+        if self.refuge.spool.state().waiting == 0 || self.lane.is_away() {
+            return;
+        }
+        let family = Keys::of(message.access.rulebook_id, &message.event).family;
+        if !self.refuge.spool.has(family) {
+            return;
+        }
+        let drain = self.drain.clone();
+        let work = self.tasks.spawn(async move { drain.bring_in(family).await });
+        // What does not make it in time is recorded later.
+        let _ = timeout_at((began + BRING_IN).into(), work).await;
+    }
+
+    fn over(&self, db: sea_orm::DatabaseConnection) -> Intake {
+        Intake {
+            db,
+            ..self.intake.clone()
+        }
+    }
+
+    /// The database did not take a message: is it there at all?
+    fn note(&self, error: &TransactError) {
+        if let TransactError::Rulebook(revisions::current::LoadError::Faults { revision, faults }) = error {
+            tracing::error!(revision, faults = faults.len(), "the head revision does not compile");
+        }
+        telemetry::log_cause("message_not_recorded", error);
+        if matches!(error, TransactError::Database(DbErr::ConnectionAcquire(_))) {
+            self.lane.crowded();
+        } else {
+            self.lane.suspect();
+        }
+    }
+}

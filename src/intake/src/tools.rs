@@ -1,0 +1,393 @@
+//! A tool's name to what runs. In: the assistant's tool calls. Out: one result each, recorded once however often asked.
+//!
+//! A tool that fails is an answer too: the caller never hears an error, the assistant learns what to do instead.
+
+use std::time::Instant;
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, ToolResult};
+use super::decided::{self, Decided, Question};
+use super::event::{Event, ToolRequest};
+use super::facts;
+use super::job::Job;
+use super::record;
+use super::transact::{Step, Taken, TransactError};
+use rules::decision::Decision;
+use rules::rows::{Offer, Tool, ToolKind};
+use rules::script::ScriptVersion;
+use store::intake::{self, LeadPart, NewToolCall};
+
+/// What a tool call came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
+    result: Result<Value, String>,
+    decided: Option<Decided>,
+    tool: Option<Tool>,
+    /// The tool's own script, when it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ran: Option<ScriptVersion>,
+    /// The same, when it failed.
+    faulted: Option<ScriptVersion>,
+    duration_us: i64,
+}
+
+impl Ran {
+    /// The priority that was decided for it.
+    pub(super) fn priority(&self) -> Option<&'static str> {
+        self.decided.as_ref().map(|decided| decided.decision.priority.name())
+    }
+
+    fn told(&self, request: &ToolRequest) -> ToolResult {
+        match &self.result {
+            Ok(value) => ToolResult::ok(&request.id, &request.name, value),
+            Err(error) => ToolResult::failed(&request.id, &request.name, error),
+        }
+    }
+
+    /// The same when it could be kept nowhere.
+    fn told_unkept(&self, request: &ToolRequest) -> ToolResult {
+        match self.undone() {
+            Some(value) => ToolResult::ok(&request.id, &request.name, &value),
+            None => self.told(request),
+        }
+    }
+
+    /// What a tool says whose effect does not take place; none of one that only tells something.
+    fn undone(&self) -> Option<Value> {
+        let (tool, decided) = (self.tool.as_ref()?, self.decided.as_ref()?);
+        match tool.runs {
+            ToolKind::SmsAlert => Some(not_alerted(&decided.decision)),
+            ToolKind::Booking => Some(not_noted(decided)),
+            ToolKind::Quote | ToolKind::Priority | ToolKind::ServiceCheck | ToolKind::Scheduling | ToolKind::Script => {
+                None
+            }
+        }
+    }
+
+    /// Of a tool that cannot run now: a rulebook is not known.
+    pub(super) fn out_of_order() -> Self {
+        Self {
+            result: Err("This tool is out of order. Tell the caller that somebody will call back.".to_owned()),
+            decided: None,
+            tool: None,
+            ran: None,
+            faulted: None,
+            duration_us: 0,
+        }
+    }
+}
+
+/// What tools that ran are answered with.
+pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+    let results = requests.iter().zip(ran).map(|(request, ran)| ran.told(request));
+    Answer::of_tools(event, results.collect())
+}
+
+/// The same when nothing of it could be kept: no text goes and no wish is noted, so none is promised.
+pub(super) fn answer_unkept(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+    let results = requests.iter().zip(ran).map(|(request, ran)| ran.told_unkept(request));
+    Answer::of_tools(event, results.collect())
+}
+
+/// Records the tools that ran, each once, and answers for all; what ran before is answered as it was then.
+pub(super) async fn answered(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    requests: &[ToolRequest],
+    ran: &[Ran],
+) -> Result<(Taken, Value, bool), TransactError> {
+    let message = step.message;
+    let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
+    if let Some(call_id) = call_id {
+        let part = message.event.call.clone().unwrap_or_default();
+        record::known(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
+    }
+    let mut results = Vec::with_capacity(requests.len());
+    let mut new = Vec::new();
+    for (request, ran) in requests.iter().zip(ran) {
+        let key = message.event.tool_call_key(request);
+        let stored = intake::stored_tool_result(tx, rulebook_id, &key).await?;
+        let result = match stored {
+            Some(result) => ToolResult {
+                tool_call_id: request.id.clone(),
+                name: request.name.clone(),
+                result,
+            },
+            None => {
+                let result = ran.told(request);
+                new.push((request, ran, result.clone(), key));
+                result
+            }
+        };
+        results.push(result);
+    }
+    let answer = step
+        .given_answer()
+        .unwrap_or_else(|| Answer::of_tools(&message.event, results).to_json());
+    if let Some((taken, answer)) = step.keep(tx, &answer).await? {
+        return Ok((taken, answer, false));
+    }
+    let mut texted = false;
+    for (request, ran, result, key) in &new {
+        texted |= save(step, tx, (request, key), ran, result).await?;
+    }
+    Ok((Taken::Recorded, answer, texted))
+}
+
+async fn save(
+    step: &Step<'_>,
+    tx: &DatabaseTransaction,
+    (request, key): (&ToolRequest, &str),
+    ran: &Ran,
+    result: &ToolResult,
+) -> Result<bool, DbErr> {
+    let message = step.message;
+    let (rulebook_id, call_id, now) = (message.access.rulebook_id, message.event.call_id(), message.received_at);
+    let row = NewToolCall {
+        rulebook_id,
+        id: step.intake.clock.new_id(),
+        tool_call_id: &request.id,
+        key,
+        call_id,
+        event_id: step.event_id,
+        name: &request.name,
+        arguments: &request.arguments,
+        result: result.result.as_deref().map_err(String::as_str),
+        duration_us: ran.duration_us,
+        decision_id: ran.decided.as_ref().map(|decided| decided.id),
+        created_at: now,
+    };
+    // Another message that holds the same tool call may have come first.
+    if !intake::insert_tool_call(tx, &row).await? {
+        return Ok(false);
+    }
+    let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else {
+        return Ok(false);
+    };
+    decided.save(step, tx, purpose(tool.runs)).await?;
+    if let Some(script) = &ran.ran {
+        step.intake.current.quarantines().ran(rulebook_id, script);
+    }
+    if let Some(faulted) = &ran.faulted {
+        decided::script_failed(step, tx, faulted).await?;
+    }
+    if let Some(call_id) = call_id {
+        if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
+            intake::pin_quote(tx, rulebook_id, call_id, decided.id).await?;
+        }
+        if tool.runs == ToolKind::Booking {
+            let id = step.intake.clock.new_id();
+            let wanted_slot = facts::text(&decided.extracted, "wanted_slot");
+            let job = Job::of(step, tx, decided).await?;
+            let lead = LeadPart {
+                wanted_slot,
+                decision_id: Some(decided.id),
+                ..record::with_job(&record::who(&message.event, decided), &job)
+            };
+            intake::upsert_lead(tx, rulebook_id, id, call_id, &lead, now).await?;
+        }
+    }
+    if tool.runs == ToolKind::SmsAlert {
+        let job = Job::of(step, tx, decided).await?;
+        return step.text(tx, decided, &job, alert_template(tool, decided)).await;
+    }
+    Ok(false)
+}
+
+fn alert_template<'a>(tool: &'a Tool, decided: &'a Decided) -> Option<&'a str> {
+    tool.template.as_deref().or(decided.decision.template.as_deref())
+}
+
+fn purpose(kind: ToolKind) -> &'static str {
+    match kind {
+        ToolKind::Quote => "quote",
+        ToolKind::Priority => "priority",
+        ToolKind::ServiceCheck => "service_check",
+        ToolKind::Scheduling => "scheduling",
+        ToolKind::SmsAlert => "sms_alert",
+        ToolKind::Booking => "booking",
+        ToolKind::Script => "script",
+    }
+}
+
+/// Runs one tool.
+pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
+    let started = Instant::now();
+    let Some(tool) = question.rulebook.tool(&request.name).cloned() else {
+        return Ran {
+            result: Err(format!(
+                "There is no tool named {}. Tell the caller that somebody will call back.",
+                short(&request.name)
+            )),
+            decided: None,
+            tool: None,
+            ran: None,
+            faulted: None,
+            duration_us: 0,
+        };
+    };
+    let decided = question.decide(Some(&request.arguments));
+    let (mut script_ran, mut faulted) = (None, None);
+    let result = match tool.runs {
+        ToolKind::Quote => Ok(quote(&decided.decision)),
+        ToolKind::Priority => Ok(priority(&decided.decision)),
+        ToolKind::ServiceCheck => Ok(service_check(&decided.decision)),
+        ToolKind::Scheduling => Ok(scheduling(question, &decided)),
+        ToolKind::SmsAlert => alert(question, &tool, &decided),
+        ToolKind::Booking => Ok(booking(&decided)),
+        ToolKind::Script => script(question, &tool, request, &decided, (&mut script_ran, &mut faulted)),
+    };
+    let duration_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+    Ran {
+        result,
+        decided: Some(decided),
+        tool: Some(tool),
+        ran: script_ran,
+        faulted,
+        duration_us,
+    }
+}
+
+fn quote(decision: &Decision) -> Value {
+    let mut quote = json!({"say": decision.say, "service": decision.service, "priority": decision.priority.name()});
+    if let Some(price) = &decision.price {
+        quote["price"] = json!(price);
+    }
+    quote
+}
+
+fn priority(decision: &Decision) -> Value {
+    json!({"priority": decision.priority.name(), "slaSeconds": decision.sla_seconds, "rule": decision.priority_rule})
+}
+
+fn service_check(decision: &Decision) -> Value {
+    json!({
+        "service": decision.service,
+        "offered": decision.offer.map(|offer| offer != Offer::Refused),
+        "needsAssessment": decision.offer == Some(Offer::Assessment),
+        "area": decision.area,
+        "say": decision.say,
+    })
+}
+
+fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
+    let decision = &decided.decision;
+    let service = decision
+        .service
+        .as_deref()
+        .and_then(|code| question.rulebook.service(code));
+    let window = service.and_then(|service| question.rulebook.lead_window(service, decided.at));
+    let (earliest, latest) = window.map_or((None, None), |(from, to)| (Some(from), Some(to)));
+    let say = match (earliest, latest, decision.language.as_str()) {
+        (Some(from), Some(to), "fr") if from == to => format!("Nous pouvons passer le {from}."),
+        (Some(from), Some(to), "fr") => format!("Nous pouvons passer entre le {from} et le {to}."),
+        (Some(from), Some(to), _) if from == to => format!("We can come on {from}."),
+        (Some(from), Some(to), _) => format!("We can come between {from} and {to}."),
+        (_, _, "fr") => "Quelqu'un vous rappellera pour convenir d'un moment.".to_owned(),
+        _ => "Somebody will call you back to agree on a time.".to_owned(),
+    };
+    json!({
+        "service": decision.service,
+        "priority": decision.priority.name(),
+        "earliest": earliest,
+        "latest": latest,
+        "say": say,
+    })
+}
+
+fn alert(question: &Question<'_>, tool: &Tool, decided: &Decided) -> Result<Value, String> {
+    if alert_template(tool, decided).is_none() {
+        return Err("No text is set up for this alert. Tell the caller that somebody will call back.".to_owned());
+    }
+    let names: Vec<&str> = decided
+        .decision
+        .notify
+        .iter()
+        .filter_map(|code| question.rulebook.contact(code))
+        .map(|contact| contact.name.as_str())
+        .collect();
+    if names.is_empty() {
+        return Err("Nobody is on call. Tell the caller that somebody will call back.".to_owned());
+    }
+    Ok(json!({"alerted": names, "priority": decided.decision.priority.name()}))
+}
+
+fn booking(decided: &Decided) -> Value {
+    let slot = facts::text(&decided.extracted, "wanted_slot");
+    let say = match decided.decision.language.as_str() {
+        "fr" => "C'est noté. Quelqu'un vous rappellera pour confirmer le rendez-vous.",
+        _ => "That is noted. Somebody will call you back to confirm the appointment.",
+    };
+    json!({"requested": true, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
+}
+
+fn not_alerted(decision: &Decision) -> Value {
+    let say = match decision.language.as_str() {
+        "fr" => {
+            "Je ne peux pas prévenir l'équipe en ce moment. Si c'est urgent, veuillez rappeler dans quelques minutes."
+        }
+        _ => "I cannot alert the team right now. If it is urgent, please call again in a few minutes.",
+    };
+    json!({"alerted": [], "priority": decision.priority.name(), "say": say})
+}
+
+fn not_noted(decided: &Decided) -> Value {
+    let slot = facts::text(&decided.extracted, "wanted_slot");
+    let say = match decided.decision.language.as_str() {
+        "fr" => "Je ne peux pas noter de rendez-vous en ce moment. Veuillez rappeler un peu plus tard.",
+        _ => "I cannot note an appointment right now. Please call again a little later.",
+    };
+    json!({"requested": false, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
+}
+
+fn script(
+    question: &Question<'_>,
+    tool: &Tool,
+    request: &ToolRequest,
+    decided: &Decided,
+    (ran, faulted): (&mut Option<ScriptVersion>, &mut Option<ScriptVersion>),
+) -> Result<Value, String> {
+    let code = tool.script.as_deref().unwrap_or_default();
+    let rulebook = question.rulebook;
+    let answer = rulebook.run_tool_script(
+        code,
+        &request.arguments,
+        &decided.extracted,
+        decided.at,
+        &question.skips,
+    );
+    let answer = answer.map_err(|failed| {
+        let fault = failed.fault;
+        // The fault's text is not logged: a script may throw what the caller said.
+        let (line, position) = (fault.line, fault.position);
+        tracing::warn!(script = code, line, position, ran = failed.ran, "tool script failed");
+        let script = ScriptVersion {
+            code: fault.code,
+            version: fault.version,
+        };
+        *ran = failed.ran.then(|| script.clone());
+        if failed.ran && fault.by_arguments {
+            // Not the script's fault: others, with other arguments, are still answered by it.
+            return say_again(&decided.decision.language).to_owned();
+        }
+        *faulted = (failed.ran && fault.is_own).then_some(script);
+        "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
+    })?;
+    *ran = Some(answer.script);
+    Ok(answer.value)
+}
+
+/// What is said of arguments that a tool cannot work with.
+fn say_again(language: &str) -> &'static str {
+    match language {
+        "fr" => "Je n'ai pas pu utiliser ces renseignements. Pouvez-vous me les redire, s'il vous plaît?",
+        _ => "I could not use those details. Could you tell me them again, please?",
+    }
+}
+
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}

@@ -1,0 +1,51 @@
+//! What is authentic but cannot be read: kept raw for a person, under the hash of its body.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use tokio_util::bytes::Bytes;
+
+use super::access::Access;
+use super::answer::Answer;
+use super::late::Origin;
+use super::transact::{Intake, TransactError};
+
+use store::intake::{self, NewEvent};
+
+/// Keeps the bytes, once. Who sent those that come out of the spool was checked when they came.
+pub async fn keep(
+    intake: Intake,
+    access: Arc<Access>,
+    body: Bytes,
+    received_at: DateTime<Utc>,
+    origin: Origin,
+) -> Result<(), TransactError> {
+    let body_hash: [u8; 32] = Sha256::digest(&body).into();
+    let key = hex::encode(body_hash);
+    let tx = store::begin(&intake.db).await?;
+    let head = intake::head(&tx, access.rulebook_id, None).await?;
+    if origin != Origin::Drained && head.auth_version != access.auth_version {
+        return Err(TransactError::AccessChanged);
+    }
+    let event = NewEvent {
+        rulebook_id: access.rulebook_id,
+        id: intake.clock.new_id(),
+        business_key: &format!("-/unreadable/{key}"),
+        delivery_key: &key,
+        kind: "unreadable",
+        call_id: None,
+        message_at: None,
+        received_at,
+        body: Some(&body),
+        body_hash,
+        answer: &Answer::Neutral.to_json(),
+        state: "unreadable",
+        amends: None,
+        origin: origin.word(),
+        set_aside: None,
+    };
+    intake::insert_event(&tx, &event).await?;
+    tx.commit().await?;
+    Ok(())
+}

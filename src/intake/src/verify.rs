@@ -1,0 +1,417 @@
+//! Who is calling. In: a request's raw parts, a rulebook's schemes and active secrets, the time. Out: which
+//! secret and scheme let it in, or why it was refused.
+//!
+//! Pure: no clock, no network, no database. Several secrets may be active while one replaces another; each
+//! comparison takes the same time whatever matches. A [`Refusal`] is for the log; the client learns nothing.
+
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+use super::scheme::X_VAPI_SIGNATURE;
+pub use super::scheme::{Algorithm, BearerSettings, Encoding, HmacSettings, Scheme, WebhookAuth};
+pub use super::secret::Secret;
+pub use super::sign::{Payload, UnusableSecret, sign};
+use super::sign::{Signing, decode_signature, hmac};
+use store::fault_points;
+
+/// A request as it came, before anything is read out of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// The method, as `POST`.
+    pub method: &'a str,
+    /// The whole address as the sender wrote it: the public URL with path and query.
+    pub url: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// A message that may come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The id of the secret that matched.
+    pub secret_id: String,
+    /// The name of the scheme that matched.
+    pub scheme: &'static str,
+}
+
+/// Why a message may not come in. For the log and the metrics; it holds no secret and nothing of the message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is nobody to speak for.
+    #[error("no rulebook has this name")]
+    NoRulebook,
+    /// The rulebook has no usable secret, so nobody can prove anything.
+    #[error("no webhook secret is configured")]
+    NoSecretConfigured,
+    /// The rulebook accepts no scheme at all.
+    #[error("no webhook scheme is configured")]
+    NoSchemeConfigured,
+    /// No header of any accepted scheme is there.
+    #[error("the message carries no signature and no secret")]
+    NoCredentials,
+    /// A signature without the timestamp that it must cover.
+    #[error("header {header} with the timestamp is missing")]
+    NoTimestamp {
+        /// The configured header.
+        header: String,
+    },
+    /// A header with bytes outside ASCII.
+    #[error("header {header} is not ASCII")]
+    NotAscii {
+        /// The configured header.
+        header: String,
+    },
+    /// A header twice: it is not said which one counts.
+    #[error("header {header} is there more than once")]
+    Repeated {
+        /// The configured header.
+        header: String,
+    },
+    /// A timestamp or a signature that cannot be read.
+    #[error("header {header} cannot be read")]
+    Malformed {
+        /// The configured header.
+        header: String,
+    },
+    /// A timestamp before the replay window.
+    #[error("the timestamp is {by_s} s in the past")]
+    Stale {
+        /// How far, in seconds.
+        by_s: i64,
+    },
+    /// A timestamp after the replay window.
+    #[error("the timestamp is {by_s} s in the future")]
+    Future {
+        /// How far, in seconds.
+        by_s: i64,
+    },
+    /// Everything is there and no active secret matches.
+    #[error("no active secret matches under scheme {scheme}")]
+    Mismatch {
+        /// The scheme that came closest.
+        scheme: &'static str,
+    },
+}
+
+impl Refusal {
+    /// A short fixed word for metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRulebook => "no_rulebook",
+            Self::NoSecretConfigured => "no_secret_configured",
+            Self::NoSchemeConfigured => "no_scheme_configured",
+            Self::NoCredentials => "no_credentials",
+            Self::NoTimestamp { .. } => "no_timestamp",
+            Self::NotAscii { .. } => "not_ascii",
+            Self::Repeated { .. } => "repeated_header",
+            Self::Malformed { .. } => "malformed_header",
+            Self::Stale { .. } => "stale",
+            Self::Future { .. } => "future",
+            Self::Mismatch { .. } => "mismatch",
+        }
+    }
+}
+
+/// Lets a message in when any accepted scheme matches any active secret.
+///
+/// # Errors
+/// The refusal of the scheme whose header was there, else that there was none.
+pub fn verify(
+    incoming: &Incoming<'_>,
+    auth: &WebhookAuth,
+    secrets: &[Secret],
+    now: DateTime<Utc>,
+) -> Result<Verified, Refusal> {
+    let mut macs = Macs {
+        incoming,
+        secrets,
+        made: Vec::new(),
+    };
+    let matched = try_schemes(auth, secrets, |scheme| {
+        match try_headers(scheme, incoming.headers, auth.replay_window_s, secrets, now)? {
+            FromHeaders::Matched(secret_id) => Ok(secret_id),
+            FromHeaders::Signed(signed) => macs.find(&signed).ok_or(Refusal::Mismatch { scheme: scheme.name() }),
+        }
+    });
+    matched.map(|(secret_id, scheme)| Verified { secret_id, scheme })
+}
+
+/// Whether a message with these headers may be let in, whatever its body is: a secret in a header must match, a signature must
+/// be one, and its timestamp fresh. So nobody without a secret or a signature makes us read a body.
+///
+/// # Errors
+/// As for [`verify`].
+pub fn verify_headers(
+    headers: &HeaderMap,
+    auth: &WebhookAuth,
+    secrets: &[Secret],
+    now: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    let possible = try_schemes(auth, secrets, |scheme| {
+        try_headers(scheme, headers, auth.replay_window_s, secrets, now)
+    });
+    possible.map(drop)
+}
+
+/// What the first scheme that does not refuse gives, and its name.
+fn try_schemes<'a, T>(
+    auth: &'a WebhookAuth,
+    secrets: &[Secret],
+    mut attempt: impl FnMut(&'a Scheme) -> Result<T, Refusal>,
+) -> Result<(T, &'static str), Refusal> {
+    if secrets.iter().all(|secret| secret.bytes().is_empty()) {
+        return Err(Refusal::NoSecretConfigured);
+    }
+    let mut refusal = if auth.schemes.is_empty() {
+        Refusal::NoSchemeConfigured
+    } else {
+        Refusal::NoCredentials
+    };
+    for scheme in &auth.schemes {
+        match attempt(scheme) {
+            Ok(given) => return Ok((given, scheme.name())),
+            // A scheme that was tried says more than one whose header is absent.
+            Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
+            Err(_) => {}
+        }
+    }
+    Err(refusal)
+}
+
+/// What the headers alone say.
+enum FromHeaders<'a> {
+    /// They hold this secret.
+    Matched(String),
+    /// They hold a signature, which the body decides.
+    Signed(Signed<'a>),
+}
+
+/// A signature, and what it covers besides the body.
+struct Signed<'a> {
+    given: Vec<u8>,
+    covers: Covers<'a>,
+}
+
+/// What is hashed with a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Covers<'a> {
+    signing: Signing<'a>,
+    header: &'a str,
+    timestamp: &'a str,
+    message_id: &'a str,
+}
+
+/// The HMACs of one message, each made once. A large body costs its time for each, so a message is hashed under one
+/// algorithm for one signature header only: the first that it carries, in the order of the schemes.
+struct Macs<'a> {
+    incoming: &'a Incoming<'a>,
+    secrets: &'a [Secret],
+    made: Vec<(Covers<'a>, Vec<Option<Vec<u8>>>)>,
+}
+
+impl<'a> Macs<'a> {
+    /// The secret under which a signature was made.
+    fn find(&mut self, signed: &Signed<'a>) -> Option<String> {
+        let macs = self.of(signed.covers)?;
+        let given = &signed.given;
+        let matches = |mac: &Option<Vec<u8>>| {
+            mac.as_ref().map_or(Choice::from(0), |mac| {
+                if fault_points::planted(fault_points::Defect::HalfASignature) {
+                    let half = mac.len() / 2;
+                    return given
+                        .get(..half)
+                        .map_or(Choice::from(0), |given| mac[..half].ct_eq(given));
+                }
+                mac.ct_eq(given)
+            })
+        };
+        let matched: Vec<Choice> = macs.iter().map(matches).collect();
+        find(self.secrets, matched)
+    }
+
+    /// One for each secret; none where the message was hashed for another header already.
+    fn of(&mut self, covers: Covers<'a>) -> Option<&[Option<Vec<u8>>]> {
+        let place = self.made.iter().position(|(made, _)| *made == covers);
+        let place = if let Some(place) = place {
+            place
+        } else {
+            let is_spent = |(made, _): &(Covers<'_>, _)| {
+                made.signing.algorithm == covers.signing.algorithm && !made.header.eq_ignore_ascii_case(covers.header)
+            };
+            if self.made.iter().any(is_spent) {
+                return None;
+            }
+            let payload = Payload {
+                method: self.incoming.method,
+                url: self.incoming.url,
+                timestamp: covers.timestamp,
+                message_id: covers.message_id,
+                body: self.incoming.body,
+            };
+            let macs = self
+                .secrets
+                .iter()
+                .map(|secret| hmac(covers.signing, secret, payload))
+                .collect();
+            self.made.push((covers, macs));
+            self.made.len() - 1
+        };
+        self.made.get(place).map(|(_, macs)| macs.as_slice())
+    }
+}
+
+fn try_headers<'a>(
+    scheme: &'a Scheme,
+    headers: &'a HeaderMap,
+    window_s: u32,
+    secrets: &[Secret],
+    now: DateTime<Utc>,
+) -> Result<FromHeaders<'a>, Refusal> {
+    let mismatch = Refusal::Mismatch { scheme: scheme.name() };
+    let matched = match scheme {
+        Scheme::Hmac(settings) => {
+            let text = header(headers, &settings.signature_header)?.ok_or(Refusal::NoCredentials)?;
+            let timestamp = timestamp(settings, headers, window_s, now)?;
+            let message_id = header(headers, settings.id_header())?.unwrap_or("");
+            let given = text
+                .strip_prefix(&settings.signature_prefix)
+                .and_then(|text| decode_signature(settings.signature_encoding, text))
+                .ok_or_else(|| malformed(&settings.signature_header))?;
+            if given.len() != settings.algorithm.bytes() {
+                return Err(mismatch);
+            }
+            let covers = Covers {
+                signing: Signing::of(settings),
+                header: &settings.signature_header,
+                timestamp,
+                message_id,
+            };
+            return Ok(FromHeaders::Signed(Signed { given, covers }));
+        }
+        Scheme::XVapiSignature {} => {
+            let text = header(headers, X_VAPI_SIGNATURE)?.ok_or(Refusal::NoCredentials)?;
+            let text = text.strip_prefix("sha256=").unwrap_or(text);
+            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(X_VAPI_SIGNATURE))?;
+            if given.len() != Algorithm::Sha256.bytes() {
+                return Err(mismatch);
+            }
+            let covers = Covers {
+                signing: Signing::X_VAPI_SIGNATURE,
+                header: X_VAPI_SIGNATURE,
+                timestamp: "",
+                message_id: "",
+            };
+            return Ok(FromHeaders::Signed(Signed { given, covers }));
+        }
+        Scheme::Bearer(settings) => {
+            let text = header(headers, &settings.header)?.ok_or(Refusal::NoCredentials)?;
+            let token = if settings.prefix {
+                after_bearer(text).ok_or(Refusal::NoCredentials)?
+            } else {
+                text
+            };
+            find_plain(secrets, token)
+        }
+        Scheme::XVapiSecret {} => {
+            let token = header(headers, "x-vapi-secret")?.ok_or(Refusal::NoCredentials)?;
+            find_plain(secrets, token)
+        }
+    };
+    matched.map(FromHeaders::Matched).ok_or(mismatch)
+}
+
+/// The timestamp's text, fresh; empty when the settings sign none.
+fn timestamp<'a>(
+    settings: &HmacSettings,
+    headers: &'a HeaderMap,
+    window_s: u32,
+    now: DateTime<Utc>,
+) -> Result<&'a str, Refusal> {
+    if !settings.needs_timestamp() {
+        return Ok("");
+    }
+    let name = &settings.timestamp_header;
+    let text = header(headers, name)?.ok_or_else(|| Refusal::NoTimestamp { header: name.clone() })?;
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(malformed(name));
+    }
+    let number: i64 = text.parse().map_err(|_| malformed(name))?;
+    // Vapi does not say which unit it sends. 10^11 seconds is the year 5138, 10^11 milliseconds is 1973.
+    let sent_ms = if number >= 100_000_000_000 {
+        number
+    } else {
+        number.saturating_mul(1000)
+    };
+    let age_ms = now.timestamp_millis().saturating_sub(sent_ms);
+    let reach_ms = i64::from(window_s).saturating_mul(1000);
+    if age_ms > reach_ms {
+        return Err(Refusal::Stale { by_s: age_ms / 1000 });
+    }
+    if age_ms < reach_ms.saturating_neg() {
+        return Err(Refusal::Future {
+            by_s: age_ms.saturating_neg() / 1000,
+        });
+    }
+    Ok(text)
+}
+
+/// The secret whose place matches. Every one is looked at, match or not, so that the time says nothing about which one it was.
+fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
+    let mut found = Choice::from(0);
+    let mut index = 0_u64;
+    for (position, matches) in (0_u64..).zip(matched) {
+        let here = matches & !found;
+        index.conditional_assign(&position, here);
+        found |= here;
+    }
+    let index = usize::try_from(index).ok()?;
+    bool::from(found)
+        .then(|| secrets.get(index).map(|secret| secret.id().to_owned()))
+        .flatten()
+}
+
+/// Compares digests, so that not even the secret's length shows.
+fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
+    let given = Sha256::digest(token.as_bytes());
+    let matches = |secret: &Secret| {
+        let usable = Choice::from(u8::from(!secret.bytes().is_empty()));
+        usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(given.as_slice())
+    };
+    find(secrets, secrets.iter().map(matches))
+}
+
+/// What follows the word `Bearer`, of either case.
+fn after_bearer(text: &str) -> Option<&str> {
+    let (word, token) = text.split_once(' ')?;
+    word.eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start_matches(' '))
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Refusal::Repeated {
+            header: name.to_owned(),
+        });
+    }
+    value
+        .to_str()
+        .map(|text| Some(text.trim()))
+        .map_err(|_| Refusal::NotAscii {
+            header: name.to_owned(),
+        })
+}
+
+fn malformed(header: &str) -> Refusal {
+    Refusal::Malformed {
+        header: header.to_owned(),
+    }
+}

@@ -1,0 +1,33 @@
+//! Backtests and replays of stored decisions.
+//!
+//! [`run`] reads stored calls in pages by id and decides on its own threads, so that neither a long transaction nor a
+//! busy runtime delays calls; [`queue`] runs backtests one after the other and stores their progress in the database;
+//! [`replay`] decides stored decisions again.
+
+pub mod queue;
+pub mod replay;
+pub mod run;
+
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+
+use rules::Rulebook;
+use rules::facts::Extracted;
+
+/// Reads the facts of a stored message again with each of the rulebooks, as the webhook does; `None` if it is not a
+/// message. Passed in, because only the webhook knows messages.
+pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<Extracted>> + Send + Sync>;
+
+/// Why stored decisions could not be processed.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error("the stored decisions could not be read")]
+    Database(#[from] DbErr),
+    /// A stored decision is malformed.
+    #[error("a stored decision cannot be read")]
+    Malformed(#[from] serde_json::Error),
+    /// A deciding thread panicked.
+    #[error("the work was stopped: {0}")]
+    Stopped(String),
+}

@@ -1,0 +1,371 @@
+//! Backtests as background jobs.
+//!
+//! An instance runs one backtest at a time; the others wait, because calls have priority. A running backtest writes
+//! its row twice a second and learns there that it was cancelled. A row that is not written any more belongs to an
+//! instance that died. Nothing else about a backtest is in memory.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, Set};
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::run::{self, Plan, Progress};
+use super::{HistoryError, ReadBody};
+use authoring::backtest::{Backtest, BacktestResult};
+use base::clock::Clock;
+use base::telemetry::{chain, scrub};
+use rules::Rulebook;
+use rules::own_turn::OwnTurns;
+use store::past_decisions::Span;
+use store::{backtests, trial};
+
+/// Backtests that run at the same time on this instance.
+const AT_A_TIME: usize = 1;
+/// Backtests of one rulebook that may be queued or running.
+const MOST_WAITING: u64 = 20;
+/// The interval of writing the row.
+const BEAT: Duration = Duration::from_millis(500);
+/// A row without a write for this time belongs to an instance that died.
+const SILENT: TimeDelta = TimeDelta::seconds(15);
+
+/// A requested backtest.
+pub struct Asked {
+    pub test: Backtest,
+    /// The request, for the response.
+    pub wanted: Value,
+    /// The rulebook and time of the calls.
+    pub span: Span,
+    /// At most this many decisions, the newest.
+    pub limit: Option<u64>,
+    /// Whether to include prices that tools were asked for.
+    pub tool_quotes: bool,
+    /// The author.
+    pub author: String,
+}
+
+/// Why a backtest was rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Too many are waiting.
+    #[error("{MOST_WAITING} backtests of this rulebook wait or run already")]
+    TooMany,
+    #[error("the backtest could not be kept")]
+    Database(#[from] DbErr),
+    /// The task that stored it panicked.
+    #[error("the work was stopped: {0}")]
+    Stopped(String),
+}
+
+#[derive(Clone)]
+pub struct Backtests {
+    db: DatabaseConnection,
+    read: DatabaseConnection,
+    clock: Clock,
+    read_body: ReadBody,
+    turns: Turns,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+type Key = (Uuid, Uuid);
+
+/// The running order. Backtests of one rulebook wait for each other first, so each rulebook is in the common queue at
+/// most once and cannot delay others with many.
+#[derive(Clone)]
+struct Turns {
+    own: OwnTurns,
+    all: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            // The database counts the waiting ones, across instances.
+            own: OwnTurns::new(usize::MAX - 1),
+            all: Arc::new(Semaphore::new(AT_A_TIME)),
+        }
+    }
+}
+
+impl Turns {
+    /// The turn, until it is dropped.
+    async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
+        let own = self.own.take(rulebook_id).await;
+        // It is never closed.
+        [own, Arc::clone(&self.all).acquire_owned().await.ok()]
+    }
+}
+
+impl Backtests {
+    /// `read` is for the calls. Running backtests end soon after `stop` is cancelled; `tasks` tracks them.
+    #[must_use]
+    pub fn new(
+        db: DatabaseConnection,
+        read: DatabaseConnection,
+        clock: Clock,
+        read_body: ReadBody,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            db,
+            read,
+            clock,
+            read_body,
+            turns: Turns::default(),
+            tasks,
+            stop,
+        }
+    }
+
+    /// Without a database, for operations that only describe themselves.
+    #[must_use]
+    pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
+        let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
+        Self::new(
+            db.clone(),
+            db,
+            clock,
+            never,
+            TaskTracker::new(),
+            CancellationToken::new(),
+        )
+    }
+
+    /// Cancelled when this instance stops.
+    #[must_use]
+    pub const fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Queues a backtest.
+    ///
+    /// # Errors
+    /// When too many are waiting, or the database fails.
+    pub async fn ask(&self, asked: Asked) -> Result<backtests::Model, AskError> {
+        let now = self.clock.now();
+        let row = backtests::Model {
+            rulebook_id: asked.span.rulebook_id,
+            id: self.clock.new_id(),
+            state: backtests::QUEUED.to_owned(),
+            base_revision: asked.test.both().0.revision(),
+            wanted: asked.wanted,
+            percent: 0,
+            looked_at: 0,
+            result: None,
+            error: None,
+            author: asked.author,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            updated_at: now,
+        };
+        let plan = Plan {
+            test: asked.test,
+            span: asked.span,
+            limit: asked.limit,
+            tool_quotes: asked.tool_quotes,
+            read_body: Arc::clone(&self.read_body),
+        };
+        let (jobs, kept) = (self.clone(), row.clone());
+        let keeping = trial::spawn(async move {
+            let tx = store::begin(&jobs.db).await?;
+            backtests::interrupt(&tx, now - SILENT, now).await?;
+            if backtests::unfinished(&*tx, kept.rulebook_id).await? >= MOST_WAITING {
+                return Err(AskError::TooMany);
+            }
+            backtests::insert(&tx, kept).await?;
+            tx.commit().await?;
+            Ok(())
+        });
+        keeping.await.map_err(|error| AskError::Stopped(error.to_string()))??;
+        if !trial::is_on() {
+            let (jobs, key) = (self.clone(), (row.rulebook_id, row.id));
+            self.tasks.spawn(async move { jobs.carry_out(key, plan).await });
+        }
+        Ok(row)
+    }
+
+    /// Stops a queued or running backtest on any instance; a finished one stays as it is. Returns its row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel(&self, key: Key) -> Result<Option<backtests::Model>, AskError> {
+        let jobs = self.clone();
+        let cancelling = trial::spawn(async move {
+            let tx = store::begin(&jobs.db).await?;
+            backtests::update(&tx, key, jobs.over(backtests::CANCELLED, None, None)).await?;
+            let now = backtests::find(&*tx, key).await?;
+            tx.commit().await?;
+            Ok::<_, AskError>(now)
+        });
+        cancelling.await.map_err(|error| AskError::Stopped(error.to_string()))?
+    }
+
+    /// At start: marks backtests that an earlier run of this instance did not finish.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mend(&self) -> Result<u64, DbErr> {
+        let now = self.clock.now();
+        // A SQLite file has one server; on PostgreSQL another instance may be running them.
+        let silent_since = match self.db.get_database_backend() {
+            DbBackend::Sqlite => now,
+            _ => now - SILENT,
+        };
+        let tx = store::begin(&self.db).await?;
+        let interrupted = backtests::interrupt(&tx, silent_since, now).await?;
+        tx.commit().await?;
+        Ok(interrupted)
+    }
+
+    async fn carry_out(&self, key: Key, plan: Plan) {
+        let mut beat = tokio::time::interval(BEAT);
+        let mut turn = pin!(self.turns.take(key.0));
+        let _permit = loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => {
+                    self.ended(key, backtests::INTERRUPTED, None, None).await;
+                    return;
+                }
+                permit = &mut turn => break permit,
+                _ = beat.tick() => if !self.alive(key, backtests::ActiveModel::default()).await { return },
+            }
+        };
+        let started = backtests::ActiveModel {
+            state: Set(backtests::RUNNING.to_owned()),
+            started_at: Set(Some(self.clock.now())),
+            ..Default::default()
+        };
+        if !self.alive(key, started).await {
+            return;
+        }
+        let (progress, mut seen) = watch::channel(Progress::default());
+        let stop = self.stop.child_token();
+        let mut running = pin!(run::run(&self.read, plan, &progress, &stop));
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut running => break outcome,
+                _ = beat.tick() => {
+                    let change = told(&seen.borrow_and_update());
+                    if !self.alive(key, change).await {
+                        stop.cancel();
+                    }
+                }
+            }
+        };
+        match outcome {
+            Ok(result) if self.stop.is_cancelled() => {
+                self.ended(key, backtests::INTERRUPTED, Some(&result), None).await;
+            }
+            Ok(result) => self.ended(key, backtests::DONE, Some(&result), None).await,
+            Err(error) => {
+                tracing::error!(backtest = %key.1, cause = scrub(&chain(&error)), "backtest {} failed", key.1);
+                self.ended(key, backtests::FAILED, None, Some(sentence(&error))).await;
+            }
+        }
+    }
+
+    /// Writes that it is running, and its progress; false when it was cancelled.
+    async fn alive(&self, key: Key, change: backtests::ActiveModel) -> bool {
+        let change = backtests::ActiveModel {
+            updated_at: Set(self.clock.now()),
+            ..change
+        };
+        match self.write(key, change).await {
+            Ok(goes_on) => goes_on,
+            Err(error) => {
+                // The next write tries again; if the database stays unavailable, there are no calls to read either.
+                tracing::warn!(backtest = %key.1, %error, "the progress of backtest {} could not be written", key.1);
+                true
+            }
+        }
+    }
+
+    async fn ended(&self, key: Key, state: &str, result: Option<&BacktestResult>, error: Option<&str>) {
+        if let Err(error) = self.end(key, state, result, error).await {
+            tracing::warn!(backtest = %key.1, %error, "the state `{state}` of backtest {} could not be written", key.1);
+        }
+    }
+
+    async fn end(
+        &self,
+        key: Key,
+        state: &str,
+        result: Option<&BacktestResult>,
+        error: Option<&str>,
+    ) -> Result<bool, DbErr> {
+        self.write(key, self.over(state, result, error)).await
+    }
+
+    /// The final update of a backtest.
+    fn over(&self, state: &str, result: Option<&BacktestResult>, error: Option<&str>) -> backtests::ActiveModel {
+        let now = self.clock.now();
+        let mut change = backtests::ActiveModel {
+            state: Set(state.to_owned()),
+            error: Set(error.map(ToOwned::to_owned)),
+            finished_at: Set(Some(now)),
+            updated_at: Set(now),
+            ..Default::default()
+        };
+        if let Some(result) = result {
+            change.looked_at = Set(looked_at(result));
+            change.result = Set(serde_json::to_value(result).ok());
+        }
+        if state == backtests::DONE {
+            change.percent = Set(100);
+        }
+        change
+    }
+
+    async fn write(&self, key: Key, change: backtests::ActiveModel) -> Result<bool, DbErr> {
+        let tx = store::begin(&self.db).await?;
+        let goes_on = backtests::update(&tx, key, change).await?;
+        tx.commit().await?;
+        Ok(goes_on)
+    }
+}
+
+/// The state to show: a row that says `running` may belong to an instance that died.
+#[must_use]
+pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
+    let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());
+    if unfinished && now - row.updated_at > SILENT {
+        backtests::INTERRUPTED
+    } else {
+        &row.state
+    }
+}
+
+fn told(progress: &Progress) -> backtests::ActiveModel {
+    if progress.result.calls == 0 {
+        return backtests::ActiveModel::default();
+    }
+    backtests::ActiveModel {
+        percent: Set(i64::from(progress.percent)),
+        looked_at: Set(looked_at(&progress.result)),
+        result: Set(serde_json::to_value(&progress.result).ok()),
+        ..Default::default()
+    }
+}
+
+fn looked_at(result: &BacktestResult) -> i64 {
+    i64::try_from(result.calls + result.erased + result.unreadable).unwrap_or(i64::MAX)
+}
+
+/// The error for clients; the cause is in the log.
+fn sentence(error: &HistoryError) -> &'static str {
+    match error {
+        HistoryError::Database(_) => "The database did not respond; try again.",
+        HistoryError::Malformed(_) => "A stored decision cannot be read; the log says more.",
+        HistoryError::Stopped(_) => "The work was stopped; try again.",
+    }
+}

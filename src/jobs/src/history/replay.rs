@@ -1,0 +1,180 @@
+//! Replays stored decisions: one, or all of a span of time. [`Current`] caches each revision, so a span over many
+//! revisions compiles each once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, QueryResult};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::HistoryError;
+use authoring::backtest::stored_facts;
+use revisions::current::{Current, LoadError};
+use rules::Rulebook;
+use rules::replay::{Difference, Replayed};
+use store::past_decisions::{Columns, Span};
+
+const PAGE: u64 = 200;
+/// How many different decisions are reported in detail.
+const NAMED: usize = 20;
+
+/// The result of replaying many decisions.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Replays {
+    pub replayed: u64,
+    /// Those with the same result, byte for byte.
+    pub same: u64,
+    /// Those that were left out because their facts were erased.
+    pub erased: u64,
+    /// Those with another result.
+    pub different: u64,
+    /// The number of their revisions.
+    pub revisions: usize,
+    /// The newest of those with another result, at most twenty.
+    pub differences: Vec<Different>,
+}
+
+/// A decision with another result.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Different {
+    pub decision_id: Uuid,
+    pub revision: i64,
+    /// Every place that differs.
+    pub places: Vec<Difference>,
+}
+
+/// Why a replay failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The revision cannot be loaded.
+    #[error("the revision that decided cannot be loaded")]
+    Revision(#[from] LoadError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+impl From<sea_orm::DbErr> for ReplayError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        HistoryError::from(error).into()
+    }
+}
+
+impl From<serde_json::Error> for ReplayError {
+    fn from(error: serde_json::Error) -> Self {
+        HistoryError::from(error).into()
+    }
+}
+
+/// Replays one decision; `None` when its facts were erased.
+///
+/// # Errors
+/// When its revision cannot be loaded, or the stored decision is malformed.
+pub async fn one(
+    current: &Current,
+    rulebook_id: Uuid,
+    revision: i64,
+    extracted: &str,
+    at: DateTime<Utc>,
+    stored: Value,
+) -> Result<Option<Replayed>, ReplayError> {
+    let Some(extracted) = stored_facts(extracted)? else {
+        return Ok(None);
+    };
+    let rulebook = current.at_for_people(rulebook_id, revision).await?;
+    // Scripts may be slow, so not on the handler's thread.
+    let work = move || rulebook.replay(&extracted, at, &stored);
+    let replayed = current
+        .pools()
+        .study(rulebook_id, work)
+        .await
+        .map_err(LoadError::from)?;
+    Ok(Some(replayed?))
+}
+
+/// Replays every decision of a span and calls `told` after each page.
+///
+/// # Errors
+/// When a revision cannot be loaded, or the database fails.
+pub async fn all(
+    db: &DatabaseConnection,
+    current: &Current,
+    span: &Span,
+    mut told: impl FnMut(u64),
+) -> Result<Replays, ReplayError> {
+    let mut whole = Replays::default();
+    let mut rulebooks: HashMap<i64, Arc<Rulebook>> = HashMap::new();
+    let mut below = None;
+    loop {
+        let rows = span.page(db, Columns::Whole, below, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        below = Some(last.try_get("", "id")?);
+        for row in &rows {
+            let revision: i64 = row.try_get("", "revision")?;
+            if let std::collections::hash_map::Entry::Vacant(place) = rulebooks.entry(revision) {
+                place.insert(current.at(span.rulebook_id, revision).await?);
+            }
+        }
+        let books = rulebooks.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            rows.iter().map(|row| again(row, &books)).collect::<Result<Vec<_>, _>>()
+        });
+        let page = work.await.map_err(|error| HistoryError::Stopped(error.to_string()))??;
+        for replayed in page {
+            whole.count(replayed);
+        }
+        told(whole.replayed + whole.erased);
+    }
+    whole.revisions = rulebooks.len();
+    Ok(whole)
+}
+
+/// A decision's id and revision, and the result of its replay; none when its facts were erased.
+type Again = Option<(Uuid, i64, Replayed)>;
+
+fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<Again, HistoryError> {
+    let json: String = row.try_get("", "extracted")?;
+    let revision: i64 = row.try_get("", "revision")?;
+    let (Some(extracted), Some(rulebook)) = (stored_facts(&json)?, rulebooks.get(&revision)) else {
+        return Ok(None);
+    };
+    let stored: String = row.try_get("", "result")?;
+    let stored: Value = serde_json::from_str(&stored)?;
+    let replayed = rulebook.replay(&extracted, row.try_get("", "decided_for")?, &stored)?;
+    Ok(Some((row.try_get("", "id")?, revision, replayed)))
+}
+
+impl Replays {
+    /// The result of one.
+    #[must_use]
+    pub fn of(decision_id: Uuid, revision: i64, again: Option<Replayed>) -> Self {
+        let mut replays = Self {
+            revisions: 1,
+            ..Self::default()
+        };
+        replays.count(again.map(|replayed| (decision_id, revision, replayed)));
+        replays
+    }
+
+    fn count(&mut self, again: Again) {
+        let Some((decision_id, revision, replayed)) = again else {
+            self.erased += 1;
+            return;
+        };
+        self.replayed += 1;
+        if replayed.is_same() {
+            self.same += 1;
+            return;
+        }
+        self.different += 1;
+        if self.differences.len() < NAMED {
+            self.differences.push(Different {
+                decision_id,
+                revision,
+                places: replayed.differences,
+            });
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Leases with fencing numbers: of all instances, one does a piece of background work.
+//!
+//! A lease of an instance that died expires; another instance takes it with a greater number. An instance that was
+//! only paused may still believe that it holds the lease: its writes are rejected, because each transaction checks
+//! the number.
+
+use chrono::TimeDelta;
+use sea_orm::{DatabaseConnection, DbErr};
+use uuid::Uuid;
+
+use base::clock::Clock;
+use store::last_runs;
+use store::leases::{self, Lease};
+
+/// Takes leases for this process. Cloning is cheap, and clones are the same holder.
+#[derive(Clone)]
+pub struct Leases {
+    db: DatabaseConnection,
+    clock: Clock,
+    holder: Uuid,
+}
+
+/// A lease that this process holds.
+pub struct Held {
+    leases: Leases,
+    lease: Lease,
+}
+
+impl Leases {
+    /// `db` must be the primary database. The process gets its own holder name.
+    #[must_use]
+    pub fn new(db: DatabaseConnection, clock: Clock) -> Self {
+        let holder = clock.new_id();
+        Self { db, clock, holder }
+    }
+
+    /// Takes the lease `name` for a time, unless somebody holds it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn try_hold(&self, name: &'static str, time: TimeDelta) -> Result<Option<Held>, DbErr> {
+        let now = self.clock.now();
+        if !leases::is_free(&self.db, name, now).await? {
+            return Ok(None);
+        }
+        let tx = store::begin(&self.db).await?;
+        let fence = leases::take(&tx, name, self.holder, now, now + time).await?;
+        tx.commit().await?;
+        Ok(fence.map(|fence| Held {
+            leases: self.clone(),
+            lease: Lease { name, fence },
+        }))
+    }
+}
+
+impl Held {
+    /// For transactions that write under it.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    #[must_use]
+    pub fn fence(&self) -> i64 {
+        self.lease.fence
+    }
+
+    /// Extends it from now. Returns false when another instance has taken it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew(&self, time: TimeDelta) -> Result<bool, DbErr> {
+        let until = self.leases.clock.now() + time;
+        let tx = store::begin(&self.leases.db).await?;
+        let stands = leases::hold_until(&tx, &self.lease, until).await?;
+        tx.commit().await?;
+        Ok(stands)
+    }
+
+    /// Notes that the work under it succeeded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_success(&self) -> Result<(), DbErr> {
+        last_runs::note(&self.leases.db, self.lease.name, self.leases.clock.now()).await
+    }
+
+    /// Releases it, so that nobody waits for its expiry.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release(&self) -> Result<(), DbErr> {
+        self.renew(TimeDelta::zero()).await.map(drop)
+    }
+}

@@ -1,0 +1,123 @@
+//! Deletes expired data in small batches, each in its own transaction, so that no message waits for it.
+//!
+//! The progress is stored in the database with each batch, so another instance can continue. A purged decision is
+//! marked as erased; the audit log contains nothing of a caller and stays intact.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio_util::sync::CancellationToken;
+
+use base::clock::Clock;
+use base::telemetry::metrics;
+use store::leases::Lease;
+use store::past_decisions::least_id;
+use store::purges::{self, What};
+use store::retentions;
+
+/// The interval.
+pub const EVERY: Duration = Duration::from_hours(1);
+/// Events per batch.
+const PIECE: i64 = 200;
+/// The pause between two batches, for other work.
+const BREATH: Duration = Duration::from_millis(10);
+/// A message from the spool may have an id that is a little older than what was purged.
+const OVERLAP: TimeDelta = TimeDelta::days(1);
+
+/// Cloning is cheap.
+#[derive(Clone)]
+pub struct Purge {
+    db: DatabaseConnection,
+    clock: Clock,
+}
+
+/// Why the purge is incomplete; the next run continues.
+#[derive(Debug, thiserror::Error)]
+pub enum PurgeError {
+    #[error("the database failed")]
+    Database(#[from] DbErr),
+    #[error("another instance has taken over")]
+    TakenOver,
+}
+
+impl Purge {
+    /// `db` must be the primary database.
+    #[must_use]
+    pub fn new(db: DatabaseConnection, clock: Clock) -> Self {
+        Self { db, clock }
+    }
+
+    /// Purges expired data of every rulebook. Returns how many rows lost something.
+    ///
+    /// # Errors
+    /// When the database fails, or another instance has taken over.
+    pub async fn run(&self, lease: &Lease, stop: &CancellationToken) -> Result<u64, PurgeError> {
+        let mut rows = 0;
+        for kept in retentions::all(&self.db).await? {
+            for what in What::ALL {
+                let Some(days) = days(&kept, what).and_then(TimeDelta::try_days) else {
+                    continue;
+                };
+                rows += self
+                    .purge(lease, stop, kept.rulebook_id, what, self.clock.now() - days)
+                    .await?;
+            }
+        }
+        if rows > 0 {
+            tracing::info!(rows, "{rows} rows lost expired data");
+        }
+        Ok(rows)
+    }
+
+    async fn purge(
+        &self,
+        lease: &Lease,
+        stop: &CancellationToken,
+        rulebook_id: uuid::Uuid,
+        what: What,
+        cutoff: DateTime<Utc>,
+    ) -> Result<u64, PurgeError> {
+        let mut purged_to = purges::purged_to(&self.db, rulebook_id, what).await?;
+        let mut after = purged_to.map_or_else(uuid::Uuid::nil, |to| least_id(to - OVERLAP));
+        let mut rows = 0;
+        while !stop.is_cancelled() {
+            let piece = purges::next_piece(&self.db, rulebook_id, after, cutoff, PIECE).await?;
+            let tx = store::begin(&self.db).await?;
+            if !lease.stands(&tx).await? {
+                return Err(PurgeError::TakenOver);
+            }
+            let now = self.clock.now();
+            let Some(piece) = piece else {
+                purges::note(&tx, rulebook_id, what, purged_to, cutoff, 0, now).await?;
+                tx.commit().await?;
+                break;
+            };
+            let lost = purges::purge(&tx, piece, what, cutoff).await?;
+            let to = purged_to.unwrap_or_default().max(made_at(piece.last)).min(cutoff);
+            purges::note(&tx, rulebook_id, what, purged_to, to, lost, now).await?;
+            tx.commit().await?;
+            purged_to = Some(to);
+            metrics::purged(what.word(), lost);
+            rows += lost;
+            after = piece.last;
+            tokio::time::sleep(BREATH).await;
+        }
+        Ok(rows)
+    }
+}
+
+/// After how many days something is purged: an event includes its transcripts and body.
+fn days(kept: &retentions::Model, what: What) -> Option<i64> {
+    let own = match what {
+        What::Transcripts => kept.transcripts_days,
+        What::Bodies => kept.bodies_days,
+        What::Events => None,
+    };
+    [own, kept.events_days].into_iter().flatten().min()
+}
+
+fn made_at(id: uuid::Uuid) -> DateTime<Utc> {
+    let millis = i64::try_from(store::past_decisions::millis_of(id)).unwrap_or_default();
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}

@@ -1,0 +1,137 @@
+//! Why something was not published, told in full. In: the error. Out: what a change set keeps and a client is shown:
+//! the rows that moved, as they were and as they stand, the faults with their place, the cases with their trace.
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::sets::SetError;
+use super::{PublishError, Publisher};
+use authoring::change_set::{Conflict, Expected};
+use rules::cases::CaseResult;
+use rules::fault::Fault;
+use rules::rows::Resource;
+use store::rule_rows;
+
+/// Why something was not published.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Refusal {
+    /// For programs: `conflicts`, `faults`, `cases_failed` or `no_effect`.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
+    /// Rows that are not as the edits expect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Clash>,
+    /// What does not compile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+    /// Cases that are red.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<CaseResult>,
+}
+
+/// A row that is not as an edit expects: both of its versions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Clash {
+    /// The kind of row.
+    pub resource: Resource,
+    /// Its code.
+    pub code: String,
+    /// The row that the edit was made against; none when it was to be new.
+    pub made_against: Option<Version>,
+    /// The row that stands; none when there is none.
+    pub stands: Option<Version>,
+}
+
+/// A row in one of its versions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Version {
+    /// The revision that wrote it.
+    pub version: i64,
+    /// The row.
+    pub row: Option<Value>,
+}
+
+impl Publisher {
+    /// Why the rules refuse to be published like this; none when the error is of another kind.
+    ///
+    /// # Errors
+    /// When the rows that moved cannot be read.
+    pub async fn refusal(&self, rulebook_id: Uuid, error: &PublishError) -> Result<Option<Refusal>, PublishError> {
+        let mut refusal = Refusal {
+            code: "",
+            detail: String::new(),
+            conflicts: Vec::new(),
+            faults: Vec::new(),
+            cases: Vec::new(),
+        };
+        match error {
+            PublishError::Conflicts(conflicts) => {
+                refusal.code = "conflicts";
+                refusal.detail = moved(conflicts);
+                refusal.conflicts = self.clashes(rulebook_id, conflicts).await?;
+            }
+            PublishError::Faults(faults) => {
+                refusal.code = "faults";
+                refusal.detail = match faults.as_slice() {
+                    [one] => format!("the rulebook would not work with it: {one}"),
+                    many => format!("the rulebook would not work with it: it has {} faults", many.len()),
+                };
+                refusal.faults.clone_from(faults);
+            }
+            PublishError::CasesFailed(cases) => {
+                let codes: Vec<_> = cases.iter().map(|case| format!("`{}`", case.code)).collect();
+                refusal.code = "cases_failed";
+                refusal.detail = format!("cases expect another decision: {}", codes.join(", "));
+                refusal.cases.clone_from(cases);
+            }
+            PublishError::Set(SetError::NoEffect) => {
+                refusal.code = "no_effect";
+                "the rulebook stands already as it would make it".clone_into(&mut refusal.detail);
+            }
+            _ => return Ok(None),
+        }
+        Ok(Some(refusal))
+    }
+
+    /// Rows that are not as edits expect, each with both of its versions.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn clashes(&self, rulebook_id: Uuid, conflicts: &[Conflict]) -> Result<Vec<Clash>, PublishError> {
+        let mut clashes = Vec::with_capacity(conflicts.len());
+        for conflict in conflicts {
+            let read = async |version: Option<i64>| {
+                let Some(version) = version else { return Ok(None) };
+                let row = rule_rows::written(&self.db, rulebook_id, conflict.resource, &conflict.code, version).await?;
+                Ok::<_, PublishError>(Some(Version { version, row }))
+            };
+            let expected = match conflict.expected {
+                Expected::Version(version) => Some(version),
+                Expected::Absent | Expected::Any => None,
+            };
+            clashes.push(Clash {
+                resource: conflict.resource,
+                code: conflict.code.clone(),
+                made_against: read(expected).await?,
+                stands: read(conflict.current).await?,
+            });
+        }
+        Ok(clashes)
+    }
+}
+
+fn moved(conflicts: &[Conflict]) -> String {
+    let told = |conflict: &Conflict| {
+        let row = format!("`{}/{}`", conflict.resource.path(), conflict.code);
+        match (conflict.expected, conflict.current) {
+            (Expected::Version(was), Some(now)) => {
+                format!("{row} was changed meanwhile: it was at version {was} and stands at version {now}")
+            }
+            (_, Some(now)) => format!("{row} was made meanwhile: it stands at version {now}"),
+            (_, None) => format!("{row} is not there any more"),
+        }
+    };
+    conflicts.iter().map(told).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,181 @@
+//! Change sets that are published later. In: a change set and its time. Out: when the time has come, a revision, or a
+//! refusal that the change set keeps and a notice tells.
+//!
+//! The transaction that moves the head also turns the change set from scheduled to published, so that of all instances
+//! one does it, once, also when its time came while none was running.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::plan::apply;
+use super::refusal::Refusal;
+use super::sets::{SetError, StoredSet, about, ready};
+use super::waiting::signed;
+use super::{Author, PublishError, Publisher, Step};
+use store::change_sets::State;
+use store::notices::{self, Notice, Severity};
+use store::{change_sets, guard_rails, rule_rows};
+
+/// The notice about a scheduled publish that was refused.
+pub const NOTICE: &str = "scheduled_publish_refused";
+
+/// What a notice about a change set is about.
+pub(super) fn subject(id: Uuid) -> String {
+    format!("change set {id}")
+}
+
+/// What came of a change set whose time had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It became this revision.
+    Published(i64),
+    /// The ground had moved, it does not compile, or a case is red.
+    Refused,
+    /// The guard rails are narrower than when it was scheduled: it waits for a second person.
+    Waits,
+    /// Somebody else was first.
+    Gone,
+}
+
+impl Publisher {
+    /// Has a change set published at `at`. It must be fit to be published now.
+    ///
+    /// # Errors
+    /// When it is another than was read, or could not be published as things stand; [`PublishError::Waits`] when it goes
+    /// beyond the guard rails.
+    pub async fn schedule_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        at: DateTime<Utc>,
+        comment: Option<&str>,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let from = &[State::Open, State::Refused];
+        let stored = self.set(rulebook_id, id).await?;
+        ready(&stored, version, from)?;
+        let (revision, base) = self.standing(rulebook_id).await?;
+        let rows = apply(base.rows(), revision + 1, &stored.edits())?;
+        if rule_rows::changes(base.rows(), &rows).is_empty() {
+            return Err(SetError::NoEffect.into());
+        }
+        let (pools, over) = (self.current.pools(), base.compiled().cloned());
+        let rulebook = super::plan::checked(pools, rulebook_id, rows, revision + 1, over).await?;
+        if let Some(base) = base.compiled() {
+            super::plan::meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
+        }
+        // Compared ahead of the transaction, which others wait for.
+        let guards = guard_rails::guards(&self.db, rulebook_id).await?;
+        let states = (&base, &rulebook);
+        let mut breaches = super::plan::beyond(&self.db, pools, rulebook_id, guards, states, at).await?;
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, from).await?;
+        stored.set.publish_at = Some(at);
+        stored.set.publisher = signed(author)?;
+        if let Some(comment) = comment {
+            comment.clone_into(&mut stored.set.comment);
+        }
+        let standing = guard_rails::guards(&*tx, rulebook_id).await?;
+        if standing != guards {
+            breaches = super::plan::beyond(&*tx, pools, rulebook_id, standing, states, at).await?;
+        }
+        if !breaches.is_empty() {
+            self.waits(&tx, &mut stored, &breaches, author).await?;
+            tx.commit().await?;
+            return Err(PublishError::Waits(Box::new(stored)));
+        }
+        self.moved(&tx, &mut stored.set, State::Scheduled).await?;
+        let after = json!({"at": at, "comment": stored.set.comment});
+        self.audit(&tx, author, about(&stored.set, "schedule", None, Some(after)))
+            .await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Opens a scheduled change set again.
+    ///
+    /// # Errors
+    /// When it is another than was read, or not scheduled.
+    pub async fn cancel_schedule(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Scheduled]).await?;
+        let before = json!({"at": stored.set.publish_at});
+        self.worked_on(&tx, &mut stored.set, author, "cancel_schedule", Some(before), None)
+            .await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// Publishes a change set whose time has come, or refuses it for good.
+    ///
+    /// # Errors
+    /// When it can be tried again: the database is away, or others publish all the time.
+    pub async fn publish_due(&self, due: &change_sets::Model) -> Result<Due, PublishError> {
+        let stored = match self.set(due.rulebook_id, due.id).await {
+            Err(PublishError::Set(SetError::Unknown)) => return Ok(Due::Gone),
+            other => other?,
+        };
+        if ready(&stored, due.version, &[State::Scheduled]).is_err() {
+            return Ok(Due::Gone);
+        }
+        let author = stored.set.publisher.clone();
+        let author: Author = serde_json::from_value(author.unwrap_or_default())
+            .map_err(|error| DbErr::Type(format!("change_sets.publisher: {error}")))?;
+        let step = Step::new("publish", &stored.set.comment, &author);
+        match self.publish_stored(&stored, step).await {
+            Ok(published) => Ok(Due::Published(published.revision)),
+            Err(PublishError::Set(SetError::Stale { .. } | SetError::Unknown)) => Ok(Due::Gone),
+            Err(PublishError::Waits(_)) => Ok(Due::Waits),
+            Err(error) => {
+                let refusal = self.refusal(due.rulebook_id, &error).await?;
+                // What is no refusal of the rules is tried again.
+                let refusal = refusal.ok_or(error)?;
+                self.refuse(&stored, &refusal, &author).await
+            }
+        }
+    }
+
+    async fn refuse(&self, stored: &StoredSet, refusal: &Refusal, author: &Author) -> Result<Due, PublishError> {
+        let set = &stored.set;
+        let tx = store::begin(&self.db).await?;
+        let held = self
+            .held(&tx, set.rulebook_id, set.id, set.version, &[State::Scheduled])
+            .await;
+        let mut stored = match held {
+            Err(PublishError::Set(_)) => return Ok(Due::Gone),
+            other => other?,
+        };
+        let set = &mut stored.set;
+        set.refusal = Some(serde_json::to_value(refusal).map_err(|error| DbErr::Json(error.to_string()))?);
+        self.moved(&tx, set, State::Refused).await?;
+        let notice = Notice {
+            rulebook_id: set.rulebook_id,
+            code: NOTICE,
+            severity: Severity::Urgent,
+            subject: subject(set.id),
+            text: format!(
+                "The change set {} was due and was not published: {}",
+                set.id, refusal.detail
+            ),
+            what_to_do: "Read the change set: `refusal` says why. Correct it and publish it again, or discard it."
+                .to_owned(),
+        };
+        let now = self.clock.now();
+        notices::raise(&tx, notice, now, self.clock.new_id()).await?;
+        let after = json!({"at": set.publish_at, "because": refusal.code});
+        self.audit(&tx, author, about(set, "refuse", None, Some(after))).await?;
+        tx.commit().await?;
+        Ok(Due::Refused)
+    }
+}

@@ -1,0 +1,203 @@
+//! Change sets that wait for a second person, because they go beyond the guard rails.
+//!
+//! In: what would have been published. Out: a change set in the state `waiting`, with what it goes beyond, and a notice;
+//! later, approved by somebody who had no hand in it, a revision, or rejected.
+
+use std::collections::BTreeSet;
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::sets::{Claim, SetError, StoredSet, about, ready, stale};
+use super::{Author, PublishError, Publisher, Step};
+use authoring::change_set::Edit;
+use authoring::guard::Breach;
+use store::change_sets::State;
+use store::notices::{self, Notice, Severity};
+use store::{api_keys, change_set_changes, change_sets};
+
+/// The notice that a change set waits.
+pub const WAITS: &str = "change_set_waits";
+
+impl Publisher {
+    /// In the transaction that holds the head: what was to be published waits. What is no stored change set becomes one.
+    pub(super) async fn hold(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        step: Step<'_>,
+        head: i64,
+        edits: impl FnOnce() -> Vec<Edit>,
+        breaches: &[Breach],
+    ) -> Result<StoredSet, PublishError> {
+        let mut stored = match step.set {
+            Some(claim) => self.claimed(tx, rulebook_id, claim).await?,
+            None => {
+                let new = self.new_set(rulebook_id, head, step.comment, edits(), step.author)?;
+                self.insert_set(tx, &new).await?;
+                new
+            }
+        };
+        step.comment.clone_into(&mut stored.set.comment);
+        self.waits(tx, &mut stored, breaches, step.author).await?;
+        Ok(stored)
+    }
+
+    /// A held change set waits from now on.
+    pub(super) async fn waits(
+        &self,
+        tx: &DatabaseTransaction,
+        stored: &mut StoredSet,
+        breaches: &[Breach],
+        author: &Author,
+    ) -> Result<(), DbErr> {
+        let set = &mut stored.set;
+        let told: Vec<&str> = breaches.iter().map(|breach| breach.text.as_str()).collect();
+        set.breaches = Some(serde_json::to_value(breaches).map_err(|error| DbErr::Json(error.to_string()))?);
+        self.moved(tx, set, State::Waiting).await?;
+        let notice = Notice {
+            rulebook_id: set.rulebook_id,
+            code: WAITS,
+            severity: Severity::Warning,
+            subject: super::schedule::subject(set.id),
+            text: format!(
+                "The change set {} of {} goes beyond the guard rails and waits for a second person: {}",
+                set.id,
+                set.author,
+                told.iter().take(3).copied().collect::<Vec<_>>().join(" ")
+            ),
+            what_to_do:
+                "Somebody with the role `publisher` or `admin` who had no hand in it reads it, and approves or rejects \
+                         it."
+                .to_owned(),
+        };
+        notices::raise(tx, notice, self.clock.now(), self.clock.new_id()).await?;
+        let after = json!({"comment": set.comment, "at": set.publish_at, "breaches": told});
+        self.audit(tx, author, about(set, "wait", None, Some(after))).await
+    }
+
+    /// Agrees to a waiting change set, exactly as it was read: it is published, at once or at the time it was meant for.
+    /// Out: how it stands then.
+    ///
+    /// # Errors
+    /// When it is another than was read, does not wait, is (also) the approver's own, or as for [`Publisher::publish`].
+    pub async fn approve_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let stored = self.set(rulebook_id, id).await?;
+        ready(&stored, version, &[State::Waiting])?;
+        self.not_their_own(&stored, author).await?;
+        if stored.set.publish_at.is_some_and(|at| at > self.clock.now()) {
+            let tx = store::begin(&self.db).await?;
+            let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
+            stored.set.approved_by = signed(author)?;
+            self.moved(&tx, &mut stored.set, State::Scheduled).await?;
+            let after = json!({"author": stored.set.author, "at": stored.set.publish_at});
+            let entry = about(&stored.set, "approve", None, Some(after));
+            self.audit(&tx, author, entry).await?;
+            tx.commit().await?;
+            return Ok(stored);
+        }
+        let step = Step {
+            made_by: &stored.set.author,
+            free: true,
+            ..Step::new("publish", &stored.set.comment, author)
+        };
+        let published = self.publish_stored(&stored, step).await?;
+        Ok(published.set.unwrap_or(stored))
+    }
+
+    /// Turns a waiting change set down: it can be changed and published again.
+    ///
+    /// # Errors
+    /// When it is another than was read, or does not wait.
+    pub async fn reject_set(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        version: i64,
+        comment: &str,
+        author: &Author,
+    ) -> Result<StoredSet, PublishError> {
+        let tx = store::begin(&self.db).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
+        let because = if comment.is_empty() {
+            String::new()
+        } else {
+            format!(": {comment}")
+        };
+        let detail = format!("{} rejected it{because}", author.name);
+        stored.set.refusal = Some(json!({"code": "rejected", "detail": detail}));
+        stored.set.publish_at = None;
+        self.moved(&tx, &mut stored.set, State::Refused).await?;
+        let entry = about(&stored.set, "reject", None, Some(json!({"comment": comment})));
+        self.audit(&tx, author, entry).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// A change set, held, as it was read.
+    pub(super) async fn claimed(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        claim: Claim,
+    ) -> Result<StoredSet, PublishError> {
+        let set = change_sets::locked(tx, rulebook_id, claim.id)
+            .await?
+            .ok_or(SetError::Unknown)?;
+        if set.version != claim.version {
+            return Err(stale(&set, claim.version).into());
+        }
+        let changes = change_set_changes::of_held(tx, rulebook_id, claim.id).await?;
+        StoredSet::of(set, changes).map_err(PublishError::from)
+    }
+}
+
+/// Who scheduled or approved it, as the change set keeps it.
+pub(super) fn signed(author: &Author) -> Result<Option<serde_json::Value>, DbErr> {
+    let told = serde_json::to_value(author).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Some(told))
+}
+
+impl Publisher {
+    /// Two people agree: by their keys, or by their names where a change came without a key. Nobody counts twice: neither with
+    /// a second key of their own, nor with one that they made, nor with one that such a key made.
+    async fn not_their_own(&self, stored: &StoredSet, author: &Author) -> Result<(), PublishError> {
+        let set = &stored.set;
+        let changes = stored.changes.iter();
+        let hands: Vec<(Option<Uuid>, &str)> = std::iter::once((set.author_key_id, set.author.as_str()))
+            .chain(changes.map(|change| (change.author_key_id, change.author.as_str())))
+            .collect();
+        let by_name = hands.iter().any(|(key, name)| key.is_none() && *name == author.name);
+        let keys: BTreeSet<Uuid> = hands.into_iter().filter_map(|(key, _)| key).collect();
+        let Some(own) = author.key_id else {
+            return if by_name {
+                Err(SetError::TheirOwn.into())
+            } else {
+                Ok(())
+            };
+        };
+        let makers = api_keys::makers(&self.db, own).await?;
+        if by_name || keys.contains(&own) || makers.iter().any(|maker| keys.contains(maker)) {
+            return Err(SetError::TheirOwn.into());
+        }
+        let own = api_keys::by_id(&self.db, own).await?;
+        for id in keys {
+            let theirs = api_keys::by_id(&self.db, id).await?;
+            if own
+                .as_ref()
+                .zip(theirs)
+                .is_some_and(|(own, theirs)| own.has_owner_of(&theirs))
+            {
+                return Err(SetError::TheirOwn.into());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! Scripts that fail again and again are left out for a while, and a person is told.
+//!
+//! In: the runs and the faults of decisions. Out: which scripts to leave out of the next ones: those of whose runs too many
+//! fail by themselves. A fault now and then costs the calls that it happens to, and no others; a machine too busy to run a
+//! script is no fault of it. Faults are counted in the database, inside the message's transaction, so instances count
+//! together and none forgets at a restart. Runs are counted in memory and told every [`EVERY`], of scripts that have failed
+//! lately. What is in quarantine is read as often and kept in memory, so that no message pays a query: the instance that
+//! saw the last fault leaves the script out from its next message on, every other from its next look on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use base::clock::Clock;
+use rules::compile::Rulebook;
+use rules::script::{ScriptVersion, Skips};
+
+use store::notices::{self, Notice, Severity};
+use store::script_quarantines::{self, Limits, Model};
+
+/// So many faults within so long, if they are a large part of its runs, and a script is left out for so long.
+pub const LIMITS: Limits = Limits {
+    faults: 5,
+    one_in: 10,
+    within: TimeDelta::minutes(10),
+    for_: TimeDelta::minutes(10),
+};
+/// How often what other instances did is looked at.
+pub const EVERY: Duration = Duration::from_secs(2);
+/// The notice's code.
+const NOTICE: &str = "script_quarantined";
+
+/// The scripts in quarantine, as far as this instance knows. Cloning is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Quarantines {
+    active: Arc<RwLock<HashMap<Uuid, Vec<Active>>>>,
+    /// Runs that were not told yet.
+    runs: Arc<Mutex<Runs>>,
+}
+
+/// How often each version of each rulebook's scripts ran.
+type Runs = HashMap<(Uuid, ScriptVersion), i64>;
+
+#[derive(Debug, Clone)]
+struct Active {
+    code: String,
+    version: i64,
+    until: DateTime<Utc>,
+}
+
+impl From<&Model> for Active {
+    fn from(row: &Model) -> Self {
+        Self {
+            code: row.code.clone(),
+            version: row.version,
+            until: row.until.unwrap_or(DateTime::<Utc>::MIN_UTC),
+        }
+    }
+}
+
+impl Quarantines {
+    /// What a decision of this rulebook leaves out at an instant. A newer version of a script is not in quarantine.
+    #[must_use]
+    pub fn skips(&self, rulebook_id: Uuid, rulebook: &Rulebook, now: DateTime<Utc>) -> Skips {
+        let mut skips = Skips::none();
+        let all = self.active.read().unwrap_or_else(PoisonError::into_inner);
+        for active in all.get(&rulebook_id).into_iter().flatten() {
+            let same = rulebook
+                .script(&active.code)
+                .is_some_and(|script| script.version() == active.version);
+            if same && now < active.until {
+                skips.add(
+                    &active.code,
+                    "left out: in quarantine because it failed again and again",
+                );
+            }
+        }
+        skips
+    }
+
+    /// Knows of a script that was just sent into quarantine, without waiting for the next look.
+    pub fn add(&self, row: &Model) {
+        let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        let own = all.entry(row.rulebook_id).or_default();
+        own.retain(|active| active.code != row.code);
+        own.push(row.into());
+    }
+
+    /// Knows that a script was let out.
+    pub fn remove(&self, rulebook_id: Uuid, code: &str) {
+        let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = all.get_mut(&rulebook_id) {
+            own.retain(|active| active.code != code);
+        }
+    }
+
+    /// Notes that a script ran in a decision.
+    pub fn ran(&self, rulebook_id: Uuid, script: &ScriptVersion) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        *runs.entry((rulebook_id, script.clone())).or_default() += 1;
+    }
+
+    /// The runs of a script that were not told yet.
+    fn untold(&self, rulebook_id: Uuid, script: &ScriptVersion) -> i64 {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.remove(&(rulebook_id, script.clone())).unwrap_or_default()
+    }
+
+    /// Counts a script's fault; the row when it is now in quarantine, of which a person is told once.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn count(
+        &self,
+        tx: &DatabaseTransaction,
+        rulebook_id: Uuid,
+        script: &ScriptVersion,
+        now: DateTime<Utc>,
+        clock: &Clock,
+    ) -> Result<Option<Model>, DbErr> {
+        let runs = self.untold(rulebook_id, script);
+        let version = (script.code.as_str(), script.version);
+        let row = script_quarantines::fault(tx, rulebook_id, version, runs, now, LIMITS).await?;
+        if let Some(row) = &row {
+            notices::raise(tx, quarantined(rulebook_id, row), now, clock.new_id()).await?;
+        }
+        Ok(row)
+    }
+
+    /// Tells the runs of scripts that have failed lately, reads what is in quarantine, and ends what has been in it for long
+    /// enough.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look(&self, db: &DatabaseConnection, read: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
+        let now = clock.now();
+        let rows = script_quarantines::all(read).await?;
+        let told = self.to_tell(&rows, now);
+        let (over, standing): (Vec<Model>, Vec<Model>) = rows
+            .into_iter()
+            .filter(|row| row.until.is_some())
+            .partition(|row| row.until.is_some_and(|until| until <= now));
+        let mut all: HashMap<Uuid, Vec<Active>> = HashMap::new();
+        for row in &standing {
+            all.entry(row.rulebook_id).or_default().push(row.into());
+        }
+        *self.active.write().unwrap_or_else(PoisonError::into_inner) = all;
+        if over.is_empty() && told.is_empty() {
+            return Ok(());
+        }
+        let tx = store::begin(db).await?;
+        for (rulebook_id, script, runs) in &told {
+            script_quarantines::ran(&tx, *rulebook_id, (&script.code, script.version), *runs).await?;
+        }
+        for row in &over {
+            if script_quarantines::end(&tx, row).await? {
+                notices::resolve(&tx, row.rulebook_id, NOTICE, &subject(&row.code), now).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// The runs since the last time of scripts that have failed lately; those of all others say nothing.
+    fn to_tell(&self, rows: &[Model], now: DateTime<Utc>) -> Vec<(Uuid, ScriptVersion, i64)> {
+        let runs = std::mem::take(&mut *self.runs.lock().unwrap_or_else(PoisonError::into_inner));
+        let counted = |rulebook_id: Uuid, script: &ScriptVersion| {
+            rows.iter().any(|row| {
+                let same = row.rulebook_id == rulebook_id && row.code == script.code && row.version == script.version;
+                same && row.until.is_none() && now - row.first_fault_at <= LIMITS.within
+            })
+        };
+        let runs = runs.into_iter();
+        runs.filter(|((rulebook_id, script), _)| counted(*rulebook_id, script))
+            .map(|((rulebook_id, script), runs)| (rulebook_id, script, runs))
+            .collect()
+    }
+}
+
+/// What a person is told of a script that is left out.
+fn quarantined(rulebook_id: Uuid, row: &Model) -> Notice {
+    let (code, minutes) = (&row.code, LIMITS.for_.num_minutes());
+    Notice {
+        rulebook_id,
+        code: NOTICE,
+        severity: Severity::Urgent,
+        subject: subject(code),
+        text: format!(
+            "The script `{code}` failed in {} of {} runs and is left out for {minutes} minutes; calls are answered without it.",
+            row.faults, row.runs
+        ),
+        what_to_do:
+            "Try it with `test_script` on the facts of a degraded decision and publish a corrected one, which runs at \
+             once; or let it out with `release_script`."
+                .to_owned(),
+    }
+}
+
+/// Lets a script out; false when it was not in quarantine.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn release(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    code: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let released = script_quarantines::release(tx, rulebook_id, code).await?;
+    notices::resolve(tx, rulebook_id, NOTICE, &subject(code), now).await?;
+    Ok(released)
+}
+
+fn subject(code: &str) -> String {
+    format!("script {code}")
+}

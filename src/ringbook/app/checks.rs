@@ -1,0 +1,133 @@
+//! What must hold before traffic is welcome: what `/health/ready` asks besides the database itself.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+use sea_orm::DatabaseConnection;
+
+use crate::health::Checks;
+use crate::settings::Settings;
+use base::clock::Clock;
+use intake::access::DEFAULT_RULEBOOK;
+use intake::last_good::LastGood;
+use intake::spool::Spool;
+use revisions::current::Current;
+use sms::notice::HELD_BACK;
+use store::replica::Replica;
+use store::sms_messages;
+
+/// A text that is due for longer than this is a sign that nobody sends.
+const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
+
+/// That the SQLite file that is open is still the one that its path names: a file that was moved away or replaced takes every
+/// write with it, and nothing else tells.
+pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let file = settings.database.file().map(Path::to_owned);
+    let number = |file: &Path| std::fs::metadata(file).ok().map(|found| (found.dev(), found.ino()));
+    let at_start = file.as_deref().and_then(number);
+    move || {
+        let now = file.as_deref().and_then(number);
+        let outcome = if now == at_start {
+            Ok(())
+        } else {
+            let shown = file
+                .as_deref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default();
+            Err(format!(
+                "the database file {shown} was moved away or replaced while it is open: what is written goes into the old one; \
+                 stop the server, put the file back, start it again"
+            ))
+        };
+        Box::pin(std::future::ready(outcome))
+    }
+}
+
+/// That the default rulebook's head can decide.
+pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let current = current.clone();
+    move || {
+        let current = current.clone();
+        Box::pin(async move {
+            let head = current
+                .head(DEFAULT_RULEBOOK)
+                .await
+                .map_err(|error| error.to_string())?;
+            head.map(drop).ok_or_else(|| "there is no default rulebook".to_owned())
+        })
+    }
+}
+
+/// Adds the check of the replica, where there is one.
+pub(super) fn with_replica_check(checks: Checks, replica: &Replica) -> Checks {
+    if replica.exists() {
+        checks.with_lesser("replica", replica_check(replica))
+    } else {
+        checks
+    }
+}
+
+/// That the replica answers, where there is one.
+fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let replica = replica.clone();
+    move || {
+        let outcome = if replica.is_away() {
+            Err("the replica (DATABASE_READ_URL) does not answer; the admin API reads from the primary".to_owned())
+        } else {
+            Ok(())
+        };
+        Box::pin(std::future::ready(outcome))
+    }
+}
+
+/// That no text has waited too long.
+pub(super) fn outbox_check(
+    db: &DatabaseConnection,
+    clock: &Clock,
+) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+    let (db, clock) = (db.clone(), clock.clone());
+    move || {
+        let (db, clock) = (db.clone(), clock.clone());
+        Box::pin(async move {
+            let now = clock.now();
+            // A rulebook whose account is missing, stopped or refused has a notice, and must not take the server away from
+            // all others: what counts is whether a worker looks.
+            let oldest = sms_messages::oldest_neglected(&db, now, &HELD_BACK).await;
+            let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
+            match oldest.map(|due| now - due) {
+                Some(age) if age > OUTBOX_TOO_OLD => Err(format!(
+                    "an SMS message has been due for {} s and nobody looks at it: does an instance run the worker `outbox`?",
+                    age.num_seconds()
+                )),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// Whether messages can be answered and kept without the database, and what waits.
+pub(super) fn refuge_report(
+    spool: &Spool,
+    last_good: &LastGood,
+    clock: &Clock,
+) -> impl Fn() -> (bool, Option<String>) + use<> {
+    let (spool, last_good, clock) = (spool.clone(), last_good.clone(), clock.clone());
+    move || {
+        let state = spool.state();
+        let can = spool.has_room() && last_good.of(DEFAULT_RULEBOOK).is_some();
+        let oldest = state.oldest.map_or(0, |at| (clock.now() - at).num_seconds());
+        let mut text = Vec::new();
+        if state.waiting > 0 {
+            text.push(format!("{} messages wait, the oldest for {oldest} s", state.waiting));
+        }
+        if state.aside > 0 {
+            text.push(format!("{} messages are set aside", state.aside));
+        }
+        if !spool.has_room() {
+            text.push("there is no spool, or no room in it".to_owned());
+        }
+        (can, (!text.is_empty()).then(|| text.join("; ")))
+    }
+}

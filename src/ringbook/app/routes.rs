@@ -1,0 +1,208 @@
+//! The whole map of addresses, on one page. In: what the server shares. Out: one endpoint.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem::endpoint::make_sync;
+use poem::web::Redirect;
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, get, post};
+use serde_json::Value;
+
+use super::App;
+use crate::health::{self, Pools};
+use crate::settings::{Place, Settings};
+use admin::{AdminState, FromWebhook, TakeAgain};
+use intake::access::DEFAULT_RULEBOOK;
+use intake::feed::Feed;
+use intake::receive::{Webhook, large_bodies, receive_default, receive_for};
+use intake::scheme::WebhookAuth;
+use intake::{auth_settings, facts};
+use sms::callbacks::Callbacks;
+use sms::callbacks::directory::Directory;
+use sms::callbacks::inbound::{receive_inbound, receive_inbound_for};
+use sms::callbacks::status::receive_status;
+use web::guesses::Guesses;
+use web::problem::{FieldFault, Problem, pages as problem_pages};
+use web::{AllowedMethods, Surroundings};
+
+/// When to try again, for a stored message that could not be taken in.
+const RETRY_AFTER_S: u32 = 2;
+
+/// What is served at an address besides the rest: pages that need no key.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// Webhooks and the admin API.
+    pub web: bool,
+    /// `/docs` and `/openapi.json`.
+    pub docs: bool,
+    /// `/metrics`.
+    pub metrics: bool,
+}
+
+impl Pages {
+    /// Those of the usual address.
+    #[must_use]
+    pub fn public(settings: &Settings) -> Self {
+        Self {
+            web: settings.web,
+            docs: settings.docs == Place::Public,
+            metrics: settings.metrics == Place::Public,
+        }
+    }
+
+    /// Those of an address of their own; `/docs` tries operations out where it is.
+    #[must_use]
+    pub fn at(settings: &Settings, address: SocketAddr) -> Self {
+        let docs = settings.web && settings.docs == Place::At(address);
+        Self {
+            web: docs,
+            docs,
+            metrics: settings.metrics == Place::At(address),
+        }
+    }
+}
+
+/// Every address, on one page.
+pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use<> {
+    if !pages.web {
+        return around(app, pages, Route::new(), AllowedMethods::default());
+    }
+    let webhook = Webhook {
+        accesses: app.accesses.clone(),
+        take_in: app.take_in.clone(),
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        large_bodies: large_bodies(),
+    };
+    let callbacks = Callbacks {
+        outbox: app.outbox.clone(),
+        limiter: app.limiter.clone(),
+        public_url: app.settings.public_url.clone(),
+        directory: Directory::default(),
+        default_rulebook: DEFAULT_RULEBOOK,
+        tasks: app.tasks.clone(),
+    };
+    let state = AdminState::new(
+        app.db.clone(),
+        app.primary.clone(),
+        app.replica.clone(),
+        Arc::new(app.publisher.clone()),
+        Arc::new(app.current.clone()),
+        app.clock.clone(),
+        app.key.clone(),
+        FromWebhook {
+            read_message: Arc::new(facts::read_message),
+            read_auth: Arc::new(read_auth),
+            take_again: take_again(&app.feed),
+        },
+        app.backtests.clone(),
+        Guesses::new(Arc::clone(&app.limiter)),
+    );
+    let routes = Route::new()
+        .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
+        .at("/webhooks/vapi/", post(receive_default).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook/", post(receive_for).data(webhook))
+        .at(
+            "/webhooks/twilio/status/:id",
+            post(receive_status).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound",
+            post(receive_inbound).data(callbacks.clone()),
+        )
+        .at(
+            "/webhooks/twilio/inbound/:rulebook",
+            post(receive_inbound_for).data(callbacks),
+        )
+        .nest("/", admin::service(state, pages.docs).into_endpoint());
+    let allowed = AllowedMethods::default()
+        .with("/webhooks/vapi", "POST")
+        .with("/webhooks/vapi/", "POST")
+        .with("/webhooks/vapi/:rulebook", "POST")
+        .with("/webhooks/vapi/:rulebook/", "POST")
+        .with("/webhooks/twilio/status/:id", "POST")
+        .with("/webhooks/twilio/inbound", "POST")
+        .with("/webhooks/twilio/inbound/:rulebook", "POST")
+        .with("/", "GET")
+        .with("/openapi.json", "GET")
+        .with("/docs", "GET")
+        .with("/docs/scripting", "GET")
+        .with_document("", admin::document());
+    around(app, pages, routes, allowed)
+}
+
+/// What every process answers, also one that does background work alone; and what stands around every route.
+fn around(
+    app: &App,
+    pages: Pages,
+    mut routes: Route,
+    allowed: AllowedMethods,
+) -> impl Endpoint<Output = Response> + use<> {
+    let lane = app.take_in.lane.clone();
+    let pools = Pools {
+        messages: Arc::new(move || lane.db()),
+        write: app.db.clone(),
+        read: app.read.clone(),
+    };
+    if pages.metrics {
+        routes = routes.at("/metrics", health::metrics_route(pools));
+    }
+    let start = get(make_sync(|_| Redirect::temporary("/docs")));
+    let start = Arc::new(Route::new().at("/", start).map_to_response());
+    let routes = routes
+        .nest("/problems", problem_pages::routes())
+        .nest("/health", health::routes(app.checks.clone()))
+        .map_to_response()
+        // poem's routes give `/` to what is nested there.
+        .around(move |inner, request| {
+            let start = Arc::clone(&start);
+            async move {
+                match request.uri().path() {
+                    "/" if pages.docs => start.call(request).await,
+                    _ => inner.call(request).await,
+                }
+            }
+        });
+    let allowed = allowed
+        .with("/problems", "GET")
+        .with("/problems/:code", "GET")
+        .with("/health/live", "GET")
+        .with("/health/ready", "GET")
+        .with("/metrics", "GET");
+    let public_url = app.settings.public_url.as_ref();
+    let surroundings = Surroundings {
+        clock: app.clock.clone(),
+        trusted_proxies: app.settings.trusted_proxies.clone(),
+        allowed,
+        cors_origins: app.settings.cors_origins.clone(),
+        https: public_url.is_some_and(|url| url.starts_with("https://")),
+        limiter: Arc::clone(&app.limiter),
+        bodies: Arc::clone(&app.bodies),
+    };
+    web::around(routes, surroundings)
+}
+
+/// How the admin API takes a stored message in again.
+fn take_again(feed: &Feed) -> TakeAgain {
+    let feed = feed.clone();
+    Arc::new(move |rulebook, event| {
+        let feed = feed.clone();
+        Box::pin(async move {
+            let taken = feed.again(rulebook, event).await;
+            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+        })
+    })
+}
+
+/// A rulebook's webhook settings as the webhook takes them, each default spelt out.
+fn read_auth(settings: Value) -> Result<Value, Problem> {
+    let auth: WebhookAuth = admin::body::read(settings)?;
+    let faults = auth_settings::faults(&auth);
+    if !faults.is_empty() {
+        let faults = faults.into_iter();
+        let faults = faults.map(|(pointer, text)| FieldFault::new(pointer, "invalid_value", text));
+        return Err(Problem::unprocessable(faults.collect()));
+    }
+    serde_json::to_value(auth).map_err(|error| Problem::internal(&error))
+}

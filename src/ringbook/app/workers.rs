@@ -1,0 +1,143 @@
+//! What runs beside the requests, each in a task that ends when the server stops.
+
+use std::time::Duration;
+
+use super::App;
+use super::without_database::spool_bytes;
+
+use crate::audit;
+use crate::settings::Worker;
+use base::telemetry::metrics;
+use intake::reconcile::{Ask, ReconcileError, Tally};
+use jobs::{periodic, purge};
+use revisions::quarantine;
+use store::audit_log::AuditKey;
+use store::{last_runs, notices, purges};
+
+/// How often the small chores are done.
+const CHORES: Duration = Duration::from_secs(5);
+
+/// Background work, each in a task that ends when the server stops.
+pub(super) fn start_workers(app: &App) {
+    let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
+    app.tasks.spawn(async move { lane.watch(stop).await });
+    app.tasks.spawn(app.replica.clone().watch(app.stop.clone()));
+    let (take_in, db, stop) = (app.take_in.clone(), app.primary.clone(), app.stop.clone());
+    app.tasks
+        .spawn(async move { take_in.refuge.last_good.watch(db, take_in.lane.clone(), stop).await });
+    let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
+    let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
+    app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
+    if app.settings.workers.contains(&Worker::Outbox) {
+        let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
+        app.tasks.spawn(async move { outbox.run(stop).await });
+    }
+    if app.settings.workers.contains(&Worker::Escalation) {
+        let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
+        app.tasks.spawn(async move { escalator.run(stop).await });
+    }
+    app.tasks.spawn(watch_quarantines(app.clone()));
+    let key = AuditKey::new(&app.key.of_audit_chain());
+    app.tasks
+        .spawn(audit::tell_at_both_ends(app.db.clone(), key.clone(), app.stop.clone()));
+    let db = app.db.clone();
+    spawn_periodic(app, "audit_head", audit::EVERY, move |_| {
+        let (db, key) = (db.clone(), key.clone());
+        async move {
+            audit::tell(&db, &key).await;
+            Ok(())
+        }
+    });
+    if app.settings.workers.contains(&Worker::Scheduler) {
+        let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
+        app.tasks.spawn(async move { scheduler.run(stop).await });
+    }
+    let (db, clock) = (app.db.clone(), app.clock.clone());
+    spawn_periodic(app, "idempotency_keys", admin::idempotency::TIDIED, move |_| {
+        let (db, clock) = (db.clone(), clock.clone());
+        async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
+    });
+    if app.settings.workers.contains(&Worker::Reconciler) {
+        let reconciler = app.reconciler.clone();
+        spawn_periodic(app, last_runs::RECONCILER, app.settings.reconcile_every, move |turn| {
+            let reconciler = reconciler.clone();
+            async move {
+                let asked = reconciler
+                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
+                    .await;
+                Ok(error_if_all_failed(&asked?)?)
+            }
+        });
+    }
+    let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
+    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    if app.settings.workers.contains(&Worker::Purge) {
+        let purge = app.purge.clone();
+        spawn_periodic(app, purges::LEASE, purge::EVERY, move |turn| {
+            let purge = purge.clone();
+            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
+        });
+    }
+    let backtests = app.backtests.clone();
+    app.tasks.spawn(async move {
+        if let Err(error) = backtests.mend().await {
+            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+        }
+    });
+    let (stop, limiter, db, clock) = (
+        app.stop.clone(),
+        app.limiter.clone(),
+        app.primary.clone(),
+        app.clock.clone(),
+    );
+    app.tasks.spawn(async move {
+        let mut chores = tokio::time::interval(CHORES);
+        while stop.run_until_cancelled(chores.tick()).await.is_some() {
+            limiter.tidy();
+            metrics::upkeep();
+            match last_runs::all(&db).await {
+                Ok(runs) => {
+                    let age = |at: chrono::DateTime<chrono::Utc>| (clock.now() - at).to_std().unwrap_or_default();
+                    metrics::last_successes(runs.into_iter().map(|(name, at)| (name, age(at))));
+                }
+                Err(error) => tracing::debug!(%error, "when periodic work last succeeded cannot be read"),
+            }
+            match notices::count_open(&db).await {
+                Ok(counts) => counts
+                    .into_iter()
+                    .for_each(|(severity, open)| metrics::notices_open(severity, open)),
+                Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
+            }
+        }
+    });
+}
+
+/// Work that one of all instances does every so often.
+fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
+where
+    W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), periodic::Failed>> + Send + 'static,
+{
+    let (leases, stop) = (app.leases.clone(), app.stop.clone());
+    app.tasks.spawn(periodic::run(leases, name, every, stop, work));
+}
+
+/// Fails when no rulebook could be reconciled. A single rulebook that fails has its own notice.
+fn error_if_all_failed(tallies: &[Tally]) -> Result<(), ReconcileError> {
+    let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
+    match last {
+        Some(error) if tallies.iter().all(|tally| tally.error.is_some()) => Err(ReconcileError::AllFailed(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Learns which scripts other instances sent into quarantine, and ends what is over.
+async fn watch_quarantines(app: App) {
+    let mut looks = tokio::time::interval(quarantine::EVERY);
+    while app.stop.run_until_cancelled(looks.tick()).await.is_some() {
+        let quarantines = app.current.quarantines();
+        if let Err(error) = quarantines.look(&app.db, &app.primary, &app.clock).await {
+            tracing::warn!(%error, "the scripts in quarantine could not be read; they are read again soon");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Starts the audit chain and logs its head regularly, so that a cut-off end is detected even if the head was cut off
+//! with it: `ringbook audit verify --head SEQ:MAC`.
+
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio_util::sync::CancellationToken;
+
+use store::audit_log::AuditKey;
+use store::audit_verify::NotedHead;
+use store::{audit_head, audit_log};
+
+/// The interval of logging the head.
+pub const EVERY: Duration = Duration::from_hours(1);
+
+/// Begins the chain on an empty log. Existing entries without a head are reported as broken.
+///
+/// # Errors
+/// When the database fails.
+pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr> {
+    if let Some(head) = audit_head::read(db).await? {
+        if !head.fits(key) {
+            tracing::error!(
+                "the head of the audit chain does not verify: it was altered, or RINGBOOK_SECRET_KEY has changed; run \
+                 `ringbook audit verify`"
+            );
+        }
+        return Ok(());
+    }
+    let tx = store::begin(db).await?;
+    let begun = audit_log::begin_chain(&tx, key).await?;
+    tx.commit().await?;
+    if begun {
+        tracing::info!("the audit chain begins");
+    }
+    Ok(())
+}
+
+/// Logs the head at start and at shutdown. In between, one instance does it every hour.
+pub async fn tell_at_both_ends(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
+    tell(&db, &key).await;
+    stop.cancelled().await;
+    tell(&db, &key).await;
+}
+
+/// Logs the head.
+pub async fn tell(db: &DatabaseConnection, key: &AuditKey) {
+    match audit_head::read(db).await {
+        Ok(Some(head)) if head.fits(key) => {
+            let noted = NotedHead {
+                seq: head.seq,
+                mac: head.mac,
+            };
+            tracing::info!(seq = noted.seq, head = %noted, "the audit log ends at entry {}", noted.seq);
+        }
+        Ok(_) => tracing::error!("the head of the audit chain is missing or was altered: run `ringbook audit verify`"),
+        Err(error) => tracing::warn!(%error, "the head of the audit chain cannot be read"),
+    }
+}

@@ -1,0 +1,105 @@
+//! Backs up a running database, and restores it.
+//!
+//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] do it; [`files`]
+//! handles the files. Unsent messages in a backup are given up ([`store::restored`]), because they may have
+//! been sent since.
+
+pub mod files;
+pub mod postgres;
+pub mod programs;
+pub mod sqlite;
+
+use std::path::PathBuf;
+
+use sea_orm::DbErr;
+
+use store::connect::ConnectError;
+use store::migrate::MigrateError;
+
+/// Why a backup or a restore failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The database does not exist.
+    #[error("the database {} does not exist", .0.display())]
+    NoDatabase(PathBuf),
+    /// The folder of the file does not exist.
+    #[error("the folder {} does not exist; make it, or give a folder, which is made", .0.display())]
+    NoFolder(PathBuf),
+    #[error("{} exists already; a backup overwrites nothing", .0.display())]
+    Exists(PathBuf),
+    /// The file is not a backup of this kind of database.
+    #[error("{} is not a backup of {expected} database", path.display())]
+    OtherKind {
+        path: PathBuf,
+        /// The database of DATABASE_URL.
+        expected: &'static str,
+    },
+    #[error("{} is damaged: {fault}", path.display())]
+    Damaged {
+        path: PathBuf,
+        /// The message of the database's own check.
+        fault: String,
+    },
+    /// It contains no rulebook.
+    #[error("{} is not a database of Ringbook's", .0.display())]
+    NotOurs(PathBuf),
+    /// The target is not empty.
+    #[error(
+        "the database {0} is not empty: nothing was changed. `--force` keeps its content under another name and \
+         restores the backup"
+    )]
+    NotEmpty(String),
+    /// The target is in use.
+    #[error("the database {0} is in use: stop every `ringbook` that works on it, then try again; nothing was changed")]
+    InUse(String),
+    /// A PostgreSQL program is missing.
+    #[error(
+        "PostgreSQL's {program} is neither in the PATH nor in /usr/lib/postgresql: install it, or run this on a machine that has it:\n  {command}"
+    )]
+    NoProgram {
+        program: &'static str,
+        /// The command line.
+        command: String,
+    },
+    /// A PostgreSQL program failed.
+    #[error("{program} failed: {said}")]
+    Program {
+        program: &'static str,
+        /// Its error output.
+        said: String,
+    },
+    #[error("{} cannot be used", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The schema is unknown to this program.
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+    #[error("the database did not do what was asked")]
+    Database(#[from] DbErr),
+}
+
+/// The result of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    pub file: PathBuf,
+    pub bytes: u64,
+    /// SMS messages that were unsent when the copy was made.
+    pub waiting_texts: i64,
+}
+
+/// The result of a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Where the previous content is kept.
+    pub put_aside: Option<String>,
+    /// SMS messages that were given up, because they may have been sent since.
+    pub given_up: i64,
+}
+
+/// Reports progress: bytes done, and the total if it is known.
+pub type Progress<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);

@@ -1,0 +1,235 @@
+//! SQLite backups with `VACUUM INTO`, in one read transaction.
+//!
+//! The copy's unsent messages are given up in the copy, so that no way of restoring it sends them again. A restore
+//! works on a copy, which gets the target's name at the very end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr, Statement};
+
+use super::files::{self, Kind};
+use super::{BackupError, Copied, Progress, Restored};
+use base::clock::Clock;
+use base::secret::Secret;
+use store::Database;
+use store::{begin, connect, migrate, restored};
+
+/// The interval of progress reports.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Copies the database in `file` to `to`, which must not exist.
+pub async fn back_up(file: &Path, to: &Path, clock: &Clock, progress: Progress<'_>) -> Result<Copied, BackupError> {
+    if files::size(file) == 0 {
+        return Err(BackupError::NoDatabase(file.to_owned()));
+    }
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    // An incomplete file never gets the name of a backup.
+    let part = files::beside(to, ".part");
+    files::discard(&part);
+    let copied = async {
+        vacuum(file, &part, progress).await?;
+        let waiting_texts = settled(
+            &part,
+            "The database was copied by `ringbook backup`, and this is the copy.",
+            clock,
+        )
+        .await?;
+        files::rename(&part, to)?;
+        files::keep(to)?;
+        Ok(Copied {
+            file: to.to_owned(),
+            bytes: files::size(to),
+            waiting_texts,
+        })
+    }
+    .await;
+    if copied.is_err() {
+        files::discard(&part);
+    }
+    copied
+}
+
+/// Restores the backup `from` to `file`. With `force`, the previous file is kept under another name.
+pub async fn restore(
+    from: &Path,
+    file: &Path,
+    force: bool,
+    clock: &Clock,
+    progress: Progress<'_>,
+) -> Result<Restored, BackupError> {
+    if files::kind(from)? != Kind::Sqlite {
+        return Err(BackupError::OtherKind {
+            path: from.to_owned(),
+            expected: "a SQLite",
+        });
+    }
+    let shown = file.display().to_string();
+    if files::size(file) > 0 && !force {
+        return Err(BackupError::NotEmpty(shown));
+    }
+    let part = files::beside(file, ".restoring");
+    files::discard(&part);
+    let restored = async {
+        copy(from, &part, progress).await?;
+        settled(&part, "The database was restored from a backup.", clock).await?;
+        // Most were given up in the copy when it was made.
+        let given_up = waiting(&part).await?;
+        let aside = files::beside(
+            file,
+            &format!(".before-restore-{}", clock.now().format("%Y%m%dT%H%M%S%3fZ")),
+        );
+        let put_aside = put_aside(file, &aside).await?;
+        files::rename(&part, file)?;
+        files::keep(file)?;
+        Ok(Restored {
+            put_aside: put_aside.then(|| aside.display().to_string()),
+            given_up,
+        })
+    }
+    .await;
+    if restored.is_err() {
+        files::discard(&part);
+    }
+    restored
+}
+
+/// Writes the current database into a new file.
+async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
+    let db = open(file).await?;
+    // SQLite treats an empty file as a new database, and keeps its permissions.
+    drop(files::make(part)?);
+    let all = number(
+        &db,
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    )
+    .await?;
+    let into = Statement::from_sql_and_values(DatabaseBackend::Sqlite, "VACUUM INTO $1", [text(part).into()]);
+    let mut work = std::pin::pin!(db.execute_raw(into));
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            () = tokio::time::sleep(LOOK) => progress(files::size(part), u64::try_from(all).ok()),
+        }
+    };
+    db.clone().close().await?;
+    done?;
+    Ok(())
+}
+
+/// Copies a backup's bytes into a file that is not the database yet.
+async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
+    let mut target = files::make(part)?;
+    let (source, all) = (from.to_owned(), files::size(from));
+    let mut work = tokio::task::spawn_blocking(move || std::io::copy(&mut std::fs::File::open(source)?, &mut target));
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            () = tokio::time::sleep(LOOK) => progress(files::size(part), Some(all)),
+        }
+    };
+    let done = done.unwrap_or_else(|died| Err(std::io::Error::other(died)));
+    done.map(drop).map_err(files::failed(from))
+}
+
+/// Verifies a copy, gives up its unsent messages and makes it one file. Returns how many messages.
+async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupError> {
+    let db = open(part).await?;
+    let done = async {
+        let fault = words(
+            &db,
+            "SELECT group_concat(integrity_check, '; ') FROM pragma_integrity_check",
+        )
+        .await;
+        let fault = fault.unwrap_or_else(|error| error.to_string());
+        if fault != "ok" {
+            return Err(BackupError::Damaged {
+                path: part.to_owned(),
+                fault,
+            });
+        }
+        let ours = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('rulebooks', 'sms_messages')";
+        if number(&db, ours).await? != 2 {
+            return Err(BackupError::NotOurs(part.to_owned()));
+        }
+        let tx = begin(&db).await?;
+        let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
+        tx.commit().await?;
+        Ok(given_up)
+    }
+    .await;
+    db.close().await?;
+    let done = done?;
+    // Not a schema that only a newer program understands.
+    migrate::status(&address(part)).await?;
+    // A backup is one file, without a write-ahead log beside it.
+    let db = open(part).await?;
+    let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;
+    db.close().await?;
+    single?;
+    Ok(done)
+}
+
+/// How many messages were given up because of a backup.
+async fn waiting(part: &Path) -> Result<i64, BackupError> {
+    let db = open(part).await?;
+    let waiting = restored::given_up(&db).await;
+    let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;
+    db.close().await?;
+    single?;
+    Ok(waiting?)
+}
+
+/// Renames the file at `file`. Returns whether it existed. Refuses while a server uses it.
+async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
+    let there = files::size(file) > 0;
+    // A broken database is the very case for a restore, and no server uses it.
+    if there && files::kind(file)? == Kind::Sqlite {
+        let db = open(file).await?;
+        // Only an exclusive user can leave the write-ahead log; then everything is in the one file.
+        let alone = words(&db, "PRAGMA journal_mode = DELETE").await;
+        db.close().await?;
+        if !alone.is_ok_and(|mode| mode == "delete") {
+            return Err(BackupError::InUse(file.display().to_string()));
+        }
+    }
+    if there {
+        files::rename(file, aside)?;
+    }
+    // A log without its database would be applied to the file that takes its name.
+    for ending in ["-wal", "-journal"] {
+        let companion = files::beside(file, ending);
+        if companion.exists() {
+            files::rename(&companion, &files::beside(aside, ending))?;
+        }
+    }
+    Ok(there)
+}
+
+async fn open(file: &Path) -> Result<DatabaseConnection, BackupError> {
+    Ok(connect::open_for_migration(&address(file)).await?)
+}
+
+fn address(file: &Path) -> Database {
+    Database::Sqlite(Secret::new(format!("sqlite://{}", file.display())))
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+async fn number(db: &DatabaseConnection, sql: &str) -> Result<i64, DbErr> {
+    let row = db
+        .query_one_raw(Statement::from_string(DatabaseBackend::Sqlite, sql))
+        .await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0))
+}
+
+async fn words(db: &DatabaseConnection, sql: &str) -> Result<String, DbErr> {
+    let row = db
+        .query_one_raw(Statement::from_string(DatabaseBackend::Sqlite, sql))
+        .await?;
+    row.map_or(Ok(String::new()), |row| row.try_get_by_index(0))
+}

@@ -1,0 +1,221 @@
+//! What a first start makes: the default rulebook with the sample's rows, the first admin key, the webhook secret.
+//!
+//! In: the settings and an empty database, or one that has been started before. Out: the secrets that were made, to be
+//! shown this once. What the settings bring is not stored in clear and not shown.
+
+use std::path::{Path, PathBuf};
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::first_start::NewSecrets;
+use crate::settings::Settings;
+use admin::keys::{NewKey, NoRandomness};
+use base::clock::Clock;
+use base::keys::{self, KeyError, SecretKey};
+use base::secret::Secret;
+use intake::access::DEFAULT_RULEBOOK;
+use intake::scheme::WebhookAuth;
+use revisions::publish::{Author, NewBook, PublishError, Publisher};
+use rules::sample;
+use store::{api_keys, rulebooks, secrets};
+
+/// The key file, when `RINGBOOK_SECRET_KEY` is not set.
+const KEY_FILE: &str = "ringbook.key";
+
+/// The name of the admin key that the settings brought.
+const SET_KEY: &str = "RINGBOOK_ADMIN_KEY";
+
+/// Why a first start cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// A key cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No admin key could be made.
+    #[error(transparent)]
+    AdminKey(#[from] NoRandomness),
+    /// `RINGBOOK_ADMIN_KEY` is no key.
+    #[error("RINGBOOK_ADMIN_KEY must be 16 to 256 printable ASCII characters without spaces")]
+    UnusableAdminKey,
+    /// The sample was not taken.
+    #[error("the sample rulebook could not be loaded")]
+    Sample(#[from] PublishError),
+    /// The database did not take it.
+    #[error("the database could not be set up")]
+    Database(#[from] DbErr),
+}
+
+/// The key that seals secrets: from the settings, else from the file beside the database.
+pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
+    match &settings.secret_key {
+        Some(key) => Ok(SecretKey::new(key.expose())),
+        None => SecretKey::from_file(&key_file(settings)),
+    }
+}
+
+/// Where that file is.
+pub fn key_file(settings: &Settings) -> PathBuf {
+    let folder = settings
+        .database
+        .file()
+        .and_then(Path::parent)
+        .unwrap_or_else(|| Path::new(""));
+    folder.join(KEY_FILE)
+}
+
+/// Makes what is missing.
+pub async fn first_start(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+    key: &SecretKey,
+    clock: &Clock,
+) -> Result<NewSecrets, BootstrapError> {
+    let rulebook_id = default_rulebook(settings, db, publisher).await?;
+    let tx = store::begin(db).await?;
+    // Instances that start together come here one after the other; whoever is interrupted leaves nothing behind.
+    rulebooks::locked_head(&tx, rulebook_id).await?;
+    // Also where this instance sends nothing itself: others without an account must not simulate beside it.
+    if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
+        tracing::info!("an account is known: SMS messages are sent from now on");
+    }
+    let new = NewSecrets {
+        admin_key: admin_key(settings, &tx, clock).await?,
+        vapi_secret: webhook_secret(settings, &tx, key, clock, rulebook_id).await?,
+    };
+    tx.commit().await?;
+    Ok(new)
+}
+
+/// How a new rulebook's webhooks are verified until somebody narrows it.
+#[must_use]
+pub fn default_webhook_auth() -> Value {
+    serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
+}
+
+/// Whether a first start has made everything.
+pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let Some(rulebook_id) = find(db).await? else {
+        return Ok(false);
+    };
+    let secret =
+        settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &[secrets::WEBHOOK]).await?.is_empty();
+    Ok(secret && (settings.admin_key.is_some() || api_keys::any(db).await?))
+}
+
+async fn default_rulebook(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+) -> Result<Uuid, BootstrapError> {
+    // A first start without an account is a trial: its SMS messages are recorded, until there is one.
+    let sms_delivery = if settings.twilio.is_some() {
+        rulebooks::TWILIO
+    } else {
+        rulebooks::UNTIL_ACCOUNT
+    };
+    let author = Author {
+        name: "first start".to_owned(),
+        ..Author::default()
+    };
+    if let Some(found) = find(db).await? {
+        return Ok(found);
+    }
+    let new = NewBook {
+        code: DEFAULT_RULEBOOK,
+        name: None,
+        webhook_auth: default_webhook_auth(),
+        sms_delivery,
+    };
+    match publisher.create(new, sample::rows(), &author).await {
+        Ok((id, _)) => Ok(id),
+        // Another instance was first.
+        Err(PublishError::RulebookExists) => Ok(find(db)
+            .await?
+            .ok_or_else(|| DbErr::RecordNotFound("the default rulebook".to_owned()))?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
+    let found = rulebooks::Entity::find()
+        .filter(rulebooks::Column::Code.eq(DEFAULT_RULEBOOK))
+        .one(db)
+        .await?;
+    Ok(found.map(|rulebook| rulebook.id))
+}
+
+async fn admin_key(
+    settings: &Settings,
+    tx: &DatabaseTransaction,
+    clock: &Clock,
+) -> Result<Option<Secret>, BootstrapError> {
+    let (key, shown) = match &settings.admin_key {
+        Some(given) => (
+            NewKey::given(given.expose()).ok_or(BootstrapError::UnusableAdminKey)?,
+            false,
+        ),
+        None if api_keys::any(tx).await? => return Ok(None),
+        None => (NewKey::random()?, true),
+    };
+    let row = api_keys::ActiveModel {
+        id: Set(clock.new_id()),
+        name: Set(if shown { "first admin" } else { SET_KEY }.to_owned()),
+        prefix: Set(key.prefix.clone()),
+        hash: Set(key.hash.clone()),
+        role: Set("admin".to_owned()),
+        rulebook_id: Set(None),
+        owner: Set(None),
+        made_by: Set(None),
+        created_at: Set(clock.now()),
+        expires_at: Set(None),
+        last_used_at: Set(None),
+        revoked_at: Set(None),
+    };
+    let once = sea_orm::sea_query::OnConflict::column(api_keys::Column::Hash)
+        .do_nothing()
+        .to_owned();
+    let inserted = api_keys::Entity::insert(row)
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    if inserted == 1 && !shown {
+        // Whoever changes the setting wants the key before it gone. Only when the value is new, or an instance that still
+        // has the old one would take this one's key away when it starts.
+        api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
+    }
+    Ok(shown.then(|| Secret::new(key.text)))
+}
+
+async fn webhook_secret(
+    settings: &Settings,
+    tx: &DatabaseTransaction,
+    key: &SecretKey,
+    clock: &Clock,
+    rulebook_id: Uuid,
+) -> Result<Option<Secret>, BootstrapError> {
+    let stored = secrets::active(tx, rulebook_id, &[secrets::WEBHOOK]).await?;
+    // Better said now than with every message: another key sealed them.
+    for row in &stored {
+        key.open(rulebook_id, row.id, &row.sealed)?;
+    }
+    if settings.vapi_secret.is_some() || !stored.is_empty() {
+        return Ok(None);
+    }
+    let secret = hex::encode(keys::random::<32>()?);
+    let id = clock.new_id();
+    let new = secrets::Model {
+        rulebook_id,
+        id,
+        purpose: secrets::WEBHOOK.to_owned(),
+        sealed: key.seal(rulebook_id, id, secret.as_bytes())?,
+        created_at: clock.now(),
+        retired_at: None,
+    };
+    secrets::add(tx, new).await?;
+    Ok(Some(Secret::new(secret)))
+}

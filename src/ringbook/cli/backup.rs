@@ -1,0 +1,234 @@
+//! `ringbook backup` and `ringbook restore`. In: where to, or from where. Out: a copy made while servers work, or the database
+//! as it was then; and what a person needs to know: which key belongs to it, and which texts are not sent again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use super::print;
+use crate::backup::{Copied, files, postgres, sqlite};
+use crate::bootstrap;
+use crate::settings::Settings;
+use base::clock::Clock;
+use base::telemetry::scrub;
+use store::{connect, last_runs};
+
+/// Where a backup goes.
+#[derive(Debug, clap::Args)]
+pub struct Backup {
+    /// A folder for a file named after the time, made where it is missing; or a file that does not exist, whose name has an ending
+    #[arg(long, default_value = ".")]
+    to: PathBuf,
+    /// Put the key that opens the stored secrets beside it, as FILE.key: then whoever has both has the secrets
+    #[arg(long)]
+    with_key: bool,
+    /// No progress bar
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Where a backup comes from.
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// The backup
+    file: PathBuf,
+    /// Also where the database is not empty: what is there is kept under another name
+    #[arg(long)]
+    force: bool,
+    /// No progress bar
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Makes one.
+pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
+    let clock = Clock::system();
+    let stamp = clock.now().format("%Y%m%dT%H%M%SZ").to_string();
+    let bar = bar(how.quiet);
+    let progress = told(&bar);
+    let copied = match settings.database.file() {
+        Some(file) => {
+            let to = files::target(&how.to, &stamp, "db")?;
+            refuse_taken_key(&to, how.with_key)?;
+            sqlite::back_up(file, &to, &clock, &progress).await
+        }
+        None => {
+            let to = files::target(&how.to, &stamp, "dump")?;
+            refuse_taken_key(&to, how.with_key)?;
+            let path = search_path();
+            let with = postgres::How {
+                path: &path,
+                progress: &progress,
+            };
+            postgres::back_up(&settings.database, &to, with).await
+        }
+    };
+    bar.finish_and_clear();
+    let copied = copied?;
+    note_success(settings, &clock).await;
+    let mut text = format!("{} ({})", copied.file.display(), HumanBytes(copied.bytes));
+    text.push_str(&about_texts(&copied));
+    text.push_str(&if how.with_key {
+        let key = write_key(settings, &copied.file)?;
+        format!(
+            "\nThe key that opens the stored secrets is in {}: whoever has both files has the secrets.",
+            key.display()
+        )
+    } else {
+        about_key(settings)
+    });
+    print(&text)
+}
+
+/// Notes in the database that a backup succeeded, for `/metrics` of the servers on it. The backup is whole without that.
+async fn note_success(settings: &Settings, clock: &Clock) {
+    let noted = async {
+        let db = connect::open_for_migration(&settings.database).await?;
+        let noted = last_runs::note(&db, last_runs::BACKUP, clock.now()).await;
+        db.close().await?;
+        noted?;
+        anyhow::Ok(())
+    };
+    if let Err(error) = noted.await {
+        let cause = scrub(&format!("{error:#}"));
+        tracing::warn!(cause, "/metrics will not show when this backup succeeded");
+    }
+}
+
+/// Brings one back.
+pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
+    let clock = Clock::system();
+    let bar = bar(how.quiet);
+    let progress = told(&bar);
+    let restored = match settings.database.file() {
+        Some(file) => sqlite::restore(&how.file, file, how.force, &clock, &progress).await,
+        None => {
+            let path = search_path();
+            let with = postgres::How {
+                path: &path,
+                progress: &progress,
+            };
+            postgres::restore(&how.file, &settings.database, how.force, &clock, with).await
+        }
+    };
+    bar.finish_and_clear();
+    let restored = restored?;
+    let mut text = "The backup is back.".to_owned();
+    if let Some(aside) = restored.put_aside {
+        text.push_str(&format!("\nWhat was there before is kept as {aside}."));
+    }
+    if restored.given_up > 0 {
+        text.push_str(&format!(
+            "\n{} texts that were waiting in it are given up, because they may have been sent since: list the texts of the state \
+             `dead`, and send again those that are still needed.",
+            restored.given_up
+        ));
+    }
+    text.push_str(&bring_key(settings, &how.file)?);
+    print(&text)
+}
+
+fn about_texts(copied: &Copied) -> String {
+    if copied.waiting_texts == 0 {
+        return String::new();
+    }
+    format!(
+        "\n{} texts were waiting to be sent: when this backup is brought back they are given up, because they will have been sent.",
+        copied.waiting_texts
+    )
+}
+
+fn about_key(settings: &Settings) -> String {
+    let key = if settings.secret_key.is_some() {
+        "RINGBOOK_SECRET_KEY".to_owned()
+    } else {
+        bootstrap::key_file(settings).display().to_string()
+    };
+    format!(
+        "\nThe key that opens the stored secrets ({key}) is not in it: keep it elsewhere, or the secrets are lost with it."
+    )
+}
+
+fn refuse_taken_key(to: &Path, with_key: bool) -> Result<()> {
+    let key = files::beside(to, ".key");
+    if with_key && key.exists() {
+        return Err(anyhow!("{} exists already; a backup overwrites nothing", key.display()));
+    }
+    Ok(())
+}
+
+/// The key as 64 hexadecimal digits, as its file has it.
+fn key_text(settings: &Settings) -> Result<String> {
+    if let Some(key) = &settings.secret_key {
+        return Ok(hex::encode(key.expose()));
+    }
+    let file = bootstrap::key_file(settings);
+    let text = std::fs::read_to_string(&file);
+    Ok(text
+        .with_context(|| format!("the key file {} cannot be read", file.display()))?
+        .trim()
+        .to_owned())
+}
+
+fn write_key(settings: &Settings, backup: &Path) -> Result<PathBuf> {
+    use std::io::Write as _;
+    let path = files::beside(backup, ".key");
+    let text = key_text(settings)?;
+    let mut file = files::make(&path)?;
+    writeln!(file, "{text}").with_context(|| format!("{} cannot be written", path.display()))?;
+    files::keep(&path)?;
+    Ok(path)
+}
+
+/// Puts the backup's key to where it is looked for, when there is none.
+fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
+    use std::io::Write as _;
+    let (kept, wanted) = (files::beside(backup, ".key"), bootstrap::key_file(settings));
+    let brought = kept.exists().then(|| std::fs::read_to_string(&kept)).transpose();
+    let brought = brought.with_context(|| format!("{} cannot be read", kept.display()))?;
+    let there = settings.secret_key.is_some() || wanted.exists();
+    match brought {
+        Some(brought) if !there => {
+            let mut file = files::make(&wanted)?;
+            writeln!(file, "{}", brought.trim()).with_context(|| format!("{} cannot be written", wanted.display()))?;
+            files::keep(&wanted)?;
+            Ok(format!("\nIts key is in {}.", wanted.display()))
+        }
+        Some(brought) if key_text(settings)? != brought.trim() => Ok(format!(
+            "\nIts key, in {}, is not the one that this server uses: nothing stored opens until it is. Set RINGBOOK_SECRET_KEY to it.",
+            kept.display()
+        )),
+        Some(_) => Ok(String::new()),
+        None if there => Ok(String::new()),
+        None => Ok(format!(
+            "\nThere is no key here: put the one that belongs to this backup into {}, or set RINGBOOK_SECRET_KEY, before you \
+             start the server. A new one opens none of the stored secrets.",
+            wanted.display()
+        )),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where programs are is no setting of ours")]
+fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_default()
+}
+
+fn bar(hidden: bool) -> ProgressBar {
+    if hidden {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {bytes} of {total_bytes}, {bytes_per_sec}");
+    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+fn told(bar: &ProgressBar) -> impl Fn(u64, Option<u64>) + Send + Sync {
+    let bar = bar.clone();
+    move |done, all| {
+        if let Some(all) = all {
+            bar.set_length(all);
+        }
+        bar.set_position(done);
+        bar.tick();
+    }
+}

@@ -1,0 +1,164 @@
+//! `ringbook reconcile`: asks Vapi for calls of which no report came. In: how far back, and of which rulebook. Out: a line
+//! per rulebook with what was found and what became of it; an error when Vapi's list could not be read to the end.
+
+use anyhow::{Context as _, Result, anyhow};
+use chrono::TimeDelta;
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
+
+use super::print;
+use crate::app::App;
+use crate::settings::{Settings, Worker};
+use base::clock::Clock;
+use intake::reconcile::{Ask, Tally};
+use store::last_runs;
+
+/// Which calls.
+#[derive(Debug, clap::Args)]
+pub struct Reconcile {
+    /// Calls that were changed in this time up to now, as 90m, 24h or 7d
+    #[arg(long, default_value = "24h", value_parser = time)]
+    since: TimeDelta,
+    /// Only those of this rulebook; else of every one that has a Vapi key
+    #[arg(long)]
+    rulebook: Option<String>,
+    /// Only count them
+    #[arg(long)]
+    dry_run: bool,
+    /// No progress
+    #[arg(long)]
+    quiet: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A time with its unit.
+fn time(text: &str) -> Result<TimeDelta, String> {
+    let expected = "a whole number with its unit, as 90m, 24h or 7d, of at most 365d";
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(expected)?;
+    let number: i64 = number.parse().map_err(|_| expected)?;
+    let time = match unit {
+        "m" => TimeDelta::try_minutes(number),
+        "h" => TimeDelta::try_hours(number),
+        "d" => TimeDelta::try_days(number),
+        _ => None,
+    };
+    let fits = time.filter(|time| *time > TimeDelta::zero() && *time <= TimeDelta::days(365));
+    fits.ok_or_else(|| expected.to_owned())
+}
+
+/// Asks, and prints what was found.
+pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
+    // Texts that come of it are sent by whoever runs the outbox.
+    settings.workers = Vec::<Worker>::new();
+    // A server beside it has a spool; what a command cannot take in now is asked for again.
+    settings.spool_size_mb = 0;
+    let app = App::over_what_is(settings, Clock::system()).await?;
+    let bar = if how.quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new_spinner()
+    };
+    let ask = Ask {
+        rulebook: how.rulebook,
+        since: Some(how.since),
+        dry_run: how.dry_run,
+    };
+    let told = |tally: &Tally| {
+        bar.tick();
+        bar.set_message(format!("{}: {} calls in Vapi's list", tally.rulebook, tally.listed));
+    };
+    let found = app.reconciler.run(&ask, None, &CancellationToken::new(), told).await;
+    bar.finish_and_clear();
+    if let Ok(tallies) = &found
+        && !ask.dry_run
+        && ask.rulebook.is_none()
+        && !tallies.is_empty()
+        && tallies.iter().all(|tally| tally.error.is_none())
+        && let Err(error) = last_runs::note(&app.db, last_runs::RECONCILER, app.clock.now()).await
+    {
+        tracing::warn!(%error, "/metrics will not show when this succeeded");
+    }
+    app.close().await;
+    let tallies = found.context("the calls could not be asked for")?;
+    if tallies.is_empty() {
+        return Err(anyhow!(
+            "no rulebook has a Vapi key: set VAPI_API_KEY, or a secret with the purpose `vapi_api_key`"
+        ));
+    }
+    print(&if how.json {
+        serde_json::to_string_pretty(&tallies)?
+    } else {
+        table(&tallies, how.dry_run)
+    })?;
+    let failed = tallies.iter().filter(|tally| tally.error.is_some()).count();
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "the calls of {failed} of {} rulebooks could not all be asked for",
+        tallies.len()
+    ))
+}
+
+/// What was found, for people.
+fn table(tallies: &[Tally], dry_run: bool) -> String {
+    let mut lines = vec![format!(
+        "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  what became of the rest",
+        "rulebook", "listed", "running", "just ended", "others'", "known"
+    )];
+    for tally in tallies {
+        let mut rest: Vec<String> = tally
+            .became
+            .iter()
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        if dry_run {
+            rest.push(format!("{} without a report", tally.missing));
+        }
+        if let Some(error) = &tally.error {
+            rest.push(format!("then failed: {error}"));
+        }
+        if rest.is_empty() {
+            rest.push("nothing was missing".to_owned());
+        }
+        lines.push(format!(
+            "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  {}",
+            tally.rulebook,
+            tally.listed,
+            tally.running,
+            tally.just_ended,
+            tally.of_others,
+            tally.known,
+            rest.join(", ")
+        ));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(time("90m").unwrap(), TimeDelta::minutes(90));
+        assert_eq!(time("24h").unwrap(), TimeDelta::days(1));
+        assert_eq!(time("7d").unwrap(), TimeDelta::days(7));
+        for wrong in [
+            "",
+            "m",
+            "90",
+            "-1h",
+            "0h",
+            "1.5h",
+            "400d",
+            "é",
+            "99999999999999999d",
+            "1w",
+        ] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

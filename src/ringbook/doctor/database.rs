@@ -1,0 +1,251 @@
+//! The database and what stands in it. In: the settings. Out: findings, and the connection for what comes after.
+
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait as _, QueryOrder as _, Statement};
+
+use super::Findings;
+use super::assistant::Recommended;
+use crate::settings::Settings;
+use base::keys::SecretKey;
+use intake::access::DEFAULT_RULEBOOK;
+use revisions::current::{Current, LoadError};
+use store::Database;
+use store::replica::Replica;
+use store::{connect, migrate, rulebooks, secrets};
+
+/// The oldest PostgreSQL that is tested.
+const OLDEST: i64 = 150_000;
+
+/// Looks at the database.
+pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut Findings) -> Option<DatabaseConnection> {
+    const CHECK: &str = "database";
+    if settings.database.file().is_some_and(|file| !file.exists()) {
+        return None;
+    }
+    let wanted = settings.database_connections;
+    let opened = match connect::open_with(&settings.database, settings.read_database.as_ref(), wanted).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            let error = base::telemetry::chain(&error);
+            found.wrong(
+                CHECK,
+                error,
+                "Start the database, or correct DATABASE_URL (or DATABASE_READ_URL).",
+            );
+            return None;
+        }
+    };
+    if opened.for_people().close().await.is_err() {
+        tracing::debug!("the read pool did not close");
+    }
+    let used = opened.plan.sizes.total();
+    let db = opened.write;
+    let looked = match settings.database {
+        Database::Sqlite(_) => sqlite(&db, found).await,
+        Database::Postgres(_) => postgres(&db, (used, wanted), found).await,
+    };
+    if let Err(error) = looked {
+        found.wrong(
+            CHECK,
+            format!("its settings cannot be read: {error}"),
+            "Look at the database's log.",
+        );
+    }
+    if !migrations(&db, found).await {
+        return None;
+    }
+    if let Err(error) = contents(settings, &db, key, found).await {
+        found.wrong(
+            CHECK,
+            format!("it cannot be read: {error}"),
+            "Look at the database's log.",
+        );
+    }
+    Some(db)
+}
+
+async fn sqlite(db: &DatabaseConnection, found: &mut Findings) -> Result<(), DbErr> {
+    let durable = one(db, "SELECT CAST(synchronous AS text) FROM pragma_synchronous").await? == "2";
+    let wal = one(db, "SELECT journal_mode FROM pragma_journal_mode").await? == "wal";
+    if durable && wal {
+        found.ok(
+            "database",
+            "SQLite; what is answered is on the disk. One writer: use PostgreSQL for several instances",
+        );
+    } else {
+        found.wrong(
+            "database",
+            "SQLite does not write as it should (WAL with synchronous FULL)",
+            "Is the file on a network drive, or read-only? Put it on a local disk.",
+        );
+    }
+    Ok(())
+}
+
+async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &mut Findings) -> Result<(), DbErr> {
+    const CHECK: &str = "database";
+    let setting = async |name: &str| one(db, &format!("SELECT current_setting('{name}')")).await;
+    let version: i64 = setting("server_version_num").await?.parse().unwrap_or_default();
+    let shown = setting("server_version").await?;
+    if version < OLDEST {
+        found.warning(
+            CHECK,
+            format!("PostgreSQL {shown} is older than what is tested"),
+            "Use PostgreSQL 15 or newer.",
+        );
+    } else {
+        found.ok(CHECK, format!("PostgreSQL {shown}"));
+    }
+    for (name, why) in [
+        ("fsync", "a crash of the machine can lose or break everything"),
+        ("full_page_writes", "a crash of the machine can break pages"),
+        (
+            "synchronous_commit",
+            "messages that were answered can be lost when the server crashes",
+        ),
+    ] {
+        if setting(name).await? == "off" {
+            found.wrong(
+                CHECK,
+                format!("`{name}` is off: {why}"),
+                format!("Set `{name} = on` in postgresql.conf."),
+            );
+        }
+    }
+    if setting("statement_timeout").await? == "0" {
+        found.warning(
+            CHECK,
+            "a connection pooler keeps the time limits of sessions from PostgreSQL: only statements in transactions have one",
+            "ALTER ROLE … SET statement_timeout = '10s'; see docs/postgresql.md.",
+        );
+    }
+    if used < wanted {
+        found.warning(
+            CHECK,
+            format!("an instance opens {used} connections at most instead of {wanted}: the server, a pooler, the database or the role allows no more"),
+            "Raise `max_connections`, the pool's size or the CONNECTION LIMIT; or lower RINGBOOK_DATABASE_CONNECTIONS.",
+        );
+    }
+    if one(db, "SELECT has_schema_privilege(current_schema(), 'CREATE')::text").await? != "true" {
+        found.wrong(
+            CHECK,
+            "the role may not make tables, so that migrations fail",
+            "Let the role own the database: ALTER DATABASE … OWNER TO …",
+        );
+    }
+    if one(db, "SELECT pg_is_in_recovery()::text").await? == "true" {
+        found.wrong(
+            CHECK,
+            "DATABASE_URL leads to a replica",
+            "Give the primary; a replica goes into DATABASE_READ_URL.",
+        );
+    }
+    Ok(())
+}
+
+async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
+    const CHECK: &str = "migrations";
+    match migrate::newer(db).await {
+        Ok(newer) if !newer.is_empty() => {
+            found.wrong(
+                CHECK,
+                format!(
+                    "the database was migrated by a newer ringbook ({}): this one refuses to start on it",
+                    newer.join(", ")
+                ),
+                "Run the newer ringbook, or take its migrations back with its `ringbook migrate down`.",
+            );
+            return false;
+        }
+        _ => {}
+    }
+    match migrate::missing(db).await {
+        Ok(0) => {
+            found.ok(CHECK, "all applied");
+            true
+        }
+        Ok(count) => {
+            found.wrong(
+                CHECK,
+                format!("{count} are missing"),
+                "ringbook migrate up, or start the server.",
+            );
+            false
+        }
+        Err(error) => {
+            found.wrong(
+                CHECK,
+                format!("they cannot be read: {error}"),
+                "Look at the database's log.",
+            );
+            false
+        }
+    }
+}
+
+async fn contents(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    key: Option<&SecretKey>,
+    found: &mut Findings,
+) -> Result<(), DbErr> {
+    let all = rulebooks::Entity::find()
+        .order_by_asc(rulebooks::Column::Code)
+        .all(db)
+        .await?;
+    if all.iter().all(|rulebook| rulebook.code != DEFAULT_RULEBOOK) {
+        found.wrong(
+            "rulebook",
+            "there is no rulebook `default`",
+            "Start the server once: it loads the sample.",
+        );
+    }
+    let current = Current::new(Replica::default(), db.clone());
+    for rulebook in &all {
+        let code = &rulebook.code;
+        match current.head(code).await {
+            Ok(Some(head)) => {
+                found.ok("rulebook", format!("`{code}` compiles, revision {}", head.rulebook.revision()));
+                found.assistants.push(Recommended::from_rows(code, head.rulebook.rows()));
+            }
+            Ok(None) => {}
+            Err(LoadError::Faults { revision, faults }) => found.wrong(
+                "rulebook",
+                format!("`{code}` does not compile at revision {revision}: {} faults", faults.len()),
+                format!("ringbook rules export FOLDER --rulebook {code}, and rules check FOLDER; or roll back to an older revision."),
+            ),
+            Err(error) => found.wrong("rulebook", format!("`{code}` cannot be loaded: {error}"), "Look at the log."),
+        }
+        let stored = secrets::active(db, rulebook.id, &[secrets::WEBHOOK]).await?;
+        let set = code == DEFAULT_RULEBOOK && settings.vapi_secret.is_some();
+        if stored.is_empty() && !set {
+            found.wrong(
+                "webhook secret",
+                format!("`{code}` has none: every message to it is refused"),
+                format!("POST /admin/v1/rulebooks/{code}/secrets with the purpose `webhook`."),
+            );
+        } else {
+            found.ok(
+                "webhook secret",
+                format!("`{code}` has {}", stored.len() + usize::from(set)),
+            );
+        }
+        let opens = |row: &secrets::Model| key.is_none_or(|key| key.open(rulebook.id, row.id, &row.sealed).is_ok());
+        if !stored.iter().all(opens) {
+            found.wrong(
+                "secret key",
+                format!("a stored secret of `{code}` does not open with this key"),
+                "Put back the key that sealed it (RINGBOOK_SECRET_KEY, or the key file).",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The one text that a question answers.
+async fn one(db: &DatabaseConnection, sql: &str) -> Result<String, DbErr> {
+    let row = db
+        .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("a setting of the database".to_owned()))?;
+    row.try_get_by_index(0)
+}

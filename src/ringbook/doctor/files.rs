@@ -1,0 +1,148 @@
+//! What lies on this machine: the key that seals secrets, and a SQLite database. In: the settings. Out: findings, and the
+//! key.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::{Findings, key_file};
+use crate::bootstrap;
+use crate::settings::Settings;
+use base::keys::SecretKey;
+
+/// Less than this on the disk is a warning.
+const LITTLE: u64 = 1024 * 1024 * 1024;
+/// Less than this soon stops everything.
+const TOO_LITTLE: u64 = 64 * 1024 * 1024;
+
+/// Looks at files and the disk.
+pub fn examine(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
+    let key = secret_key(settings, found);
+    if let Some(file) = settings.database.file() {
+        database(file, found);
+    }
+    spool(settings, found);
+    key
+}
+
+/// Where messages wait while the database is away.
+fn spool(settings: &Settings, found: &mut Findings) {
+    const CHECK: &str = "spool";
+    if settings.spool_size_mb == 0 {
+        found.warning(
+            CHECK,
+            "it is switched off: while the database is away, messages are refused",
+            "Set RINGBOOK_SPOOL_SIZE_MB.",
+        );
+        return;
+    }
+    let folder = settings.spool_folder();
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let place = if folder.is_dir() {
+        folder.as_path()
+    } else {
+        parent.unwrap_or_else(|| Path::new("."))
+    };
+    if writable(place, CHECK, found) {
+        found.ok(CHECK, format!("messages can wait in {}", folder.display()));
+    }
+}
+
+fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
+    const CHECK: &str = "secret key";
+    if let Some(file) = key_file(settings) {
+        let shown = file.display();
+        match mode(&file) {
+            None => {
+                found.warning(
+                    CHECK,
+                    format!("{shown} is not there yet"),
+                    "The first start makes it. Keep a copy: without it no stored secret opens.",
+                );
+                return None;
+            }
+            Some(mode) if mode & 0o077 != 0 => found.wrong(
+                CHECK,
+                format!("{shown} may be read by others (mode {:o})", mode & 0o777),
+                format!("chmod 600 {shown}"),
+            ),
+            Some(_) => found.ok(CHECK, format!("{shown}, for this user alone")),
+        }
+    } else {
+        found.ok(CHECK, "from RINGBOOK_SECRET_KEY");
+    }
+    match bootstrap::secret_key(settings) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            found.wrong(
+                CHECK,
+                error.to_string(),
+                "Put the key file back from its copy, or set RINGBOOK_SECRET_KEY.",
+            );
+            None
+        }
+    }
+}
+
+fn database(file: &Path, found: &mut Findings) {
+    const CHECK: &str = "database file";
+    let shown = file.display();
+    match mode(file) {
+        None => found.warning(CHECK, format!("{shown} is not there yet"), "The first start makes it."),
+        Some(mode) if mode & 0o007 != 0 => found.warning(
+            CHECK,
+            format!(
+                "{shown} may be read by everybody on this machine (mode {:o})",
+                mode & 0o777
+            ),
+            format!("It holds what callers said: chmod 600 {shown}"),
+        ),
+        Some(_) => found.ok(CHECK, format!("{shown}")),
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    writable(folder.unwrap_or_else(|| Path::new(".")), "database file", found);
+}
+
+/// Whether a folder can be written to. Tells whether it has room.
+fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
+    let shown = folder.display();
+    let Ok(room) = rustix::fs::statvfs(folder) else {
+        found.wrong(
+            check,
+            format!("the folder {shown} is not there"),
+            format!("mkdir -p {shown}"),
+        );
+        return false;
+    };
+    let may = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok();
+    if !may {
+        found.wrong(
+            check,
+            format!("the folder {shown} cannot be written to"),
+            "Give it to the user that runs the server.",
+        );
+    }
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    let megabytes = free / (1024 * 1024);
+    let text = format!("{megabytes} MB are free in {shown}");
+    // Database and spool are mostly on the same disk: it is told once.
+    if !found.first_of_disk(rustix::fs::stat(folder).map_or(0, |stat| stat.st_dev)) {
+        return may;
+    }
+    if free < TOO_LITTLE {
+        found.wrong("disk", text, "Make room: what cannot be written cannot be taken in.");
+    } else if free < LITTLE {
+        found.warning(
+            "disk",
+            text,
+            "Make room, or let old data be purged (`PUT …/retention`).",
+        );
+    } else {
+        found.ok("disk", text);
+    }
+    may
+}
+
+fn mode(file: &Path) -> Option<u32> {
+    Some(fs::metadata(file).ok()?.permissions().mode())
+}

@@ -1,0 +1,241 @@
+//! Checks a set-up. In: the settings. Out: findings, each with what to do. Nothing is changed: no database is made or
+//! migrated, no key is made, no text is sent.
+//!
+//! [`server`] asks a running server, [`files`] looks at this machine, [`database`] at the database and what stands in it, [`web`] at the public address, and
+//! [`vapi`] and [`twilio`] at what the two know of us. [`assistant`] says what to give the voice agent.
+
+pub mod assistant;
+pub mod database;
+pub mod files;
+pub mod server;
+pub mod twilio;
+pub mod vapi;
+pub mod web;
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::{Client, RequestBuilder, header};
+use serde::Serialize;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::assistant::Recommended;
+use crate::accounts::{accounts, vapi_keys};
+use crate::bootstrap;
+use crate::first_start;
+use crate::settings::Settings;
+use base::clock::Clock;
+use base::http_client;
+use intake::access::DEFAULT_RULEBOOK;
+use rules::sample;
+
+/// How long somebody else's server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A clock that is further off makes times in the record wrong.
+const NOTICED_SKEW: TimeDelta = TimeDelta::seconds(10);
+/// A clock that is further off makes signed messages too old, or not yet made.
+const TOO_MUCH_SKEW: TimeDelta = TimeDelta::seconds(120);
+
+/// How it stands with something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// It works, and something is missing or at risk.
+    Warning,
+    /// It does not work.
+    Wrong,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: &'static str,
+    /// How it stands with it.
+    pub level: Level,
+    /// What was found.
+    pub text: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_to_do: Option<String>,
+}
+
+/// What was found, and what is recommended.
+#[derive(Debug)]
+pub struct Report {
+    /// How each thing stands.
+    pub findings: Vec<Finding>,
+    /// For the assistants of each rulebook; of the sample where no rulebook can be read.
+    pub assistants: Vec<Recommended>,
+}
+
+/// Everything that was found so far.
+#[derive(Debug, Default)]
+pub struct Findings {
+    all: Vec<Finding>,
+    /// The disks of which something was said.
+    disks: Vec<u64>,
+    assistants: Vec<Recommended>,
+}
+
+impl Findings {
+    /// As it should be.
+    pub fn ok(&mut self, check: &'static str, text: impl Into<String>) {
+        self.push(check, Level::Ok, text.into(), None);
+    }
+
+    /// It works, and something is missing or at risk.
+    pub fn warning(&mut self, check: &'static str, text: impl Into<String>, what_to_do: impl Into<String>) {
+        self.push(check, Level::Warning, text.into(), Some(what_to_do.into()));
+    }
+
+    /// It does not work.
+    pub fn wrong(&mut self, check: &'static str, text: impl Into<String>, what_to_do: impl Into<String>) {
+        self.push(check, Level::Wrong, text.into(), Some(what_to_do.into()));
+    }
+
+    fn report(mut self) -> Report {
+        if self.assistants.is_empty() {
+            let sample = Recommended::from_rows(DEFAULT_RULEBOOK, &sample::rows());
+            self.assistants.push(sample);
+        }
+        Report {
+            findings: self.all,
+            assistants: self.assistants,
+        }
+    }
+
+    /// Whether nothing was said of this disk yet.
+    fn first_of_disk(&mut self, device: u64) -> bool {
+        let is_first = !self.disks.contains(&device);
+        self.disks.push(device);
+        is_first
+    }
+
+    fn push(&mut self, check: &'static str, level: Level, text: String, what_to_do: Option<String>) {
+        self.all.push(Finding {
+            check,
+            level,
+            text,
+            what_to_do,
+        });
+    }
+
+    /// Tells, once for each server, whether its clock and ours agree.
+    fn clock(&mut self, whose: &str, theirs: Option<DateTime<Utc>>, clock: &Clock) {
+        let Some(theirs) = theirs else { return };
+        // A header tells seconds, and the answer took its time.
+        let off = (clock.now() - theirs).abs();
+        let text = format!("this machine's clock and {whose}'s are {} s apart", off.num_seconds());
+        if off > TOO_MUCH_SKEW {
+            self.wrong(
+                "clock",
+                text,
+                "Set the clock, by NTP: signed messages are refused when they seem too old.",
+            );
+        } else if off > NOTICED_SKEW {
+            self.warning("clock", text, "Set the clock, by NTP.");
+        } else {
+            self.ok("clock", text);
+        }
+    }
+}
+
+/// Looks at everything, and at the server that runs at `url`.
+pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Report {
+    let mut found = Findings::default();
+    found.ok("settings", whose(settings));
+    for warning in first_start::warnings(settings) {
+        found.warning("settings", warning, "See `ringbook --help`.");
+    }
+    let key = files::examine(settings, &mut found);
+    let db = database::examine(settings, key.as_ref(), &mut found).await;
+    let http = match http_client::builder(PATIENCE).build() {
+        Ok(http) => http,
+        Err(error) => {
+            found.wrong(
+                "network",
+                format!("no HTTP client can be made: {error}"),
+                "This is a fault of the program.",
+            );
+            return found.report();
+        }
+    };
+    if let Some(url) = url {
+        server::examine(url, &http, clock, &mut found).await;
+    }
+    web::examine(settings, &http, clock, &mut found).await;
+    if let (Some(db), Some(key)) = (&db, key) {
+        let keys = vapi_keys(settings, db.clone(), key.clone());
+        let stop = CancellationToken::new();
+        vapi::examine(settings, &keys, clock, &stop, &mut found).await;
+        let accounts = accounts(settings, db.clone(), key);
+        twilio::examine(settings, db, &accounts, &http, clock, &mut found).await;
+    }
+    if let Some(db) = db
+        && let Err(error) = db.close().await
+    {
+        tracing::debug!(%error, "the database did not close");
+    }
+    found.report()
+}
+
+/// Which settings are looked at: a service that is started elsewhere may have others.
+fn whose(settings: &Settings) -> String {
+    let folder =
+        std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());
+    let database = match settings.database.file() {
+        Some(file) => std::path::absolute(file)
+            .unwrap_or_else(|_| file.to_owned())
+            .display()
+            .to_string(),
+        None => "PostgreSQL".to_owned(),
+    };
+    format!(
+        "those of this shell and of ringbook.toml in {folder}: database {database}, address {}. Run this as the server runs \
+         (its user, folder and environment) to check what it has",
+        settings.listen
+    )
+}
+
+/// An answer in JSON.
+struct Answered {
+    status: u16,
+    date: Option<DateTime<Utc>>,
+    json: Value,
+}
+
+/// Sends a request once; why there is no answer, in words without the address.
+async fn ask(request: RequestBuilder) -> Result<Answered, &'static str> {
+    let response = request.send().await.map_err(|error| {
+        if error.is_timeout() {
+            "it took too long"
+        } else if error.is_connect() {
+            "no connection, or its certificate is not accepted"
+        } else {
+            "the connection broke"
+        }
+    })?;
+    let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap_or_default();
+    Ok(Answered {
+        status,
+        date: date.map(|date| date.to_utc()),
+        json: serde_json::from_str(&text).unwrap_or(Value::Null),
+    })
+}
+
+/// A GET that no redirect is followed from.
+fn get(http: &Client, url: &str) -> RequestBuilder {
+    http.get(url)
+}
+
+/// The key's file, where there is one.
+fn key_file(settings: &Settings) -> Option<std::path::PathBuf> {
+    settings.secret_key.is_none().then(|| bootstrap::key_file(settings))
+}

@@ -1,0 +1,54 @@
+//! A running server, by what its health checks say. It may have other settings than this shell, so it is asked rather than
+//! guessed at.
+
+use reqwest::Client;
+
+use super::{Findings, ask, get};
+use base::clock::Clock;
+
+const CHECK: &str = "server";
+
+/// Asks the server at `url` about each of its checks.
+pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findings) {
+    let answered = match ask(get(http, &format!("{url}/health/ready"))).await {
+        Ok(answered) => answered,
+        Err(why) => {
+            found.wrong(
+                CHECK,
+                format!("{url} cannot be reached: {why}"),
+                "Start it, or name the address that it listens on (RINGBOOK_LISTEN).",
+            );
+            return;
+        }
+    };
+    found.clock("the server", answered.date, clock);
+    let Some(checks) = answered.json["checks"].as_array() else {
+        found.wrong(
+            CHECK,
+            format!(
+                "{url}/health/ready answers {}, and not as Ringbook does",
+                answered.status
+            ),
+            "Name the address of a Ringbook server.",
+        );
+        return;
+    };
+    let failing: Vec<_> = checks.iter().filter(|check| check["ok"] != true).collect();
+    for check in &failing {
+        let name = check["name"].as_str().unwrap_or_default();
+        let detail = check["detail"].as_str().unwrap_or("it fails");
+        let text = format!("{url}, check `{name}`: {detail}");
+        if answered.status == 200 {
+            found.warning(CHECK, text, "The server still takes messages; its log says more.");
+        } else {
+            found.wrong(CHECK, text, "The server is not ready; its log says more.");
+        }
+    }
+    if failing.is_empty() {
+        let status = answered.json["status"].as_str().unwrap_or_default();
+        found.ok(
+            CHECK,
+            format!("{url} is {status}; all of its {} checks hold", checks.len()),
+        );
+    }
+}

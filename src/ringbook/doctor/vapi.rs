@@ -1,0 +1,210 @@
+//! What Vapi knows of us. In: each rulebook's key. Out: whether it is accepted, whether Vapi posts to us, and whether it
+//! posts again what we could not take.
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::Findings;
+use crate::settings::Settings;
+use base::clock::Clock;
+use intake::access::DEFAULT_RULEBOOK;
+use intake::reconcile::{FindKeys, Keyed};
+use intake::vapi::{VapiClient, VapiError};
+
+const CHECK: &str = "vapi";
+/// What Vapi's list of them calls it.
+const ASSISTANT: &str = "assistant";
+/// The report of a call.
+const REPORT: &str = "end-of-call-report";
+
+/// The server that Vapi should be given for a rulebook: it tries again for about a quarter of an hour, and not what never
+/// gets better. A 413 is tried again: a proxy may send it (nginx does above 1 MB), and the report is lost otherwise.
+#[must_use]
+pub fn best_server(url: &str) -> Value {
+    json!({
+        "url": url,
+        "timeoutSeconds": 20,
+        "backoffPlan": {
+            "type": "exponential",
+            "maxRetries": 10,
+            "baseDelaySeconds": 1,
+            "excludedStatusCodes": [400, 404],
+        },
+    })
+}
+
+/// The address that Vapi should post a rulebook's messages to.
+#[must_use]
+pub fn server_url(public: &str, code: &str) -> String {
+    let public = public.trim_end_matches('/');
+    if code == DEFAULT_RULEBOOK {
+        format!("{public}/webhooks/vapi")
+    } else {
+        format!("{public}/webhooks/vapi/{code}")
+    }
+}
+
+/// Asks Vapi, for each rulebook that has a key.
+pub async fn examine(
+    settings: &Settings,
+    keys: &FindKeys,
+    clock: &Clock,
+    stop: &CancellationToken,
+    found: &mut Findings,
+) {
+    let keyed = match (keys)().await {
+        Ok(keyed) => keyed,
+        Err(error) => {
+            found.wrong(CHECK, error.to_string(), "Store the key again.");
+            return;
+        }
+    };
+    if keyed.is_empty() {
+        found.warning(
+            CHECK,
+            "no rulebook has a Vapi key: calls of which no report came cannot be found",
+            "Set VAPI_API_KEY to a private key of your Vapi organisation.",
+        );
+        return;
+    }
+    let client = match VapiClient::new(&settings.vapi_base_url) {
+        Ok(client) => client,
+        Err(error) => {
+            found.wrong(CHECK, error.to_string(), "This is a fault of the program.");
+            return;
+        }
+    };
+    for (at, one) in keyed.iter().enumerate() {
+        if keyed[..at].iter().any(|other| other.key == one.key) {
+            found.wrong(
+                CHECK,
+                format!("`{}` has the same Vapi key as another rulebook", one.code),
+                "One key is one rulebook: give it a Vapi organisation of its own.",
+            );
+            continue;
+        }
+        examine_one(settings, &client, one, (clock, at == 0), stop, found).await;
+    }
+}
+
+async fn examine_one(
+    settings: &Settings,
+    client: &VapiClient,
+    one: &Keyed,
+    (clock, first): (&Clock, bool),
+    stop: &CancellationToken,
+    found: &mut Findings,
+) {
+    let limit = [("limit", "1000".to_owned())];
+    let mut lists = Vec::new();
+    for (path, what) in [("/assistant", ASSISTANT), ("/phone-number", "phone number")] {
+        match client.get(&one.key, path, &limit, stop).await {
+            Ok(answered) => {
+                if first && what == ASSISTANT {
+                    found.clock("Vapi", answered.date, clock);
+                }
+                let list = answered.json.as_array().cloned().unwrap_or_default();
+                lists.extend(list.into_iter().map(|item| (what, item)));
+            }
+            Err(error @ VapiError::Credentials(_)) => {
+                found.wrong(
+                    CHECK,
+                    format!("`{}`: {error}", one.code),
+                    "Set a valid private key: VAPI_API_KEY, or the secret `vapi_api_key` of the rulebook.",
+                );
+                return;
+            }
+            Err(error) => {
+                found.wrong(
+                    CHECK,
+                    format!("`{}`: {error}", one.code),
+                    "Is VAPI_BASE_URL right, and the way out of this network?",
+                );
+                return;
+            }
+        }
+    }
+    found.ok(CHECK, format!("`{}`: the key is accepted", one.code));
+    let assistants = lists.iter().filter(|(what, _)| *what == ASSISTANT);
+    assistants.for_each(|(_, assistant)| understanding(assistant, found));
+    if let Some(public) = &settings.public_url {
+        servers(&server_url(public, &one.code), &one.code, &lists, found);
+    }
+}
+
+fn name(item: &Value) -> &str {
+    let named = item["name"].as_str().or_else(|| item["id"].as_str());
+    named.unwrap_or("without a name")
+}
+
+/// In which way an assistant tells what its model understood.
+fn understanding(assistant: &Value, found: &mut Findings) {
+    let name = name(assistant);
+    let is_list = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+    let plan = &assistant["analysisPlan"]["structuredDataPlan"];
+    // Without a schema the model names fields as it likes.
+    let data = plan["enabled"] != false && plan["schema"].is_object();
+    if is_list(&assistant["artifactPlan"]["structuredOutputIds"]) {
+        found.ok(CHECK, format!("the assistant `{name}` fills in structured outputs"));
+    } else if data || is_list(&assistant["analysisPlan"]["structuredDataMultiPlan"]) {
+        found.ok(
+            CHECK,
+            format!("the assistant `{name}` fills in structured data, the older way of structured outputs"),
+        );
+    } else {
+        found.warning(
+            CHECK,
+            format!(
+                "the assistant `{name}` fills in no structured output: calls are decided by the caller's words alone"
+            ),
+            "Create the structured output that `ringbook doctor` prints, and give it to the assistant.",
+        );
+    }
+}
+
+/// Whether anything in Vapi's lists posts to us, and how.
+fn servers(ours: &str, code: &str, lists: &[(&str, Value)], found: &mut Findings) {
+    let mut any = false;
+    for (what, item) in lists {
+        let name = name(item);
+        let server = &item["server"];
+        let url = server["url"].as_str().or_else(|| item["serverUrl"].as_str());
+        if url.is_none_or(|url| url.trim_end_matches('/') != ours) {
+            continue;
+        }
+        any = true;
+        if server["backoffPlan"]["maxRetries"]
+            .as_f64()
+            .is_none_or(|retries| retries < 1.0)
+        {
+            found.warning(
+                CHECK,
+                format!("the {what} `{name}` has no backoffPlan: Vapi does not post again what could not be taken"),
+                format!("Give it this `server`: {}", best_server(ours)),
+            );
+        } else {
+            found.ok(
+                CHECK,
+                format!("the {what} `{name}` posts to {ours}, and again when it must"),
+            );
+        }
+        let messages = item["serverMessages"].as_array();
+        if messages.is_some_and(|list| !list.iter().any(|one| one == REPORT)) {
+            found.wrong(
+                CHECK,
+                format!("the {what} `{name}` does not send `{REPORT}`"),
+                format!("Add `{REPORT}` to its `serverMessages`."),
+            );
+        }
+    }
+    if !any {
+        found.warning(
+            CHECK,
+            format!("`{code}`: no assistant and no phone number posts to {ours}"),
+            format!(
+                "Unless the organisation's own server URL does, give the assistant or the phone number this `server`: {}",
+                best_server(ours)
+            ),
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! The public address. In: the settings. Out: whether Vapi and Twilio can reach this server under it.
+
+use reqwest::Client;
+
+use super::{Findings, ask, get};
+use crate::settings::Settings;
+use base::clock::Clock;
+
+const CHECK: &str = "public address";
+const MEGABYTE: usize = 1_000_000;
+/// As large as the report of a long call; nginx lets 1 MB pass unless it is told otherwise.
+const LARGE_REPORT: usize = 4 * MEGABYTE;
+
+/// Asks the server under its public address whether it is alive.
+pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &mut Findings) {
+    let Some(url) = &settings.public_url else {
+        found.warning(
+            CHECK,
+            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot tell whether a text arrived, and what Vapi calls cannot be checked",
+            "Set it to the https address of this server.",
+        );
+        return;
+    };
+    if !url.starts_with("https://") {
+        found.warning(
+            CHECK,
+            format!("{url} is not https: what callers say goes over the network in clear"),
+            "Put a proxy with a certificate in front.",
+        );
+    }
+    match ask(get(http, &format!("{url}/health/live"))).await {
+        Ok(answered) if answered.status == 200 && answered.json["status"] == "live" => {
+            found.ok(CHECK, format!("{url} leads to a Ringbook"));
+            found.clock("the public address", answered.date, clock);
+            large_reports(url, http, found).await;
+        }
+        Ok(answered) => found.wrong(
+            CHECK,
+            format!("{url}/health/live answers {}, and not as Ringbook does", answered.status),
+            "Let the proxy pass /health, /webhooks and, for people, /docs and /admin to this server.",
+        ),
+        Err(why) => found.wrong(
+            CHECK,
+            format!("{url} cannot be reached from here: {why}"),
+            "Is the server running? Does the name lead here, and the proxy to RINGBOOK_LISTEN? (Some networks do not let a \
+             machine reach its own public address: then try it from outside.)",
+        ),
+    }
+}
+
+/// Whether a proxy lets a long call's report through. It is sent unsigned, so that nothing is taken in: Ringbook answers 401.
+async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
+    let request = http.post(format!("{url}/webhooks/vapi"));
+    let request = request
+        .header("content-type", "application/json")
+        .body(vec![b' '; LARGE_REPORT]);
+    match ask(request).await {
+        Ok(answered) if answered.status == 413 => found.wrong(
+            CHECK,
+            format!(
+                "a proxy in front of {url} refuses a report of {} MB (413)",
+                LARGE_REPORT / MEGABYTE
+            ),
+            "Let it pass bodies of 5 MB; in nginx: `client_max_body_size 6m;`.",
+        ),
+        Ok(answered) if answered.status == 401 => {
+            found.ok(CHECK, format!("reports of {} MB reach it", LARGE_REPORT / MEGABYTE));
+        }
+        // A refusal that comes before the body is read may end the connection: that tells nothing of a proxy.
+        _ => {}
+    }
+}

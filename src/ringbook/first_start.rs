@@ -1,0 +1,222 @@
+//! What a person reads when the server starts.
+//!
+//! In: the address, and at the first start the secrets that were just made. Out: a few lines with where everything is
+//! and one command to try. A secret is shown once and never again, and on a terminal only: what a service prints stays in a
+//! journal that many can read, so there it goes into a file that only its owner can. One that was set is not shown at all.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::settings::Settings;
+use base::secret::Secret;
+
+/// The file of the secrets, without its ending.
+const SECRETS_FILE: &str = "ringbook-first-start";
+/// So many first starts in one folder and no more.
+const MAX_FILES: u32 = 100;
+
+/// Secrets made at the first start; those that the settings brought are not among them.
+#[derive(Debug, Default)]
+pub struct NewSecrets {
+    /// The first admin key.
+    pub admin_key: Option<Secret>,
+    /// The default rulebook's webhook secret.
+    pub vapi_secret: Option<Secret>,
+}
+
+impl NewSecrets {
+    /// Whether the start made any.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.admin_key.is_none() && self.vapi_secret.is_none()
+    }
+
+    /// Writes them to a new file in a folder, which only its owner can read. Out: which file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
+        let mut text =
+            "Made at the first start of Ringbook, and written nowhere else. Keep them, and delete this file.\n\n"
+                .to_owned();
+        for (name, secret) in [("Admin key", &self.admin_key), ("Webhook secret", &self.vapi_secret)] {
+            if let Some(secret) = secret {
+                let _ = writeln!(text, "{name:<15} {}", secret.expose());
+            }
+        }
+        // A file that is there belongs to another first start, or to somebody who waits for this one.
+        let names = std::iter::once(format!("{SECRETS_FILE}.txt"))
+            .chain((2..MAX_FILES).map(|n| format!("{SECRETS_FILE}-{n}.txt")));
+        let mut last = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        for path in names.map(|name| folder.join(name)) {
+            match std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)
+            {
+                Ok(mut file) => {
+                    file.write_all(text.as_bytes())?;
+                    file.sync_all()?;
+                    return Ok(path);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+}
+
+/// The lines for the terminal; `written` is where the secrets are, when they are not for the terminal.
+#[must_use]
+pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, written: Option<&Path>) -> String {
+    let local = local_url(listening);
+    let public = settings.public_url.as_deref().unwrap_or(&local);
+    let mut text = format!(
+        "Ringbook is running.\n\n  Vapi's server URL  {public}/webhooks/vapi\n  Swagger UI         {local}/docs\n  Health             \
+         {local}/health/ready\n"
+    );
+    if let Some(path) = written {
+        let _ = writeln!(
+            text,
+            "\nThe admin key and the webhook secret that were made are in {}: keep them, and delete the file.",
+            path.display()
+        );
+        return text;
+    }
+    if let Some(key) = &new.admin_key {
+        let _ = writeln!(text, "\n  Admin key          {}", key.expose());
+    }
+    if let Some(secret) = &new.vapi_secret {
+        let _ = writeln!(text, "  Webhook secret     {}", secret.expose());
+    }
+    if new.admin_key.is_some() || new.vapi_secret.is_some() {
+        text.push_str("\nThese are shown this once: keep them.\n");
+    }
+    if let Some(key) = &new.admin_key {
+        let _ = writeln!(
+            text,
+            "\nTry: curl -H 'Authorization: Bearer {}' {local}/admin/v1/rulebooks/default/services",
+            key.expose()
+        );
+    }
+    if let Some(secret) = &new.vapi_secret {
+        let _ = writeln!(
+            text,
+            "     ringbook simulate --count 3 --url {local} --secret {}",
+            secret.expose()
+        );
+    }
+    text
+}
+
+/// What cannot work as the server is set up, said at every start.
+#[must_use]
+pub fn warnings(settings: &Settings) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if cfg!(feature = "faults") {
+        warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
+    }
+    if settings.twilio.is_none() {
+        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages are left to instances that have one, or recorded as `simulated` where the database says so");
+    } else if settings.public_url.is_none() {
+        warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a text was delivered");
+    }
+    if !settings.web && settings.workers.is_empty() {
+        warnings.push("RINGBOOK_WEB is false and RINGBOOK_WORKERS is none: this process answers and does nothing");
+    }
+    if !settings.rate_limit_enabled {
+        warnings.push("RATE_LIMIT_ENABLED is false: anybody may send as much as they like");
+    }
+    warnings
+}
+
+/// The address as one would type it here.
+fn local_url(listening: SocketAddr) -> String {
+    if listening.ip().is_unspecified() {
+        format!("http://127.0.0.1:{}", listening.port())
+    } else {
+        format!("http://{listening}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Flags;
+
+    fn settings() -> Settings {
+        Settings::load_from(&Flags::default(), |_| None, "no such file".as_ref()).unwrap()
+    }
+
+    #[test]
+    fn the_first_start_shows_the_new_secrets_and_a_command_to_try() {
+        let new = NewSecrets {
+            admin_key: Some(Secret::new("KEY".into())),
+            vapi_secret: Some(Secret::new("SECRET".into())),
+        };
+        let text = welcome(&settings(), "0.0.0.0:8080".parse().unwrap(), &new, None);
+        for part in [
+            "/webhooks/vapi",
+            "http://127.0.0.1:8080/docs",
+            "/health/ready",
+            "SECRET",
+            "curl -H 'Authorization: Bearer KEY'",
+            "ringbook simulate --count 3 --url http://127.0.0.1:8080 --secret SECRET",
+        ] {
+            assert!(text.contains(part), "{part} is missing: {text}");
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_the_secrets_are_in_a_file_of_the_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let new = NewSecrets {
+            admin_key: Some(Secret::new("KEY".into())),
+            vapi_secret: Some(Secret::new("SECRET".into())),
+        };
+        let first = new.write(folder.path()).unwrap();
+        assert_ne!(
+            new.write(folder.path()).unwrap(),
+            first,
+            "what is there is not written over"
+        );
+        let mode = std::fs::metadata(&first).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let kept = std::fs::read_to_string(&first).unwrap();
+        assert!(kept.contains("KEY") && kept.contains("SECRET"), "{kept}");
+        let text = welcome(&settings(), "127.0.0.1:8080".parse().unwrap(), &new, Some(&first));
+        assert!(
+            !text.contains("KEY") && !text.contains("SECRET") && text.contains("ringbook-first-start.txt"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn later_starts_show_no_secret() {
+        let text = welcome(
+            &settings(),
+            "127.0.0.1:8080".parse().unwrap(),
+            &NewSecrets::default(),
+            None,
+        );
+        assert!(
+            text.contains("/docs") && !text.contains("key") && !text.contains("curl"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn without_twilio_the_start_says_that_texts_are_simulated() {
+        assert!(
+            warnings(&settings())
+                .iter()
+                .any(|warning| warning.contains("simulated"))
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with a quadratic penalty, over
+//! features that are first scaled by how much more often one side has them (NB-SVM, Wang and Manning 2012). The scale is
+//! part of the weight that is written.
+//!
+//! Deterministic: the same calls in the same order give the same weights. Runs only on request, never while a call is
+//! decided.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::LabelledCall;
+use intake::facts::read_message;
+use rules::compile::Rulebook;
+use rules::hearing::{choices, each_feature, weight_line};
+use rules::rows::Classifier;
+use rules::services::NO_SERVICE;
+
+/// A feature that fewer calls have is not learnt: it would only remember them.
+const MIN_CALLS: usize = 3;
+/// A smaller weight is left out, in thousandths of log-odds. Measured: twice as many weights hear no better.
+const MIN_WEIGHT: i64 = 60;
+/// The same for services, which fewer words tell apart.
+const MIN_SERVICE_WEIGHT: i64 = 120;
+/// How weak the penalty on large weights is (the inverse of its strength).
+const LOOSENESS: f64 = 0.1;
+/// Added to every count of a feature, so that none is infinitely telling.
+const SMOOTHING: f64 = 0.1;
+/// How often all calls are gone through. Stopping early is a second guard against learning by heart.
+const ROUNDS: usize = 100;
+/// The length of a step, before it is scaled by how much a weight has moved (AdaGrad).
+const STEP: f64 = 0.2;
+
+/// The features of labelled calls.
+#[derive(Debug)]
+pub struct Examples<'a> {
+    calls: &'a [LabelledCall],
+    /// By call, the places of its features in `names`.
+    features: Vec<Vec<u32>>,
+    names: Vec<String>,
+}
+
+impl<'a> Examples<'a> {
+    /// Listens to each call as the rulebook does.
+    ///
+    /// # Errors
+    /// When a call cannot be made a message, which says which.
+    pub fn new(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Self, String> {
+        let choices = choices(rulebook.rows());
+        let mut written: Vec<Vec<String>> = Vec::with_capacity(calls.len());
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for call in calls {
+            let (extracted, _) = read_message(rulebook, &call.message())
+                .ok_or_else(|| format!("{} is no call that can be read", call.id))?;
+            let heard = rulebook.listen(&extracted);
+            let mut features = Vec::new();
+            each_feature(&heard, &extracted.facts, &choices, |feature| {
+                features.push(feature.to_string());
+            });
+            features.sort_unstable();
+            features.dedup();
+            for feature in &features {
+                *counts.entry(feature.clone()).or_default() += 1;
+            }
+            written.push(features);
+        }
+        let names: Vec<String> = counts
+            .into_iter()
+            // Numbers are addresses and prices.
+            .filter(|(name, count)| *count >= MIN_CALLS && !name.contains(|c: char| c.is_ascii_digit()))
+            .map(|(name, _)| name)
+            .collect();
+        let places: HashMap<&str, u32> = (0..).zip(&names).map(|(place, name)| (name.as_str(), place)).collect();
+        let features = written
+            .iter()
+            .map(|call| {
+                call.iter()
+                    .filter_map(|name| places.get(name.as_str()).copied())
+                    .collect()
+            })
+            .collect();
+        Ok(Self { calls, features, names })
+    }
+
+    /// A classifier's row with the weights that tell its label best.
+    #[must_use]
+    pub fn learn(&self, row: &Classifier) -> Classifier {
+        let labelled: Vec<(&[u32], bool)> = self
+            .calls
+            .iter()
+            .zip(&self.features)
+            .filter_map(|(call, features)| Some((features.as_slice(), is_labelled(call, &row.learns)?)))
+            .collect();
+        let (bias, weights) = fit(&labelled, self.names.len());
+        let least = if row.is_about_priority() {
+            MIN_WEIGHT
+        } else {
+            MIN_SERVICE_WEIGHT
+        };
+        let lines = self
+            .names
+            .iter()
+            .zip(weights)
+            .map(|(name, weight)| (name, thousandths(weight)));
+        Classifier {
+            code: row.code.clone(),
+            learns: row.learns.clone(),
+            bias: thousandths(bias),
+            weights: lines
+                .filter(|(_, weight)| weight.abs() >= least)
+                .map(|(name, weight)| weight_line(name, weight))
+                .collect(),
+        }
+    }
+}
+
+/// Whether a call bears a label; `None` where its own label leaves that open.
+fn is_labelled(call: &LabelledCall, label: &str) -> Option<bool> {
+    match label {
+        "P1" => Some(call.expect.p1),
+        "P2" => Some(call.expect.p2),
+        NO_SERVICE => call.expect.service.as_ref().map(Option::is_none),
+        code => call
+            .expect
+            .service
+            .as_ref()
+            .map(|service| service.as_deref() == Some(code)),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "log-odds are far below 10^15")]
+fn thousandths(weight: f64) -> i64 {
+    (weight * 1000.0).round() as i64
+}
+
+/// Bias and weights by full-batch AdaGrad. Both sides weigh alike, however rare one is.
+#[expect(clippy::cast_precision_loss, reason = "numbers of calls")]
+fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
+    let (mut bias, mut weights) = (0.0_f64, vec![0.0_f64; count]);
+    let (mut bias_moved, mut moved) = (1e-8_f64, vec![1e-8_f64; count]);
+    let positive = examples.iter().filter(|(_, is)| *is).count();
+    if positive == 0 || positive == examples.len() {
+        return (bias, weights);
+    }
+    let scales = log_ratios(examples, count);
+    let share = |of: usize| examples.len() as f64 / (2.0 * of as f64);
+    let (for_it, against) = (share(positive), share(examples.len() - positive));
+    for _ in 0..ROUNDS {
+        let mut gradient: Vec<f64> = weights.iter().map(|weight| weight / LOOSENESS).collect();
+        let mut bias_gradient = 0.0;
+        for (features, is) in examples {
+            let sum: f64 = bias
+                + features
+                    .iter()
+                    .map(|place| scales[*place as usize] * weights[*place as usize])
+                    .sum::<f64>();
+            let (sign, importance) = if *is { (1.0, for_it) } else { (-1.0, against) };
+            let pull = -importance * sign / (1.0 + (sign * sum).exp());
+            bias_gradient += pull;
+            for place in *features {
+                gradient[*place as usize] += pull * scales[*place as usize];
+            }
+        }
+        for ((weight, gradient), moved) in weights.iter_mut().zip(&gradient).zip(&mut moved) {
+            *moved += gradient * gradient;
+            *weight -= STEP * gradient / moved.sqrt();
+        }
+        bias_moved += bias_gradient * bias_gradient;
+        bias -= STEP * bias_gradient / bias_moved.sqrt();
+    }
+    for (weight, scale) in weights.iter_mut().zip(scales) {
+        *weight *= scale;
+    }
+    (bias, weights)
+}
+
+/// For each feature the logarithm of how much more often the calls that bear the label have it than the others.
+fn log_ratios(examples: &[(&[u32], bool)], count: usize) -> Vec<f64> {
+    let (mut with, mut without) = (vec![SMOOTHING; count], vec![SMOOTHING; count]);
+    for (features, is) in examples {
+        let counts = if *is { &mut with } else { &mut without };
+        for place in *features {
+            counts[*place as usize] += 1.0;
+        }
+    }
+    let (all_with, all_without) = (with.iter().sum::<f64>(), without.iter().sum::<f64>());
+    let ratio = |(with, without): (f64, f64)| (with / all_with).ln() - (without / all_without).ln();
+    with.into_iter().zip(without).map(ratio).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_both_sides_apart_gets_the_weight() {
+        // 0 is in calls of both sides.
+        let examples: [(&[u32], bool); 4] = [(&[0, 1], true), (&[0, 2], false), (&[1], true), (&[2], false)];
+        let (bias, weights) = fit(&examples, 3);
+        assert!(weights[1] > 0.1 && weights[2] < -0.1, "{weights:?}");
+        assert!(weights[0].abs() < 0.01 && bias.abs() < 0.01, "{bias} {weights:?}");
+    }
+
+    #[test]
+    fn a_feature_of_one_side_has_a_greater_scale_than_one_of_both() {
+        let examples: [(&[u32], bool); 4] = [(&[0, 1], true), (&[0, 1], true), (&[0, 2], false), (&[0, 2], false)];
+        let scales = log_ratios(&examples, 3);
+        assert!(scales[0].abs() < 0.01, "{scales:?}");
+        assert!(scales[1] > 1.0 && scales[2] < -1.0, "{scales:?}");
+    }
+
+    #[test]
+    fn one_sided_examples_teach_nothing() {
+        assert_eq!(fit(&[(&[0], true)], 1), (0.0, vec![0.0]));
+    }
+}

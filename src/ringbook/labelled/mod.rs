@@ -1,0 +1,210 @@
+//! Labelled calls: what was said in a call, and what an attentive person would have decided. They measure how well a
+//! rulebook hears.
+//!
+//! A file holds one JSON object a line. [`measure`] puts each call through the same steps as a Vapi report and compares
+//! the decision with the label; [`table`] says how many were right, with intervals and the ids of those that were not.
+//! Nothing here reads a database.
+
+pub mod learn;
+pub mod table;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+
+use intake::facts::read_message;
+use rules::compile::Rulebook;
+use rules::decision::Decision;
+use rules::money::Money;
+use rules::rows::Priority;
+
+/// A call and what should be decided from it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelledCall {
+    /// Names the call.
+    pub id: String,
+    /// What kind of call it is, as `denied`.
+    pub kind: String,
+    /// The language that is spoken, as `fr`; `mixed` for both.
+    pub lang: String,
+    /// Who spoke (`agent` or `caller`) and what they said, in order.
+    pub turns: Vec<(Who, String)>,
+    /// The analysis' structured data.
+    #[serde(default)]
+    pub structured: Option<Value>,
+    /// Structured outputs, by name.
+    #[serde(default)]
+    pub outputs: Option<Map<String, Value>>,
+    /// The model's summary.
+    #[serde(default)]
+    pub summary: Option<String>,
+    /// When the call began; a working day's morning when not given.
+    #[serde(default)]
+    pub at: Option<DateTime<Utc>>,
+    /// The caller's number.
+    #[serde(default)]
+    pub number: Option<String>,
+    /// What an attentive person would decide.
+    pub expect: Label,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The voice agent.
+    Agent,
+    /// The caller.
+    Caller,
+}
+
+/// What an attentive person would decide. What is left out is not judged; null says that there is none.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// Whether it is P1.
+    pub p1: bool,
+    /// Whether it is P2.
+    #[serde(default)]
+    pub p2: bool,
+    /// The service's code.
+    #[serde(default, deserialize_with = "given")]
+    pub service: Option<Option<String>>,
+    /// The area's code.
+    #[serde(default, deserialize_with = "given")]
+    pub area: Option<Option<String>>,
+    /// The price before tax, from and to.
+    #[serde(default, deserialize_with = "given")]
+    pub price: Option<Option<(Money, Money)>>,
+    /// The language in which to answer.
+    #[serde(default)]
+    pub language: Option<String>,
+}
+
+/// Tells null from a field that is left out.
+#[expect(clippy::option_option, reason = "left out is not judged, null is judged as none")]
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
+}
+
+/// A call as it was decided, beside its label.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// The call.
+    pub call: &'a LabelledCall,
+    /// The decision.
+    pub decision: Decision,
+}
+
+/// Reads a file of labelled calls.
+///
+/// # Errors
+/// The first line that is none, by its number, and why.
+pub fn parse(text: &str) -> Result<Vec<LabelledCall>, String> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(place, line)| serde_json::from_str(line).map_err(|error| format!("line {}: {error}", place + 1)))
+        .collect()
+}
+
+/// Decides each call.
+///
+/// # Errors
+/// When a call cannot be made a message, which says which.
+pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec<Judged<'a>>, String> {
+    calls
+        .iter()
+        .map(|call| {
+            let (extracted, at) = read_message(rulebook, &call.message())
+                .ok_or_else(|| format!("{} is no call that can be read", call.id))?;
+            let decision = rulebook.decide(&extracted, at.unwrap_or_else(|| call.begun()));
+            Ok(Judged { call, decision })
+        })
+        .collect()
+}
+
+impl LabelledCall {
+    fn begun(&self) -> DateTime<Utc> {
+        // Tuesday, 24 November 2026, ten in the morning in Montréal.
+        self.at
+            .or_else(|| DateTime::from_timestamp(1_795_532_400, 0))
+            .unwrap_or_default()
+    }
+
+    /// The report that Vapi would send of it.
+    #[must_use]
+    pub fn message(&self) -> Value {
+        let (begun, ended) = (self.begun(), self.begun() + TimeDelta::minutes(3));
+        let messages: Vec<Value> = (0..)
+            .zip(&self.turns)
+            .map(|(place, (who, text))| {
+                let role = match who {
+                    Who::Agent => "bot",
+                    Who::Caller => "user",
+                };
+                json!({"role": role, "message": text, "secondsFromStart": place * 5})
+            })
+            .collect();
+        let outputs: Map<String, Value> = (0..)
+            .zip(self.outputs.iter().flatten())
+            .map(|(place, (name, result))| {
+                let id = format!("00000000-0000-4000-8000-{place:012}");
+                (id, json!({"name": name, "result": result}))
+            })
+            .collect();
+        json!({"message": {
+            "type": "end-of-call-report",
+            "timestamp": ended.timestamp_millis(),
+            "startedAt": begun.to_rfc3339(),
+            "endedAt": ended.to_rfc3339(),
+            "endedReason": "customer-ended-call",
+            "call": {
+                "id": self.id,
+                "type": "inboundPhoneCall",
+                "customer": {"number": self.number.as_deref().unwrap_or("+15145550123")},
+            },
+            "artifact": {"messages": messages, "structuredOutputs": outputs},
+            "analysis": {"summary": self.summary, "structuredData": self.structured},
+        }})
+    }
+}
+
+impl Judged<'_> {
+    /// Whether P1 was decided.
+    #[must_use]
+    pub fn is_p1(&self) -> bool {
+        self.decision.priority == Priority::P1
+    }
+
+    /// Whether P2 was decided.
+    #[must_use]
+    pub fn is_p2(&self) -> bool {
+        self.decision.priority == Priority::P2
+    }
+
+    /// Whether the service is as labelled; `None` where that is not judged.
+    #[must_use]
+    pub fn service_is_right(&self) -> Option<bool> {
+        Some(*self.call.expect.service.as_ref()? == self.decision.service)
+    }
+
+    /// Whether the area is as labelled.
+    #[must_use]
+    pub fn area_is_right(&self) -> Option<bool> {
+        Some(*self.call.expect.area.as_ref()? == self.decision.area)
+    }
+
+    /// Whether the price is as labelled.
+    #[must_use]
+    pub fn price_is_right(&self) -> Option<bool> {
+        let decided = self.decision.price.as_ref().map(|price| (price.from, price.to));
+        Some(*self.call.expect.price.as_ref()? == decided)
+    }
+
+    /// Whether the language is as labelled.
+    #[must_use]
+    pub fn language_is_right(&self) -> Option<bool> {
+        Some(*self.call.expect.language.as_ref()? == self.decision.language)
+    }
+}

@@ -1,0 +1,381 @@
+//! Every setting, typed; the only reader of the environment.
+//!
+//! In: flags, environment, `ringbook.toml` and defaults, in this order of precedence. Out: [`Settings`], or an
+//! error that names the setting, where its value came from and what was expected. [`table`] lists the settings,
+//! [`values`] knows their types, [`flags`] makes the command line's options of them.
+
+pub mod flags;
+pub mod table;
+pub mod values;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use figment::{
+    Figment, Profile,
+    providers::{Format as _, Serialized, Toml},
+    value::Value,
+};
+use ipnet::IpNet;
+
+pub use self::flags::Flags;
+use self::{table::SETTINGS, values::Expected};
+use base::secret::Secret;
+use base::telemetry::{LogFormat, LogSettings};
+use store::{Database, secrets::WEBHOOK_LENGTH};
+
+/// The settings of one process.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the table says what each one is for")]
+pub struct Settings {
+    pub database: Database,
+    pub read_database: Option<Database>,
+    pub database_connections: u32,
+    pub listen: SocketAddr,
+    pub public_url: Option<String>,
+    pub secret_key: Option<Secret<[u8; 32]>>,
+    pub admin_key: Option<Secret>,
+    pub vapi_secret: Option<Secret>,
+    pub twilio: Option<TwilioAccount>,
+    pub operator_number: Option<String>,
+    pub vapi_api_key: Option<Secret>,
+    pub twilio_base_url: String,
+    pub vapi_base_url: String,
+    pub trusted_proxies: Vec<IpNet>,
+    pub cors_origins: Vec<String>,
+    pub docs: Place,
+    pub metrics: Place,
+    pub workers: Vec<Worker>,
+    pub web: bool,
+    pub reconcile_every: Duration,
+    pub spool_dir: Option<PathBuf>,
+    pub spool_size_mb: u32,
+    pub log_level: String,
+    pub log_format: Option<LogFormat>,
+    pub include_stack_trace: bool,
+    pub rate_limit_enabled: bool,
+    pub max_connections: usize,
+}
+
+impl Settings {
+    /// How to log.
+    #[must_use]
+    pub fn log(&self) -> LogSettings<'_> {
+        LogSettings {
+            level: &self.log_level,
+            format: self.log_format,
+            stack_traces: self.include_stack_trace,
+        }
+    }
+
+    /// Where messages wait while the database is away: as set, else beside the SQLite file, else in the working folder.
+    #[must_use]
+    pub fn spool_folder(&self) -> PathBuf {
+        self.spool_dir.clone().unwrap_or_else(|| {
+            let beside = self.database.file().and_then(Path::parent).unwrap_or(Path::new(""));
+            beside.join("ringbook-spool")
+        })
+    }
+}
+
+/// The account that sends the default rulebook's texts.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "named as Twilio names them")]
+pub struct TwilioAccount {
+    pub account_sid: String,
+    pub auth_token: Secret,
+    pub from: TwilioFrom,
+}
+
+/// What a text comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TwilioFrom {
+    /// A number.
+    Number(String),
+    /// A messaging service's SID.
+    MessagingService(String),
+}
+
+/// Where a page is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the address of everything else.
+    Public,
+    /// Nowhere.
+    Nowhere,
+    /// At an address of its own.
+    At(SocketAddr),
+}
+
+/// Background work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worker {
+    /// Sends the texts.
+    Outbox,
+    /// Publishes the change sets whose time has come.
+    Scheduler,
+    /// Texts the next contact while nobody has answered.
+    Escalation,
+    /// Asks Vapi for calls of which no report came.
+    Reconciler,
+    /// Takes out what need not be kept any longer.
+    Purge,
+}
+
+impl Worker {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[
+        Self::Outbox,
+        Self::Scheduler,
+        Self::Escalation,
+        Self::Reconciler,
+        Self::Purge,
+    ];
+
+    /// Its name in RINGBOOK_WORKERS.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outbox => "outbox",
+            Self::Scheduler => "scheduler",
+            Self::Escalation => "escalation",
+            Self::Reconciler => "reconciler",
+            Self::Purge => "purge",
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A value of the wrong shape.
+    #[error("{env} (from {source_name}) must be {expected}")]
+    Value {
+        /// The environment's name of it.
+        env: &'static str,
+        /// Where the value came from.
+        source_name: String,
+        /// What was expected.
+        expected: Expected,
+    },
+    /// A key of `ringbook.toml` that is no setting.
+    #[error("`{key}` in {source_name} is not a setting; did you mean `{nearest}`?")]
+    Unknown {
+        /// The key as written.
+        key: String,
+        /// Which file.
+        source_name: String,
+        /// The nearest key that exists.
+        nearest: &'static str,
+    },
+    /// Two settings that need each other.
+    #[error("{0}")]
+    Incomplete(&'static str),
+    /// The file cannot be read.
+    #[error("{0}")]
+    File(String),
+}
+
+impl Settings {
+    /// The settings of this process: `flags` over the environment over `file` over the defaults.
+    ///
+    /// # Errors
+    /// When a value cannot be used; the text names the setting and what was expected.
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+    pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
+        Self::load_from(flags, |name| std::env::var(name).ok(), Path::new("ringbook.toml"))
+    }
+
+    /// The same with an environment and a usual file of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_from(flags: &Flags, env: impl Fn(&str) -> Option<String>, file: &Path) -> Result<Self, SettingsError> {
+        let defaults = SETTINGS
+            .iter()
+            .filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
+        // An empty variable is an unset one: that is how compose files leave a setting out.
+        let environment = SETTINGS.iter().filter_map(|setting| {
+            env(setting.env)
+                .filter(|value| !value.trim().is_empty())
+                .map(|value| (setting.key, value))
+        });
+        let file = match &flags.config {
+            Some(path) if !path.is_file() => {
+                return Err(SettingsError::File(format!(
+                    "the file {} named by --config does not exist",
+                    path.display()
+                )));
+            }
+            Some(path) => Figment::from(Toml::file_exact(path)),
+            None if file.is_file() => Figment::from(Toml::file_exact(file)),
+            None => Figment::new(),
+        };
+        Raw(Figment::new()
+            .merge(layer("the defaults", defaults))
+            .merge(file)
+            .merge(layer("the environment", environment))
+            .merge(layer(
+                "the command line",
+                flags.values.iter().map(|(key, value)| (*key, value.clone())),
+            )))
+        .into_settings()
+    }
+}
+
+/// A layer of texts. Figment's own reader of the environment would turn `+15145550100` into a number.
+fn layer<'a>(name: &'static str, values: impl Iterator<Item = (&'a str, String)>) -> Figment {
+    let values: BTreeMap<&str, String> = values.collect();
+    Figment::from(Named {
+        name,
+        inner: Serialized::defaults(values),
+    })
+}
+
+/// A provider with a name that a person recognises.
+struct Named<P> {
+    name: &'static str,
+    inner: P,
+}
+
+impl<P: figment::Provider> figment::Provider for Named<P> {
+    fn metadata(&self) -> figment::Metadata {
+        figment::Metadata::named(self.name)
+    }
+
+    fn data(&self) -> figment::Result<figment::value::Map<Profile, figment::value::Dict>> {
+        self.inner.data()
+    }
+}
+
+/// The layers merged, not yet typed.
+struct Raw(Figment);
+
+impl Raw {
+    fn into_settings(self) -> Result<Settings, SettingsError> {
+        self.refuse_unknown_keys()?;
+        Ok(Settings {
+            database: self.required("database_url", values::database)?,
+            read_database: self.optional("database_read_url", values::database)?,
+            database_connections: self.required("database_connections", values::connections)?,
+            listen: self.required("listen", values::address)?,
+            public_url: self.optional("public_url", values::url)?,
+            secret_key: self.optional("secret_key", values::key)?,
+            admin_key: self.optional("admin_key", values::secret::<16>)?,
+            vapi_secret: self.optional("vapi_secret", values::secret::<WEBHOOK_LENGTH>)?,
+            twilio: self.twilio()?,
+            operator_number: self.optional("operator_number", values::phone)?,
+            vapi_api_key: self.optional("vapi_api_key", values::secret::<8>)?,
+            twilio_base_url: self.required("twilio_base_url", values::url)?,
+            vapi_base_url: self.required("vapi_base_url", values::url)?,
+            trusted_proxies: self.optional("trusted_proxies", values::networks)?.unwrap_or_default(),
+            cors_origins: self.optional("cors_origins", values::origins)?.unwrap_or_default(),
+            docs: self.required("docs", values::place)?,
+            metrics: self.required("metrics", values::place)?,
+            workers: self.required("workers", values::workers)?,
+            web: self.required("web", values::boolean)?,
+            reconcile_every: self.required("reconcile_every_s", values::seconds::<10, 86_400>)?,
+            spool_dir: self.optional("spool_dir", values::folder)?,
+            spool_size_mb: self.required("spool_size_mb", values::megabytes)?,
+            log_level: self.required("log_level", values::log_level)?,
+            log_format: self.optional("log_format", values::log_format)?,
+            include_stack_trace: self.required("include_stack_trace", values::boolean)?,
+            rate_limit_enabled: self.required("rate_limit_enabled", values::boolean)?,
+            max_connections: self.required("max_connections", values::count::<16, 65_000>)?,
+        })
+    }
+
+    fn twilio(&self) -> Result<Option<TwilioAccount>, SettingsError> {
+        let account_sid = self.optional("twilio_account_sid", values::account_sid)?;
+        let auth_token = self.optional("twilio_auth_token", values::secret::<8>)?;
+        let number = self.optional("twilio_from", values::phone)?;
+        let service = self.optional("twilio_messaging_service_sid", values::messaging_service_sid)?;
+        let from = match (number, service) {
+            // A messaging service knows its numbers: it is the more precise of the two.
+            (_, Some(service)) => Some(TwilioFrom::MessagingService(service)),
+            (Some(number), None) => Some(TwilioFrom::Number(number)),
+            (None, None) => None,
+        };
+        match (account_sid, auth_token, from) {
+            (None, None, _) => Ok(None),
+            (Some(account_sid), Some(auth_token), Some(from)) => Ok(Some(TwilioAccount {
+                account_sid,
+                auth_token,
+                from,
+            })),
+            (Some(_), Some(_), None) => Err(SettingsError::Incomplete(
+                "TWILIO_ACCOUNT_SID is set, but neither TWILIO_FROM nor TWILIO_MESSAGING_SERVICE_SID says what texts come from",
+            )),
+            _ => Err(SettingsError::Incomplete(
+                "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN belong together: set both or neither",
+            )),
+        }
+    }
+
+    fn refuse_unknown_keys(&self) -> Result<(), SettingsError> {
+        let all: BTreeMap<String, Value> = self
+            .0
+            .extract()
+            .map_err(|error| SettingsError::File(error.to_string()))?;
+        match all.into_keys().find(|key| table::find(key).is_none()) {
+            Some(key) => {
+                let (source_name, nearest) = (self.source_of(&key), table::nearest(&key));
+                Err(SettingsError::Unknown {
+                    key,
+                    source_name,
+                    nearest,
+                })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn optional<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<Option<T>, SettingsError> {
+        let Some(text) = self.0.find_value(key).ok().map(to_text) else {
+            return Ok(None);
+        };
+        let parsed = text.and_then(|text| parse(text.trim()));
+        parsed.map(Some).map_err(|expected| SettingsError::Value {
+            env: table::find(key).map_or("a setting", |setting| setting.env),
+            source_name: self.source_of(key),
+            expected,
+        })
+    }
+
+    fn required<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<T, SettingsError> {
+        self.optional(key, parse)?
+            .ok_or(SettingsError::Incomplete("a setting lost its default"))
+    }
+
+    fn source_of(&self, key: &str) -> String {
+        let metadata = self.0.find_metadata(key);
+        metadata.map_or_else(String::new, |metadata| match &metadata.source {
+            Some(source @ figment::Source::File(_)) => source.to_string(),
+            _ => metadata.name.to_string(),
+        })
+    }
+}
+
+/// What TOML wrote as a number, a yes or a list is text to us, like everything else.
+fn to_text(value: Value) -> Result<String, Expected> {
+    match value {
+        Value::String(_, text) => Ok(text),
+        Value::Bool(_, yes) => Ok(yes.to_string()),
+        Value::Array(_, items) => {
+            let items: Result<Vec<_>, _> = items.into_iter().map(to_text).collect();
+            Ok(items?.join(","))
+        }
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .ok_or_else(|| "text in quotes".to_owned()),
+        _ => Err("text in quotes".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

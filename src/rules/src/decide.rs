@@ -1,0 +1,553 @@
+//! (Rulebook, facts, instant) to a decision: pure, synchronous, and the same bytes every time.
+//!
+//! In order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, whom to
+//! notify. Each row that took part leaves a step in the trace.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use super::compile::Rulebook;
+use super::decision::{Decision, MoneyStep, Price, Step};
+use super::derive;
+use super::facts::{Extracted, Fact, Facts};
+use super::hearing::Heard;
+use super::language;
+use super::lookups::Listened;
+use super::money::{Money, Rate};
+use super::price::{self, Effect, Running};
+use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
+use super::say;
+use super::script::{self, Budget, Compiled, Run, ScriptVersion, Skips};
+use super::vocabulary::Env;
+
+/// Scripts to leave out as an earlier decision had to, and what its trace said of each.
+pub type LeftOut = BTreeMap<String, String>;
+
+/// A decision in the making.
+pub(super) struct Deciding<'a> {
+    book: &'a Rulebook,
+    extracted: &'a Extracted,
+    at: DateTime<Utc>,
+    heard: Arc<Heard>,
+    pub(super) env: Env<'a>,
+    derived: Facts,
+    language: String,
+    service: Option<&'a Service>,
+    trace: Vec<Step>,
+    said: Vec<String>,
+    dropped: Vec<String>,
+    skips: Skips,
+    ran: Vec<ScriptVersion>,
+    faulted: Vec<ScriptVersion>,
+    budget: Budget,
+}
+
+/// A decision, and what the counting of faults needs to know of its scripts.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// The scripts that ran in it, also those that failed.
+    pub ran: Vec<ScriptVersion>,
+    /// The scripts that failed in it, those left out beforehand not among them.
+    pub faulted: Vec<ScriptVersion>,
+}
+
+/// A tool's script failed, or was left out.
+#[derive(Debug)]
+pub struct ToolFault {
+    /// Why, and where.
+    pub fault: script::ScriptFault,
+    /// Whether it ran and failed.
+    pub ran: bool,
+}
+
+/// What a tool's script answered.
+#[derive(Debug)]
+pub struct ToolAnswer {
+    /// What it gave to `result.set(…)`, else what it said, else null.
+    pub value: serde_json::Value,
+    /// Which version of it ran.
+    pub script: ScriptVersion,
+}
+
+impl Rulebook {
+    /// Decides. `at` is the instant the facts are about, never the present one.
+    #[must_use]
+    pub fn decide(&self, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
+        self.decide_without(extracted, at, Skips::none()).decision
+    }
+
+    /// The same of words that were listened to already, by this rulebook or by one that hears alike.
+    #[must_use]
+    pub fn decide_listened(&self, extracted: &Extracted, at: DateTime<Utc>, listened: &Listened) -> Decision {
+        Deciding::of(self, extracted, at, listened.clone()).decided().decision
+    }
+
+    /// Decides and leaves out some scripts: because they are in quarantine, or because a stored decision did.
+    #[must_use]
+    pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
+        let mut deciding = Deciding::new(self, extracted, at);
+        deciding.skips = skips;
+        deciding.decided()
+    }
+
+    /// The first assistant rule whose condition holds.
+    #[must_use]
+    pub fn assistant_rule(&self, extracted: &Extracted, at: DateTime<Utc>) -> Option<&AssistantRule> {
+        let deciding = Deciding::new(self, extracted, at);
+        self.assistants.matching(&deciding.env).next()
+    }
+
+    /// Runs a tool's script.
+    ///
+    /// # Errors
+    /// When there is no such script or it failed; nothing of what it did remains.
+    pub fn run_tool_script(
+        &self,
+        code: &str,
+        args: &serde_json::Value,
+        extracted: &Extracted,
+        at: DateTime<Utc>,
+        skips: &Skips,
+    ) -> Result<ToolAnswer, ToolFault> {
+        let left_out = |version: i64, text: &str| ToolFault {
+            fault: script::ScriptFault {
+                code: code.to_owned(),
+                version,
+                line: None,
+                position: None,
+                text: text.to_owned(),
+                is_own: false,
+                by_arguments: false,
+            },
+            ran: false,
+        };
+        let found = self.scripts(Hook::Tool).find(|script| script.row().code == code);
+        let script = found.ok_or_else(|| left_out(0, "there is no such tool script"))?;
+        if let Some(why) = skips.why(code) {
+            return Err(left_out(script.version(), why));
+        }
+        let mut deciding = Deciding::new(self, extracted, at);
+        deciding.skips = skips.clone();
+        let price = deciding.price();
+        deciding.tell_price(price.as_ref());
+        let mut run = deciding.to_run();
+        run.args = args.clone();
+        run.price = price.map(|price| Running::of((price.from.decimal(), price.to.decimal()), Decimal::ONE));
+        let done = script::run(script, run, &mut Budget::default()).outcome;
+        let done = done.map_err(|fault| ToolFault { fault, ran: true })?;
+        let said = (!done.said.is_empty()).then(|| done.said.join(" ").into());
+        Ok(ToolAnswer {
+            value: done.result.or(said).unwrap_or_default(),
+            script: ScriptVersion {
+                code: code.to_owned(),
+                version: script.version(),
+            },
+        })
+    }
+
+    /// A service's own contacts, else the rule's, else those on call; of them those whose turn it is.
+    fn notify(
+        &self,
+        service: Option<&Service>,
+        rule: Option<&PriorityRule>,
+        at: DateTime<Utc>,
+    ) -> (Vec<String>, Vec<Step>) {
+        let own = service.map(|service| &service.notify).filter(|codes| !codes.is_empty());
+        let rules = || rule.map(|rule| &rule.notify).filter(|codes| !codes.is_empty());
+        self.whose_turn(own.or_else(rules).unwrap_or(&self.on_call), at)
+    }
+
+    /// The rule's template; where a script changed the priority, that of the first rule with the new one.
+    fn template_for(&self, priority: Priority, rule: Option<&PriorityRule>) -> Option<String> {
+        match rule {
+            Some(rule) if rule.priority == priority => rule.template.clone(),
+            None if priority == self.settings().default_priority => None,
+            _ => {
+                let mut same = self.priorities.rows().filter(|rule| rule.priority == priority);
+                same.find_map(|rule| rule.template.clone())
+            }
+        }
+    }
+}
+
+impl<'a> Deciding<'a> {
+    /// Listens, and derives what can be derived before any rule runs.
+    pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
+        Self::of(book, extracted, at, book.listened(extracted))
+    }
+
+    fn of(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>, listened: Listened) -> Self {
+        let Listened { heard, likelihoods } = listened;
+        let mut env = book.vocabulary.env(&extracted.facts, heard.said.clone());
+        env.mentioned.clone_from(&heard.mentioned);
+        env.denied.clone_from(&heard.denied);
+        let service = book.services.find(&extracted.facts, &heard, &likelihoods);
+        let area = book.areas.find(&extracted.facts);
+        let language = language::language(&book.settings().languages, &extracted.facts, heard.text());
+        let trace = heard.steps();
+
+        let mut deciding = Self {
+            book,
+            extracted,
+            at,
+            heard,
+            env,
+            derived: Facts::new(),
+            language: language.clone(),
+            service: service.as_ref().map(|(service, _)| *service),
+            trace,
+            said: Vec::new(),
+            dropped: Vec::new(),
+            skips: Skips::none(),
+            ran: Vec::new(),
+            faulted: Vec::new(),
+            budget: Budget::default(),
+        };
+        for note in &extracted.notes {
+            deciding
+                .trace
+                .push(Step::plain(Resource::FactMappings, &note.fact, &note.why));
+        }
+        for likelihood in likelihoods {
+            let percent = Fact::Number(Decimal::from(likelihood.percent));
+            if let Some(reasons) = likelihood.reasons {
+                let why = format!("{} of 100: {reasons}", likelihood.percent);
+                deciding
+                    .trace
+                    .push(Step::plain(Resource::Classifiers, &likelihood.code, why));
+                deciding.derive(&likelihood.code, percent);
+            } else if let Some((slot, _)) = book.vocabulary.get(&likelihood.code) {
+                deciding.env.set(slot, percent);
+            }
+        }
+        if let Some((service, why)) = service {
+            deciding.trace.push(Step::plain(Resource::Services, &service.code, why));
+            deciding.derive("service", Fact::Text(service.code.clone()));
+            deciding.derive("offer", Fact::Text(offer_name(service.offer).to_owned()));
+        }
+        if let Some((area, why)) = area {
+            deciding.trace.push(Step::plain(Resource::Areas, &area.code, why));
+            deciding.derive("area", Fact::Text(area.code.clone()));
+        }
+        deciding.derive("language", Fact::Text(language));
+        for (name, fact) in derive::clock(derive::local(at, book.zone), book.calendar.as_ref()) {
+            deciding.derive(name, fact);
+        }
+        deciding
+    }
+
+    fn derive(&mut self, name: &str, fact: Fact) {
+        if let Some((slot, _)) = self.book.vocabulary.get(name) {
+            self.env.set(slot, fact.clone());
+        }
+        self.derived.insert(name.to_owned(), fact);
+    }
+
+    /// Danger first, then price and priority.
+    fn decided(mut self) -> Decided {
+        if let Some(rule) = self.danger() {
+            return self.warn(rule);
+        }
+        let price = self.price();
+        let (priority, sla_seconds, rule) = self.priority(price.as_ref());
+        let mut say = say::sentence(self.book.settings(), self.service, price.as_ref(), &self.language);
+        for sentence in &self.said {
+            say.push(' ');
+            say.push_str(sentence);
+        }
+        self.conclude(price, (priority, sla_seconds), rule, say)
+    }
+
+    /// The first safety rule that holds.
+    fn danger(&self) -> Option<&'a PriorityRule> {
+        let book = self.book;
+        book.priorities.matching(&self.env).find(|rule| rule.safety)
+    }
+
+    /// What a safety rule says, before anything is quoted.
+    fn warn(mut self, rule: &'a PriorityRule) -> Decided {
+        let did = format!("danger, before everything else: {}", rule.condition);
+        self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
+        let say = say::label(&rule.say, &self.language, self.book.settings())
+            .unwrap_or_default()
+            .to_owned();
+        self.conclude(None, (rule.priority, rule.sla_seconds), Some(rule), say)
+    }
+
+    /// The decision, with whom to notify.
+    fn conclude(
+        mut self,
+        price: Option<Price>,
+        (priority, sla_seconds): (Priority, i64),
+        rule: Option<&'a PriorityRule>,
+        say: String,
+    ) -> Decided {
+        let book = self.book;
+        let (notify, turns) = book.notify(self.service, rule, self.at);
+        self.trace.extend(turns);
+        let area = match self.derived.get("area") {
+            Some(Fact::Text(area)) => Some(area.clone()),
+            _ => None,
+        };
+        let decision = Decision {
+            revision: book.revision(),
+            service: self.service.map(|service| service.code.clone()),
+            offer: self.service.map(|service| service.offer),
+            area,
+            price,
+            priority,
+            sla_seconds,
+            priority_rule: rule.map(|rule| rule.code.clone()),
+            notify,
+            template: book.template_for(priority, rule),
+            say,
+            language: self.language,
+            dropped_scripts: self.dropped,
+            derived: self.derived,
+            trace: self.trace,
+        };
+        Decided {
+            decision,
+            ran: self.ran,
+            faulted: self.faulted,
+        }
+    }
+
+    /// Service, base price, adjustments, price scripts, rounding and taxes.
+    pub(super) fn price(&mut self) -> Option<Price> {
+        let service = self.service.filter(|service| service.offer != Offer::Refused)?;
+        let (base, per) = self.base(service)?;
+        let price = self.adjusted(base)?;
+        let price = self.price_scripts(price);
+        self.finish(price, per)
+    }
+
+    /// The price range before any script.
+    pub(super) fn price_by_rows(&mut self) -> Option<Running> {
+        let service = self.service.filter(|service| service.offer != Offer::Refused)?;
+        let (base, _) = self.base(service)?;
+        self.adjusted(base)
+    }
+
+    /// The range after the adjustments that hold, in rank order.
+    fn adjusted(&mut self, mut price: Running) -> Option<Running> {
+        let mut groups: HashSet<&str> = HashSet::new();
+        let book = self.book;
+        let matching: Vec<&'a Adjustment> = book.adjustments.matching(&self.env).collect();
+        for adjustment in matching {
+            let early = adjustment.valid_from.is_some_and(|from| self.at < from);
+            if early || adjustment.valid_until.is_some_and(|until| self.at >= until) {
+                continue;
+            }
+            if let Some(group) = &adjustment.stacking_group
+                && !groups.insert(group)
+            {
+                let did = format!("left out: another of the group {group} came first");
+                self.trace
+                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
+                continue;
+            }
+            price = self.adjust(adjustment, price)?;
+        }
+        Some(price)
+    }
+
+    /// The base price, times the quantity where there is one; else what one is.
+    fn base(&mut self, service: &'a Service) -> Option<(Running, Option<String>)> {
+        let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
+        let quantity = service
+            .quantity_fact
+            .as_ref()
+            .map(|name| (name, self.extracted.facts.get(name)));
+        let (known, did) = match quantity {
+            None => (Some(Decimal::ONE), "base price".to_owned()),
+            Some((name, Some(Fact::Number(number)))) if *number > Decimal::ZERO => {
+                (Some(*number), format!("base price times {name} {}", number.normalize()))
+            }
+            Some((name, _)) => (None, format!("base price for one: {name} is not known")),
+        };
+        let factor = known.unwrap_or(Decimal::ONE);
+        let Some(base) = price::both(super::rows::AdjustmentKind::Multiply, factor, (from, to)) else {
+            return self.too_large(Resource::Services, &service.code);
+        };
+        let money = price::money_step(None, (Decimal::ZERO, Decimal::ZERO), base);
+        self.step(Resource::Services, &service.code, did, money);
+        if known.is_some() {
+            return Some((Running::of(base, factor), None));
+        }
+        let unit = say::label(&service.unit, &self.language, self.book.settings());
+        Some((Running::of_one(base), unit.map(str::to_owned)))
+    }
+
+    fn adjust(&mut self, adjustment: &'a Adjustment, before: Running) -> Option<Running> {
+        let amount = adjustment
+            .amount
+            .map(Money::decimal)
+            .or(adjustment.rate.map(Rate::decimal));
+        let effect = amount.and_then(|amount| before.adjusted(adjustment.kind, adjustment.per, amount));
+        let Some(effect) = effect else {
+            return self.too_large(Resource::Adjustments, &adjustment.code);
+        };
+        let mut did = if adjustment.condition.is_empty() {
+            "always applies".to_owned()
+        } else {
+            format!("holds: {}", adjustment.condition)
+        };
+        let after = match effect {
+            Effect::Changed(after) => after,
+            Effect::Besides(after) => {
+                did.push_str("; it comes once for the job, besides the price of one");
+                after
+            }
+            Effect::LeftOut => {
+                let did = format!("left out: {did}, but it is for the whole job, of which the quantity is not known");
+                self.trace
+                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
+                return Some(before);
+            }
+        };
+        let money = price::money_step(Some(adjustment.kind), before.range, after.range);
+        self.step(Resource::Adjustments, &adjustment.code, did, money);
+        Some(after)
+    }
+
+    fn price_scripts(&mut self, mut price: Running) -> Running {
+        let book = self.book;
+        for script in book.scripts(Hook::Price) {
+            let mut run = self.to_run();
+            run.price = Some(price);
+            if let Some(done) = self.run(script, run) {
+                price = done.price.unwrap_or(price);
+            }
+        }
+        price
+    }
+
+    /// Runs a script unless it is to be left out; keeps what it did, or notes that it was dropped.
+    fn run(&mut self, script: &Compiled, run: Run) -> Option<Run> {
+        let code = &script.row().code;
+        if let Some(why) = self.skips.why(code).map(str::to_owned) {
+            self.leave_out(code, why);
+            return None;
+        }
+        self.ran.push(ScriptVersion {
+            code: code.clone(),
+            version: script.version(),
+        });
+        match script::run(script, run, &mut self.budget).outcome {
+            Ok(mut run) => {
+                self.trace.append(&mut run.steps);
+                self.said.append(&mut run.said);
+                Some(run)
+            }
+            Err(fault) => {
+                self.leave_out(code, format!("dropped with all it did: {fault}"));
+                if fault.is_own {
+                    let (code, version) = (fault.code, fault.version);
+                    self.faulted.push(ScriptVersion { code, version });
+                }
+                None
+            }
+        }
+    }
+
+    fn leave_out(&mut self, code: &str, why: String) {
+        self.trace.push(Step::plain(Resource::Scripts, code, why));
+        self.dropped.push(code.to_owned());
+    }
+
+    /// What every run begins with.
+    pub(super) fn to_run(&self) -> Run {
+        let mut facts = self.extracted.facts.clone();
+        facts.extend(self.derived.clone());
+        Run::about(facts, Arc::clone(&self.heard))
+    }
+
+    /// Rounding and taxes.
+    fn finish(&mut self, price: Running, per: Option<String>) -> Option<Price> {
+        let settings = self.book.settings();
+        let range = price.range;
+        let besides = price.besides().map(|amount| price::rounded(settings, amount));
+        // No price is below nothing, however the rules add up.
+        let positive = (range.0.max(Decimal::ZERO), range.1.max(Decimal::ZERO));
+        let rounded = price::rounded(settings, positive.0).zip(price::rounded(settings, positive.1));
+        let (Some(rounded), None | Some(Some(_))) = (rounded, besides) else {
+            return self.too_large(Resource::Settings, &settings.code);
+        };
+        // A floor or a script may have crossed the ends.
+        let ordered = (rounded.0.min(rounded.1), rounded.0.max(rounded.1));
+        if ordered != range {
+            let did = format!("rounded to a multiple of {}", settings.rounding_step);
+            let money = price::money_step(None, range, ordered);
+            self.step(Resource::Settings, &settings.code, did, money);
+        }
+        let Some(price) = price::with_taxes(&settings.currency, ordered, (per, besides.flatten()), &self.book.taxes)
+        else {
+            return self.too_large(Resource::Settings, &settings.code);
+        };
+        for line in &price.taxes {
+            let did = format!("{} % is {} to {}", line.rate, line.from, line.to);
+            self.trace.push(Step::plain(Resource::Taxes, &line.code, did));
+        }
+        Some(price)
+    }
+
+    pub(super) fn tell_price(&mut self, price: Option<&Price>) {
+        if let Some(price) = price {
+            self.derive("price_from", Fact::Number(price.from.decimal()));
+            self.derive("price_to", Fact::Number(price.to.decimal()));
+        }
+    }
+
+    /// The first rule that matches, else the default; then the scripts.
+    fn priority(&mut self, price: Option<&Price>) -> (Priority, i64, Option<&'a PriorityRule>) {
+        self.tell_price(price);
+        let book = self.book;
+        let settings = book.settings();
+        let rule = book.priorities.matching(&self.env).find(|rule| !rule.safety);
+        let mut outcome = if let Some(rule) = rule {
+            let did = format!("first that holds: {}", rule.condition);
+            self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
+            (rule.priority, rule.sla_seconds)
+        } else {
+            let did = "default priority: no rule matched";
+            self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
+            (settings.default_priority, settings.default_sla_seconds)
+        };
+        for script in book.scripts(Hook::Priority) {
+            let mut run = self.to_run();
+            run.priority = Some(outcome);
+            if let Some(done) = self.run(script, run) {
+                outcome = done.priority.unwrap_or(outcome);
+            }
+        }
+        (outcome.0, outcome.1, rule)
+    }
+
+    fn step(&mut self, resource: Resource, code: &str, did: String, money: MoneyStep) {
+        let mut step = Step::plain(resource, code, did);
+        step.money = Some(money);
+        self.trace.push(step);
+    }
+
+    fn too_large<T>(&mut self, resource: Resource, code: &str) -> Option<T> {
+        self.trace
+            .push(Step::plain(resource, code, "too large: there is no price"));
+        None
+    }
+}
+
+/// The offer as rows and conditions write it.
+#[must_use]
+pub const fn offer_name(offer: Offer) -> &'static str {
+    match offer {
+        Offer::Offered => "offered",
+        Offer::Refused => "refused",
+        Offer::Assessment => "assessment",
+    }
+}

@@ -1,0 +1,63 @@
+//! The values of a case's facts and expectations in TOML, which has no null and no integers above 2^63.
+//!
+//! What is expected to be absent is written as the text `null`. A text that begins with a backslash is JSON from there
+//! on, so that every value has a form: the text "null" itself is `'\"null"'`.
+
+use serde_json::Value;
+
+use crate::rows::{Resource, Row};
+
+/// The fields that hold any JSON.
+const FIELDS: [&str; 2] = ["facts", "expect"];
+
+/// The row with every value of a case in a form that TOML has.
+pub(super) fn for_toml<R: Row>(row: &R) -> R {
+    let change = |value: &mut Value| {
+        *value = match value.take() {
+            Value::Null => Value::from("null"),
+            Value::Number(number) if number.is_u64() && !number.is_i64() => format!("\\{number}").into(),
+            Value::String(text) if text == "null" || text.starts_with('\\') => {
+                format!("\\{}", Value::String(text)).into()
+            }
+            other => other,
+        };
+        Ok(())
+    };
+    changed(row, change).unwrap_or_else(|_| row.clone())
+}
+
+/// The row as it was before [`for_toml`], or which text is no JSON.
+pub(super) fn from_toml<R: Row>(row: &R) -> Result<R, String> {
+    changed(row, |value| {
+        let Value::String(text) = value else { return Ok(()) };
+        if text == "null" {
+            *value = Value::Null;
+        } else if let Some(json) = text.strip_prefix('\\') {
+            *value = serde_json::from_str(json).map_err(|_| {
+                format!("after a backslash comes JSON, which `{json}` is not; a text is written `\\\"…\"`")
+            })?;
+        }
+        Ok(())
+    })
+}
+
+fn changed<R: Row>(row: &R, change: fn(&mut Value) -> Result<(), String>) -> Result<R, String> {
+    if R::RESOURCE != Resource::Cases {
+        return Ok(row.clone());
+    }
+    let mut whole = serde_json::to_value(row).map_err(|error| error.to_string())?;
+    for field in FIELDS {
+        if let Some(Value::Object(entries)) = whole.get_mut(field) {
+            entries.values_mut().try_for_each(|value| walk(value, change))?;
+        }
+    }
+    serde_json::from_value(whole).map_err(|error| error.to_string())
+}
+
+fn walk(value: &mut Value, change: fn(&mut Value) -> Result<(), String>) -> Result<(), String> {
+    match value {
+        Value::Array(values) => values.iter_mut().try_for_each(|value| walk(value, change)),
+        Value::Object(entries) => entries.values_mut().try_for_each(|value| walk(value, change)),
+        leaf => change(leaf),
+    }
+}

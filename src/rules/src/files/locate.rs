@@ -1,0 +1,106 @@
+//! Where in the files a fault is that compiling or a case found.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{FileFault, Files, SCRIPTS, file_name, script_name};
+use crate::fault::Fault;
+use crate::rows::Resource;
+
+/// The files that were read, each parsed once, however many faults are looked for in it.
+pub struct Places<'a> {
+    files: &'a Files,
+    tables: HashMap<&'a str, DeTable<'a>>,
+}
+
+impl<'a> Places<'a> {
+    /// Of these files.
+    #[must_use]
+    pub fn of(files: &'a Files) -> Self {
+        let toml = files.iter().filter(|(name, _)| !name.starts_with(SCRIPTS));
+        let tables = toml.map(|(name, text)| (name.as_str(), DeTable::parse_recoverable(text).0.into_inner()));
+        Self {
+            files,
+            tables: tables.collect(),
+        }
+    }
+
+    /// The fault with file, line and column; of a row that no file has, with the file's name alone.
+    #[must_use]
+    pub fn locate(&self, fault: &Fault) -> FileFault {
+        let row = format!("{}, {}", fault.code, fault.column);
+        if fault.resource == Resource::Scripts && fault.column == "source" {
+            return FileFault {
+                file: script_name(&fault.code),
+                line: fault.line,
+                column: fault.position,
+                text: fault.text.clone(),
+            };
+        }
+        let file = file_name(fault.resource);
+        let path: Vec<&str> = fault.column.split('/').collect();
+        let Some((text, span)) = self.span_of(&file, &fault.code, &path) else {
+            return FileFault::of_file(file, format!("{row}: {}", fault.text));
+        };
+        let raw = text.get(span.clone()).unwrap_or_default();
+        // Characters of a text that stands as it is, on one line, can be counted.
+        let plain = raw.starts_with(['"', '\''])
+            && !raw.contains(['\\', '\n'])
+            && !raw.starts_with("\"\"\"")
+            && !raw.starts_with("'''");
+        match (fault.line, fault.position) {
+            (Some(1), Some(position)) if plain => {
+                let offset = raw.char_indices().nth(position).map_or(0, |(at, _)| at);
+                FileFault::at(&file, text, span.start + offset, format!("{row}: {}", fault.text))
+            }
+            (Some(line), Some(position)) => {
+                let told = format!("{row}, line {line}, character {position} of it: {}", fault.text);
+                FileFault::at(&file, text, span.start, told)
+            }
+            _ => FileFault::at(&file, text, span.start, format!("{row}: {}", fault.text)),
+        }
+    }
+
+    /// What a case expects at a place of the decision, and did not get.
+    #[must_use]
+    pub fn locate_case(&self, code: &str, place: &str, told: &str) -> FileFault {
+        let file = file_name(Resource::Cases);
+        let text = format!("{code}: {told}");
+        match self.span_of(&file, code, &["expect", place]) {
+            Some((of_file, span)) => FileFault::at(&file, of_file, span.start, text),
+            None => FileFault::of_file(file, text),
+        }
+    }
+
+    /// The file's text, and where a row's field stands in it, or as much of the way there as the file has.
+    fn span_of(&self, file: &str, code: &str, path: &[&str]) -> Option<(&'a str, Range<usize>)> {
+        let text = self.files.get(file)?;
+        let (key, row) = self.tables.get(file)?.get_key_value(code)?;
+        Some((text, deeper(row, path).unwrap_or_else(|| key.span())))
+    }
+}
+
+fn deeper(value: &Spanned<DeValue<'_>>, path: &[&str]) -> Option<Range<usize>> {
+    let (first, rest) = path.split_first()?;
+    match value.get_ref() {
+        DeValue::Table(entries) => {
+            let (key, value) = entries.iter().find(|(key, _)| key.get_ref().as_ref() == *first)?;
+            let below = deeper(value, rest);
+            Some(below.unwrap_or_else(|| {
+                if rest.is_empty() && !value.get_ref().is_table() {
+                    value.span()
+                } else {
+                    key.span()
+                }
+            }))
+        }
+        DeValue::Array(items) => {
+            let item = items.get(first.parse::<usize>().ok()?)?;
+            Some(deeper(item, rest).unwrap_or_else(|| item.span()))
+        }
+        _ => None,
+    }
+}

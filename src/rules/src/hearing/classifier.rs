@@ -1,0 +1,267 @@
+//! A second listener: linear classifiers over the words of a whole call.
+//!
+//! Each classifier sums the weights of the features that occur in a call, and its likelihood is the logistic function of
+//! that sum. Weights are whole numbers (thousandths of log-odds), so that a replay gives the same result everywhere.
+//! Nothing here decides: conditions compare the likelihood as they compare any number.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::dialogue::Heard;
+use super::features::{Feature, each_feature, parse};
+use crate::facts::Facts;
+use crate::rows::{RowSet, same};
+
+/// The most weights of all classifiers of a rulebook.
+pub const MAX_WEIGHTS: usize = 100_000;
+/// The largest weight, in thousandths of log-odds.
+const MAX_WEIGHT: i64 = 20_000;
+/// So many words of the caller's are needed; the lists of concepts judge shorter ones better. "l'eau" is two words.
+const MIN_WORDS: usize = 8;
+/// Of fewer words than these a classifier is never sure that a call is not what it has learnt.
+const FEW_WORDS: usize = 12;
+/// What it says then, at least.
+const UNSURE: i64 = 40;
+/// From this likelihood on the trace tells what a call sounds like; of priorities it always does.
+const NOTABLE: i64 = 50;
+/// How many features the trace names on each side.
+const MAX_REASONS: usize = 4;
+
+/// All classifiers of a rulebook, compiled into one table.
+#[derive(Debug, Clone, Default)]
+pub struct Classifiers {
+    rows: Vec<Compiled>,
+    /// By a feature's hash, where its weights stand.
+    by_feature: HashMap<u64, (u32, u32), BuildHasherDefault<AsItIs>>,
+    /// Which classifier, and how much.
+    weights: Vec<(u16, i32)>,
+    /// Facts with a fixed list of values, which are features as a whole.
+    choices: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Compiled {
+    code: String,
+    learns: String,
+    is_about_priority: bool,
+    bias: i64,
+}
+
+/// Features are hashed already.
+#[derive(Debug, Clone, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only numbers come; this is for completeness.
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// How likely a classifier finds what it has learnt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Likelihood {
+    /// The classifier's code.
+    pub code: String,
+    /// What it has learnt.
+    pub learns: String,
+    /// 0 to 100.
+    pub percent: i64,
+    /// The features that weighed most, as the trace names them; none where a call does not sound like a service.
+    pub reasons: Option<String>,
+}
+
+/// What is wrong with a row: the column, and a sentence.
+pub type RowFault = (String, &'static str, String);
+
+impl Classifiers {
+    /// From the rows; each fault goes to `fault`.
+    pub fn new(rows: &RowSet, mut fault: impl FnMut(&str, RowFault)) -> Self {
+        let mut by_feature: BTreeMap<u64, Vec<(u16, i32)>> = BTreeMap::new();
+        let mut compiled = Vec::new();
+        let mut count = 0;
+        for (place, stored) in rows.classifiers.values().enumerate() {
+            let row = &stored.row;
+            for (at, line) in row.weights.iter().enumerate() {
+                match weight(line) {
+                    Ok((hash, weight)) => by_feature
+                        .entry(hash)
+                        .or_default()
+                        .push((u16::try_from(place).unwrap_or(u16::MAX), weight)),
+                    Err(text) => fault(&row.code, (format!("weights/{at}"), "bad_weight", text)),
+                }
+            }
+            count += row.weights.len();
+            if count > MAX_WEIGHTS {
+                let text = format!("a rulebook's classifiers have at most {MAX_WEIGHTS} weights together");
+                fault(&row.code, ("weights".to_owned(), "too_many", text));
+                break;
+            }
+            compiled.push(Compiled {
+                code: row.code.clone(),
+                learns: row.learns.clone(),
+                is_about_priority: row.is_about_priority(),
+                bias: row.bias,
+            });
+        }
+        let mut classifiers = Self {
+            rows: compiled,
+            by_feature: HashMap::with_capacity_and_hasher(by_feature.len(), BuildHasherDefault::default()),
+            weights: Vec::with_capacity(count),
+            choices: choices(rows),
+        };
+        for (hash, weights) in by_feature {
+            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            let begin = classifiers.weights.len();
+            classifiers.weights.extend(weights);
+            let end = classifiers.weights.len();
+            classifiers.by_feature.insert(hash, (place(begin), place(end)));
+        }
+        classifiers
+    }
+
+    /// What each classifier makes of what was heard; nothing where the caller said too little.
+    #[must_use]
+    pub fn judge(&self, heard: &Heard, facts: &Facts) -> Vec<Likelihood> {
+        let words = heard.callers_word_count();
+        if self.rows.is_empty() || words < MIN_WORDS {
+            return Vec::new();
+        }
+        let least = if words < FEW_WORDS { UNSURE } else { 0 };
+        let mut found: Vec<((u32, u32), Feature<'_>)> = Vec::new();
+        each_feature(heard, facts, &self.choices, |feature| {
+            if let Some(span) = self.by_feature.get(&feature.hash()) {
+                found.push((*span, feature));
+            }
+        });
+        // A feature counts once, however often it occurs.
+        found.sort_by_key(|(span, _)| *span);
+        found.dedup_by_key(|(span, _)| *span);
+        let mut sums: Vec<i64> = self.rows.iter().map(|row| row.bias).collect();
+        let mut weighed: Vec<Vec<(i32, usize)>> = vec![Vec::new(); self.rows.len()];
+        for (place, ((begin, end), _)) in found.iter().enumerate() {
+            for (classifier, weight) in &self.weights[*begin as usize..*end as usize] {
+                let classifier = usize::from(*classifier);
+                sums[classifier] += i64::from(*weight);
+                weighed[classifier].push((*weight, place));
+            }
+        }
+        let rows = self.rows.iter().zip(sums).zip(&mut weighed);
+        rows.map(|((row, sum), weighed)| {
+            let percent = percent(sum).max(least);
+            let is_told = row.is_about_priority || percent >= NOTABLE;
+            Likelihood {
+                code: row.code.clone(),
+                learns: row.learns.clone(),
+                percent,
+                reasons: is_told.then(|| reasons(weighed, &found)),
+            }
+        })
+        .collect()
+    }
+}
+
+/// Facts whose values are a fixed list, other than those that are listened to as text.
+#[must_use]
+pub fn choices(rows: &RowSet) -> Vec<String> {
+    let chosen = rows
+        .fact_mappings
+        .values()
+        .filter(|stored| !stored.row.values.is_empty());
+    chosen.map(|stored| stored.row.code.clone()).collect()
+}
+
+/// A line of a row's weights.
+fn weight(line: &str) -> Result<(u64, i32), String> {
+    let expected = "expected a feature, an equals sign and a whole number, as \"coming up = 812\"";
+    let (feature, number) = line.rsplit_once(" = ").ok_or(expected)?;
+    let weight = number.trim().parse::<i64>().map_err(|_| expected)?;
+    if weight.abs() > MAX_WEIGHT {
+        return Err(format!("a weight lies between -{MAX_WEIGHT} and {MAX_WEIGHT}"));
+    }
+    let hash =
+        parse(feature).ok_or("a feature is one word or two, after `> `, `yes: `, `no: ` or `FACT: ` if need be")?;
+    Ok((hash, i32::try_from(weight).unwrap_or_default()))
+}
+
+/// The logistic function of thousandths of log-odds, in percent.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a sum of bounded weights, and a number from 0 to 100"
+)]
+fn percent(sum: i64) -> i64 {
+    let odds = (sum.clamp(-40_000, 40_000) as f64 / 1000.0).exp();
+    (100.0 * odds / (1.0 + odds)).round() as i64
+}
+
+/// The features that weighed most on each side, the heaviest first.
+fn reasons(weighed: &mut [(i32, usize)], found: &[((u32, u32), Feature<'_>)]) -> String {
+    weighed.sort_by_key(|(weight, place)| (std::cmp::Reverse(weight.abs()), *place));
+    let side = |sign: i32| {
+        let mine = weighed.iter().filter(|(weight, _)| weight.signum() == sign);
+        let named = mine
+            .take(MAX_REASONS)
+            .map(|(_, place)| format!("\"{}\"", found[*place].1));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    let (for_it, against) = (side(1), side(-1));
+    match (for_it.is_empty(), against.is_empty()) {
+        (false, false) => format!("for it {for_it}; against it {against}"),
+        (false, true) => format!("for it {for_it}"),
+        (true, false) => format!("against it {against}"),
+        (true, true) => "no word that it knows".to_owned(),
+    }
+}
+
+/// A row as text, a weight a line.
+#[must_use]
+pub fn line(feature: &str, weight: i64) -> String {
+    format!("{feature} = {}", weight.clamp(-MAX_WEIGHT, MAX_WEIGHT))
+}
+
+/// Whether two sets of rows have the same classifiers, so that what was compiled can be shared.
+#[must_use]
+pub fn are_same(one: &RowSet, other: &RowSet) -> bool {
+    let (rows, others) = (&one.classifiers, &other.classifiers);
+    let pairs = || rows.values().zip(others.values());
+    rows.len() == others.len() && pairs().all(|(one, other)| same(one, other)) && choices(one) == choices(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_likelihood_is_a_percentage_of_the_log_odds() {
+        assert_eq!([percent(0), percent(2_197), percent(-2_197)], [50, 90, 10]);
+        assert_eq!([percent(i64::MAX), percent(i64::MIN)], [100, 0]);
+    }
+
+    #[test]
+    fn a_weight_is_a_feature_and_a_whole_number() {
+        assert!(weight("coming up = 812").is_ok());
+        assert!(weight("> still coming = -3").is_ok());
+        assert!(weight("yes: flooding = 400").is_ok());
+        for wrong in [
+            "coming up",
+            "coming up = 0.8",
+            "= 3",
+            " = 3",
+            "one two three = 3",
+            "x = 20001",
+        ] {
+            assert!(weight(wrong).is_err(), "{wrong}");
+        }
+    }
+}

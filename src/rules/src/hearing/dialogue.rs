@@ -1,0 +1,683 @@
+//! A conversation from the first word to the last: short answers take over what the agent asked, later statements
+//! override earlier ones, and what a model filled in counts where the caller does not say otherwise.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::context::{self, CueHit, CueRule, Found, Verdict};
+use super::lexicon::{Effort, Lexicon, WordId};
+use super::text::{Separator, Speaker, Text, Utterance};
+use crate::rows::{CueEffect, Trust};
+
+/// The most that is listened to, in bytes: the beginning and the end of what is longer. An hour of talk has 60,000.
+const MAX_LISTENED: usize = 600_000;
+/// How much of what the agent said last is listened to, in bytes: its question stands at the end.
+const MAX_ASKED: usize = 400;
+/// The most mentions that are kept for the trace and for finding the service.
+const MAX_MENTIONS: usize = 4_096;
+/// Of one phrase, so many of them.
+const MAX_PER_PHRASE: u16 = 40;
+/// The most mentions that a later question may be about.
+const MAX_OPEN: usize = 64;
+/// How many words may stand before an answer: "oh my god yes".
+const BEFORE_ANSWER: usize = 3;
+/// How far into an utterance an answer is looked for, in words.
+const ANSWER_WITHIN: usize = 14;
+
+/// Begins a line of the agent's in what was said.
+pub const AGENT_LINE: &str = "> ";
+
+/// The caller's lines of a conversation.
+#[must_use]
+pub fn callers_words(said: &str) -> Cow<'_, str> {
+    if said.lines().all(|line| !line.starts_with(AGENT_LINE)) {
+        return Cow::Borrowed(said);
+    }
+    let own = said.lines().filter(|line| !line.starts_with(AGENT_LINE));
+    Cow::Owned(own.collect::<Vec<_>>().join("\n"))
+}
+
+/// Where a mention comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The caller said it.
+    Said,
+    /// The agent asked and the caller answered.
+    Answered,
+    /// A model filled it in, as the fact of this name.
+    Fact(String),
+}
+
+/// A phrase that rules listen for, where it stands, and whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The phrase.
+    pub phrase: WordId,
+    /// Its concepts.
+    pub concepts: Vec<WordId>,
+    /// How it is meant.
+    pub verdict: Verdict,
+    /// Of its concepts those of which it is an exception.
+    pub excepted: Vec<WordId>,
+    /// The words by which it is meant so: "no", "last year".
+    pub cue: Option<String>,
+    /// Where it comes from.
+    pub source: Source,
+    /// Its sentence, as it was said.
+    pub sentence: String,
+    /// Its own words.
+    pub words: String,
+    /// Which utterance it stands in, counted from 0.
+    pub turn: usize,
+    /// Its place in the text, in words.
+    pub place: usize,
+}
+
+impl Mention {
+    /// Whether it is so, now, at the caller's.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        matches!(self.verdict, Verdict::Counts | Verdict::AgreedTo | Verdict::Place)
+    }
+}
+
+/// A rulebook's concepts, cues and phrases, compiled; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ears {
+    lexicon: Lexicon,
+    cues: Arc<[CueRule]>,
+}
+
+/// How things stand with a phrase or a concept at the end of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Affirmed,
+    Denied,
+    Over,
+}
+
+/// What was heard.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    ears: Ears,
+    text: Text,
+    /// The cues of each utterance, for phrases that only a script knows.
+    cues: Vec<Vec<CueHit>>,
+    /// The facts listened to, by the number that [`Speaker::Field`] holds.
+    fields: Vec<String>,
+    /// Phrases and concepts that are so, ascending.
+    pub said: Vec<WordId>,
+    /// Phrases and concepts whose words occur, whatever is said about them, ascending.
+    pub mentioned: Vec<WordId>,
+    /// Phrases and concepts that the caller denies or that are over, ascending.
+    pub denied: Vec<WordId>,
+    /// Every mention, in order, up to a limit.
+    pub mentions: Vec<Mention>,
+    /// Where a cue says that everything before is taken back, as "actually" and "no wait" do: places in words.
+    pub corrections: Vec<usize>,
+}
+
+/// What the agent asked last.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks of one sentence")]
+struct Question {
+    asked: Vec<(WordId, Vec<WordId>, Verdict)>,
+    /// "Has it stopped?", with what is meant when it has not.
+    over: bool,
+    /// What is meant by a no to that, or to "can you stop the water?".
+    otherwise: Option<WordId>,
+    /// "Is it happening now?", which asks about what the caller said before.
+    refers_back: bool,
+    /// "Anything else?": a no takes nothing back.
+    besides: bool,
+    /// Whether the caller has spoken since.
+    is_answered: bool,
+    sentence: String,
+    words: Vec<String>,
+}
+
+impl Question {
+    fn is_about_something(&self) -> bool {
+        !self.asked.is_empty() || self.over || self.otherwise.is_some() || self.refers_back
+    }
+}
+
+/// A short answer.
+#[derive(Debug)]
+struct Answer {
+    hit: CueHit,
+    is_yes: bool,
+    /// "No, it is."
+    contradicts: bool,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    caller: HashMap<WordId, Standing>,
+    /// What the caller spoke of at all, in whatever sense but another one.
+    spoken: HashSet<WordId>,
+    /// What the caller last supposed, asked about or told of the past.
+    open: Vec<(WordId, Vec<WordId>)>,
+    /// What the caller told of the past, or said to be over.
+    gone: Vec<(WordId, Vec<WordId>)>,
+    /// Whether the caller says that nothing is wrong: then a model that reports otherwise is not believed.
+    all_well: bool,
+    model: HashMap<WordId, Standing>,
+    kept: HashMap<WordId, u16>,
+}
+
+impl Ears {
+    /// From what was compiled; equal cues are shared with those of `known`.
+    #[must_use]
+    pub fn new(lexicon: Lexicon, cues: Vec<CueRule>, known: Option<&Self>) -> Self {
+        let shared = known.filter(|known| *known.cues == *cues);
+        let cues = shared.map_or_else(|| cues.into(), |known| Arc::clone(&known.cues));
+        Self { lexicon, cues }
+    }
+
+    /// Whether others are known to hear the same in every text. Ears that were compiled apart are not, even if they do.
+    #[must_use]
+    pub fn are_same(&self, other: &Self) -> bool {
+        self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
+    }
+
+    /// The phrases and concepts.
+    #[must_use]
+    pub const fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    /// Listens to a conversation, a line a turn, the agent's lines after [`AGENT_LINE`], and to facts with the trust that
+    /// each has.
+    #[must_use]
+    pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> Heard {
+        let mut text = Text::default();
+        // What a fact says of the caller's trust is as if the caller had said it first.
+        let by_trust = |trust: Trust| facts.iter().enumerate().filter(move |(_, fact)| fact.2 == trust);
+        for (place, (_, value, _)) in by_trust(Trust::Caller) {
+            push_bounded(&mut text, Speaker::Field(place), value);
+        }
+        let (beginning, end) = ends(said);
+        for part in [beginning, end] {
+            for line in part.lines().filter(|line| !line.trim().is_empty()) {
+                match line.strip_prefix(AGENT_LINE) {
+                    Some(asked) => text.push(Speaker::Agent, tail(asked, MAX_ASKED)),
+                    None => text.push(Speaker::Caller, line),
+                }
+            }
+        }
+        for (place, (_, value, _)) in by_trust(Trust::Model) {
+            push_bounded(&mut text, Speaker::Field(place), value);
+        }
+        let mut heard = Heard {
+            ears: self.clone(),
+            text: Text::default(),
+            cues: Vec::new(),
+            fields: facts.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+            said: Vec::new(),
+            mentioned: Vec::new(),
+            denied: Vec::new(),
+            mentions: Vec::new(),
+            corrections: Vec::new(),
+        };
+        let mut memory = Memory::default();
+        let mut question = Question::default();
+        let mut effort = Effort::default();
+        for (turn, utterance) in text.utterances().iter().enumerate() {
+            let words = text.words_of(utterance);
+            let found = context::find(&self.lexicon, &self.cues, &text, words.clone(), &mut effort);
+            match utterance.speaker {
+                Speaker::Agent => {
+                    let asked = self.question(&text, utterance, &found);
+                    // "Okay, and what is the …" is no new question: the caller may still correct the last answer.
+                    if asked.is_about_something() || !question.is_answered {
+                        question = asked;
+                    }
+                }
+                Speaker::Caller => {
+                    self.answer(&text, utterance, &found, &question, turn, &mut memory, &mut heard);
+                    question.is_answered = true;
+                    self.statements(&text, utterance, &found, turn, &mut memory, &mut heard);
+                }
+                Speaker::Field(_) => self.statements(&text, utterance, &found, turn, &mut memory, &mut heard),
+            }
+            heard.cues.push(found.cues);
+        }
+        heard.text = text;
+        heard.conclude(&memory);
+        heard
+    }
+
+    fn effect(&self, hit: &CueHit) -> Option<CueEffect> {
+        self.cues.get(hit.cue).map(|cue| cue.effect)
+    }
+
+    /// What the agent's last sentences ask.
+    fn question(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Question {
+        let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
+        let mut asked = sentences.iter().filter(|sentence| sentence.is_question);
+        let Some(last) = asked.next_back().or(sentences.last()) else {
+            return Question::default();
+        };
+        // "So there is water on the floor. Is that right?"
+        let mut words = last.words.clone();
+        let is_tag = words.len() <= TAG_WORDS && found.mentions_in(&words).is_empty();
+        if is_tag {
+            let before = sentences.iter().rfind(|sentence| sentence.words.end == words.start);
+            words.start = before.map_or(words.start, |before| before.words.start);
+        }
+        let cues = || found.cues_in(&words).iter();
+        let otherwise = cues()
+            .filter(|hit| matches!(self.effect(hit), Some(CueEffect::Over | CueEffect::Nothing)))
+            .find_map(|hit| self.cues.get(hit.cue)?.otherwise);
+        let mentions = found.mentions_in(&words).iter();
+        Question {
+            asked: mentions
+                .clone()
+                .map(|(hit, concepts)| {
+                    let excepted = found.exceptions_at(&hit.words);
+                    let concepts = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
+                    let verdict = match context::verdict(&self.cues, text, found, hit).0 {
+                        Verdict::Asked => Verdict::Counts,
+                        verdict => verdict,
+                    };
+                    (hit.entry, concepts, verdict)
+                })
+                .collect(),
+            over: cues().any(|hit| self.effect(hit) == Some(CueEffect::Over)),
+            otherwise,
+            refers_back: cues().any(|hit| self.effect(hit) == Some(CueEffect::Now)),
+            is_answered: false,
+            besides: cues().any(|hit| self.effect(hit) == Some(CueEffect::Besides)),
+            sentence: text.quote(utterance, &words),
+            words: mentions.map(|(hit, _)| text.quote(utterance, &hit.words)).collect(),
+        }
+    }
+
+    /// A short answer takes over the content of the question.
+    #[expect(clippy::too_many_arguments, reason = "one step of `hear`, on all that it holds")]
+    fn answer(
+        &self,
+        text: &Text,
+        utterance: &Utterance,
+        found: &Found<'_>,
+        question: &Question,
+        turn: usize,
+        memory: &mut Memory,
+        heard: &mut Heard,
+    ) {
+        if !question.is_about_something() {
+            return;
+        }
+        // Once answered, only a correction answers again.
+        let corrects = || {
+            found
+                .cues
+                .iter()
+                .any(|hit| self.effect(hit) == Some(CueEffect::Correction))
+        };
+        if question.is_answered && !corrects() {
+            return;
+        }
+        let Some(Answer {
+            hit,
+            is_yes,
+            contradicts,
+        }) = self.answered(text, utterance, found)
+        else {
+            return;
+        };
+        let is_denial = !is_yes && !contradicts && !question.over && question.otherwise.is_none();
+        if is_denial && !question.besides && !question.asked.is_empty() {
+            memory.all_well = true;
+        }
+        let reply = text.quote(utterance, &hit.words);
+        let mut keep = |(phrase, concepts): (WordId, &[WordId]), verdict: Verdict, words: &str, memory: &mut Memory| {
+            let mention = Mention {
+                phrase,
+                concepts: concepts.to_vec(),
+                verdict,
+                excepted: Vec::new(),
+                cue: Some(reply.clone()),
+                source: Source::Answered,
+                sentence: question.sentence.clone(),
+                words: words.to_owned(),
+                turn,
+                place: hit.words.start,
+            };
+            heard.keep(mention, memory);
+        };
+        if let Some(concept) = question.otherwise.filter(|_| !is_yes) {
+            memory.set(concept, &[], Standing::Affirmed);
+            keep((concept, &[]), Verdict::AgreedTo, "", memory);
+        }
+        if question.refers_back && question.asked.is_empty() && !question.over {
+            let standing = if is_yes { Standing::Affirmed } else { Standing::Denied };
+            let verdict = if is_yes { Verdict::AgreedTo } else { Verdict::AnsweredNo };
+            for (phrase, concepts) in std::mem::take(&mut memory.open) {
+                memory.set(phrase, &concepts, standing);
+                keep((phrase, &concepts), verdict, "", memory);
+            }
+        }
+        if question.over && is_yes {
+            memory.all_over();
+        }
+        for ((phrase, concepts, verdict), words) in question.asked.iter().zip(&question.words) {
+            // "Has the flooding stopped?" asks about the end of it.
+            let asked_whether_over = question.over && matches!(verdict, Verdict::Over | Verdict::Counts);
+            let standing = match (verdict, is_yes) {
+                _ if asked_whether_over && is_yes => Standing::Over,
+                _ if asked_whether_over => Standing::Affirmed,
+                (Verdict::Counts | Verdict::Place, true) => Standing::Affirmed,
+                (Verdict::Counts | Verdict::Place, false) if !question.besides => Standing::Denied,
+                // "So it isn't overflowing yet?" "No, it is."
+                (Verdict::Denied, false) if contradicts => Standing::Affirmed,
+                // "There is no flooding, right?" Both answers agree.
+                (Verdict::Denied, _) => Standing::Denied,
+                _ => continue,
+            };
+            memory.set(*phrase, concepts, standing);
+            let verdict = match standing {
+                Standing::Affirmed => Verdict::AgreedTo,
+                Standing::Denied => Verdict::AnsweredNo,
+                Standing::Over => Verdict::Over,
+            };
+            keep((*phrase, concepts), verdict, words, memory);
+        }
+    }
+
+    /// The answer with which an utterance begins, and whether it is yes.
+    fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<Answer> {
+        let words = text.words_of(utterance);
+        let mut answer: Option<Answer> = None;
+        // Up to where an answer may begin, and whether what is said is taken back on the way: "no, wait, sorry, yes".
+        let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
+        for hit in &found.cues {
+            let start = hit.words.start;
+            if start >= words.start + ANSWER_WITHIN {
+                break;
+            }
+            // "He asks her … he says yes": a new sentence begins anew.
+            if text.before(start) == Separator::Sentence {
+                limit = limit.max(start);
+            }
+            match self.effect(hit)? {
+                CueEffect::Filler => limit = limit.max(start) + hit.words.len(),
+                CueEffect::Correction => {
+                    corrected = true;
+                    limit = limit.max(hit.words.end + BEFORE_ANSWER);
+                }
+                effect @ (CueEffect::Yes | CueEffect::No) => {
+                    let own_words_first = found.mentions.iter().any(|(mention, _)| mention.words.start < start);
+                    let is_yes = effect == CueEffect::Yes;
+                    if let Some(first) = answer.as_mut().filter(|_| !corrected) {
+                        first.contradicts = !first.is_yes && is_yes && start <= limit;
+                        break;
+                    }
+                    if start > limit || own_words_first {
+                        break;
+                    }
+                    answer = Some(Answer {
+                        hit: hit.clone(),
+                        is_yes,
+                        contradicts: false,
+                    });
+                    limit = hit.words.end + BEFORE_ANSWER;
+                }
+                _ => {}
+            }
+        }
+        answer
+    }
+
+    /// What an utterance says by itself.
+    fn statements(
+        &self,
+        text: &Text,
+        utterance: &Utterance,
+        found: &Found<'_>,
+        turn: usize,
+        memory: &mut Memory,
+        heard: &mut Heard,
+    ) {
+        let source = match utterance.speaker {
+            Speaker::Field(place) => Source::Fact(heard.fields.get(place).cloned().unwrap_or_default()),
+            _ => Source::Said,
+        };
+        for sentence in text.sentences().get(utterance.sentences.clone()).unwrap_or_default() {
+            let words = &sentence.words;
+            let mentions = found.mentions_in(words);
+            for (hit, concepts) in mentions {
+                let (verdict, cue) = context::verdict(&self.cues, text, found, hit);
+                let excepted = found.exceptions_at(&hit.words);
+                let standing = match verdict {
+                    Verdict::Counts | Verdict::AgreedTo | Verdict::Place => Some(Standing::Affirmed),
+                    Verdict::Denied | Verdict::AnsweredNo => Some(Standing::Denied),
+                    Verdict::Over => Some(Standing::Over),
+                    Verdict::Past
+                    | Verdict::Hypothetical
+                    | Verdict::Asked
+                    | Verdict::SomeoneElse
+                    | Verdict::OtherSense => None,
+                };
+                let meant: Vec<WordId> = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
+                if let Some(standing) = standing {
+                    match &source {
+                        Source::Fact(_) => memory.set_by_model(hit.entry, &meant, standing),
+                        _ => memory.set(hit.entry, &meant, standing),
+                    }
+                }
+                if source == Source::Said {
+                    memory.note(hit.entry, &meant, verdict);
+                }
+                heard.mentioned.push(hit.entry);
+                heard.mentioned.extend_from_slice(concepts);
+                if heard.keeps(hit.entry, memory) {
+                    let mention = Mention {
+                        phrase: hit.entry,
+                        concepts: concepts.to_vec(),
+                        verdict,
+                        excepted,
+                        cue: cue.map(|cue| text.quote(utterance, &cue.words)),
+                        source: source.clone(),
+                        sentence: text.quote(utterance, words),
+                        words: text.quote(utterance, &hit.words),
+                        turn,
+                        place: hit.words.start,
+                    };
+                    heard.keep(mention, memory);
+                }
+            }
+            // "It's all dry now": what was said before is over.
+            let is_empty = mentions.is_empty();
+            let over = is_empty && source == Source::Said && self.is_over(text, found, words);
+            if over && !sentence.is_question {
+                memory.all_over();
+            }
+            let recurs = || {
+                let mut here = found.cues_in(words).iter();
+                here.any(|hit| self.effect(hit) == Some(CueEffect::Recurs))
+            };
+            if is_empty && source == Source::Said && recurs() {
+                for (phrase, concepts) in std::mem::take(&mut memory.gone) {
+                    memory.set(phrase, &concepts, Standing::Affirmed);
+                }
+            }
+        }
+        let corrections = found
+            .cues
+            .iter()
+            .filter(|hit| self.effect(hit) == Some(CueEffect::Correction));
+        heard.corrections.extend(corrections.map(|hit| hit.words.start));
+    }
+
+    /// Whether a sentence without a mention says that something is over.
+    fn is_over(&self, text: &Text, found: &Found<'_>, words: &Range<usize>) -> bool {
+        let mut over = found
+            .cues_in(words)
+            .iter()
+            .filter(|hit| self.effect(hit) == Some(CueEffect::Over));
+        over.any(|hit| {
+            let as_mention = super::lexicon::Hit {
+                entry: WordId::MAX,
+                words: hit.words.clone(),
+                is_tight: true,
+            };
+            let verdict = context::verdict(&self.cues, text, found, &as_mention).0;
+            !matches!(
+                verdict,
+                Verdict::Denied | Verdict::Hypothetical | Verdict::Asked | Verdict::SomeoneElse
+            )
+        })
+    }
+}
+
+/// How long a question such as "is that right?" is at most, in words.
+const TAG_WORDS: usize = 6;
+
+/// The beginning and the end of what is longer than we listen to.
+fn ends(text: &str) -> (&str, &str) {
+    if text.len() <= MAX_LISTENED {
+        return (text, "");
+    }
+    let half = MAX_LISTENED / 2;
+    (
+        text.get(..text.floor_char_boundary(half)).unwrap_or_default(),
+        tail(text, half),
+    )
+}
+
+fn tail(text: &str, bytes: usize) -> &str {
+    let start = text.len().saturating_sub(bytes);
+    text.get(text.ceil_char_boundary(start)..).unwrap_or_default()
+}
+
+fn push_bounded(text: &mut Text, speaker: Speaker, value: &str) {
+    let (beginning, end) = ends(value);
+    for part in [beginning, end].into_iter().filter(|part| !part.is_empty()) {
+        text.push(speaker, part);
+    }
+}
+
+impl Memory {
+    fn set(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
+        for id in std::iter::once(&phrase).chain(concepts) {
+            self.caller.insert(*id, standing);
+        }
+    }
+
+    /// What the caller speaks of, and what of it is open: a later question may be about it.
+    fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: Verdict) {
+        if verdict != Verdict::OtherSense {
+            self.spoken.insert(phrase);
+            self.spoken.extend(concepts);
+        }
+        if matches!(verdict, Verdict::Hypothetical | Verdict::Asked | Verdict::Past) && self.open.len() < MAX_OPEN {
+            self.open.push((phrase, concepts.to_vec()));
+        }
+        if matches!(verdict, Verdict::Counts | Verdict::Past | Verdict::Over) && self.gone.len() < MAX_OPEN {
+            self.gone.push((phrase, concepts.to_vec()));
+        }
+    }
+
+    /// A model's texts stand side by side: one that affirms is enough.
+    fn set_by_model(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
+        for id in std::iter::once(&phrase).chain(concepts) {
+            let known = self.model.entry(*id).or_insert(standing);
+            if standing == Standing::Affirmed {
+                *known = standing;
+            }
+        }
+    }
+
+    fn all_over(&mut self) {
+        self.all_well = true;
+        for standing in self
+            .caller
+            .values_mut()
+            .filter(|standing| **standing == Standing::Affirmed)
+        {
+            *standing = Standing::Over;
+        }
+    }
+}
+
+impl Heard {
+    /// Whether another mention of a phrase is kept: whoever repeats one without end makes no list of it.
+    fn keeps(&self, phrase: WordId, memory: &Memory) -> bool {
+        self.mentions.len() < MAX_MENTIONS && memory.kept.get(&phrase).is_none_or(|kept| *kept < MAX_PER_PHRASE)
+    }
+
+    fn keep(&mut self, mention: Mention, memory: &mut Memory) {
+        let kept = memory.kept.entry(mention.phrase).or_default();
+        if *kept < MAX_PER_PHRASE {
+            *kept += 1;
+            self.mentions.push(mention);
+        }
+    }
+
+    fn conclude(&mut self, memory: &Memory) {
+        let by =
+            |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
+        self.said = by(|standing| *standing == Standing::Affirmed).collect();
+        self.denied = by(|standing| *standing != Standing::Affirmed).collect();
+        // What the caller speaks of is as the caller says, whatever a model makes of it.
+        let spoken_of = |id: &WordId| memory.caller.contains_key(id) || memory.spoken.contains(id);
+        let affirmed = memory
+            .model
+            .iter()
+            .filter(|(_, standing)| **standing == Standing::Affirmed);
+        if memory.all_well {
+            return self.tidy();
+        }
+        self.said
+            .extend(affirmed.map(|(id, _)| *id).filter(|id| !spoken_of(id)));
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        for list in [&mut self.said, &mut self.denied, &mut self.mentioned] {
+            list.sort_unstable();
+            list.dedup();
+        }
+    }
+
+    /// The rulebook's phrases and concepts.
+    #[must_use]
+    pub const fn lexicon(&self) -> &Lexicon {
+        self.ears.lexicon()
+    }
+
+    /// What was listened to.
+    #[must_use]
+    pub const fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// The name of a fact that was listened to, by the number that [`Speaker::Field`] holds.
+    #[must_use]
+    pub fn field(&self, place: usize) -> &str {
+        self.fields.get(place).map(String::as_str).unwrap_or_default()
+    }
+
+    /// How many words the caller said.
+    #[must_use]
+    pub fn callers_word_count(&self) -> usize {
+        let own = self
+            .text
+            .utterances()
+            .iter()
+            .filter(|one| one.speaker == Speaker::Caller);
+        own.map(|utterance| self.text.words_of(utterance).len()).sum()
+    }
+
+    pub(super) fn cues_of(&self, turn: usize) -> &[CueHit] {
+        self.cues.get(turn).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn rules(&self) -> &[CueRule] {
+        &self.ears.cues
+    }
+}

@@ -1,0 +1,187 @@
+//! What classifiers look at: words and pairs of words, by who said them.
+//!
+//! A feature is written as an owner reads it: `coming up` (the caller), `> still coming` (the agent), `yes: flooding` (a
+//! word of the agent's question that the caller answered so), `problem: sewage` (a fact that is listened to).
+
+use std::fmt;
+
+use super::dialogue::Heard;
+use super::text::Speaker;
+use crate::facts::{Fact, Facts};
+use crate::rows::CueEffect;
+
+/// How many words of a question are features of its answer.
+const QUESTION_WORDS: usize = 14;
+/// Where in an utterance its answer begins, in words.
+const ANSWER_WITHIN: usize = 3;
+
+/// Where the words of a feature stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The caller said them.
+    Caller,
+    /// The agent said them.
+    Agent,
+    /// The agent asked, and the caller agreed.
+    Yes,
+    /// The agent asked, and the caller denied.
+    No,
+    /// A fact holds them.
+    Fact(&'a str),
+}
+
+/// A word, or two that stand side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feature<'a> {
+    place: Place<'a>,
+    first: &'a str,
+    second: Option<&'a str>,
+}
+
+impl fmt::Display for Feature<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Place::Caller => {}
+            Place::Agent => to.write_str("> ")?,
+            Place::Yes => to.write_str("yes: ")?,
+            Place::No => to.write_str("no: ")?,
+            Place::Fact(name) => write!(to, "{name}: ")?,
+        }
+        to.write_str(self.first)?;
+        match self.second {
+            Some(second) => write!(to, " {second}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Feature<'_> {
+    /// A number that stands for it: FNV-1a over its parts, the same on every machine.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let place = match self.place {
+            Place::Caller => "",
+            Place::Agent => ">",
+            Place::Yes => "yes",
+            Place::No => "no",
+            Place::Fact(name) => name,
+        };
+        let mut hash = 0xcbf2_9ce4_8422_2325;
+        for part in [place, self.first, self.second.unwrap_or_default()] {
+            // A byte that no word holds ends each part.
+            for byte in part.bytes().chain(std::iter::once(0xff)) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        hash
+    }
+}
+
+/// The hash of a feature as it is written.
+#[must_use]
+pub fn parse(written: &str) -> Option<u64> {
+    let (place, words) = match written.strip_prefix("> ") {
+        Some(words) => (Place::Agent, words),
+        None => match written.split_once(": ") {
+            Some(("yes", words)) => (Place::Yes, words),
+            Some(("no", words)) => (Place::No, words),
+            Some((name, words)) => (Place::Fact(name), words),
+            None => (Place::Caller, written),
+        },
+    };
+    let mut words = words.split(' ');
+    let feature = Feature {
+        place,
+        first: words.next().filter(|word| !word.is_empty())?,
+        second: words.next(),
+    };
+    words.next().is_none().then(|| feature.hash())
+}
+
+/// Names every feature of what was heard, some of them more than once.
+pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String], mut tell: impl FnMut(Feature<'a>)) {
+    let text = heard.text();
+    let mut question: Option<std::ops::Range<usize>> = None;
+    for (turn, utterance) in text.utterances().iter().enumerate() {
+        let words = text.words_of(utterance);
+        let place = match utterance.speaker {
+            Speaker::Caller => Place::Caller,
+            Speaker::Agent => Place::Agent,
+            Speaker::Field(field) => Place::Fact(heard.field(field)),
+        };
+        for at in words.clone() {
+            let first = text.word(at);
+            tell(Feature {
+                place,
+                first,
+                second: None,
+            });
+            if at + 1 < words.end {
+                let second = Some(text.word(at + 1));
+                tell(Feature { place, first, second });
+            }
+        }
+        match utterance.speaker {
+            Speaker::Agent => question = Some(words.end.saturating_sub(QUESTION_WORDS).max(words.start)..words.end),
+            Speaker::Caller => {
+                let asked = question.take().unwrap_or_default();
+                if let Some(place) = answer(heard, turn, words.start) {
+                    for first in asked.map(|at| text.word(at)) {
+                        tell(Feature {
+                            place,
+                            first,
+                            second: None,
+                        });
+                    }
+                }
+            }
+            Speaker::Field(_) => {}
+        }
+    }
+    for name in choices {
+        if let Some(Fact::Text(value)) = facts.get(name) {
+            let place = Place::Fact(name);
+            tell(Feature {
+                place,
+                first: value,
+                second: None,
+            });
+        }
+    }
+}
+
+/// Whether an utterance begins with a yes or a no.
+fn answer<'a>(heard: &Heard, turn: usize, start: usize) -> Option<Place<'a>> {
+    let mut effects = heard.cues_of(turn).iter().filter_map(|hit| {
+        let is_first = hit.words.start < start + ANSWER_WITHIN;
+        is_first.then(|| heard.rules().get(hit.cue)).flatten()
+    });
+    effects.find_map(|cue| match cue.effect {
+        CueEffect::Yes => Some(Place::Yes),
+        CueEffect::No => Some(Place::No),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_reads_back_as_it_is_written() {
+        let features = [
+            (Place::Caller, "coming", Some("up")),
+            (Place::Agent, "still", None),
+            (Place::Yes, "flooding", None),
+            (Place::No, "flooding", None),
+            (Place::Fact("problem"), "sewage", Some("coming")),
+            (Place::Fact("urgency"), "not_urgent", None),
+        ];
+        for (place, first, second) in features {
+            let feature = Feature { place, first, second };
+            assert_eq!(parse(&feature.to_string()), Some(feature.hash()), "{feature}");
+        }
+        assert_eq!(parse("one two three"), None);
+        assert_eq!(parse(""), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! What was heard, as steps of a decision's trace: each mention of a concept that counted, and each that did not, with
+//! its sentence and why.
+
+use super::context::Verdict;
+use super::dialogue::{Heard, Mention, Source};
+use crate::decision::Step;
+use crate::rows::Resource;
+
+/// The most steps about what was heard; the last statements are the ones that decide.
+const MAX_STEPS: usize = 24;
+/// The longest quotation, in characters.
+const MAX_QUOTE: usize = 160;
+
+impl Heard {
+    /// A step for each mention of a concept.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Step> {
+        let about: Vec<(&Mention, u32)> = self
+            .mentions
+            .iter()
+            .flat_map(|mention| mention.concepts.iter().map(move |concept| (mention, *concept)))
+            .collect();
+        let mut about = about;
+        // Several phrases may find the same words.
+        about.dedup_by(|one, other| {
+            one.1 == other.1
+                && one.0.turn == other.0.turn
+                && one.0.verdict == other.0.verdict
+                && one.0.sentence == other.0.sentence
+        });
+        let skipped = about.len().saturating_sub(MAX_STEPS);
+        about
+            .into_iter()
+            .skip(skipped)
+            .map(|(mention, concept)| {
+                let code = self.lexicon().name(concept);
+                Step::plain(
+                    Resource::Concepts,
+                    code.trim_start_matches('#'),
+                    self.sentence(mention, concept),
+                )
+            })
+            .collect()
+    }
+
+    fn sentence(&self, mention: &Mention, concept: u32) -> String {
+        let words = &mention.words;
+        let cue = mention.cue.as_deref().unwrap_or_default();
+        let how = if mention.excepted.contains(&concept) {
+            "does not count: the words mean something else".to_owned()
+        } else {
+            match mention.verdict {
+                Verdict::Counts | Verdict::Place if self.is_overruled(mention, concept) => {
+                    "does not count: the caller says otherwise".to_owned()
+                }
+                Verdict::Counts | Verdict::Place => "counts".to_owned(),
+                Verdict::AgreedTo if words.is_empty() => format!("counts: the caller answered \"{cue}\""),
+                Verdict::AgreedTo => format!("counts: the caller answered \"{cue}\" to the question"),
+                Verdict::Denied => format!("denied by \"{cue}\""),
+                Verdict::AnsweredNo => format!("denied: the caller answered \"{cue}\" to the question"),
+                Verdict::Past => format!("does not count: past, by \"{cue}\""),
+                Verdict::Over => format!("does not count: over, by \"{cue}\""),
+                Verdict::Hypothetical => format!("does not count: only supposed, by \"{cue}\""),
+                Verdict::Asked => format!("does not count: only asked about, by \"{cue}\""),
+                Verdict::SomeoneElse => format!("does not count: somebody else's, by \"{cue}\""),
+                Verdict::OtherSense => format!("does not count: \"{cue}\" means something else"),
+            }
+        };
+        let place = match &mention.source {
+            Source::Said | Source::Answered => String::new(),
+            Source::Fact(name) => format!(" ({name})"),
+        };
+        format!("\"{words}\" in \"{}\"{place}: {how}", quoted(&mention.sentence))
+    }
+
+    /// Whether the caller's last word on it is another.
+    fn is_overruled(&self, mention: &Mention, concept: u32) -> bool {
+        let ids = [mention.phrase, concept];
+        !ids.iter().any(|id| self.said.binary_search(id).is_ok())
+    }
+}
+
+/// The end of what is too long to quote.
+fn quoted(sentence: &str) -> String {
+    match sentence.char_indices().nth(MAX_QUOTE) {
+        Some((end, _)) => format!("{} …", sentence.get(..end).unwrap_or_default()),
+        None => sentence.to_owned(),
+    }
+}

@@ -1,0 +1,250 @@
+//! A stored call becomes a case: what was decided is held from now on, and no more of the caller is kept than that takes.
+//!
+//! In: a stored decision's facts and its outcome, and the rulebook at its head. Out: a [`Case`]. Only facts that a rule
+//! reads are kept, so that name, number, street and address of the caller are not; of a postal code only as much as tells
+//! areas apart; of what was said only the words that rules listen for. Each such cut is tried: when the rulebook would
+//! decide otherwise without what is cut away, less is cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::compile::{Rulebook, Rules};
+use super::condition::Test;
+use super::decision::Decision;
+use super::derive;
+use super::facts::{Extracted, Fact, Facts};
+use super::hearing::AGENT_LINE;
+use super::rows::{Case, Hook, Row};
+
+/// The places of a decision that a case holds.
+const HELD: [&str; 6] = ["/service", "/offer", "/area", "/priority", "/sla_seconds", "/language"];
+/// Of its price, or that there is none.
+const HELD_OF_PRICE: [&str; 3] = ["/price/currency", "/price/from", "/price/to"];
+const PRICE: &str = "/price";
+
+/// What a case is made of.
+pub struct ToKeep<'a> {
+    /// The code of the case.
+    pub code: &'a str,
+    /// What it shows.
+    pub comment: &'a str,
+    /// What the message said.
+    pub extracted: &'a Extracted,
+    /// The instant that it was decided for.
+    pub at: DateTime<Utc>,
+    /// The decision to hold, as JSON.
+    pub decision: &'a Value,
+}
+
+impl Rulebook {
+    /// The case that holds a stored decision.
+    #[must_use]
+    pub fn case_of(&self, keep: &ToKeep<'_>) -> Case {
+        let whole = self.decide(keep.extracted, keep.at);
+        let read = self.facts_read();
+        let (needed, all) = (
+            self.needed(&keep.extracted.facts, &read),
+            self.mapped(&keep.extracted.facts),
+        );
+        let mut short = needed.clone();
+        short.remove(derive::PROBLEM);
+        if !read.contains(derive::POSTAL_CODE)
+            && let Some(Fact::Text(code)) = short.get_mut(derive::POSTAL_CODE)
+        {
+            *code = derive::postal(code).chars().take(self.areas.longest_prefix()).collect();
+        }
+        // The language was perhaps guessed from words that are cut away.
+        if self.rows().fact_mappings.contains_key(derive::LANGUAGE) {
+            short.insert(derive::LANGUAGE.to_owned(), Fact::Text(whole.language.clone()));
+        }
+        let said = &keep.extracted.said;
+        let cuts = [
+            (&short, self.words_of(keep.extracted)),
+            (&short, self.turns_with_words(said)),
+            (&needed, self.turns_with_words(said)),
+            (&needed, said.clone()),
+        ];
+        for (facts, said) in cuts {
+            let case = case(keep, facts, said);
+            let decided = self.extract_named(&case.facts, case.said.clone());
+            if decided.is_ok_and(|extracted| same(&self.decide(&extracted, keep.at), &whole)) {
+                return case;
+            }
+        }
+        case(keep, &all, said.clone())
+    }
+
+    /// The names of the facts that a decision reads: in conditions, as quantities, in scripts.
+    fn facts_read(&self) -> BTreeSet<String> {
+        let mut read = BTreeSet::new();
+        self.read_by(&self.adjustments, &mut read);
+        self.read_by(&self.priorities, &mut read);
+        read.extend(self.services().filter_map(|service| service.quantity_fact.clone()));
+        let hooks = [Hook::Price, Hook::Priority, Hook::Library];
+        let scripts = || hooks.into_iter().flat_map(|hook| self.scripts(hook));
+        for name in self.vocabulary.names() {
+            let quoted = format!("\"{name}\"");
+            if scripts().any(|script| script.row().source.contains(&quoted)) {
+                read.insert(name.to_owned());
+            }
+        }
+        read
+    }
+
+    fn read_by<R: Row>(&self, rules: &Rules<R>, read: &mut BTreeSet<String>) {
+        let mut tests: Vec<&Test> = rules.with_tests().map(|(_, test)| test).collect();
+        while let Some(test) = tests.pop() {
+            match test {
+                Test::Truth(slot) | Test::Compare(slot, ..) | Test::In(slot, _) | Test::NotIn(slot, _) => {
+                    read.insert(self.vocabulary.name(*slot).to_owned());
+                }
+                Test::CompareFacts(left, _, right) => {
+                    read.extend([left, right].map(|slot| self.vocabulary.name(*slot).to_owned()));
+                }
+                Test::Not(inner) => tests.push(inner),
+                Test::All(inner) | Test::Any(inner) => tests.extend(inner),
+                Test::Always(_) | Test::Says(_) | Test::Mentions(_) | Test::Denies(_) => {}
+            }
+        }
+    }
+
+    /// The facts that rules read, or that service, area and language are derived from.
+    fn needed(&self, facts: &Facts, read: &BTreeSet<String>) -> Facts {
+        const DERIVED_FROM: [&str; 5] = [
+            derive::SERVICE_TEXT,
+            derive::PROBLEM,
+            derive::POSTAL_CODE,
+            derive::CITY,
+            derive::LANGUAGE,
+        ];
+        let mut needed = self.mapped(facts);
+        needed.retain(|name, _| read.contains(name) || DERIVED_FROM.contains(&name.as_str()));
+        needed
+    }
+
+    /// The facts that this rulebook knows; the call may have been decided by an older one.
+    fn mapped(&self, facts: &Facts) -> Facts {
+        let known = |name: &String| self.vocabulary.get(name).is_some();
+        let kept = facts.iter().filter(|(name, _)| known(name));
+        kept.map(|(name, fact)| (name.clone(), fact.clone())).collect()
+    }
+
+    /// The words that rules listen for, apart from each other, so that they form no new phrase.
+    fn words_of(&self, extracted: &Extracted) -> String {
+        let heard = self.listen(extracted);
+        let mut words: Vec<&str> = Vec::new();
+        for mention in &heard.mentions {
+            if !words.contains(&mention.words.as_str()) {
+                words.push(&mention.words);
+            }
+        }
+        words.join(" | ")
+    }
+
+    /// The turns in which such a word is heard.
+    fn turns_with_words(&self, said: &str) -> String {
+        let lexicon = self.ears.lexicon();
+        let turns: Vec<&str> = said.lines().collect();
+        let is_heard = |turn: &str| !lexicon.occurring(turn).is_empty();
+        // A short answer needs the question before it.
+        let answers =
+            |place: usize| place > 0 && turns[place - 1].starts_with(AGENT_LINE) && is_heard(turns[place - 1]);
+        let kept = turns
+            .iter()
+            .enumerate()
+            .filter(|(place, turn)| is_heard(turn) || answers(*place));
+        kept.map(|(_, turn)| *turn).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn case(keep: &ToKeep<'_>, facts: &Facts, said: String) -> Case {
+    let priced = keep.decision.pointer(PRICE).is_some_and(Value::is_object);
+    let of_price: &[&str] = if priced { &HELD_OF_PRICE } else { &[PRICE] };
+    let held = HELD.iter().chain(of_price).map(|place| {
+        let value = keep.decision.pointer(place).cloned().unwrap_or_default();
+        ((*place).to_owned(), value)
+    });
+    Case {
+        code: keep.code.to_owned(),
+        comment: keep.comment.to_owned(),
+        at: keep.at,
+        said,
+        facts: plain(facts),
+        expect: held.collect(),
+    }
+}
+
+/// Facts as a case writes them.
+fn plain(facts: &Facts) -> BTreeMap<String, Value> {
+    let value = |fact: &Fact| match fact {
+        Fact::Boolean(value) => (*value).into(),
+        Fact::Number(number) => number.to_string().into(),
+        Fact::Text(text) => text.clone().into(),
+        Fact::Time(time) => time.to_rfc3339().into(),
+    };
+    facts.iter().map(|(name, fact)| (name.clone(), value(fact))).collect()
+}
+
+/// Whether two decisions say the same to people, however they came to it.
+fn same(one: &Decision, other: &Decision) -> bool {
+    one.service == other.service
+        && one.area == other.area
+        && one.price == other.price
+        && one.priority == other.priority
+        && one.sla_seconds == other.sla_seconds
+        && one.priority_rule == other.priority_rule
+        && one.notify == other.notify
+        && one.template == other.template
+        && one.language == other.language
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{compile, sample};
+
+    const SAID: &str = "Bonjour, ici Zenobie Quatremains.\nJ'ai des racines dans le drain, au 77 rue du Hibou.";
+
+    fn extracted() -> Extracted {
+        let texts = [
+            ("customer_name", "Zenobie Quatremains"),
+            ("customer_phone", "+14385550177"),
+            ("customer_email", "zenobie@exemple.invalid"),
+            ("address", "77 rue du Hibou"),
+            ("postal_code", "J4K 2M6"),
+            ("urgency", "urgent"),
+            ("caller", "+14385550177"),
+        ];
+        Extracted {
+            facts: texts
+                .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
+                .into(),
+            said: SAID.to_owned(),
+            ..Extracted::default()
+        }
+    }
+
+    #[test]
+    fn no_more_of_the_caller_is_kept_than_the_decision_takes() {
+        let book = compile(1, &sample::rows(), None).unwrap();
+        let (extracted, at) = (extracted(), "2026-11-24T15:00:00Z".parse().unwrap());
+        let decision = serde_json::to_value(book.decide(&extracted, at)).unwrap();
+        let case = book.case_of(&ToKeep {
+            code: "kept",
+            comment: "",
+            extracted: &extracted,
+            at,
+            decision: &decision,
+        });
+        let text = serde_json::to_string(&case).unwrap();
+        for personal in ["Zenobie", "Quatremains", "0177", "Hibou", "exemple", "2M6"] {
+            assert!(!text.contains(personal), "{personal} in {text}");
+        }
+        assert_eq!(case.facts["urgency"], "urgent");
+        assert_eq!(case.expect["/service"], "root_removal");
+        assert_eq!(case.expect["/area"], "south_shore");
+        assert!(book.run_case(&case).passed, "{:?}", book.run_case(&case).mismatches);
+    }
+}

@@ -1,0 +1,288 @@
+//! Whose turn it is to be told. In: contacts with their plans, and an instant. Out: those who are told, and why.
+//!
+//! A contact's plan is a calendar, whose open hours are those in which they are on call, or a week of a rotation, or both:
+//! then both must hold. A contact without a plan is on call at all hours. Where a plan leaves an hour to nobody, everybody
+//! who would be asked is told: one too many is better than none.
+//!
+//! All of it goes by the clock on the wall, as in [`calendar`](super::calendar): a handover at 08:00 is at 08:00 in summer
+//! and in winter, and an hour that a change of the clock repeats is twice what the plan says of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use super::calendar::Calendar;
+use super::compile::Rulebook;
+use super::decision::Step;
+use super::derive;
+use super::rows::{Contact, Resource, RowSet, Settings};
+
+const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// The longest rotation, in weeks.
+pub const LONGEST_ROTATION: i64 = 52;
+
+/// The plans of the contacts that have one, by code.
+#[derive(Debug, Clone, Default)]
+pub struct Plans(BTreeMap<String, Plan>);
+
+#[derive(Debug, Clone)]
+struct Plan {
+    calendar: Option<(String, Arc<Calendar>)>,
+    turn: Option<Turn>,
+}
+
+/// A week of a rotation.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    week: i64,
+    of: i64,
+    /// When week 1 began.
+    from: NaiveDateTime,
+}
+
+impl Plans {
+    /// From rows that have no fault.
+    pub(super) fn new(rows: &RowSet, settings: &Settings, calendars: &BTreeMap<&str, Calendar>) -> Self {
+        let from = settings.rotation_from.as_deref().and_then(begins);
+        let mut shared: BTreeMap<&str, Arc<Calendar>> = BTreeMap::new();
+        let mut plans = BTreeMap::new();
+        for contact in rows.contacts.values().map(|stored| &stored.row) {
+            let calendar = contact.on_call_calendar.as_deref().and_then(|code| {
+                let calendar = match shared.get(code) {
+                    Some(calendar) => Arc::clone(calendar),
+                    None => Arc::new(calendars.get(code)?.clone()),
+                };
+                let (name, _) = calendars.get_key_value(code)?;
+                shared.insert(name, Arc::clone(&calendar));
+                Some((code.to_owned(), calendar))
+            });
+            let turn = contact.rotation_week.zip(contact.rotation_of).zip(from);
+            let turn = turn.map(|((week, of), from)| Turn { week, of, from });
+            if calendar.is_some() || turn.is_some() {
+                plans.insert(contact.code.clone(), Plan { calendar, turn });
+            }
+        }
+        Self(plans)
+    }
+
+    /// Whether it is a contact's turn; none for one without a plan.
+    fn is_up(&self, code: &str, local: NaiveDateTime) -> Option<bool> {
+        let plan = self.0.get(code)?;
+        let open = plan.calendar.as_ref().is_none_or(|(_, calendar)| calendar.open(local));
+        Some(
+            open && plan
+                .turn
+                .is_none_or(|turn| turn.week == week(turn.from, local, turn.of)),
+        )
+    }
+
+    /// What a plan says, in words.
+    fn words(&self, code: &str) -> String {
+        let Some(plan) = self.0.get(code) else {
+            return String::new();
+        };
+        let calendar = plan.calendar.as_ref().map(|(code, _)| format!("calendar {code}"));
+        let turn = plan.turn.map(|turn| format!("week {} of {}", turn.week, turn.of));
+        calendar.into_iter().chain(turn).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// When week 1 of a rotation begins, as `2026-11-23T08:00`.
+#[must_use]
+pub fn begins(text: &str) -> Option<NaiveDateTime> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok()
+}
+
+/// The week of a rotation, from 1 on; before it began it is counted backwards.
+fn week(from: NaiveDateTime, local: NaiveDateTime, of: i64) -> i64 {
+    let weeks = (local - from).num_seconds().div_euclid(WEEK_SECONDS);
+    weeks.rem_euclid(of.max(1)) + 1
+}
+
+impl Rulebook {
+    /// Whether a contact's plan says that it is their turn; always for one without a plan.
+    #[must_use]
+    pub fn is_up(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
+        let local = derive::local(at, self.zone);
+        self.plans.is_up(&contact.code, local).unwrap_or(true)
+    }
+
+    /// Whether a contact has a plan.
+    #[must_use]
+    pub fn has_plan(&self, contact: &Contact) -> bool {
+        self.plans.0.contains_key(&contact.code)
+    }
+
+    /// Of the contacts that would be told, those whose turn it is, in the same order; all when it is nobody's. Each that
+    /// has a plan leaves a step.
+    pub(super) fn whose_turn(&self, codes: &[String], at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
+        if !codes.iter().any(|code| self.plans.0.contains_key(code)) {
+            return (codes.to_vec(), Vec::new());
+        }
+        let local = derive::local(at, self.zone);
+        let is_up = |code: &&String| self.plans.is_up(code, local).unwrap_or(true);
+        let step = |code: &String, did: String| Step::plain(Resource::Contacts, code, did);
+        let up: Vec<String> = codes.iter().filter(is_up).cloned().collect();
+        if up.is_empty() {
+            let did = |code| format!("told although it is nobody's turn: {}", self.plans.words(code));
+            let steps = codes.iter().map(|code| step(code, did(code)));
+            return (codes.to_vec(), steps.collect());
+        }
+        let planned = codes.iter().filter(|code| self.plans.0.contains_key(*code));
+        let steps = planned.map(|code| {
+            let how = if up.contains(code) { "on call" } else { "not on call" };
+            step(code, format!("{how}: {}", self.plans.words(code)))
+        });
+        let steps = steps.collect();
+        (up, steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::facts::Extracted;
+    use crate::rows::Row;
+    use crate::{compile, sample};
+
+    fn contact(code: &str, rank: i64, plan: &Value) -> Value {
+        let mut row = json!({"code": code, "name": code, "phone": "+15145550101", "language": "fr", "rank": rank, "on_call": true});
+        for (name, value) in plan.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        row
+    }
+
+    fn put<R: Row>(rows: &mut RowSet, row: Value) {
+        let row: R = serde_json::from_value(row).unwrap();
+        let stored = crate::rows::Stored { version: 1, row };
+        R::table_mut(rows).insert(stored.row.code().to_owned(), Arc::new(stored));
+    }
+
+    /// The sample with these contacts instead of its own, and weeks that are handed over on Mondays at 08:00.
+    fn book(contacts: Vec<Value>) -> Rulebook {
+        let mut rows = sample::rows();
+        rows.contacts.clear();
+        rows.cases.clear();
+        rows.assistant_rules.clear();
+        for service in rows.services.values_mut() {
+            Arc::make_mut(service).row.notify.clear();
+        }
+        let mut settings = serde_json::to_value(&rows.settings["settings"].row).unwrap();
+        settings["rotation_from"] = json!("2026-01-05T08:00");
+        put::<Settings>(&mut rows, settings);
+        let always = [
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+        ];
+        let nights: serde_json::Map<String, Value> = always
+            .iter()
+            .map(|day| ((*day).to_owned(), json!(["18:00-08:00"])))
+            .collect();
+        let nights =
+            json!({"code": "nights", "open": nights, "evening_from": "18:00", "evening_until": "22:00", "weekend": []});
+        put::<crate::rows::Calendar>(&mut rows, nights);
+        for row in contacts {
+            put::<Contact>(&mut rows, row);
+        }
+        compile(1, &rows, None).unwrap_or_else(|faults| panic!("{faults:#?}"))
+    }
+
+    fn told(book: &Rulebook, at: &str) -> Vec<String> {
+        book.decide(&Extracted::default(), at.parse().unwrap()).notify
+    }
+
+    #[test]
+    fn two_people_take_turns_by_the_week() {
+        let book = book(vec![
+            contact("mario", 1, &json!({"rotation_week": 1, "rotation_of": 2})),
+            contact("sarah", 2, &json!({"rotation_week": 2, "rotation_of": 2})),
+        ]);
+        // Montréal is five hours behind UTC in winter: the handover is at 13:00 UTC.
+        assert_eq!(told(&book, "2026-01-12T12:59:59Z"), ["mario"]);
+        assert_eq!(told(&book, "2026-01-12T13:00:00Z"), ["sarah"]);
+        assert_eq!(told(&book, "2026-01-19T13:00:00Z"), ["mario"]);
+        // Before the first week it is counted backwards.
+        assert_eq!(told(&book, "2026-01-05T12:59:59Z"), ["sarah"]);
+        // In summer, the handover is at the same time by the clock on the wall, and the weeks go on.
+        assert_eq!(told(&book, "2026-07-13T11:59:59Z"), ["mario"]);
+        assert_eq!(told(&book, "2026-07-13T12:00:00Z"), ["sarah"]);
+    }
+
+    #[test]
+    fn the_weeks_in_which_clocks_change_are_handed_over_at_the_same_time_by_the_wall() {
+        let book = book(
+            (1..=5)
+                .map(|week| {
+                    let plan = json!({"rotation_week": week, "rotation_of": 5});
+                    contact(&format!("p{week}"), week, &plan)
+                })
+                .collect(),
+        );
+        // The clocks of Montréal go forward on 8 March and back on 1 November 2026.
+        for (before, after, one, other) in [
+            ("2026-03-09T11:59:59Z", "2026-03-09T12:00:00Z", "p4", "p5"),
+            ("2026-11-02T12:59:59Z", "2026-11-02T13:00:00Z", "p3", "p4"),
+        ] {
+            assert_eq!(
+                (told(&book, before), told(&book, after)),
+                (vec![one.to_owned()], vec![other.to_owned()])
+            );
+        }
+    }
+
+    #[test]
+    fn a_calendar_says_when_somebody_is_on_call_and_whoever_has_none_always_is() {
+        let book = book(vec![
+            contact("owl", 1, &json!({"on_call_calendar": "nights"})),
+            contact("lark", 2, &json!({"on_call_calendar": "main"})),
+        ]);
+        assert_eq!(told(&book, "2026-11-24T15:00:00Z"), ["lark"]);
+        assert_eq!(told(&book, "2026-11-25T03:00:00Z"), ["owl"]);
+        // Nobody's hour: both.
+        assert_eq!(told(&book, "2026-11-24T22:30:00Z"), ["owl", "lark"]);
+        // The night in which an hour comes twice, and the one in which one is left out.
+        for at in [
+            "2026-11-01T05:30:00Z",
+            "2026-11-01T06:30:00Z",
+            "2026-03-08T06:59:00Z",
+            "2026-03-08T07:00:00Z",
+        ] {
+            assert_eq!(told(&book, at), ["owl"], "{at}");
+        }
+    }
+
+    #[test]
+    fn week_and_calendar_together_must_both_hold_and_the_trace_says_so() {
+        let book = book(vec![
+            contact(
+                "both",
+                1,
+                &json!({"on_call_calendar": "nights", "rotation_week": 1, "rotation_of": 2}),
+            ),
+            contact("always", 2, &json!({})),
+        ]);
+        assert_eq!(told(&book, "2026-01-06T03:00:00Z"), ["both", "always"]);
+        assert_eq!(told(&book, "2026-01-13T03:00:00Z"), ["always"]);
+        assert_eq!(told(&book, "2026-01-06T15:00:00Z"), ["always"]);
+        let decision = book.decide(&Extracted::default(), "2026-01-06T15:00:00Z".parse().unwrap());
+        let steps: Vec<_> = decision
+            .trace
+            .iter()
+            .filter(|step| step.resource == "contacts")
+            .collect();
+        assert_eq!(steps.len(), 1);
+        assert_eq!(
+            (steps[0].code.as_str(), steps[0].did.as_str()),
+            ("both", "not on call: calendar nights, week 1 of 2")
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! The sample rulebook, a drain-cleaning contractor in Montréal, carried in the binary: what a first start loads.
+//!
+//! It stands in `rules/` as anyone's rulebook would.
+
+use std::sync::LazyLock;
+
+use super::files::{self, Files};
+use super::rows::RowSet;
+
+macro_rules! embedded {
+    ($($file:literal),* $(,)?) => {
+        /// The sample's files and their texts.
+        const FILES: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../../rules/", $file)))),*];
+    };
+}
+
+embedded!(
+    "settings.toml",
+    "fact-mappings.toml",
+    "concepts.toml",
+    "cues.toml",
+    "classifiers.toml",
+    "services.toml",
+    "areas.toml",
+    "calendars.toml",
+    "adjustments.toml",
+    "taxes.toml",
+    "priority-rules.toml",
+    "scripts.toml",
+    "scripts/spring_promotion.rhai",
+    "scripts/estimate_metres.rhai",
+    "contacts.toml",
+    "templates.toml",
+    "tools.toml",
+    "assistant-rules.toml",
+    "cases.toml",
+);
+
+/// The sample's files.
+#[must_use]
+pub fn files() -> Files {
+    FILES
+        .iter()
+        .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+        .collect()
+}
+
+/// The sample's rows.
+///
+/// # Panics
+/// Never: a test of this module reads the same bytes.
+#[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "the files are part of the binary, and a test of this module reads them"
+)]
+pub fn rows() -> RowSet {
+    static ROWS: LazyLock<RowSet> =
+        LazyLock::new(|| files::parse(&files()).expect("the embedded sample is read by a test of this module"));
+    ROWS.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::compile;
+
+    #[test]
+    fn every_file_of_the_sample_is_embedded() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+        assert_eq!(files::read_folder(&folder).unwrap(), rows());
+    }
+
+    /// Compiles the files and runs their cases; how many there are.
+    fn pass(files: &Files) -> usize {
+        let rows = files::parse(files).unwrap();
+        let book = compile(1, &rows, None).unwrap_or_else(|faults| {
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            panic!("{}", lines.join("\n"))
+        });
+        let results = book.run_cases();
+        let failed: Vec<_> = results
+            .iter()
+            .filter(|case| !case.passed)
+            .map(|case| (&case.code, &case.mismatches))
+            .collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        results.len()
+    }
+
+    #[test]
+    fn the_sample_compiles_and_its_cases_pass() {
+        assert!(pass(&files()) >= 30);
+    }
+
+    #[test]
+    fn the_sample_decides_to_the_cent() {
+        let mut files = files();
+        files.insert(
+            "cases.toml".to_owned(),
+            include_str!("../../../tests/data/sample/cases.toml").to_owned(),
+        );
+        assert!(pass(&files) >= 30);
+    }
+}

@@ -1,0 +1,79 @@
+//! How long compiling may take, and the end of it: the parser asks between two tokens, so that a source ends in time
+//! whatever it holds.
+//!
+//! In: how much of the thread's own time a piece of compiling may take. Out: what it came to, and how much it took. The
+//! thread's own time counts, never the wall's: what compiles on an idle machine compiles on a busy one.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::run::thread_time;
+use crate::fair_pool::is_abandoned;
+
+/// Tokens between two looks at the clock, which is a system call.
+const TOKENS: u32 = 64;
+
+thread_local! {
+    /// The thread's time at which the piece of compiling on this thread must end.
+    static END: Cell<Option<Duration>> = const { Cell::new(None) };
+    static SINCE_LOOK: Cell<u32> = const { Cell::new(0) };
+    static IS_OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a piece of compiling came to.
+pub(super) struct Timed<T> {
+    pub done: T,
+    /// How much of the thread's time it took.
+    pub took: Duration,
+    /// Whether it was cut short, or ended too late.
+    pub is_over: bool,
+}
+
+/// Does `work`, in which [`token`] says when the time is over.
+pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> Timed<T> {
+    let before = thread_time();
+    END.set(Some(before + allowed));
+    SINCE_LOOK.set(0);
+    IS_OVER.set(false);
+    let done = work();
+    END.set(None);
+    let took = thread_time().saturating_sub(before);
+    Timed {
+        done,
+        took,
+        is_over: IS_OVER.get() || took > allowed,
+    }
+}
+
+/// Whether the work on this thread must end; asked at every token.
+pub(super) fn token() -> bool {
+    let Some(end) = END.get() else { return false };
+    if IS_OVER.get() {
+        return true;
+    }
+    let since = SINCE_LOOK.get() + 1;
+    SINCE_LOOK.set(since % TOKENS);
+    if since == TOKENS {
+        IS_OVER.set(thread_time() > end || is_abandoned());
+    }
+    IS_OVER.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_ended_between_two_tokens() {
+        let mut tokens = 0_u64;
+        let timed = within(Duration::from_millis(5), || {
+            while !token() {
+                tokens += 1;
+            }
+        });
+        assert!(timed.is_over && tokens > 0);
+        assert!(timed.took < Duration::from_millis(50), "{:?}", timed.took);
+        assert!(!token(), "nothing is being compiled any more");
+        assert!(!within(Duration::from_secs(5), token).is_over);
+    }
+}

@@ -1,0 +1,57 @@
+//! Hostile scripts: by hand and made up. Each is refused or ends in time, and harms nothing around it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::run::thread_time;
+use super::tests::{book, tried};
+use crate::rows::Hook;
+
+#[path = "../../../../tests/it/support/hostile.rs"]
+mod hostile;
+
+/// What one hostile script may take of the processor, compiling and running together. A program that is not optimized
+/// compiles ten times more slowly, and the suite shares its machine.
+const AT_MOST: Duration = Duration::from_millis(100);
+
+#[test]
+fn hostile_scripts_are_refused_or_end_in_time() {
+    // The stack of a test's thread is a quarter of what scripts have in the pool: what fits here fits there.
+    let book = book();
+    let (mut refused, mut stopped, mut ended) = (0, 0, 0);
+    for (number, source) in hostile::by_hand()
+        .into_iter()
+        .chain(hostile::made_up(7, 200))
+        .enumerate()
+    {
+        let before = thread_time();
+        let wall = std::time::Instant::now();
+        let told = match tried(&book, Hook::Price, &source, json!({"rooms": [1, 2]})) {
+            Err(faults) => {
+                assert!(!faults[0].text.is_empty());
+                refused += 1;
+                "refused"
+            }
+            Ok(trial) if trial.fault.is_some() => {
+                stopped += 1;
+                "stopped"
+            }
+            Ok(_) => {
+                ended += 1;
+                "ended"
+            }
+        };
+        let took = thread_time().saturating_sub(before);
+        let shown: String = source.chars().take(200).collect();
+        assert!(
+            took < AT_MOST,
+            "number {number} was {told} after {took:?}, {:?}: {shown}",
+            wall.elapsed()
+        );
+    }
+    assert!(
+        refused > 50 && stopped > 50,
+        "{refused} refused, {stopped} stopped, {ended} ended"
+    );
+}

@@ -1,0 +1,276 @@
+//! All scripts of a rulebook, each with the libraries that it imports.
+//!
+//! In: the rows, and an older revision's scripts. Out: scripts ready to run, sharing what did not change: a script is
+//! compiled anew when it or a library that it uses changed, and no other. Libraries that go round in a circle are
+//! refused with the circle.
+
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rhai::{Dynamic, EncapsulatedEnviron, FnAccess, FnNamespace, FuncRegistration, Module, Position, RhaiFunc, Shared};
+
+use super::parsed::{self, Import, Own, Parsed};
+use super::run::Modules;
+use super::{Compiled, Linked};
+use crate::fair_pool::is_abandoned;
+use crate::fault::{Fault, TextFault};
+use crate::rows::{Hook, Resource, RowSet, Script, Stored};
+use crate::vocabulary::did_you_mean;
+
+/// The most scripts of a rulebook.
+pub const MAX_SCRIPTS: usize = 200;
+/// The most bytes that all scripts of a rulebook have together.
+pub const MAX_TOGETHER: usize = 1024 * 1024;
+/// The most libraries that import each other in a row: deeper than functions may call each other.
+pub const MAX_DEPTH: usize = 16;
+/// The most bytes that a script has together with all libraries that it uses, each counted once.
+pub const MAX_LINKED: usize = 512 * 1024;
+/// All scripts of a rulebook may take this long to compile, by the thread's own time.
+const COMPILE_TOGETHER: Duration = Duration::from_secs(5);
+
+/// Compiles every script.
+pub(crate) fn compile(rows: &RowSet, reuse: &[Arc<Compiled>], faults: &mut Vec<Fault>) -> Vec<Arc<Compiled>> {
+    if let Some(fault) = too_many(rows) {
+        faults.push(fault);
+        return Vec::new();
+    }
+    let mut linker = Linker {
+        rows,
+        reuse,
+        done: BTreeMap::new(),
+        open: Vec::new(),
+        spent: Duration::ZERO,
+        faults,
+    };
+    let codes = rows.scripts.keys();
+    let mut compiled: Vec<Arc<Compiled>> = codes.filter_map(|code| linker.link(code)).collect();
+    compiled.sort_by_key(|script| script.row().rank);
+    compiled
+}
+
+/// Compiles one script as it would be in a rulebook.
+pub(crate) fn compile_one(rows: &RowSet, reuse: &[Arc<Compiled>], script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
+    let mut rows = rows.clone();
+    let code = script.code.clone();
+    let same = rows.scripts.get(&code).is_some_and(|stored| stored.row == script);
+    if !same {
+        rows.scripts.insert(
+            code.clone(),
+            Arc::new(Stored {
+                version: 0,
+                row: script,
+            }),
+        );
+    }
+    let mut faults = Vec::new();
+    let mut linker = Linker {
+        rows: &rows,
+        reuse,
+        done: BTreeMap::new(),
+        open: Vec::new(),
+        spent: Duration::ZERO,
+        faults: &mut faults,
+    };
+    linker.link(&code).ok_or(faults)
+}
+
+fn too_many(rows: &RowSet) -> Option<Fault> {
+    let mut together = 0;
+    for (place, stored) in rows.scripts.values().enumerate() {
+        together += stored.row.source.len();
+        if place < MAX_SCRIPTS && together <= MAX_TOGETHER {
+            continue;
+        }
+        let text = format!("a rulebook has at most {MAX_SCRIPTS} scripts of {MAX_TOGETHER} bytes together");
+        let fault = parsed::fault(Position::NONE, "too_many", text);
+        return Some(fault.at(Resource::Scripts, &stored.row.code, "source"));
+    }
+    None
+}
+
+struct Linker<'a> {
+    rows: &'a RowSet,
+    reuse: &'a [Arc<Compiled>],
+    /// What has been linked; none where there was a fault.
+    done: BTreeMap<String, Option<Arc<Compiled>>>,
+    /// The scripts being linked, each imported by the one before.
+    open: Vec<String>,
+    /// What parsing took so far.
+    spent: Duration,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Linker<'_> {
+    fn link(&mut self, code: &str) -> Option<Arc<Compiled>> {
+        if let Some(done) = self.done.get(code) {
+            return done.clone();
+        }
+        let stored = self.rows.scripts.get(code)?;
+        let known = self.reuse.iter().find(|known| known.row().code == code);
+        let parsed = match known.filter(|known| *known.row() == stored.row) {
+            Some(known) => Ok(Arc::clone(&known.parsed)),
+            None if self.spent > COMPILE_TOGETHER || is_abandoned() => Err(takes_too_long()),
+            None => parsed::parse(&stored.row, &mut self.spent).map(Arc::new),
+        };
+        self.open.push(code.to_owned());
+        let linked = parsed
+            .map_err(Some)
+            .and_then(|parsed| self.with_libraries(parsed, stored, known));
+        self.open.pop();
+        let in_source = |fault: TextFault| fault.at(Resource::Scripts, code, "source");
+        let linked = linked.map_err(|fault| self.faults.extend(fault.map(in_source))).ok();
+        self.done.insert(code.to_owned(), linked.clone());
+        linked
+    }
+
+    /// The script with its libraries; the fault is none where a library has one of its own.
+    fn with_libraries(
+        &mut self,
+        parsed: Arc<Parsed>,
+        stored: &Arc<Stored<Script>>,
+        known: Option<&Arc<Compiled>>,
+    ) -> Result<Arc<Compiled>, Option<TextFault>> {
+        let mut libraries = BTreeMap::new();
+        for import in &parsed.imports {
+            self.find(import).map_err(Some)?;
+            let library = self.link(&import.code).ok_or(None)?;
+            libraries.insert(import.code.clone(), library);
+        }
+        let version = libraries
+            .values()
+            .map(|library| library.version)
+            .fold(stored.version, i64::max);
+        let same = known.filter(|known| {
+            known.version == version
+                && Arc::ptr_eq(&known.parsed, &parsed)
+                && known.libraries.len() == libraries.len()
+                && known
+                    .libraries
+                    .values()
+                    .zip(libraries.values())
+                    .all(|(a, b)| Arc::ptr_eq(a, b))
+        });
+        if let Some(same) = same {
+            return Ok(Arc::clone(same));
+        }
+        let linked = linked(&stored.row, &libraries).map_err(Some)?;
+        let functions = |alias: &str| -> Option<&[Own]> {
+            let import = parsed.imports.iter().find(|import| import.alias == alias)?;
+            Some(libraries.get(&import.code)?.parsed.functions.as_slice())
+        };
+        parsed::check(&parsed, &functions).map_err(Some)?;
+        let modules: Modules = libraries
+            .iter()
+            .filter_map(|(code, library)| Some((code.clone(), library.module.clone()?)))
+            .collect();
+        let modules = Arc::new(modules);
+        let is_library = stored.row.hook == Hook::Library;
+        Ok(Arc::new(Compiled {
+            version,
+            ast: Arc::clone(&parsed.ast),
+            row: stored.row.clone(),
+            module: is_library.then(|| Shared::new(module(&stored.row.code, &parsed, &modules))),
+            libraries,
+            modules,
+            linked,
+            parsed,
+        }))
+    }
+
+    /// That what is imported is a library and none of those that import this one.
+    fn find(&self, import: &Import) -> Result<(), TextFault> {
+        let wrong = |problem, text| Err(parsed::fault(import.at, problem, text));
+        let code = &import.code;
+        match self.rows.scripts.get(code).map(|stored| stored.row.hook) {
+            Some(Hook::Library) => {}
+            Some(hook) => {
+                let text = format!("`{code}` is no library: its hook is `{}`", hook.name());
+                return wrong("unknown_library", text);
+            }
+            None => {
+                let libraries = self.rows.scripts.values().map(|stored| &stored.row);
+                let libraries = libraries.filter(|row| row.hook == Hook::Library);
+                let hint = did_you_mean(code, libraries.map(|row| row.code.as_str()));
+                return wrong("unknown_library", format!("there is no library `{code}`{hint}"));
+            }
+        }
+        match self.open.iter().position(|open| open == code) {
+            None => Ok(()),
+            Some(from) => {
+                let round: Vec<&str> = self.open.iter().skip(from).map(String::as_str).collect();
+                let text = format!(
+                    "libraries import each other in a circle: {} -> {code}",
+                    round.join(" -> ")
+                );
+                wrong("library_cycle", text)
+            }
+        }
+    }
+}
+
+fn takes_too_long() -> TextFault {
+    let text = format!(
+        "the scripts of this rulebook take longer than {} s to compile together",
+        COMPILE_TOGETHER.as_secs()
+    );
+    parsed::fault(Position::NONE, "too_complex", text)
+}
+
+/// What a script takes with it: counted before it is linked, so that what multiplies is refused and never made.
+fn linked(row: &Script, libraries: &BTreeMap<String, Arc<Compiled>>) -> Result<Linked, TextFault> {
+    let mut linked = Linked::default();
+    for library in libraries.values().map(|library| &library.linked) {
+        linked.depth = linked.depth.max(library.depth + 1);
+        linked.parts.extend(library.parts.clone());
+    }
+    linked.parts.insert(row.code.clone(), row.source.len());
+    if linked.depth > MAX_DEPTH {
+        let text = format!(
+            "at most {MAX_DEPTH} libraries import each other in a row; here {} do",
+            linked.depth
+        );
+        return Err(parsed::fault(Position::NONE, "too_deep", text));
+    }
+    let bytes: usize = linked.parts.values().sum();
+    if bytes > MAX_LINKED {
+        let text = format!(
+            "a script has at most {MAX_LINKED} bytes with all libraries that it uses; this one has {bytes}, in {} scripts",
+            linked.parts.len()
+        );
+        return Err(parsed::fault(Position::NONE, "too_long", text));
+    }
+    Ok(linked)
+}
+
+/// A library as others import it: its public functions, each with what it imports itself.
+///
+/// What it imports is no part of it. `Module::eval_ast_as_new` would make sub-modules of that, and index the functions of
+/// all of them under every path that leads to them: libraries that import each other under many names multiply.
+fn module(code: &str, parsed: &Parsed, modules: &Modules) -> Module {
+    let imports = parsed
+        .imports
+        .iter()
+        .filter_map(|import| Some((import.alias.as_str().into(), modules.get(&import.code)?.clone())));
+    let env = Shared::new(EncapsulatedEnviron {
+        lib: std::iter::once(parsed.ast.shared_lib().clone()).collect(),
+        imports: imports.collect(),
+        constants: None,
+    });
+    let mut module = Module::new();
+    let public = parsed.ast.iter_fn_def();
+    for function in public.filter(|function| function.access == FnAccess::Public) {
+        let parameters = vec![TypeId::of::<Dynamic>(); function.params.len()];
+        let shared = RhaiFunc::Script {
+            fn_def: Shared::clone(function),
+            env: Some(Shared::clone(&env)),
+        };
+        FuncRegistration::new(function.name.as_str())
+            .with_namespace(FnNamespace::Internal)
+            .set_into_module_raw(&mut module, parameters, shared);
+    }
+    module.set_id(code);
+    module.build_index();
+    module
+}

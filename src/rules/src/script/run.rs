@@ -1,0 +1,263 @@
+//! One run of one script: what it may read, what it has done, and when it must end.
+//!
+//! In: facts and, by hook, a price range, a priority or a tool's arguments. Out: all that the script did, or a fault and
+//! nothing of it. A run counts the time of its own thread and never the wall's, so that a busy machine makes no innocent
+//! script fail. Whoever waits has a limit of their own, and a run that nobody waits for any more ends.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, EvalAltResult, Module, Position, Shared};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+
+use super::engine::{ENGINE, MAX_OPERATIONS, scope};
+use super::values::clean;
+use super::{Compiled, ScriptFault};
+use crate::decision::Step;
+use crate::facts::Facts;
+use crate::fair_pool::is_abandoned;
+use crate::hearing::{Heard, Presence};
+use crate::price::Running;
+use crate::rows::Priority;
+
+/// After this much work a run is stopped.
+pub const DEADLINE: Duration = Duration::from_millis(20);
+/// All scripts of one decision may work this long together.
+pub const TOGETHER: Duration = Duration::from_millis(60);
+/// When that is over, what comes after is still given this much: a short script need not suffer for a slow one.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// The libraries that a script imports, by code.
+pub(super) type Modules = BTreeMap<String, Shared<Module>>;
+
+/// What a run may read and has done.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    pub facts: Facts,
+    pub heard: Option<Arc<Heard>>,
+    pub args: Value,
+    /// Whether it asked for an argument.
+    pub asked_arguments: bool,
+    pub price: Option<Running>,
+    pub priority: Option<(Priority, i64)>,
+    pub result: Option<Value>,
+    pub said: Vec<String>,
+    pub steps: Vec<Step>,
+    /// What `log(…)` wrote; none where nobody reads it.
+    pub log: Option<Vec<String>>,
+    pub(super) code: String,
+    pub(super) modules: Arc<Modules>,
+    timer: Option<Timer>,
+}
+
+impl Run {
+    /// On these facts, where this was heard.
+    pub(crate) fn about(facts: Facts, heard: Arc<Heard>) -> Self {
+        Self {
+            facts,
+            heard: Some(heard),
+            ..Self::default()
+        }
+    }
+
+    /// How a phrase was heard; `None` where it is no phrase.
+    pub(super) fn presence(&self, phrase: &str) -> Option<Presence> {
+        self.heard.as_ref()?.presence(phrase)
+    }
+}
+
+/// How long the scripts of one decision may still work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget(Duration);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(TOGETHER)
+    }
+}
+
+/// What a run came to, however it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// What it did, or why it was stopped.
+    pub outcome: Result<Run, ScriptFault>,
+    /// What it logged until then.
+    pub log: Vec<String>,
+    /// How long it worked.
+    pub worked: Duration,
+    /// How many operations Rhai counted, to the last look at the clock.
+    pub operations: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Timer {
+    began: Instant,
+    worked_before: Duration,
+    allowed: Duration,
+    operations: u64,
+}
+
+impl Timer {
+    fn is_over(&self) -> bool {
+        // The wall's clock is cheap, and a thread has worked for no longer than that.
+        is_abandoned() || (self.began.elapsed() > self.allowed && self.worked() > self.allowed)
+    }
+
+    fn worked(&self) -> Duration {
+        thread_time().saturating_sub(self.worked_before)
+    }
+}
+
+/// How long the present thread has worked.
+pub(super) fn thread_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+thread_local! {
+    /// The run on this thread. Runs are synchronous and never nest, so host functions find theirs here.
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+/// Gives the current run to a host function, unless its time is over: one call may take longer than many operations.
+pub(super) fn with_run<T>(act: impl FnOnce(&mut Run) -> Result<T, String>) -> Result<T, Box<EvalAltResult>> {
+    RUN.with_borrow_mut(|run| {
+        let run = run.as_mut().ok_or("no script is running")?;
+        if run.timer.is_some_and(|timer| timer.is_over()) {
+            return Err(Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE)));
+        }
+        act(run).map_err(Into::into)
+    })
+}
+
+/// Whether the run on this thread must end; notes how many operations it has made.
+pub(super) fn is_over(operations: u64) -> bool {
+    RUN.with_borrow_mut(|run| {
+        let timer = run.as_mut().and_then(|run| run.timer.as_mut());
+        timer.is_some_and(|timer| {
+            timer.operations = operations;
+            timer.is_over()
+        })
+    })
+}
+
+/// A library that the run on this thread may import.
+pub(super) fn library(code: &str) -> Option<Shared<Module>> {
+    RUN.with_borrow(|run| run.as_ref().and_then(|run| run.modules.get(code).cloned()))
+}
+
+/// Runs a script; what it took is taken from the budget.
+pub(crate) fn run(script: &Compiled, mut run: Run, budget: &mut Budget) -> Ran {
+    run.code.clone_from(&script.row.code);
+    run.modules = Arc::clone(&script.modules);
+    let timer = Timer {
+        began: Instant::now(),
+        worked_before: thread_time(),
+        allowed: DEADLINE.min(budget.0).max(LEAST),
+        operations: 0,
+    };
+    run.timer = Some(timer);
+    RUN.set(Some(run));
+    let outcome = ENGINE.eval_ast_with_scope::<Dynamic>(&mut scope(), &script.ast);
+    let worked = timer.worked();
+    budget.0 = budget.0.saturating_sub(worked);
+    let mut done = RUN.take();
+    let log = done.as_mut().and_then(|run| run.log.take()).unwrap_or_default();
+    let operations = done
+        .as_ref()
+        .and_then(|run| run.timer)
+        .map_or(0, |timer| timer.operations);
+    let asked = done.as_ref().is_some_and(|run| run.asked_arguments);
+    let outcome = match (outcome, done) {
+        (Ok(_), Some(run)) => Ok(run),
+        (Ok(_), None) => Err(fault(script, Position::NONE, "the run was lost".to_owned())),
+        (Err(error), _) => {
+            let mut fault = told(script, &error);
+            let inner = error.unwrap_inner();
+            let stopped = matches!(inner, EvalAltResult::ErrorTerminated(..));
+            fault.is_own = !stopped || timer.allowed == DEADLINE;
+            let at_limit = matches!(
+                inner,
+                EvalAltResult::ErrorTooManyOperations(_) | EvalAltResult::ErrorStackOverflow(_)
+            );
+            fault.by_arguments = asked && !stopped && !at_limit;
+            Err(fault)
+        }
+    };
+    Ran {
+        outcome,
+        log,
+        worked,
+        operations,
+    }
+}
+
+fn fault(script: &Compiled, at: Position, text: String) -> ScriptFault {
+    ScriptFault {
+        code: script.row.code.clone(),
+        version: script.version,
+        line: at.line(),
+        position: at.position(),
+        text,
+        is_own: true,
+        by_arguments: false,
+    }
+}
+
+fn told(script: &Compiled, error: &EvalAltResult) -> ScriptFault {
+    let inner = error.unwrap_inner();
+    let mut text = match inner {
+        EvalAltResult::ErrorTerminated(..) => format!(
+            "stopped after {} ms, or {} ms of all scripts together",
+            DEADLINE.as_millis(),
+            TOGETHER.as_millis()
+        ),
+        EvalAltResult::ErrorTooManyOperations(_) => format!("stopped after {MAX_OPERATIONS} operations"),
+        EvalAltResult::ErrorStackOverflow(_) => "stopped: functions call each other too deeply".to_owned(),
+        other => {
+            let mut bare = other.to_string();
+            if let Some(end) = bare.rfind(" (line ") {
+                bare.truncate(end);
+            }
+            clean(&bare.chars().take(300).collect::<String>())
+        }
+    };
+    if let Some(library) = inside(error) {
+        text = format!("in the library `{library}`: {text}");
+    }
+    fault(script, inner.position(), text)
+}
+
+/// The library in which a fault came up, if it was one: its line is then the library's.
+fn inside(error: &EvalAltResult) -> Option<&str> {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {
+            inside(inner).or_else(|| (!source.is_empty()).then_some(source.as_str()))
+        }
+        EvalAltResult::ErrorInModule(source, inner, _) => inside(inner).or(Some(source.as_str())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_threads_own_work_ends_a_run_however_long_the_wall_has_waited() {
+        let began = Instant::now().checked_sub(Duration::from_hours(1)).unwrap();
+        let mut timer = Timer {
+            began,
+            worked_before: thread_time(),
+            allowed: DEADLINE,
+            operations: 0,
+        };
+        assert!(!timer.is_over(), "an hour passed, in which the thread had no turn");
+        timer.worked_before = timer.worked_before.saturating_sub(DEADLINE * 2);
+        // A thread that is younger than that has not worked for so long.
+        timer.allowed = timer.worked().saturating_sub(Duration::from_nanos(1));
+        assert!(timer.is_over(), "the thread has worked for longer than it may");
+    }
+}

@@ -1,0 +1,147 @@
+//! When to try again. In: the number of the attempt, what the provider asked for and a random number. Out: how long to
+//! wait, or that it has been tried long enough (pure; the random number is drawn by the caller).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use store::fault_points::or_shorter;
+
+/// How patiently a text is tried.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// The first wait is at most this long; each further one at most twice the one before.
+    pub base: TimeDelta,
+    /// No wait that we choose is longer than this.
+    pub cap: TimeDelta,
+    /// No wait that the provider asks for is honoured beyond this.
+    pub longest_asked: TimeDelta,
+    /// The wait when a sender's queue or daily allowance is full.
+    pub capacity_wait: TimeDelta,
+    /// The least wait before a text that was not delivered is sent again.
+    pub undelivered_wait: TimeDelta,
+    /// How long after an unclear outcome the provider's list is asked.
+    pub ambiguous_wait: TimeDelta,
+    /// How long after an unclear outcome an unreachable list counts as not found.
+    pub ambiguous_limit: TimeDelta,
+    /// How often a text whose fate is unknown and that cannot be found is sent again, where its priority allows it.
+    pub resends: u64,
+    /// Attempts after which a text is given up. Those that never left the machine do not count: while Twilio cannot be
+    /// reached, a text is given up by its age alone.
+    pub max_attempts: i64,
+    /// Age at which a text is given up: a stale alert is worse than a notice. The provider is told the same.
+    pub max_age: TimeDelta,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            base: TimeDelta::seconds(2),
+            cap: TimeDelta::minutes(5),
+            longest_asked: TimeDelta::minutes(15),
+            capacity_wait: TimeDelta::minutes(15),
+            undelivered_wait: TimeDelta::minutes(2),
+            ambiguous_wait: or_shorter(TimeDelta::seconds(20)),
+            ambiguous_limit: or_shorter(TimeDelta::minutes(3)),
+            resends: 2,
+            max_attempts: 20,
+            max_age: TimeDelta::hours(6),
+        }
+    }
+}
+
+impl Patience {
+    /// The wait after attempt number `attempt` (from 1): anything from nothing up to the exponential bound ("full
+    /// jitter"), so that texts that failed together are not tried together; never less than the provider asked for.
+    #[must_use]
+    pub fn wait(&self, attempt: i64, asked: Option<TimeDelta>, random: u64) -> TimeDelta {
+        let doublings = u32::try_from(attempt.saturating_sub(1).clamp(0, 30)).unwrap_or(30);
+        let bound = self
+            .base
+            .num_milliseconds()
+            .saturating_mul(1_i64 << doublings)
+            .clamp(0, self.cap.num_milliseconds());
+        let drawn = ((i128::from(bound) + 1) * i128::from(random)) >> 64;
+        let drawn = TimeDelta::milliseconds(i64::try_from(drawn).unwrap_or(bound));
+        asked.map_or(drawn, |asked| drawn.max(asked.min(self.longest_asked)))
+    }
+
+    /// Whether a text that waits since `since` is too old to be sent at `at`.
+    #[must_use]
+    pub fn is_stale(&self, since: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+        at - since >= self.max_age
+    }
+
+    /// What the provider is told about how long the text is worth delivering: seconds, 1 to 36,000.
+    #[must_use]
+    pub fn validity_seconds(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+        (self.max_age - (now - since)).num_seconds().clamp(1, 36_000)
+    }
+}
+
+/// Reads a `Retry-After` header: seconds, or an HTTP date. None when it is neither.
+#[must_use]
+pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let header = header.trim();
+    if let Ok(seconds) = header.parse::<u32>() {
+        return Some(TimeDelta::seconds(i64::from(seconds)));
+    }
+    let at = DateTime::parse_from_rfc2822(header).ok()?.with_timezone(&Utc);
+    Some((at - now).max(TimeDelta::zero()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_are_drawn_from_nothing_upwards() {
+        let patience = Patience::default();
+        let most: Vec<i64> = (1..=10)
+            .map(|attempt| patience.wait(attempt, None, u64::MAX).num_seconds())
+            .collect();
+        assert_eq!(most, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(patience.wait(5, None, 0), TimeDelta::zero());
+        assert_eq!(patience.wait(5, None, u64::MAX / 2).num_seconds(), 16);
+        assert_eq!(patience.wait(i64::MAX, None, u64::MAX), patience.cap);
+        assert_eq!(patience.wait(-3, None, u64::MAX), patience.base);
+    }
+
+    #[test]
+    fn what_the_provider_asks_is_honoured_within_bounds() {
+        let patience = Patience::default();
+        assert_eq!(
+            patience.wait(1, Some(TimeDelta::seconds(30)), u64::MAX),
+            TimeDelta::seconds(30)
+        );
+        assert_eq!(
+            patience.wait(8, Some(TimeDelta::seconds(1)), u64::MAX),
+            TimeDelta::seconds(256)
+        );
+        assert_eq!(patience.wait(1, Some(TimeDelta::days(9)), 0), patience.longest_asked);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        assert_eq!(retry_after(" 7 ", now), Some(TimeDelta::seconds(7)));
+        assert_eq!(
+            retry_after("Sun, 22 Nov 2026 12:01:30 GMT", now),
+            Some(TimeDelta::seconds(90))
+        );
+        assert_eq!(
+            retry_after("Sun, 22 Nov 2026 11:00:00 GMT", now),
+            Some(TimeDelta::zero())
+        );
+        assert_eq!(retry_after("-5", now), None);
+        assert_eq!(retry_after("soon", now), None);
+    }
+
+    #[test]
+    fn the_provider_is_told_how_long_the_text_is_worth_delivering() {
+        let patience = Patience::default();
+        let made: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        assert_eq!(patience.validity_seconds(made, made), 21_600);
+        assert_eq!(patience.validity_seconds(made, made + TimeDelta::hours(9)), 1);
+        assert!(patience.is_stale(made, made + TimeDelta::hours(6)));
+        assert!(!patience.is_stale(made, made + TimeDelta::hours(5)));
+    }
+}

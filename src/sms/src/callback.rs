@@ -1,0 +1,139 @@
+//! What Twilio says of a text by itself. In: the text's id and a status, proven to be Twilio's. Out: the status kept, and
+//! the text as far as that makes it, in one transaction.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use super::backoff::Patience;
+use super::settle::{contact_is_served, count_state, give_up, note_opt_out, unsent};
+use super::status::{Kind, Known, Report, Turnout, after_report, of_word, rank_of};
+use super::{Accounts, Outbox, OutboxError, Shared};
+use base::telemetry::metrics;
+use store::sms_attempts::Finish;
+use store::sms_messages::{ACCEPTED, DELIVERED, Model, SENDING};
+use store::{begin, rulebooks, sms_attempts, sms_messages, sms_status_callbacks};
+
+/// What became of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// The text is further.
+    Step,
+    /// It was kept and changed nothing.
+    Kept,
+    /// There is no such text.
+    Unknown,
+}
+
+impl Outbox {
+    /// The rulebook of a text.
+    pub async fn owner(&self, id: Uuid) -> Result<Option<Uuid>, OutboxError> {
+        Ok(sms_messages::rulebook_of(&self.shared().db, id).await?)
+    }
+
+    /// Every rulebook's id and code.
+    pub async fn rulebooks(&self) -> Result<Vec<(Uuid, String)>, OutboxError> {
+        Ok(rulebooks::all_codes(&self.shared().db).await?)
+    }
+
+    /// The accounts of all rulebooks.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.shared().accounts
+    }
+
+    /// Takes a status in. To be run in a task of its own.
+    pub async fn note_status(&self, rulebook_id: Uuid, id: Uuid, report: &Report) -> Result<Noted, OutboxError> {
+        let shared = self.shared();
+        let tx = begin(&shared.db).await?;
+        let Some(row) = sms_messages::locked(&tx, rulebook_id, id).await? else {
+            return Ok(Noted::Unknown);
+        };
+        let noted = note(shared, &tx, row, report, shared.now()).await?;
+        tx.commit().await?;
+        tracing::info!(sms = %id, status = report.status, error_code = report.error_code, step = noted == Noted::Step,
+            "Twilio says of text {id}: {}", report.status);
+        Ok(noted)
+    }
+}
+
+/// Keeps a status and takes the step that follows from it.
+async fn note(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: Model,
+    report: &Report,
+    now: DateTime<Utc>,
+) -> Result<Noted, DbErr> {
+    let known = known(tx, &row, Some(&report.sid), &shared.settings.patience).await?;
+    keep(tx, &row, report, now).await?;
+    let was = row.state.clone();
+    let (mut after, turnout) = after_report(row, report, known, &shared.settings.patience, now, (shared.random)());
+    if turnout == Turnout::NoStep {
+        return Ok(Noted::Kept);
+    }
+    if was == SENDING {
+        let how = Finish {
+            outcome: "accepted",
+            http_status: None,
+            error_code: report.error_code,
+            detail: "Twilio's status callback came before its answer",
+            at: now,
+        };
+        sms_attempts::finish(tx, after.rulebook_id, after.id, after.attempts, how).await?;
+        metrics::sms_attempt(how.outcome);
+    }
+    // Whoever sends it or looks for it at this moment must not write what they find.
+    after.fence += 1;
+    note_opt_out(shared, tx, &after, report.error_code, now).await?;
+    match turnout {
+        Turnout::GivenUp(why) => give_up(shared, tx, &mut after, why, now).await?,
+        _ => sms_messages::record(tx, &after).await?,
+    }
+    if after.state == ACCEPTED || after.state == DELIVERED {
+        contact_is_served(tx, &after, now).await?;
+    }
+    if after.state != was && !matches!(turnout, Turnout::GivenUp(_)) {
+        count_state(&after);
+    }
+    Ok(Noted::Step)
+}
+
+/// What is known of a text besides its row; of the message `sid`, how far it is.
+pub(super) async fn known(
+    tx: &DatabaseTransaction,
+    row: &Model,
+    sid: Option<&str>,
+    patience: &Patience,
+) -> Result<Known, DbErr> {
+    let said = sms_status_callbacks::of_message(tx, row.rulebook_id, row.id).await?;
+    let of_sid = said.iter().filter(|said| Some(said.provider_id.as_str()) == sid);
+    let failed = said.iter().filter(|said| {
+        let ended = matches!(of_word(&said.status), Some((_, Kind::Failed)));
+        ended && Some(said.provider_id.as_str()) != sid && said.received_at >= row.since()
+    });
+    Ok(Known {
+        rank: of_sid.map(|said| rank_of(&said.status)).max().unwrap_or(0),
+        sends: sms_attempts::count_sends(tx, row.rulebook_id, row.id, row.series_from).await?,
+        unsent: unsent(tx, row, patience).await?,
+        failures: failed.count() as u64,
+    })
+}
+
+/// Keeps a status, also one that changes nothing.
+pub(super) async fn keep(
+    tx: &DatabaseTransaction,
+    row: &Model,
+    report: &Report,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let said = sms_status_callbacks::Model {
+        rulebook_id: row.rulebook_id,
+        sms_message_id: row.id,
+        provider_id: report.sid.clone(),
+        status: report.status.clone(),
+        error_code: report.error_code,
+        received_at: now,
+    };
+    sms_status_callbacks::keep(tx, said).await
+}

@@ -1,0 +1,94 @@
+//! A cache of the rulebooks of each Twilio account. Without it, unsigned requests could make us read and decrypt the
+//! secrets of all rulebooks each time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::{Outbox, OutboxError, TwilioAccount};
+
+/// The maximum age of the cache.
+const MAX_AGE: Duration = Duration::from_secs(2);
+/// A request that would be rejected waits for a directory that was read after it arrived; unauthenticated clients can
+/// cause one read per this interval.
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A rulebook and its account.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    pub rulebook_id: Uuid,
+    pub code: String,
+    pub account: TwilioAccount,
+}
+
+/// The rulebooks by the SID of their account, at one time.
+#[derive(Debug)]
+pub struct Owners {
+    by_sid: HashMap<String, Vec<Owner>>,
+    read_at: Instant,
+}
+
+impl Owners {
+    /// The rulebooks of an account, the oldest first.
+    #[must_use]
+    pub fn of(&self, sid: &str) -> &[Owner] {
+        self.by_sid.get(sid).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The latest directory; the lock is held while the next one is read.
+#[derive(Debug, Clone, Default)]
+pub struct Directory(Arc<Mutex<Option<Arc<Owners>>>>);
+
+impl Directory {
+    /// The directory from a moment ago.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recent(&self, outbox: &Outbox) -> Result<Arc<Owners>, OutboxError> {
+        let mut newest = self.0.lock().await;
+        match newest.as_ref().filter(|owners| owners.read_at.elapsed() < MAX_AGE) {
+            Some(owners) => Ok(Arc::clone(owners)),
+            None => Self::read(&mut newest, outbox).await,
+        }
+    }
+
+    /// A directory that was read after this call.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newer(&self, outbox: &Outbox) -> Result<Arc<Owners>, OutboxError> {
+        let asked = Instant::now();
+        let mut newest = self.0.lock().await;
+        if let Some(owners) = newest.as_ref() {
+            if owners.read_at >= asked {
+                return Ok(Arc::clone(owners));
+            }
+            tokio::time::sleep(MIN_RELOAD_INTERVAL.saturating_sub(owners.read_at.elapsed())).await;
+        }
+        Self::read(&mut newest, outbox).await
+    }
+
+    async fn read(newest: &mut Option<Arc<Owners>>, outbox: &Outbox) -> Result<Arc<Owners>, OutboxError> {
+        let read_at = Instant::now();
+        let rulebooks = outbox.rulebooks().await?;
+        let mut accounts: HashMap<Uuid, TwilioAccount> = outbox.accounts().all(&rulebooks).await?.into_iter().collect();
+        let mut by_sid: HashMap<String, Vec<Owner>> = HashMap::new();
+        for (rulebook_id, code) in rulebooks {
+            if let Some(account) = accounts.remove(&rulebook_id) {
+                let owner = Owner {
+                    rulebook_id,
+                    code,
+                    account,
+                };
+                by_sid.entry(owner.account.sid.clone()).or_default().push(owner);
+            }
+        }
+        let owners = Arc::new(Owners { by_sid, read_at });
+        *newest = Some(Arc::clone(&owners));
+        Ok(owners)
+    }
+}

@@ -1,0 +1,183 @@
+//! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: SMS replies.
+//!
+//! The address without a rulebook serves all rulebooks: the account and the number that the reply was sent to
+//! determine the rulebook.
+
+use std::collections::HashMap;
+
+use poem::http::{StatusCode, header};
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+use uuid::Uuid;
+
+use super::directory::Owner;
+use super::form::Form;
+use super::{Callbacks, RETRY_AFTER_S, bad_field, sid};
+use crate::inbound::InboundText;
+use crate::{OutboxError, Sender};
+use web::problem::Problem;
+
+/// Empty TwiML: Twilio sends no response to the sender.
+const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
+/// The longest number; it may also be a sender name.
+const LONGEST_NUMBER: usize = 64;
+
+/// Handles a reply to the number of any rulebook.
+#[handler]
+pub async fn receive_inbound(
+    request: &Request,
+    body: poem::Body,
+    callbacks: Data<&Callbacks>,
+) -> poem::Result<Response> {
+    Ok(receive(request, body, callbacks.0, None).await?)
+}
+
+/// Handles a reply to a rulebook's number.
+#[handler]
+pub async fn receive_inbound_for(
+    request: &Request,
+    body: poem::Body,
+    Path(rulebook): Path<String>,
+    callbacks: Data<&Callbacks>,
+) -> poem::Result<Response> {
+    Ok(receive(request, body, callbacks.0, Some(&rulebook)).await?)
+}
+
+async fn receive(
+    request: &Request,
+    body: poem::Body,
+    callbacks: &Callbacks,
+    code: Option<&str>,
+) -> Result<Response, Problem> {
+    let form = callbacks.form(request, body).await?;
+    let rulebook_id = match code {
+        Some(code) => named(request, callbacks, &form, code).await?,
+        None => addressed(request, callbacks, &form).await?,
+    };
+    let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
+    callbacks.admit(request, rulebook_id)?;
+    let text = text(&form)?;
+    let outbox = callbacks.outbox.clone();
+    let heard = callbacks
+        .run(async move { outbox.hear(rulebook_id, &text).await })
+        .await?;
+    Ok(Response::builder()
+        .status(StatusCode::OK)
+        .header(header::CONTENT_TYPE, "text/xml; charset=utf-8")
+        .body(
+            heard
+                .answer
+                .map_or_else(|| NOTHING.to_owned(), |answer| saying(&answer)),
+        ))
+}
+
+/// TwiML with a response to the sender.
+fn saying(answer: &str) -> String {
+    let escaped: String = answer
+        .chars()
+        .map(|c| match c {
+            '&' => "&amp;".to_owned(),
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            c if c.is_control() => " ".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    format!(r#"<?xml version="1.0" encoding="UTF-8"?><Response><Message>{escaped}</Message></Response>"#)
+}
+
+fn unavailable(error: &OutboxError) -> Problem {
+    Problem::unavailable(error, RETRY_AFTER_S)
+}
+
+/// The rulebook of a code, if its account signed the request.
+async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str) -> Result<Option<Uuid>, Problem> {
+    let all = callbacks
+        .outbox
+        .rulebooks()
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let found = all.into_iter().find(|(_, own)| own == code);
+    let Some((id, _)) = found else {
+        return Err(callbacks.refuse_unknown(request, form, "rulebook of this name").await?);
+    };
+    let account = callbacks.outbox.accounts().of(id).await;
+    let account = account.map_err(|error| unavailable(&error))?;
+    let signed = account.is_some_and(|account| callbacks.is_signed(request, form, &account));
+    Ok(signed.then_some(id))
+}
+
+/// The rulebook of the number, among those whose account signed the request: first those that send from this number,
+/// then the default one, then the oldest.
+async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
+    let sid = form.get("AccountSid").unwrap_or_default();
+    if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
+        return Ok(None);
+    }
+    let outbox = &callbacks.outbox;
+    let recent = callbacks
+        .directory
+        .recent(outbox)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let mut found = signer(request, callbacks, form, recent.of(sid));
+    if found.is_none() {
+        // A new account or token.
+        let newer = callbacks
+            .directory
+            .newer(outbox)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        found = signer(request, callbacks, form, newer.of(sid));
+    }
+    let Some(id) = found else { return Ok(None) };
+    // A token that was retired a moment ago proves nothing.
+    let account = outbox.accounts().of(id).await.map_err(|error| unavailable(&error))?;
+    let still = account.is_some_and(|account| account.sid == sid && callbacks.is_signed(request, form, &account));
+    Ok(still.then_some(id))
+}
+
+/// The best of an account's rulebooks whose token signed the request. Rulebooks may share a token, which is tried
+/// once.
+fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
+    let to = form.get("To").unwrap_or_default();
+    let mut tried: HashMap<&str, bool> = HashMap::new();
+    let mut best: Option<(u8, Uuid)> = None;
+    for owner in owners {
+        let signed = tried
+            .entry(&owner.account.token)
+            .or_insert_with(|| callbacks.is_signed(request, form, &owner.account));
+        if !*signed {
+            continue;
+        }
+        let rank = match &owner.account.sender {
+            Sender::From(number) if number == to => 0,
+            _ if owner.code == callbacks.default_rulebook => 1,
+            _ => 2,
+        };
+        if best.is_none_or(|(known, _)| rank < known) {
+            best = Some((rank, owner.rulebook_id));
+        }
+    }
+    best.map(|(_, id)| id)
+}
+
+fn text(form: &Form) -> Result<InboundText, Problem> {
+    let number = |name: &str| {
+        let given = form.get(name).unwrap_or_default();
+        let is_one = (1..=LONGEST_NUMBER).contains(&given.len()) && !given.chars().any(char::is_control);
+        is_one
+            .then(|| given.to_owned())
+            .ok_or_else(|| bad_field(name, "a phone number"))
+    };
+    Ok(InboundText {
+        sid: sid(form, "MessageSid")?.to_owned(),
+        from_number: number("From")?,
+        to_number: number("To")?,
+        body: form.get("Body").unwrap_or_default().to_owned(),
+        opt_out_type: form
+            .get("OptOutType")
+            .filter(|kind| !kind.is_empty())
+            .map(ToOwned::to_owned),
+    })
+}

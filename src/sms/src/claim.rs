@@ -1,0 +1,371 @@
+//! Taking what is due. In: the time and how many may go. Out: texts that this worker holds, `sending` committed before
+//! anything leaves the machine; and the texts that others left behind put in order. Each rulebook in a transaction of its own,
+//! in its turn: what one of them has waiting holds up no other.
+
+use std::sync::PoisonError;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use super::accounts::TwilioAccount;
+use super::breaker::Gate;
+use super::classify::Outcome;
+use super::notice;
+use super::operator::OPERATOR;
+use super::settle::{count_state, tell, write_off};
+use super::transition::{GivenUp, after_attempt};
+use super::turns::Place;
+use super::{OutboxError, Shared};
+use base::telemetry::rulebooks::named;
+use base::telemetry::{self, metrics};
+use store::fault_points::{self, Step};
+use store::rulebooks::{DEFAULT, SIMULATED, UNTIL_ACCOUNT, account_known, still_simulates};
+use store::sms_attempts::Finish;
+use store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
+use store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
+
+/// Texts put in order in one transaction.
+const TIDY_BATCH: u64 = 100;
+/// The most transactions in a row for one rulebook: what is left then waits for the next time.
+const TIDY_ROUNDS: usize = 50;
+/// A text that is older than this is asked for its contact's present number before it goes.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
+/// How long a due text is left to other instances before a person hears that nobody sends it.
+const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
+
+/// What is to be done with a text that this worker holds.
+#[derive(Clone)]
+pub(super) enum Errand {
+    /// Send it.
+    Send(TwilioAccount),
+    /// It may have been sent: look for it.
+    Look(TwilioAccount),
+    /// The rulebook simulates: record that it would have been sent.
+    Simulate,
+}
+
+/// A text that this worker holds until its lease runs out, with the fencing number in its row.
+pub(super) struct Claimed {
+    pub(super) row: Model,
+    pub(super) errand: Errand,
+    /// Its place among the texts on their way.
+    pub(super) place: Place,
+}
+
+/// Where a rulebook's texts may go now.
+enum Road {
+    Account(TwilioAccount),
+    OneProbe(TwilioAccount),
+    Nowhere,
+}
+
+impl Road {
+    fn account(&self) -> Option<&TwilioAccount> {
+        match self {
+            Self::Account(account) | Self::OneProbe(account) => Some(account),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// Claims up to `limit` texts: of the rulebooks in their turn, of each the most urgent first, an equal share of each.
+pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
+    let limits = shared.settings.concurrency;
+    let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
+    let order = shared
+        .turns
+        .in_order(due.iter().map(|one| (one.id, one.priority.clone())).collect());
+    let mut roads = Vec::new();
+    for rulebook_id in order {
+        let Some(one) = due.iter().find(|one| one.id == rulebook_id) else {
+            continue;
+        };
+        if shared.turns.room(limits, rulebook_id, None) > 0
+            && let Some(road) = road(shared, one).await?
+        {
+            roads.push((rulebook_id, road));
+        }
+    }
+    let (mut claimed, mut probed, mut failed) = (Vec::new(), Vec::new(), None);
+    let mut left = roads.len();
+    for (rulebook_id, road) in roads {
+        let share = limit.saturating_sub(claimed.len()).div_ceil(left);
+        left -= 1;
+        let many = shared.turns.room(limits, rulebook_id, road.account()).min(share);
+        if many == 0 || road.account().is_some_and(|account| probed.contains(account)) {
+            continue;
+        }
+        match claim_of(shared, rulebook_id, &road, many, &mut claimed).await {
+            Ok(0) => {}
+            Ok(_) => {
+                if let Road::OneProbe(account) = road {
+                    probed.push(account);
+                }
+            }
+            Err(error) => {
+                let cause = telemetry::chain(&error);
+                tracing::error!(rulebook = %named(rulebook_id), cause, "the SMS messages of rulebook `{}` could not be claimed", named(rulebook_id));
+                failed = Some(error);
+            }
+        }
+    }
+    match failed {
+        // What was claimed is this worker's to send, whatever became of the others.
+        Some(error) if claimed.is_empty() => Err(error),
+        _ => Ok(claimed),
+    }
+}
+
+/// Claims up to `many` texts of a rulebook; one where it is to find out whether an account works. Out: how many.
+async fn claim_of(
+    shared: &Shared,
+    rulebook_id: Uuid,
+    road: &Road,
+    many: usize,
+    claimed: &mut Vec<Claimed>,
+) -> Result<usize, OutboxError> {
+    let now = shared.now();
+    let tx = begin(&shared.db).await?;
+    // An account may have become known meanwhile: what is not simulated any more waits for the next round.
+    if matches!(road, Road::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
+        tx.rollback().await?;
+        return Ok(0);
+    }
+    let mut due = sms_messages::lock_due(&tx, now, rulebook_id, many as u64).await?;
+    for row in &mut due {
+        readdress(shared, &tx, row).await?;
+    }
+    let recipients: Vec<_> = due.iter().map(|row| (row.rulebook_id, row.to_number.clone())).collect();
+    let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
+    let mut taken = Vec::with_capacity(due.len());
+    for mut row in due {
+        // One that may have been sent already is looked for all the same.
+        if row.state == QUEUED && suppressed.contains(&(row.rulebook_id, row.to_number.clone())) {
+            let held = row.fence;
+            row.fence += 1;
+            row.state = DEAD.into();
+            row.updated_at = now;
+            write_off(shared, &tx, held, &mut row, GivenUp::Suppressed, now).await?;
+            continue;
+        }
+        if matches!(road, Road::OneProbe(_)) && !taken.is_empty() {
+            break;
+        }
+        let account = road.account().cloned();
+        let held = row.fence;
+        row.fence += 1;
+        if account.is_none() && row.state == AMBIGUOUS {
+            // Its rulebook simulates by now, so nobody looks any more.
+            row.state = DEAD.into();
+            row.updated_at = now;
+            write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
+            continue;
+        }
+        row.lease_until = Some(now + shared.settings.lease);
+        row.next_attempt_at = now + shared.settings.lease;
+        row.updated_at = now;
+        let errand = match account.clone() {
+            Some(account) if row.state == AMBIGUOUS => Errand::Look(account),
+            Some(account) => Errand::Send(account),
+            None => Errand::Simulate,
+        };
+        // Looking is no attempt: the text stays ambiguous, and whoever comes after a crash looks again.
+        if !matches!(errand, Errand::Look(_)) {
+            row.state = SENDING.into();
+            row.attempts += 1;
+            sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
+        }
+        if sms_messages::save(&tx, held, &row).await? {
+            let place = shared.turns.take(rulebook_id, account);
+            taken.push(Claimed { row, errand, place });
+        }
+    }
+    fault_points::reach(Step::ClaimBeforeCommit)?;
+    tx.commit().await?;
+    fault_points::reach(Step::ClaimAfterCommit)?;
+    if let Road::OneProbe(account) = road
+        && !taken.is_empty()
+    {
+        shared.breaker(account, |breaker| breaker.probe(now));
+    }
+    let count = taken.len();
+    claimed.append(&mut taken);
+    Ok(count)
+}
+
+/// Where a rulebook's texts may go, or none when they wait. Only the database says that they are simulated: an instance
+/// that lacks the account leaves them to those that have it.
+async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, OutboxError> {
+    if due.sms_delivery == SIMULATED {
+        return Ok(Some(Road::Nowhere));
+    }
+    let account = match shared.accounts.of(due.id).await {
+        Ok(Some(account)) => account,
+        Ok(None) if due.sms_delivery == UNTIL_ACCOUNT => return Ok(Some(Road::Nowhere)),
+        Ok(None) => {
+            waits(
+                shared,
+                due,
+                "this instance has no Twilio account for it; an instance that has one sends them",
+            );
+            // The default rulebook's account may be in the settings of another instance: it is given a moment to send.
+            if due.code != DEFAULT || shared.now() - due.oldest >= OTHERS_SEND_WITHIN {
+                tell_waiting(shared, notice::no_account(due.id, &due.code)).await;
+            }
+            return Ok(None);
+        }
+        Err(error) => {
+            waits(shared, due, &telemetry::chain(&error));
+            if let OutboxError::Incomplete(missing) = &error {
+                tell_waiting(shared, notice::incomplete(due.id, &due.code, missing)).await;
+            }
+            return Ok(None);
+        }
+    };
+    if due.sms_delivery == UNTIL_ACCOUNT && account_known(&shared.db, due.id).await? {
+        tracing::info!(
+            rulebook = due.code,
+            "an account is known: SMS messages are sent from now on"
+        );
+    }
+    sends_again(shared, due);
+    Ok(
+        match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
+            Gate::Open => Some(Road::Account(account)),
+            Gate::OneProbe => Some(Road::OneProbe(account)),
+            Gate::Shut => None,
+        },
+    )
+}
+
+/// Gives a text that has waited its contact's present number: a number that was corrected meanwhile is the right one. One
+/// that may have been sent is looked for under the number that it was sent to.
+async fn readdress(shared: &Shared, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
+    if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
+        return Ok(());
+    }
+    let present = if row.contact == OPERATOR {
+        shared
+            .settings
+            .operator
+            .as_ref()
+            .map(|operator| operator.number.clone())
+    } else {
+        contacts::phone_of(tx, row.rulebook_id, &row.contact).await?
+    };
+    if let Some(present) = present {
+        row.to_number = present;
+    }
+    Ok(())
+}
+
+/// Logs why a rulebook's texts wait: once, until the reason changes.
+fn waits(shared: &Shared, due: &DueRulebook, why: &str) {
+    let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = waiting.insert(due.id, why.to_owned());
+    if before.as_deref() != Some(why) {
+        tracing::warn!(
+            rulebook = due.code,
+            why,
+            "the SMS messages of rulebook `{}` wait",
+            due.code
+        );
+    }
+}
+
+fn sends_again(shared: &Shared, due: &DueRulebook) {
+    let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    if waiting.remove(&due.id).is_some() {
+        tracing::info!(
+            rulebook = due.code,
+            "the SMS messages of rulebook `{}` go again",
+            due.code
+        );
+    }
+}
+
+/// Raises a notice about texts that wait: once, however often they are looked at.
+async fn tell_waiting(shared: &Shared, notice: notices::Notice) {
+    let work = async {
+        let said = notices::said(&shared.db, notice.rulebook_id, notice.code, &notice.subject).await?;
+        if said.as_ref() == Some(&notice.text) {
+            return Ok(());
+        }
+        let tx = begin(&shared.db).await?;
+        tell(shared, &tx, notice, shared.now()).await?;
+        tx.commit().await
+    };
+    let told: Result<(), DbErr> = work.await;
+    if let Err(error) = told {
+        tracing::warn!(%error, "a notice about SMS messages that wait could not be raised");
+    }
+}
+
+/// Puts in order what others left behind: a text whose sender died on the way is ambiguous, and one that has waited too
+/// long is given up.
+pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
+    let now = shared.now();
+    let made_before = now - shared.settings.patience.max_age;
+    let mut failed = None;
+    for rulebook_id in sms_messages::overdue_rulebooks(&shared.db, now, made_before).await? {
+        for _ in 0..TIDY_ROUNDS {
+            match tidy_of(shared, rulebook_id, now).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// The same for some texts of one rulebook. Out: whether there may be more.
+async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
+    let patience = &shared.settings.patience;
+    let tx = begin(&shared.db).await?;
+    let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
+    let stale = sms_messages::lock_stale(&tx, now - patience.max_age, rulebook_id, TIDY_BATCH).await?;
+    // None where another worker holds them.
+    let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
+    let more = lapsed.len() == batch || stale.len() == batch;
+    for row in lapsed {
+        let how = Finish {
+            outcome: Outcome::Ambiguous.word(),
+            http_status: None,
+            error_code: None,
+            detail: "the worker stopped before it heard the answer",
+            at: now,
+        };
+        sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+        let held = row.fence;
+        let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, 0, patience, now, 0);
+        // Its worker may only be slow: the new number keeps it from settling.
+        row.fence += 1;
+        row.error = Some(how.detail.to_owned());
+        if sms_messages::save(&tx, held, &row).await? {
+            metrics::sms_attempt(how.outcome);
+            count_state(&row);
+        }
+        tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
+    }
+    for mut row in stale {
+        let why = if row.state == AMBIGUOUS {
+            GivenUp::Unknown
+        } else {
+            GivenUp::Stale
+        };
+        let held = row.fence;
+        row.fence += 1;
+        row.state = DEAD.into();
+        row.updated_at = now;
+        write_off(shared, &tx, held, &mut row, why, now).await?;
+    }
+    fault_points::reach(Step::TidyBeforeCommit)?;
+    tx.commit().await?;
+    fault_points::reach(Step::TidyAfterCommit)?;
+    Ok(more)
+}

@@ -1,0 +1,171 @@
+//! A text is promised. In: what to say to whom, inside the transaction that decided it. Out: a queued row, once per call,
+//! contact and template.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+use uuid::Uuid;
+
+use super::daily_cap;
+use base::telemetry::metrics;
+use rules::segments::cheapest;
+use store::sms_messages::{self, Model, QUEUED, SIMULATED};
+
+/// The longest body that Twilio takes, in characters.
+pub const BODY_LIMIT: usize = 1_600;
+
+/// A text to be sent. It has no `Debug`: it holds a phone number and what is said to its owner.
+#[derive(Clone)]
+pub struct NewSms {
+    /// Whose text it is.
+    pub rulebook_id: Uuid,
+    /// Its id, new.
+    pub id: Uuid,
+    /// The call it is about; a text without one is never a duplicate of another.
+    pub call_id: Option<String>,
+    /// The decision that asked for it.
+    pub decision_id: Option<Uuid>,
+    /// The contact's code.
+    pub contact: String,
+    /// The template's code.
+    pub template: String,
+    /// P1 to P4.
+    pub priority: String,
+    /// Where it goes.
+    pub to_number: String,
+    /// What it says. The reference is added at the end where the caller has not put it.
+    pub body: String,
+    /// When it is promised, and due.
+    pub now: DateTime<Utc>,
+    /// The priority rule that asked for it.
+    pub rule: Option<String>,
+    /// Until when quiet hours hold it.
+    pub held_until: Option<DateTime<Utc>>,
+    /// Whether it is about a call that was only played: it is recorded and never sent.
+    pub simulated: bool,
+}
+
+/// What became of the promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is queued; wake the worker after the commit.
+    Queued,
+    /// One that waited in its place, less urgent, goes now and says what this one says.
+    Hastened,
+    /// The call's contact has had this template's text already.
+    AlreadyThere,
+}
+
+/// Queues a text inside the caller's transaction.
+pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueued, DbErr> {
+    let reference = reference_of(message.id);
+    let state = if message.simulated { SIMULATED } else { QUEUED };
+    let row = Model {
+        dedupe_key: dedupe_key(&message),
+        body: cheapest(body_with(&message.body, &reference)),
+        rulebook_id: message.rulebook_id,
+        id: message.id,
+        call_id: message.call_id,
+        decision_id: message.decision_id,
+        contact: message.contact,
+        template: message.template,
+        priority: message.priority,
+        to_number: message.to_number,
+        reference,
+        state: state.to_owned(),
+        attempts: 0,
+        next_attempt_at: message.held_until.unwrap_or(message.now),
+        lease_until: None,
+        fence: 0,
+        provider_id: None,
+        provider_status: None,
+        error_code: None,
+        error: None,
+        created_at: message.now,
+        updated_at: message.now,
+        series_from: 0,
+        resent_at: None,
+        rule: message.rule,
+        held_until: message.held_until,
+    };
+    if sms_messages::insert_once(tx, row.clone()).await? {
+        metrics::sms(state);
+        return Ok(Enqueued::Queued);
+    }
+    // One template can be asked for twice in a call: what waits for the morning must not stand in an emergency's way.
+    let goes_now = row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await?;
+    Ok(if goes_now {
+        Enqueued::Hastened
+    } else {
+        Enqueued::AlreadyThere
+    })
+}
+
+/// The short code that stands in a text, so that a person can name it and the worker can find it at the provider: `RB-`
+/// and six characters that are not mistaken for one another, from the random end of the id.
+#[must_use]
+pub fn reference_of(id: Uuid) -> String {
+    const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let mut bits = id.as_u128();
+    let mut reference = String::from("RB-");
+    for _ in 0..6 {
+        reference.push(char::from(LETTERS[(bits & 31) as usize]));
+        bits >>= 5;
+    }
+    reference
+}
+
+/// One text per call, contact and template. The parts are kept apart by their lengths, so that no two keys can meet.
+fn dedupe_key(message: &NewSms) -> String {
+    let NewSms {
+        call_id,
+        contact,
+        template,
+        id,
+        ..
+    } = message;
+    match call_id {
+        Some(call) => format!("call:{}:{call}:{}:{contact}:{template}", call.len(), contact.len()),
+        None => format!("sms:{id}"),
+    }
+}
+
+/// The body within the limit, with the reference in it.
+fn body_with(body: &str, reference: &str) -> String {
+    let cut = |limit: usize| match body.char_indices().nth(limit) {
+        Some((end, _)) => &body[..end],
+        None => body,
+    };
+    let whole = cut(BODY_LIMIT);
+    if whole.contains(reference) {
+        return whole.to_owned();
+    }
+    let room = BODY_LIMIT - reference.len() - 1;
+    format!("{} {reference}", cut(room).trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_cut_between_characters_and_keeps_its_reference() {
+        let body = body_with(&"é".repeat(2_000), "RB-234567");
+        assert_eq!(body.chars().count(), BODY_LIMIT);
+        assert!(body.ends_with("é RB-234567"));
+        assert_eq!(body_with("Flood RB-234567 now", "RB-234567"), "Flood RB-234567 now");
+        assert_eq!(body_with("Flood", "RB-234567"), "Flood RB-234567");
+        let late = format!("{}RB-234567", "a".repeat(1_600));
+        assert!(body_with(&late, "RB-234567").ends_with("a RB-234567"));
+    }
+
+    #[test]
+    fn references_are_short_and_differ() {
+        let clock = base::clock::Clock::system();
+        let made: std::collections::HashSet<String> = (0..200).map(|_| reference_of(clock.new_id())).collect();
+        assert!(made.len() >= 199, "{}", made.len());
+        assert!(
+            made.iter()
+                .all(|reference| reference.len() == 9 && reference.starts_with("RB-"))
+        );
+    }
+}

@@ -1,0 +1,374 @@
+//! A P1 that nobody takes goes on. In: the time, and a token that says stop. Out: texts to the next contact, then to all
+//! others, then a notice that nobody took it.
+//!
+//! How far a call is stands in its row of `escalations`. A step is one transaction that holds the row: it goes on from
+//! where it was after a restart, once, however many instances run, and not at all when somebody took the call meanwhile.
+//! Whom a step tells is decided by the head at that moment: who changed the rota in between is heeded.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait as _};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::daily_cap::{self, Cap, Queued};
+use super::{Enqueued, NewSms, Outbox, enqueue, inviting, reference_of};
+use base::clock::Clock;
+use base::looks;
+use base::telemetry::rulebooks::named;
+use base::telemetry::{chain, metrics, scrub};
+use revisions::current::{Current, LoadError};
+use rules::Rulebook;
+use rules::decision::Decision;
+use rules::facts::{Extracted, Facts};
+use rules::rows::{Contact, Priority};
+use rules::wording::{About, how_to_reply};
+use store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, Told};
+use store::fault_points::{self, Step, or_shorter};
+use store::notices::{self, Notice, Severity};
+use store::{decisions, leads, rulebooks};
+
+/// Seconds until a P1 goes on, where neither rule nor settings say.
+pub const ESCALATE_AFTER_S: i64 = 300;
+/// The longest time between two looks.
+const POLL: Duration = Duration::from_secs(1);
+/// The shortest, so that one that cannot go on does not keep the processor busy.
+const SHORTEST: Duration = Duration::from_millis(10);
+/// How many are taken at a time.
+const MOST: u64 = 50;
+
+/// Hands on what nobody takes. Cloning is cheap.
+#[derive(Clone)]
+pub struct Escalator {
+    db: DatabaseConnection,
+    current: Current,
+    clock: Clock,
+    outbox: Outbox,
+}
+
+/// What a call's next step is.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next<'a> {
+    /// These are told.
+    Tell(i64, Vec<&'a Contact>),
+    /// Nobody is left.
+    NobodyLeft,
+}
+
+impl Escalator {
+    /// Over the primary database.
+    #[must_use]
+    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, outbox: Outbox) -> Self {
+        Self {
+            db,
+            current,
+            clock,
+            outbox,
+        }
+    }
+
+    /// Hands on what is due until it is told to stop. To be run in a task of its own and ended through the token only.
+    pub async fn run(&self, stop: CancellationToken) {
+        looks::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
+    }
+
+    /// Hands on what is due by the clock. Out: how many went on here.
+    ///
+    /// # Errors
+    /// When the database cannot be asked what is due.
+    pub async fn escalate_due(&self) -> Result<usize, DbErr> {
+        let mut done = 0;
+        for (rulebook_id, id) in escalations::due(&self.db, self.clock.now(), MOST).await? {
+            match self.go_on(rulebook_id, id).await {
+                Ok(true) => done += 1,
+                Ok(false) => {}
+                Err(error) => {
+                    let cause = scrub(&chain(&error));
+                    tracing::error!(escalation = %id, cause, "escalation {id} is due and is tried again");
+                }
+            }
+        }
+        if done > 0 {
+            self.outbox.wake();
+        }
+        Ok(done)
+    }
+
+    /// Does what is due. Out: how long to sleep.
+    async fn look(&self) -> Result<Duration, DbErr> {
+        self.escalate_due().await?;
+        let (running, next) = escalations::running(&self.db).await?;
+        metrics::escalations(running);
+        let pause = next.and_then(|at| (at - self.clock.now()).to_std().ok());
+        Ok(pause.unwrap_or(POLL).clamp(SHORTEST, POLL))
+    }
+
+    /// One step of one call, in a transaction of its own. Out: whether it was done here.
+    async fn go_on(&self, rulebook_id: Uuid, id: Uuid) -> Result<bool, DbErr> {
+        let head = self.head(rulebook_id).await?;
+        let tx = store::begin(&self.db).await?;
+        let now = self.clock.now();
+        let Some(row) = escalations::lock_due(&tx, rulebook_id, id, now).await? else {
+            tx.rollback().await?;
+            return Ok(false);
+        };
+        let row = self.step(&tx, row, head.as_deref(), now).await?;
+        escalations::advance(&tx, &row).await?;
+        fault_points::reach(Step::EscalateBeforeCommit)?;
+        tx.commit().await?;
+        fault_points::reach(Step::EscalateAfterCommit)?;
+        let (call, step) = (row.call_id.as_deref(), row.step);
+        tracing::warn!(escalation = %id, rulebook = %named(rulebook_id), call, step, "nobody took a P1: it went on");
+        Ok(true)
+    }
+
+    /// The row after its next step, what it tells written.
+    async fn step(
+        &self,
+        tx: &DatabaseTransaction,
+        mut row: Model,
+        head: Option<&Rulebook>,
+        now: DateTime<Utc>,
+    ) -> Result<Model, DbErr> {
+        row.next_at = None;
+        let (Some(head), Some(decision_id), Some(template)) = (head, row.decision_id, row.template.clone()) else {
+            return self.nobody_left(tx, row, now).await;
+        };
+        let stored = decisions::Entity::find_by_id((row.rulebook_id, decision_id))
+            .one(tx)
+            .await?;
+        let Some(stored) = stored else {
+            return self.nobody_left(tx, row, now).await;
+        };
+        if stored.extracted["erased"] == true {
+            // There is nobody to call back any more.
+            return Ok(row);
+        }
+        let read = (
+            serde_json::from_value::<Extracted>(stored.extracted),
+            serde_json::from_value::<Decision>(stored.result),
+        );
+        let (Ok(extracted), Ok(mut decision)) = read else {
+            tracing::error!(decision = %decision_id, "the decision about a P1 cannot be read: it goes no further");
+            return self.nobody_left(tx, row, now).await;
+        };
+        let Next::Tell(step, contacts) = next(head, &row, &decision, now) else {
+            return self.nobody_left(tx, row, now).await;
+        };
+        let lead = match row.call_id.as_deref() {
+            Some(call_id) => leads::of_call(tx, row.rulebook_id, call_id).await?,
+            None => None,
+        };
+        // Before the report a lead has no more than what was booked.
+        if let Some(lead) = lead.as_ref().filter(|lead| lead.quote_decision_id.is_some()) {
+            lead.settle(&mut decision);
+        }
+        let known = lead.as_ref().map(leads::Model::facts).unwrap_or_default();
+        let mut queued = Vec::new();
+        for contact in &contacts {
+            let Some(text) = self.text(&row, (&decision, &extracted, &known), contact, head, &template, now) else {
+                // The template is gone.
+                return self.nobody_left(tx, row, now).await;
+            };
+            let id = text.id;
+            if enqueue(tx, text).await? == Enqueued::Queued {
+                queued.push(id);
+            }
+        }
+        // Without a cap of its own a rulebook's P1s are not counted: the count is a row that is held.
+        if let Some(texts) = head.settings().daily_sms_cap {
+            let cap = Cap {
+                texts,
+                day: head.day(now),
+            };
+            let queued = Queued {
+                rulebook_id: row.rulebook_id,
+                call_id: row.call_id.as_deref(),
+                always_go: true,
+                ids: &queued,
+            };
+            daily_cap::hold(tx, &cap, &queued, now, &self.clock).await?;
+        }
+        row.next_at = now.checked_add_signed(pause(row.after_s));
+        let contacts = contacts.iter().map(|contact| contact.code.clone()).collect();
+        Ok(row.with_step(Told {
+            step,
+            at: now,
+            contacts,
+        }))
+    }
+
+    fn text(
+        &self,
+        row: &Model,
+        about: (&Decision, &Extracted, &Facts),
+        contact: &Contact,
+        head: &Rulebook,
+        template: &str,
+        now: DateTime<Utc>,
+    ) -> Option<NewSms> {
+        let id = self.clock.new_id();
+        let body = worded(
+            head,
+            template,
+            contact,
+            about,
+            &reference_of(id),
+            self.outbox.takes_replies(),
+        )?;
+        Some(NewSms {
+            rulebook_id: row.rulebook_id,
+            id,
+            call_id: row.call_id.clone(),
+            decision_id: row.decision_id,
+            contact: contact.code.clone(),
+            template: template.to_owned(),
+            priority: Priority::P1.name().to_owned(),
+            to_number: contact.phone.clone(),
+            body,
+            now,
+            rule: about.0.priority_rule.clone(),
+            held_until: None,
+            simulated: false,
+        })
+    }
+
+    /// Everybody was told and nobody took it, or it cannot be handed on: a person should know.
+    async fn nobody_left(&self, tx: &DatabaseTransaction, row: Model, now: DateTime<Utc>) -> Result<Model, DbErr> {
+        let row = row.with_step(Told {
+            step: NOBODY_LEFT,
+            at: now,
+            contacts: Vec::new(),
+        });
+        let lead = match row.call_id.as_deref() {
+            Some(call_id) => leads::of_call(tx, row.rulebook_id, call_id).await?,
+            None => None,
+        };
+        let notice = not_taken(&row, lead.map(|lead| lead.id), now);
+        notices::raise(tx, notice, now, self.clock.new_id()).await?;
+        Ok(row)
+    }
+
+    /// The rulebook at its head; none when its rows do not work.
+    async fn head(&self, rulebook_id: Uuid) -> Result<Option<Arc<Rulebook>>, DbErr> {
+        let found = rulebooks::Entity::find_by_id(rulebook_id).one(&self.db).await?;
+        let Some(found) = found else { return Ok(None) };
+        match self.current.at(rulebook_id, found.head_revision).await {
+            Ok(rulebook) => Ok(Some(rulebook)),
+            Err(LoadError::Database(error)) => Err(DbErr::Custom(error.to_string())),
+            Err(error @ LoadError::Busy(_)) => Err(DbErr::Custom(error.to_string())),
+            Err(error) => {
+                tracing::error!(rulebook = %named(rulebook_id), %error, "a P1 cannot be handed on: its rulebook cannot be loaded");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// How long a P1 waits for somebody to take it, from its seconds.
+#[must_use]
+pub fn pause(seconds: i64) -> TimeDelta {
+    or_shorter(TimeDelta::try_seconds(seconds).unwrap_or_default())
+}
+
+/// A text about a decision, with how to answer it where it is a P1 and can be answered.
+pub fn worded(
+    rulebook: &Rulebook,
+    template: &str,
+    contact: &Contact,
+    (decision, extracted, known): (&Decision, &Extracted, &Facts),
+    reference: &str,
+    takes_replies: bool,
+) -> Option<String> {
+    let invites = takes_replies && decision.priority == Priority::P1;
+    let says_how = rulebook
+        .template_text(template, &contact.language)
+        .is_some_and(|text| text.contains("{reply}"));
+    let about = About {
+        decision,
+        extracted,
+        known,
+        reference,
+        reply: if invites {
+            how_to_reply(&contact.language, false)
+        } else {
+            ""
+        },
+    };
+    let body = rulebook.worded(template, contact, &about)?;
+    Some(if invites && !says_how {
+        inviting(&body, &contact.language)
+    } else {
+        body
+    })
+}
+
+/// Whom the next step tells: one more, first of those on call or named, then of the others, by rank, those whose turn it is
+/// first; then all who are left.
+pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
+    let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
+    let reached: BTreeSet<&str> = told
+        .iter()
+        .filter_map(|code| head.contact(code))
+        .map(|contact| contact.phone.as_str())
+        .collect();
+    let service = decision.service.as_deref().and_then(|code| head.service(code));
+    let rule = decision
+        .priority_rule
+        .as_deref()
+        .and_then(|code| head.priority_rule(code));
+    let named: BTreeSet<&String> = service
+        .into_iter()
+        .flat_map(|service| &service.notify)
+        .chain(rule.into_iter().flat_map(|rule| &rule.notify))
+        .chain(&decision.notify)
+        .collect();
+    let mut left: Vec<&Contact> = head.contacts();
+    left.retain(|contact| !told.contains(&contact.code) && !reached.contains(contact.phone.as_str()));
+    left.sort_by_key(|contact| {
+        let is_asked = contact.on_call || named.contains(&contact.code);
+        (!is_asked, !head.is_up(contact, now), contact.rank)
+    });
+    let mut phones = BTreeSet::new();
+    left.retain(|contact| phones.insert(contact.phone.as_str()));
+    match row.step {
+        _ if left.is_empty() => Next::NobodyLeft,
+        FIRST => Next::Tell(NEXT, left.into_iter().take(1).collect()),
+        NEXT => Next::Tell(ALL, left),
+        _ => Next::NobodyLeft,
+    }
+}
+
+fn not_taken(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice {
+    let told: Vec<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
+    let told = if told.is_empty() {
+        "nobody".to_owned()
+    } else {
+        told.join(", ")
+    };
+    let call = row.call_id.as_deref().unwrap_or("without an id");
+    let waited = match (now - row.started_at).num_seconds() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    };
+    let then = match lead {
+        Some(id) => format!(
+            "`POST /admin/v1/rulebooks/{}/leads/{id}/acknowledge`",
+            named(row.rulebook_id)
+        ),
+        None => "it in the lead of the call".to_owned(),
+    };
+    Notice {
+        rulebook_id: row.rulebook_id,
+        code: NOT_TAKEN,
+        severity: Severity::Urgent,
+        subject: row.subject(),
+        text: format!("Nobody took the P1 of call {call} within {waited}. Told: {told}."),
+        what_to_do: format!(
+            "Call the customer back now, or reach a contact another way; then say who took it: {then}."
+        ),
+    }
+}

@@ -1,0 +1,123 @@
+//! Looking for a text whose fate is unknown. In: its row, held by this worker. Out: accepted when the provider has it;
+//! else sent again where its priority allows that, or given to a person.
+//!
+//! The provider's list may lag behind, so it is asked only some time after the attempt. A list that cannot be read is
+//! asked again until a limit, after which the text counts as not found.
+
+use sea_orm::DbErr;
+
+use super::accounts::TwilioAccount;
+use super::breaker::Turn;
+use super::callback::{keep, known};
+use super::classify::classify;
+use super::notice;
+use super::settle::{contact_is_served, count_state, report, resumed, tell, write_off};
+use super::status::{Kind, Turnout, after_report, of_word};
+use super::transition::{GivenUp, may_resend, requeue};
+use super::twilio::Listed;
+use super::{OutboxError, Shared};
+use store::fault_points::{self, Step};
+use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model};
+use store::{begin, sms_attempts, sms_messages, sms_status_callbacks};
+
+/// Looks for a text, and writes what follows.
+pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) -> Result<(), OutboxError> {
+    let attempts = sms_attempts::of_message(&shared.db, row.rulebook_id, row.id).await?;
+    let since = attempts.first().map_or(row.created_at, |attempt| attempt.started_at);
+    let known_since = attempts
+        .last()
+        .and_then(|attempt| attempt.finished_at)
+        .unwrap_or(row.updated_at);
+    let said = sms_status_callbacks::of_message(&shared.db, row.rulebook_id, row.id).await?;
+    let failed = said
+        .into_iter()
+        .filter(|said| matches!(of_word(&said.status), Some((_, Kind::Failed))));
+    let failed: Vec<String> = failed.map(|said| said.provider_id).collect();
+    let listed = shared
+        .client
+        .find(account, &row.to_number, since, &row.reference, &failed, shared.now())
+        .await;
+    fault_points::reach(Step::LookAnswered)?;
+    let (turn, refused) = match &listed {
+        Listed::Unreadable(answer) => {
+            let outcome = classify(answer);
+            (
+                report(shared, account, answer, &outcome),
+                outcome == super::classify::Outcome::Credentials,
+            )
+        }
+        Listed::Found(_) | Listed::Missing => {
+            let now = shared.now();
+            let well = super::breaker::Health::Well;
+            (
+                shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, well, now)),
+                false,
+            )
+        }
+    };
+    conclude(shared, row, &listed, known_since, turn, refused).await?;
+    Ok(())
+}
+
+async fn conclude(
+    shared: &Shared,
+    row: &Model,
+    listed: &Listed,
+    known_since: chrono::DateTime<chrono::Utc>,
+    turn: Turn,
+    refused: bool,
+) -> Result<(), DbErr> {
+    let now = shared.now();
+    let patience = &shared.settings.patience;
+    let held = row.fence;
+    let tx = begin(&shared.db).await?;
+    let mut after = row.clone();
+    after.lease_until = None;
+    after.updated_at = now;
+    let unreadable = matches!(listed, Listed::Unreadable(_));
+    let mut given_up = None;
+    let known = known(&tx, row, None, patience).await?;
+    if let Listed::Found(report) = listed {
+        let turnout;
+        (after, turnout) = after_report(after, report, known, patience, now, (shared.random)());
+        if let Turnout::GivenUp(why) = turnout {
+            given_up = Some(why);
+        }
+    } else if unreadable && now - known_since < patience.ambiguous_limit {
+        after.state = AMBIGUOUS.into();
+        after.next_attempt_at = now + patience.ambiguous_wait;
+    } else if may_resend(&row.priority, known.sends, patience) {
+        (after, given_up) = requeue(after, known.unsent, now, patience);
+    } else {
+        after.state = DEAD.into();
+        given_up = Some(GivenUp::Unknown);
+    }
+    let written = match given_up {
+        Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
+        None => sms_messages::save(&tx, held, &after).await?,
+    };
+    // Where somebody knew more meanwhile, what the list says is older than that, and must not hide what comes.
+    if let Listed::Found(report) = listed
+        && written
+    {
+        keep(&tx, row, report, now).await?;
+    }
+    if written && [ACCEPTED, DELIVERED].contains(&after.state.as_str()) {
+        contact_is_served(&tx, &after, now).await?;
+    }
+    if refused || turn == Turn::Stopped {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, refused), now).await?;
+    } else if !unreadable {
+        resumed(&tx, row, now).await?;
+    }
+    fault_points::reach(Step::LookBeforeCommit)?;
+    tx.commit().await?;
+    fault_points::reach(Step::LookAfterCommit)?;
+    if written {
+        if given_up.is_none() {
+            count_state(&after);
+        }
+        tracing::info!(sms = %row.id, state = after.state, "text {} was looked for at the provider", row.id);
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! What people are told about texts. In: a text's row and what became of it. Out: notices, without number and body (pure).
+
+use uuid::Uuid;
+
+use super::codes::code_rule;
+use super::transition::GivenUp;
+use store::notices::{self, Notice, Severity};
+use store::rulebooks::DEFAULT;
+use store::sms_messages::Model;
+
+/// The provider fails or cannot be reached, and an account's texts wait.
+pub(super) const PROVIDER_DOWN: &str = "sms_provider_down";
+/// The provider refuses an account's credentials, and its texts wait.
+pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
+/// The account has sent as much today as it may, and its texts wait.
+pub(super) const CAPPED: &str = "sms_account_capped";
+/// The account lacks a secret, and its texts wait.
+pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
+/// There is no account at all, and its texts wait.
+pub(super) const NO_ACCOUNT: &str = "sms_no_account";
+/// Each says that a worker has looked at a rulebook's texts and why they wait: that is no sign that nobody sends.
+pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
+/// What they are about.
+pub(super) const PROVIDER: &str = "twilio";
+
+/// How soon to look at something about a text.
+fn severity_of(row: &Model) -> Severity {
+    if matches!(row.priority.as_str(), "P1" | "P2") {
+        Severity::Urgent
+    } else {
+        Severity::Warning
+    }
+}
+
+/// What to do about a contact who wants no texts.
+const OPTED_OUT_ADVICE: &str = "Ask the contact to reply START to the sender, or put another contact in their place. An admin \
+    can lift it under /admin/v1/sms-suppressions; then send the text again.";
+
+/// A contact does not want texts any more. `row` is the last text to them.
+pub(super) fn opted_out(row: &Model) -> Notice {
+    Notice {
+        rulebook_id: row.rulebook_id,
+        code: notices::OPTED_OUT,
+        severity: severity_of(row),
+        subject: notices::of_contact(&row.contact),
+        text: format!(
+            "Contact {} replied STOP and is no longer texted. The last text to them was a {}.",
+            row.contact, row.priority
+        ),
+        what_to_do: OPTED_OUT_ADVICE.to_owned(),
+    }
+}
+
+/// Somebody who is told of emergencies wants no texts any more, or somebody says so from their number. `row` is the last text to
+/// them, if there was any.
+pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
+    let last = row.map_or_else(String::new, |row| {
+        format!(" The last text to them was a {}.", row.priority)
+    });
+    Notice {
+        rulebook_id,
+        code: notices::OPTED_OUT,
+        severity: Severity::Urgent,
+        subject: notices::of_contact(contact),
+        text: format!(
+            "STOP came from the number of contact {contact}, who is no longer texted: their emergencies go to the next contact.{last}"
+        ),
+        what_to_do: format!("Ask them whether it was they: a sender's number can be forged. {OPTED_OUT_ADVICE}"),
+    }
+}
+
+/// The account's daily cap is reached.
+pub(super) fn capped(rulebook_id: Uuid) -> Notice {
+    Notice {
+        rulebook_id,
+        code: CAPPED,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: "This rulebook's account at Twilio has sent as much today as it may. Its texts wait.".to_owned(),
+        what_to_do:
+            "Reach the on-call contacts another way today, and ask Twilio for a higher daily cap. Sending starts again \
+                     by itself."
+                .to_owned(),
+    }
+}
+
+/// An account lacks what is `missing`: names of secrets.
+pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice {
+    Notice {
+        rulebook_id,
+        code: INCOMPLETE,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: format!("Rulebook `{code}` has some secrets of an account at Twilio, but no {missing}. Its texts wait."),
+        what_to_do: format!(
+            "Store what is missing: `POST /admin/v1/rulebooks/{code}/secrets`. Sending starts again by itself."
+        ),
+    }
+}
+
+/// A rulebook that is to send has no account.
+pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
+    let (where_to, or_else) = (
+        "Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM on an instance that runs the worker `outbox`",
+        format!("`PUT /admin/v1/rulebooks/{code}/sms-delivery` with `simulated` records messages without sending them"),
+    );
+    let what_to_do = if code == DEFAULT {
+        format!("{where_to}, or store the account as secrets of the rulebook. {or_else}.")
+    } else {
+        format!(
+            "Store the account: `POST /admin/v1/rulebooks/{code}/secrets` with `twilio_account_sid`, `twilio_auth_token` and \
+             `twilio_from`. Sending starts again by itself. {or_else}."
+        )
+    };
+    Notice {
+        rulebook_id,
+        code: NO_ACCOUNT,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: format!(
+            "Rulebook `{code}` takes calls and has no account at Twilio: nobody is texted. Its SMS messages wait for one, for \
+             six hours at most."
+        ),
+        what_to_do,
+    }
+}
+
+/// A text was given up.
+pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
+    let (code, fate) = match why {
+        GivenUp::Refused => ("sms_refused", "was not sent"),
+        GivenUp::TriedOften | GivenUp::Stale => ("sms_given_up", "was not sent"),
+        GivenUp::Unknown => ("sms_unknown", "may not have been sent"),
+        GivenUp::Undelivered => ("sms_undelivered", "did not arrive"),
+        GivenUp::Suppressed => ("sms_suppressed", "was not sent"),
+    };
+    let (reason, advice) = match (why, code_rule(row.error_code)) {
+        (GivenUp::Refused | GivenUp::Undelivered, Some(rule)) => (rule.meaning, rule.what_to_do),
+        (GivenUp::Refused | GivenUp::Undelivered, None) => (
+            why.reason(),
+            "Look up the error code in Twilio's documentation, correct what it names, then send it again.",
+        ),
+        (GivenUp::Unknown, _) => (
+            why.reason(),
+            "Ask the contact, or look for the reference in Twilio's log; send the text again if it is not there.",
+        ),
+        (GivenUp::Suppressed, _) => (why.reason(), OPTED_OUT_ADVICE),
+        (GivenUp::TriedOften | GivenUp::Stale, _) => (
+            why.reason(),
+            "Reach the contact another way if it still matters; send the text again once Twilio answers.",
+        ),
+    };
+    let number = row
+        .error_code
+        .map(|code| format!(", Twilio's code {code}"))
+        .unwrap_or_default();
+    Notice {
+        rulebook_id: row.rulebook_id,
+        code,
+        severity: severity_of(row),
+        subject: notices::of_contact(&row.contact),
+        text: format!(
+            "The {} text {} to contact {} {fate}: {reason}{number}.",
+            row.priority, row.reference, row.contact
+        ),
+        what_to_do: advice.to_owned(),
+    }
+}
+
+/// An account's texts are held back.
+pub(super) fn stopped(rulebook_id: Uuid, refused: bool) -> Notice {
+    let (code, text, what_to_do) = if refused {
+        (
+            CREDENTIALS,
+            "Twilio refuses the credentials of this rulebook's account. Its texts wait.",
+            "Correct the account SID and the auth token. Sending starts again by itself.",
+        )
+    } else {
+        (
+            PROVIDER_DOWN,
+            "Twilio fails or cannot be reached. This rulebook's texts wait.",
+            "Reach the on-call contacts another way while it lasts, and look at status.twilio.com and this machine's network. \
+             Sending starts again by itself.",
+        )
+    };
+    Notice {
+        rulebook_id,
+        code,
+        severity: Severity::Urgent,
+        subject: PROVIDER.to_owned(),
+        text: text.to_owned(),
+        what_to_do: what_to_do.to_owned(),
+    }
+}

@@ -1,0 +1,251 @@
+//! Urgent notices texted to the operator. In: notices that nobody was texted about. Out: a queued text for each, through
+//! the default rulebook's account, at most a few an hour about each rulebook and in all: what one of them has to say keeps
+//! nothing of another from being said.
+//!
+//! What is said of the operator's own texts is never texted, nor that the account that would send it is stopped.
+
+use chrono::TimeDelta;
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::enqueue::{NewSms, enqueue};
+use super::notice::{CREDENTIALS, INCOMPLETE, NO_ACCOUNT, PROVIDER_DOWN};
+use super::{OutboxError, Shared};
+use rules::segments::{outside_gsm7, respelt, segments};
+use store::notices::{self, Unsaid};
+use store::{begin, leads, rulebooks, sms_messages};
+
+/// The contact in the rows of texts to the operator; no code of a contact can be like it.
+pub const OPERATOR: &str = "@operator";
+/// What is sent to the operator about one rulebook within an hour at most: the first ones are worth reading.
+const MOST_OF_A_RULEBOOK: u64 = 6;
+/// What is sent within an hour about all of them at most.
+const MOST_IN_ALL: u64 = 60;
+/// The most parts of a text to the operator.
+const MOST_PARTS: usize = 2;
+/// What a caller said of their problem, in characters at most.
+const MOST_OF_A_PROBLEM: usize = 70;
+
+/// Who is texted about urgent notices.
+#[derive(Clone)]
+pub struct Operator {
+    /// The rulebook whose account sends.
+    pub rulebook: &'static str,
+    /// Where to.
+    pub number: String,
+}
+
+impl std::fmt::Debug for Operator {
+    /// The number never shows.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Operator").finish_non_exhaustive()
+    }
+}
+
+/// Queues a text about each urgent notice that the operator has not heard of.
+pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
+    let Some(operator) = &shared.settings.operator else {
+        return Ok(());
+    };
+    let Some(rulebook_id) = rulebooks::id_of(&shared.db, operator.rulebook).await? else {
+        return Ok(());
+    };
+    let now = shared.now();
+    let unsaid = Unsaid {
+        rulebook_id,
+        subject: notices::of_contact(OPERATOR),
+        codes: &[PROVIDER_DOWN, CREDENTIALS, INCOMPLETE, NO_ACCOUNT],
+    };
+    let mut waiting = notices::untold_rulebooks(&shared.db, &unsaid).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let mut told = notices::told_since(&shared.db, now - TimeDelta::hours(1)).await?;
+    loop {
+        // Those of whom the operator has heard least come first.
+        let of = |about: &Uuid| told.get(about).copied().unwrap_or_default();
+        waiting.sort_by_key(|about| (of(about), *about));
+        let (Some(about), all) = (waiting.first().copied(), told.values().sum()) else {
+            break;
+        };
+        if of(&about) >= allowance(all) {
+            break;
+        }
+        let Some(notice) = notices::untold(&shared.db, &unsaid, about).await? else {
+            waiting.remove(0);
+            continue;
+        };
+        *told.entry(about).or_default() += 1;
+        // This row belongs to the default rulebook, whose keys may read it: what another rulebook's caller said is not theirs.
+        let caller = if notice.rulebook_id == rulebook_id {
+            caller_of(shared, &notice).await?
+        } else {
+            None
+        };
+        // With the call, so that it is erased together with its caller.
+        let call_id = caller.as_ref().map(|lead| lead.call_id.clone());
+        let body = worded(&notice, caller.as_ref(), shared.settings.public_url.as_deref());
+        let tx = begin(&shared.db).await?;
+        if notices::tell_once(&tx, &notice, now).await? {
+            let text = NewSms {
+                rulebook_id,
+                id: shared.clock.new_id(),
+                template: match &call_id {
+                    Some(_) => format!("notice-{}", notice.id),
+                    None => "notice".to_owned(),
+                },
+                call_id,
+                decision_id: None,
+                contact: OPERATOR.to_owned(),
+                priority: "P2".to_owned(),
+                to_number: operator.number.clone(),
+                body,
+                rule: None,
+                held_until: None,
+                simulated: false,
+                now,
+            };
+            enqueue(&tx, text).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// How much may be said about one rulebook within an hour when so much was said about all of them: the more there was, the
+/// less, so that the last places are for those of whom nothing was said.
+fn allowance(all: u64) -> u64 {
+    match all {
+        0..18 => MOST_OF_A_RULEBOOK,
+        18..36 => 2,
+        36..MOST_IN_ALL => 1,
+        _ => 0,
+    }
+}
+
+/// The caller whom a notice is about: that of its call, or of the SMS message whose reference it names.
+async fn caller_of(shared: &Shared, notice: &notices::Model) -> Result<Option<leads::Model>, DbErr> {
+    let rulebook_id = notice.rulebook_id;
+    let call_id = match notice.subject.strip_prefix("call ") {
+        Some(call_id) => Some(call_id.to_owned()),
+        None => match notice.text.split_whitespace().find(|word| word.starts_with("RB-")) {
+            Some(reference) => sms_messages::call_of_reference(&shared.db, rulebook_id, reference).await?,
+            None => None,
+        },
+    };
+    match call_id {
+        Some(call_id) => leads::of_call(&shared.db, rulebook_id, &call_id).await,
+        None => Ok(None),
+    }
+}
+
+/// A text that can be acted on by itself: what happened, who called, from where and why, and where to go on. It is in the
+/// GSM alphabet and has two parts at most; what does not fit is left out from the end of the advice.
+fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Option<&str>) -> String {
+    let mut text = format!("Ringbook: {}", notice.text);
+    if let Some(lead) = caller.filter(|lead| lead.erased_at.is_none()) {
+        let problem: Option<String> = lead
+            .problem
+            .as_deref()
+            .map(|problem| problem.chars().take(MOST_OF_A_PROBLEM).collect());
+        let place = [&lead.address, &lead.city].map(Option::as_deref).into_iter().flatten();
+        let place: Vec<&str> = place.collect();
+        let place = (!place.is_empty()).then(|| place.join(", "));
+        let parts = [&lead.customer_name, &lead.customer_number, &place, &problem];
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        if !parts.is_empty() {
+            text = format!("{text} Caller: {}.", parts.join(", ").trim_end_matches('.'));
+        }
+    }
+    let link = public_url.map(|url| {
+        let page = if notice.subject.starts_with("call ") {
+            "leads/acknowledge_lead"
+        } else {
+            "notices/list_notices"
+        };
+        format!(" {}/docs#/{page}", url.trim_end_matches('/'))
+    });
+    let link = link.unwrap_or_default();
+    let clean = |text: &str| -> String {
+        let text = text.replace('`', "").replace('…', "...");
+        let text: String = respelt(&text)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        text.chars()
+            .filter(|c| outside_gsm7(c.encode_utf8(&mut [0; 4])).is_empty())
+            .collect()
+    };
+    // The reference comes after it.
+    let fits = |text: &str| segments(&format!("{text}{link} RB-234567")).count <= MOST_PARTS;
+    let mut body = clean(&text);
+    while !fits(&body) && body.pop().is_some() {}
+    for word in clean(&notice.what_to_do).split_whitespace() {
+        let longer = format!("{body} {word}");
+        if !fits(&longer) {
+            break;
+        }
+        body = longer;
+    }
+    format!("{}{link}", body.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::clock::Clock;
+
+    #[test]
+    fn six_of_one_rulebook_leave_room_for_forty_others() {
+        let (mut noisy, mut all) = (0, 0);
+        while noisy < allowance(all) {
+            noisy += 1;
+            all += 1;
+        }
+        assert_eq!(noisy, MOST_OF_A_RULEBOOK);
+        let mut quiet = 0;
+        while quiet < 40 && allowance(all) > 0 {
+            quiet += 1;
+            all += 1;
+        }
+        assert_eq!(quiet, 40);
+        assert_eq!(allowance(MOST_IN_ALL), 0);
+    }
+
+    fn notice(subject: &str, text: &str, what_to_do: &str) -> notices::Model {
+        let now = Clock::system().now();
+        notices::Model {
+            rulebook_id: Uuid::nil(),
+            id: Uuid::nil(),
+            code: "p1_not_taken".into(),
+            severity: "urgent".into(),
+            subject: subject.into(),
+            text: text.into(),
+            what_to_do: what_to_do.into(),
+            count: 1,
+            first_at: now,
+            last_at: now,
+            resolved_at: None,
+            resolved_by: None,
+            comment: None,
+            told_at: None,
+        }
+    }
+
+    #[test]
+    fn a_text_to_the_operator_stays_short_and_in_the_alphabet_whatever_a_notice_says() {
+        let long = "çœ…`😀 水 ".repeat(200);
+        for url in [None, Some("https://ringbook.example.com/")] {
+            let body = worded(&notice("call 1", &long, &long), None, url);
+            let counted = segments(&format!("{body} RB-234567"));
+            assert!(
+                counted.count <= 2 && outside_gsm7(&body).is_empty(),
+                "{counted:?} {body}"
+            );
+            assert_eq!(body.ends_with("/docs#/leads/acknowledge_lead"), url.is_some(), "{body}");
+        }
+        // No word of the advice is cut in two.
+        let body = worded(&notice("x", "It is full.", &"abcdefghi ".repeat(60)), None, None);
+        assert!(body.ends_with(" abcdefghi"), "{body}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Writing down what became of a text. In: the row as claimed and the provider's answer. Out: row, attempt and notices in
+//! one transaction, if this worker still holds the fencing number; otherwise nothing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+
+use super::accounts::TwilioAccount;
+use super::backoff::Patience;
+use super::breaker::{Health, Turn};
+use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
+use super::codes::{DAILY_CAP, OPTED_OUT};
+use super::notice::{self, HELD_BACK, INCOMPLETE, NO_ACCOUNT, PROVIDER};
+use super::transition::{GivenUp, after_attempt};
+use super::{OutboxError, Shared};
+use base::telemetry::metrics;
+use base::telemetry::rulebooks::named;
+use store::fault_points::{self, Step};
+use store::sms_attempts::Finish;
+use store::sms_messages::{ACCEPTED, Model};
+use store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
+
+/// How an attempt went, ready to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    pub(super) http_status: Option<i64>,
+    pub(super) error_code: Option<i64>,
+    pub(super) detail: &'static str,
+    /// What the answer did to the account's breaker.
+    pub(super) turn: Turn,
+}
+
+/// Nobody was asked.
+pub(super) fn simulated() -> Verdict {
+    Verdict {
+        outcome: Outcome::Simulated,
+        http_status: None,
+        error_code: None,
+        detail: "the rulebook simulates its SMS messages",
+        turn: Turn::Unchanged,
+    }
+}
+
+/// Reads an answer to a POST, and tells the account's breaker.
+pub(super) fn judge(shared: &Shared, account: &TwilioAccount, answer: &Answer) -> Verdict {
+    let outcome = classify(answer);
+    let (http_status, error_code) = match answer {
+        Answer::Http(http) => (Some(i64::from(http.status)), http.code),
+        Answer::NotSent | Answer::Unknown => (None, None),
+    };
+    let turn = report(shared, account, answer, &outcome);
+    Verdict {
+        outcome,
+        http_status,
+        error_code,
+        detail: meaning(answer),
+        turn,
+    }
+}
+
+/// Tells an account's breaker how its provider answered.
+pub(super) fn report(shared: &Shared, account: &TwilioAccount, answer: &Answer, outcome: &Outcome) -> Turn {
+    let health = if *outcome == Outcome::Credentials {
+        Health::Refused
+    } else if provider_is_failing(answer) {
+        Health::Failing
+    } else {
+        Health::Well
+    };
+    let now = shared.now();
+    shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
+}
+
+/// Writes an attempt's verdict. Out: whether this worker was still the one to write it. A database that is away is tried
+/// again for a while; after that the lease runs out and the text is looked for.
+pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, OutboxError> {
+    let mut pause = Duration::from_millis(100);
+    for _ in 0..6 {
+        match settle_once(shared, row, verdict).await {
+            Ok(written) => return Ok(written),
+            Err(error) => {
+                tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id);
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Ok(settle_once(shared, row, verdict).await?)
+}
+
+async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, DbErr> {
+    let now = shared.now();
+    let held = row.fence;
+    let unsent = unsent(&shared.db, row, &shared.settings.patience).await?;
+    let (mut after, given_up) = after_attempt(
+        row.clone(),
+        &verdict.outcome,
+        unsent,
+        &shared.settings.patience,
+        now,
+        (shared.random)(),
+    );
+    if after.state != ACCEPTED {
+        after.error_code = verdict.error_code;
+        after.error = Some(verdict.detail.to_owned());
+    }
+    let tx = begin(&shared.db).await?;
+    let written = match given_up {
+        Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
+        None => sms_messages::save(&tx, held, &after).await?,
+    };
+    if written {
+        let how = Finish {
+            outcome: verdict.outcome.word(),
+            http_status: verdict.http_status,
+            error_code: verdict.error_code,
+            detail: verdict.detail,
+            at: now,
+        };
+        sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+        note_opt_out(shared, &tx, row, verdict.error_code, now).await?;
+        if after.state == ACCEPTED {
+            contact_is_served(&tx, &after, now).await?;
+        }
+    } else {
+        let id = row.id;
+        tracing::warn!(sms = %id, "text {id} was settled or taken over meanwhile: its answer is not written");
+    }
+    if verdict.error_code == Some(DAILY_CAP) {
+        tell(shared, &tx, notice::capped(row.rulebook_id), now).await?;
+    }
+    if verdict.outcome == Outcome::Credentials {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
+    } else if verdict.turn == Turn::Stopped {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
+    } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
+        resumed(&tx, row, now).await?;
+    } else if verdict.outcome == Outcome::Simulated {
+        // The rulebook simulates by now.
+        for code in [INCOMPLETE, NO_ACCOUNT] {
+            notices::resolve(&tx, row.rulebook_id, code, PROVIDER, now).await?;
+        }
+    }
+    fault_points::reach(Step::SettleBeforeCommit)?;
+    tx.commit().await?;
+    fault_points::reach(Step::SettleAfterCommit)?;
+    if written {
+        metrics::sms_attempt(verdict.outcome.word());
+        if given_up.is_none() {
+            count_state(&after);
+        }
+        let Model {
+            id, attempts, state, ..
+        } = &after;
+        tracing::info!(sms = %id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
+            "text {id}: {}", verdict.detail);
+    }
+    Ok(written)
+}
+
+/// How many earlier tries never left the machine: asked only where that decides whether there is another.
+pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &Patience) -> Result<i64, DbErr> {
+    if row.tries() < patience.max_attempts {
+        return Ok(0);
+    }
+    sms_attempts::count_unsent(db, row.rulebook_id, row.id, row.series_from).await
+}
+
+/// Counts a text that came to a state.
+pub(super) fn count_state(row: &Model) {
+    metrics::sms(&row.state);
+}
+
+/// The account works: what was said of its standing still is over.
+pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
+    for code in HELD_BACK {
+        notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
+    }
+    Ok(())
+}
+
+/// A text that somebody sent again was taken: what was said of the contact's lost texts is over when it was the last.
+pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
+    if row.resent_at.is_none() || sms_messages::count_dead(tx, row.rulebook_id, &row.contact).await? > 0 {
+        return Ok(());
+    }
+    let subject = notices::of_contact(&row.contact);
+    for code in notices::GIVEN_UP {
+        notices::resolve(tx, row.rulebook_id, code, &subject, now).await?;
+    }
+    Ok(())
+}
+
+/// Where Twilio says that the recipient has opted out, no other text goes to that number.
+pub(super) async fn note_opt_out(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: &Model,
+    error_code: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    if error_code == Some(OPTED_OUT) {
+        let (number, source) = (row.to_number.as_str(), sms_suppressions::PROVIDER);
+        let id = shared.clock.new_id();
+        sms_suppressions::add(tx, row.rulebook_id, number, source, now, id).await?;
+    }
+    Ok(())
+}
+
+/// Writes a text that this worker gives up, with the notice. Out: whether it was written.
+pub(super) async fn write_off(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    held: i64,
+    row: &mut Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    explain(row, why);
+    let written = sms_messages::save(tx, held, row).await?;
+    if written {
+        mourn(shared, tx, row, why, now).await?;
+    }
+    Ok(written)
+}
+
+/// The same for a text that this transaction holds.
+pub(super) async fn give_up(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: &mut Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    explain(row, why);
+    sms_messages::record(tx, row).await?;
+    mourn(shared, tx, row, why, now).await
+}
+
+/// Keeps the reason with the text.
+fn explain(row: &mut Model, why: GivenUp) {
+    row.error = Some(match row.error.take() {
+        Some(last) if matches!(why, GivenUp::Refused | GivenUp::Undelivered) => last,
+        Some(last) if why != GivenUp::Suppressed => format!("{}; at last: {last}", why.reason()),
+        _ => why.reason().to_owned(),
+    });
+}
+
+/// Tells of a text that was given up.
+async fn mourn(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    row: &Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    count_state(row);
+    if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
+        // Where nobody of those whose turn it is will read it, the next ones need not wait.
+        escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
+    }
+    tell(shared, tx, notice::given_up(row, why), now).await?;
+    tracing::error!(sms = %row.id, rulebook = %named(row.rulebook_id), "text {} is given up: {}", row.id, why.reason());
+    Ok(())
+}
+
+/// Raises a notice.
+pub(super) async fn tell(
+    shared: &Shared,
+    tx: &DatabaseTransaction,
+    notice: notices::Notice,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    notices::raise(tx, notice, now, shared.clock.new_id()).await
+}

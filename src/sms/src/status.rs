@@ -1,0 +1,331 @@
+//! What Twilio says of a text after it took it. In: the text's row, a status and what is known already. Out: the row as
+//! it is to be written (pure).
+//!
+//! Statuses come in any order, twice, before the answer to our own POST, and about a message that a later one has
+//! replaced. So they are ranked: what is not more than what is known is no step, and nothing follows an end.
+
+use chrono::{DateTime, Utc};
+
+use super::backoff::Patience;
+use super::codes::{Later, code_rule, worth_sending_again};
+use super::transition::{GivenUp, accept, may_resend, requeue};
+use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model, QUEUED, SENDING, SIMULATED};
+
+/// What one of Twilio's statuses stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Twilio has it.
+    OnItsWay,
+    /// It arrived.
+    Arrived,
+    /// It did not and will not.
+    Failed,
+}
+
+/// Twilio's statuses, one a line: the word, how far it is, what it stands for.
+#[rustfmt::skip]
+pub const STATUSES: &[(&str, u8, Kind)] = &[
+    ("scheduled",   1, Kind::OnItsWay),
+    ("accepted",    1, Kind::OnItsWay),
+    ("queued",      2, Kind::OnItsWay),
+    ("sending",     3, Kind::OnItsWay),
+    ("sent",        4, Kind::OnItsWay),
+    ("delivered",   END, Kind::Arrived),
+    ("read",        END, Kind::Arrived),
+    ("undelivered", END, Kind::Failed),
+    ("failed",      END, Kind::Failed),
+    ("canceled",    END, Kind::Failed),
+];
+
+/// The rank of what nothing follows.
+pub const END: u8 = 5;
+
+/// A status as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Twilio's id of the message that it is about.
+    pub sid: String,
+    /// Twilio's word.
+    pub status: String,
+    /// Why it failed.
+    pub error_code: Option<i64>,
+}
+
+/// What is known of a text besides its row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    /// How far the message that the report is about is known to be; 0 when nothing is known of it.
+    pub rank: u8,
+    /// How often the provider took the text, or may have, since it waits.
+    pub sends: u64,
+    /// How many messages of this text failed on their way before.
+    pub failures: u64,
+    /// How many of its tries, since it waits, never left the machine.
+    pub unsent: i64,
+}
+
+/// What a status changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turnout {
+    /// Nothing: it is older than what is known, or about a message that no longer counts.
+    NoStep,
+    /// The text is further, or known to be at Twilio.
+    Step,
+    /// The text is to be sent again.
+    Again,
+    /// The text is given up.
+    GivenUp(GivenUp),
+}
+
+/// How far a status is, and what it stands for; none when the word is new to us.
+#[must_use]
+pub fn of_word(word: &str) -> Option<(u8, Kind)> {
+    STATUSES
+        .iter()
+        .find(|(known, ..)| *known == word)
+        .map(|(_, rank, kind)| (*rank, *kind))
+}
+
+/// How far a status is; 0 when the word is new to us.
+#[must_use]
+pub fn rank_of(word: &str) -> u8 {
+    of_word(word).map_or(0, |(rank, _)| rank)
+}
+
+/// The row after a status.
+pub(super) fn after_report(
+    mut row: Model,
+    report: &Report,
+    known: Known,
+    patience: &Patience,
+    now: DateTime<Utc>,
+    random: u64,
+) -> (Model, Turnout) {
+    let Some((rank, kind)) = of_word(&report.status) else {
+        return (row, Turnout::NoStep);
+    };
+    let same = row.provider_id.as_deref() == Some(report.sid.as_str());
+    let known_rank = match &row.provider_status {
+        Some(status) if same => known.rank.max(rank_of(status)),
+        _ => known.rank,
+    };
+    let over = row.state == DELIVERED || row.state == SIMULATED;
+    // Another message is the one that counts: of this one only that it arrived matters.
+    let replaced = row.provider_id.is_some() && !same;
+    if over || rank <= known_rank || (replaced && kind != Kind::Arrived) {
+        return (row, Turnout::NoStep);
+    }
+    row.updated_at = now;
+    match kind {
+        Kind::Arrived => {
+            accept(&mut row, &report.sid, Some(&report.status));
+            row.state = DELIVERED.into();
+            (row, Turnout::Step)
+        }
+        // A text that was given up before anyone knew that Twilio has it is taken back, too.
+        Kind::OnItsWay => {
+            accept(&mut row, &report.sid, Some(&report.status));
+            (row, Turnout::Step)
+        }
+        Kind::Failed => failed(row, report, known, patience, now, random),
+    }
+}
+
+/// The row of a text that did not arrive: sent again where its priority and the reason allow it, else given up.
+fn failed(
+    mut row: Model,
+    report: &Report,
+    known: Known,
+    patience: &Patience,
+    now: DateTime<Utc>,
+    random: u64,
+) -> (Model, Turnout) {
+    let was_dead = row.state == DEAD;
+    row.lease_until = None;
+    row.provider_id = Some(report.sid.clone());
+    row.provider_status = Some(report.status.clone());
+    row.error_code = report.error_code;
+    row.error = Some(
+        code_rule(report.error_code)
+            .map_or("Twilio could not deliver the text", |rule| rule.meaning)
+            .into(),
+    );
+    if was_dead {
+        return (row, Turnout::Step);
+    }
+    debug_assert!([QUEUED, SENDING, AMBIGUOUS, ACCEPTED].contains(&row.state.as_str()));
+    let worth = match worth_sending_again(report.error_code) {
+        Later::Perhaps => true,
+        Later::Once => known.failures == 0,
+        Later::Never => false,
+    };
+    if !worth || !may_resend(&row.priority, known.sends, patience) {
+        row.state = DEAD.into();
+        return (row, Turnout::GivenUp(GivenUp::Undelivered));
+    }
+    // What comes of this message no longer matters: the next one counts.
+    row.provider_id = None;
+    row.provider_status = None;
+    let again_at = now + patience.wait(row.tries(), Some(patience.undelivered_wait), random);
+    let (row, given_up) = requeue(row, known.unsent, again_at, patience);
+    (row, given_up.map_or(Turnout::Again, Turnout::GivenUp))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn at() -> DateTime<Utc> {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn row(state: &str, sid: Option<&str>, priority: &str) -> Model {
+        Model {
+            rulebook_id: uuid::Uuid::nil(),
+            id: uuid::Uuid::nil(),
+            dedupe_key: String::new(),
+            call_id: None,
+            decision_id: None,
+            contact: "on_call".into(),
+            template: "alert".into(),
+            priority: priority.into(),
+            to_number: String::new(),
+            body: String::new(),
+            reference: String::new(),
+            state: state.into(),
+            attempts: 1,
+            next_attempt_at: at(),
+            lease_until: Some(at()),
+            fence: 1,
+            provider_id: sid.map(ToOwned::to_owned),
+            provider_status: sid.map(|_| "queued".to_owned()),
+            error_code: None,
+            error: None,
+            created_at: at(),
+            updated_at: at(),
+            series_from: 0,
+            resent_at: None,
+            rule: None,
+            held_until: None,
+        }
+    }
+
+    fn report(sid: &str, status: &str, error_code: Option<i64>) -> Report {
+        Report {
+            sid: sid.into(),
+            status: status.into(),
+            error_code,
+        }
+    }
+
+    fn known(rank: u8, sends: u64, failures: u64) -> Known {
+        Known {
+            rank,
+            sends,
+            failures,
+            unsent: 0,
+        }
+    }
+
+    fn step(before: Model, said: &Report, known: Known) -> (Model, Turnout) {
+        after_report(before, said, known, &Patience::default(), at(), u64::MAX)
+    }
+
+    #[test]
+    fn a_status_goes_forward_only_and_an_end_is_an_end() {
+        let words: Vec<&str> = STATUSES.iter().map(|(word, ..)| *word).collect();
+        for first in &words {
+            for second in &words {
+                let (one, _) = step(
+                    row(ACCEPTED, Some("SM1"), "P3"),
+                    &report("SM1", first, None),
+                    known(0, 1, 0),
+                );
+                let before = one.clone();
+                let (two, turnout) = step(one, &report("SM1", second, None), known(rank_of(first), 1, 0));
+                let forward = rank_of(second) > rank_of(first) && rank_of(second) > rank_of("queued");
+                assert_eq!(turnout != Turnout::NoStep, forward, "{first}, then {second}");
+                if !forward {
+                    assert_eq!(two, before, "{first}, then {second}");
+                }
+            }
+        }
+        let (same, turnout) = step(
+            row(ACCEPTED, Some("SM1"), "P1"),
+            &report("SM1", "pondering", None),
+            known(0, 1, 0),
+        );
+        assert_eq!((turnout, same), (Turnout::NoStep, row(ACCEPTED, Some("SM1"), "P1")));
+    }
+
+    #[test]
+    fn a_status_settles_what_nobody_knew() {
+        for state in [SENDING, AMBIGUOUS, QUEUED, DEAD] {
+            let (after, turnout) = step(row(state, None, "P3"), &report("SM1", "sent", None), known(0, 1, 0));
+            assert_eq!((after.state.as_str(), turnout), (ACCEPTED, Turnout::Step), "{state}");
+            assert_eq!((after.provider_id.as_deref(), after.lease_until), (Some("SM1"), None));
+            let (after, _) = step(
+                row(state, None, "P3"),
+                &report("SM1", "delivered", None),
+                known(0, 1, 0),
+            );
+            assert_eq!(after.state, DELIVERED, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_was_replaced_matters_only_when_it_arrives() {
+        let two = || row(ACCEPTED, Some("SM2"), "P1");
+        for status in ["sent", "undelivered", "failed"] {
+            let (after, turnout) = step(two(), &report("SM1", status, Some(30003)), known(0, 2, 0));
+            assert_eq!((after, turnout), (two(), Turnout::NoStep), "{status}");
+        }
+        let (after, _) = step(two(), &report("SM1", "delivered", None), known(4, 2, 0));
+        assert_eq!(
+            (after.state.as_str(), after.provider_id.as_deref()),
+            (DELIVERED, Some("SM1"))
+        );
+    }
+
+    #[test]
+    fn what_was_not_delivered_is_sent_again_where_reason_and_priority_allow_it() {
+        let fate = |priority: &str, code: Option<i64>, sends, failures| {
+            let said = report("SM1", "undelivered", code);
+            let (after, turnout) = step(row(ACCEPTED, Some("SM1"), priority), &said, known(4, sends, failures));
+            (after.state, turnout)
+        };
+        let again = (QUEUED.to_owned(), Turnout::Again);
+        let dead = (DEAD.to_owned(), Turnout::GivenUp(GivenUp::Undelivered));
+        for code in [30001, 30003, 30036] {
+            assert_eq!(fate("P1", Some(code), 1, 0), again, "{code}");
+            assert_eq!(fate("P2", Some(code), 2, 1), again, "{code}");
+            assert_eq!(fate("P1", Some(code), 3, 2), dead, "{code}: three sends are enough");
+            assert_eq!(fate("P3", Some(code), 1, 0), dead, "{code}");
+        }
+        for code in [30002, 30004, 30005, 30006, 30007, 30034, 99999] {
+            assert_eq!(fate("P1", Some(code), 1, 0), dead, "{code}");
+        }
+        assert_eq!(fate("P1", Some(30008), 1, 0), again);
+        assert_eq!(fate("P1", Some(30008), 2, 1), dead);
+        assert_eq!(fate("P1", None, 1, 0), dead);
+        let (after, _) = step(
+            row(ACCEPTED, Some("SM1"), "P1"),
+            &report("SM1", "undelivered", Some(30003)),
+            known(0, 1, 0),
+        );
+        assert_eq!(after.provider_id, None);
+        assert_eq!(
+            after.next_attempt_at,
+            at() + Patience::default().undelivered_wait.max(TimeDelta::seconds(2))
+        );
+        let mut old = row(ACCEPTED, Some("SM1"), "P1");
+        old.created_at = at() - TimeDelta::hours(6);
+        let (after, turnout) = step(old, &report("SM1", "undelivered", Some(30036)), known(0, 1, 0));
+        assert_eq!(
+            (after.state.as_str(), turnout),
+            (DEAD, Turnout::GivenUp(GivenUp::Stale))
+        );
+    }
+}

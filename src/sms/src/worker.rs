@@ -1,0 +1,276 @@
+//! The worker. In: a hint that something was queued, the time, and a token that says stop. Out: texts on their way.
+//!
+//! The hint is only a hint: the database is asked at least once a poll, and whatever goes wrong there ends no worker. What
+//! waits for an answer that never comes is left to itself: its texts are put in order when their lease runs out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use sea_orm::DatabaseConnection;
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::claim::{Claimed, Errand, claim, tidy};
+use super::look::look;
+use super::operator::tell_operator;
+use super::settle::{judge, settle, simulated};
+use super::twilio::{Outgoing, TwilioClient};
+use super::{Accounts, OutboxError, OutboxSettings, Shared};
+use base::clock::Clock;
+use base::looks::{self, PATIENCE, Unfinished};
+use base::telemetry::{self, metrics, scrub};
+use store::fault_points::{self, Step};
+use store::sms_messages::{self, Model};
+
+/// The shortest sleep, so that a text that is always due soon does not keep the processor busy.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+/// The rest between two looks for due texts. Under load each text's hint and each settled text would ask for one: the
+/// message path then paid a third of its throughput for them.
+const BREATH: Duration = Duration::from_millis(20);
+/// The longest sleep while the database is away.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Texts on their way.
+type Sends = JoinSet<Result<(), Unfinished>>;
+
+/// The outbox of this process. Cloning is cheap, and clones are the same outbox.
+#[derive(Clone)]
+pub struct Outbox {
+    shared: Arc<Shared>,
+    hint: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    /// An outbox over a database, not yet running.
+    pub fn new(
+        db: DatabaseConnection,
+        clock: Clock,
+        accounts: Accounts,
+        settings: OutboxSettings,
+    ) -> Result<Self, OutboxError> {
+        // Without randomness the longest wait is the safe one.
+        Self::with_random(db, clock, accounts, settings, || getrandom::u64().unwrap_or(u64::MAX))
+    }
+
+    /// The same with the source of the backoff's random numbers.
+    pub fn with_random(
+        db: DatabaseConnection,
+        clock: Clock,
+        accounts: Accounts,
+        settings: OutboxSettings,
+        random: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<Self, OutboxError> {
+        let client = TwilioClient::new(&settings)?;
+        let shared = Shared {
+            db,
+            clock,
+            accounts,
+            client,
+            settings,
+            breakers: std::sync::Mutex::default(),
+            turns: super::turns::Turns::default(),
+            random: Arc::new(random),
+            waiting: std::sync::Mutex::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            hint: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Hints that a text was queued. To be called after the commit; a hint that is lost costs one poll.
+    pub fn wake(&self) {
+        self.hint.notify_one();
+    }
+
+    /// Whether contacts can answer a text: Twilio must reach us.
+    #[must_use]
+    pub fn takes_replies(&self) -> bool {
+        self.shared.settings.public_url.is_some()
+    }
+
+    /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
+    /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut sends = Sends::new();
+        let mut failures: u32 = 0;
+        let mut tidied: Option<Instant> = None;
+        let mut oldest = None;
+        while !stop.is_cancelled() {
+            // Never inside the select below: a transaction that begins there could be cut off.
+            let filled = self.fill(&mut sends, &mut tidied).await;
+            // Asked whatever became of that: that nothing goes out is what this is there to show.
+            let next = self.note_age(&mut oldest).await;
+            let pause = match filled.and(next) {
+                Ok(pause) => {
+                    metrics::worker_ran("outbox");
+                    failures = 0;
+                    pause
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    let cause = scrub(&telemetry::chain(&error));
+                    tracing::error!(cause, failures, "the outbox could not look for due texts");
+                    looks::rest_after(failures, self.poll())
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.hint.notified() => {}
+                Some(sent) = sends.join_next() => note_end(sent),
+                () = tokio::time::sleep(pause) => {}
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
+                break;
+            }
+        }
+        while let Some(sent) = sends.join_next().await {
+            note_end(sent);
+        }
+    }
+
+    /// Sends until nothing is due by the clock. Out: how many texts were handled. For tests and for a command that sends
+    /// once.
+    pub async fn drain_once(&self) -> Result<usize, OutboxError> {
+        let mut handled = 0;
+        loop {
+            tidy(&self.shared).await?;
+            tell_operator(&self.shared).await?;
+            let claimed = claim(&self.shared, self.shared.settings.concurrency.total).await?;
+            if claimed.is_empty() {
+                return Ok(handled);
+            }
+            handled += claimed.len();
+            let mut sends = Sends::new();
+            for claimed in claimed {
+                self.set_off(&mut sends, claimed);
+            }
+            while let Some(sent) = sends.join_next().await {
+                note_end(sent);
+            }
+        }
+    }
+
+    /// Puts in order what others left behind, from time to time, and sets off as many texts as may go.
+    async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<(), OutboxError> {
+        // What others left behind has waited for a lease already: it can wait for a poll.
+        let mut tidying = Ok(());
+        if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
+            let work = |shared: Arc<Shared>| async move {
+                tidy(&shared).await?;
+                tell_operator(&shared).await
+            };
+            tidying = self.within_patience(work).await;
+            *tidied = Some(Instant::now());
+        }
+        while let Some(sent) = sends.try_join_next() {
+            note_end(sent);
+        }
+        let free = self.shared.settings.concurrency.total.saturating_sub(sends.len());
+        if free > 0 {
+            let claiming = |shared: Arc<Shared>| async move { claim(&shared, free).await };
+            for claimed in self.within_patience(claiming).await? {
+                self.set_off(sends, claimed);
+            }
+        }
+        tidying
+    }
+
+    /// Shows how long the oldest text that is due has waited; while the database cannot be asked, the one that was known last.
+    /// Out: how long to sleep.
+    async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
+        let now = self.shared.now();
+        let asking = |shared: Arc<Shared>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
+        let times = self.within_patience(asking).await;
+        if let Ok((oldest, _)) = &times {
+            *known = *oldest;
+        }
+        metrics::outbox(known.and_then(|due| (now - due).to_std().ok()).unwrap_or_default());
+        let stopped = {
+            let breakers = self
+                .shared
+                .breakers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            breakers.values().filter(|breaker| breaker.is_stopped()).count()
+        };
+        metrics::breakers_open(stopped);
+        let (_, next) = times?;
+        let until_next = next
+            .and_then(|next| (next - now).to_std().ok())
+            .unwrap_or(LONGEST_SLEEP);
+        Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
+    }
+
+    /// What waits for the database, no longer than a look may take.
+    async fn within_patience<T, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, OutboxError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, OutboxError>> + Send + 'static,
+    {
+        looks::within(PATIENCE, work(Arc::clone(&self.shared))).await?
+    }
+
+    fn set_off(&self, sends: &mut Sends, claimed: Claimed) {
+        let Claimed { row, errand, place } = claimed;
+        let delivering = looks::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
+        sends.spawn(async move {
+            // Held no longer than it is waited for: one without an end must not cost its rulebook a place for good.
+            let _place = place;
+            delivering.await
+        });
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn poll(&self) -> Duration {
+        self.shared.settings.poll
+    }
+}
+
+/// Runs one errand to its end. Whatever it could not write, the lease's end puts in order.
+pub(super) async fn deliver(shared: Arc<Shared>, row: Model, errand: Errand) {
+    let done = match &errand {
+        Errand::Simulate => settle(&shared, &row, &simulated()).await.map(|_| ()),
+        Errand::Look(account) => look(&shared, &row, account).await,
+        Errand::Send(account) => {
+            let now = shared.now();
+            let text = Outgoing {
+                id: row.id,
+                to: &row.to_number,
+                body: &row.body,
+                validity_seconds: shared.settings.patience.validity_seconds(row.since(), now),
+            };
+            let answer = shared.client.post(account, text, now).await;
+            if fault_points::reach(Step::PostAnswered).is_err() {
+                return;
+            }
+            let verdict = judge(&shared, account, &answer);
+            settle(&shared, &row, &verdict).await.map(|_| ())
+        }
+    };
+    if let Err(error) = done {
+        let cause = scrub(&telemetry::chain(&error));
+        tracing::error!(sms = %row.id, cause, "text {} could not be settled", row.id);
+    }
+}
+
+fn note_end(sent: Result<Result<(), Unfinished>, JoinError>) {
+    if let Err(error) = sent.map_err(Unfinished::Panicked).flatten() {
+        let cause = telemetry::chain(&error);
+        tracing::error!(
+            cause,
+            "a send has no end; its text is looked for when its lease runs out"
+        );
+    }
+}

@@ -1,0 +1,577 @@
+//! How the database is opened.
+//!
+//! In: its address. Out: a pool to write with and a pool to read with. On SQLite there is one writer and the readers
+//! may only read; what a commit acknowledges is on the disk (WAL, synchronous FULL). On PostgreSQL nothing waits
+//! without an end: statements, locks and idle transactions have their time ([`super::server`] knows where it can be set).
+//! Statements are never logged, because their values are callers' data.
+
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sea_orm::{
+    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr,
+    sqlx::{
+        self, AssertSqlSafe, Connection as _, Sqlite,
+        pool::PoolOptions,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
+};
+
+use super::Database;
+use super::replica::Replica;
+use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
+use crate::fault_points::{self, Defect};
+
+/// How long one waits for a connection of the pool.
+const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long a message waits for one: less than it may wait for the database altogether.
+const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
+/// How long SQLite waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+/// A connection idle for longer is tried before it is used.
+const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
+
+/// A connection to PostgreSQL idle for longer is closed: where there are few, another pool may need its place.
+const GIVEN_UP_WHEN_IDLE: Duration = Duration::from_mins(1);
+const SQLITE_READERS: u32 = 4;
+
+/// The database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The folder of the file is not there.
+    #[error("the folder {} for the database does not exist; create it or change DATABASE_URL", .0.display())]
+    NoFolder(PathBuf),
+    /// No server was ever started on it.
+    #[error(
+        "there is no database of Ringbook's at {0} (DATABASE_URL), and this command makes none: run it in the server's folder, \
+         or set DATABASE_URL as the server has it; `ringbook` makes a new one"
+    )]
+    Missing(String),
+    /// The file or the server does not let us in.
+    #[error("the database {place} cannot be opened (DATABASE_URL)")]
+    Open {
+        /// Which one, without its password.
+        place: String,
+        /// Why.
+        #[source]
+        source: DbErr,
+    },
+    /// The pooler in front of the server cannot be used.
+    #[error("the database {place} cannot be used (DATABASE_URL): {why}")]
+    Pooler {
+        /// Which one, without its password.
+        place: String,
+        /// What to do.
+        why: ServerError,
+    },
+}
+
+impl ConnectError {
+    fn of(database: &Database, error: ServerError) -> Self {
+        let place = place(database);
+        match error {
+            ServerError::Database(source) => Self::Open { place, source },
+            why @ ServerError::LosesPreparedStatements => Self::Pooler { place, why },
+        }
+    }
+}
+
+/// The pools.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Takes messages, whose statements may not take longer than a message may wait. On SQLite, which has one writer,
+    /// the same as `write`.
+    pub messages: DatabaseConnection,
+    /// Takes edits and the work of workers.
+    pub write: DatabaseConnection,
+    /// Answers what only reads and must see what is committed: never a replica.
+    pub read: DatabaseConnection,
+    /// The replica, which may lag or be lost, where there is one.
+    pub replica: Replica,
+    /// How the pools were opened.
+    pub plan: PoolPlan,
+}
+
+impl Connections {
+    /// Answers what people read.
+    #[must_use]
+    pub fn for_people(&self) -> DatabaseConnection {
+        self.replica.usable().unwrap_or(&self.read).clone()
+    }
+}
+
+/// Opens the pools; a SQLite file is created when missing.
+pub async fn open(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
+    open_with(database, replica, DEFAULT_CONNECTIONS).await
+}
+
+/// The same with at most so many connections to a PostgreSQL server, of which the replica's are not part.
+pub async fn open_with(
+    database: &Database,
+    replica: Option<&Database>,
+    connections: u32,
+) -> Result<Connections, ConnectError> {
+    let plan = match database {
+        Database::Sqlite(_) => PoolPlan::unasked(connections),
+        Database::Postgres(_) => {
+            let planned = survey(database).await?.plan(database, connections).await;
+            planned.map_err(|error| ConnectError::of(database, error))?
+        }
+    };
+    open_pools(database, replica, When::Now, plan).await
+}
+
+/// The same pools, which connect when they are first used: the database is away.
+pub async fn open_later(
+    database: &Database,
+    replica: Option<&Database>,
+    connections: u32,
+) -> Result<Connections, ConnectError> {
+    open_pools(database, replica, When::Used, PoolPlan::unasked(connections)).await
+}
+
+/// Another pool for messages, which connects when it is first used; none on SQLite, whose one writer stays.
+pub async fn another_for_messages(
+    database: &Database,
+    plan: PoolPlan,
+) -> Result<Option<DatabaseConnection>, ConnectError> {
+    match database {
+        Database::Sqlite(_) => Ok(None),
+        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used, plan).await.map(Some),
+    }
+}
+
+async fn open_pools(
+    database: &Database,
+    replica: Option<&Database>,
+    when: When,
+    plan: PoolPlan,
+) -> Result<Connections, ConnectError> {
+    // The writer first: it creates the file that the readers open.
+    let write = open_pool(database, Use::Write, when, plan).await?;
+    let (read, replica) = match (database, replica) {
+        (Database::Postgres(_), Some(replica)) => {
+            // It connects when it is first used: a start does not need it.
+            let replica = open_pool(replica, Use::Read, When::Used, plan).await?;
+            (write.clone(), Some(replica))
+        }
+        // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
+        (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when, plan).await?, None),
+    };
+    let messages = match database {
+        Database::Sqlite(_) => write.clone(),
+        // Its first connection is made by the first message, as those of the others are made when they are needed.
+        Database::Postgres(_) => open_pool(database, Use::Messages, When::Used, plan).await?,
+    };
+    Ok(Connections {
+        messages,
+        write,
+        read,
+        replica: Replica::of(replica),
+        plan,
+    })
+}
+
+/// The spool's own file: one connection, what a commit acknowledges is on the disk, and no more than `most_pages` pages.
+pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(format!("sqlite://{}", file.display()));
+    options
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    options.map_sqlx_sqlite_pool_opts(only_whole);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::ZERO)
+            .pragma("max_page_count", most_pages.to_string())
+            // What was drained is overwritten: it is callers' data, be it sealed.
+            .pragma("secure_delete", "on")
+    });
+    SeaOrm::connect(options).await
+}
+
+/// A single connection whose statements may take as long as a migration does.
+pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
+    let plan = match database {
+        Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
+        Database::Postgres(_) => survey(database).await?.single(),
+    };
+    open_pool(database, Use::Migrate, When::Now, plan).await
+}
+
+async fn survey(database: &Database) -> Result<Survey, ConnectError> {
+    server::survey(database)
+        .await
+        .map_err(|error| ConnectError::of(database, error))
+}
+
+/// A pool that only reads and makes nothing: where a server has never been, there is an error that names the place.
+pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, ConnectError> {
+    let missing = || ConnectError::Missing(place(database));
+    if let Some(file) = database.file()
+        && file.metadata().map_or(0, |found| found.len()) == 0
+    {
+        let place = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        return Err(ConnectError::Missing(place.display().to_string()));
+    }
+    let plan = match database {
+        Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
+        Database::Postgres(_) => survey(database).await?.single(),
+    };
+    let db = open_pool(database, Use::Read, When::Now, plan).await?;
+    let has_rulebooks = sea_orm_migration::SchemaManager::new(&db).has_table("rulebooks").await;
+    match has_rulebooks {
+        Ok(true) => Ok(db),
+        Ok(false) => {
+            let _ = db.close().await;
+            Err(missing())
+        }
+        Err(source) => Err(ConnectError::Open {
+            place: place(database),
+            source,
+        }),
+    }
+}
+
+/// What a pool is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Messages,
+    Write,
+    Read,
+    Migrate,
+}
+
+impl Use {
+    fn acquire_timeout(self) -> Duration {
+        if self == Self::Messages {
+            ACQUIRE_FOR_A_MESSAGE
+        } else {
+            ACQUIRE
+        }
+    }
+
+    /// How long a statement may take; 0 is without an end.
+    pub(super) const fn statement_timeout_ms(self) -> i64 {
+        match self {
+            Self::Messages => 1_800,
+            Self::Write => 5_000,
+            Self::Read => 10_000,
+            Self::Migrate => 0,
+        }
+    }
+
+    /// What holds in a session of this use, by PostgreSQL's names.
+    pub(super) fn session_settings(self) -> [(&'static str, String); 4] {
+        let lock_ms = match self {
+            Self::Messages => 1_500,
+            Self::Write | Self::Read => 2_000,
+            Self::Migrate => 60_000,
+        };
+        let idle_ms = if self == Self::Messages { 5_000 } else { 10_000 };
+        [
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("statement_timeout", self.statement_timeout_ms().to_string()),
+            ("lock_timeout", i32::to_string(&lock_ms)),
+            ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
+        ]
+    }
+
+    fn connections(self, plan: PoolPlan) -> u32 {
+        match self {
+            Self::Messages => plan.sizes.messages,
+            Self::Write => plan.sizes.writers,
+            Self::Read => plan.sizes.readers,
+            Self::Migrate => 1,
+        }
+    }
+}
+
+/// What the first statements of a transaction must set, where the session could not be told at its start: one string of
+/// statements. None where nothing need be set.
+pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return None;
+    }
+    let pool = db.get_postgres_connection_pool();
+    let options = pool.connect_options();
+    let told = options
+        .get_options()
+        .is_some_and(|options| options.contains("statement_timeout"));
+    if told || options.get_application_name() != Some(server::APPLICATION) {
+        return None;
+    }
+    // A pool does not know what it is for, but how long it may wait.
+    let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
+    let usage = if messages { Use::Messages } else { Use::Write };
+    let [_, limits @ ..] = usage.session_settings();
+    let limits = limits.map(|(name, value)| format!("SET LOCAL {name} = {value}"));
+    Some(format!(
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {}",
+        limits.join("; ")
+    ))
+}
+
+/// Lets go of a connection that does not know where its transactions stand. SQLite ends a transaction by itself when the
+/// disk is full (and after other errors), sqlx 0.9.0 then fails to roll it back and takes every later transaction for one
+/// inside it: those would be acknowledged and never committed.
+fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // After whatever is still queued, such as the rollback of a transaction that was dropped.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
+}
+
+/// Makes the file that SQLite would make, for its owner alone: it holds what callers said. SQLite gives its other files the
+/// rights of this one. One that is there keeps its own, and what cannot be made, SQLite tells of in a moment.
+fn make_private(file: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(file);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Now,
+    Used,
+}
+
+async fn open_pool(
+    database: &Database,
+    usage: Use,
+    when: When,
+    plan: PoolPlan,
+) -> Result<DatabaseConnection, ConnectError> {
+    if let Some(folder) = database.file().and_then(|file| file.parent())
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        return Err(ConnectError::NoFolder(folder.to_owned()));
+    }
+    if usage != Use::Read
+        && let Some(file) = database.file().filter(|file| *file != Path::new(":memory:"))
+    {
+        make_private(file);
+    }
+    let mut options = ConnectOptions::new(database.url());
+    options
+        .acquire_timeout(usage.acquire_timeout())
+        .connect_lazy(when == When::Used)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    match database {
+        Database::Sqlite(_) => sqlite(&mut options, usage),
+        Database::Postgres(_) => postgres(&mut options, usage, plan),
+    }
+    SeaOrm::connect(options).await.map_err(|source| ConnectError::Open {
+        place: place(database),
+        source,
+    })
+}
+
+fn sqlite(options: &mut ConnectOptions, usage: Use) {
+    options.max_connections(if usage == Use::Read { SQLITE_READERS } else { 1 });
+    options.test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+    options.map_sqlx_sqlite_pool_opts(only_whole);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite
+            .create_if_missing(usage != Use::Read)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(if fault_points::planted(Defect::SynchronousNormal) {
+                SqliteSynchronous::Normal
+            } else {
+                SqliteSynchronous::Full
+            })
+            .busy_timeout(BUSY)
+            .foreign_keys(true);
+        if usage == Use::Read {
+            sqlite.pragma("query_only", "on")
+        } else {
+            sqlite
+        }
+    });
+}
+
+fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
+    options
+        .max_connections(usage.connections(plan))
+        .test_before_acquire_if_idle_for(TRY_WHEN_IDLE)
+        .idle_timeout(GIVEN_UP_WHEN_IDLE);
+    options.set_application_name(server::APPLICATION);
+    let at_startup = plan.limits == TimeLimits::AtStartup;
+    options.map_sqlx_postgres_opts(move |postgres| {
+        if at_startup {
+            server::with_limits(postgres, usage)
+        } else {
+            server::plain(postgres)
+        }
+    });
+    if usage == Use::Migrate && !at_startup {
+        // Migrations begin their own transactions.
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    let settings = Use::Migrate.session_settings();
+                    for (name, value) in settings {
+                        let set = format!("SET {name} = '{value}'");
+                        sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+        });
+    }
+}
+
+/// The database's place without user and password.
+fn place(database: &Database) -> String {
+    match database {
+        Database::Sqlite(_) => database
+            .file()
+            .map_or_else(|| "in memory".into(), |file| file.display().to_string()),
+        Database::Postgres(url) => {
+            let host = url.expose().rsplit('@').next().unwrap_or_default();
+            let host = host.split("://").last().unwrap_or(host);
+            host.split('?').next().unwrap_or(host).to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait as _, Statement};
+
+    use super::*;
+    use crate::begin;
+
+    async fn pragma(db: &DatabaseConnection, name: &str) -> i64 {
+        let statement = Statement::from_string(db.get_database_backend(), format!("PRAGMA {name}"));
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get_by_index::<i64>(0).unwrap()
+    }
+
+    fn file(folder: &tempfile::TempDir) -> Database {
+        Database::parse(&format!("sqlite://{}/x.db", folder.path().display())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_durable_checks_its_keys_and_its_readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&file(&folder), None).await.unwrap();
+        assert_eq!(
+            (
+                pragma(&db.write, "synchronous").await,
+                pragma(&db.write, "foreign_keys").await
+            ),
+            (2, 1)
+        );
+        db.write.execute_unprepared("CREATE TABLE t (x)").await.unwrap();
+        db.read
+            .execute_unprepared("INSERT INTO t VALUES (1)")
+            .await
+            .unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_after_a_transaction_that_sqlite_ended_by_itself_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&file(&folder), None).await.unwrap();
+        db.write.execute_unprepared("CREATE TABLE t (x UNIQUE)").await.unwrap();
+        db.write.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+        for number in 2..5 {
+            let tx = begin(&db.write).await.unwrap();
+            // As on a full disk: the statement fails and takes its transaction with it.
+            tx.execute_unprepared("INSERT OR ROLLBACK INTO t VALUES (1)")
+                .await
+                .unwrap_err();
+            drop(tx);
+            begin(&db.write).await.unwrap().rollback().await.unwrap();
+            let tx = begin(&db.write).await.unwrap();
+            tx.execute_unprepared(&format!("INSERT INTO t VALUES ({number})"))
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            let statement = Statement::from_string(db.read.get_database_backend(), "SELECT count(*) FROM t");
+            let row = db.read.query_one_raw(statement).await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), number);
+        }
+    }
+
+    #[tokio::test]
+    async fn transactions_that_read_before_they_write_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (
+            open(&file(&folder), None).await.unwrap().write,
+            open(&file(&folder), None).await.unwrap().write,
+        );
+        one.execute_unprepared("CREATE TABLE t (x)").await.unwrap();
+        let count = |db: DatabaseConnection| async move {
+            for _ in 0..20 {
+                let tx = begin(&db).await.unwrap();
+                tx.execute_unprepared("INSERT INTO t SELECT count(*) FROM t")
+                    .await
+                    .unwrap();
+                tx.commit().await.unwrap();
+            }
+        };
+        tokio::join!(count(one.clone()), count(two));
+        let statement = Statement::from_string(one.get_database_backend(), "SELECT count(DISTINCT x) FROM t");
+        let row = one.query_one_raw(statement).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 40);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_callers_said_is_for_the_owner_of_the_file_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new.db");
+        let database = Database::parse(&format!("sqlite://{}", file.display())).unwrap();
+        let opened = open(&database, None).await.unwrap();
+        opened
+            .write
+            .execute_unprepared("CREATE TABLE t (x integer)")
+            .await
+            .unwrap();
+        let modes = std::fs::read_dir(folder.path()).unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            (
+                entry.file_name(),
+                entry.metadata().unwrap().permissions().mode() & 0o777,
+            )
+        });
+        let modes: Vec<_> = modes.collect();
+        assert!(
+            modes.len() > 1 && modes.iter().all(|(_, mode)| *mode == 0o600),
+            "{modes:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_missing_folder_is_named_and_a_password_is_not() {
+        let error = open(&Database::parse("sqlite:///no/such/folder/x.db").unwrap(), None)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("/no/such/folder"), "{error}");
+        let url = Database::parse("postgres://me:hunter2@127.0.0.1:1/x?sslmode=disable").unwrap();
+        let error = open(&url, None).await.unwrap_err();
+        assert!(
+            error.to_string().contains("127.0.0.1:1/x") && !error.to_string().contains("hunter2"),
+            "{error}"
+        );
+    }
+}

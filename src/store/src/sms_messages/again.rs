@@ -1,0 +1,169 @@
+//! Resends a message for a person: queues it with a new series of attempts, or says why not.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::LockType;
+use sea_orm::{Condition, DatabaseTransaction, QueryOrder, QuerySelect};
+
+use super::{AMBIGUOUS, Column, DEAD, Entity, Model, QUEUED, SENDING, SIMULATED, record};
+use crate::{contacts, sms_attempts, sms_suppressions};
+
+/// Why a message is not resent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Not {
+    /// It is queued or being sent.
+    OnItsWay,
+    /// Twilio accepted it.
+    Taken,
+    /// It was simulated.
+    Simulated,
+    /// It may have been sent, and the caller did not pass `force`.
+    Unclear,
+    /// The caller was erased, and with them the text.
+    Erased,
+    /// Its recipient replied STOP.
+    OptedOut,
+    /// Its contact is no longer in the rulebook.
+    NoContact,
+}
+
+impl Not {
+    /// The machine-readable word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OnItsWay => "on_its_way",
+            Self::Taken => "taken",
+            Self::Simulated => "simulated",
+            Self::Unclear => "may_have_been_sent",
+            Self::Erased => "erased",
+            Self::OptedOut => "opted_out",
+            Self::NoContact => "no_contact",
+        }
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::OnItsWay => "The SMS message waits to be sent or is being sent.",
+            Self::Taken => "Twilio accepted the SMS message; resending it would deliver it twice.",
+            Self::Simulated => {
+                "The SMS message was simulated because there was no Twilio account: it was only recorded."
+            }
+            Self::Unclear => {
+                "The SMS message may have been sent: search Twilio's log for its reference. If it is not there, or if twice is better \
+                 than never, resend it with `force`."
+            }
+            Self::Erased => "The caller was erased, and with them the text of the SMS message.",
+            Self::OptedOut => {
+                "The recipient has opted out by replying STOP: ask them to reply START, or lift it under \
+                 /admin/v1/sms-suppressions."
+            }
+            Self::NoContact => {
+                "The contact that the message is for is no longer in the rulebook, so there is no number to send it to."
+            }
+        }
+    }
+}
+
+/// Queues a message that this transaction has locked, or says why not. It goes to the contact's current number,
+/// because a wrong number is the most frequent reason to resend. `force` resends one that may have been sent.
+pub async fn send_again(
+    tx: &DatabaseTransaction,
+    mut row: Model,
+    force: bool,
+    now: DateTimeUtc,
+) -> Result<Result<Model, Not>, DbErr> {
+    match row.state.as_str() {
+        DEAD => {}
+        AMBIGUOUS if force => {}
+        AMBIGUOUS => return Ok(Err(Not::Unclear)),
+        QUEUED | SENDING => return Ok(Err(Not::OnItsWay)),
+        SIMULATED => return Ok(Err(Not::Simulated)),
+        _ => return Ok(Err(Not::Taken)),
+    }
+    if row.body.is_empty() {
+        return Ok(Err(Not::Erased));
+    }
+    // The operator is no contact; their number is a setting, which the worker reads.
+    if !row.contact.starts_with('@') {
+        match contacts::phone_of(tx, row.rulebook_id, &row.contact).await? {
+            Some(phone) => row.to_number = phone,
+            None => return Ok(Err(Not::NoContact)),
+        }
+    }
+    let recipient = [(row.rulebook_id, row.to_number.clone())];
+    if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
+        return Ok(Err(Not::OptedOut));
+    }
+    // A status callback has settled it since: it did not arrive.
+    let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
+    if unclear && !force {
+        return Ok(Err(Not::Unclear));
+    }
+    row.state = QUEUED.into();
+    // A worker that is looking it up must not overwrite this.
+    row.fence += 1;
+    row.lease_until = None;
+    row.next_attempt_at = now;
+    row.series_from = row.attempts;
+    row.resent_at = Some(now);
+    row.updated_at = now;
+    (row.provider_id, row.provider_status, row.error_code, row.error) = (None, None, None, None);
+    record(tx, &row).await?;
+    Ok(Ok(row))
+}
+
+/// A selection of dead messages.
+#[derive(Clone, Debug)]
+pub struct Dead {
+    pub rulebook_id: Uuid,
+    /// Twilio's error code.
+    pub error_code: Option<i64>,
+    /// The contact.
+    pub contact: Option<String>,
+    pub since: Option<DateTimeUtc>,
+    /// Only those after this id.
+    pub after: Option<Uuid>,
+    pub limit: u64,
+}
+
+/// Locks and reads dead messages, the oldest first.
+pub async fn locked_dead(tx: &DatabaseTransaction, which: &Dead) -> Result<Vec<Model>, DbErr> {
+    let wanted: [Option<Expr>; 4] = [
+        which.error_code.map(|code| Column::ErrorCode.eq(code)),
+        which.contact.as_ref().map(|contact| Column::Contact.eq(contact)),
+        which.since.map(|since| Column::CreatedAt.gte(since)),
+        which.after.map(|after| Column::Id.gt(after)),
+    ];
+    Entity::find()
+        .filter(Column::RulebookId.eq(which.rulebook_id))
+        .filter(Column::State.eq(DEAD))
+        .filter(wanted.into_iter().flatten().fold(Condition::all(), Condition::add))
+        .order_by_asc(Column::Id)
+        .limit(which.limit)
+        .lock(LockType::Update)
+        .all(tx)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_and_a_sentence() {
+        let all = [
+            Not::OnItsWay,
+            Not::Taken,
+            Not::Simulated,
+            Not::Unclear,
+            Not::Erased,
+            Not::OptedOut,
+            Not::NoContact,
+        ];
+        let words: std::collections::HashSet<_> = all.iter().map(|not| not.word()).collect();
+        assert_eq!(words.len(), all.len());
+        assert!(all.iter().all(|not| not.sentence().ends_with('.')));
+    }
+}

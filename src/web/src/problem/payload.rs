@@ -1,0 +1,177 @@
+//! The body of a problem, and how the OpenAPI document describes it.
+//!
+//! In: a [`Problem`]. Out: the JSON that RFC 9457 calls a problem, and a payload type for poem-openapi whose
+//! media type is `application/problem+json`, so that a response enum can hold it:
+//! `#[oai(status = 404)] NotFound(ProblemJson)`.
+
+use poem::{IntoResponse, Response, error::ResponseError};
+use poem_openapi::{
+    ApiResponse, Object,
+    payload::Payload,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Problem;
+use crate::request_id;
+
+/// The media type of every error.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The most characters of a place.
+const LONGEST_POINTER: usize = 512;
+
+/// One thing that is wrong with a request, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Object)]
+pub struct FieldFault {
+    /// JSON pointer into the body, or the parameter's name.
+    #[oai(validator(max_length = 512))]
+    pub pointer: String,
+    /// What is wrong, for programs. Of a body that is not what the document says: `missing_body`, `not_json`, `too_deep`,
+    /// `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`, `bad_format`,
+    /// `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`, `contradiction`, `invalid_value`.
+    /// Of a parameter also `missing_parameter` and `unknown_parameter`. Rules have codes of their own, which may grow.
+    pub code: String,
+    /// What is wrong and what was expected, for people.
+    pub detail: String,
+}
+
+impl FieldFault {
+    /// A fault at `pointer`, which is cut where somebody sent names without end.
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut pointer = pointer.into();
+        if let Some((end, _)) = pointer.char_indices().nth(LONGEST_POINTER) {
+            pointer.truncate(end);
+        }
+        Self {
+            pointer,
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A problem as it travels (RFC 9457). What a person looks for comes first, what may be long last.
+#[derive(Clone, Debug, Serialize, Object)]
+#[oai(rename = "Problem", skip_serializing_if_is_none)]
+pub struct ProblemBody {
+    /// What happened this time, and what to do about it.
+    pub detail: String,
+    /// What happened, for programs.
+    pub code: String,
+    /// Each fault of the request with its place.
+    #[oai(skip_serializing_if_is_empty, default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldFault>,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, the same text every time.
+    pub title: String,
+    /// The kind of problem, as the address on this server at which it is told what it means and what to do.
+    pub r#type: String,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Under which the operator finds this request in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Rows that are not as the request expects: `resource`, `code`, the version `made_against` and the one that `stands`,
+    /// each with its row.
+    #[oai(skip_serializing_if_is_empty, default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Value>,
+    /// Cases that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
+    #[oai(skip_serializing_if_is_empty, default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<Value>,
+}
+
+impl ProblemBody {
+    /// The body of `problem`, under the id of the request being answered.
+    #[must_use]
+    pub fn of(problem: &Problem) -> Self {
+        let code = problem.code();
+        Self {
+            r#type: code.address(),
+            title: code.title().to_owned(),
+            status: code.status().as_u16(),
+            code: code.name().to_owned(),
+            detail: problem.detail().to_owned(),
+            request_id: request_id::current().map(|id| id.to_string()),
+            retryable: code.retryable(),
+            errors: problem.errors().to_vec(),
+            conflicts: problem.conflicts().to_vec(),
+            cases: problem.cases().to_vec(),
+        }
+    }
+
+    /// The body as bytes.
+    #[must_use]
+    pub fn to_json_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// A problem as a payload of a poem-openapi response.
+#[derive(Debug)]
+pub struct ProblemJson(pub Problem);
+
+impl From<Problem> for ProblemJson {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl Payload for ProblemJson {
+    const CONTENT_TYPE: &'static str = MEDIA_TYPE;
+
+    fn check_content_type(content_type: &str) -> bool {
+        content_type
+            .split(';')
+            .next()
+            .is_some_and(|essence| essence.trim() == MEDIA_TYPE)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        ProblemBody::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemBody::register(registry);
+    }
+}
+
+impl IntoResponse for ProblemJson {
+    fn into_response(self) -> Response {
+        self.0.as_response()
+    }
+}
+
+/// Alone as an operation's error it documents no status of its own: list the statuses in a response enum.
+impl ApiResponse for ProblemJson {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "The request failed",
+                status: None,
+                status_range: None,
+                content: vec![MetaMediaType {
+                    content_type: MEDIA_TYPE,
+                    schema: Self::schema_ref(),
+                }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
+    }
+}
+
+impl From<ProblemJson> for poem::Error {
+    fn from(problem: ProblemJson) -> Self {
+        problem.0.into()
+    }
+}

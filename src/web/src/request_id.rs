@@ -1,0 +1,128 @@
+//! A name for each request, by which its log lines are found.
+//!
+//! In: the client's `x-request-id` when it is a sane one, else a new UUID. Out: the same id in the answer's header,
+//! in every log line (a span around the request), in every error body, and as [`RequestId`] in the request's data.
+
+use std::{fmt, sync::Arc};
+
+use poem::{
+    Endpoint, IntoResponse, Middleware, Request, Response,
+    http::{HeaderName, HeaderValue},
+};
+use tracing::{Instrument as _, field::Empty};
+
+use base::clock::Clock;
+
+/// The header that carries it.
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
+/// The id of a request: 1 to 64 characters of `A-Z a-z 0-9 - _ .`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// An id that a client sent, when it is fit to be repeated in headers and logs.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        ((1..=64).contains(&text.len()) && text.bytes().all(fit)).then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of the request that this task answers; none in a task of its own.
+#[must_use]
+pub fn current() -> Option<RequestId> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// Gives each request its id.
+pub struct WithRequestId(Clock);
+
+impl WithRequestId {
+    /// New ids take their time from `clock`.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self(clock)
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for WithRequestId {
+    type Output = WithRequestIdEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        WithRequestIdEndpoint {
+            inner,
+            clock: self.0.clone(),
+        }
+    }
+}
+
+/// The endpoint made by [`WithRequestId`].
+pub struct WithRequestIdEndpoint<E> {
+    inner: E,
+    clock: Clock,
+}
+
+impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let given = request.header(HEADER).and_then(RequestId::parse);
+        let id = given.unwrap_or_else(|| RequestId(self.clock.new_id().to_string().into()));
+        request.set_data(id.clone());
+        // The empty ones are filled once they are known: telemetry::about_call, about_message, at_revision.
+        let span = tracing::info_span!(
+            "request",
+            request_id = id.as_str(),
+            call_id = Empty,
+            rulebook = Empty,
+            revision = Empty,
+            kind = Empty,
+            taken = Empty
+        );
+        let answer = CURRENT
+            .scope(id.clone(), self.inner.call(request))
+            .instrument(span)
+            .await;
+        // Errors become answers here, so that they carry the header as well.
+        let mut response = match answer {
+            Ok(output) => output.into_response(),
+            Err(error) => error.into_response(),
+        };
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(HEADER, value);
+        }
+        Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sane_ids_are_taken_from_a_client() {
+        for good in ["a", "018f-A_b.9", &"x".repeat(64)] {
+            assert_eq!(RequestId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a\nb", "é", "<script>", &"x".repeat(65)] {
+            assert!(RequestId::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

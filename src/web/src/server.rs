@@ -1,0 +1,292 @@
+//! The HTTP server: hyper over a socket, with deadlines and limits that poem's own server cannot set.
+//!
+//! It speaks HTTP/1.1 only: proxies and Vapi need nothing else, and HTTP/2 in clear text would let one connection ask for any
+//! number of answers. It never lets an error of `accept` turn in a busy loop.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use poem::http::StatusCode;
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Endpoint, IntoResponse as _, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::api_runtime;
+use super::connections::{Connection, Connections, NoRoom, Place};
+use base::telemetry::metrics;
+use base::telemetry::sampled::Sampler;
+
+/// The most that is kept of what a connection sent and nobody has read yet, so also the longest request head.
+const MAX_BUFFER: usize = 32 * 1024;
+/// How often overdue connections are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// The same while the server stops.
+const LAST_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a new connection waits for a place while others are on their way out.
+const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often it looks whether those that had not been read yet have been.
+const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
+/// How long to wait before the next `accept` when the system has no descriptor or memory for it.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Serves `endpoint` until `stop` resolves; then requests have `patience` to end.
+///
+/// # Errors
+/// When the listener has no address.
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    connections: Arc<Connections>,
+    stop: impl Future<Output = ()>,
+    patience: Duration,
+) -> io::Result<()>
+where
+    E: Endpoint<Output = Response> + 'static,
+{
+    let server = Server {
+        endpoint: Arc::new(endpoint),
+        local: LocalAddr(listener.local_addr()?.into()),
+        closing: CancellationToken::new(),
+        cut: CancellationToken::new(),
+    };
+    let tasks = TaskTracker::new();
+    let (full, failed) = (Sampler::new(1, 10), Sampler::new(1, 10));
+    let mut sweeps = tokio::time::interval(SWEEP_INTERVAL);
+    sweeps.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut stop = std::pin::pin!(stop);
+    tracing::info!(address = %server.local.0, "listening");
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            _ = sweeps.tick() => connections.sweep(false),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => match admitted(&connections, remote.ip()).await {
+                    Some(place) => drop(tasks.spawn(server.clone().connection(stream, remote, place))),
+                    None => if let Some(left_out) = full.admit() {
+                        tracing::warn!(left_out, open = connections.count(), "a connection is refused: all places are taken \
+                            (RINGBOOK_MAX_CONNECTIONS, the limit of open files)");
+                    },
+                },
+                Err(error) if is_of_the_client(&error) => {}
+                Err(error) => {
+                    let ended = connections.make_room();
+                    if let Some(left_out) = failed.admit() {
+                        tracing::error!(%error, left_out, ended, open = connections.count(), "no connection can be accepted; raise \
+                            the limit of open files, or set RINGBOOK_MAX_CONNECTIONS lower");
+                    }
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    server.closing.cancel();
+    tasks.close();
+    let ended = async {
+        loop {
+            connections.sweep(true);
+            if tokio::time::timeout(LAST_SWEEP_INTERVAL, tasks.wait()).await.is_ok() {
+                break;
+            }
+        }
+    };
+    if tokio::time::timeout(patience, ended).await.is_err() {
+        tracing::warn!(requests = tasks.len(), "stopping while some requests have not ended");
+        server.cut.cancel();
+        tasks.wait().await;
+    }
+    Ok(())
+}
+
+/// A place for a new connection. While it waits, further connections stay in the system's queue instead of being refused.
+async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Place> {
+    let began = Instant::now();
+    loop {
+        match connections.admit(address) {
+            Ok(place) => return Some(place),
+            Err(NoRoom::Yet) if began.elapsed() < ADMIT_TIMEOUT => {
+                let _ = tokio::time::timeout(ADMIT_INTERVAL, connections.one_ended()).await;
+            }
+            Err(_) => break,
+        }
+    }
+    metrics::connection_closed("refused");
+    None
+}
+
+/// The connection broke before it was accepted; the listener is well.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::Interrupted
+    )
+}
+
+struct Server<E> {
+    endpoint: Arc<E>,
+    local: LocalAddr,
+    /// Requests may end, and nothing new begins.
+    closing: CancellationToken,
+    /// Everything ends.
+    cut: CancellationToken,
+}
+
+impl<E> Clone for Server<E> {
+    fn clone(&self) -> Self {
+        Self {
+            endpoint: Arc::clone(&self.endpoint),
+            local: self.local.clone(),
+            closing: self.closing.clone(),
+            cut: self.cut.clone(),
+        }
+    }
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Server<E> {
+    async fn connection(self, stream: TcpStream, remote: SocketAddr, place: Place) {
+        // An answer is a single small write: nothing is gained by waiting for more.
+        let _ = stream.set_nodelay(true);
+        let connection = Arc::clone(&place.connection);
+        let (closing, cut, stop) = (self.closing.clone(), self.cut.clone(), connection.stop.clone());
+        let remote = RemoteAddr(remote.into());
+        let socket = Watched {
+            stream,
+            connection: Arc::clone(&connection),
+        };
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            connection.requested();
+            let whence = (request, self.local.clone(), remote.clone(), Scheme::HTTP);
+            let mut request = Request::from(whence);
+            request.set_data(Arc::clone(&connection));
+            let (endpoint, connection) = (Arc::clone(&self.endpoint), Arc::clone(&connection));
+            // On the heap, so that a connection without a request is small.
+            Box::pin(async move {
+                let response = if api_runtime::is_urgent(request.uri().path()) {
+                    endpoint.get_response(request).await
+                } else {
+                    let answered = api_runtime::run(async move { endpoint.get_response(request).await });
+                    let failed = |_| StatusCode::INTERNAL_SERVER_ERROR.into_response();
+                    answered.await.unwrap_or_else(failed)
+                };
+                let response: hyper::Response<_> = response.into();
+                Ok::<_, Infallible>(response.map(|body| Answer { body, connection }))
+            })
+        });
+        let mut http = http1::Builder::new();
+        http.max_buf_size(MAX_BUFFER);
+        let served = http.serve_connection(TokioIo::new(socket), service);
+        let mut served = std::pin::pin!(served);
+        tokio::select! {
+            // What breaks here is the client's: it hung up, or sent what is no HTTP.
+            _ = &mut served => return,
+            () = stop.cancelled() => return,
+            () = closing.cancelled() => served.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            _ = &mut served => {}
+            () = stop.cancelled() => {}
+            () = cut.cancelled() => {}
+        }
+        drop(place);
+    }
+}
+
+/// The body of an answer; once it is handed over, the connection waits for its client.
+struct Answer<B> {
+    body: B,
+    connection: Arc<Connection>,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        self.connection.answered();
+    }
+}
+
+/// A socket that tells when bytes come and when the client takes none.
+struct Watched {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+}
+
+impl Watched {
+    fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.connection.wrote(written.is_ready());
+        written
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.connection.was_read(buffer.filled().len() > before);
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.note(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
