@@ -37,11 +37,11 @@ use intake::{
     feed::Feed,
     hits::RuleHits,
     last_good::LastGood,
+    message::Intake,
     reconcile::Reconciler,
     secret::Secret,
     spool::drain::Drain,
     take_in::TakeIn,
-    transact::Intake,
     vapi::{VapiClient, VapiError},
 };
 use jobs::{Leases, Purge, Scheduler, history::queue::Backtests};

@@ -37,8 +37,8 @@ fn sources() -> BTreeMap<String, String> {
 fn what_the_admin_api_does_in_a_task_stays_within_a_trial() {
     let leaves = ["admin/src/last_use.rs"];
     for (file, code) in sources() {
-        let may =
-            leaves.contains(&file.as_str()) || !(file.starts_with("admin/") || file.starts_with("revisions/src/publish"));
+        let may = leaves.contains(&file.as_str())
+            || !(file.starts_with("admin/") || file.starts_with("revisions/src/publish"));
         assert!(
             may || !code.contains("tokio::spawn("),
             "{file}: use store::trial::spawn"

@@ -12,10 +12,10 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
 use sea_orm::EntityTrait as _;
 use uuid::Uuid;
 
-use super::AdminState;
 use super::at_once::Place;
 use super::keys;
 use super::masking::Hidden;
+use super::state::AdminState;
 use revisions::publish::Author;
 use store::api_keys;
 use web::connections::Connection;

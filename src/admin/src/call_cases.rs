@@ -9,15 +9,18 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::{Json, NewRow, Versioned, etag};
+use super::answer::{Json, Versioned, etag};
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
-use super::change_sets;
+use super::change_sets::candidate::would_be;
+use super::checked::{check_code, checked_comment};
 use super::fails::{Fails, KeptCall};
-use super::publishing::{self, About};
-use super::rule_rows::{check_code, checked_comment, write};
+use super::publishing;
+use super::row_faults::About;
+use super::rule_rows::write;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::Precondition;
+use super::written::NewRow;
 use authoring::backtest::stored_facts;
 use authoring::change_set::{Edit, Expected};
 use revisions::current::Loaded;
@@ -130,7 +133,7 @@ impl CallCasesApi {
         case: Case,
     ) -> Result<Stored<Case>, Problem> {
         let standing = self.0.standing(caller, rulebook).await?;
-        let rows = change_sets::would_be(&self.0, &standing, set).await?;
+        let rows = would_be(&self.0, &standing, set).await?;
         check_code(&case.code)?;
         if rows.cases.contains_key(&case.code) {
             let detail = format!("The change set or the head has a case `{}` already.", case.code);

@@ -3,6 +3,7 @@
 //! [`incoming`] parses changes, [`at`] the time of a publish, [`view`] has the response types.
 
 mod at;
+pub mod candidate;
 mod incoming;
 pub mod view;
 mod work;
@@ -16,21 +17,24 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::candidate::alive;
+pub use self::candidate::{candidate, planned};
 pub use self::incoming::{NewChange, read as read_changes};
 use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound};
-use self::work::{Read, alive, body_comment};
-pub use self::work::{candidate, planned, would_be};
-use super::answer::{Found, FoundRow, Json, Page, PatchedRow, etag};
+use self::work::{Read, body_comment};
+use super::answer::{Found, FoundRow, Json, Page, etag};
 use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
+use super::checked::checked_comment;
 use super::export::{Text, WantsText};
 use super::fails::{ChangeSetWrite, Checking, Fails, OpenedOnce, Publishing, Usual};
 use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
-use super::publishing::{About, Outcome, finished, held_or_finished, waiting};
+use super::publishing::{Outcome, finished, held_or_finished, waiting};
 use super::revisions::DiffFormat;
-use super::rule_rows::checked_comment;
+use super::row_faults::About;
 use super::state::{AdminState, InRulebook, busy};
+use super::written::PatchedRow;
 use authoring::diff::diff;
 use store::change_sets::{self, State};
 use store::{rule_rows, trial};

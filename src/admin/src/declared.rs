@@ -14,7 +14,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, Registry};
 use serde_json::Value;
 
-use super::document::document;
+use super::described::document;
 use super::dry_run;
 use super::masking::{self, Hidden};
 use super::parameters;

@@ -19,15 +19,13 @@ mod shared;
 mod statuses;
 mod webhooks;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use poem::http::Method;
 use poem_openapi::OpenApiService;
 use sea_orm::DatabaseConnection;
 use serde_json::{Map, Value, json};
 
-use super::service::apis;
+use super::apis::apis;
 use super::state::{AdminState, FromWebhook};
 use base::clock::Clock;
 use base::keys::SecretKey;
@@ -62,39 +60,6 @@ pub(super) fn served() -> &'static str {
 #[must_use]
 pub fn document_text() -> String {
     format!("{:#}\n", *SHARED)
-}
-
-/// The operation at a path, a literal part before a parameter, and what the path says by the parameters' names.
-pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMap<String, String>)> {
-    let fits = |template: &str| {
-        let (told, given) = (template.split('/'), path.split('/'));
-        let mut named = BTreeMap::new();
-        if told.clone().count() != given.clone().count() {
-            return None;
-        }
-        for (told, given) in told.zip(given) {
-            match told.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-                Some(name) => {
-                    named.insert(name.to_owned(), given.to_owned());
-                }
-                None if told == given => {}
-                None => return None,
-            }
-        }
-        Some(named)
-    };
-    let paths = document()["paths"].as_object()?.iter();
-    let found = paths.filter_map(|(template, item)| Some((fits(template)?, item)));
-    let (named, item) = found.min_by_key(|(named, _)| named.len())?;
-    Some((item.get(method.as_str().to_ascii_lowercase())?, named))
-}
-
-/// What a schema says, or the one that it names.
-pub fn resolved(schema: &'static Value) -> &'static Value {
-    let target = schema["$ref"]
-        .as_str()
-        .and_then(|target| document().pointer(target.strip_prefix('#')?));
-    target.unwrap_or(schema)
 }
 
 fn build() -> Value {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::auth::Caller;
-use super::document::{document, resolved};
+use super::described::{document, resolved};
 use base::telemetry::{mask_phone, scrub};
 use web::problem::{Problem, payload};
 

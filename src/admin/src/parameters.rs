@@ -9,7 +9,7 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 use serde_json::{Number, Value};
 
 use super::body::conform;
-use super::document;
+use super::described;
 use web::problem::{FieldFault, Problem};
 
 /// Middleware that completes the problem of an unreadable parameter.
@@ -40,7 +40,7 @@ struct Asked {
 impl Asked {
     /// None if the document allows what the operation rejects: then the operation's own text is used.
     fn problem(&self) -> Option<Problem> {
-        let (operation, in_path) = document::operation(&self.method, self.uri.path())?;
+        let (operation, in_path) = described::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let mut faults = Vec::new();
@@ -78,7 +78,7 @@ fn fault(name: &str, parameter: &'static Value, given: Option<&str>) -> Option<F
 
 /// A text as the type that the schema requires, if possible.
 fn read(schema: &'static Value, text: &str) -> Value {
-    let kind = document::resolved(schema);
+    let kind = described::resolved(schema);
     let is = |wanted: &str| {
         kind["type"] == wanted
             || kind["type"]

@@ -4,24 +4,21 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::Value;
 use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::answer::{Json, etag};
 use super::auth::{Caller, Role};
 use super::change_sets::view::ChangeSetState;
+use super::row_faults::{About, as_json, field_fault, named};
 use super::state::{AdminState, busy, unloadable};
 use super::versions;
 use authoring::change_set::{ChangeSet, Conflict, Edit, Expected};
 use revisions::publish::receipt::Receipt;
 use revisions::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
 use revisions::publish::{Author, PublishError, Published, WayBack};
-use rules::Fault;
 use rules::cases::{CaseResult, Mismatch};
 use rules::fault::escaped;
-use rules::rows::Resource;
 use store::trial;
 use web::problem::{Code, FieldFault, Problem};
 
@@ -106,20 +103,6 @@ pub async fn roll_back(
     held_or_finished(state, rulebook_id, task.await, &About::default()).await
 }
 
-/// The row an edit is about, and what it expected: a fault in that row is told by its place in the body.
-#[derive(Default)]
-pub struct About {
-    row: Option<(Resource, String)>,
-}
-
-impl About {
-    fn of(edit: &Edit) -> Self {
-        Self {
-            row: Some((edit.resource(), edit.code().to_owned())),
-        }
-    }
-}
-
 /// What came of a publishing task that the guard rails may hold.
 ///
 /// # Errors
@@ -165,20 +148,6 @@ async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, abo
             .with_cases(as_json(&told.cases)),
         None => refused,
     }
-}
-
-/// Things as JSON, each an object of texts, numbers and lists.
-pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
-    things
-        .iter()
-        .filter_map(|thing| serde_json::to_value(thing).ok())
-        .collect()
-}
-
-/// A row, in words.
-#[must_use]
-pub fn named(resource: Resource, code: &str) -> String {
-    format!("row `{}/{code}`", resource.path())
 }
 
 fn problem(error: PublishError, about: &About) -> Problem {
@@ -277,30 +246,6 @@ fn set_problem(error: &SetError) -> Problem {
             Problem::new(Code::PayloadTooLarge, detail)
         }
     }
-}
-
-/// In the row being written, the place is a field of the body; elsewhere it is the other row's.
-pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
-    let own = about
-        .row
-        .as_ref()
-        .is_some_and(|(resource, code)| *resource == fault.resource && *code == fault.code);
-    let pointer = if own {
-        format!("/{}", fault.column)
-    } else {
-        format!("{}/{}/{}", fault.resource.path(), fault.code, fault.column)
-    };
-    let place = match (fault.line, fault.position) {
-        (Some(line), Some(position)) => format!("line {line}, column {position}: "),
-        (Some(line), None) => format!("line {line}: "),
-        _ => String::new(),
-    };
-    let whose = if own {
-        String::new()
-    } else {
-        format!("{}, `{}`: ", named(fault.resource, &fault.code), fault.column)
-    };
-    FieldFault::new(pointer, fault.problem, format!("{whose}{place}{}", fault.text))
 }
 
 fn case_faults(case: &CaseResult) -> Vec<FieldFault> {

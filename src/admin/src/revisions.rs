@@ -11,12 +11,12 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter}
 use super::answer::{Found, Json, Page, etag};
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::change_sets::view::ChangeSetState;
+use super::checked::checked_comment;
 use super::export::{self, Tar, Text, WantsText};
 use super::fails::{Fails, RollingBack, Usual};
 use super::idempotency::{Answered, Begun, Claim, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing;
-use super::rule_rows::checked_comment;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::brought;
 use ::revisions::current::Standing;

@@ -11,18 +11,20 @@ use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{DeletedRow, Found, FoundRow, Page, PatchedRow, PutRow, Versioned, etag};
+use super::answer::{Found, FoundRow, Page, Versioned, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
+use super::checked::{canonical, check_code, checked_comment, with_code};
 use super::fails::{Fails, Seeing, VersionedWrite};
 use super::list::{ListQuery, ListSpec};
-use super::publishing::{self, Outcome, named, waiting};
+use super::publishing::{self, Outcome, waiting};
+use super::row_faults::named;
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
+use super::written::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
 use revisions::publish::Published;
-use rules::check::is_rulebook_code;
 use rules::rows::{Row, RowSet, Stored};
 use web::problem::{Code, Problem};
 
@@ -292,70 +294,4 @@ fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
 #[must_use]
 pub fn missing<R: Row>(code: &str) -> Problem {
     Problem::not_found(named(R::RESOURCE, &shortened(code)))
-}
-
-/// The row with the code of the path; the body may omit the code but not contradict it.
-pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
-    if let Value::Object(object) = &mut row {
-        match object.get("code") {
-            None => {
-                object.insert("code".to_owned(), code.into());
-            }
-            Some(own) if own == code => {}
-            Some(_) => {
-                let detail = format!(
-                    "`code` must be `{}`, as in the path; a row cannot be renamed.",
-                    shortened(code)
-                );
-                return Err(Problem::fault("/code", "contradiction", detail));
-            }
-        }
-    }
-    Ok(row)
-}
-
-/// The row as it will be stored.
-///
-/// # Errors
-/// 422 with the JSON pointer of a fault.
-pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
-    if has_nul(&row) {
-        let detail = "Texts cannot hold NUL characters.";
-        return Err(Problem::fault("", "invalid_value", detail));
-    }
-    let row: R = body::read(row)?;
-    serde_json::to_value(row).map_err(|error| Problem::internal(&error))
-}
-
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        _ => false,
-    }
-}
-
-/// Checks that a new code is valid in paths, conditions and file names.
-pub fn check_code(code: &str) -> Result<(), Problem> {
-    if is_rulebook_code(code) {
-        return Ok(());
-    }
-    let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";
-    Err(Problem::invalid_parameter("code", detail))
-}
-
-/// The comment, for the list of revisions.
-///
-/// # Errors
-/// 400 when it is too long.
-pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
-    let comment = comment.unwrap_or_default();
-    if comment.chars().count() <= 500 && !comment.contains('\0') {
-        return Ok(comment);
-    }
-    Err(Problem::invalid_parameter(
-        "comment",
-        "`comment` has at most 500 characters.",
-    ))
 }

@@ -13,11 +13,13 @@ use uuid::Uuid;
 use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
 use super::auth::{Admin, Editor, Key, Viewer};
 use super::body::{self, Body, RowBody, RowPatch};
+use super::checked::{canonical, check_code, checked_comment, with_code};
 use super::fails::{Fails, RulebookWrite, Usual, VersionedWrite};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::profile::checked_name;
 use super::publishing;
-use super::rule_rows::{canonical, check_code, checked_comment, with_code, write};
+use super::row_faults::About;
+use super::rule_rows::write;
 use super::sms_delivery::Delivery;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::Precondition;
@@ -194,7 +196,7 @@ impl RulebooksApi {
             publisher.create(new, rows, &author).await
         });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
-        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &publishing::About::default()).await?;
+        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &About::default()).await?;
         Ok(Made::Created(Json(RulebookSummary {
             code: new.code,
             name,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::answer::Versioned;
 use super::auth::Caller;
-use super::change_sets;
+use super::change_sets::candidate::would_be;
 use super::state::AdminState;
 use revisions::current::Standing;
 use rules::rows::{Row, RowSet, Stored};
@@ -45,7 +45,7 @@ impl Seen {
                 Ok(Self::Revision(standing.rulebook_id, revision, rows))
             }
             (None, Some(id)) => {
-                let rows = change_sets::would_be(state, &standing, id).await?;
+                let rows = would_be(state, &standing, id).await?;
                 Ok(Self::WouldBe(standing, rows))
             }
             _ => Ok(Self::Head(standing)),

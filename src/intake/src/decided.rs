@@ -4,18 +4,17 @@
 //! transaction begins, at the head that was last seen: a slow script holds neither an asynchronous thread nor SQLite's
 //! one writer. The transaction uses it only when it sees the same head.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::answer;
 use super::event::{Event, Payload};
-use super::transact::{Intake, Message, Step};
+use super::message::{Intake, Message};
 use super::{facts, requests, tools};
 use base::clock::Clock;
 use base::telemetry;
@@ -23,8 +22,6 @@ use rules::compile::Rulebook;
 use rules::decision::Decision;
 use rules::facts::Extracted;
 use rules::script::{ScriptVersion, Skips};
-use store::intake::{self, NewDecision};
-use store::notices::{self, Notice, Severity};
 
 /// A decision to be kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,10 +38,10 @@ pub struct Decided {
     pub duration_us: i64,
     /// The scripts that ran in it, also those that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    ran: Vec<ScriptVersion>,
+    pub(super) ran: Vec<ScriptVersion>,
     /// The scripts that failed in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    faulted: Vec<ScriptVersion>,
+    pub(super) faulted: Vec<ScriptVersion>,
 }
 
 /// Everything that is decided about a message, as a function of these four.
@@ -187,77 +184,5 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
             };
             question.work_out()
         }
-    }
-}
-
-impl Decided {
-    /// Keeps it, and tells a person of the scripts that it had to leave out.
-    pub(super) async fn save(&self, step: &Step<'_>, tx: &DatabaseTransaction, purpose: &str) -> Result<(), DbErr> {
-        let (message, now) = (step.message, step.message.received_at);
-        let rulebook_id = message.access.rulebook_id;
-        let decision = &self.decision;
-        let price = decision.price.as_ref();
-        let json = |error: serde_json::Error| DbErr::Json(error.to_string());
-        let new = NewDecision {
-            rulebook_id,
-            id: self.id,
-            call_id: message.event.call_id(),
-            event_id: step.event_id,
-            purpose,
-            revision: decision.revision,
-            decided_for: self.at,
-            extracted: serde_json::to_value(&self.extracted).map_err(json)?,
-            result: serde_json::to_value(decision).map_err(json)?,
-            service: decision.service.as_deref(),
-            priority: decision.priority.name(),
-            price_from: price.map(|price| price.from.minor()),
-            price_to: price.map(|price| price.to.minor()),
-            degraded: decision.is_degraded() || step.given.is_some(),
-            duration_us: self.duration_us,
-            created_at: now,
-        };
-        intake::insert_decision(tx, new).await?;
-        step.counts(decision);
-        let quarantines = step.intake.current.quarantines();
-        for ran in &self.ran {
-            quarantines.ran(rulebook_id, ran);
-        }
-        for faulted in &self.faulted {
-            script_failed(step, tx, faulted).await?;
-        }
-        Ok(())
-    }
-}
-
-/// A script failed while a call was decided: it was decided without it, a person is told, and a script that fails again
-/// and again is left out for a while.
-pub(super) async fn script_failed(
-    step: &Step<'_>,
-    tx: &DatabaseTransaction,
-    faulted: &ScriptVersion,
-) -> Result<(), DbErr> {
-    let (message, clock) = (step.message, &step.intake.clock);
-    let (rulebook_id, now) = (message.access.rulebook_id, message.received_at);
-    telemetry::metrics::script_fault();
-    notices::raise(tx, failed_notice(rulebook_id, &faulted.code), now, clock.new_id()).await?;
-    let quarantines = step.intake.current.quarantines();
-    if let Some(row) = quarantines.count(tx, rulebook_id, faulted, now, clock).await? {
-        step.quarantined
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(row);
-    }
-    Ok(())
-}
-
-fn failed_notice(rulebook_id: Uuid, script: &str) -> Notice {
-    Notice {
-        rulebook_id,
-        code: "script_failed",
-        severity: Severity::Warning,
-        subject: format!("script {script}"),
-        text: format!("The script `{script}` failed; calls are answered without what it would have said."),
-        what_to_do: "Try it with `test_script` on the facts of a degraded decision, then correct it or delete it."
-            .to_owned(),
     }
 }

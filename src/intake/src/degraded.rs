@@ -16,9 +16,9 @@ use super::attempt::{Given, Left};
 use super::decided::{self, Ahead, Found, Question};
 use super::event::{Kind, Payload};
 use super::last_good::LastGood;
+use super::message::{Intake, Message, Outcome, Taken};
 use super::spool::{About, Entry, Keys, Spool, SpoolError};
 use super::tools;
-use super::transact::{Intake, Message, Outcome, Taken};
 use rules::compile::Rulebook;
 use rules::script::Skips;
 

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::access::{AccessError, Accesses};
 use super::decode;
 use super::late::Origin;
+use super::message::{Intake, Message, Taken, TransactError};
 use super::set_aside;
-use super::transact::{Intake, Message, Taken, TransactError};
 use super::unreadable;
 use store::{trial, webhook_events};
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::decided::Decided;
 use super::event::Payload;
-use super::transact::Step;
+use super::step::Step;
 use rules::compile::Rulebook;
 use rules::decision::{Decision, Price};
 use rules::facts::{Extracted, Fact, Facts};

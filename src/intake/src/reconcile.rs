@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::feed::{Became, Fed, Feed, FeedError};
 use super::late::Origin;
-use super::transact::Taken;
+use super::message::Taken;
 use crate::vapi::{Call, Span, VapiClient, VapiError, report};
 use base::clock::Clock;
 use base::telemetry::{self, metrics};

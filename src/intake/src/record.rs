@@ -11,7 +11,8 @@ use super::decided::Decided;
 use super::event::{CallPart, Event, Payload, Report, status_rank};
 use super::facts;
 use super::job::Job;
-use super::transact::{Step, TransactError};
+use super::message::TransactError;
+use super::step::Step;
 use store::intake::{self, CallTouch, LeadPart, ReportedCall};
 use store::leads;
 

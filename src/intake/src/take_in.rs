@@ -19,10 +19,10 @@ use super::attempt::{Attempt, Left};
 use super::degraded::Refuge;
 use super::lane::Lane;
 use super::late::Origin;
+use super::message::{Intake, Message, Outcome, TransactError};
 use super::set_aside;
 use super::spool::drain::Drain;
 use super::spool::{About, Entry, Keys, SpoolError};
-use super::transact::{Intake, Message, Outcome, TransactError};
 use super::unreadable;
 use base::telemetry;
 

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::decided::Decided;
 use super::job::Job;
+use super::late;
 use super::record;
-use super::transact::Step;
+use super::step::Step;
 use base::telemetry::metrics;
 use rules::facts::{Fact, Facts};
 use rules::rows::{Priority, PriorityRule, Row as _};
@@ -20,11 +21,40 @@ use sms::escalate::{self, ESCALATE_AFTER_S, pause};
 use sms::{Enqueued, NewSms};
 use store::calls::is_simulated;
 use store::escalations::{self, FIRST, Told};
+use store::fault_points::{self, Defect};
 use store::intake::LeadPart;
-use store::{leads, sms_messages};
+use store::{leads, notices, sms_messages};
 
 /// The word for a text that a cool-down kept from being asked for.
 const COOLED_DOWN: &str = "cooled_down";
+
+impl Step<'_> {
+    /// Puts a decision's texts into the outbox; whether there are any.
+    pub(super) async fn text(
+        &self,
+        tx: &DatabaseTransaction,
+        decided: &Decided,
+        job: &Job,
+        template: Option<&str>,
+    ) -> Result<bool, DbErr> {
+        let Some(template) = template else { return Ok(false) };
+        let texts = about(self, tx, decided, job, template).await?;
+        if self.late {
+            // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
+            if !texts.is_empty() || decided.decision.priority == Priority::P1 {
+                let notice = late::notice(self.message.access.rulebook_id, decided.decision.priority.name());
+                notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
+            }
+            return Ok(false);
+        }
+        if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
+            let any = !texts.is_empty();
+            tokio::spawn(apart(self.intake.db.clone(), texts));
+            return Ok(any);
+        }
+        send(self, tx, decided, template, texts).await
+    }
+}
 
 /// The texts about a decision to those whom it names, when it names a template.
 pub(super) async fn about(

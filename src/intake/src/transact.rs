@@ -6,166 +6,27 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
-use tokio_util::bytes::Bytes;
-use uuid::Uuid;
 
-use super::access::Access;
 use super::answer;
 use super::attempt::{Attempt, Given};
 use super::decided::{self, Ahead, Decided, Found, Question};
-use super::event::{Event, Kind, Payload};
-use super::hits::{RuleHits, Took};
-use super::job::Job;
-use super::late::{self, Origin};
+use super::event::{Kind, Payload};
+use super::message::{Intake, Message, Outcome, Taken, TransactError};
 use super::record::{self, Recording};
-use super::texts;
+use super::save_tools;
+use super::step::{Step, is_erased};
 use super::tools;
-use base::clock::Clock;
-use revisions::current::{Current, LoadError};
 use rules::compile::Rulebook;
-use rules::decision::Decision;
-use rules::rows::Priority;
 use rules::script::Skips;
-use sms::Outbox;
 use store::calls::is_simulated;
 use store::fault_points::{self, Defect};
-use store::intake::{self, Head, NewEvent, StoredEvent};
-use store::notices;
-use store::{restored, script_quarantines, trial};
-use web::problem::database::is_transient;
+use store::intake;
+use store::trial;
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
 const MOST_TRIES: u32 = 3;
-
-/// What every message needs.
-#[derive(Clone)]
-pub struct Intake {
-    /// The primary database.
-    pub db: DatabaseConnection,
-    /// Compiled rulebooks.
-    pub current: Current,
-    /// Where texts wait.
-    pub outbox: Outbox,
-    /// The time.
-    pub clock: Clock,
-    /// How often each row takes part.
-    pub hits: RuleHits,
-}
-
-/// A message to record.
-pub struct Message {
-    /// Who may have sent it.
-    pub access: Arc<Access>,
-    /// What it says.
-    pub event: Event,
-    /// As it came.
-    pub body: Bytes,
-    /// What finds a plain repeat: the configured message id, else the hash of the body.
-    pub delivery_key: String,
-    /// When it came.
-    pub received_at: DateTime<Utc>,
-    /// How it came.
-    pub origin: Origin,
-    /// The event that was set aside and whose place it takes.
-    pub stands_for: Option<Uuid>,
-}
-
-impl Message {
-    /// Whether it comes too late to text anyone. A report that was made of Vapi's list is as old as the end of its call,
-    /// any other message as the moment when it first came.
-    pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
-        let ended = match &self.event.payload {
-            Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
-            _ => None,
-        };
-        if self.origin == Origin::Live {
-            return Ok(false);
-        }
-        let restored = restored::last(tx).await?;
-        Ok(self.origin.is_late(ended.unwrap_or(self.received_at), restored, now))
-    }
-}
-
-/// What became of a message.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// What Vapi is told.
-    pub answer: Value,
-    /// How it was taken.
-    pub taken: Taken,
-    /// The revision that decided.
-    pub revision: i64,
-}
-
-/// How a message was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// For the first time.
-    Recorded,
-    /// The same thing again.
-    Duplicate,
-    /// The same thing with another body.
-    Amendment,
-    /// Kept in the spool, because the database is away or too slow.
-    Spooled,
-    /// Answered, but not recorded: neither the database nor the spool took it.
-    Unrecorded,
-    /// It failed again and again, and is kept raw.
-    Poisoned,
-}
-
-impl Taken {
-    /// For logs and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Recorded => "recorded",
-            Self::Duplicate => "duplicate",
-            Self::Amendment => "amendment",
-            Self::Spooled => "spooled",
-            Self::Unrecorded => "unrecorded",
-            Self::Poisoned => "poisoned",
-        }
-    }
-}
-
-/// Why a message was not taken in; nothing of it remains.
-#[derive(Debug, thiserror::Error)]
-pub enum TransactError {
-    /// The webhook's settings or secrets changed since the message was verified: verify again.
-    #[error("the webhook settings changed")]
-    AccessChanged,
-    /// The caller was erased while the message was on its way: take it in anew, without them.
-    #[error("the caller was erased meanwhile")]
-    CallErased,
-    /// The rulebook's head cannot be loaded.
-    #[error(transparent)]
-    Rulebook(#[from] LoadError),
-    /// The database did not take it.
-    #[error("the database did not take the message")]
-    Database(#[from] DbErr),
-    /// The database took longer than a message may wait; the work may still complete.
-    #[error("the database took too long")]
-    TooSlow,
-    /// The task that did the work ended before it was done.
-    #[error("the work was stopped: {0}")]
-    Stopped(String),
-}
-
-impl TransactError {
-    /// Whether the same message may be taken in later without anyone mending anything.
-    pub(super) fn passes(&self) -> bool {
-        match self {
-            Self::AccessChanged | Self::CallErased | Self::TooSlow | Self::Rulebook(LoadError::Busy(_)) => true,
-            Self::Rulebook(LoadError::Database(error)) => is_transient(error),
-            Self::Database(error) => is_transient(error),
-            Self::Rulebook(_) | Self::Stopped(_) => false,
-        }
-    }
-}
 
 /// Records a message and says what to answer.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
@@ -306,10 +167,6 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
     Ok(taken)
 }
 
-fn is_erased(head: &Head) -> bool {
-    head.call.as_ref().is_some_and(|call| call.erased)
-}
-
 /// What is decided here and now: no script takes part, or it was worked out ahead.
 fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> Question<'a> {
     Question {
@@ -340,30 +197,7 @@ fn done(step: Step<'_>, texted: bool) {
     }
 }
 
-/// One message on its way through the transaction.
-pub(super) struct Step<'a> {
-    pub intake: &'a Intake,
-    pub message: &'a Message,
-    pub rulebook: &'a Rulebook,
-    pub head: &'a Head,
-    pub found: &'a Found,
-    /// What was answered already, where the message comes out of the spool.
-    pub given: Option<&'a Given>,
-    pub event_id: Uuid,
-    /// Whether it comes too late to text anyone.
-    pub late: bool,
-    /// Scripts that this message sent into quarantine.
-    pub quarantined: Mutex<Vec<script_quarantines::Model>>,
-    /// What took part in the decisions that are kept; counted when they are committed.
-    took: Mutex<Vec<Took>>,
-}
-
 impl Step<'_> {
-    /// The answer that was given already, where the message comes out of the spool.
-    pub(super) fn given_answer(&self) -> Option<Value> {
-        self.given.map(|given| given.answer.clone())
-    }
-
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
         let event = &self.message.event;
         match &event.payload {
@@ -376,7 +210,7 @@ impl Step<'_> {
             Payload::Report(report) => {
                 let fresh;
                 let decided: &Decided = if let Found::Report(decided) = self.found {
-                    decided
+                    &decided
                 } else {
                     fresh = in_place(self.intake, self.message, self.rulebook).decide(None);
                     &fresh
@@ -384,7 +218,7 @@ impl Step<'_> {
                 let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
                 let recording = Recording {
                     step: self,
-                    report,
+                    report: &report,
                     decided,
                 };
                 let Some(amended) = taken else {
@@ -397,7 +231,7 @@ impl Step<'_> {
             Payload::ToolCalls(requests) => {
                 let fresh;
                 let ran: &[tools::Ran] = if let Found::Tools(ran) = self.found {
-                    ran
+                    &ran
                 } else {
                     let question = in_place(self.intake, self.message, self.rulebook);
                     fresh = requests
@@ -406,7 +240,7 @@ impl Step<'_> {
                         .collect::<Vec<_>>();
                     &fresh
                 };
-                tools::answered(self, tx, requests, ran).await
+                save_tools::answered(self, tx, requests, ran).await
             }
             Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
                 let answer = answer::neutral(event.kind).to_json();
@@ -433,121 +267,5 @@ impl Step<'_> {
         Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
             (taken, answer, false)
         }))
-    }
-
-    /// Keeps the event; `None` when it is new, else how it repeats and what was answered the first time.
-    pub(super) async fn keep(&self, tx: &DatabaseTransaction, answer: &Value) -> Result<Option<(Taken, Value)>, DbErr> {
-        let (event, message) = (&self.message.event, self.message);
-        let key = event.event_key();
-        let erased = is_erased(self.head);
-        let new = NewEvent {
-            rulebook_id: message.access.rulebook_id,
-            id: self.event_id,
-            business_key: &key,
-            delivery_key: &message.delivery_key,
-            kind: &event.type_name,
-            call_id: event.call_id(),
-            message_at: event.at,
-            received_at: message.received_at,
-            body: (!erased).then_some(message.body.as_ref()),
-            body_hash: event.body_hash,
-            answer,
-            state: "recorded",
-            amends: None,
-            origin: message.origin.word(),
-            set_aside: None,
-        };
-        if self.enter(tx, &new).await? {
-            fault_points::reach(fault_points::Step::MessageEventInserted)?;
-            return Ok(None);
-        }
-        if fault_points::planted(Defect::InsertTwiceOnConflict) {
-            let business_key = &format!("{key}#{}", self.event_id);
-            intake::insert_event(tx, &NewEvent { business_key, ..new }).await?;
-            return Ok(None);
-        }
-        let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
-        // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
-        if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
-            self.become_copy(tx, &new, &stored).await?;
-            return Ok(Some((Taken::Duplicate, stored.answer)));
-        }
-        let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
-        let amendment = NewEvent {
-            business_key: &amended_key,
-            answer: &stored.answer,
-            state: "amendment",
-            amends: Some(stored.id),
-            ..new
-        };
-        let first_time = self.enter(tx, &amendment).await?;
-        if !first_time {
-            self.become_copy(tx, &new, &stored).await?;
-        }
-        Ok(Some((
-            if first_time { Taken::Amendment } else { Taken::Duplicate },
-            stored.answer,
-        )))
-    }
-
-    /// What was set aside had been taken in under its own key meanwhile: it is another copy of that.
-    async fn become_copy(
-        &self,
-        tx: &DatabaseTransaction,
-        new: &NewEvent<'_>,
-        stored: &StoredEvent,
-    ) -> Result<(), DbErr> {
-        let Some(id) = self.message.stands_for else {
-            return Ok(());
-        };
-        let copy = NewEvent {
-            business_key: &format!("-/copy/{id}"),
-            answer: &stored.answer,
-            state: "amendment",
-            amends: Some(stored.id),
-            ..*new
-        };
-        intake::become_event(tx, &copy).await.map(drop)
-    }
-
-    /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.
-    async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
-        if self.message.stands_for.is_some() {
-            intake::become_event(tx, new).await
-        } else {
-            intake::insert_event(tx, new).await
-        }
-    }
-
-    /// Notes the rows that took part in a decision which is kept.
-    pub(super) fn counts(&self, decision: &Decision) {
-        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        took.push(Took::part_in(decision));
-    }
-
-    /// Puts a decision's texts into the outbox; whether there are any.
-    pub(super) async fn text(
-        &self,
-        tx: &DatabaseTransaction,
-        decided: &Decided,
-        job: &Job,
-        template: Option<&str>,
-    ) -> Result<bool, DbErr> {
-        let Some(template) = template else { return Ok(false) };
-        let texts = texts::about(self, tx, decided, job, template).await?;
-        if self.late {
-            // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
-            if !texts.is_empty() || decided.decision.priority == Priority::P1 {
-                let notice = late::notice(self.message.access.rulebook_id, decided.decision.priority.name());
-                notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
-            }
-            return Ok(false);
-        }
-        if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
-            let any = !texts.is_empty();
-            tokio::spawn(texts::apart(self.intake.db.clone(), texts));
-            return Ok(any);
-        }
-        texts::send(self, tx, decided, template, texts).await
     }
 }

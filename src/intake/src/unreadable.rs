@@ -9,7 +9,7 @@ use tokio_util::bytes::Bytes;
 use super::access::Access;
 use super::answer::Answer;
 use super::late::Origin;
-use super::transact::{Intake, TransactError};
+use super::message::{Intake, TransactError};
 
 use store::intake::{self, NewEvent};
 

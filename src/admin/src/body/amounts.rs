@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::document::document;
+use super::super::described::document;
 use rules::money::{Money, Rate};
 
 /// Deeper than any of our schemas.

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use jsonschema::{Draft, Resource, Validator};
 use serde_json::{Value, json};
 
-use super::super::document::document;
+use super::super::described::document;
 use super::tell::told;
 use web::problem::{FieldFault, Problem};
 

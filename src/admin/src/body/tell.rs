@@ -6,7 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
-use super::super::document::document;
+use super::super::described::document;
 use super::super::state::shortened;
 use super::conform::DOCUMENT;
 use rules::fault::escaped;

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::body::merge;
-use super::super::publishing::named;
-use super::super::rule_rows::{canonical, check_code, with_code};
+use super::super::checked::{canonical, check_code, with_code};
+use super::super::row_faults::named;
 use super::super::state::shortened;
 use super::super::versions::{Precondition, expected};
 use authoring::change_set::{Bench, Edit, Expected};

@@ -11,7 +11,7 @@ use super::super::auth::Caller;
 use super::super::export::Text;
 use super::super::lint::LintFinding;
 use super::super::masking;
-use super::super::publishing::{About, as_json, field_fault};
+use super::super::row_faults::{About, as_json, field_fault};
 use authoring::change_set::{Edit, Expected};
 use authoring::diff::{self, RowDiff};
 use authoring::lint::{Finding, Severity};

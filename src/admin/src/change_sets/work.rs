@@ -5,21 +5,18 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::ChangeSetsApi;
+use super::candidate::is_alive;
 use super::view::{ChangeSetState, Conflict, clashes_of};
 use crate::answer::{FoundRow, Json, etag};
 use crate::auth::Caller;
-use crate::publishing::{About, finished};
-use crate::rule_rows::checked_comment;
-use crate::state::AdminState;
+use crate::checked::checked_comment;
+use crate::publishing::finished;
+use crate::row_faults::About;
 use crate::versions::{Precondition, expected};
-use authoring::change_set::{Edit, applied};
 use authoring::lint::{Finding, introduced, lint};
-use revisions::current::Standing;
 use revisions::publish::sets::StoredSet;
 use revisions::publish::{Author, Draft, PublishError, Publisher};
 use rules::Rulebook;
-use rules::rows::RowSet;
-use store::change_sets::State;
 use store::trial;
 use web::problem::{Code, Problem};
 
@@ -126,53 +123,6 @@ impl ChangeSetsApi {
         let view = self.shown(caller, stored).await?;
         Ok(FoundRow::Found(Json(view), etag(version)))
     }
-}
-
-/// A rulebook's rows as if a change set were published.
-///
-/// # Errors
-/// 404 when it does not exist, 409 when it was published or discarded.
-pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
-    let found = state.publisher.set(standing.rulebook_id, id).await;
-    let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
-    alive(&stored)?;
-    Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
-}
-
-/// A rulebook compiled as if a change set were published.
-///
-/// # Errors
-/// As for [`would_be`]; 412 when others changed its rows, 422 when it does not compile.
-pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
-    let found = state.publisher.set(rulebook_id, id).await;
-    let stored = finished(state, rulebook_id, Ok(found), &About::default()).await?;
-    alive(&stored)?;
-    planned(state, rulebook_id, &stored.edits()).await
-}
-
-/// A rulebook compiled as if edits were published.
-///
-/// # Errors
-/// 412 when others changed their rows, 422 when it does not compile.
-pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
-    let planned = state.publisher.plan(rulebook_id, edits).await;
-    let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
-    finished(state, rulebook_id, Ok(rulebook), &About::default()).await
-}
-
-fn is_alive(stored: &StoredSet) -> bool {
-    !stored.set.is_in(&[State::Published, State::Discarded])
-}
-
-pub(super) fn alive(stored: &StoredSet) -> Result<(), Problem> {
-    if is_alive(stored) {
-        return Ok(());
-    }
-    let detail = match stored.set.revision {
-        Some(revision) => format!("The change set was published as revision {revision}."),
-        None => "The change set was discarded.".to_owned(),
-    };
-    Err(Problem::new(Code::Conflict, detail))
 }
 
 /// The version that a request sent, which must be the current one.

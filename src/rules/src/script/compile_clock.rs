@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::run::thread_time;
+use super::thread_time::thread_time;
 use crate::fair_pool::is_abandoned;
 
 /// Tokens between two looks at the clock, which is a system call.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::run::thread_time;
 use super::tests::{book, tried};
+use super::thread_time::thread_time;
 use crate::rows::Hook;
 
 #[path = "../../../../tests/it/support/hostile.rs"]

@@ -20,6 +20,7 @@ mod skips;
 mod switches;
 #[cfg(test)]
 mod tests;
+mod thread_time;
 pub mod trial;
 mod values;
 

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, EvalAltResult, Module, Position, Shared};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 use super::engine::{ENGINE, MAX_OPERATIONS, scope};
+use super::thread_time::thread_time;
 use super::values::clean;
 use super::{Compiled, ScriptFault};
 use crate::decision::Step;
@@ -109,11 +109,6 @@ impl Timer {
     fn worked(&self) -> Duration {
         thread_time().saturating_sub(self.worked_before)
     }
-}
-
-/// How long the present thread has worked.
-pub(super) fn thread_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 thread_local! {

@@ -413,7 +413,7 @@ fn rows_of(scripts: &[(String, Hook, String)]) -> RowSet {
 #[test]
 fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
     // Under every path that leads to it, `lib_00` would be there 16 to the power of 15 times.
-    let before = super::run::thread_time();
+    let before = super::thread_time::thread_time();
     let mut scripts = chain(library::MAX_DEPTH, engine::MAX_IMPORTS);
     let imports = "import \"lib_06\" as l;\nimport \"lib_06\" as again;\n";
     scripts.push((
@@ -422,7 +422,7 @@ fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
         format!("{imports}result.set(l::f() + again::f());"),
     ));
     let book = compile(2, &rows_of(&scripts), None).unwrap();
-    let took = super::run::thread_time().saturating_sub(before);
+    let took = super::thread_time::thread_time().saturating_sub(before);
     let at = "2026-11-24T15:00:00Z".parse().unwrap();
     let answer = book.run_tool_script("uses", &Value::Null, &Extracted::default(), at, &super::Skips::none());
     assert_eq!(answer.unwrap().value, 14);

@@ -1,0 +1,64 @@
+//! A rulebook as if a change set were published.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::publishing::finished;
+use crate::row_faults::About;
+use crate::state::AdminState;
+use authoring::change_set::{Edit, applied};
+use revisions::current::Standing;
+use revisions::publish::PublishError;
+use revisions::publish::sets::StoredSet;
+use rules::Rulebook;
+use rules::rows::RowSet;
+use store::change_sets::State;
+use web::problem::{Code, Problem};
+
+/// A rulebook's rows as if a change set were published.
+///
+/// # Errors
+/// 404 when it does not exist, 409 when it was published or discarded.
+pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
+    let found = state.publisher.set(standing.rulebook_id, id).await;
+    let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
+    alive(&stored)?;
+    Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
+}
+
+/// A rulebook compiled as if a change set were published.
+///
+/// # Errors
+/// As for [`would_be`]; 412 when others changed its rows, 422 when it does not compile.
+pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
+    let found = state.publisher.set(rulebook_id, id).await;
+    let stored = finished(state, rulebook_id, Ok(found), &About::default()).await?;
+    alive(&stored)?;
+    planned(state, rulebook_id, &stored.edits()).await
+}
+
+/// A rulebook compiled as if edits were published.
+///
+/// # Errors
+/// 412 when others changed their rows, 422 when it does not compile.
+pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
+    let planned = state.publisher.plan(rulebook_id, edits).await;
+    let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
+    finished(state, rulebook_id, Ok(rulebook), &About::default()).await
+}
+
+pub(super) fn is_alive(stored: &StoredSet) -> bool {
+    !stored.set.is_in(&[State::Published, State::Discarded])
+}
+
+pub(super) fn alive(stored: &StoredSet) -> Result<(), Problem> {
+    if is_alive(stored) {
+        return Ok(());
+    }
+    let detail = match stored.set.revision {
+        Some(revision) => format!("The change set was published as revision {revision}."),
+        None => "The change set was discarded.".to_owned(),
+    };
+    Err(Problem::new(Code::Conflict, detail))
+}

@@ -1,0 +1,75 @@
+//! Rows, codes and comments as clients send them, checked.
+
+use serde_json::Value;
+
+use super::body;
+use super::state::shortened;
+use rules::check::is_rulebook_code;
+use rules::rows::Row;
+use web::problem::Problem;
+
+/// The row with the code of the path; the body may omit the code but not contradict it.
+pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
+    if let Value::Object(object) = &mut row {
+        match object.get("code") {
+            None => {
+                object.insert("code".to_owned(), code.into());
+            }
+            Some(own) if own == code => {}
+            Some(_) => {
+                let detail = format!(
+                    "`code` must be `{}`, as in the path; a row cannot be renamed.",
+                    shortened(code)
+                );
+                return Err(Problem::fault("/code", "contradiction", detail));
+            }
+        }
+    }
+    Ok(row)
+}
+
+/// The row as it will be stored.
+///
+/// # Errors
+/// 422 with the JSON pointer of a fault.
+pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
+    if has_nul(&row) {
+        let detail = "Texts cannot hold NUL characters.";
+        return Err(Problem::fault("", "invalid_value", detail));
+    }
+    let row: R = body::read(row)?;
+    serde_json::to_value(row).map_err(|error| Problem::internal(&error))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(has_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// Checks that a new code is valid in paths, conditions and file names.
+pub fn check_code(code: &str) -> Result<(), Problem> {
+    if is_rulebook_code(code) {
+        return Ok(());
+    }
+    let detail = "A code has 1 to 64 letters, digits, `_`, `-` or `.` and begins with a letter or digit.";
+    Err(Problem::invalid_parameter("code", detail))
+}
+
+/// The comment, for the list of revisions.
+///
+/// # Errors
+/// 400 when it is too long.
+pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
+    let comment = comment.unwrap_or_default();
+    if comment.chars().count() <= 500 && !comment.contains('\0') {
+        return Ok(comment);
+    }
+    Err(Problem::invalid_parameter(
+        "comment",
+        "`comment` has at most 500 characters.",
+    ))
+}

@@ -1,0 +1,61 @@
+//! What is wrong with a row, as a fault of the body or of another row.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use authoring::change_set::Edit;
+use rules::Fault;
+use rules::rows::Resource;
+use web::problem::FieldFault;
+
+/// The row an edit is about, and what it expected: a fault in that row is told by its place in the body.
+#[derive(Default)]
+pub struct About {
+    pub row: Option<(Resource, String)>,
+}
+
+impl About {
+    pub fn of(edit: &Edit) -> Self {
+        Self {
+            row: Some((edit.resource(), edit.code().to_owned())),
+        }
+    }
+}
+
+/// Things as JSON, each an object of texts, numbers and lists.
+pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
+    things
+        .iter()
+        .filter_map(|thing| serde_json::to_value(thing).ok())
+        .collect()
+}
+
+/// A row, in words.
+#[must_use]
+pub fn named(resource: Resource, code: &str) -> String {
+    format!("row `{}/{code}`", resource.path())
+}
+
+/// In the row being written, the place is a field of the body; elsewhere it is the other row's.
+pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
+    let own = about
+        .row
+        .as_ref()
+        .is_some_and(|(resource, code)| *resource == fault.resource && *code == fault.code);
+    let pointer = if own {
+        format!("/{}", fault.column)
+    } else {
+        format!("{}/{}/{}", fault.resource.path(), fault.code, fault.column)
+    };
+    let place = match (fault.line, fault.position) {
+        (Some(line), Some(position)) => format!("line {line}, column {position}: "),
+        (Some(line), None) => format!("line {line}: "),
+        _ => String::new(),
+    };
+    let whose = if own {
+        String::new()
+    } else {
+        format!("{}, `{}`: ", named(fault.resource, &fault.code), fault.column)
+    };
+    FieldFault::new(pointer, fault.problem, format!("{whose}{place}{}", fault.text))
+}
