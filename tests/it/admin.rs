@@ -281,6 +281,13 @@ async fn an_expired_or_revoked_key_opens_nothing(database: Database) {
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
     assert_eq!(app.get(SERVICES).await.0, StatusCode::UNAUTHORIZED);
+    // Two keys in one request: a proxy may have read the other.
+    let (good, _) = new_key(&app, json!({"name": "good", "role": "viewer"})).await;
+    for second in ["", "Bearer wrong", "Basic YTpi"] {
+        let request = app.client.get(app.url(SERVICES)).bearer_auth(&good);
+        let response = request.header("authorization", second).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{second}");
+    }
     let (_, keys) = app.admin(Method::GET, "/admin/v1/api-keys", None).await;
     assert!(!keys.to_string().contains(&expiring), "a key was shown a second time");
     // Nobody shuts the door with the last key inside.

@@ -1,6 +1,6 @@
 //! Twilio speaks to us: statuses and replies over HTTP, signed or not, and what a person does with what they leave.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -58,7 +58,7 @@ fn refused(code: i64) -> Answer {
 
 /// Signing written anew from Twilio's documentation, so that a mistake in the server's own is seen.
 fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
-    let sorted: BTreeMap<&str, &str> = fields.iter().copied().collect();
+    let sorted: BTreeSet<(&str, &str)> = fields.iter().copied().collect();
     let text = sorted
         .into_iter()
         .fold(url.to_owned(), |text, (name, value)| text + name + value);
@@ -254,6 +254,40 @@ async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database
         post(&server, "/webhooks/twilio/inbound", TOKEN, &inbound[..3]).await.0,
         StatusCode::BAD_REQUEST
     );
+    // The signature does not say where a field ends: the same letters, cut in other places, are refused.
+    let inbound = "/webhooks/twilio/inbound";
+    let common = [("AccountSid", ACCOUNT), ("To", "+15145550100")];
+    let form = |own: &[(&'static str, &'static str)]| [&common[..], own].concat();
+    let signed = form(&[
+        ("MessageSid", "SM9"),
+        ("Body", "STOPFrom+15140001111"),
+        ("From", ON_CALL),
+        ("NumMedia", "0"),
+    ]);
+    let signature = sign(TOKEN, &format!("{PUBLIC}{inbound}"), &signed);
+    let cut = [
+        form(&[
+            ("MessageSid", "SM9"),
+            ("Body", "STOP"),
+            ("From", "+15140001111"),
+            ("From", ON_CALL),
+            ("NumMedia", "0"),
+        ]),
+        form(&[
+            ("MessageSid", "SM9NumMedia0"),
+            ("Body", "STOPFrom+15140001111"),
+            ("From", ON_CALL),
+        ]),
+    ];
+    for fields in cut {
+        assert_eq!(sign(TOKEN, &format!("{PUBLIC}{inbound}"), &fields), signature);
+        let (status, problem) = post(&server, inbound, TOKEN, &fields).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{fields:?}: {problem}");
+    }
+    let twice = server.client.post(server.url(inbound)).form(&signed);
+    let twice = twice.header("X-Twilio-Signature", signature.as_str());
+    let answer = twice.header("X-Twilio-Signature", "AAAA").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     let large = "A".repeat(300 * 1024);
     let large = [("MessageSid", "SM9"), ("Body", large.as_str())];
     assert_eq!(

@@ -244,7 +244,12 @@ fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     found.into_iter().find(|key| keys::matches(&key.hash, text))
 }
 
+/// The key of a request. One with two is refused: a proxy may have read the other.
 fn bearer(request: &Request) -> Option<&str> {
-    let (scheme, key) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
+    let (first, None) = (sent.next()?, sent.next()) else {
+        return None;
+    };
+    let (scheme, key) = first.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

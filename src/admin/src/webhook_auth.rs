@@ -59,7 +59,7 @@ pub struct WebhookScheme {
     timestamp_header: Option<String>,
     /// `hmac`: whether a timestamp is sent and signed; without one, an attacker can replay a recorded message.
     include_timestamp: Option<bool>,
-    /// `hmac`: what is signed; `{body}` must be in it.
+    /// `hmac`: what is signed; `{body}` must be in it, and between two tokens a character that is no letter or digit.
     payload_format: Option<String>,
     /// `hmac`: the header that fills `{svix-id}`.
     message_id_header: Option<String>,

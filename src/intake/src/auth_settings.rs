@@ -6,7 +6,7 @@
 use poem::http::HeaderName;
 
 use super::scheme::{Scheme, WebhookAuth, X_VAPI_SIGNATURE};
-use super::sign::Signing;
+use super::sign::{Signing, tokens_touch};
 
 /// The most schemes of one rulebook.
 const MOST: usize = 10;
@@ -58,6 +58,13 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
                     fault(
                         "payload_format",
                         "`payload_format` must contain {body} once: each further one only costs the time of hashing it.",
+                    );
+                }
+                if tokens_touch(hmac.effective_format()) {
+                    fault(
+                        "payload_format",
+                        "`payload_format` must have a character that is no letter or digit, such as `.`, between two tokens: \
+                         else nobody can tell where one ends, and what is signed can be read in two ways.",
                     );
                 }
                 if hmac.include_timestamp && !hmac.effective_format().contains("{timestamp}") {
@@ -130,7 +137,7 @@ mod tests {
     fn what_costs_much_to_verify_is_refused() {
         let hmac =
             |format: &str, header: &str| json!({"type": "hmac", "payload_format": format, "signature_header": header});
-        let often = format!("{{timestamp}}{}", "{body}".repeat(83));
+        let often = format!("{{timestamp}}{}", ".{body}".repeat(83));
         assert_eq!(
             places(json!({"schemes": [hmac(&often, "a")]})),
             ["/schemes/0/payload_format"]
@@ -151,10 +158,10 @@ mod tests {
         let good = [
             &with_time,
             &hmac("{timestamp}.{body}", "sha256", "v1="),
-            &hmac("{timestamp}{body}", "sha512", ""),
+            &hmac("{timestamp}:{body}", "sha512", ""),
         ];
         assert!(places(json!({"schemes": good})).is_empty());
-        let twice = [&with_time, &hmac("{timestamp}{body}", "sha256", "")];
+        let twice = [&with_time, &hmac("{timestamp}:{body}", "sha256", "")];
         assert_eq!(places(json!({"schemes": twice})), ["/schemes/1"]);
         let mut as_vapi = hmac("{timestamp}.{body}", "sha256", "");
         as_vapi["signature_header"] = json!("X-Vapi-Signature");
@@ -182,5 +189,23 @@ mod tests {
                 "/schemes/2/payload_format"
             ]
         );
+        let ambiguous = |format: &str| {
+            let scheme = json!({"type": "hmac", "payload_format": format});
+            places(json!({"schemes": [scheme]})) == ["/schemes/0/payload_format"]
+        };
+        for format in [
+            "{timestamp}{body}",
+            "{body}{timestamp}",
+            "{timestamp}.{svix-id}v1{body}",
+        ] {
+            assert!(ambiguous(format), "{format}");
+        }
+        for format in [
+            "{timestamp}.{body}",
+            "v1{timestamp}\n{body}",
+            "{timestamp}.{other}{svix-id}/{body}",
+        ] {
+            assert!(!ambiguous(format), "{format}");
+        }
     }
 }

@@ -162,21 +162,35 @@ fn run<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     Some(mac.finalize().into_bytes().to_vec())
 }
 
+const TOKENS: [&str; 5] = ["{body}", "{timestamp}", "{method}", "{url}", "{svix-id}"];
+
+/// Whether two tokens of a format have only letters and digits between them, or nothing: what is signed could then be read in two
+/// ways.
+pub(super) fn tokens_touch(format: &str) -> bool {
+    let found = TOKENS.iter().flat_map(|token| format.match_indices(token));
+    let mut spans: Vec<_> = found.map(|(at, token)| (at, at + token.len())).collect();
+    spans.sort_unstable();
+    spans.windows(2).any(|pair| {
+        let between = format.get(pair[0].1..pair[1].0).unwrap_or("");
+        between.chars().all(char::is_alphanumeric)
+    })
+}
+
 /// Splits the format at its tokens, so that a body of any size is hashed where it lies.
 fn parts<'a>(format: &'a str, payload: Payload<'a>) -> Vec<&'a [u8]> {
-    let tokens: [(&str, &'a [u8]); 5] = [
-        ("{body}", payload.body),
-        ("{timestamp}", payload.timestamp.as_bytes()),
-        ("{method}", payload.method.as_bytes()),
-        ("{url}", payload.url.as_bytes()),
-        ("{svix-id}", payload.message_id.as_bytes()),
+    let values: [&'a [u8]; 5] = [
+        payload.body,
+        payload.timestamp.as_bytes(),
+        payload.method.as_bytes(),
+        payload.url.as_bytes(),
+        payload.message_id.as_bytes(),
     ];
     let mut parts = Vec::new();
     let mut rest = format;
     while let Some(open) = rest.find('{') {
         let (literal, from) = rest.split_at(open);
         parts.push(literal.as_bytes());
-        if let Some((token, value)) = tokens.iter().find(|(token, _)| from.starts_with(token)) {
+        if let Some((token, value)) = TOKENS.iter().zip(values).find(|(token, _)| from.starts_with(**token)) {
             parts.push(value);
             rest = from.get(token.len()..).unwrap_or("");
         } else {

@@ -162,11 +162,20 @@ fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner
     best.map(|(_, id)| id)
 }
 
+/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or the name of a sender. A number ends with
+/// its digits: the signature does not say where a value ends, so the next field could be its end.
+fn is_number(text: &str) -> bool {
+    let number = text.split_once(':').map_or(text, |(_, number)| number);
+    match number.strip_prefix('+') {
+        Some(digits) => (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()),
+        None => (1..=LONGEST_NUMBER).contains(&text.len()) && !text.chars().any(char::is_control),
+    }
+}
+
 fn text(form: &Form) -> Result<InboundText, Problem> {
     let number = |name: &str| {
         let given = form.get(name).unwrap_or_default();
-        let is_one = (1..=LONGEST_NUMBER).contains(&given.len()) && !given.chars().any(char::is_control);
-        is_one
+        is_number(given)
             .then(|| given.to_owned())
             .ok_or_else(|| bad_field(name, "a phone number"))
     };

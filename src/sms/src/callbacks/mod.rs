@@ -83,7 +83,7 @@ impl Callbacks {
             _ => problem,
         })?;
         Form::read(&read.bytes).ok_or_else(|| {
-            let detail = "The body must be a form, as Twilio sends it: names and values in UTF-8, percent-encoded.";
+            let detail = "The body must be a form, as Twilio sends it: each name once, names and values in UTF-8, percent-encoded.";
             Problem::new(Code::BadRequest, detail)
         })
     }
@@ -100,7 +100,12 @@ impl Callbacks {
             public.trim_end_matches('/'),
             path.map_or("/", |path| path.as_str())
         );
-        let given = request.header(SIGNATURE).unwrap_or_default();
+        // One with two signatures is refused: a proxy may have read the other.
+        let mut sent = request.headers().get_all(SIGNATURE).iter();
+        let (Some(given), None) = (sent.next(), sent.next()) else {
+            return false;
+        };
+        let given = given.to_str().unwrap_or_default();
         signature::verify(&account.token, &url, form, given)
     }
 
@@ -162,12 +167,15 @@ fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }
 
-/// A Twilio id such as `SM…`: letters and digits.
+/// A message's id: `SM` or `MM` and hexadecimal digits. Nothing else may stand in it, because Twilio's signature does not
+/// say where a value ends: the next field's name and value could be its end.
 fn sid<'a>(form: &'a Form, name: &str) -> Result<&'a str, Problem> {
     let given = form.get(name).unwrap_or_default();
-    if (1..=64).contains(&given.len()) && given.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        Ok(given)
-    } else {
-        Err(bad_field(name, "a Twilio id: letters and digits"))
+    let digits = given.strip_prefix("SM").or_else(|| given.strip_prefix("MM"));
+    match digits {
+        Some(digits) if (1..=62).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Ok(given)
+        }
+        _ => Err(bad_field(name, "a Twilio id: `SM` or `MM` and hexadecimal digits")),
     }
 }
