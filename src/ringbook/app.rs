@@ -40,6 +40,7 @@ use intake::{
     message::Intake,
     reconcile::Reconciler,
     secret::Secret,
+    share::Sharing,
     spool::drain::Drain,
     take_in::TakeIn,
     vapi::{VapiClient, VapiError},
@@ -249,6 +250,7 @@ impl App {
             refuge: Refuge { spool, last_good },
             intake,
             lane,
+            sharing: Sharing::new(&settings.database, tasks.clone()),
             tasks: tasks.clone(),
         };
         Ok(Self {

@@ -72,6 +72,7 @@ mod rule_hits;
 mod rules_command;
 mod schedule;
 mod scripts;
+mod sharing;
 mod sheets;
 mod simulated;
 mod situations;

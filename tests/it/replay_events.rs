@@ -31,7 +31,7 @@ fn start() -> DateTime<Utc> {
 }
 
 /// The database refuses, from now on, whatever is about the call `poison`.
-async fn poison(server: &TestApp, database: Database) {
+pub async fn poison(server: &TestApp, database: Database) {
     server
         .sql(match database {
             Database::Postgres => {

@@ -134,6 +134,11 @@ impl Found {
         }
     }
 
+    /// Whether a script failed in it.
+    pub(super) fn has_failed_scripts(&self) -> bool {
+        matches!(self, Self::Report(decided) if !decided.faulted.is_empty())
+    }
+
     /// The most urgent priority that was found.
     #[must_use]
     pub fn priority(&self) -> Option<&'static str> {

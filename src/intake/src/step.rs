@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::attempt::Given;
 use super::decided::Found;
 use super::hits::Took;
+use super::job::Job;
 use super::late::Origin;
 use super::message::{Intake, Message, Taken};
 use rules::compile::Rulebook;
@@ -33,6 +34,8 @@ pub(super) struct Step<'a> {
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
     /// What took part in the decisions that are kept; counted when they are committed.
     pub(super) took: Mutex<Vec<Took>>,
+    /// Where several messages share a transaction, the text that follows all their other writes: its job and template.
+    pub texts: Option<Mutex<Option<(Job, String)>>>,
 }
 
 impl Step<'_> {

@@ -20,7 +20,7 @@ use super::degraded::Refuge;
 use super::lane::Lane;
 use super::late::Origin;
 use super::message::{Intake, Message, Outcome, TransactError};
-use super::set_aside;
+use super::share::Sharing;
 use super::spool::drain::Drain;
 use super::spool::{About, Entry, Keys, SpoolError};
 use super::unreadable;
@@ -60,6 +60,8 @@ pub struct TakeIn {
     pub refuge: Refuge,
     /// Records what was answered without it.
     pub drain: Drain,
+    /// Lets messages share transactions.
+    pub sharing: Sharing,
     /// Work under way, waited for at the end.
     pub tasks: TaskTracker,
 }
@@ -87,9 +89,10 @@ impl TakeIn {
         let attempt = Arc::new(Attempt::default());
         let mut task = {
             let (intake, message, attempt) = (self.over(db), Arc::clone(message), Arc::clone(&attempt));
+            let sharing = self.sharing.clone();
             let work = async move {
                 let _permit = permit;
-                set_aside::attempt(&intake, &message, &attempt).await
+                sharing.attempt(intake, &message, &attempt).await
             };
             self.tasks.spawn(work.in_current_span())
         };

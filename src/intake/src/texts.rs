@@ -4,11 +4,13 @@
 //! Quiet hours hold a P3 or P4 until the morning; a rule's cool-down keeps it from texting the same contact again about the
 //! same caller; the daily cap comes last. None of them keeps a P1 of another call from going.
 
+use std::sync::PoisonError;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use serde_json::json;
 
-use super::decided::Decided;
+use super::decided::{Decided, Found};
 use super::job::Job;
 use super::late;
 use super::record;
@@ -38,6 +40,24 @@ impl Step<'_> {
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
         let Some(template) = template else { return Ok(false) };
+        if let Some(later) = &self.texts {
+            *later.lock().unwrap_or_else(PoisonError::into_inner) = Some((job.clone(), template.to_owned()));
+            return Ok(false);
+        }
+        self.put(tx, decided, job, template).await
+    }
+
+    /// The same for a text that had to wait for other messages of the transaction.
+    pub(super) async fn text_now(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        let waiting = self.texts.as_ref();
+        let waiting = waiting.and_then(|later| later.lock().unwrap_or_else(PoisonError::into_inner).take());
+        match (waiting, self.found) {
+            (Some((job, template)), Found::Report(decided)) => self.put(tx, decided, &job, &template).await,
+            _ => Ok(false),
+        }
+    }
+
+    async fn put(&self, tx: &DatabaseTransaction, decided: &Decided, job: &Job, template: &str) -> Result<bool, DbErr> {
         let texts = about(self, tx, decided, job, template).await?;
         if self.late {
             // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.

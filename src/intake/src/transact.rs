@@ -102,6 +102,7 @@ pub(super) async fn attempt(
         event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
         quarantined: Mutex::default(),
         took: Mutex::default(),
+        texts: None,
     };
     let (taken, answer, texted) = step.run(&tx).await?;
     fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
@@ -160,6 +161,7 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
         event_id: intake.clock.new_id(),
         quarantined: Mutex::default(),
         took: Mutex::default(),
+        texts: None,
     };
     let (taken, _, texted) = step.run(&tx).await?;
     tx.commit().await?;
@@ -168,7 +170,7 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
 }
 
 /// What is decided here and now: no script takes part, or it was worked out ahead.
-fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> Question<'a> {
+pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> Question<'a> {
     Question {
         rulebook,
         message,
@@ -178,7 +180,7 @@ fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook
 }
 
 /// What follows a commit; a trial has none.
-fn done(step: Step<'_>, texted: bool) {
+pub(super) fn done(step: Step<'_>, texted: bool) {
     if trial::is_on() {
         return;
     }
@@ -198,7 +200,7 @@ fn done(step: Step<'_>, texted: bool) {
 }
 
 impl Step<'_> {
-    async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
+    pub(super) async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
         let event = &self.message.event;
         match &event.payload {
             // What was answered before the caller was erased is gone too.

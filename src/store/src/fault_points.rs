@@ -52,6 +52,12 @@ named! {
         MessageBeforeCommit = "message.before_commit",
         /// It is committed and nobody was answered.
         MessageAfterCommit = "message.after_commit",
+        /// One of the messages that share a transaction is written.
+        BatchMessageWritten = "batch.message_written",
+        /// All of them are, texts too.
+        BatchBeforeCommit = "batch.before_commit",
+        /// They are committed and nobody was answered.
+        BatchAfterCommit = "batch.after_commit",
         /// Due texts are locked and marked.
         ClaimBeforeCommit = "claim.before_commit",
         /// `sending` is committed and nothing was posted.
@@ -92,6 +98,8 @@ named! {
     Defect {
         /// A message is answered, and committed a moment later.
         AcknowledgeBeforeCommit = "acknowledge_before_commit",
+        /// Of the messages that share a transaction one is not recorded.
+        BatchLosesOne = "batch_loses_one",
         /// Texts are queued in a transaction of their own, after the message's.
         OutboxOutsideTheTransaction = "outbox_outside_the_transaction",
         /// A message that is there already is kept again.

@@ -18,7 +18,7 @@ async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
         Defect::AcknowledgeBeforeCommit | Defect::OutboxOutsideTheTransaction => {
             ("kill", kill::kills(plan, Postgres).await)
         }
-        Defect::AuditGap => ("kill", kill::kills(plan, Sqlite).await),
+        Defect::AuditGap | Defect::BatchLosesOne => ("kill", kill::kills(plan, Sqlite).await),
         Defect::InsertTwiceOnConflict => ("repeats", repeats::repeats(plan, Sqlite).await),
         Defect::StaleRulebook => ("apart", apart::apart(plan, Postgres).await),
         Defect::NoFence => ("instances", instances::instances(plan, Postgres).await),
@@ -39,7 +39,9 @@ const fn breaks(defect: Defect) -> &'static [&'static str] {
         Defect::InsertTwiceOnConflict => &["I2"],
         Defect::StaleRulebook | Defect::NoIfMatch => &["I7"],
         Defect::NoFence | Defect::ResendWhenAmbiguous => &["I5"],
-        Defect::NoSignatureCheck | Defect::HalfASignature | Defect::SynchronousNormal => &["I1"],
+        Defect::BatchLosesOne | Defect::NoSignatureCheck | Defect::HalfASignature | Defect::SynchronousNormal => {
+            &["I1"]
+        }
         Defect::CallerInTheLog => &["I8"],
         Defect::RestoredTextsGoOut => &["I11"],
     }

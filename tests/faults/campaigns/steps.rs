@@ -42,6 +42,9 @@ const fn way(step: Step) -> Way {
         | Step::MessageEventInserted
         | Step::MessageBeforeCommit
         | Step::MessageAfterCommit
+        | Step::BatchMessageWritten
+        | Step::BatchBeforeCommit
+        | Step::BatchAfterCommit
         | Step::ClaimBeforeCommit
         | Step::ClaimAfterCommit
         | Step::PostAnswered
@@ -143,7 +146,16 @@ async fn cut(
     }
     let unclear = world.twilio.requests() + UNCLEAR;
     let mut program = world.start(&plan.binary, address, &[("RINGBOOK_FAULT_AT", fault)]);
-    let mut load = Some(Load::start(world, &traffic(name, address)));
+    let mut traffic = traffic(name, address);
+    if step.name().starts_with("batch.") {
+        // Messages share a transaction when several come at once.
+        traffic = Traffic {
+            senders: 16,
+            pause: Duration::ZERO,
+            ..traffic
+        };
+    }
+    let mut load = Some(Load::start(world, &traffic));
     let abort = fault.contains(":abort");
     let publishes = step.name().starts_with("publish.");
     let mut answered = |mut one: Memory| {

@@ -19,6 +19,7 @@ pub use self::process::{last_successes, worker_ran};
 
 const HTTP_SECONDS: &str = "ringbook_http_request_seconds";
 const MESSAGES: &str = "ringbook_messages_total";
+const MESSAGES_SHARED: &str = "ringbook_messages_shared_total";
 const MESSAGE_SECONDS: &str = "ringbook_message_seconds";
 const SIGNATURE_FAILURES: &str = "ringbook_signature_failures_total";
 const RATE_LIMITED: &str = "ringbook_rate_limited_total";
@@ -64,6 +65,7 @@ enum Kind {
 const TABLE: &[(&str, Kind, &str)] = &[
     (HTTP_SECONDS,       Kind::Seconds, "Time to answer a request, by route, method and status"),
     (MESSAGES,           Kind::Counter, "Vapi messages, by type and outcome"),
+    (MESSAGES_SHARED,    Kind::Counter, "Vapi messages that were recorded in one transaction with others"),
     (MESSAGE_SECONDS,    Kind::Seconds, "Time from a message's bytes to its answer, by type"),
     (SIGNATURE_FAILURES, Kind::Counter, "Webhook requests refused for their signature"),
     (RATE_LIMITED,       Kind::Counter, "Webhook requests refused because their address sends too many"),
@@ -107,6 +109,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
 /// missing, and an alert on its rise would miss the first event.
 #[rustfmt::skip] // a table reads better as one
 const FROM_THE_START: &[(&str, &str, &[&str])] = &[
+    (MESSAGES_SHARED,    "", &[""]),
     (SIGNATURE_FAILURES, "", &[""]),
     (RATE_LIMITED,       "", &[""]),
     (SCRIPT_FAULTS,      "", &[""]),
@@ -224,6 +227,11 @@ pub fn connection_closed(why: &'static str) {
 pub fn decision(priority: &'static str, degraded: bool, took: Duration) {
     counter!(DECISIONS, "priority" => priority, "degraded" => if degraded { "true" } else { "false" }).increment(1);
     histogram!(DECIDE_SECONDS).record(took);
+}
+
+/// Messages were recorded in one transaction.
+pub fn messages_shared(count: u64) {
+    counter!(MESSAGES_SHARED).increment(count);
 }
 
 /// A message was decided without its scripts because the threads for them were busy.
