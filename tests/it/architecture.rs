@@ -1,7 +1,10 @@
 //! What the shape of the source promises and no compiler holds. Which crate may use which is said by their Cargo.toml.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// The most files of a crate that import each other in a circle.
+const LARGEST_CIRCLE: usize = 4;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -26,8 +29,11 @@ fn sources() -> BTreeMap<String, String> {
         let is_source = Path::new(&name).extension().is_some_and(|ending| ending == "rs") && !name.contains("tests");
         let text = is_source.then(|| std::fs::read_to_string(&path).unwrap())?;
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        let lines: Vec<&str> = code.lines().map(|line| line.split("//").next().unwrap()).collect();
-        Some((name, lines.join("\n")))
+        let lines = code.lines().map(|line| line.split("//").next().unwrap());
+        let mut before = "";
+        let kept = lines.filter(|line| std::mem::replace(&mut before, line.trim()) != "#[cfg(test)]");
+        let kept: Vec<&str> = kept.collect();
+        Some((name, kept.join("\n")))
     });
     named.collect()
 }
@@ -43,5 +49,123 @@ fn what_the_admin_api_does_in_a_task_stays_within_a_trial() {
             may || !code.contains("tokio::spawn("),
             "{file}: use store::trial::spawn"
         );
+    }
+}
+
+/// A module as its crate and the path within: `admin/src/change_sets/view.rs` is `[admin, change_sets, view]`.
+fn module(file: &str) -> Vec<String> {
+    let path = file.trim_end_matches(".rs").replacen("/src/", "/", 1);
+    let mut parts: Vec<String> = path.split('/').map(ToOwned::to_owned).collect();
+    if ["mod", "lib", "main"].contains(&parts.last().unwrap().as_str()) {
+        parts.pop();
+    }
+    parts
+}
+
+/// Every path that begins with `crate` or `super`, groups in braces spelled out.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut tokens = Vec::new();
+    let mut rest = code;
+    while let Some(first) = rest.chars().next() {
+        let length = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
+        let length = if length > 0 {
+            length
+        } else if rest.starts_with("::") {
+            2
+        } else {
+            first.len_utf8()
+        };
+        let (token, after) = rest.split_at(length);
+        if !token.trim().is_empty() {
+            tokens.push(token);
+        }
+        rest = after;
+    }
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let begins = at == 0 || tokens[at - 1] != "::";
+        if begins && ["crate", "super"].contains(token) {
+            spell(&tokens[at..], &[], &mut found);
+        }
+    }
+    found
+}
+
+/// Spells out one path from its first token; how many tokens it has.
+fn spell(tokens: &[&str], before: &[String], found: &mut Vec<Vec<String>>) -> usize {
+    let (mut path, mut at) = (before.to_vec(), 0);
+    loop {
+        match tokens.get(at).copied() {
+            Some("{") if at > 0 || !before.is_empty() => {
+                at += 1;
+                while tokens.get(at).is_some_and(|token| *token != "}") {
+                    at += spell(&tokens[at..], &path, found).max(1);
+                    at += usize::from(tokens.get(at) == Some(&","));
+                }
+                return at + 1;
+            }
+            Some(name) if name.chars().all(|c| c.is_alphanumeric() || c == '_') => path.push(name.to_owned()),
+            _ => break,
+        }
+        at += 1;
+        if tokens.get(at) != Some(&"::") {
+            break;
+        }
+        at += 1;
+    }
+    found.push(path);
+    at
+}
+
+/// The file that a path leads to from a module: the longest beginning of it that is one.
+fn target<'a>(path: &[String], from: &[String], files: &'a BTreeMap<Vec<String>, String>) -> Option<&'a String> {
+    let ups = path.iter().take_while(|part| *part == "super").count();
+    let mut whole = if ups > 0 {
+        from.get(..from.len().checked_sub(ups)?)?.to_vec()
+    } else {
+        from[..1].to_vec()
+    };
+    whole.extend(path[ups.max(1)..].iter().cloned());
+    (1..=whole.len()).rev().find_map(|length| files.get(&whole[..length]))
+}
+
+/// The files that a file imports, and those that these import.
+fn reached<'a>(from: &'a String, imports: &BTreeMap<&'a String, BTreeSet<&'a String>>) -> BTreeSet<&'a String> {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = next.pop() {
+        for leads in &imports[file] {
+            if seen.insert(*leads) {
+                next.push(*leads);
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn few_files_of_a_crate_import_each_other_in_a_circle() {
+    let sources = sources();
+    let files: BTreeMap<Vec<String>, String> = sources.keys().map(|file| (module(file), file.clone())).collect();
+    let mut imports: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (file, code) in &sources {
+        let from = module(file);
+        let named = paths(code);
+        let leads = named.iter().filter_map(|path| target(path, &from, &files));
+        imports.insert(file, leads.filter(|leads| *leads != file).collect());
+    }
+    assert!(
+        imports.values().map(BTreeSet::len).sum::<usize>() > 500,
+        "imports were not found"
+    );
+    let reaches: BTreeMap<&String, BTreeSet<&String>> =
+        sources.keys().map(|file| (file, reached(file, &imports))).collect();
+    for (file, reached) in &reaches {
+        let circle: Vec<_> = reached
+            .iter()
+            .filter(|other| reaches[**other].contains(*file))
+            .collect();
+        assert!(circle.len() <= LARGEST_CIRCLE, "in a circle: {circle:#?}");
     }
 }

@@ -22,6 +22,7 @@ both!(
     half_sent_heads_make_way_for_whole_requests,
     half_sent_bodies_take_bounded_memory_and_make_way_for_good_ones,
     what_the_headers_decide_is_answered_before_the_body,
+    a_client_that_goes_on_sending_sees_why_it_was_refused,
     bodies_that_never_come_are_answered_408_and_count_as_failures,
     bad_signatures_cost_good_messages_nothing,
     wrong_secrets_are_answered_ten_times_a_second,
@@ -176,6 +177,23 @@ async fn what_the_headers_decide_is_answered_before_the_body(database: Database)
         .post(server.url("/webhooks/vapi"))
         .header("x-vapi-secret", value);
     assert_eq!(answer.json(&message).send().await.unwrap().status(), StatusCode::OK);
+    server.stop().await;
+}
+
+/// Bytes that nobody reads would make the client's system throw the answer away.
+async fn a_client_that_goes_on_sending_sees_why_it_was_refused(database: Database) {
+    let server = TestApp::start(database).await;
+    let path = "/admin/v1/rulebooks/default/change-sets";
+    let request = head(&server, path, "content-length: 400000\r\n");
+    let mut stream = send(&server, request.as_bytes()).await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let _ = stream.write_all(&[b' '; 50_000]).await;
+    }
+    let began = Instant::now();
+    let answer = rest(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(4));
     server.stop().await;
 }
 

@@ -4,6 +4,7 @@
 //! number of answers. It never lets an error of `accept` turn in a busy loop.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use poem::http::StatusCode;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, IntoResponse as _, Request, Response};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +42,12 @@ const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
 const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
 /// How long to wait before the next `accept` when the system has no descriptor or memory for it.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// How long a client that was answered may go on sending.
+const LINGER: Duration = Duration::from_secs(2);
+/// The most bytes of it.
+const LINGER_BYTES: usize = 1024 * 1024;
+/// How much of it is read at once.
+const LINGER_BUFFER: usize = 8 * 1024;
 
 /// Serves `endpoint` until `stop` resolves; then requests have `patience` to end.
 ///
@@ -188,21 +195,47 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
         });
         let mut http = http1::Builder::new();
         http.max_buf_size(MAX_BUFFER);
-        let served = http.serve_connection(TokioIo::new(socket), service);
-        let mut served = std::pin::pin!(served);
-        tokio::select! {
-            // What breaks here is the client's: it hung up, or sent what is no HTTP.
-            _ = &mut served => return,
+        let mut served = http.serve_connection(TokioIo::new(socket), service);
+        let ended = tokio::select! {
+            ended = poll_fn(|context| served.poll_without_shutdown(context)) => ended,
             () = stop.cancelled() => return,
-            () = closing.cancelled() => served.as_mut().graceful_shutdown(),
-        }
-        tokio::select! {
-            _ = &mut served => {}
-            () = stop.cancelled() => {}
-            () = cut.cancelled() => {}
+            () = closing.cancelled() => {
+                Pin::new(&mut served).graceful_shutdown();
+                tokio::select! {
+                    ended = poll_fn(|context| served.poll_without_shutdown(context)) => ended,
+                    () = stop.cancelled() => return,
+                    () = cut.cancelled() => return,
+                }
+            }
+        };
+        // What breaks here is the client's: it hung up, or sent what is no HTTP.
+        if ended.is_ok() {
+            tokio::select! {
+                () = linger(served.into_parts().io.into_inner().stream) => {}
+                () = stop.cancelled() => {}
+                () = cut.cancelled() => {}
+            }
         }
         drop(place);
     }
+}
+
+/// Ends a connection whose client may still send, because it was answered before its body was read. Bytes that nobody reads make
+/// the client's system throw the answer away, so they are read for a moment.
+async fn linger(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let read = async {
+        let (mut buffer, mut left) = (vec![0; LINGER_BUFFER], LINGER_BYTES);
+        while left > 0 {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => left = left.saturating_sub(count),
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, read).await;
 }
 
 /// The body of an answer; once it is handed over, the connection waits for its client.

@@ -3,7 +3,8 @@
 //! Comes in: what a field holds, or what the caller said. Goes out: the city's name without province and country, in the
 //! spelling of a service area that names it; a postal code in its usual form.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::number::{Token, words};
 use crate::hearing::AGENT_LINE;
@@ -87,20 +88,22 @@ pub fn key(city: &str) -> String {
     let words = folded
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
-    words
-        .map(|word| match word {
-            "st" => "saint",
-            "ste" => "sainte",
-            "mt" => "mont",
-            other => other,
-        })
-        .collect()
+    words.map(in_full).collect()
+}
+
+fn in_full(word: &str) -> &str {
+    match word {
+        "st" => "saint",
+        "ste" => "sainte",
+        "mt" => "mont",
+        other => other,
+    }
 }
 
 /// Cities that service areas name, by their keys.
 #[derive(Debug, Clone, Default)]
 pub struct Cities {
-    by_key: HashMap<String, String>,
+    by_key: BTreeMap<String, String>,
     /// The most words of a name.
     longest: usize,
 }
@@ -208,20 +211,31 @@ impl Cities {
     fn named(&self, tokens: &[Token], at: usize) -> Option<(&String, usize)> {
         let mut name = String::new();
         let mut found = None;
-        let (mut words, mut next) = (0, at);
+        let (mut words, mut next, mut is_short) = (0, at, false);
         while words < self.longest {
             match tokens.get(next) {
                 Some(Token::Word(word)) => {
-                    name.push_str(word);
-                    name.push(' ');
+                    if word.chars().all(char::is_alphanumeric) {
+                        name.push_str(in_full(word));
+                    } else {
+                        name.push_str(&key(word));
+                    }
                     words += 1;
-                    if let Some(city) = self.by_key.get(&key(&name)) {
-                        found = Some((city, next + 1));
+                    is_short = words == 1 && in_full(word) != word.as_str();
+                    // The first key from here on: no name goes on like this when it does not.
+                    match self
+                        .by_key
+                        .range::<str, _>((Bound::Included(name.as_str()), Bound::Unbounded))
+                        .next()
+                    {
+                        Some((key, city)) if *key == name => found = Some((city, next + 1)),
+                        Some((key, _)) if key.starts_with(&name) => {}
+                        _ => break,
                     }
                 }
                 Some(Token::Mark('-' | '\'')) if words > 0 => {}
                 // "St. Lambert", and no end of a sentence.
-                Some(Token::Mark('.')) if matches!(name.trim_end(), "st" | "ste" | "mt") => {}
+                Some(Token::Mark('.')) if is_short => {}
                 _ => break,
             }
             next += 1;
