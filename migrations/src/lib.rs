@@ -58,6 +58,7 @@ impl MigratorTrait for Migrator {
             file!("m0015_rulebook_profiles"),
             file!("m0015_last_runs"),
             file!("m0016_growth"),
+            file!("m0017_console"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }
