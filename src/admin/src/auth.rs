@@ -119,6 +119,11 @@ impl Caller {
     }
 }
 
+/// Who signed in to the console, as an extension of a request that the console makes in this process. The key is read anew
+/// for each request. It is a type and no header: no client can send it.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedIn(pub Uuid);
+
 /// The caller, who has at least the role `N`, and the request's place among those of its key.
 pub struct Key<N>(
     Caller,
@@ -167,8 +172,17 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let state = request.data::<AdminState>().ok_or_else(Problem::unauthorized)?;
-        let place = state.at_once.enter(bearer(request).unwrap_or_default())?;
-        let caller = recognise(state, request).await?;
+        let (place, caller) = match request.data::<SignedIn>() {
+            Some(signed_in) => {
+                let place = state.at_once.enter(&signed_in.0.to_string())?;
+                (place, again(state, request, signed_in.0).await?)
+            }
+            None => {
+                let place = state.at_once.enter(bearer(request).unwrap_or_default())?;
+                let text = bearer(request).ok_or_else(unknown_key)?;
+                (place, recognise(state, request, text).await?)
+            }
+        };
         if let Some(hide) = request.data::<Hidden>() {
             hide.note(&caller);
         }
@@ -194,8 +208,10 @@ fn unknown_key() -> Problem {
 
 /// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key
 /// counts as a guess; an expired one was known to its sender.
-async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Problem> {
-    let text = bearer(request).ok_or_else(unknown_key)?;
+///
+/// # Errors
+/// 401 for an unknown, revoked or expired key, 429 for too many.
+pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Result<Caller, Problem> {
     let (address, now) = (ClientAddress::of(request), state.clock.now());
     let prefix = keys::prefix_of(text);
     let beginning = prefix.as_deref().unwrap_or_default();
@@ -207,6 +223,18 @@ async fn recognise(state: &AdminState, request: &Request) -> Result<Caller, Prob
         state.guesses.wrong(address, beginning, now)?;
         return Err(unknown_key());
     };
+    admitted(state, request, key)
+}
+
+/// The caller whose key was compared when they signed in.
+async fn again(state: &AdminState, request: &Request, key_id: Uuid) -> Result<Caller, Problem> {
+    let found = api_keys::by_id(state.latest(), key_id).await?;
+    admitted(state, request, found.ok_or_else(unknown_key)?)
+}
+
+/// The caller with a known key, if it is neither revoked nor expired.
+fn admitted(state: &AdminState, request: &Request, key: api_keys::Model) -> Result<Caller, Problem> {
+    let (address, now) = (ClientAddress::of(request), state.clock.now());
     if !key.is_valid(now) {
         return Err(unknown_key());
     }
