@@ -77,8 +77,8 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
     let local = local_url(listening);
     let public = settings.public_url.as_deref().unwrap_or(&local);
     let mut text = format!(
-        "Ringbook is running.\n\n  Vapi's server URL  {public}/webhooks/vapi\n  Swagger UI         {local}/docs\n  Health             \
-         {local}/health/ready\n"
+        "Ringbook is running.\n\n  Vapi's server URL  {public}/webhooks/vapi\n  Console            {local}/console\n  Swagger UI         \
+         {local}/docs\n  Health             {local}/health/ready\n"
     );
     if let Some(path) = written {
         let _ = writeln!(
@@ -162,6 +162,7 @@ mod tests {
         let text = welcome(&settings(), "0.0.0.0:8080".parse().unwrap(), &new, None);
         for part in [
             "/webhooks/vapi",
+            "http://127.0.0.1:8080/console",
             "http://127.0.0.1:8080/docs",
             "/health/ready",
             "SECRET",

@@ -27,6 +27,7 @@ mod busy;
 mod calendars;
 mod change_sets;
 mod connections;
+mod console;
 mod doctor;
 mod document_links;
 mod door;

@@ -98,6 +98,13 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         app.backtests.clone(),
         Guesses::new(Arc::clone(&app.limiter)),
     );
+    // The console calls the same endpoint, in this process.
+    let api = Arc::new(
+        admin::service(state.clone(), pages.docs)
+            .into_endpoint()
+            .map_to_response()
+            .boxed(),
+    );
     let routes = Route::new()
         .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
         .at("/webhooks/vapi/", post(receive_default).data(webhook.clone()))
@@ -115,8 +122,13 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
             "/webhooks/twilio/inbound/:rulebook",
             post(receive_inbound_for).data(callbacks),
         )
-        .nest("/", admin::service(state, pages.docs).into_endpoint());
-    let allowed = AllowedMethods::default()
+        .nest("/console", console::routes(state, Arc::clone(&api), is_https(app)))
+        .nest("/", api);
+    let allowed = console::ADDRESSES
+        .iter()
+        .fold(AllowedMethods::default(), |allowed, (address, methods)| {
+            allowed.with(address, methods)
+        })
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/", "POST")
         .with("/webhooks/vapi/:rulebook", "POST")
@@ -170,17 +182,22 @@ fn around(
         .with("/health/live", "GET")
         .with("/health/ready", "GET")
         .with("/metrics", "GET");
-    let public_url = app.settings.public_url.as_ref();
     let surroundings = Surroundings {
         clock: app.clock.clone(),
         trusted_proxies: app.settings.trusted_proxies.clone(),
         allowed,
         cors_origins: app.settings.cors_origins.clone(),
-        https: public_url.is_some_and(|url| url.starts_with("https://")),
+        https: is_https(app),
         limiter: Arc::clone(&app.limiter),
         bodies: Arc::clone(&app.bodies),
     };
     web::around(routes, surroundings)
+}
+
+/// Whether browsers reach the server by https.
+fn is_https(app: &App) -> bool {
+    let public_url = app.settings.public_url.as_ref();
+    public_url.is_some_and(|url| url.starts_with("https://"))
 }
 
 /// How the admin API takes a stored message in again.

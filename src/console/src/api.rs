@@ -1,0 +1,126 @@
+//! Calls an operation of the admin API in this process, for the person who signed in.
+//!
+//! The request passes the same code as one from outside: role, masking, limits and audit log. Only the caller is known by
+//! [`SignedIn`] instead of a key.
+
+use std::sync::Arc;
+
+use admin::auth::SignedIn;
+use poem::http::{HeaderMap, HeaderValue, Method, header};
+use poem::{Body, Endpoint as _, Request, RequestParts, Response};
+use serde_json::Value;
+use web::catch_all::answer_plain;
+use web::problem::{Code, Problem};
+
+use crate::refusal::Refusal;
+use crate::visit::Visit;
+
+/// A path's segment, percent-encoded.
+pub fn segment(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    encoded.replace('+', "%20")
+}
+
+/// A query string with its question mark; pairs without a value are left out.
+pub fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+    }
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
+}
+
+impl Visit {
+    /// The JSON of a GET.
+    pub async fn read(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Value, Refusal> {
+        self.json(Method::GET, &format!("{path}{}", query(pairs)), None).await
+    }
+
+    /// The JSON of a POST.
+    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
+        self.json(Method::POST, path, body).await
+    }
+
+    /// A GET's response as a spreadsheet.
+    pub async fn sheet(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Response, Refusal> {
+        let address = format!("{path}{}", query(pairs));
+        let response = self.call(Method::GET, &address, "text/csv", None).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refused(response).await)
+    }
+
+    async fn json(&self, method: Method, address: &str, body: Option<&Value>) -> Result<Value, Refusal> {
+        let mut response = self.call(method, address, "application/json", body).await?;
+        if !response.status().is_success() {
+            return Err(refused(response).await);
+        }
+        let bytes = response
+            .take_body()
+            .into_bytes()
+            .await
+            .map_err(|error| Problem::internal(&error))?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| Problem::internal(&error))?;
+        Ok(value)
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        address: &str,
+        accept: &'static str,
+        body: Option<&Value>,
+    ) -> Result<Response, Refusal> {
+        let request = self.inner(method, address, accept, body)?;
+        let api = Arc::clone(&self.console.api);
+        Ok(api.call(request).await.unwrap_or_else(answer_plain))
+    }
+
+    /// The request: the address and the connection of the person's own, and nothing of its headers.
+    fn inner(
+        &self,
+        method: Method,
+        address: &str,
+        accept: &'static str,
+        body: Option<&Value>,
+    ) -> Result<Request, Refusal> {
+        let outer = &self.request;
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        let no_address = |_| Problem::new(Code::BadRequest, "The address cannot be read.");
+        parts.method = method;
+        parts.uri = address.parse().map_err(no_address)?;
+        parts.headers = HeaderMap::new();
+        parts.headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        parts.extensions = outer.extensions().clone();
+        parts.extensions.insert(SignedIn(self.key.id));
+        let body = match body {
+            Some(body) => {
+                let json = HeaderValue::from_static("application/json");
+                parts.headers.insert(header::CONTENT_TYPE, json);
+                Body::from_string(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        let from = (
+            parts,
+            outer.local_addr().clone(),
+            outer.remote_addr().clone(),
+            outer.scheme().clone(),
+        );
+        Ok(Request::from_parts(RequestParts::from(from), body))
+    }
+}
+
+async fn refused(mut response: Response) -> Refusal {
+    let status = response.status();
+    let wait = response.header(header::RETRY_AFTER).map(ToOwned::to_owned);
+    let bytes = response.take_body().into_bytes().await.unwrap_or_default();
+    let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    Refusal {
+        status,
+        detail: problem["detail"].as_str().unwrap_or_default().to_owned(),
+        wait,
+    }
+}

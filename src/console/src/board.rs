@@ -1,0 +1,107 @@
+//! The board: who waits for a call back, the most urgent first, and who took what.
+
+use admin::auth::Role;
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+use maud::{Markup, html};
+use poem::http::StatusCode;
+use serde_json::Value;
+use web::conditional::{Keep, Kept, to_get};
+
+use crate::business::Business;
+use crate::leads::{self, Sent};
+use crate::page::{self, Frame};
+use crate::refusal::Refusal;
+use crate::visit::{Answer, Visit};
+
+/// How many days the board looks back; what is older is in the list of leads.
+const DAYS: i64 = 7;
+/// The most leads of each query.
+const MAX_LEADS: &str = "100";
+/// The most leads that somebody took.
+const MAX_TAKEN: &str = "10";
+
+/// The board, or its main part for the script that refreshes it.
+pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let business = visit.business().await?;
+        let main = main(visit, business).await?;
+        if visit.asked("part") == "main" {
+            let response = page::answer(&visit.request, StatusCode::OK, &main);
+            return Ok(to_get(&Kept::of(&visit.request), Keep::Never, response).await);
+        }
+        let live = visit.link("", &[("part", "main")]);
+        let frame = Frame {
+            visit,
+            business: Some(business),
+            title: &visit.words.say("board"),
+            place: "",
+            live: Some(&live),
+        };
+        Ok(frame.page(&main))
+    })
+}
+
+async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
+    let words = visit.words;
+    let open = open_leads(visit, business).await?;
+    let taken = taken_leads(visit, business).await?;
+    let sent = Sent::of_week(visit, business, &since(visit, business, DAYS - 1)).await?;
+    let urgent = open.iter().filter(|lead| lead["priority"] == "P1").count();
+    let rest = open.len() - urgent;
+    let may_take = visit.may(Role::Editor);
+    let card = |lead: &Value| leads::card(visit, business, &sent, lead, may_take);
+    Ok(html! {
+        h1 data-urgent=(urgent) { (words.say("board")) }
+        @if open.is_empty() { p.card.empty { (words.say("board-empty")) } }
+        @if urgent > 0 {
+            h2.urgent { (words.count("board-urgent", urgent)) }
+            div.cards { @for lead in open.iter().take(urgent) { (card(lead)) } }
+        }
+        @if rest > 0 {
+            h2 { (words.count("board-open", rest)) }
+            div.cards { @for lead in open.iter().skip(urgent) { (card(lead)) } }
+        }
+        @if !taken.is_empty() {
+            h2 { (words.say("board-taken")) }
+            ul.taken { @for lead in &taken { li { (leads::taken_line(visit, business, lead)) } } }
+        }
+        p.quiet { (words.say("board-about")) " " a href=(visit.link("/leads", &[])) { (words.say("leads")) } }
+    })
+}
+
+/// A day of the business, so many days ago, as the API reads it.
+fn since(visit: &Visit, business: &Business, days: i64) -> String {
+    let times = visit.times(business);
+    let day = times.now.with_timezone(&times.zone).date_naive() - TimeDelta::days(days);
+    day.to_string()
+}
+
+/// The leads that nobody took, P1 first and then by priority, in each the newest first.
+async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Refusal> {
+    let (path, since) = (business.path("/leads"), since(visit, business, DAYS - 1));
+    let usual = [("acknowledged", "false"), ("since", &since), ("limit", MAX_LEADS)];
+    let urgent = visit
+        .read(&path, &[usual[0], usual[1], usual[2], ("priority", "P1")])
+        .await?;
+    let all = visit.read(&path, &usual).await?;
+    let mut leads = items(urgent);
+    leads.extend(items(all).into_iter().filter(|lead| lead["priority"] != "P1"));
+    // Stable: in each priority the newest stays first.
+    leads.sort_by_key(|lead| lead["priority"].as_str().unwrap_or("P9").to_owned());
+    Ok(leads)
+}
+
+async fn taken_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Refusal> {
+    let since = since(visit, business, 1);
+    let pairs = [("acknowledged", "true"), ("since", &since), ("limit", MAX_TAKEN)];
+    Ok(items(visit.read(&business.path("/leads"), &pairs).await?))
+}
+
+/// The items of a page of a list.
+pub fn items(mut page: Value) -> Vec<Value> {
+    match page["items"].take() {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,145 @@
+//! Marks in a transcript the words that a decision heard: those that counted, and those that did not with the reason.
+//!
+//! A decision's trace quotes the words and their sentence; the marks are found by these quotations. A quotation that is in
+//! no sentence of the caller marks nothing.
+
+use std::ops::Range;
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::leads::text;
+
+/// Words that a decision heard.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The words as the caller said them.
+    pub words: String,
+    sentence: String,
+    /// The code of the concept.
+    pub concept: String,
+    pub counts: bool,
+    /// Whether they counted, or why they did not.
+    pub why: String,
+}
+
+/// What a trace says of the words heard.
+pub fn heard(trace: &Value) -> Vec<Heard> {
+    let steps = trace.as_array().into_iter().flatten();
+    let concepts = steps.filter(|step| step["resource"] == "concepts");
+    concepts
+        .filter_map(|step| one(text(step, "code")?, text(step, "did")?))
+        .collect()
+}
+
+/// `"words" in "the sentence" (fact): how`, as the trace has it.
+fn one(concept: &str, did: &str) -> Option<Heard> {
+    let (words, rest) = did.strip_prefix('"')?.split_once("\" in \"")?;
+    let (end, separator) = rest.rmatch_indices("\": ").chain(rest.rmatch_indices("\" (")).next()?;
+    let why = rest.get(end + separator.len()..)?;
+    let why = why.rsplit_once("): ").map_or(why, |(_, why)| why);
+    Some(Heard {
+        words: words.to_owned(),
+        sentence: rest.get(..end)?.trim_end_matches(" …").to_owned(),
+        concept: concept.to_owned(),
+        counts: why.starts_with("counts"),
+        why: why.to_owned(),
+    })
+}
+
+/// What the caller said, with its marks.
+pub fn marked(said: &str, heard: &[Heard]) -> Markup {
+    let mut at = 0;
+    let mut pieces: Vec<(&str, &[&Heard])> = Vec::new();
+    let places = places(said, heard);
+    for (range, all) in &places {
+        pieces.push((said.get(at..range.start).unwrap_or_default(), &[]));
+        pieces.push((said.get(range.clone()).unwrap_or_default(), all));
+        at = range.end;
+    }
+    pieces.push((said.get(at..).unwrap_or_default(), &[]));
+    html! { @for (piece, all) in pieces {
+        @if all.is_empty() { (piece) } @else {
+            mark.(class(all.iter().any(|one| one.counts))) title=(reasons(all)) { (piece) }
+        }
+    } }
+}
+
+/// The class of a mark.
+pub fn class(counts: bool) -> &'static str {
+    if counts { "counts" } else { "off" }
+}
+
+fn reasons(all: &[&Heard]) -> String {
+    let reasons = all
+        .iter()
+        .map(|one| format!("{}: {}", one.concept.replace('_', " "), one.why));
+    reasons.collect::<Vec<_>>().join("; ")
+}
+
+/// Where the quotations are, the first first; those that overlap become one.
+fn places<'a>(said: &str, heard: &'a [Heard]) -> Vec<(Range<usize>, Vec<&'a Heard>)> {
+    let found = heard.iter().filter_map(|one| {
+        let sentence = find(said, &one.sentence)?;
+        let within = find(said.get(sentence.clone())?, &one.words)?;
+        Some((sentence.start + within.start..sentence.start + within.end, one))
+    });
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(|(range, _)| (range.start, range.end));
+    let mut places: Vec<(Range<usize>, Vec<&Heard>)> = Vec::new();
+    for (range, one) in found {
+        match places.last_mut() {
+            Some((last, all)) if range.start < last.end => {
+                last.end = last.end.max(range.end);
+                all.push(one);
+            }
+            _ => places.push((range, vec![one])),
+        }
+    }
+    places
+}
+
+/// Where a text is in another, whatever the case.
+fn find(text: &str, wanted: &str) -> Option<Range<usize>> {
+    if wanted.is_empty() {
+        return None;
+    }
+    text.char_indices().find_map(|(start, _)| {
+        let rest = text.get(start..)?;
+        let mut length = 0;
+        let mut own = rest.chars();
+        for wanted in wanted.chars() {
+            let c = own.next()?;
+            if !c.to_lowercase().eq(wanted.to_lowercase()) {
+                return None;
+            }
+            length += c.len_utf8();
+        }
+        Some(start..start + length)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn words_are_marked_with_the_reason_and_the_rest_is_escaped() {
+        let trace = json!([
+            {"resource": "concepts", "code": "flood", "did": "\"inondé\" in \"Mon sous-sol est inondé\": counts"},
+            {"resource": "concepts", "code": "gas", "did": "\"gaz\" in \"pas de gaz\" (problem): denied by \"pas de\""},
+            {"resource": "concepts", "code": "certain", "did": "\"sous-sol est inondé\" in \"Mon sous-sol est inondé\": counts"},
+            {"resource": "services", "code": "x", "did": "heard \"racine*\""},
+        ]);
+        let heard = heard(&trace);
+        assert_eq!(heard.len(), 3);
+        assert!(heard[0].counts && !heard[1].counts);
+        assert_eq!(heard[1].why, "denied by \"pas de\"");
+        let html = marked("Mon SOUS-SOL est Inondé <b>, pas de gaz.", &heard).0;
+        let both = "<mark class=\"counts\" title=\"certain: counts; flood: counts\">SOUS-SOL est Inondé</mark>";
+        assert!(html.contains(both), "{html}");
+        assert!(html.contains("class=\"off\"") && html.contains("&lt;b&gt;"), "{html}");
+        assert_eq!(marked("rien", &heard).0, "rien");
+    }
+}

@@ -1,0 +1,177 @@
+//! What the lists of leads and calls have in common: the filters, the pages, the way to the spreadsheet.
+
+use chrono::TimeDelta;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::board::items;
+use crate::business::Business;
+use crate::page::Frame;
+use crate::visit::{Answer, Visit};
+
+/// How many rows a page has.
+const PAGE_SIZE: &str = "30";
+/// The fewest digits by which a number is searched for.
+const MIN_DIGITS: usize = 8;
+const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
+/// The spans of days to choose from, and the keys of their names.
+const SPANS: [(&str, &str); 4] = [
+    ("", "days-all"),
+    ("today", "days-today"),
+    ("yesterday", "days-yesterday"),
+    ("week", "days-week"),
+];
+
+/// A list.
+pub struct List {
+    /// Its path in the console and below the rulebook in the API.
+    pub path: &'static str,
+    /// The key of its name.
+    pub title: &'static str,
+    /// The key of what is said when it is empty.
+    pub empty: &'static str,
+    /// Whether it has priorities.
+    pub priorities: bool,
+}
+
+/// What a person filters by, as parameters of the API.
+pub fn filters(visit: &Visit, business: &Business, list: &List) -> Vec<(&'static str, String)> {
+    let mut filters = Vec::new();
+    let search = visit.asked("q");
+    if !search.is_empty() {
+        filters.push((searched(visit, search), search.to_owned()));
+    }
+    let priority = visit.asked("priority");
+    if list.priorities && !priority.is_empty() {
+        filters.push(("priority", priority.to_owned()));
+    }
+    let (day, span) = (visit.asked("day"), visit.asked("days"));
+    if !day.is_empty() {
+        filters.push(("since", day.to_owned()));
+        filters.push(("until", day.to_owned()));
+    } else if span == "week" {
+        let times = visit.times(business);
+        let day = times.now.with_timezone(&times.zone).date_naive() - TimeDelta::days(6);
+        filters.push(("since", day.to_string()));
+    } else if !span.is_empty() {
+        filters.push(("since", span.to_owned()));
+        filters.push(("until", span.to_owned()));
+    }
+    filters
+}
+
+/// The parameter of a search: a number by its digits, else what the person chose.
+fn searched(visit: &Visit, search: &str) -> &'static str {
+    let digits = search.chars().filter(char::is_ascii_digit).count();
+    let is_number = search.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
+    if is_number && digits >= MIN_DIGITS {
+        "customer_number"
+    } else if visit.asked("in") == "address" {
+        "address"
+    } else {
+        "customer_name"
+    }
+}
+
+/// A page of a list, each of its rows by `row`.
+pub async fn show(
+    visit: &Visit,
+    business: &Business,
+    list: &List,
+    row: fn(&Visit, &Business, &Value) -> Markup,
+) -> Answer {
+    let words = visit.words;
+    let filters = filters(visit, business, list);
+    let mut pairs: Vec<(&str, &str)> = filters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    pairs.extend([("limit", PAGE_SIZE), ("cursor", visit.asked("cursor"))]);
+    let mut page = visit.read(&business.path(list.path), &pairs).await?;
+    let next = page["next_cursor"].take();
+    let rows = items(page);
+    let main = html! {
+        h1 { (words.say(list.title)) }
+        (filter_form(visit, list))
+        @if rows.is_empty() { p.card.empty { (words.say(list.empty)) } }
+        @else { ul.rows { @for one in &rows { (row(visit, business, one)) } } }
+        (pages(visit, list, next.as_str()))
+    };
+    let frame = Frame {
+        visit,
+        business: Some(business),
+        title: &words.say(list.title),
+        place: list.path,
+        live: None,
+    };
+    Ok(frame.page(&main))
+}
+
+/// What the address says of the filters, without the page.
+fn kept(visit: &Visit) -> Vec<(&'static str, &str)> {
+    let names = ["q", "in", "priority", "days", "day", "state"];
+    names.into_iter().map(|name| (name, visit.asked(name))).collect()
+}
+
+/// The links to older rows, to the newest and to the spreadsheet.
+pub fn pages(visit: &Visit, list: &List, next: Option<&str>) -> Markup {
+    let words = visit.words;
+    let kept = kept(visit);
+    html! { nav.pages aria-label=(words.say("pages")) {
+        @if !visit.asked("cursor").is_empty() {
+            a href=(visit.link(list.path, &kept)) { (words.say("pages-newest")) }
+        }
+        @if let Some(next) = next {
+            a rel="next" href=(visit.link(list.path, &[kept.as_slice(), &[("cursor", next)]].concat())) {
+                (words.say("pages-older"))
+            }
+        }
+        @if list.path != "/messages" {
+            a href=(visit.link(&format!("{}.csv", list.path), &kept)) download { (words.say("pages-csv")) }
+        }
+    } }
+}
+
+fn filter_form(visit: &Visit, list: &List) -> Markup {
+    let words = visit.words;
+    html! { form.filters method="get" action={ "/console" (list.path) } role="search" {
+        @if !visit.asked("rulebook").is_empty() {
+            input type="hidden" name="rulebook" value=(visit.asked("rulebook"));
+        }
+        div.field.wide {
+            label for="q" { (words.say("search")) }
+            input #q name="q" type="search" value=(visit.asked("q")) maxlength="200"
+                placeholder=(words.say("search-example"));
+        }
+        div.field {
+            label for="in" { (words.say("search-in")) }
+            select #in name="in" {
+                option value="" { (words.say("search-name")) }
+                option value="address" selected[visit.asked("in") == "address"] { (words.say("search-address")) }
+            }
+        }
+        (day_fields(visit))
+        @if list.priorities { div.field {
+            label for="priority" { (words.say("priority")) }
+            select #priority name="priority" {
+                option value="" { (words.say("all")) }
+                @for one in PRIORITIES { option selected[visit.asked("priority") == one] { (one) } }
+            }
+        } }
+        button type="submit" { (words.say("filter")) }
+    } }
+}
+
+/// The choice of days.
+pub fn day_fields(visit: &Visit) -> Markup {
+    let words = visit.words;
+    html! {
+        div.field {
+            label for="days" { (words.say("days")) }
+            select #days name="days" { @for (value, key) in SPANS {
+                option value=(value) selected[visit.asked("days") == value] { (words.say(key)) }
+            } }
+        }
+        div.field {
+            label for="day" { (words.say("day")) }
+            input #day name="day" type="date" value=(visit.asked("day"));
+        }
+    }
+}

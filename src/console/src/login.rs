@@ -1,0 +1,197 @@
+//! Signing in with an API key, signing out, and the choice of language.
+
+use admin::auth;
+use futures_util::future::BoxFuture;
+use maud::{Markup, html};
+use poem::endpoint::make;
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, Request, Response};
+use web::problem::{Code, Problem};
+
+use crate::refusal::Refusal;
+use crate::visit::{self, Answer, Visit};
+use crate::words::{Language, Words};
+use crate::{Console, page, session};
+
+/// The form at `/console/login`.
+pub fn form(console: &Console) -> impl Endpoint<Output = Response> + use<> {
+    let console = console.clone();
+    make(move |request: Request| {
+        let console = console.clone();
+        async move { Ok::<_, poem::Error>(shown(&console, &request).await) }
+    })
+}
+
+/// What the form sends.
+pub fn submit(console: &Console) -> impl Endpoint<Output = Response> + use<> {
+    let console = console.clone();
+    make(move |request: Request| {
+        let console = console.clone();
+        async move { Ok::<_, poem::Error>(submitted(&console, request).await) }
+    })
+}
+
+/// Ends the session.
+pub fn log_out(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        session::end(&visit.console, visit.session.id).await?;
+        Ok(with_cookie(
+            page::see("/console/login"),
+            &session::no_cookie(&visit.console),
+        ))
+    })
+}
+
+/// Remembers a language and goes back to where the person was.
+pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let Some(language) = Language::named(visit.sent("language")) else {
+            return Err(Refusal::plain(StatusCode::BAD_REQUEST));
+        };
+        session::choose_language(&visit.console, visit.session.id, language).await?;
+        Ok(page::see(page::own_address(visit.sent("next"))))
+    })
+}
+
+/// Sends somebody without a session to the form; a part of a page that a script asks for is refused instead.
+pub fn sent_there(console: &Console, request: &Request) -> Response {
+    let there = request
+        .original_uri()
+        .path_and_query()
+        .map_or("", |there| there.as_str());
+    let is_part = visit::pairs(request.original_uri().query().unwrap_or_default().as_bytes())
+        .iter()
+        .any(|(name, _)| name == "part");
+    let response = if is_part {
+        Response::builder().status(StatusCode::UNAUTHORIZED).finish()
+    } else if *request.method() == Method::GET && page::own_address(there) == there {
+        page::see(&format!("/console/login{}", crate::api::query(&[("next", there)])))
+    } else {
+        page::see("/console/login")
+    };
+    if session::token_of(request).is_some() {
+        with_cookie(response, &session::no_cookie(console))
+    } else {
+        response
+    }
+}
+
+async fn shown(console: &Console, request: &Request) -> Response {
+    if let Some(token) = session::token_of(request)
+        && matches!(session::find(console, token).await, Ok(Some(_)))
+    {
+        return page::see("/console");
+    }
+    let asked = visit::pairs(request.original_uri().query().unwrap_or_default().as_bytes());
+    let asked = |name: &str| {
+        asked
+            .iter()
+            .find(|(own, _)| own == name)
+            .map_or("", |(_, value)| value.as_str())
+    };
+    login_page(
+        request,
+        StatusCode::OK,
+        Language::named(asked("lang")),
+        asked("next"),
+        None,
+    )
+}
+
+async fn submitted(console: &Console, mut request: Request) -> Response {
+    let form = match visit::form(&mut request).await {
+        Ok(form) => form,
+        Err(problem) => return page::refused_to_stranger(&request, &problem.into()),
+    };
+    let sent = |name: &str| {
+        form.iter()
+            .find(|(own, _)| own == name)
+            .map_or("", |(_, value)| value.trim())
+    };
+    if is_of_another_site(&request) {
+        return page::refused_to_stranger(&request, &Refusal::foreign_form());
+    }
+    let (language, next) = (Language::named(sent("lang")), sent("next"));
+    match sign_in(console, &request, sent("key"), language).await {
+        Ok(cookie) => with_cookie(page::see(page::own_address(next)), &cookie),
+        Err(problem) if problem.code() == Code::Unauthorized => {
+            login_page(&request, StatusCode::UNAUTHORIZED, language, next, Some("login-wrong"))
+        }
+        Err(problem) if problem.code() == Code::RateLimited => {
+            let wait = poem::error::ResponseError::as_response(&problem);
+            let wait = wait.headers().get(header::RETRY_AFTER).cloned();
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let mut response = login_page(&request, status, language, next, Some("login-limited"));
+            response
+                .headers_mut()
+                .extend(wait.map(|wait| (header::RETRY_AFTER, wait)));
+            response
+        }
+        Err(problem) => page::refused_to_stranger(&request, &problem.into()),
+    }
+}
+
+/// A browser says whether a form is of another site; one that does not say so sends no cookie of ours from there either.
+fn is_of_another_site(request: &Request) -> bool {
+    let site = request.header("sec-fetch-site");
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
+}
+
+async fn sign_in(
+    console: &Console,
+    request: &Request,
+    key: &str,
+    language: Option<Language>,
+) -> Result<String, Problem> {
+    let caller = auth::recognise(&console.admin, request, key).await?;
+    session::begin(console, caller.key_id, language).await
+}
+
+fn login_page(
+    request: &Request,
+    status: StatusCode,
+    language: Option<Language>,
+    next: &str,
+    fault: Option<&str>,
+) -> Response {
+    let words = Words::of(language.map(Language::code), request);
+    page::bare(
+        request,
+        words,
+        status,
+        &words.say("log-in"),
+        &login_form(words, next, fault),
+    )
+}
+
+fn login_form(words: Words, next: &str, fault: Option<&str>) -> Markup {
+    let other = words.0.other();
+    let there = crate::api::query(&[("lang", other.code()), ("next", next)]);
+    html! { section.card.login {
+        h1 { (words.say("log-in")) }
+        form method="post" action="/console/login" {
+            label for="key" { (words.say("login-key")) }
+            input #key name="key" type="password" required autocomplete="current-password" autocapitalize="none"
+                spellcheck="false" maxlength="256" aria-describedby="about-key"
+                aria-invalid=[fault.map(|_| "true")] autofocus;
+            @if let Some(fault) = fault { p #about-key.fault role="alert" { (words.say(fault)) } }
+            @else { p #about-key.quiet { (words.say("login-about")) } }
+            input type="hidden" name="next" value=(page::own_address(next));
+            input type="hidden" name="lang" value=(words.0.code());
+            button.main type="submit" { (words.say("log-in")) }
+        }
+        p.language { a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
+            (Words(other).say("language"))
+        } }
+    } }
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,134 @@
+//! Sessions: a random token in a cookie that scripts cannot read and other sites cannot send.
+//!
+//! The database holds the token's hash. A session acts as its API key, so it is read anew with its key at each request.
+
+use base::keys;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use poem::Request;
+use poem::http::header;
+use sea_orm::{DatabaseTransaction, DbErr};
+use sha2::{Digest as _, Sha256};
+use store::{api_keys, console_sessions};
+use uuid::Uuid;
+use web::problem::Problem;
+
+use crate::Console;
+use crate::words::Language;
+
+const COOKIE: &str = "ringbook_console";
+const TOKEN_BYTES: usize = 32;
+/// A session ends when nobody used it for so long.
+const IDLE_LIMIT: TimeDelta = TimeDelta::hours(12);
+/// A session ends at this age, however busy.
+const ABSOLUTE_LIMIT: TimeDelta = TimeDelta::days(7);
+/// How old the stored time of the last use may become.
+const COARSENESS: TimeDelta = TimeDelta::seconds(60);
+
+/// A session that is valid now.
+pub struct Session {
+    pub row: console_sessions::Model,
+    pub key: api_keys::Model,
+    pub token: String,
+}
+
+/// The token that a request carries. With two cookies of the name it has none: another site may have set one.
+pub fn token_of(request: &Request) -> Option<String> {
+    let lines = request.headers().get_all(header::COOKIE).iter();
+    let pairs = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'));
+    let mut own = pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let (token, None) = (own.next()?, own.next()) else {
+        return None;
+    };
+    (token.len() == 2 * TOKEN_BYTES).then(|| token.to_owned())
+}
+
+/// Begins a session of a key. Returns its cookie.
+pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) -> Result<String, Problem> {
+    let token = hex::encode(keys::random::<TOKEN_BYTES>().map_err(|error| Problem::internal(&error))?);
+    let now = console.admin.clock.now();
+    let row = console_sessions::Model {
+        id: console.admin.clock.new_id(),
+        token_hash: hash(&token),
+        key_id,
+        language: language.map(|language| language.code().to_owned()),
+        created_at: now,
+        last_used_at: now,
+        expires_at: now + ABSOLUTE_LIMIT,
+    };
+    write(console, move |tx| {
+        Box::pin(async move {
+            console_sessions::forget(tx, now, now - IDLE_LIMIT).await?;
+            console_sessions::insert(tx, row).await
+        })
+    })
+    .await?;
+    Ok(cookie(console, &token, ABSOLUTE_LIMIT))
+}
+
+/// The session of a token; none if it ended, or if its key was revoked or expired.
+pub async fn find(console: &Console, token: String) -> Result<Option<Session>, Problem> {
+    let (db, now) = (console.admin.latest(), console.admin.clock.now());
+    let Some(row) = console_sessions::by_hash(db, &hash(&token)).await? else {
+        return Ok(None);
+    };
+    let key = api_keys::by_id(db, row.key_id).await?.filter(|key| key.is_valid(now));
+    let Some(key) = key.filter(|_| is_current(&row, now)) else {
+        end(console, row.id).await?;
+        return Ok(None);
+    };
+    if now - row.last_used_at >= COARSENESS {
+        let id = row.id;
+        write(console, move |tx| Box::pin(console_sessions::touch(tx, id, now))).await?;
+    }
+    Ok(Some(Session { row, key, token }))
+}
+
+/// Ends a session.
+pub async fn end(console: &Console, id: Uuid) -> Result<(), Problem> {
+    write(console, move |tx| Box::pin(console_sessions::end(tx, id))).await
+}
+
+/// Remembers the language that a session's person chose.
+pub async fn choose_language(console: &Console, id: Uuid, language: Language) -> Result<(), Problem> {
+    write(console, move |tx| {
+        Box::pin(console_sessions::choose_language(tx, id, language.code()))
+    })
+    .await
+}
+
+/// The cookie that takes the session's away.
+pub fn no_cookie(console: &Console) -> String {
+    cookie(console, "", TimeDelta::zero())
+}
+
+fn is_current(row: &console_sessions::Model, now: DateTime<Utc>) -> bool {
+    now < row.expires_at && now - row.last_used_at < IDLE_LIMIT
+}
+
+fn cookie(console: &Console, token: &str, age: TimeDelta) -> String {
+    let secure = if console.https { "; Secure" } else { "" };
+    let seconds = age.num_seconds();
+    format!("{COOKIE}={token}; Path=/console; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}
+
+/// Writes in a task of its own: a browser that goes away must not cancel a transaction halfway.
+async fn write<W>(console: &Console, work: W) -> Result<(), Problem>
+where
+    W: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> + Send + 'static,
+{
+    let db = console.admin.db.clone();
+    let done = tokio::spawn(async move {
+        let tx = store::begin(&db).await?;
+        work(&tx).await?;
+        tx.commit().await
+    });
+    let done = done.await.map_err(|error| Problem::internal(&error))?;
+    done.map_err(Problem::from)
+}

@@ -1,0 +1,255 @@
+//! The messages of the console in each language, from the Fluent files in `words/`.
+//!
+//! The tests fail when a file lacks a message that the code asks for, or has one that nobody asks for.
+
+use std::sync::LazyLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use poem::Request;
+use poem::http::header;
+
+const ENGLISH: &str = include_str!("words/en-CA.ftl");
+const FRENCH: &str = include_str!("words/fr-CA.ftl");
+
+type Bundle = FluentBundle<FluentResource>;
+
+static IN_ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle("en-CA", ENGLISH));
+static IN_FRENCH: LazyLock<Bundle> = LazyLock::new(|| bundle("fr-CA", FRENCH));
+
+/// A language of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    English,
+    French,
+}
+
+impl Language {
+    /// Its code, as rules and sessions have it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+        }
+    }
+
+    /// Its code with the country, for the page.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en-CA",
+            Self::French => "fr-CA",
+        }
+    }
+
+    pub fn named(code: &str) -> Option<Self> {
+        [Self::English, Self::French].into_iter().find(|one| one.code() == code)
+    }
+
+    /// The other one.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::English => Self::French,
+            Self::French => Self::English,
+        }
+    }
+
+    /// The one that a browser prefers; English if it names neither.
+    fn accepted(request: &Request) -> Self {
+        let accept = request.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
+        let weighed = accept.split(',').filter_map(|part| {
+            let mut pieces = part.split(';').map(str::trim);
+            let language = Self::named(pieces.next()?.get(..2)?.to_ascii_lowercase().as_str())?;
+            let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse::<f32>().ok());
+            Some((language, weight.unwrap_or(1.0)))
+        });
+        // Of two that weigh the same, the first.
+        let best = weighed.fold(None, |best: Option<(Self, f32)>, one| match best {
+            Some(best) if best.1 >= one.1 => Some(best),
+            _ => Some(one),
+        });
+        best.filter(|(_, weight)| *weight > 0.0)
+            .map_or(Self::English, |(language, _)| language)
+    }
+}
+
+/// The messages in a person's language.
+#[derive(Clone, Copy, Debug)]
+pub struct Words(pub Language);
+
+impl Words {
+    /// In the language that the person chose, else in the one that the browser prefers.
+    pub fn of(chosen: Option<&str>, request: &Request) -> Self {
+        Self(
+            chosen
+                .and_then(Language::named)
+                .unwrap_or_else(|| Language::accepted(request)),
+        )
+    }
+
+    /// A message.
+    pub fn say(self, key: &str) -> String {
+        self.format(key, None)
+    }
+
+    /// A message about something.
+    pub fn say_of(self, key: &str, values: &[(&str, &str)]) -> String {
+        let mut args = FluentArgs::new();
+        for (name, value) in values {
+            args.set(*name, FluentValue::from(*value));
+        }
+        self.format(key, Some(&args))
+    }
+
+    /// A message about so many.
+    pub fn count(self, key: &str, count: usize) -> String {
+        let mut args = FluentArgs::new();
+        args.set("count", FluentValue::from(count));
+        self.format(key, Some(&args))
+    }
+
+    /// The name of a value of the API, as `state-dead`; the value itself if the console does not know it.
+    pub fn name(self, kind: &str, value: &str) -> String {
+        let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
+        if self.bundle().has_message(&key) {
+            self.say(&key)
+        } else {
+            value.to_owned()
+        }
+    }
+
+    fn format(self, key: &str, args: Option<&FluentArgs<'_>>) -> String {
+        let bundle = self.bundle();
+        let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
+            return key.to_owned();
+        };
+        bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned()
+    }
+
+    fn bundle(self) -> &'static Bundle {
+        match self.0 {
+            Language::English => &IN_ENGLISH,
+            Language::French => &IN_FRENCH,
+        }
+    }
+}
+
+fn bundle(tag: &str, source: &str) -> Bundle {
+    // A fault in a file fails a test; what can be read is used.
+    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
+    let mut bundle = Bundle::new_concurrent(vec![tag.parse().unwrap_or_default()]);
+    bundle.set_use_isolating(false);
+    bundle.add_resource_overriding(resource);
+    bundle
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Values of the API whose names are looked up by [`Words::name`].
+    const NAMED: [&str; 9] = [
+        "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "role",
+    ];
+
+    fn keys(source: &str) -> BTreeSet<String> {
+        let lines = source.lines().filter(|line| !line.starts_with([' ', '#', '}']));
+        let keys = lines.filter_map(|line| Some(line.split_once(" =")?.0.to_owned()));
+        keys.collect()
+    }
+
+    /// The keys that the code asks for.
+    fn asked() -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut found = BTreeSet::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|ending| ending != "rs") || path.ends_with("words.rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let quoted = text.split('"').skip(1).step_by(2);
+            found.extend(quoted.map(str::to_owned));
+        }
+        found
+    }
+
+    #[test]
+    fn both_languages_have_the_same_messages_without_a_fault() {
+        for source in [ENGLISH, FRENCH] {
+            if let Err((_, faults)) = FluentResource::try_new(source.to_owned()) {
+                panic!("{faults:?}");
+            }
+        }
+        let (english, french) = (keys(ENGLISH), keys(FRENCH));
+        let missing: Vec<_> = english.symmetric_difference(&french).collect();
+        assert!(missing.is_empty(), "in one language only: {missing:?}");
+        assert!(english.len() > 100, "{}", english.len());
+    }
+
+    #[test]
+    fn every_message_that_is_asked_for_exists_and_none_is_idle() {
+        let (known, asked) = (keys(ENGLISH), asked());
+        let is_name = |key: &str| {
+            let is_answer = key.strip_suffix("-do").is_some_and(|key| asked.contains(key));
+            is_answer || NAMED.iter().any(|kind| key.starts_with(&format!("{kind}-")))
+        };
+        let idle: Vec<_> = known
+            .iter()
+            .filter(|key| !is_name(key) && !asked.contains(*key))
+            .collect();
+        assert!(idle.is_empty(), "nobody asks for {idle:?}");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            for call in [".say(\"", ".say_of(\"", ".count(\""] {
+                for rest in text.split(call).skip(1) {
+                    let key = rest.split('"').next().unwrap();
+                    assert!(
+                        known.contains(key) || path.ends_with("words.rs"),
+                        "{}: {key}",
+                        path.display()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_message_can_be_formatted() {
+        for words in [Words(Language::English), Words(Language::French)] {
+            for key in keys(ENGLISH) {
+                let mut faults = Vec::new();
+                let mut args = FluentArgs::new();
+                for name in ["count", "time", "revision", "who"] {
+                    args.set(name, FluentValue::from(2));
+                }
+                let message = words.bundle().get_message(&key).unwrap();
+                let text = words
+                    .bundle()
+                    .format_pattern(message.value().unwrap(), Some(&args), &mut faults);
+                assert!(faults.is_empty() && !text.is_empty(), "{key}: {faults:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_browser_says_which_language() {
+        for (accept, language) in [
+            ("fr-CA,fr;q=0.9,en;q=0.8", Language::French),
+            ("en-US,en;q=0.5", Language::English),
+            ("de,fr;q=0.4,en;q=0.5", Language::English),
+            ("de", Language::English),
+            ("é;q=x", Language::English),
+            ("", Language::English),
+        ] {
+            let request = Request::builder().header(header::ACCEPT_LANGUAGE, accept).finish();
+            assert_eq!(Language::accepted(&request), language, "{accept}");
+        }
+    }
+}
