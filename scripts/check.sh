@@ -44,6 +44,7 @@ step "dependencies" scripts/supply_chain.sh
 . scripts/need.sh
 if need_browser >/dev/null; then
     step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
+    step "the console in a browser" env CALLS=60 RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh console
     step "search in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh search
     step "trying out in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh tryout
     step "pages visited again in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh again

@@ -1,0 +1,158 @@
+// A dispatcher's day in the console: sign in, the board, take a P1, open a call, search a lead, read the prices, change the
+// language, sign out; on a phone and on a desk, light and dark, in both languages, and once without scripts. Every text stands
+// out from what is behind it and nothing is wider than the window.
+//
+// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS, calls that were simulated beforehand (CALLS=60). Out: exit status, a line
+// for each step, and screenshots. A violation of the content policy is an error in the console and fails the story.
+
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+import { unreadable } from './readable.mjs';
+
+const { RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS } = process.env;
+const MAX_FIRST_PAGE = 60_000;
+// Of a long page, a picture shows so many pixels.
+const MAX_HEIGHT = 1_600;
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const faults = [];
+const told = (text) => console.log(`ok  ${text}`);
+
+const open = async ({ width, colorScheme = 'light', locale = 'en-CA', javaScriptEnabled = true }) => {
+  const viewport = { width, height: width < 600 ? 740 : 900 };
+  const context = await browser.newContext({ viewport, colorScheme, locale, javaScriptEnabled });
+  const page = await context.newPage();
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== RINGBOOK_URL) faults.push(`asked another host: ${request.url()}`);
+  });
+  page.on('console', (message) => {
+    const refused = /^Failed to load resource: .*(status of 4\d\d|ERR_INTERNET_DISCONNECTED)/.test(message.text());
+    if (message.type() === 'error' && !refused) faults.push(`in the console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => faults.push(`thrown: ${error.stack}`));
+  return { context, page };
+};
+
+const signIn = async (page) => {
+  await page.goto(`${RINGBOOK_URL}/console`);
+  await page.fill('#key', RINGBOOK_ADMIN_KEY);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`${RINGBOOK_URL}/console`);
+};
+
+// The weight of the first page, as it comes over the wire.
+{
+  const { context, page } = await open({ width: 360 });
+  const protocol = await context.newCDPSession(page);
+  await protocol.send('Network.enable');
+  await signIn(page);
+  let bytes = 0;
+  protocol.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
+  await protocol.send('Network.setCacheDisabled', { cacheDisabled: true });
+  await page.reload({ waitUntil: 'load' });
+  await page.waitForTimeout(500);
+  assert.ok(bytes > 1_000 && bytes <= MAX_FIRST_PAGE, `the board weighs ${bytes} bytes`);
+  told(`the board weighs ${bytes} bytes`);
+  await context.close();
+}
+
+// Every page, as it looks.
+for (const [colorScheme, locale] of [['light', 'en-CA'], ['dark', 'fr-CA']]) {
+  for (const width of [360, 1440]) {
+    const { context, page } = await open({ width, colorScheme, locale });
+    const look = async (what) => {
+      const height = await page.evaluate((most) => Math.min(document.documentElement.scrollHeight, most), MAX_HEIGHT);
+      const picture = { fullPage: true, clip: { x: 0, y: 0, width, height } };
+      await page.screenshot({ path: `${ARTIFACTS}/console-${what}-${colorScheme}-${width}.png`, ...picture });
+      assert.deepEqual(await unreadable(page), [], `${what}, ${colorScheme}, ${width} pixels`);
+    };
+    await page.goto(`${RINGBOOK_URL}/console`);
+    await look('login');
+    await page.fill('#key', 'a-key-that-is-wrong');
+    await page.keyboard.press('Enter');
+    await page.locator('[role=alert]').waitFor();
+    await look('login-wrong');
+    await signIn(page);
+    await look('board');
+    const details = page.locator('article details').first();
+    await details.locator('summary').click();
+    await look('take');
+    for (const place of ['leads', 'calls', 'messages', 'prices']) {
+      await page.click(`nav a[href="/console/${place}"]`);
+      await page.waitForURL(`${RINGBOOK_URL}/console/${place}`);
+      await look(place);
+    }
+    await page.goto(`${RINGBOOK_URL}/console`);
+    await page.locator('article h3 a').first().click();
+    await page.locator('.transcript li').first().waitFor();
+    await look('call');
+    await page.goto(`${RINGBOOK_URL}/console/messages`);
+    await page.locator('a.who').first().click();
+    await look('message');
+    await page.goto(`${RINGBOOK_URL}/console/calls/unknown`);
+    await look('missing');
+    await context.close();
+    told(`every page, ${colorScheme}, ${locale}, ${width} pixels wide`);
+  }
+}
+
+// The day.
+{
+  const { context, page } = await open({ width: 1440 });
+  await signIn(page);
+  const urgent = async () => Number(await page.locator('[data-urgent]').getAttribute('data-urgent'));
+  const before = await urgent();
+  assert.ok(before > 0, 'nobody called with a P1');
+  assert.match(await page.title(), new RegExp(`^\\(${before}\\) `));
+  const name = await page.locator('article h3 a').first().innerText();
+  await page.locator('article button.main').first().click();
+  await page.waitForURL(`${RINGBOOK_URL}/console`);
+  assert.equal(await urgent(), before - 1);
+  assert.ok((await page.locator('.taken').innerText()).includes(name));
+  told('a P1 is taken, and the board says by whom');
+
+  await context.setOffline(true);
+  await page.locator('#lost').waitFor({ state: 'visible', timeout: 15_000 });
+  await context.setOffline(false);
+  await page.locator('#lost').waitFor({ state: 'hidden', timeout: 15_000 });
+  told('a lost connection is said, and that it is back');
+
+  await page.click('nav a[href="/console/leads"]');
+  const known = (await page.locator('a.who').first().innerText()).split('\n')[0].replace(/ simulated$/, '').trim();
+  await page.fill('#q', known);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/[?&]q=/);
+  assert.ok((await page.locator('a.who').first().innerText()).includes(known));
+  told('a lead is found by its name');
+
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
+  assert.match(download.suggestedFilename(), /\.csv$/);
+  told('the leads are downloaded as a spreadsheet');
+
+  await page.click('button[lang="fr-CA"]');
+  await page.locator('html[lang="fr-CA"]').waitFor();
+  assert.ok(page.url().includes('q='), 'it stays where it was');
+  await page.click('.person form[action="/console/logout"] button');
+  await page.waitForURL(/\/console\/login$/);
+  await page.goto(`${RINGBOOK_URL}/console`);
+  await page.waitForURL(/\/console\/login\?next=/);
+  told('the language is changed, and the session is ended');
+  await context.close();
+}
+
+// By keyboard alone, and without scripts.
+{
+  const { context, page } = await open({ width: 1440, javaScriptEnabled: false });
+  await signIn(page);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className).catch(() => 'skip'), 'skip');
+  await page.locator('article summary').first().focus();
+  await page.keyboard.press('Enter');
+  await page.locator('article details[open] button').first().click();
+  await page.waitForURL(`${RINGBOOK_URL}/console`);
+  assert.ok((await page.locator('.taken li').count()) > 0);
+  told('somebody else takes a lead, without scripts');
+  await context.close();
+}
+
+await browser.close();
+if (faults.length) throw new Error(faults.join('\n'));
