@@ -212,7 +212,7 @@ impl Step<'_> {
             Payload::Report(report) => {
                 let fresh;
                 let decided: &Decided = if let Found::Report(decided) = self.found {
-                    &decided
+                    decided
                 } else {
                     fresh = in_place(self.intake, self.message, self.rulebook).decide(None);
                     &fresh
@@ -220,7 +220,7 @@ impl Step<'_> {
                 let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
                 let recording = Recording {
                     step: self,
-                    report: &report,
+                    report,
                     decided,
                 };
                 let Some(amended) = taken else {
@@ -233,7 +233,7 @@ impl Step<'_> {
             Payload::ToolCalls(requests) => {
                 let fresh;
                 let ran: &[tools::Ran] = if let Found::Tools(ran) = self.found {
-                    &ran
+                    ran
                 } else {
                     let question = in_place(self.intake, self.message, self.rulebook);
                     fresh = requests
