@@ -10,7 +10,7 @@ use serde_json::Value;
 use web::ClientAddress;
 use web::problem::Problem;
 
-use crate::api::segment;
+use crate::address::segment;
 use crate::locale::Times;
 use crate::refusal::Refusal;
 use crate::visit::Visit;

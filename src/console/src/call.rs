@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::api::segment;
+use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
 use crate::highlight::{self, Heard};

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::api::segment;
+use crate::address::segment;
 use crate::business::Business;
 use crate::leads::{phone, tags, text, who};
 use crate::lists::{self, List};

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::api::segment;
+use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
 use crate::lists::{self, List};

@@ -4,6 +4,7 @@
 //! limits and the audit log hold alike. [`login`] exchanges an API key for a session ([`session`]); every form carries a
 //! token of that session ([`csrf`]). It must never read or write a rule, a call or a lead by a query of its own.
 
+mod address;
 mod api;
 mod assets;
 mod board;
@@ -24,6 +25,8 @@ mod prices;
 mod receipt;
 mod refusal;
 mod session;
+mod signed;
+mod state;
 mod visit;
 mod words;
 
@@ -35,19 +38,10 @@ use poem::http::StatusCode;
 use poem::{Endpoint, EndpointExt as _, Request, Response, Route, get, post};
 
 use crate::refusal::Refusal;
-use crate::visit::{Page, Signed};
+use crate::signed::Signed;
+use crate::state::Console;
+use crate::visit::Page;
 use crate::words::Words;
-
-/// What every page works with. Cloning is cheap.
-#[derive(Clone)]
-pub struct Console {
-    /// The state of the admin API.
-    pub(crate) admin: AdminState,
-    /// The admin API itself.
-    pub(crate) api: Arc<BoxEndpoint<'static, Response>>,
-    /// Whether browsers reach the server by https.
-    pub(crate) https: bool,
-}
 
 /// The addresses under `/console` and their methods, for `Allow`.
 pub const ADDRESSES: [(&str, &str); 17] = [

@@ -9,9 +9,10 @@ use poem::{Endpoint, Request, Response};
 use web::problem::{Code, Problem};
 
 use crate::refusal::Refusal;
+use crate::state::Console;
 use crate::visit::{self, Answer, Visit};
 use crate::words::{Language, Words};
-use crate::{Console, page, session};
+use crate::{page, session};
 
 /// The form at `/console/login`.
 pub fn form(console: &Console) -> impl Endpoint<Output = Response> + use<> {
@@ -65,7 +66,7 @@ pub fn sent_there(console: &Console, request: &Request) -> Response {
     let response = if is_part {
         Response::builder().status(StatusCode::UNAUTHORIZED).finish()
     } else if *request.method() == Method::GET && page::own_address(there) == there {
-        page::see(&format!("/console/login{}", crate::api::query(&[("next", there)])))
+        page::see(&format!("/console/login{}", crate::address::query(&[("next", there)])))
     } else {
         page::see("/console/login")
     };
@@ -166,7 +167,7 @@ fn login_page(
 
 fn login_form(words: Words, next: &str, fault: Option<&str>) -> Markup {
     let other = words.0.other();
-    let there = crate::api::query(&[("lang", other.code()), ("next", next)]);
+    let there = crate::address::query(&[("lang", other.code()), ("next", next)]);
     html! { section.card.login {
         h1 { (words.say("log-in")) }
         form method="post" action="/console/login" {

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::api::segment;
+use crate::address::segment;
 use crate::business::Business;
 use crate::leads::{phone, text};
 use crate::page::{self, Frame};

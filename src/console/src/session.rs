@@ -13,7 +13,7 @@ use store::{api_keys, console_sessions};
 use uuid::Uuid;
 use web::problem::Problem;
 
-use crate::Console;
+use crate::state::Console;
 use crate::words::Language;
 
 const COOKIE: &str = "ringbook_console";
