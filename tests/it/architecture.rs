@@ -90,6 +90,8 @@ fn paths(code: &str) -> Vec<Vec<String>> {
             spell(&tokens[at..], &[], &mut found);
         }
     }
+    // `pub(crate)` is no import.
+    found.retain(|path| path.len() > 1);
     found
 }
 

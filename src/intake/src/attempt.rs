@@ -78,6 +78,14 @@ impl Attempt {
         ahead
     }
 
+    /// What was worked out before.
+    pub(super) fn ahead(&self) -> Option<Arc<Ahead>> {
+        match &*self.lock() {
+            Stage::WorkedOut(ahead) => Some(Arc::clone(ahead)),
+            Stage::Begun | Stage::Committing(_) | Stage::GivenUp => None,
+        }
+    }
+
     /// Whether the transaction may commit, which it then does at once.
     pub(super) fn commits(&self, given: Given) -> bool {
         let mut stage = self.lock();

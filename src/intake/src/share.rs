@@ -23,6 +23,7 @@ use super::event::Payload;
 use super::message::{Intake, Message, Outcome, TransactError};
 use super::set_aside;
 use super::together::{Broken, Fate, Item, together};
+use super::transact;
 use base::telemetry::{self, metrics};
 use store::{Database, trial};
 
@@ -102,6 +103,8 @@ impl Sharing {
             message: Arc::clone(message),
             attempt: Arc::clone(attempt),
         };
+        // A slow script must not hold up the line.
+        transact::work_out(&item.intake, message, attempt).await;
         match self.enter(place, &item) {
             Entered::First(turn) => {
                 let outcome = set_aside::attempt(&item.intake, message, attempt).await;

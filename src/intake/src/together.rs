@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::join_all;
-
 use super::attempt::{Attempt, Given};
 use super::decided::{self, Ahead};
 use super::message::{Intake, Message, Outcome, Taken, TransactError};
@@ -56,12 +54,11 @@ pub(super) async fn together(items: &[Item]) -> Result<Vec<Fate>, Broken> {
         return Ok(Vec::new());
     };
     fault_points::reach(fault_points::Step::MessageLetIn).map_err(all)?;
-    let aheads = join_all(items.iter().map(Item::ahead)).await;
     let tx = store::begin(&first.intake.db).await.map_err(all)?;
     let mut fates: Vec<Fate> = items.iter().map(|_| Fate::Alone).collect();
     let mut ready = Vec::with_capacity(items.len());
-    for (place, (item, ahead)) in items.iter().zip(aheads).enumerate() {
-        match item.prepare(&tx, place, ahead).await {
+    for (place, item) in items.iter().enumerate() {
+        match item.prepare(&tx, place).await {
             Ok(Some(one)) => ready.push(one),
             Ok(None) => {}
             Err(TransactError::AccessChanged) => set(&mut fates, place, Fate::Refused(TransactError::AccessChanged)),
@@ -129,24 +126,9 @@ fn by(place: usize, error: TransactError) -> Broken {
 }
 
 impl Item {
-    /// What scripts work out, before the transaction begins.
-    async fn ahead(&self) -> Option<Arc<Ahead>> {
-        let rulebook = self.intake.current.last_seen(self.message.access.rulebook_id)?;
-        if !decided::runs_scripts(&rulebook, &self.message) {
-            return None;
-        }
-        let ahead = decided::ahead(&self.intake, &self.message, &rulebook).await;
-        Some(self.attempt.worked_out(ahead))
-    }
-
     /// Reads what the message begins from and decides about it; `None` when it must go alone: the head is not the revision
     /// that was last seen, the caller was erased, or a script failed.
-    async fn prepare(
-        &self,
-        tx: &store::Transaction,
-        place: usize,
-        ahead: Option<Arc<Ahead>>,
-    ) -> Result<Option<Ready<'_>>, TransactError> {
+    async fn prepare(&self, tx: &store::Transaction, place: usize) -> Result<Option<Ready<'_>>, TransactError> {
         let (message, rulebook_id) = (&self.message, self.message.access.rulebook_id);
         let head = intake::head(tx, rulebook_id, message.event.call_id()).await?;
         if head.auth_version != message.access.auth_version {
@@ -156,7 +138,7 @@ impl Item {
         let Some(rulebook) = seen.filter(|seen| seen.revision() == head.revision && !is_erased(&head)) else {
             return Ok(None);
         };
-        let found = match ahead {
+        let found = match self.attempt.ahead() {
             Some(ahead) if ahead.revision == head.revision => ahead,
             None if !decided::runs_scripts(&rulebook, message) => {
                 let worked_out = in_place(&self.intake, message, &rulebook).work_out();

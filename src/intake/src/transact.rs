@@ -41,13 +41,7 @@ pub(super) async fn attempt(
 ) -> Result<Outcome, TransactError> {
     let rulebook_id = message.access.rulebook_id;
     fault_points::reach(fault_points::Step::MessageLetIn)?;
-    let mut ahead = match intake.current.last_seen(rulebook_id) {
-        Some(rulebook) if decided::runs_scripts(&rulebook, message) => {
-            let ahead = decided::ahead(intake, message, &rulebook).await;
-            Some(attempt.worked_out(ahead))
-        }
-        _ => None,
-    };
+    let mut ahead = work_out(intake, message, attempt).await;
     let mut tries = 0;
     let (tx, head, rulebook) = loop {
         let tx = store::begin(&intake.db).await?;
@@ -135,6 +129,20 @@ pub(super) async fn attempt(
         taken,
         revision: head.revision,
     })
+}
+
+/// What scripts work out, before a transaction begins; none where none runs.
+pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &Attempt) -> Option<Arc<Ahead>> {
+    let known = attempt.ahead();
+    if known.is_some() {
+        return known;
+    }
+    let rulebook = intake.current.last_seen(message.access.rulebook_id)?;
+    if !decided::runs_scripts(&rulebook, message) {
+        return None;
+    }
+    let ahead = decided::ahead(intake, message, &rulebook).await;
+    Some(attempt.worked_out(ahead))
 }
 
 /// Records a message as it was answered and decided without the database; nothing is decided again. The same thing may
