@@ -188,7 +188,7 @@ async fn a_client_that_goes_on_sending_sees_why_it_was_refused(database: Databas
     let mut stream = send(&server, request.as_bytes()).await;
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let _ = stream.write_all(&[b' '; 50_000]).await;
+        let _ = stream.write_all(&b" ".repeat(50_000)).await;
     }
     let began = Instant::now();
     let answer = rest(stream).await;

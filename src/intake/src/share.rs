@@ -265,8 +265,6 @@ fn may_share(message: &Message) -> bool {
 
 fn key(message: &Message) -> Key {
     let event = &message.event;
-    let call = event
-        .call_id()
-        .map_or_else(|| event.event_key().into(), ToOwned::to_owned);
+    let call = event.call_id().map_or_else(|| event.event_key(), ToOwned::to_owned);
     (message.access.rulebook_id, call)
 }
