@@ -164,7 +164,7 @@ mod with_faults {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use ringbook::{DbErr, Defect, Step};
+    use super::{DbErr, Defect, Step};
 
     /// What is to happen, where, and how often it may be reached before.
     struct Asked {

@@ -18,8 +18,8 @@ async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
         Defect::AcknowledgeBeforeCommit | Defect::OutboxOutsideTheTransaction => {
             ("kill", kill::kills(plan, Postgres).await)
         }
-        Defect::AuditGap | Defect::BatchLosesOne => ("kill", kill::kills(plan, Sqlite).await),
-        Defect::InsertTwiceOnConflict => ("repeats", repeats::repeats(plan, Sqlite).await),
+        Defect::AuditGap => ("kill", kill::kills(plan, Sqlite).await),
+        Defect::InsertTwiceOnConflict | Defect::BatchLosesOne => ("repeats", repeats::repeats(plan, Sqlite).await),
         Defect::StaleRulebook => ("apart", apart::apart(plan, Postgres).await),
         Defect::NoFence => ("instances", instances::instances(plan, Postgres).await),
         Defect::NoSignatureCheck | Defect::HalfASignature => ("strangers", strangers::strangers(plan, Sqlite).await),
@@ -37,11 +37,10 @@ const fn breaks(defect: Defect) -> &'static [&'static str] {
         Defect::AcknowledgeBeforeCommit | Defect::OutboxOutsideTheTransaction => &["I1", "I3"],
         Defect::AuditGap => &["I3", "I6"],
         Defect::InsertTwiceOnConflict => &["I2"],
+        Defect::BatchLosesOne => &["I1", "I2"],
         Defect::StaleRulebook | Defect::NoIfMatch => &["I7"],
         Defect::NoFence | Defect::ResendWhenAmbiguous => &["I5"],
-        Defect::BatchLosesOne | Defect::NoSignatureCheck | Defect::HalfASignature | Defect::SynchronousNormal => {
-            &["I1"]
-        }
+        Defect::NoSignatureCheck | Defect::HalfASignature | Defect::SynchronousNormal => &["I1"],
         Defect::CallerInTheLog => &["I8"],
         Defect::RestoredTextsGoOut => &["I11"],
     }
