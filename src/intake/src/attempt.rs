@@ -86,6 +86,11 @@ impl Attempt {
         }
     }
 
+    /// Whether whoever waited gave up.
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(*self.lock(), Stage::GivenUp)
+    }
+
     /// Whether the transaction may commit, which it then does at once.
     pub(super) fn commits(&self, given: Given) -> bool {
         let mut stage = self.lock();

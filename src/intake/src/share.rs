@@ -1,9 +1,9 @@
 //! Several messages in one transaction. A commit costs a database more than what a message writes, so messages that come
 //! while another transaction is under way share the next one. A message that comes alone goes alone.
 //!
-//! In: messages whose response nobody on the telephone waits for. Out: for each the same as from a transaction of its own: all
-//! that share one are recorded or none, and each is answered after the commit. When one of them cannot be recorded, the
-//! others share a transaction without it, and it goes alone, where [`set_aside`] tries it again.
+//! Only messages share whose response no caller waits for. Either all messages of a transaction are recorded or none, and
+//! each is answered after the commit. If one of them cannot be recorded, the others share a new transaction without it, and
+//! [`set_aside`] tries it alone.
 //!
 //! Messages of one call wait in the same [`Line`]; a transaction holds at most one of a call, in the order of the calls, and
 //! writes last what many calls share (texts and their daily count). So no two transactions wait for each other's rows.
@@ -210,6 +210,12 @@ impl Line {
 /// Records those who share a transaction, and answers each; how many shared one.
 async fn record(mut waiting: Vec<Waiting>) -> u64 {
     for _ in 0..=MOST_LEFT_OUT {
+        // Whoever gave up was answered from the spool; one of them would undo the transaction of all.
+        let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
+        waiting = rest;
+        for one in late {
+            let _ = one.answer.send(Some(Err(TransactError::TooSlow)));
+        }
         if waiting.len() < 2 {
             break;
         }
@@ -220,7 +226,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
             Ok(Ok(fates)) => {
                 let mut shared = 0;
                 for (one, fate) in waiting.into_iter().zip(fates) {
-                    let told = match fate {
+                    let reply = match fate {
                         Fate::Recorded(outcome) => {
                             shared += 1;
                             Some(Ok(outcome))
@@ -229,7 +235,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
                         Fate::Alone => None,
                     };
                     // Whoever gave up does not listen.
-                    let _ = one.answer.send(told);
+                    let _ = one.answer.send(reply);
                 }
                 return shared;
             }

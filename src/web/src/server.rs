@@ -208,8 +208,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                 }
             }
         };
-        // What breaks here is the client's: it hung up, or sent what is no HTTP.
-        if ended.is_ok() {
+        // What breaks here is the client's: it hung up, or sent what is no HTTP. A server that stops waits for nobody.
+        if ended.is_ok() && !closing.is_cancelled() {
             tokio::select! {
                 () = linger(served.into_parts().io.into_inner().stream) => {}
                 () = stop.cancelled() => {}
