@@ -59,6 +59,7 @@ impl MigratorTrait for Migrator {
             file!("m0015_last_runs"),
             file!("m0016_growth"),
             file!("m0017_console"),
+            file!("m0018_console_roles"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }

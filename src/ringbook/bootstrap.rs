@@ -38,6 +38,9 @@ pub enum BootstrapError {
     /// No admin key could be made.
     #[error(transparent)]
     AdminKey(#[from] NoRandomness),
+    /// The link to the console could not be made.
+    #[error(transparent)]
+    Link(#[from] console::LinkError),
     /// `RINGBOOK_ADMIN_KEY` is no key.
     #[error("RINGBOOK_ADMIN_KEY must be 16 to 256 printable ASCII characters without spaces")]
     UnusableAdminKey,
@@ -83,8 +86,14 @@ pub async fn first_start(
     if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
         tracing::info!("an account is known: SMS messages are sent from now on");
     }
+    let made = admin_key(settings, &tx, clock).await?;
+    let login_link = match &made {
+        Some((id, _)) => Some(Secret::new(console::new_link(&tx, *id, clock.now()).await?)),
+        None => None,
+    };
     let new = NewSecrets {
-        admin_key: admin_key(settings, &tx, clock).await?,
+        admin_key: made.map(|(_, key)| key),
+        login_link,
         vapi_secret: webhook_secret(settings, &tx, key, clock, rulebook_id).await?,
     };
     tx.commit().await?;
@@ -149,11 +158,12 @@ async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
     Ok(found.map(|rulebook| rulebook.id))
 }
 
+/// Stores the admin key of the settings, else makes the first one. Returns the id and the text of one that was made.
 async fn admin_key(
     settings: &Settings,
     tx: &DatabaseTransaction,
     clock: &Clock,
-) -> Result<Option<Secret>, BootstrapError> {
+) -> Result<Option<(Uuid, Secret)>, BootstrapError> {
     let (key, shown) = match &settings.admin_key {
         Some(given) => (
             NewKey::given(given.expose()).ok_or(BootstrapError::UnusableAdminKey)?,
@@ -162,8 +172,9 @@ async fn admin_key(
         None if api_keys::any(tx).await? => return Ok(None),
         None => (NewKey::random()?, true),
     };
+    let id = clock.new_id();
     let row = api_keys::ActiveModel {
-        id: Set(clock.new_id()),
+        id: Set(id),
         name: Set(if shown { "first admin" } else { SET_KEY }.to_owned()),
         prefix: Set(key.prefix.clone()),
         hash: Set(key.hash.clone()),
@@ -188,7 +199,7 @@ async fn admin_key(
         // has the old one would take this one's key away when it starts.
         api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
-    Ok(shown.then(|| Secret::new(key.text)))
+    Ok(shown.then(|| (id, Secret::new(key.text))))
 }
 
 async fn webhook_secret(

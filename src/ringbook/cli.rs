@@ -15,6 +15,7 @@ mod rules;
 
 use std::{
     io::{IsTerminal as _, Write as _},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -225,7 +226,7 @@ async fn serve(settings: Settings) -> Result<()> {
         () = &mut stop => return Ok(()),
     };
     let listening = listener.local_addr().context("the listener has no address")?;
-    let written = secrets_file(&app.settings, &app.new_secrets)?;
+    let written = secrets_file(&app.settings, &app.new_secrets, listening)?;
     print(&first_start::welcome(
         &app.settings,
         listening,
@@ -238,13 +239,13 @@ async fn serve(settings: Settings) -> Result<()> {
 }
 
 /// Where the secrets of a first start are, unless a terminal shows them.
-fn secrets_file(settings: &Settings, new: &first_start::NewSecrets) -> Result<Option<PathBuf>> {
+fn secrets_file(settings: &Settings, new: &first_start::NewSecrets, listening: SocketAddr) -> Result<Option<PathBuf>> {
     if new.is_empty() || std::io::stdout().is_terminal() {
         return Ok(None);
     }
     let key_file = bootstrap::key_file(settings);
     let folder = key_file.parent().unwrap_or_else(|| Path::new(""));
-    let written = new.write(folder).with_context(|| {
+    let written = new.write(folder, listening).with_context(|| {
         format!(
             "the admin key that was made cannot be written to a file in {}: set RINGBOOK_ADMIN_KEY and start again",
             folder.display()

@@ -23,6 +23,8 @@ const MAX_FILES: u32 = 100;
 pub struct NewSecrets {
     /// The first admin key.
     pub admin_key: Option<Secret>,
+    /// The token of the link that signs in to the console once.
+    pub login_link: Option<Secret>,
     /// The default rulebook's webhook secret.
     pub vapi_secret: Option<Secret>,
 }
@@ -34,11 +36,11 @@ impl NewSecrets {
         self.admin_key.is_none() && self.vapi_secret.is_none()
     }
 
-    /// Writes them to a new file in a folder, which only its owner can read. Out: which file.
+    /// Writes them to a new file in a folder, which only its owner can read. Returns which file.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, folder: &Path) -> std::io::Result<PathBuf> {
+    pub fn write(&self, folder: &Path, listening: SocketAddr) -> std::io::Result<PathBuf> {
         let mut text =
             "Made at the first start of Ringbook, and written nowhere else. Keep them, and delete this file.\n\n"
                 .to_owned();
@@ -46,6 +48,9 @@ impl NewSecrets {
             if let Some(secret) = secret {
                 let _ = writeln!(text, "{name:<15} {}", secret.expose());
             }
+        }
+        if let Some(link) = self.login_address(listening) {
+            let _ = writeln!(text, "{:<15} {link}", "Console, once");
         }
         // A file that is there belongs to another first start, or to somebody who waits for this one.
         let names = std::iter::once(format!("{SECRETS_FILE}.txt"))
@@ -69,6 +74,16 @@ impl NewSecrets {
         }
         Err(last)
     }
+
+    /// The address that signs in to the console once.
+    fn login_address(&self, listening: SocketAddr) -> Option<String> {
+        let token = self.login_link.as_ref()?;
+        Some(format!(
+            "{}/console/login?link={}",
+            local_url(listening),
+            token.expose()
+        ))
+    }
 }
 
 /// The lines for the terminal; `written` is where the secrets are, when they are not for the terminal.
@@ -83,7 +98,8 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
     if let Some(path) = written {
         let _ = writeln!(
             text,
-            "\nThe admin key and the webhook secret that were made are in {}: keep them, and delete the file.",
+            "\nThe admin key and the webhook secret that were made, and a link that opens the console, are in {}: keep them, and \
+             delete the file.",
             path.display()
         );
         return text;
@@ -96,6 +112,9 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
     }
     if new.admin_key.is_some() || new.vapi_secret.is_some() {
         text.push_str("\nThese are shown this once: keep them.\n");
+    }
+    if let Some(link) = new.login_address(listening) {
+        let _ = writeln!(text, "\nOpen the console, once and within a day: {link}");
     }
     if let Some(key) = &new.admin_key {
         let _ = writeln!(
@@ -157,12 +176,14 @@ mod tests {
     fn the_first_start_shows_the_new_secrets_and_a_command_to_try() {
         let new = NewSecrets {
             admin_key: Some(Secret::new("KEY".into())),
+            login_link: Some(Secret::new("LINK".into())),
             vapi_secret: Some(Secret::new("SECRET".into())),
         };
         let text = welcome(&settings(), "0.0.0.0:8080".parse().unwrap(), &new, None);
         for part in [
             "/webhooks/vapi",
-            "http://127.0.0.1:8080/console",
+            "http://127.0.0.1:8080/console\n",
+            "http://127.0.0.1:8080/console/login?link=LINK\n",
             "http://127.0.0.1:8080/docs",
             "/health/ready",
             "SECRET",
@@ -177,23 +198,29 @@ mod tests {
     fn without_a_terminal_the_secrets_are_in_a_file_of_the_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
+        let address = "127.0.0.1:8080".parse().unwrap();
         let new = NewSecrets {
             admin_key: Some(Secret::new("KEY".into())),
+            login_link: Some(Secret::new("LINK".into())),
             vapi_secret: Some(Secret::new("SECRET".into())),
         };
-        let first = new.write(folder.path()).unwrap();
+        let first = new.write(folder.path(), address).unwrap();
         assert_ne!(
-            new.write(folder.path()).unwrap(),
+            new.write(folder.path(), address).unwrap(),
             first,
             "what is there is not written over"
         );
         let mode = std::fs::metadata(&first).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let kept = std::fs::read_to_string(&first).unwrap();
-        assert!(kept.contains("KEY") && kept.contains("SECRET"), "{kept}");
+        assert!(
+            ["KEY", "SECRET", "LINK"].iter().all(|secret| kept.contains(secret)),
+            "{kept}"
+        );
         let text = welcome(&settings(), "127.0.0.1:8080".parse().unwrap(), &new, Some(&first));
         assert!(
-            !text.contains("KEY") && !text.contains("SECRET") && text.contains("ringbook-first-start.txt"),
+            !["KEY", "SECRET", "LINK"].iter().any(|secret| text.contains(secret))
+                && text.contains("ringbook-first-start.txt"),
             "{text}"
         );
     }

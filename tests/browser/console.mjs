@@ -1,43 +1,14 @@
 // A dispatcher's day in the console: sign in, the board, take a P1, open a call, search a lead, read the prices, change the
 // language, sign out; on a phone and on a desk, light and dark, in both languages, and once without scripts. Every text stands
-// out from what is behind it and nothing is wider than the window.
+// out from what is behind it, nothing is wider than the window, and axe finds nothing.
 //
 // In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS, calls that were simulated beforehand (CALLS=60). Out: exit status, a line
 // for each step, and screenshots. A violation of the content policy is an error in the console and fails the story.
 
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
-import { unreadable } from './readable.mjs';
+import { RINGBOOK_URL, end, everywhere, open, signIn, told } from './console_window.mjs';
 
-const { RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS } = process.env;
 const MAX_FIRST_PAGE = 60_000;
-// Of a long page, a picture shows so many pixels.
-const MAX_HEIGHT = 1_600;
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
-const faults = [];
-const told = (text) => console.log(`ok  ${text}`);
-
-const open = async ({ width, colorScheme = 'light', locale = 'en-CA', javaScriptEnabled = true }) => {
-  const viewport = { width, height: width < 600 ? 740 : 900 };
-  const context = await browser.newContext({ viewport, colorScheme, locale, javaScriptEnabled });
-  const page = await context.newPage();
-  page.on('request', (request) => {
-    if (new URL(request.url()).origin !== RINGBOOK_URL) faults.push(`asked another host: ${request.url()}`);
-  });
-  page.on('console', (message) => {
-    const refused = /^Failed to load resource: .*(status of 4\d\d|ERR_INTERNET_DISCONNECTED)/.test(message.text());
-    if (message.type() === 'error' && !refused) faults.push(`in the console: ${message.text()}`);
-  });
-  page.on('pageerror', (error) => faults.push(`thrown: ${error.stack}`));
-  return { context, page };
-};
-
-const signIn = async (page) => {
-  await page.goto(`${RINGBOOK_URL}/console`);
-  await page.fill('#key', RINGBOOK_ADMIN_KEY);
-  await page.keyboard.press('Enter');
-  await page.waitForURL(`${RINGBOOK_URL}/console`);
-};
 
 // The weight of the first page, as it comes over the wire.
 {
@@ -56,44 +27,32 @@ const signIn = async (page) => {
 }
 
 // Every page, as it looks.
-for (const [colorScheme, locale] of [['light', 'en-CA'], ['dark', 'fr-CA']]) {
-  for (const width of [360, 1440]) {
-    const { context, page } = await open({ width, colorScheme, locale });
-    const look = async (what) => {
-      const height = await page.evaluate((most) => Math.min(document.documentElement.scrollHeight, most), MAX_HEIGHT);
-      const picture = { fullPage: true, clip: { x: 0, y: 0, width, height } };
-      await page.screenshot({ path: `${ARTIFACTS}/console-${what}-${colorScheme}-${width}.png`, ...picture });
-      assert.deepEqual(await unreadable(page), [], `${what}, ${colorScheme}, ${width} pixels`);
-    };
-    await page.goto(`${RINGBOOK_URL}/console`);
-    await look('login');
-    await page.fill('#key', 'a-key-that-is-wrong');
-    await page.keyboard.press('Enter');
-    await page.locator('[role=alert]').waitFor();
-    await look('login-wrong');
-    await signIn(page);
-    await look('board');
-    const details = page.locator('article details').first();
-    await details.locator('summary').click();
-    await look('take');
-    for (const place of ['leads', 'calls', 'messages', 'prices']) {
-      await page.click(`nav a[href="/console/${place}"]`);
-      await page.waitForURL(`${RINGBOOK_URL}/console/${place}`);
-      await look(place);
-    }
-    await page.goto(`${RINGBOOK_URL}/console`);
-    await page.locator('article h3 a').first().click();
-    await page.locator('.transcript li').first().waitFor();
-    await look('call');
-    await page.goto(`${RINGBOOK_URL}/console/messages`);
-    await page.locator('a.who').first().click();
-    await look('message');
-    await page.goto(`${RINGBOOK_URL}/console/calls/unknown`);
-    await look('missing');
-    await context.close();
-    told(`every page, ${colorScheme}, ${locale}, ${width} pixels wide`);
+await everywhere(async ({ page, look }) => {
+  await page.goto(`${RINGBOOK_URL}/console`);
+  await look('login');
+  await page.fill('#key', 'a-key-that-is-wrong');
+  await page.keyboard.press('Enter');
+  await page.locator('[role=alert]').waitFor();
+  await look('login-wrong');
+  await signIn(page);
+  await look('board');
+  const details = page.locator('article details').first();
+  await details.locator('summary').click();
+  await look('take');
+  for (const place of ['leads', 'calls', 'messages', 'prices']) {
+    await page.goto(`${RINGBOOK_URL}/console/${place}`);
+    await look(place);
   }
-}
+  await page.goto(`${RINGBOOK_URL}/console`);
+  await page.locator('article h3 a').first().click();
+  await page.locator('.transcript li').first().waitFor();
+  await look('call');
+  await page.goto(`${RINGBOOK_URL}/console/messages`);
+  await page.locator('a.who').first().click();
+  await look('message');
+  await page.goto(`${RINGBOOK_URL}/console/calls/unknown`);
+  await look('missing');
+});
 
 // The day.
 {
@@ -154,5 +113,4 @@ for (const [colorScheme, locale] of [['light', 'en-CA'], ['dark', 'fr-CA']]) {
   await context.close();
 }
 
-await browser.close();
-if (faults.length) throw new Error(faults.join('\n'));
+await end();

@@ -33,7 +33,7 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "role",
-            kind: Kind::Choice(&["viewer", "editor", "publisher", "admin"]),
+            kind: Kind::Choice(&["viewer", "dispatcher", "editor", "publisher", "admin", "owner"]),
             doc: "What it may do.",
         },
         Filter {

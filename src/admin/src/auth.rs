@@ -1,12 +1,13 @@
 //! Authentication and authorization by API key.
 //!
-//! An operation declares its role by the type of its first argument, `Key<Viewer>`, `Key<Editor>`, `Key<Publisher>`
-//! or `Key<Admin>`: the check and the document both come from there.
+//! An operation declares the least role by the type of its first argument, `Key<Viewer>`, `Key<Dispatcher>`,
+//! `Key<Editor>`, `Key<Publisher>` or `Key<Admin>`: the check and the document both come from there.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use poem::{Request, RequestBody, http::header};
+use poem::http::{Method, header};
+use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
 use sea_orm::EntityTrait as _;
@@ -22,38 +23,62 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, request_id};
 
-/// What a key may do; each role includes the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, Enum)]
+/// What a key may do. From `viewer` to `admin` each role includes the ones before it; `owner` stands beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Role {
     /// Reads; phone numbers are masked.
     Viewer,
-    /// Changes the rules.
+    /// Also reads phone numbers, takes leads, resends SMS messages and resolves notices. Changes no rule.
+    Dispatcher,
+    /// Also changes the rules.
     Editor,
     /// Also approves changes of others beyond the guard rails.
     Publisher,
     /// Also creates rulebooks, keys and secrets.
     Admin,
+    /// Reads everything and approves changes; changes nothing.
+    Owner,
 }
 
 impl Role {
+    /// All roles.
+    const ALL: [Self; 6] = [
+        Self::Viewer,
+        Self::Dispatcher,
+        Self::Editor,
+        Self::Publisher,
+        Self::Admin,
+        Self::Owner,
+    ];
+
+    /// Whether it may do what needs `least`; `reads` says that nothing is changed.
+    #[must_use]
+    pub fn includes(self, least: Self, reads: bool) -> bool {
+        match self {
+            // The operations that need a publisher are those that approve and reject.
+            Self::Owner => reads || matches!(least, Self::Viewer | Self::Publisher | Self::Owner),
+            ranked => ranked as u8 >= least as u8,
+        }
+    }
+
     /// Its name in the API and in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
+            Self::Dispatcher => "dispatcher",
             Self::Editor => "editor",
             Self::Publisher => "publisher",
             Self::Admin => "admin",
+            Self::Owner => "owner",
         }
     }
 
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Viewer, Self::Editor, Self::Publisher, Self::Admin]
-            .into_iter()
-            .find(|role| role.name() == name)
+        Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }
 
@@ -65,12 +90,16 @@ pub trait Needs: Send + Sync + 'static {
 
 /// Any key.
 pub struct Viewer;
+pub struct Dispatcher;
 pub struct Editor;
 pub struct Publisher;
 pub struct Admin;
 
 impl Needs for Viewer {
     const ROLE: Role = Role::Viewer;
+}
+impl Needs for Dispatcher {
+    const ROLE: Role = Role::Dispatcher;
 }
 impl Needs for Editor {
     const ROLE: Role = Role::Editor;
@@ -186,7 +215,8 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         if let Some(hide) = request.data::<Hidden>() {
             hide.note(&caller);
         }
-        if caller.role < N::ROLE {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        if !caller.role.includes(N::ROLE, reads) {
             let detail = format!(
                 "This needs a key with the role `{}`; the key `{}` has the role `{}`.",
                 N::ROLE.name(),

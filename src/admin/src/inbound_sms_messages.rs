@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::across::{RULEBOOK, rulebooks};
 use super::answer::{Found, Page};
-use super::auth::{Editor, Key};
+use super::auth::{Dispatcher, Key};
 use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
@@ -65,7 +65,7 @@ impl InboundSmsMessagesApi {
     #[oai(path = "/", method = "get")]
     async fn list_inbound_sms_messages(
         &self,
-        key: Key<Editor>,
+        key: Key<Dispatcher>,
         query: ListQuery,
     ) -> Result<Found<Page<InboundSmsMessage>>, Fails<Usual>> {
         use inbound_sms_messages::Column;

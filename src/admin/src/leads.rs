@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::answer::{Found, Page};
 use super::audited;
-use super::auth::{Caller, Editor, Key, Viewer};
+use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
 use super::calls::people;
 use super::fails::{Fails, TakenOnce, Usual};
@@ -357,7 +357,7 @@ impl LeadsApi {
     #[oai(path = "/:id/acknowledge", method = "post")]
     async fn acknowledge_lead(
         &self,
-        key: Key<Editor>,
+        key: Key<Dispatcher>,
         rulebook: InRulebook,
         /// The lead's id.
         id: Path<Uuid>,

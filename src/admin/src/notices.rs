@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Page};
 use super::audited;
-use super::auth::{Caller, Editor, Key, Viewer};
+use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
 use super::fails::{Fails, Resolving, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
@@ -136,7 +136,7 @@ impl NoticesApi {
     #[oai(path = "/:id/resolve", method = "post")]
     async fn resolve_notice(
         &self,
-        key: Key<Editor>,
+        key: Key<Dispatcher>,
         /// The notice's id.
         id: Path<Uuid>,
         body: Body<ResolveNotice>,

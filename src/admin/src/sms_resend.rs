@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::across::rulebooks;
 use super::answer::{Found, Json};
 use super::audited;
-use super::auth::{Caller, Editor, Key};
+use super::auth::{Caller, Dispatcher, Key};
 use super::body::Body;
 use super::fails::{Fails, Resending, ResendingMany};
 use super::idempotency::{Answered, Begun, Once};
@@ -97,7 +97,7 @@ impl SmsResendApi {
     #[oai(path = "/:id/resend", method = "post")]
     async fn resend_sms_message(
         &self,
-        key: Key<Editor>,
+        key: Key<Dispatcher>,
         /// The text's id.
         id: Path<Uuid>,
         /// Resend even if it may have been sent.
@@ -148,7 +148,7 @@ impl SmsResendApi {
     #[oai(path = "/resend", method = "post")]
     async fn resend_sms_messages(
         &self,
-        key: Key<Editor>,
+        key: Key<Dispatcher>,
         /// An idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,

@@ -1,25 +1,31 @@
-//! The style, the script and the icon: the same bytes for everybody for as long as the program runs.
+//! The styles, the scripts and the icon: the same bytes for everybody for as long as the program runs.
 
 use std::sync::LazyLock;
 
 use poem::endpoint::make_sync;
-use poem::{Endpoint, Response};
+use poem::{Route, get};
 use web::conditional::Fixed;
 
-static STYLE: LazyLock<Fixed> =
-    LazyLock::new(|| Fixed::new("text/css; charset=utf-8", include_str!("assets/console.css")));
-static SCRIPT: LazyLock<Fixed> =
-    LazyLock::new(|| Fixed::new("text/javascript; charset=utf-8", include_str!("assets/console.js")));
-static ICON: LazyLock<Fixed> = LazyLock::new(|| Fixed::new("image/svg+xml", include_str!("assets/icon.svg")));
+/// The style of all pages: the frame's and each page's.
+const STYLE: &str = concat!(include_str!("assets/console.css"));
 
-pub fn style() -> impl Endpoint<Output = Response> {
-    make_sync(|request| STYLE.answer(&request))
-}
+/// The paths below `/console` and what is there.
+pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
+    let style = |text| Fixed::new("text/css; charset=utf-8", text);
+    let script = |text| Fixed::new("text/javascript; charset=utf-8", text);
+    vec![
+        ("/console.css", style(STYLE)),
+        ("/console.js", script(include_str!("assets/console.js"))),
+        (
+            "/icon.svg",
+            Fixed::new("image/svg+xml", include_str!("assets/icon.svg")),
+        ),
+    ]
+});
 
-pub fn script() -> impl Endpoint<Output = Response> {
-    make_sync(|request| SCRIPT.answer(&request))
-}
-
-pub fn icon() -> impl Endpoint<Output = Response> {
-    make_sync(|request| ICON.answer(&request))
+/// These routes and those of the assets.
+pub fn routes(routes: Route) -> Route {
+    ASSETS.iter().fold(routes, |routes, (path, asset)| {
+        routes.at(*path, get(make_sync(|request| asset.answer(&request))))
+    })
 }

@@ -12,7 +12,10 @@ use crate::business::Business;
 use crate::leads::{self, Sent};
 use crate::page::{self, Frame};
 use crate::refusal::Refusal;
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/", show)];
 
 /// How many days the board looks back; what is older is in the list of leads.
 const DAYS: i64 = 7;
@@ -31,13 +34,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
             return Ok(to_get(&Kept::of(&visit.request), Keep::Never, response).await);
         }
         let live = visit.link("", &[("part", "main")]);
-        let frame = Frame {
-            visit,
-            business: Some(business),
-            title: &visit.words.say("board"),
-            place: "",
-            live: Some(&live),
-        };
+        let frame = Frame::new(visit, Some(business), visit.words.say("board"), "").live(&live);
         Ok(frame.page(&main))
     })
 }
@@ -49,7 +46,7 @@ async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
     let sent = Sent::of_week(visit, business, &since(visit, business, DAYS - 1)).await?;
     let urgent = open.iter().filter(|lead| lead["priority"] == "P1").count();
     let rest = open.len() - urgent;
-    let may_take = visit.may(Role::Editor);
+    let may_take = visit.may(Role::Dispatcher);
     let card = |lead: &Value| leads::card(visit, business, &sent, lead, may_take);
     Ok(html! {
         h1 data-urgent=(urgent) { (words.say("board")) }

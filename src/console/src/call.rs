@@ -13,7 +13,10 @@ use crate::locale::length;
 use crate::page::Frame;
 use crate::receipt::receipt;
 use crate::refusal::Refusal;
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/calls/:id", show)];
 
 /// Everything that a page about a call shows.
 struct Story {
@@ -49,13 +52,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
                 }
             }
         };
-        let frame = Frame {
-            visit,
-            business: Some(business),
-            title: &words.say("call"),
-            place: "/calls",
-            live: None,
-        };
+        let frame = Frame::new(visit, Some(business), words.say("call"), "/calls");
         Ok(frame.page(&main))
     })
 }

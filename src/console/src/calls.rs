@@ -9,7 +9,10 @@ use crate::business::Business;
 use crate::leads::{phone, tags, text, who};
 use crate::lists::{self, List};
 use crate::locale::length;
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/calls", show)];
 
 /// The list at `/console/calls`.
 pub const LIST: List = List {

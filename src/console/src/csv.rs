@@ -5,8 +5,11 @@ use poem::Response;
 use poem::http::header;
 
 use crate::lists::{self, List};
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 use crate::{calls, leads};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/leads.csv", leads), Address::get("/calls.csv", calls)];
 
 /// The leads that the filters keep.
 pub fn leads(visit: &Visit) -> BoxFuture<'_, Answer> {

@@ -13,7 +13,10 @@ use crate::lists::{self, List};
 use crate::locale::range;
 use crate::page;
 use crate::refusal::Refusal;
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/leads", show), Address::post("/leads/:id/take", take)];
 
 /// The SMS messages of recent calls: contact and state, by call.
 pub struct Sent(BTreeMap<String, Vec<(String, String)>>);

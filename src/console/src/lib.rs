@@ -24,6 +24,7 @@ mod page;
 mod prices;
 mod receipt;
 mod refusal;
+mod routes;
 mod session;
 mod signed;
 mod state;
@@ -35,57 +36,29 @@ use std::sync::Arc;
 use admin::AdminState;
 use poem::endpoint::BoxEndpoint;
 use poem::http::StatusCode;
-use poem::{Endpoint, EndpointExt as _, Request, Response, Route, get, post};
+use poem::{Endpoint, EndpointExt as _, Request, Response, get};
 
 use crate::refusal::Refusal;
-use crate::signed::Signed;
+pub use crate::session::{LinkError, new_link};
 use crate::state::Console;
-use crate::visit::Page;
 use crate::words::Words;
 
-/// The addresses under `/console` and their methods, for `Allow`.
-pub const ADDRESSES: [(&str, &str); 17] = [
-    ("/console", "GET"),
-    ("/console/login", "GET, POST"),
-    ("/console/logout", "POST"),
-    ("/console/language", "POST"),
-    ("/console/leads", "GET"),
-    ("/console/leads.csv", "GET"),
-    ("/console/leads/:id/take", "POST"),
-    ("/console/calls", "GET"),
-    ("/console/calls.csv", "GET"),
-    ("/console/calls/:id", "GET"),
-    ("/console/messages", "GET"),
-    ("/console/messages/:id", "GET"),
-    ("/console/messages/:id/resend", "POST"),
-    ("/console/prices", "GET"),
-    ("/console/console.css", "GET"),
-    ("/console/console.js", "GET"),
-    ("/console/icon.svg", "GET"),
-];
+/// The addresses that need no session, below `/console`, and their methods.
+const OPEN: [(&str, &str); 1] = [("/login", "GET, POST")];
+
+/// The addresses below `/console` and their methods, for `Allow`.
+pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
+    let pages = routes::addresses().map(|address| (address.path, address.methods()));
+    let assets = assets::ASSETS.iter().map(|(path, _)| (*path, "GET"));
+    let all = pages.chain(assets).chain(OPEN);
+    all.map(|(path, methods)| (format!("/console{}", path.trim_end_matches('/')), methods))
+}
 
 /// The console, to be nested at `/console`. `api` is the admin API as a whole.
 pub fn routes(admin: AdminState, api: Arc<BoxEndpoint<'static, Response>>, https: bool) -> impl Endpoint {
     let console = Console { admin, api, https };
-    let page = |page: Page| Signed::new(console.clone(), page);
-    Route::new()
-        .at("/", get(page(board::show)))
+    assets::routes(routes::routes(&console))
         .at("/login", get(login::form(&console)).post(login::submit(&console)))
-        .at("/logout", post(page(login::log_out)))
-        .at("/language", post(page(login::choose_language)))
-        .at("/leads", get(page(leads::show)))
-        .at("/leads.csv", get(page(csv::leads)))
-        .at("/leads/:id/take", post(page(leads::take)))
-        .at("/calls", get(page(calls::show)))
-        .at("/calls.csv", get(page(csv::calls)))
-        .at("/calls/:id", get(page(call::show)))
-        .at("/messages", get(page(messages::show)))
-        .at("/messages/:id", get(page(message::show)))
-        .at("/messages/:id/resend", post(page(message::resend)))
-        .at("/prices", get(page(prices::show)))
-        .at("/console.css", get(assets::style()))
-        .at("/console.js", get(assets::script()))
-        .at("/icon.svg", get(assets::icon()))
         .map_to_response()
         .around(|routes, request| async move {
             let words = Words::of(None, &request);

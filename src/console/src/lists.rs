@@ -94,13 +94,7 @@ pub async fn show(
         @else { ul.rows { @for one in &rows { (row(visit, business, one)) } } }
         (pages(visit, list, next.as_str()))
     };
-    let frame = Frame {
-        visit,
-        business: Some(business),
-        title: &words.say(list.title),
-        place: list.path,
-        live: None,
-    };
+    let frame = Frame::new(visit, Some(business), words.say(list.title), list.path);
     Ok(frame.page(&main))
 }
 

@@ -6,13 +6,21 @@ use maud::{Markup, html};
 use poem::endpoint::make;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
+use web::ClientAddress;
 use web::problem::{Code, Problem};
 
 use crate::refusal::Refusal;
+use crate::routes::Address;
 use crate::state::Console;
 use crate::visit::{self, Answer, Visit};
 use crate::words::{Language, Words};
 use crate::{page, session};
+
+/// What needs a session; the form itself needs none.
+pub const ADDRESSES: &[Address] = &[
+    Address::post("/logout", log_out),
+    Address::post("/language", choose_language),
+];
 
 /// The form at `/console/login`.
 pub fn form(console: &Console) -> impl Endpoint<Output = Response> + use<> {
@@ -90,13 +98,11 @@ async fn shown(console: &Console, request: &Request) -> Response {
             .find(|(own, _)| own == name)
             .map_or("", |(_, value)| value.as_str())
     };
-    login_page(
-        request,
-        StatusCode::OK,
-        Language::named(asked("lang")),
-        asked("next"),
-        None,
-    )
+    let language = Language::named(asked("lang"));
+    if !asked("link").is_empty() {
+        return link_page(request, language, asked("link"));
+    }
+    login_page(request, StatusCode::OK, language, asked("next"), None)
 }
 
 async fn submitted(console: &Console, mut request: Request) -> Response {
@@ -113,6 +119,19 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
         return page::refused_to_stranger(&request, &Refusal::foreign_form());
     }
     let (language, next) = (Language::named(sent("lang")), sent("next"));
+    if !sent("link").is_empty() {
+        return match sign_in_by_link(console, &request, sent("link"), language).await {
+            Ok(Some(cookie)) => with_cookie(page::see("/console"), &cookie),
+            Ok(None) => login_page(
+                &request,
+                StatusCode::UNAUTHORIZED,
+                language,
+                next,
+                Some("login-link-over"),
+            ),
+            Err(problem) => page::refused_to_stranger(&request, &problem.into()),
+        };
+    }
     match sign_in(console, &request, sent("key"), language).await {
         Ok(cookie) => with_cookie(page::see(page::own_address(next)), &cookie),
         Err(problem) if problem.code() == Code::Unauthorized => {
@@ -146,6 +165,36 @@ async fn sign_in(
 ) -> Result<String, Problem> {
     let caller = auth::recognise(&console.admin, request, key).await?;
     session::begin(console, caller.key_id, language).await
+}
+
+/// Signs in with a link that counts once. A wrong one counts as a guess, like a wrong key.
+async fn sign_in_by_link(
+    console: &Console,
+    request: &Request,
+    link: &str,
+    language: Option<Language>,
+) -> Result<Option<String>, Problem> {
+    let Some(key) = session::redeem(console, link).await? else {
+        let (address, now) = (ClientAddress::of(request), console.admin.clock.now());
+        console.admin.guesses.wrong(address, "", now)?;
+        return Ok(None);
+    };
+    session::begin(console, key.id, language).await.map(Some)
+}
+
+/// The page of a link that signs in once. Only its button uses the link: programs that look at links do not.
+fn link_page(request: &Request, language: Option<Language>, link: &str) -> Response {
+    let words = Words::of(language.map(Language::code), request);
+    let main = html! { section.card.login {
+        h1 { (words.say("log-in")) }
+        form method="post" action="/console/login" {
+            p.quiet { (words.say("login-link-about")) }
+            input type="hidden" name="link" value=(link);
+            input type="hidden" name="lang" value=(words.0.code());
+            button.main type="submit" autofocus { (words.say("login-link")) }
+        }
+    } };
+    page::bare(request, words, StatusCode::OK, &words.say("log-in"), &main)
 }
 
 fn login_page(

@@ -9,20 +9,20 @@ use crate::address::segment;
 use crate::business::Business;
 use crate::leads::{phone, text};
 use crate::page::{self, Frame};
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[
+    Address::get("/messages/:id", show),
+    Address::post("/messages/:id/resend", resend),
+];
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let (business, words) = (visit.business().await?, visit.words);
         let path = format!("/admin/v1/sms-messages/{}", segment(&visit.path("id")));
         let detail = visit.read(&path, &[]).await?;
-        let frame = Frame {
-            visit,
-            business: Some(business),
-            title: &words.say("message"),
-            place: "/messages",
-            live: None,
-        };
+        let frame = Frame::new(visit, Some(business), words.say("message"), "/messages");
         Ok(frame.page(&main(visit, business, &detail)))
     })
 }
@@ -57,7 +57,7 @@ fn main(visit: &Visit, business: &Business, detail: &Value) -> Markup {
         @if let Some(call) = text(message, "call_id") {
             p { a href=(visit.link(&format!("/calls/{}", segment(call)), &[])) { (words.say("to-the-call")) } }
         }
-        @if state == "dead" && visit.may(Role::Editor) { (resend_form(visit, message)) }
+        @if state == "dead" && visit.may(Role::Dispatcher) { (resend_form(visit, message)) }
         h2 { (words.say("attempts")) }
         @let attempts: Vec<&Value> = detail["attempts"].as_array().into_iter().flatten().collect();
         @if attempts.is_empty() { p.quiet { (words.say("attempts-none")) } }

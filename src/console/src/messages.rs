@@ -9,7 +9,10 @@ use crate::business::Business;
 use crate::leads::text;
 use crate::lists::{self, List};
 use crate::page::Frame;
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/messages", show)];
 
 /// The list at `/console/messages`.
 const LIST: List = List {
@@ -49,13 +52,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
             @else { ul.rows { @for one in &rows { (row(visit, business, one)) } } }
             (lists::pages(visit, &LIST, next.as_str()))
         };
-        let frame = Frame {
-            visit,
-            business: Some(business),
-            title: &words.say("messages"),
-            place: "/messages",
-            live: None,
-        };
+        let frame = Frame::new(visit, Some(business), words.say("messages"), "/messages");
         Ok(frame.page(&main))
     })
 }

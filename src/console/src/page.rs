@@ -21,28 +21,51 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// How often a page without scripts loads itself anew, in seconds.
 const RELOAD_SECONDS: &str = "15";
 
-/// The pages of the navigation: path and the key of the name.
-const PLACES: [(&str, &str); 5] = [
+/// The places of the day: path and the key of the name. On a phone they are always in sight.
+const DAY: [(&str, &str); 4] = [
     ("", "board"),
     ("/leads", "leads"),
     ("/calls", "calls"),
     ("/messages", "messages"),
-    ("/prices", "prices"),
 ];
+/// The places of the rules. On a phone they open from one word.
+const RULES: [(&str, &str); 1] = [("/prices", "prices")];
 
 /// A page of somebody who signed in.
 pub struct Frame<'a> {
-    pub visit: &'a Visit,
-    /// None where the business could not be opened.
-    pub business: Option<&'a Business>,
-    pub title: &'a str,
-    /// The path of its place in the navigation.
-    pub place: &'a str,
-    /// Where its main part is loaded anew every few seconds.
-    pub live: Option<&'a str>,
+    visit: &'a Visit,
+    business: Option<&'a Business>,
+    title: String,
+    place: &'a str,
+    live: Option<&'a str>,
+    script: Option<&'a str>,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// A page in a place of the navigation; the business is missing where it could not be opened.
+    pub fn new(visit: &'a Visit, business: Option<&'a Business>, title: String, place: &'a str) -> Self {
+        Self {
+            visit,
+            business,
+            title,
+            place,
+            live: None,
+            script: None,
+        }
+    }
+
+    /// The same, whose main part is loaded anew from an address.
+    pub fn live(self, address: &'a str) -> Self {
+        let live = Some(address);
+        Self { live, ..self }
+    }
+
+    /// The same, with a script of its own from an address.
+    pub fn script(self, address: &'a str) -> Self {
+        let script = Some(address);
+        Self { script, ..self }
+    }
+
     /// The page with this main part.
     pub fn page(&self, main: &Markup) -> Response {
         let words = self.visit.words;
@@ -50,15 +73,21 @@ impl Frame<'_> {
             a.brand href=(self.visit.link("", &[])) { (mark()) "Ringbook" }
             (self.businesses())
             (self.person())
-            nav aria-label=(words.say("navigation")) { ul { @for (path, key) in PLACES {
-                li { a href=(self.visit.link(path, &[])) aria-current=[(path == self.place).then_some("page")] {
-                    (words.say(key))
-                } }
-            } } }
+            nav aria-label=(words.say("navigation")) {
+                (self.places(&DAY))
+                (self.places(&RULES))
+                details.more {
+                    summary { (words.say("more")) }
+                    (self.places(&RULES))
+                }
+            }
         } };
-        let head = html! { @if self.live.is_some() {
-            noscript { meta http-equiv="refresh" content=(RELOAD_SECONDS); }
-        } };
+        let head = html! {
+            @if self.live.is_some() {
+                noscript { meta http-equiv="refresh" content=(RELOAD_SECONDS); }
+            }
+            @if let Some(script) = self.script { script type="module" src=(script) {} }
+        };
         let body = html! {
             a.skip href="#main" { (words.say("skip")) }
             (top)
@@ -68,8 +97,16 @@ impl Frame<'_> {
         answer(
             &self.visit.request,
             StatusCode::OK,
-            &document(words, self.title, &head, &body),
+            &document(words, &self.title, &head, &body),
         )
+    }
+
+    fn places(&self, places: &[(&str, &str)]) -> Markup {
+        html! { ul { @for (path, key) in places {
+            li { a href=(self.visit.link(path, &[])) aria-current=[(*path == self.place).then_some("page")] {
+                (self.visit.words.say(key))
+            } }
+        } } }
     }
 
     fn businesses(&self) -> Markup {
@@ -120,13 +157,7 @@ pub fn bare(request: &Request, words: Words, status: StatusCode, title: &str, ma
 /// The page that says why something was refused.
 pub fn refused(visit: &Visit, refusal: &Refusal) -> Response {
     let words = visit.words;
-    let frame = Frame {
-        visit,
-        business: visit.business.get(),
-        title: &words.say(refusal.message()),
-        place: "-",
-        live: None,
-    };
+    let frame = Frame::new(visit, visit.business.get(), words.say(refusal.message()), "-");
     let mut response = frame.page(&explained(words, refusal, &visit.link("", &[])));
     mark_refused(&mut response, refusal);
     response

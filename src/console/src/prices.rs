@@ -8,7 +8,10 @@ use crate::business::Business;
 use crate::leads::text;
 use crate::locale::{decimal, money, percent, range};
 use crate::page::Frame;
+use crate::routes::Address;
 use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::get("/prices", show)];
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
@@ -28,13 +31,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
                 li { (business.row_name("taxes", code, words.0.code())) " " (percent(words, &plain(&rate))) }
             } }
         };
-        let frame = Frame {
-            visit,
-            business: Some(business),
-            title: &words.say("prices"),
-            place: "/prices",
-            live: None,
-        };
+        let frame = Frame::new(visit, Some(business), words.say("prices"), "/prices");
         Ok(frame.page(&main))
     })
 }

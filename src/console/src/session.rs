@@ -9,7 +9,7 @@ use poem::Request;
 use poem::http::header;
 use sea_orm::{DatabaseTransaction, DbErr};
 use sha2::{Digest as _, Sha256};
-use store::{api_keys, console_sessions};
+use store::{api_keys, console_login_links, console_sessions};
 use uuid::Uuid;
 use web::problem::Problem;
 
@@ -22,8 +22,21 @@ const TOKEN_BYTES: usize = 32;
 const IDLE_LIMIT: TimeDelta = TimeDelta::hours(12);
 /// A session ends at this age, however busy.
 const ABSOLUTE_LIMIT: TimeDelta = TimeDelta::days(7);
+/// How long a link that signs in once may be used.
+const LINK_LIMIT: TimeDelta = TimeDelta::hours(24);
 /// How old the stored time of the last use may become.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
+
+/// Why no link could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The operating system gave no random bytes.
+    #[error(transparent)]
+    Randomness(#[from] keys::KeyError),
+    /// The database did not take it.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
 
 /// A session that is valid now.
 pub struct Session {
@@ -66,6 +79,39 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
     })
     .await?;
     Ok(cookie(console, &token, ABSOLUTE_LIMIT))
+}
+
+/// Makes a link that signs in once with the rights of a key, in the caller's transaction. Returns its token.
+///
+/// # Errors
+/// When the operating system gives no random bytes or the database does not take it.
+pub async fn new_link(tx: &DatabaseTransaction, key_id: Uuid, now: DateTime<Utc>) -> Result<String, LinkError> {
+    let token = hex::encode(keys::random::<TOKEN_BYTES>()?);
+    let link = console_login_links::Model {
+        token_hash: hash(&token),
+        key_id,
+        expires_at: now + LINK_LIMIT,
+    };
+    console_login_links::insert(tx, link).await?;
+    Ok(token)
+}
+
+/// The key of a link, which counts once; none if it was used, is too old or never was.
+pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::Model>, Problem> {
+    let (db, now) = (console.admin.db.clone(), console.admin.clock.now());
+    let hash = hash(token);
+    let redeemed = tokio::spawn(async move {
+        let tx = store::begin(&db).await?;
+        let key_id = console_login_links::redeem(&tx, &hash, now).await?;
+        let key = match key_id {
+            Some(id) => api_keys::by_id(&tx, id).await?,
+            None => None,
+        };
+        tx.commit().await?;
+        Ok::<_, DbErr>(key.filter(|key| key.is_valid(now)))
+    });
+    let redeemed = redeemed.await.map_err(|error| Problem::internal(&error))?;
+    redeemed.map_err(Problem::from)
 }
 
 /// The session of a token; none if it ended, or if its key was revoked or expired.

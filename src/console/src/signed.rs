@@ -6,8 +6,9 @@ use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 
 use crate::refusal::Refusal;
+use crate::routes::Page;
 use crate::state::Console;
-use crate::visit::{Page, Visit, form, pairs, value};
+use crate::visit::{Visit, form, pairs, value};
 use crate::words::Words;
 use crate::{csrf, login, page, session};
 

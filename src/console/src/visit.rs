@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 
 use admin::auth::Role;
-use futures_util::future::BoxFuture;
 use poem::http::{Method, header};
 use poem::{Request, Response};
 use store::{api_keys, console_sessions};
@@ -20,8 +19,6 @@ const FORM_LIMIT: usize = 16 * 1024;
 
 /// What a page answers.
 pub type Answer = Result<Response, Refusal>;
-/// A page: a function of a visit.
-pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
 
 /// A request of somebody who signed in.
 pub struct Visit {
@@ -53,9 +50,9 @@ impl Visit {
         self.request.raw_path_param(name).unwrap_or_default().to_owned()
     }
 
-    /// Whether the person's key has at least this role.
-    pub fn may(&self, role: Role) -> bool {
-        Role::named(&self.key.role).is_some_and(|own| own >= role)
+    /// Whether the person's key may do what changes something and needs this role.
+    pub fn may(&self, least: Role) -> bool {
+        Role::named(&self.key.role).is_some_and(|own| own.includes(least, false))
     }
 
     /// An address of the console that stays with the business, when the person chose one.

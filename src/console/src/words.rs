@@ -1,4 +1,5 @@
-//! The messages of the console in each language, from the Fluent files in `words/`.
+//! The messages of the console in each language, from the Fluent files in `words/`: a file for each page, with the same
+//! messages in the same order in each language.
 //!
 //! The tests fail when a file lacks a message that the code asks for, or has one that nobody asks for.
 
@@ -9,8 +10,23 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use poem::Request;
 use poem::http::header;
 
-const ENGLISH: &str = include_str!("words/en-CA.ftl");
-const FRENCH: &str = include_str!("words/fr-CA.ftl");
+/// The files of each language.
+macro_rules! files {
+    ($($page:literal)*) => {
+        const ENGLISH: &[&str] = &[$(include_str!(concat!("words/en-CA/", $page, ".ftl"))),*];
+        const FRENCH: &[&str] = &[$(include_str!(concat!("words/fr-CA/", $page, ".ftl"))),*];
+    };
+}
+
+files! {
+    "board"
+    "call"
+    "frame"
+    "leads"
+    "messages"
+    "prices"
+    "refused"
+}
 
 type Bundle = FluentBundle<FluentResource>;
 
@@ -133,19 +149,21 @@ impl Words {
     }
 }
 
-fn bundle(tag: &str, source: &str) -> Bundle {
-    // A fault in a file fails a test; what can be read is used.
-    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
+fn bundle(tag: &str, sources: &[&str]) -> Bundle {
     let mut bundle = Bundle::new_concurrent(vec![tag.parse().unwrap_or_default()]);
     bundle.set_use_isolating(false);
-    bundle.add_resource_overriding(resource);
+    for source in sources {
+        // A fault in a file fails a test; what can be read is used.
+        let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(resource, _)| resource);
+        bundle.add_resource_overriding(resource);
+    }
     bundle
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::*;
 
@@ -154,31 +172,46 @@ mod tests {
         "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "role",
     ];
 
-    fn keys(source: &str) -> BTreeSet<String> {
-        let lines = source.lines().filter(|line| !line.starts_with([' ', '#', '}']));
-        let keys = lines.filter_map(|line| Some(line.split_once(" =")?.0.to_owned()));
-        keys.collect()
+    /// The keys of a language. No two files have the same.
+    fn keys(sources: &[&str]) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        let lines = sources.iter().flat_map(|source| source.lines());
+        for line in lines.filter(|line| !line.starts_with([' ', '#', '}'])) {
+            if let Some((key, _)) = line.split_once(" =") {
+                assert!(keys.insert(key.to_owned()), "{key} stands twice");
+            }
+        }
+        keys
     }
 
-    /// The keys that the code asks for.
-    fn asked() -> BTreeSet<String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut found = BTreeSet::new();
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|ending| ending != "rs") || path.ends_with("words.rs") {
-                continue;
+    /// The source files of the console, but this one.
+    fn sources() -> Vec<(PathBuf, String)> {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("words.rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    found.push((path, text));
+                }
             }
-            let text = std::fs::read_to_string(&path).unwrap();
-            let quoted = text.split('"').skip(1).step_by(2);
-            found.extend(quoted.map(str::to_owned));
         }
         found
     }
 
+    /// The keys that the code asks for.
+    fn asked() -> BTreeSet<String> {
+        let texts = sources();
+        let quoted = texts.iter().flat_map(|(_, text)| text.split('"').skip(1).step_by(2));
+        quoted.map(str::to_owned).collect()
+    }
+
     #[test]
     fn both_languages_have_the_same_messages_without_a_fault() {
-        for source in [ENGLISH, FRENCH] {
+        for source in ENGLISH.iter().chain(FRENCH).copied() {
             if let Err((_, faults)) = FluentResource::try_new(source.to_owned()) {
                 panic!("{faults:?}");
             }
@@ -201,20 +234,11 @@ mod tests {
             .filter(|key| !is_name(key) && !asked.contains(*key))
             .collect();
         assert!(idle.is_empty(), "nobody asks for {idle:?}");
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let Ok(text) = std::fs::read_to_string(&path) else {
-                continue;
-            };
+        for (path, text) in sources() {
             for call in [".say(\"", ".say_of(\"", ".count(\""] {
                 for rest in text.split(call).skip(1) {
                     let key = rest.split('"').next().unwrap();
-                    assert!(
-                        known.contains(key) || path.ends_with("words.rs"),
-                        "{}: {key}",
-                        path.display()
-                    );
+                    assert!(known.contains(key), "{}: {key}", path.display());
                 }
             }
         }
@@ -222,12 +246,16 @@ mod tests {
 
     #[test]
     fn every_message_can_be_formatted() {
+        let sources = ENGLISH.iter().chain(FRENCH);
+        // `{ $name }`, and `{ $name ->` of a choice.
+        let names = sources.flat_map(|source| source.split("{ $").skip(1));
+        let names: BTreeSet<_> = names.filter_map(|rest| rest.split([' ', '}']).next()).collect();
         for words in [Words(Language::English), Words(Language::French)] {
             for key in keys(ENGLISH) {
                 let mut faults = Vec::new();
                 let mut args = FluentArgs::new();
-                for name in ["count", "time", "revision", "who"] {
-                    args.set(name, FluentValue::from(2));
+                for name in &names {
+                    args.set(*name, FluentValue::from(2));
                 }
                 let message = words.bundle().get_message(&key).unwrap();
                 let text = words

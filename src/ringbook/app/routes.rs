@@ -124,10 +124,9 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         )
         .nest("/console", console::routes(state, Arc::clone(&api), is_https(app)))
         .nest("/", api);
-    let allowed = console::ADDRESSES
-        .iter()
+    let allowed = console::addresses()
         .fold(AllowedMethods::default(), |allowed, (address, methods)| {
-            allowed.with(address, methods)
+            allowed.with(&address, methods)
         })
         .with("/webhooks/vapi", "POST")
         .with("/webhooks/vapi/", "POST")

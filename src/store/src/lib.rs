@@ -13,6 +13,7 @@ pub mod calls;
 pub mod change_set_changes;
 pub mod change_sets;
 pub mod connect;
+pub mod console_login_links;
 pub mod console_sessions;
 pub mod contacts;
 pub mod containment;

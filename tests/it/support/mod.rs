@@ -2,10 +2,11 @@
 //! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
 //! other people's servers ([`stand_in`], [`vapi`]) a proxy that breaks the way to them ([`proxy`]) and a connection pooler ([`pooler`]). Every answer of an
 //! admin operation is held against the document ([`client`], [`contract`]) and may become one of its examples ([`answered`]);
-//! [`walk`] is every GET of it.
+//! [`walk`] is every GET of it. [`browser`] visits the console.
 
 pub mod answered;
 pub mod app;
+pub mod browser;
 pub mod client;
 pub mod contract;
 pub mod database;

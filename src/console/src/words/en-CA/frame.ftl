@@ -1,0 +1,16 @@
+language = English
+skip = Skip to the content
+navigation = Pages
+more = More
+business = Business
+open = Open
+log-in = Sign in
+log-out = Sign out
+login-key = API key
+login-about = The key that you also use in Swagger UI. Ask an administrator of Ringbook if you have none.
+login-wrong = This key is not valid. It may be mistyped, revoked or expired.
+login-limited = Too many wrong keys came from your network. Wait a few seconds and try again.
+login-link = Open the console
+login-link-about = This link signs you in once, without a key.
+login-link-over = This link was used already, or it is too old. Sign in with the admin key of the first start.
+lost = Connection lost. What you see may be old. Trying again …

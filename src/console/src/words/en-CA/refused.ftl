@@ -1,0 +1,15 @@
+back-to-board = Back to the board
+refused-form = This form is out of date
+refused-form-do = It belongs to another session. Go back to the page, reload it, and send the form again.
+refused-role = Your key may not do this
+refused-role-do = Ask an administrator for a key with the role that this needs.
+refused-missing = This page does not exist
+refused-missing-do = It was removed, or it belongs to a business that your key may not see.
+refused-conflict = Somebody was faster
+refused-conflict-do = Nothing was changed. Go back to see what happened meanwhile.
+refused-limit = Too many requests
+refused-limit-do = Wait a moment and try again.
+refused-server = Ringbook cannot answer now
+refused-server-do = Try again in a moment. Calls are still answered and recorded.
+refused-input = This cannot be read
+refused-input-do = Check what you entered, and try again.

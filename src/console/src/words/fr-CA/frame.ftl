@@ -1,0 +1,16 @@
+language = Français
+skip = Aller au contenu
+navigation = Pages
+more = Plus
+business = Entreprise
+open = Ouvrir
+log-in = Connexion
+log-out = Déconnexion
+login-key = Clé d’API
+login-about = La clé que vous utilisez aussi dans Swagger UI. Si vous n’en avez pas, demandez-en une à l’administrateur de Ringbook.
+login-wrong = Cette clé n’est pas valide. Elle est peut-être mal saisie, révoquée ou expirée.
+login-limited = Trop de clés erronées sont venues de votre réseau. Attendez quelques secondes et réessayez.
+login-link = Ouvrir la console
+login-link-about = Ce lien vous connecte une seule fois, sans clé.
+login-link-over = Ce lien a déjà servi ou il est trop ancien. Connectez-vous avec la clé d’administration du premier démarrage.
+lost = Connexion perdue. Ce que vous voyez n’est peut-être plus à jour. Nouvel essai en cours …

@@ -1,0 +1,15 @@
+back-to-board = Retour au tableau
+refused-form = Ce formulaire n’est plus à jour
+refused-form-do = Il appartient à une autre session. Retournez à la page, rechargez-la et envoyez le formulaire de nouveau.
+refused-role = Votre clé ne permet pas cela
+refused-role-do = Demandez à un administrateur une clé qui a le rôle nécessaire.
+refused-missing = Cette page n’existe pas
+refused-missing-do = Elle a été retirée, ou elle appartient à une entreprise que votre clé ne peut pas voir.
+refused-conflict = Quelqu’un a été plus rapide
+refused-conflict-do = Rien n’a été changé. Retournez voir ce qui s’est passé entre-temps.
+refused-limit = Trop de demandes
+refused-limit-do = Attendez un instant et réessayez.
+refused-server = Ringbook ne peut pas répondre maintenant
+refused-server-do = Réessayez dans un instant. Les appels sont toujours pris et enregistrés.
+refused-input = Ceci ne peut pas être lu
+refused-input-do = Vérifiez ce que vous avez saisi et réessayez.
