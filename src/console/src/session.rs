@@ -104,7 +104,7 @@ pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::M
         let tx = store::begin(&db).await?;
         let key_id = console_login_links::redeem(&tx, &hash, now).await?;
         let key = match key_id {
-            Some(id) => api_keys::by_id(&tx, id).await?,
+            Some(id) => api_keys::by_id(&*tx, id).await?,
             None => None,
         };
         tx.commit().await?;
