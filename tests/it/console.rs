@@ -2,11 +2,12 @@
 //! than the API does, and that nothing a caller said becomes HTML.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::SET_COOKIE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::both;
-use crate::support::browser::{Browser, key, pages};
+use crate::support::browser::{Browser, Shown, key, pages};
 use crate::support::messages::{report, report_of};
 use crate::support::{Database, TestApp, app::ADMIN_KEY};
 

@@ -9,10 +9,12 @@ use super::calendar_days::CalendarDaysApi;
 use super::call_cases::CallCasesApi;
 use super::calls::CallsApi;
 use super::change_sets::ChangeSetsApi;
+use super::console_sessions::ConsoleSessionsApi;
 use super::decisions::DecisionsApi;
 use super::erasures::ErasuresApi;
 use super::evaluate::EvaluateApi;
 use super::event_replays::EventReplaysApi;
+use super::events::EventsApi;
 use super::guard_rails::GuardRailsApi;
 use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
@@ -81,10 +83,12 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             WebhookEventsApi(state.clone()),
             EventReplaysApi(state.clone()),
             NoticesApi(state.clone()),
+            EventsApi(state.clone()),
         ),
         (
             AuditLogApi(state.clone()),
             ApiKeysApi(state.clone()),
+            ConsoleSessionsApi(state.clone()),
             StatsApi(state.clone()),
         ),
     )

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::at_once::AtOnce;
 use super::auth::Caller;
 use super::last_use::LastUse;
+use super::watched::Watched;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
@@ -84,6 +85,9 @@ pub struct AdminState {
     pub guesses: Arc<Guesses>,
     pub(super) at_once: AtOnce,
     pub(super) last_use: LastUse,
+    /// The streams of events that are open, by key.
+    pub(super) streams: AtOnce,
+    pub(super) watched: Watched,
 }
 
 impl AdminState {
@@ -117,6 +121,8 @@ impl AdminState {
             guesses: Arc::new(guesses),
             at_once: AtOnce::default(),
             last_use: LastUse::default(),
+            streams: AtOnce::default(),
+            watched: Watched::default(),
         }
     }
 

@@ -37,6 +37,24 @@ impl Visit {
         Err(refused(response).await)
     }
 
+    /// The JSON of a DELETE, or nothing when it has none.
+    pub async fn delete(&self, path: &str) -> Result<(), Refusal> {
+        let response = self.call(Method::DELETE, path, "application/json", None).await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(refused(response).await)
+    }
+
+    /// A stream of events.
+    pub async fn events(&self, path: &str) -> Result<Response, Refusal> {
+        let response = self.call(Method::GET, path, "text/event-stream", None).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refused(response).await)
+    }
+
     async fn json(&self, method: Method, address: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         let mut response = self.call(method, address, "application/json", body).await?;
         if !response.status().is_success() {
@@ -106,6 +124,17 @@ async fn refused(mut response: Response) -> Refusal {
     Refusal {
         status,
         detail: problem["detail"].as_str().unwrap_or_default().to_owned(),
+        fields: fields(&problem),
         wait,
     }
+}
+
+/// The places and sentences of a problem's faults.
+fn fields(problem: &Value) -> Vec<(String, String)> {
+    let errors = problem["errors"].as_array().into_iter().flatten();
+    let fields = errors.filter_map(|error| {
+        let place = error["pointer"].as_str()?.trim_start_matches('/').to_owned();
+        Some((place, error["detail"].as_str().unwrap_or_default().to_owned()))
+    });
+    fields.collect()
 }

@@ -29,7 +29,7 @@ const DAY: [(&str, &str); 4] = [
     ("/messages", "messages"),
 ];
 /// The places of the rules. On a phone they open from one word.
-const RULES: [(&str, &str); 1] = [("/prices", "prices")];
+const RULES: [(&str, &str); 2] = [("/prices", "prices"), ("/keys", "keys")];
 
 /// A page of somebody who signed in.
 pub struct Frame<'a> {
@@ -92,7 +92,9 @@ impl<'a> Frame<'a> {
             a.skip href="#main" { (words.say("skip")) }
             (top)
             @if self.live.is_some() { p #lost.banner role="alert" hidden { (words.say("lost")) } }
-            main #main tabindex="-1" data-live=[self.live] { (main) }
+            main #main tabindex="-1" data-live=[self.live] data-events=[self.live.map(|_| self.visit.link("/live.events", &[]))] {
+                (main)
+            }
         };
         answer(
             &self.visit.request,
@@ -129,6 +131,9 @@ impl<'a> Frame<'a> {
         let there = self.visit.request.original_uri().path_and_query();
         let there = there.map_or("/console", |there| there.as_str());
         html! { div.person {
+            @if self.live.is_some() {
+                button.small.plain #sound type="button" aria-pressed="false" hidden { (words.say("sound")) }
+            }
             form method="post" action="/console/language" {
                 (token(self.visit))
                 input type="hidden" name="language" value=(other.code());

@@ -9,6 +9,8 @@ pub struct Refusal {
     pub status: StatusCode,
     /// What happened and what to do, in the words of the admin API.
     pub detail: String,
+    /// The fields that are wrong, without their first slash, and why, in the words of the admin API.
+    pub fields: Vec<(String, String)>,
     /// The seconds after which to try again.
     pub wait: Option<String>,
 }
@@ -24,6 +26,7 @@ impl Refusal {
         Self {
             status,
             detail: String::new(),
+            fields: Vec::new(),
             wait: None,
         }
     }
@@ -49,6 +52,7 @@ impl From<Problem> for Refusal {
         Self {
             status: code.status(),
             detail: problem.detail().to_owned(),
+            fields: Vec::new(),
             wait: None,
         }
     }

@@ -6,7 +6,7 @@ use poem::{EndpointExt as _, Route, RouteMethod};
 use crate::signed::Signed;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
-use crate::{board, call, calls, csv, leads, login, message, messages, prices};
+use crate::{board, call, calls, csv, events, keys, leads, login, message, messages, prices};
 
 /// A page: a function of a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
@@ -17,6 +17,8 @@ const PAGES: &[&[Address]] = &[
     call::ADDRESSES,
     calls::ADDRESSES,
     csv::ADDRESSES,
+    events::ADDRESSES,
+    keys::ADDRESSES,
     leads::ADDRESSES,
     login::ADDRESSES,
     message::ADDRESSES,

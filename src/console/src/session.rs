@@ -24,6 +24,8 @@ const IDLE_LIMIT: TimeDelta = TimeDelta::hours(12);
 const ABSOLUTE_LIMIT: TimeDelta = TimeDelta::days(7);
 /// How long a link that signs in once may be used.
 const LINK_LIMIT: TimeDelta = TimeDelta::hours(24);
+/// A key has so many sessions at most; a new one ends the one that was not used for the longest time.
+const MAX_PER_KEY: u64 = 50;
 /// How old the stored time of the last use may become.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
 
@@ -74,6 +76,9 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
     write(console, move |tx| {
         Box::pin(async move {
             console_sessions::forget(tx, now, now - IDLE_LIMIT).await?;
+            while console_sessions::count_of_key(tx, key_id).await? >= MAX_PER_KEY {
+                console_sessions::end_oldest_of_key(tx, key_id).await?;
+            }
             console_sessions::insert(tx, row).await
         })
     })

@@ -55,6 +55,11 @@ impl Visit {
         Role::named(&self.key.role).is_some_and(|own| own.includes(least, false))
     }
 
+    /// Whether the person's key may read what only administrators and owners may.
+    pub fn reads_all(&self) -> bool {
+        Role::named(&self.key.role).is_some_and(|own| own.includes(Role::Admin, true))
+    }
+
     /// An address of the console that stays with the business, when the person chose one.
     pub fn link(&self, path: &str, pairs: &[(&str, &str)]) -> String {
         let mut all = pairs.to_vec();

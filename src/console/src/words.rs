@@ -22,6 +22,7 @@ files! {
     "board"
     "call"
     "frame"
+    "keys"
     "leads"
     "messages"
     "prices"
@@ -168,8 +169,8 @@ mod tests {
     use super::*;
 
     /// Values of the API whose names are looked up by [`Words::name`].
-    const NAMED: [&str; 9] = [
-        "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "role",
+    const NAMED: [&str; 10] = [
+        "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "right", "role",
     ];
 
     /// The keys of a language. No two files have the same.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, IntoActiveModel, Set};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, IntoActiveModel, QueryOrder, Set};
 
 /// A row of `console_sessions`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -30,6 +30,29 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The session of a token, by the token's hash.
 pub async fn by_hash<C: ConnectionTrait>(db: &C, hash: &[u8]) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::TokenHash.eq(hash.to_vec())).one(db).await
+}
+
+/// A session.
+pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(id).one(db).await
+}
+
+/// How many sessions a key has.
+pub async fn count_of_key<C: ConnectionTrait>(db: &C, key_id: Uuid) -> Result<u64, DbErr> {
+    Entity::find().filter(Column::KeyId.eq(key_id)).count(db).await
+}
+
+/// Ends the session of a key that was not used for the longest time.
+pub async fn end_oldest_of_key(tx: &DatabaseTransaction, key_id: Uuid) -> Result<(), DbErr> {
+    let oldest = Entity::find()
+        .filter(Column::KeyId.eq(key_id))
+        .order_by_asc(Column::LastUsedAt)
+        .one(tx)
+        .await?;
+    match oldest {
+        Some(session) => end(tx, session.id).await,
+        None => Ok(()),
+    }
 }
 
 pub async fn insert(tx: &DatabaseTransaction, session: Model) -> Result<(), DbErr> {

@@ -18,6 +18,7 @@ pub mod console_sessions;
 pub mod contacts;
 pub mod containment;
 mod database;
+pub mod day_marks;
 pub mod decisions;
 pub mod erasures;
 pub mod escalations;

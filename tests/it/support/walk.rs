@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::app::TestApp;
 
-/// Goes on for as long as somebody listens.
-const ENDLESS: &str = "follow_backtest";
+/// Go on for as long as somebody listens.
+const ENDLESS: [&str; 2] = ["follow_backtest", "watch_rulebook"];
 
 /// A GET, ready to be asked.
 pub struct Get {
@@ -25,7 +25,7 @@ impl TestApp {
         let mut all = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             let operation = &item["get"];
-            let Some(id) = operation["operationId"].as_str().filter(|id| *id != ENDLESS) else {
+            let Some(id) = operation["operationId"].as_str().filter(|id| !ENDLESS.contains(id)) else {
                 continue;
             };
             let role = operation["x-required-role"].as_str().unwrap().to_owned();

@@ -182,6 +182,14 @@ const OF_TAGS: &[(&str, &str)] = &[
         "password, login, access, user, users, role, account, permission, mot de passe, clé, accès, utilisateur, compte",
     ),
     (
+        "console-sessions",
+        "signed in, login, log out, session, cookie, console, connexion, connecté, déconnecter, console",
+    ),
+    (
+        "events",
+        "live, stream, sse, subscribe, watch, news, direct, flux, suivre, nouveautés",
+    ),
+    (
         "stats",
         "today, report, dashboard, count, totals, how many, statistics, aujourd'hui, rapport, tableau de bord, statistiques, combien",
     ),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT, is_masked};
 use super::super::resources::TOLD;
 use super::super::{
-    api_keys, audit_log, backtests, calls, change_sets, decisions, inbound_sms_messages, leads, notices, revisions,
-    rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
+    api_keys, audit_log, backtests, calls, change_sets, console_sessions, decisions, inbound_sms_messages, leads,
+    notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
 };
 use super::operations::RULEBOOK;
 
@@ -35,6 +35,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
         "notices" => Some(notices::LIST),
         "audit-log" => Some(audit_log::LIST),
         "api-keys" => Some(api_keys::LIST),
+        "console-sessions" => Some(console_sessions::LIST),
         "stats" => Some(stats::LIST),
         _ => None,
     }

@@ -52,6 +52,7 @@ pub fn tags() -> Value {
         ),
         ("profile", "What a rulebook is called, and whether it is archived."),
         ("erasures", "Erasing the data of a caller."),
+        ("events", "What changes while somebody watches."),
         ("calls", "Calls with transcripts and tool calls."),
         ("decisions", "Prices and priorities, with their trace."),
         ("leads", "Callers to call back."),
@@ -65,6 +66,7 @@ pub fn tags() -> Value {
         ("notices", "What needs a person's attention."),
         ("audit-log", "Change history and tamper check."),
         ("api-keys", "API keys and their roles."),
+        ("console-sessions", "Who is signed in to the console."),
         ("stats", "Statistics."),
         ("webhooks", "What Vapi and Twilio send to Ringbook."),
     ] {

@@ -1,30 +1,69 @@
-// Loads the main part of a live page anew every few seconds, and says when it cannot. Pages work without it.
+// Keeps a live page up to date: loads its main part anew when the server says that something changed, and says when the
+// connection is lost. Pages work without it.
 
-const INTERVAL_MS = 5000;
+// Between two loads, however much changes.
+const GAP_MS = 400;
+// Times that run down are written by the server.
+const MAX_AGE_MS = 30_000;
+// How long to wait before a lost connection is tried again.
+const RETRY_MS = 2_000;
 const main = document.getElementById('main');
-const address = main?.dataset.live;
+const { live, events } = main?.dataset ?? {};
 const lost = document.getElementById('lost');
 let tag = '';
+let urgent = 0;
 
 // Somebody who writes or has opened something is not disturbed.
 const isBusy = () =>
   main.querySelector('details[open]') !== null ||
   (main.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName));
 
+// Two short tones, for those who switched the sound on.
+const SOUND = 'ringbook-sound';
+let audio;
+const beep = () => {
+  if (localStorage.getItem(SOUND) !== 'on') return;
+  audio ??= new AudioContext();
+  for (const [start, frequency] of [[0, 880], [0.25, 1175]]) {
+    const tone = new OscillatorNode(audio, { frequency });
+    const volume = new GainNode(audio, { gain: 0.15 });
+    tone.connect(volume).connect(audio.destination);
+    tone.start(audio.currentTime + start);
+    tone.stop(audio.currentTime + start + 0.2);
+  }
+};
+
 const title = document.title;
 const showCount = () => {
-  const count = main.querySelector('[data-urgent]')?.dataset.urgent ?? '0';
-  document.title = count === '0' ? title : `(${count}) ${title}`;
+  const now = Number(main.querySelector('[data-urgent]')?.dataset.urgent ?? 0);
+  document.title = now === 0 ? title : `(${now}) ${title}`;
+  if (now > urgent) beep();
+  urgent = now;
 };
+
+const sound = document.getElementById('sound');
+const showSound = () => {
+  const on = localStorage.getItem(SOUND) === 'on';
+  sound.setAttribute('aria-pressed', String(on));
+};
+if (sound) {
+  sound.hidden = false;
+  showSound();
+  sound.addEventListener('click', () => {
+    localStorage.setItem(SOUND, localStorage.getItem(SOUND) === 'on' ? 'off' : 'on');
+    showSound();
+    beep();
+  });
+}
 
 // The place of the focus, so that a keyboard stays where it was.
 const focused = () => (main.contains(document.activeElement) ? document.activeElement.id : '');
 
 const load = async () => {
-  const response = await fetch(address, {
+  const response = await fetch(live, {
     cache: 'no-store',
     headers: tag ? { 'If-None-Match': tag } : {},
-    signal: AbortSignal.timeout(INTERVAL_MS * 2),
+    signal: AbortSignal.timeout(10_000),
   });
   if (response.status === 401) {
     location.reload();
@@ -41,19 +80,45 @@ const load = async () => {
   showCount();
 };
 
+let timer;
+let loaded = Date.now();
+let isLoading = false;
+// Loads soon; several calls are one.
+const loadSoon = (after) => {
+  clearTimeout(timer);
+  timer = setTimeout(again, Math.max(after, loaded + GAP_MS - Date.now()));
+};
 const again = async () => {
-  if (!document.hidden && !isBusy()) {
-    try {
-      await load();
-      lost.hidden = true;
-    } catch {
-      lost.hidden = false;
-    }
+  if (isLoading) return loadSoon(GAP_MS);
+  if (isBusy()) return loadSoon(RETRY_MS);
+  isLoading = true;
+  let next = MAX_AGE_MS;
+  try {
+    await load();
+    lost.hidden = true;
+  } catch {
+    lost.hidden = false;
+    next = RETRY_MS;
   }
-  setTimeout(again, INTERVAL_MS);
+  isLoading = false;
+  loaded = Date.now();
+  loadSoon(next);
 };
 
-if (address) {
+const listen = () => {
+  const source = new EventSource(events);
+  source.addEventListener('changed', () => loadSoon(0));
+  source.onerror = () => {
+    // The browser opens a stream again by itself unless the server refused it.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
+    loadSoon(0);
+  };
+};
+
+if (live) {
   showCount();
-  setTimeout(again, INTERVAL_MS);
+  listen();
+  addEventListener('online', () => loadSoon(0));
+  document.addEventListener('visibilitychange', () => document.hidden || loadSoon(0));
+  loadSoon(MAX_AGE_MS);
 }

@@ -13,4 +13,5 @@ login-limited = Too many wrong keys came from your network. Wait a few seconds a
 login-link = Open the console
 login-link-about = This link signs you in once, without a key.
 login-link-over = This link was used already, or it is too old. Sign in with the admin key of the first start.
+sound = Sound for a P1
 lost = Connection lost. What you see may be old. Trying again …

@@ -13,4 +13,5 @@ login-limited = Trop de clés erronées sont venues de votre réseau. Attendez q
 login-link = Ouvrir la console
 login-link-about = Ce lien vous connecte une seule fois, sans clé.
 login-link-over = Ce lien a déjà servi ou il est trop ancien. Connectez-vous avec la clé d’administration du premier démarrage.
+sound = Son pour un P1
 lost = Connexion perdue. Ce que vous voyez n’est peut-être plus à jour. Nouvel essai en cours …

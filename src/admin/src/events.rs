@@ -1,0 +1,115 @@
+//! What changes in a rulebook while somebody watches, as server-sent events.
+
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use poem::web::sse::Event;
+use poem_openapi::payload::EventStream;
+use poem_openapi::types::ToJSON as _;
+use poem_openapi::{Enum, Object, OpenApi};
+use store::day_marks::DayMarks;
+use tokio::sync::watch;
+
+use super::at_once::Place;
+use super::auth::{self, Caller, Key, Viewer};
+use super::fails::{Fails, Usual};
+use super::state::{AdminState, InRulebook};
+
+/// How often a stream without news says that it is still there, and whether its key is still valid is checked.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// The operation.
+pub struct EventsApi(pub AdminState);
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Changed {
+    /// A lead is new or other than before, or somebody took one.
+    Leads,
+    /// An SMS message.
+    SmsMessages,
+    /// A notice.
+    Notices,
+    /// The rules: there is a new revision.
+    Rules,
+}
+
+/// Something changed. Read again what you show.
+#[derive(Debug, Object)]
+pub struct ChangedEvent {
+    /// What changed since the event before. The first event of a stream names nothing: it says that the stream began.
+    changed: Vec<Changed>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/events")]
+impl EventsApi {
+    /// Watch a rulebook
+    ///
+    /// Server-sent events of the type `changed`, within a second of a change in the newest leads, SMS messages, notices or
+    /// in the rules. An event says what changed, not how: read it anew. Several changes may come as one event.
+    #[oai(path = "/", method = "get")]
+    async fn watch_rulebook(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+    ) -> Result<EventStream<BoxStream<'static, ChangedEvent>>, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let watcher = Watcher {
+            place: self.0.streams.enter(&key.key_id.to_string())?,
+            marks: self.0.watched.marks(&self.0, rulebook_id),
+            state: self.0.clone(),
+            caller: Caller::clone(&key),
+            seen: None,
+        };
+        let events = stream::unfold(watcher, Watcher::next).boxed();
+        Ok(EventStream::new(events)
+            .keep_alive(KEEP_ALIVE)
+            .to_event(|event| Event::message(event.to_json().unwrap_or_default().to_string()).event_type("changed")))
+    }
+}
+
+/// A client that watches.
+struct Watcher {
+    state: AdminState,
+    caller: Caller,
+    marks: watch::Receiver<Option<DayMarks>>,
+    seen: Option<DayMarks>,
+    #[expect(dead_code, reason = "held for as long as the stream lives")]
+    place: Place,
+}
+
+impl Watcher {
+    /// The next event; none when the key is no longer valid or this instance stops.
+    async fn next(mut self) -> Option<(ChangedEvent, Self)> {
+        let stopping = self.state.backtests.stopping().clone();
+        while auth::still_may(&self.state, &self.caller).await {
+            let now = self.marks.borrow_and_update().clone();
+            if let Some(now) = now.filter(|now| self.seen.as_ref() != Some(now)) {
+                let changed = self
+                    .seen
+                    .as_ref()
+                    .map_or_else(Vec::new, |before| difference(before, &now));
+                self.seen = Some(now);
+                return Some((ChangedEvent { changed }, self));
+            }
+            let news = tokio::time::timeout(KEEP_ALIVE, self.marks.changed());
+            // An elapsed time is no news; a watcher that ended is the end.
+            if let Ok(Err(_)) = stopping.run_until_cancelled(news).await? {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+fn difference(before: &DayMarks, now: &DayMarks) -> Vec<Changed> {
+    let kinds = [
+        (Changed::Leads, before.leads != now.leads),
+        (Changed::SmsMessages, before.sms_messages != now.sms_messages),
+        (Changed::Notices, before.notices != now.notices),
+        (Changed::Rules, before.rules != now.rules),
+    ];
+    kinds
+        .into_iter()
+        .filter_map(|(kind, differs)| differs.then_some(kind))
+        .collect()
+}

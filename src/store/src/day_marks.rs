@@ -1,0 +1,44 @@
+//! Marks of what people watch: a mark differs whenever something of its kind changed. Reads a bounded number of rows, for
+//! whoever polls it every few hundred milliseconds.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use uuid::Uuid;
+
+use super::sql::statement;
+
+/// How the newest rows of a rulebook are. Of older rows no change is noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromQueryResult)]
+pub struct DayMarks {
+    /// Leads, and who took or was handed one.
+    pub leads: String,
+    /// SMS messages.
+    pub sms_messages: String,
+    /// Notices.
+    pub notices: String,
+    /// The rules.
+    pub rules: String,
+}
+
+/// The newest 200 rows of each table by its primary key.
+const SQL: &str = "
+SELECT
+  (SELECT concat_ws(' ', max(created_at), max(updated_at)) FROM
+    (SELECT created_at, updated_at FROM leads WHERE rulebook_id = $1 ORDER BY id DESC LIMIT 200) AS newest)
+  || ' ' ||
+  (SELECT concat_ws(' ', count(*), sum(step), max(started_at), max(acknowledged_at)) FROM
+    (SELECT step, started_at, acknowledged_at FROM escalations WHERE rulebook_id = $1 ORDER BY id DESC LIMIT 200) AS newest)
+    AS leads,
+  (SELECT concat_ws(' ', max(created_at), max(updated_at)) FROM
+    (SELECT created_at, updated_at FROM sms_messages WHERE rulebook_id = $1 ORDER BY id DESC LIMIT 200) AS newest)
+    AS sms_messages,
+  (SELECT concat_ws(' ', count(*), sum(count), max(last_at)) FROM notices WHERE rulebook_id = $1 AND resolved_at IS NULL)
+    AS notices,
+  (SELECT CAST(head_revision AS text) FROM rulebooks WHERE id = $1) AS rules";
+
+/// The marks of a rulebook.
+pub async fn of(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<DayMarks, DbErr> {
+    let found = DayMarks::find_by_statement(statement(db, SQL, [rulebook_id.into()]))
+        .one(db)
+        .await?;
+    Ok(found.unwrap_or_default())
+}
