@@ -373,7 +373,7 @@ async fn a_viewer_reads_and_finds_no_number(database: Database) {
     let take = format!("/console/leads/{}/take", lead_id(&app, "call-1").await);
     let refused = viewer.post(&take, &[("csrf", &csrf)]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    refused.has(&["Your key may not do this", "needs a key with the role `editor`"]);
+    refused.has(&["Your key may not do this", "needs a key with the role `dispatcher`"]);
     app.stop().await;
 }
 

@@ -46,7 +46,7 @@ impl EventsApi {
     ///
     /// Server-sent events of the type `changed`, within a second of a change in the newest leads, SMS messages, notices or
     /// in the rules. An event says what changed, not how: read it anew. Several changes may come as one event.
-    #[oai(path = "/", method = "get")]
+    #[oai(path = "/", method = "get", operation_id = "watch_rulebook")]
     async fn watch_rulebook(
         &self,
         key: Key<Viewer>,

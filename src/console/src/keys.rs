@@ -57,10 +57,9 @@ pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
                 let made = key.as_str().map(ToOwned::to_owned);
                 shown(visit, StatusCode::OK, &Sent { made, fault: None }).await
             }
-            Err(refusal) if refusal.status == StatusCode::UNPROCESSABLE_ENTITY => {
-                let fault = refusal.fields.first().cloned();
-                let fault = Some(fault.unwrap_or_else(|| (String::new(), refusal.detail.clone())));
-                shown(visit, refusal.status, &Sent { made: None, fault }).await
+            Err(refusal) if !refusal.fields.is_empty() => {
+                let fault = refusal.fields.into_iter().next();
+                shown(visit, StatusCode::UNPROCESSABLE_ENTITY, &Sent { made: None, fault }).await
             }
             Err(refusal) => Err(refusal),
         }

@@ -23,6 +23,7 @@ mod login;
 mod message;
 mod messages;
 mod page;
+mod pages;
 mod prices;
 mod receipt;
 mod refusal;
@@ -50,7 +51,7 @@ const OPEN: [(&str, &str); 1] = [("/login", "GET, POST")];
 
 /// The addresses below `/console` and their methods, for `Allow`.
 pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
-    let pages = routes::addresses().map(|address| (address.path, address.methods()));
+    let pages = pages::addresses().map(|address| (address.path, address.methods()));
     let assets = assets::ASSETS.iter().map(|(path, _)| (*path, "GET"));
     let all = pages.chain(assets).chain(OPEN);
     all.map(|(path, methods)| (format!("/console{}", path.trim_end_matches('/')), methods))
@@ -59,7 +60,7 @@ pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
 /// The console, to be nested at `/console`. `api` is the admin API as a whole.
 pub fn routes(admin: AdminState, api: Arc<BoxEndpoint<'static, Response>>, https: bool) -> impl Endpoint {
     let console = Console { admin, api, https };
-    assets::routes(routes::routes(&console))
+    assets::routes(pages::routes(&console))
         .at("/login", get(login::form(&console)).post(login::submit(&console)))
         .map_to_response()
         .around(|routes, request| async move {

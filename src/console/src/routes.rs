@@ -1,30 +1,14 @@
-//! The addresses of the pages: each page names its own, this collects them.
+//! An address of a page: where it is, and what answers a GET and a form.
 
 use futures_util::future::BoxFuture;
-use poem::{EndpointExt as _, Route, RouteMethod};
+use poem::{EndpointExt as _, RouteMethod};
 
 use crate::signed::Signed;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
-use crate::{board, call, calls, csv, events, keys, leads, login, message, messages, prices};
 
 /// A page: a function of a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
-
-/// The pages of each place.
-const PAGES: &[&[Address]] = &[
-    board::ADDRESSES,
-    call::ADDRESSES,
-    calls::ADDRESSES,
-    csv::ADDRESSES,
-    events::ADDRESSES,
-    keys::ADDRESSES,
-    leads::ADDRESSES,
-    login::ADDRESSES,
-    message::ADDRESSES,
-    messages::ADDRESSES,
-    prices::ADDRESSES,
-];
 
 /// An address below `/console` and what answers there.
 #[derive(Clone, Copy)]
@@ -63,7 +47,8 @@ impl Address {
         }
     }
 
-    fn route(&self, console: &Console) -> RouteMethod {
+    /// Its route.
+    pub fn route(&self, console: &Console) -> RouteMethod {
         let mut methods = RouteMethod::new();
         if let Some(page) = self.get {
             methods = methods.get(Signed::new(console.clone(), page).boxed());
@@ -73,16 +58,4 @@ impl Address {
         }
         methods
     }
-}
-
-/// The addresses of all pages.
-pub fn addresses() -> impl Iterator<Item = &'static Address> {
-    PAGES.iter().copied().flatten()
-}
-
-/// The routes of all pages.
-pub fn routes(console: &Console) -> Route {
-    addresses().fold(Route::new(), |routes, address| {
-        routes.at(address.path, address.route(console))
-    })
 }

@@ -1,0 +1,34 @@
+//! All pages: each names its addresses, this collects them.
+
+use poem::Route;
+
+use crate::routes::Address;
+use crate::state::Console;
+use crate::{board, call, calls, csv, events, keys, leads, login, message, messages, prices};
+
+/// The pages of each place.
+const PAGES: &[&[Address]] = &[
+    board::ADDRESSES,
+    call::ADDRESSES,
+    calls::ADDRESSES,
+    csv::ADDRESSES,
+    events::ADDRESSES,
+    keys::ADDRESSES,
+    leads::ADDRESSES,
+    login::ADDRESSES,
+    message::ADDRESSES,
+    messages::ADDRESSES,
+    prices::ADDRESSES,
+];
+
+/// The addresses of all pages.
+pub fn addresses() -> impl Iterator<Item = &'static Address> {
+    PAGES.iter().copied().flatten()
+}
+
+/// The routes of all pages.
+pub fn routes(console: &Console) -> Route {
+    addresses().fold(Route::new(), |routes, address| {
+        routes.at(address.path, address.route(console))
+    })
+}
