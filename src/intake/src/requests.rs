@@ -11,6 +11,7 @@ use super::event::{Event, Payload};
 use super::facts;
 use rules::compile::Rulebook;
 use rules::rows::{self, Contact, Labels, Offer, Service};
+use rules::sentences::{Part, sentence};
 
 /// The most documents that one question is answered with.
 const MOST_DOCUMENTS: usize = 20;
@@ -101,10 +102,7 @@ fn destination(question: &Question<'_>, wanted: Option<&str>) -> Option<Destinat
         Some(contact) => contact,
         None => decision.notify.iter().find_map(|code| rulebook.contact(code))?,
     };
-    let message = match decision.language.as_str() {
-        "fr" => format!("Je vous transfère à {}.", contact.name),
-        _ => format!("I am transferring you to {}.", contact.name),
-    };
+    let message = sentence(&decision.language, "transfer", &[("name", Part::Text(&contact.name))]);
     Some(Destination {
         number: contact.phone.clone(),
         message: Some(message),

@@ -14,6 +14,7 @@ use super::facts;
 use rules::decision::Decision;
 use rules::rows::{Offer, Tool, ToolKind};
 use rules::script::ScriptVersion;
+use rules::sentences::{Part, sentence};
 
 /// What a tool call came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,13 +156,20 @@ fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
         .and_then(|code| question.rulebook.service(code));
     let window = service.and_then(|service| question.rulebook.lead_window(service, decided.at));
     let (earliest, latest) = window.map_or((None, None), |(from, to)| (Some(from), Some(to)));
-    let say = match (earliest, latest, decision.language.as_str()) {
-        (Some(from), Some(to), "fr") if from == to => format!("Nous pouvons passer le {from}."),
-        (Some(from), Some(to), "fr") => format!("Nous pouvons passer entre le {from} et le {to}."),
-        (Some(from), Some(to), _) if from == to => format!("We can come on {from}."),
-        (Some(from), Some(to), _) => format!("We can come between {from} and {to}."),
-        (_, _, "fr") => "Quelqu'un vous rappellera pour convenir d'un moment.".to_owned(),
-        _ => "Somebody will call you back to agree on a time.".to_owned(),
+    let say = match earliest.zip(latest) {
+        Some((from, to)) => {
+            let (key, from, to) = (
+                if from == to { "visit-on" } else { "visit-between" },
+                from.to_string(),
+                to.to_string(),
+            );
+            sentence(
+                &decision.language,
+                key,
+                &[("from", Part::Text(&from)), ("to", Part::Text(&to))],
+            )
+        }
+        None => sentence(&decision.language, "visit-unknown", &[]),
     };
     json!({
         "service": decision.service,
@@ -191,29 +199,18 @@ fn alert(question: &Question<'_>, tool: &Tool, decided: &Decided) -> Result<Valu
 
 fn booking(decided: &Decided) -> Value {
     let slot = facts::text(&decided.extracted, "wanted_slot");
-    let say = match decided.decision.language.as_str() {
-        "fr" => "C'est noté. Quelqu'un vous rappellera pour confirmer le rendez-vous.",
-        _ => "That is noted. Somebody will call you back to confirm the appointment.",
-    };
+    let say = sentence(&decided.decision.language, "booking-noted", &[]);
     json!({"requested": true, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
 }
 
 fn not_alerted(decision: &Decision) -> Value {
-    let say = match decision.language.as_str() {
-        "fr" => {
-            "Je ne peux pas prévenir l'équipe en ce moment. Si c'est urgent, veuillez rappeler dans quelques minutes."
-        }
-        _ => "I cannot alert the team right now. If it is urgent, please call again in a few minutes.",
-    };
+    let say = sentence(&decision.language, "not-alerted", &[]);
     json!({"alerted": [], "priority": decision.priority.name(), "say": say})
 }
 
 fn not_noted(decided: &Decided) -> Value {
     let slot = facts::text(&decided.extracted, "wanted_slot");
-    let say = match decided.decision.language.as_str() {
-        "fr" => "Je ne peux pas noter de rendez-vous en ce moment. Veuillez rappeler un peu plus tard.",
-        _ => "I cannot note an appointment right now. Please call again a little later.",
-    };
+    let say = sentence(&decided.decision.language, "booking-not-noted", &[]);
     json!({"requested": false, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
 }
 
@@ -245,21 +242,13 @@ fn script(
         *ran = failed.ran.then(|| script.clone());
         if failed.ran && fault.by_arguments {
             // Not the script's fault: others, with other arguments, are still answered by it.
-            return say_again(&decided.decision.language).to_owned();
+            return sentence(&decided.decision.language, "say-again", &[]);
         }
         *faulted = (failed.ran && fault.is_own).then_some(script);
         "This tool is out of order. Tell the caller that somebody will call back.".to_owned()
     })?;
     *ran = Some(answer.script);
     Ok(answer.value)
-}
-
-/// What is said of arguments that a tool cannot work with.
-fn say_again(language: &str) -> &'static str {
-    match language {
-        "fr" => "Je n'ai pas pu utiliser ces renseignements. Pouvez-vous me les redire, s'il vous plaît?",
-        _ => "I could not use those details. Could you tell me them again, please?",
-    }
 }
 
 fn short(name: &str) -> String {

@@ -52,6 +52,7 @@ pub mod sample;
 pub mod say;
 pub mod script;
 pub mod segments;
+pub mod sentences;
 pub mod services;
 pub mod vocabulary;
 pub mod weight;

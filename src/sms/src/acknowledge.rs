@@ -16,6 +16,7 @@ use super::{NewSms, enqueue, reference_of};
 use base::clock::Clock;
 use base::telemetry::metrics;
 use rules::rows::Priority;
+use rules::sentences::{Part, sentence};
 use store::contacts::{self, Found};
 use store::escalations::{self, BY_REPLY, CONTESTED, Model, Taker};
 use store::notices::{self, Notice, Severity};
@@ -107,18 +108,14 @@ pub async fn by_reply(
         .into_iter()
         .filter_map(|row| told(&row).map(|contact| (row, contact)))
         .collect();
-    if reply.takes && open.len() > 1 {
-        return not_named(tx, &open, now).await.map(Some);
+    if let ([(_, contact), _, ..], true) = (open.as_slice(), reply.takes) {
+        return not_named(tx, &open, contact, now).await.map(Some);
     }
     match (open.into_iter().next(), reply.takes) {
         (Some((row, contact)), true) => take(tx, &row, contact, from_number, clock).await.map(Some),
         (Some((row, contact)), false) => Ok(Some(Acknowledged {
             outcome: Outcome::NotUnderstood,
-            answer: in_language(
-                &contact.language,
-                "Répondez 1 si vous y allez. Sinon, l'appel passe au suivant.",
-                "Reply 1 to take it. Otherwise the call goes to the next contact.",
-            ),
+            answer: sentence(&contact.language, "reply-how", &[]),
             contact: contact.code,
             call_id: row.call_id,
             texts: false,
@@ -207,10 +204,10 @@ async fn tell_others(
         }
         let id = clock.new_id();
         let (name, reference) = (&taker.name, reference_of(id));
-        let body = in_language(
+        let body = sentence(
             &other.contact.language,
-            &format!("{name} a pris l'urgence. Si c'est faux, répondez: 0 {reference}"),
-            &format!("{name} took the emergency. If that is wrong, reply: 0 {reference}"),
+            "others-taken",
+            &[("name", Part::Text(name)), ("reference", Part::Text(&reference))],
         );
         let text = NewSms {
             rulebook_id: row.rulebook_id,
@@ -279,11 +276,7 @@ async fn object(
         outcome: Outcome::Reopened,
         contact: by.code.clone(),
         call_id: row.call_id,
-        answer: in_language(
-            &by.language,
-            "C'est noté: l'appel passe au suivant.",
-            "Noted: the call goes to the next contact.",
-        ),
+        answer: sentence(&by.language, "reply-reopened", &[]),
         texts: false,
     }))
 }
@@ -292,10 +285,9 @@ async fn object(
 async fn not_named(
     tx: &DatabaseTransaction,
     open: &[(Model, Found)],
+    contact: &Found,
     now: DateTime<Utc>,
 ) -> Result<Acknowledged, DbErr> {
-    let contact = open.first().map(|(_, contact)| contact.clone());
-    let contact = contact.ok_or_else(|| DbErr::Custom("nothing is open".to_owned()))?;
     let mut named = Vec::new();
     for (row, contact) in open.iter().take(MAX_NAMED) {
         let minutes = (now - row.started_at).num_minutes();
@@ -306,15 +298,15 @@ async fn not_named(
             named.push(format!("1 {reference} ({minutes} min)"));
         }
     }
-    let (count, named) = (open.len(), named.join(", "));
+    let (count, named) = (open.len().to_string(), named.join(", "));
     Ok(Acknowledged {
         outcome: Outcome::NotNamed,
-        answer: in_language(
+        answer: sentence(
             &contact.language,
-            &format!("{count} urgences attendent: répondez 1 avec la référence: {named}"),
-            &format!("{count} emergencies wait: reply 1 with the reference: {named}"),
+            "reply-several-open",
+            &[("count", Part::Text(&count)), ("references", Part::Text(&named))],
         ),
-        contact: contact.code,
+        contact: contact.code.clone(),
         call_id: None,
         texts: false,
     })
@@ -350,11 +342,7 @@ fn taker(contact: &Found) -> Taker {
 }
 
 fn taken(contact: Found, call_id: Option<String>) -> Acknowledged {
-    let answer = in_language(
-        &contact.language,
-        "C'est noté: l'appel est à vous.",
-        "Noted: the call is yours.",
-    );
+    let answer = sentence(&contact.language, "reply-taken", &[]);
     Acknowledged {
         outcome: Outcome::Taken,
         contact: contact.code,
@@ -373,18 +361,17 @@ async fn already(
     let by = row.acknowledged_by.as_deref().unwrap_or_default();
     let minutes = row.acknowledged_at.map_or(0, |at| (now - at).num_minutes());
     let answer = if by == contact.code {
-        in_language(
-            &contact.language,
-            "L'appel est déjà à vous.",
-            "The call is yours already.",
-        )
+        sentence(&contact.language, "reply-taken-by-you", &[])
     } else {
         let found = contacts::with_code(tx, row.rulebook_id, by).await?;
         let name = found.map_or_else(|| by.to_owned(), |found| found.name);
-        in_language(
+        sentence(
             &contact.language,
-            &format!("Déjà pris par {name}, il y a {minutes} min."),
-            &format!("Taken already by {name}, {minutes} min ago."),
+            "reply-taken-by-other",
+            &[
+                ("name", Part::Text(&name)),
+                ("minutes", Part::Text(&minutes.to_string())),
+            ],
         )
     };
     Ok(Acknowledged {
@@ -402,14 +389,6 @@ fn nothing(contact: &Found) -> Acknowledged {
         contact: contact.code.clone(),
         call_id: None,
         texts: false,
-        answer: in_language(
-            &contact.language,
-            "Rien à prendre en ce moment.",
-            "There is nothing to take at present.",
-        ),
+        answer: sentence(&contact.language, "reply-nothing-open", &[]),
     }
-}
-
-fn in_language(language: &str, french: &str, english: &str) -> String {
-    if language == "fr" { french } else { english }.to_owned()
 }

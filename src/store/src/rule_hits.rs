@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SimpleExpr};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, RuntimeErr};
 use uuid::Uuid;
 
 use rules::rows::Resource;
@@ -59,7 +59,7 @@ pub async fn add(tx: &DatabaseTransaction, counted: &[(HitKey, Hits)]) -> Result
             ];
             insert
                 .values(values)
-                .map_err(|error| DbErr::Custom(error.to_string()))?;
+                .map_err(|error| DbErr::Query(RuntimeErr::Internal(error.to_string())))?;
         }
         let mut conflict = sea_orm::sea_query::OnConflict::columns(
             ["rulebook_id", "day", "revision", "resource", "code"].map(Alias::new),

@@ -2,7 +2,7 @@
 //! loading a revision and writing a new one.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Value as Bind};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, RuntimeErr, Value as Bind};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -195,7 +195,7 @@ pub async fn written(
         return Ok(None);
     };
     let row = with_row!(resource, R => serde_json::to_value(row::<R>(&found)?.row));
-    row.map(Some).map_err(|error| DbErr::Custom(error.to_string()))
+    row.map(Some).map_err(|error| DbErr::Json(error.to_string()))
 }
 
 async fn load_table<R: Row>(
@@ -339,7 +339,7 @@ pub async fn write(
             for row in chunk {
                 insert
                     .values(binds(resource, rulebook_id, revision, row)?)
-                    .map_err(|error| DbErr::Custom(error.to_string()))?;
+                    .map_err(|error| DbErr::Query(RuntimeErr::Internal(error.to_string())))?;
             }
             tx.execute(&insert).await?;
         }

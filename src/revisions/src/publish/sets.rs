@@ -374,7 +374,7 @@ impl Publisher {
         author: &Author,
     ) -> Result<(), PublishError> {
         for edit in edits {
-            let text = serde_json::to_string(&edit).map_err(|error| DbErr::Custom(error.to_string()))?;
+            let text = serde_json::to_string(&edit).map_err(|error| DbErr::Json(error.to_string()))?;
             changes.push(StoredChange {
                 number: set.next_number,
                 edit,

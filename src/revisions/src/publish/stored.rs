@@ -115,7 +115,7 @@ pub(super) fn rows(
             rulebook_id: set.rulebook_id,
             change_set_id: set.id,
             number: change.number,
-            edit: serde_json::to_value(&change.edit).map_err(|error| DbErr::Custom(error.to_string()))?,
+            edit: serde_json::to_value(&change.edit).map_err(|error| DbErr::Json(error.to_string()))?,
             bytes: change.bytes,
             author: change.author.clone(),
             author_key_id: change.author_key_id,
