@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Ten boards stay live under fifty messages a second for ten minutes: see tests/browser/console_live.mjs. SECONDS_LIVE shortens it.
+#
+# In: RINGBOOK. Out: exit status and the figures.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+. scripts/need.sh
+need_browser
+own_server live
+mkdir -p artifacts
+env SECONDS="${SECONDS_LIVE:-600}" SERVER_PID=$own_server_pid ARTIFACTS="$PWD/artifacts" CHROMIUM=$(command -v chromium) \
+    node tests/browser/console_live.mjs
