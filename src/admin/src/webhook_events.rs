@@ -154,8 +154,8 @@ impl WebhookEventsApi {
             .filter(seen.filter(webhook_events::Column::RulebookId))
             .one(self.0.read())
             .await?;
-        let row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
-        let body = row.body.as_deref().and_then(|body| serde_json::from_slice(body).ok());
+        let mut row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
+        let body = row.raw_body()?.and_then(|body| serde_json::from_slice(&body).ok());
         Ok(Found::new(WebhookEventDetail {
             body: body.map(|body| masking::json(&key, body)),
             event: view(&key, &seen, row),

@@ -33,6 +33,7 @@ pub mod leases;
 pub mod migrate;
 pub mod notices;
 pub mod page;
+pub mod packed;
 pub mod past_decisions;
 pub mod purges;
 pub mod quotas;

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 
+use crate::packed;
+
 /// Call ids per statement.
 const CHUNK: usize = 100;
 
@@ -26,6 +28,7 @@ pub struct Model {
     pub call_id: Option<String>,
     pub message_at: Option<DateTimeUtc>,
     pub received_at: DateTimeUtc,
+    /// Perhaps compressed: [`Model::raw_body`] reads it.
     pub body: Option<Vec<u8>>,
     pub body_hash: Vec<u8>,
     #[sea_orm(column_type = "JsonBinary")]
@@ -43,6 +46,16 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The body as it came; none once it was erased or purged.
+    ///
+    /// # Errors
+    /// When what is stored is damaged.
+    pub fn raw_body(&mut self) -> Result<Option<Vec<u8>>, DbErr> {
+        self.body.take().map(packed::unpack).transpose()
+    }
+}
 
 /// Those of these calls that another rulebook has events of.
 pub async fn of_others<C: ConnectionTrait>(

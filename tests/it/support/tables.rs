@@ -101,6 +101,7 @@ pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
     lines
         .iter()
         .map(|line| opened(serde_json::from_str(line).unwrap()))
+        .map(|row| if name == "webhook_events" { unpacked(row) } else { row })
         .collect()
 }
 
@@ -119,6 +120,14 @@ async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     let statement = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(statement).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+/// The same with the raw body as it came.
+fn unpacked(mut row: Value) -> Value {
+    if let Some(stored) = row["body"].as_str().map(|hex| hex::decode(hex).unwrap()) {
+        row["body"] = hex::encode(store::packed::unpack(stored).unwrap()).into();
+    }
+    row
 }
 
 /// What one database keeps as JSON and the other as its text becomes the same.

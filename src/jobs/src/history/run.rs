@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{HistoryError, ReadBody};
 use authoring::backtest::{Backtest, BacktestResult, Said, StoredCall, StoredOutcome, Tally, stored_facts};
 use rules::fair_pool;
+use store::packed;
 use store::past_decisions::{Columns, Span, millis_of};
 
 /// Decisions per page.
@@ -195,6 +196,7 @@ fn look(plan: &Plan, row: &QueryResult, tally: &mut Tally) -> Result<(), History
     let said = if plan.test.reads_anew() {
         // A tool's arguments are not in the message as a whole.
         let body: Option<Vec<u8>> = if is_quote { None } else { get(row, "body")? };
+        let body = body.map(packed::unpack).transpose()?;
         let (base, candidate) = plan.test.both();
         let read = body.and_then(|body| (plan.read_body)(&[base, candidate], &body));
         match read.map(<[_; 2]>::try_from) {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::statement;
+use crate::packed;
 
 #[derive(Debug, Clone)]
 pub struct NewEvent<'a> {
@@ -54,7 +55,7 @@ pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
         event.call_id.map(ToOwned::to_owned).into(),
         event.message_at.into(),
         event.received_at.into(),
-        event.body.map(<[u8]>::to_vec).into(),
+        event.body.map(packed::pack).into(),
         event.body_hash.to_vec().into(),
         event.answer.clone().into(),
         event.state.into(),
@@ -115,7 +116,7 @@ pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
         event.kind.into(),
         event.call_id.map(ToOwned::to_owned).into(),
         event.message_at.into(),
-        event.body.map(<[u8]>::to_vec).into(),
+        event.body.map(packed::pack).into(),
         event.answer.clone().into(),
         event.state.into(),
         event.amends.into(),

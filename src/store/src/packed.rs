@@ -1,0 +1,72 @@
+//! Raw bodies as the inbox stores them: compressed with zstd where that makes them smaller.
+//!
+//! A stored body that begins with zstd's magic number is compressed; any other is the body itself. A body that happens to
+//! begin with the magic number is compressed, whatever it gains.
+
+use sea_orm::DbErr;
+
+/// The first bytes of a zstd frame (RFC 8878).
+const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+/// The lowest level: the next one costs twice the time for a few percent.
+const LEVEL: i32 = 1;
+/// Below this size a frame's own bytes are more than it saves.
+const SMALLEST: usize = 128;
+/// The largest body that is unpacked, in bytes: above what Ringbook accepts, so that a tampered row cannot fill the memory.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// A body as it is stored.
+#[must_use]
+pub fn pack(body: &[u8]) -> Vec<u8> {
+    let must = body.starts_with(&MAGIC);
+    if body.len() < SMALLEST && !must {
+        return body.to_vec();
+    }
+    match zstd::bulk::compress(body, LEVEL) {
+        Ok(packed) if must || packed.len() < body.len() => packed,
+        // Without memory for the compressor the body itself is stored.
+        _ => body.to_vec(),
+    }
+}
+
+/// The body of what is stored.
+///
+/// # Errors
+/// When a compressed body is damaged.
+pub fn unpack(stored: Vec<u8>) -> Result<Vec<u8>, DbErr> {
+    if !stored.starts_with(&MAGIC) {
+        return Ok(stored);
+    }
+    zstd::bulk::decompress(&stored, LARGEST)
+        .map_err(|error| DbErr::Type(format!("a stored body cannot be decompressed: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_body_comes_back(mut body in prop::collection::vec(any::<u8>(), 0..2_000), magic in any::<bool>()) {
+            if magic {
+                body.splice(0..0, MAGIC);
+            }
+            prop_assert_eq!(unpack(pack(&body)).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn a_message_becomes_a_fraction() {
+        let turn = r#"{"role": "user", "message": "Mon sous-sol est inondé, il y a de l'eau partout.", "time": 1764000000000}"#;
+        let body = format!("[{}]", vec![turn; 100].join(","));
+        assert!(pack(body.as_bytes()).len() * 10 < body.len());
+    }
+
+    #[test]
+    fn a_damaged_body_is_an_error() {
+        let mut packed = pack(&[b'x'; 1_000]);
+        packed.truncate(packed.len() - 2);
+        assert!(unpack(packed).is_err());
+    }
+}
