@@ -15,6 +15,8 @@ use super::erasures::ErasuresApi;
 use super::evaluate::EvaluateApi;
 use super::event_replays::EventReplaysApi;
 use super::events::EventsApi;
+use super::feedback::FeedbackApi;
+use super::feedback_cases::FeedbackCasesApi;
 use super::guard_rails::GuardRailsApi;
 use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
@@ -49,6 +51,8 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             ChangeSetsApi(state.clone()),
             BacktestsApi(state.clone()),
             CallCasesApi(state.clone()),
+            FeedbackApi(state.clone()),
+            FeedbackCasesApi(state.clone()),
             RevisionsApi(state.clone()),
         ),
         (

@@ -89,93 +89,104 @@ impl CallCasesApi {
         } = body.0;
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let comment = checked_comment(comment)?;
-        let row = self.decision(&loaded, &call_id.0).await?;
+        let row = decision_of_call(&self.0, &loaded, &call_id.0).await?;
         let case = made(&self.0, loaded.clone(), row, code, comment, expect).await?;
         if let Some(set) = change_set {
             let version = change_set_version.ok_or_else(version_required)?;
-            let case = self.add(&key, &rulebook.0, (set, version), case).await?;
+            let case = add_to_set(&self.0, &key, &rulebook.0, (set, version), case).await?;
             return Ok(NewRow::Created(Json(Versioned::of(&case)), etag(case.version)));
         }
-        let standing = loaded
-            .rulebook
-            .rows()
-            .cases
-            .get(&case.code)
-            .map(|stored| stored.version);
-        let value = serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?;
-        let new = Precondition {
-            if_none_match: Some("*".to_owned()),
-            ..Precondition::default()
-        };
         let comment = format!("case of the call {}", call_id.0);
-        let (stored, _) = write::<Case>(
-            &self.0,
-            &key,
-            loaded.rulebook_id,
-            &case.code,
-            value,
-            &new,
-            standing,
-            comment,
-        )
-        .await?;
+        let stored = publish_case(&self.0, &key, &loaded, &case, comment).await?;
         Ok(NewRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
     }
 }
 
-impl CallCasesApi {
-    /// Adds the case to a change set at this version. Like any new row in a change set it has version 0.
-    async fn add(
-        &self,
-        caller: &Caller,
-        rulebook: &str,
-        (set, version): (Uuid, i64),
-        case: Case,
-    ) -> Result<Stored<Case>, Problem> {
-        let standing = self.0.standing(caller, rulebook).await?;
-        let rows = would_be(&self.0, &standing, set).await?;
-        check_code(&case.code)?;
-        if rows.cases.contains_key(&case.code) {
-            let detail = format!("The change set or the head has a case `{}` already.", case.code);
-            return Err(Problem::new(Code::StaleVersion, detail));
-        }
-        let edit = Edit::Put {
-            resource: Resource::Cases,
-            code: case.code.clone(),
-            row: serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?,
-            expected: Expected::Absent,
-        };
-        let (publisher, author, rulebook_id) = (Arc::clone(&self.0.publisher), caller.author(), standing.rulebook_id);
-        let adding = trial::spawn(async move {
-            publisher
-                .add_changes(rulebook_id, set, version, vec![edit], &author)
-                .await
-        });
-        publishing::finished(&self.0, rulebook_id, adding.await, &About::default()).await?;
-        Ok(Stored { version: 0, row: case })
-    }
-
-    /// The decision of the call's lead, or the last one that a tool requested.
-    async fn decision(&self, loaded: &Loaded, call_id: &str) -> Result<decisions::Model, Problem> {
-        let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
-        if call_id.contains('\0') {
-            return Err(missing());
-        }
-        let of_call = || {
-            decisions::Entity::find()
-                .filter(decisions::Column::RulebookId.eq(loaded.rulebook_id))
-                .filter(decisions::Column::CallId.eq(call_id))
-                .order_by_desc(decisions::Column::Id)
-        };
-        let report = of_call().filter(decisions::Column::Purpose.eq("report"));
-        if let Some(row) = report.one(self.0.latest()).await? {
-            return Ok(row);
-        }
-        of_call().one(self.0.latest()).await?.ok_or_else(missing)
-    }
+/// Publishes a new case.
+///
+/// # Errors
+/// 412 when there is one of its code, 422 when the rules decide otherwise.
+pub(super) async fn publish_case(
+    state: &AdminState,
+    caller: &Caller,
+    loaded: &Loaded,
+    case: &Case,
+    comment: String,
+) -> Result<Arc<Stored<Case>>, Problem> {
+    let cases = &loaded.rulebook.rows().cases;
+    let standing = cases.get(&case.code).map(|stored| stored.version);
+    let value = serde_json::to_value(case).map_err(|error| Problem::internal(&error))?;
+    let new = Precondition {
+        if_none_match: Some("*".to_owned()),
+        ..Precondition::default()
+    };
+    let id = loaded.rulebook_id;
+    let (stored, _) = write::<Case>(state, caller, id, &case.code, value, &new, standing, comment).await?;
+    Ok(stored)
 }
 
-fn version_required() -> Problem {
+/// Adds a new case to a change set at this version. Like any new row in a change set it has version 0.
+///
+/// # Errors
+/// 409 or 412 when the change set is over or has changed, or has a case of this code.
+pub(super) async fn add_to_set(
+    state: &AdminState,
+    caller: &Caller,
+    rulebook: &str,
+    (set, version): (Uuid, i64),
+    case: Case,
+) -> Result<Stored<Case>, Problem> {
+    let standing = state.standing(caller, rulebook).await?;
+    let rows = would_be(state, &standing, set).await?;
+    check_code(&case.code)?;
+    if rows.cases.contains_key(&case.code) {
+        let detail = format!("The change set or the head has a case `{}` already.", case.code);
+        return Err(Problem::new(Code::StaleVersion, detail));
+    }
+    let edit = Edit::Put {
+        resource: Resource::Cases,
+        code: case.code.clone(),
+        row: serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?,
+        expected: Expected::Absent,
+    };
+    let (publisher, author, rulebook_id) = (Arc::clone(&state.publisher), caller.author(), standing.rulebook_id);
+    let adding = trial::spawn(async move {
+        publisher
+            .add_changes(rulebook_id, set, version, vec![edit], &author)
+            .await
+    });
+    publishing::finished(state, rulebook_id, adding.await, &About::default()).await?;
+    Ok(Stored { version: 0, row: case })
+}
+
+/// The decision on a call's report, or the last one that a tool requested.
+///
+/// # Errors
+/// 404 when nothing was decided about the call.
+pub(super) async fn decision_of_call(
+    state: &AdminState,
+    loaded: &Loaded,
+    call_id: &str,
+) -> Result<decisions::Model, Problem> {
+    let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
+    if call_id.contains('\0') {
+        return Err(missing());
+    }
+    let of_call = || {
+        decisions::Entity::find()
+            .filter(decisions::Column::RulebookId.eq(loaded.rulebook_id))
+            .filter(decisions::Column::CallId.eq(call_id))
+            .order_by_desc(decisions::Column::Id)
+    };
+    let report = of_call().filter(decisions::Column::Purpose.eq("report"));
+    if let Some(row) = report.one(state.latest()).await? {
+        return Ok(row);
+    }
+    of_call().one(state.latest()).await?.ok_or_else(missing)
+}
+
+/// 428: without the version nobody knows which state of the change set was read.
+pub(super) fn version_required() -> Problem {
     Problem::new(
         Code::VersionRequired,
         "Bring the `change_set_version` of the change set that was read.",

@@ -356,6 +356,47 @@ impl Particular for KeptCall {
     ];
 }
 
+/// Feedback about a decision.
+pub struct FeedbackNoted;
+
+impl Particular for FeedbackNoted {
+    const CODES: &'static [(Code, &'static str)] = &[(
+        Code::Conflict,
+        "The caller was erased, so that no facts are left; or the call has 20 open feedbacks.",
+    )];
+}
+
+/// Feedback that is resolved.
+pub struct FeedbackResolved;
+
+impl Particular for FeedbackResolved {
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The feedback is resolved already.")];
+}
+
+/// A case made of feedback.
+pub struct FeedbackKept;
+
+impl Particular for FeedbackKept {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The feedback is resolved already, the caller was erased, the change set is over, or a quota is reached.",
+        ),
+        (
+            Code::StaleVersion,
+            "A case of this code exists already, or the change set has changed since it was read.",
+        ),
+        (
+            Code::VersionRequired,
+            "Bring the version of the change set that was read.",
+        ),
+        (
+            Code::RuleFault,
+            "The change set does not compile, or the case would not work; every fault is listed.",
+        ),
+    ];
+}
+
 /// A lead that is taken, once under its `Idempotency-Key`.
 pub struct TakenOnce;
 

@@ -40,6 +40,8 @@ mod events;
 mod explanation;
 mod export;
 pub mod fails;
+mod feedback;
+mod feedback_cases;
 mod guard_rails;
 pub mod idempotency;
 mod inbound_sms_messages;

@@ -16,13 +16,21 @@ use super::decision::Decision;
 use super::derive;
 use super::facts::{Extracted, Fact, Facts};
 use super::hearing::AGENT_LINE;
-use super::rows::{Case, Hook, Row};
+use super::money::Money;
+use super::rows::{Case, Hook, Priority, Row};
 
-/// The places of a decision that a case holds.
-const HELD: [&str; 6] = ["/service", "/offer", "/area", "/priority", "/sla_seconds", "/language"];
-/// Of its price, or that there is none.
-const HELD_OF_PRICE: [&str; 3] = ["/price/currency", "/price/from", "/price/to"];
+const SERVICE: &str = "/service";
+const OFFER: &str = "/offer";
+const PRIORITY: &str = "/priority";
+const SLA: &str = "/sla_seconds";
 const PRICE: &str = "/price";
+const CURRENCY: &str = "/price/currency";
+/// Both ends of the total with taxes.
+const TOTALS: [&str; 2] = ["/price/total_from", "/price/total_to"];
+/// The places of a decision that a case holds.
+const HELD: [&str; 6] = [SERVICE, OFFER, "/area", PRIORITY, SLA, "/language"];
+/// Of its price, or that there is none.
+const HELD_OF_PRICE: [&str; 3] = [CURRENCY, "/price/from", "/price/to"];
 
 /// What a case is made of.
 pub struct ToKeep<'a> {
@@ -38,7 +46,60 @@ pub struct ToKeep<'a> {
     pub decision: &'a Value,
 }
 
+/// What a decision should have been, where it was wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Correction {
+    /// The code of the right service.
+    pub service: Option<String>,
+    /// The right priority.
+    pub priority: Option<Priority>,
+    /// The right total, with taxes.
+    pub total: Option<Money>,
+}
+
+impl Correction {
+    /// What a case expects, corrected. What follows from a part that was wrong is expected no more: the offer and the price of
+    /// another service, the time allowed for another priority.
+    fn correct(&self, expect: &mut BTreeMap<String, Value>) {
+        if let Some(service) = &self.service
+            && expect.get(SERVICE) != Some(&Value::from(service.as_str()))
+        {
+            expect.retain(|place, _| place != OFFER && !place.starts_with(PRICE));
+            expect.insert(SERVICE.to_owned(), service.as_str().into());
+        }
+        if let Some(priority) = self.priority
+            && expect.get(PRIORITY) != Some(&Value::from(priority.name()))
+        {
+            expect.remove(SLA);
+            expect.insert(PRIORITY.to_owned(), priority.name().into());
+        }
+        if let Some(total) = self.total {
+            expect.retain(|place, _| !place.starts_with(PRICE) || place == CURRENCY);
+            for place in TOTALS {
+                expect.insert(place.to_owned(), total.to_string().into());
+            }
+        }
+    }
+}
+
 impl Rulebook {
+    /// The case that holds what a stored decision should have been, and whether this rulebook decides so. Where it does, the
+    /// case contains as little of the caller as any other; where it does not, nobody knows yet which words will matter, and
+    /// the case contains `said`.
+    #[must_use]
+    pub fn corrected_case_of(&self, keep: &ToKeep<'_>, right: &Correction, said: &str) -> (Case, bool) {
+        let mut short = self.case_of(keep);
+        right.correct(&mut short.expect);
+        if self.run_case(&short).passed {
+            return (short, true);
+        }
+        let needed = self.needed(&keep.extracted.facts, &self.facts_read());
+        let mut case = case(keep, &needed, said.to_owned());
+        right.correct(&mut case.expect);
+        let passed = self.run_case(&case).passed;
+        (case, passed)
+    }
+
     /// The case that holds a stored decision.
     #[must_use]
     pub fn case_of(&self, keep: &ToKeep<'_>) -> Case {
@@ -246,5 +307,46 @@ mod tests {
         assert_eq!(case.expect["/service"], "root_removal");
         assert_eq!(case.expect["/area"], "south_shore");
         assert!(book.run_case(&case).passed, "{:?}", book.run_case(&case).mismatches);
+    }
+
+    #[test]
+    fn a_corrected_case_expects_what_is_right_and_nothing_that_follows_from_what_was_wrong() {
+        let book = compile(1, &sample::rows(), None).unwrap();
+        let (extracted, at) = (extracted(), "2026-11-24T15:00:00Z".parse().unwrap());
+        let decision = serde_json::to_value(book.decide(&extracted, at)).unwrap();
+        let keep = ToKeep {
+            code: "kept",
+            comment: "",
+            extracted: &extracted,
+            at,
+            decision: &decision,
+        };
+        // What the rules decide already is held with as little of the caller as ever.
+        let agreed = Correction {
+            service: Some("root_removal".to_owned()),
+            ..Correction::default()
+        };
+        let (case, passed) = book.corrected_case_of(&keep, &agreed, SAID);
+        assert!(passed && !case.said.contains("Hibou") && case.expect.contains_key("/price/from"));
+        let right = Correction {
+            service: Some("camera_inspection".to_owned()),
+            priority: Some(Priority::P1),
+            total: Some(Money::from_minor(40_000)),
+        };
+        let (case, passed) = book.corrected_case_of(&keep, &right, "des racines, c'est urgent");
+        assert!(!passed);
+        assert_eq!(case.said, "des racines, c'est urgent");
+        for (place, value) in [
+            ("/service", "camera_inspection"),
+            ("/priority", "P1"),
+            ("/price/total_from", "400.00"),
+            ("/price/total_to", "400.00"),
+            ("/area", "south_shore"),
+        ] {
+            assert_eq!(case.expect[place], value, "{place}");
+        }
+        for place in ["/offer", "/sla_seconds", "/price", "/price/from", "/price/to"] {
+            assert!(!case.expect.contains_key(place), "{place}");
+        }
     }
 }

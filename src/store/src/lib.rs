@@ -19,6 +19,7 @@ pub mod contacts;
 pub mod containment;
 mod database;
 pub mod day_marks;
+pub mod decision_feedback;
 pub mod decisions;
 pub mod erasures;
 pub mod escalations;

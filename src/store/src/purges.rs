@@ -142,6 +142,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Ut
     let forgotten = forgotten(tx);
     let sql = [
         format!("DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id IN {CALLS}"),
+        format!("DELETE FROM decision_feedback WHERE rulebook_id = $1 AND call_id IN {CALLS}"),
         format!(
             "UPDATE calls SET summary = NULL, recording_url = NULL, analysis = NULL WHERE rulebook_id = $1 AND id IN {CALLS} \
              AND (summary IS NOT NULL OR recording_url IS NOT NULL OR analysis IS NOT NULL)"

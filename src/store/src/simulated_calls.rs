@@ -11,9 +11,10 @@ use super::sql::statement;
 const BATCH: usize = 50;
 
 /// In dependency order; `sms_attempts`, `sms_status_callbacks` and `call_transcripts` are deleted by cascade.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     ("sms_messages", "call_id"),
     ("escalations", "call_id"),
+    ("decision_feedback", "call_id"),
     ("leads", "call_id"),
     ("tool_calls", "call_id"),
     ("decisions", "call_id"),

@@ -91,6 +91,14 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         case,
     );
+    let wrong = json!({"priority": "P1", "comment": "The caller said that the water was rising."});
+    let calls = "/admin/v1/rulebooks/{rulebook}/calls/{call_id}";
+    request(paths, &format!("{calls}/feedback"), "post", wrong);
+    let feedback = "/admin/v1/rulebooks/{rulebook}/feedback/{id}";
+    let case = json!({"code": "as_it_should_have_been"});
+    request(paths, &format!("{feedback}/case"), "post", case);
+    let dismissed = json!({"comment": "The price was right: the work was in Longueuil."});
+    request(paths, &format!("{feedback}/dismiss"), "post", dismissed);
     // The question is about the service whose price `put_service` is filled in with: the change shows in the next answer.
     if let Some((_, service)) = first::<rules::rows::Service>(sample) {
         let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});

@@ -144,6 +144,10 @@ const OF_TAGS: &[(&str, &str)] = &[
          aujourd'hui, hier, appel, appels, transcription, client, qui a appelé",
     ),
     (
+        "feedback",
+        "wrong, mistake, correct, complaint, should have been, report, faux, erreur, corriger, aurait dû, signaler",
+    ),
+    (
         "decisions",
         "today, yesterday, quote, price, why, explain, customer, aujourd'hui, hier, soumission, prix, pourquoi, décision",
     ),

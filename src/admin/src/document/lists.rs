@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT, is_masked};
 use super::super::resources::TOLD;
 use super::super::{
-    api_keys, audit_log, backtests, calls, change_sets, console_sessions, decisions, inbound_sms_messages, leads,
+    api_keys, audit_log, backtests, calls, change_sets, console_sessions, decisions, feedback, inbound_sms_messages, leads,
     notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
 };
 use super::operations::RULEBOOK;
@@ -23,6 +23,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
             "leads" => Some(leads::LIST),
+            "feedback" => Some(feedback::LIST),
             other => TOLD.iter().find(|told| told.path == other).map(|told| told.list),
         };
     }

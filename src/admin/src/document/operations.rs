@@ -55,6 +55,7 @@ pub fn tags() -> Value {
         ("events", "What changes while somebody watches."),
         ("calls", "Calls with transcripts and tool calls."),
         ("decisions", "Prices and priorities, with their trace."),
+        ("feedback", "Decisions that were wrong, and what they should have been."),
         ("leads", "Callers to call back."),
         ("sms-messages", "SMS messages and their attempts."),
         ("inbound-sms-messages", "Replies from contacts."),
@@ -294,6 +295,19 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     (
         "create_case_of_call",
         ("post", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/case"),
+    ),
+    (
+        "create_feedback",
+        ("post", "/admin/v1/rulebooks/{rulebook}/calls/{call_id}/feedback"),
+    ),
+    ("list_feedback", ("get", "/admin/v1/rulebooks/{rulebook}/feedback")),
+    (
+        "create_case_of_feedback",
+        ("post", "/admin/v1/rulebooks/{rulebook}/feedback/{id}/case"),
+    ),
+    (
+        "dismiss_feedback",
+        ("post", "/admin/v1/rulebooks/{rulebook}/feedback/{id}/dismiss"),
     ),
     ("list_leads", ("get", "/admin/v1/rulebooks/{rulebook}/leads")),
     ("get_lead", ("get", "/admin/v1/rulebooks/{rulebook}/leads/{id}")),

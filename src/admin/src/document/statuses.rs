@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 use super::super::list::is_masked;
 
 /// Operations whose body's schema says all that can be wrong with it.
-const TOLD_BY_SCHEMA: [&str; 3] = ["create_erasure", "replay_webhook_events", "resolve_notice"];
+const TOLD_BY_SCHEMA: [&str; 4] = [
+    "create_erasure",
+    "dismiss_feedback",
+    "replay_webhook_events",
+    "resolve_notice",
+];
 
 /// Adds them to an operation with this role.
 pub fn add(operation: &mut Value, role: &str) {

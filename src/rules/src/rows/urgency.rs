@@ -29,6 +29,14 @@ impl Priority {
             Self::P4 => "P4",
         }
     }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::P1, Self::P2, Self::P3, Self::P4]
+            .into_iter()
+            .find(|one| one.name() == name)
+    }
 }
 
 /// Gives a call its priority; the first by rank whose condition holds.

@@ -35,11 +35,13 @@ pub async fn erase_call(
         "UPDATE decisions SET {} WHERE rulebook_id = $1 AND call_id = $2",
         forgotten(tx)
     );
-    let plain: [&str; 5] = [
+    let plain: [&str; 6] = [
         "UPDATE webhook_events SET body = NULL, answer = '{}' WHERE rulebook_id = $1 AND call_id = $2",
         &decisions,
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
+        // Its comment is about the caller, and without facts no case can be made of it.
+        "DELETE FROM decision_feedback WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
     for sql in DATED {

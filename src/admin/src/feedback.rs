@@ -1,0 +1,335 @@
+//! Feedback: what a decision about a call should have been. Somebody who reads a call notes it; an editor makes a case of it
+//! ([`super::feedback_cases`]) or dismisses it.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Json, Page};
+use super::audited;
+use super::auth::{Caller, Dispatcher, Editor, Key, Viewer};
+use super::body::Body;
+use super::call_cases::{decision_of_call, erased};
+use super::fails::{Fails, FeedbackNoted, FeedbackResolved, Usual};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::masking;
+use super::state::{AdminState, InRulebook, shortened};
+use authoring::backtest::stored_facts;
+use rules::money::Money;
+use rules::rows::Priority;
+use store::decision_feedback::{self, DISMISSED};
+use web::problem::{Code, Problem};
+
+/// The most open feedback about one call.
+const MAX_OPEN: u64 = 20;
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[
+        Filter {
+            name: "call_id",
+            kind: Kind::Text,
+            doc: "That of one call.",
+        },
+        Filter {
+            name: "resolved",
+            kind: Kind::Boolean,
+            doc: "Whether it became a case or was dismissed.",
+        },
+    ],
+};
+
+/// The operations.
+pub struct FeedbackApi(pub AdminState);
+
+/// What a decision should have been: at least one of these fields.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(skip_serializing_if_is_none)]
+pub struct NewFeedback {
+    /// The code of the right service.
+    service: Option<String>,
+    /// The right priority.
+    priority: Option<Priority>,
+    /// The right price, with taxes.
+    total: Option<Money>,
+    /// What was wrong.
+    #[oai(validator(max_length = 1000))]
+    comment: Option<String>,
+}
+
+/// What somebody says of a decision; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Feedback {
+    /// Its id.
+    id: Uuid,
+    /// The call.
+    call_id: String,
+    /// The decision that was wrong.
+    decision_id: Uuid,
+    /// The code of the right service.
+    service: Option<String>,
+    /// The right priority.
+    priority: Option<String>,
+    /// The right price, with taxes.
+    total: Option<Money>,
+    /// What was wrong.
+    comment: Option<String>,
+    /// Who said so.
+    author: String,
+    /// When.
+    created_at: DateTime<Utc>,
+    /// What came of it; absent while it is open.
+    resolution: Option<FeedbackResolution>,
+}
+
+/// What came of feedback.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct FeedbackResolution {
+    /// `case` or `dismissed`.
+    kind: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// Who decided.
+    by: String,
+    /// Why.
+    comment: Option<String>,
+    /// The code of the case.
+    case_code: Option<String>,
+    /// The change set that holds the case; absent where it was published at once.
+    change_set_id: Option<Uuid>,
+}
+
+/// Feedback to be dismissed.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct DismissFeedback {
+    /// Why the decision was right.
+    #[serde(default)]
+    #[oai(validator(max_length = 1000))]
+    comment: Option<String>,
+}
+
+/// After feedback was stored.
+#[derive(ApiResponse)]
+pub enum Noted {
+    /// The feedback; it changes no rule.
+    #[oai(status = 201)]
+    Created(Json<Feedback>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
+impl FeedbackApi {
+    /// Say that a decision was wrong
+    ///
+    /// About the decision on the call's report, else its last one. It changes no rule: an editor makes a case of it, or
+    /// dismisses it.
+    #[oai(path = "/calls/:call_id/feedback", method = "post")]
+    async fn create_feedback(
+        &self,
+        key: Key<Dispatcher>,
+        rulebook: InRulebook,
+        /// Vapi's id of the call.
+        call_id: Path<String>,
+        body: Body<NewFeedback>,
+    ) -> Result<Noted, Fails<FeedbackNoted>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let new = body.0;
+        let comment = trimmed(new.comment);
+        if new.service.is_none() && new.priority.is_none() && new.total.is_none() && comment.is_none() {
+            let detail = "Say what it should have been: `service`, `priority`, `total` or a `comment`.";
+            return Err(Problem::fault("", "missing_field", detail).into());
+        }
+        if let Some(code) = &new.service
+            && !loaded.rulebook.rows().services.contains_key(code)
+        {
+            let detail = format!("There is no service `{}` in this rulebook.", shortened(code));
+            return Err(Problem::fault("/service", "unknown_reference", detail).into());
+        }
+        if new.total.is_some_and(|total| total.minor() < 0) {
+            return Err(Problem::fault("/total", "invalid_value", "A price is not negative.").into());
+        }
+        let decision = decision_of_call(&self.0, &loaded, &call_id.0).await?;
+        let facts = stored_facts(&decision.extracted.to_string()).map_err(|error| Problem::internal(&error))?;
+        if facts.is_none() {
+            return Err(erased(None).into());
+        }
+        let open = decision_feedback::count_open(self.0.latest(), loaded.rulebook_id, &call_id.0).await?;
+        if open >= MAX_OPEN {
+            let detail = format!("The call has {MAX_OPEN} open feedbacks: an editor resolves some first.");
+            return Err(Problem::new(Code::Conflict, detail).into());
+        }
+        let row = decision_feedback::Model {
+            rulebook_id: loaded.rulebook_id,
+            id: self.0.clock.new_id(),
+            call_id: call_id.0,
+            decision_id: decision.id,
+            service: new.service,
+            priority: new.priority.map(|priority| priority.name().to_owned()),
+            total: new.total.map(Money::minor),
+            comment,
+            author: key.name.clone(),
+            created_at: self.0.clock.now(),
+            resolved_at: None,
+            resolved_by: None,
+            resolution: None,
+            resolution_comment: None,
+            case_code: None,
+            change_set_id: None,
+        };
+        // The comment is people's own words about a caller: it stays where it can be erased.
+        let after = json!({"service": row.service, "priority": row.priority, "total": new.total.map(|total| total.to_string())});
+        let what = ("create", "feedback", &*row.id.to_string());
+        let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, None, Some(after));
+        let stored = row.clone();
+        let write = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { decision_feedback::insert(tx, stored).await })
+        });
+        if !write.await? {
+            return Err(erased(None).into());
+        }
+        Ok(Noted::Created(Json(view(&key, row))))
+    }
+
+    /// List the feedback
+    #[oai(path = "/feedback", method = "get")]
+    async fn list_feedback(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<Feedback>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select =
+            decision_feedback::Entity::find().filter(decision_feedback::Column::RulebookId.eq(rulebook_id));
+        if let Some(call_id) = listing.text("call_id") {
+            select = select.filter(decision_feedback::Column::CallId.eq(call_id));
+        }
+        match listing.boolean("resolved") {
+            Some(true) => select = select.filter(decision_feedback::Column::ResolvedAt.is_not_null()),
+            Some(false) => select = select.filter(decision_feedback::Column::ResolvedAt.is_null()),
+            None => {}
+        }
+        // Who has just written something looks for it here.
+        let rows = listing
+            .rows_by_id(self.0.latest(), select, decision_feedback::Column::Id)
+            .await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            |row| view(&key, row),
+        )))
+    }
+
+    /// Dismiss feedback
+    ///
+    /// The decision was right after all.
+    #[oai(path = "/feedback/:id/dismiss", method = "post")]
+    async fn dismiss_feedback(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The feedback's id.
+        id: Path<Uuid>,
+        body: Body<DismissFeedback>,
+    ) -> Result<Found<Feedback>, Fails<FeedbackResolved>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let row = open(&self.0, rulebook_id, id.0).await?;
+        let resolved = decision_feedback::Model {
+            resolution: Some(DISMISSED.to_owned()),
+            resolution_comment: trimmed(body.0.comment),
+            ..row
+        };
+        Ok(Found::new(resolve(&self.0, &key, resolved).await?))
+    }
+}
+
+/// Feedback that is still open.
+///
+/// # Errors
+/// 404 when there is none, 409 when it is resolved.
+pub(super) async fn open(
+    state: &AdminState,
+    rulebook_id: Uuid,
+    id: Uuid,
+) -> Result<decision_feedback::Model, Problem> {
+    let found = decision_feedback::Entity::find_by_id((rulebook_id, id))
+        .one(state.latest())
+        .await?;
+    let row = found.ok_or_else(|| Problem::not_found(format!("feedback `{id}`")))?;
+    if row.resolved_at.is_some() {
+        return Err(over(row.resolved_by.as_deref()));
+    }
+    Ok(row)
+}
+
+/// Stores what came of feedback, with the time and the caller's name.
+///
+/// # Errors
+/// 409 when somebody else was first.
+pub(super) async fn resolve(
+    state: &AdminState,
+    caller: &Caller,
+    resolved: decision_feedback::Model,
+) -> Result<Feedback, Problem> {
+    let resolved = decision_feedback::Model {
+        resolved_at: Some(state.clock.now()),
+        resolved_by: Some(caller.name.clone()),
+        ..resolved
+    };
+    let after =
+        json!({"resolution": resolved.resolution, "case": resolved.case_code, "change_set": resolved.change_set_id});
+    let what = ("resolve", "feedback", &*resolved.id.to_string());
+    let entry = audited::entry(state, caller, Some(resolved.rulebook_id), what, None, Some(after));
+    let stored = resolved.clone();
+    let write = audited::write(state, entry, move |tx| {
+        Box::pin(async move { decision_feedback::resolve(tx, &stored).await })
+    });
+    if write.await? {
+        Ok(view(caller, resolved))
+    } else {
+        Err(over(None))
+    }
+}
+
+fn over(by: Option<&str>) -> Problem {
+    let by = by.map(|by| format!(" by `{}`", shortened(by))).unwrap_or_default();
+    Problem::new(Code::Conflict, format!("The feedback was resolved already{by}."))
+}
+
+/// What somebody wrote; none where it is empty.
+fn trimmed(comment: Option<String>) -> Option<String> {
+    let comment = comment.map(|text| text.trim().to_owned());
+    comment.filter(|text| !text.is_empty())
+}
+
+fn view(caller: &Caller, row: decision_feedback::Model) -> Feedback {
+    let resolution = row.resolved_at.map(|at| FeedbackResolution {
+        kind: row.resolution.unwrap_or_default(),
+        at,
+        by: row.resolved_by.unwrap_or_default(),
+        comment: masking::text(caller, row.resolution_comment),
+        case_code: row.case_code,
+        change_set_id: row.change_set_id,
+    });
+    Feedback {
+        id: row.id,
+        call_id: row.call_id,
+        decision_id: row.decision_id,
+        service: row.service,
+        priority: row.priority,
+        total: row.total.map(Money::from_minor),
+        comment: masking::text(caller, row.comment),
+        author: row.author,
+        created_at: row.created_at,
+        resolution,
+    }
+}

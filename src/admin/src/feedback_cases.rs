@@ -1,0 +1,177 @@
+//! Makes a case of feedback: from then on the rules must decide the call as it should have been decided. Where they do not
+//! do so yet, the case waits in a change set, for the rule that mends it.
+
+use std::sync::Arc;
+
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::EntityTrait;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answer::Found;
+use super::auth::{Caller, Editor, Key};
+use super::body::Body;
+use super::call_cases::{add_to_set, erased, publish_case, version_required};
+use super::change_sets::candidate;
+use super::checked::{check_code, checked_comment};
+use super::fails::{Fails, FeedbackKept};
+use super::feedback::{self, Feedback};
+use super::publishing::finished;
+use super::row_faults::About;
+use super::state::{AdminState, InRulebook};
+use authoring::backtest::stored_facts;
+use authoring::change_set::{Edit, Expected};
+use base::telemetry::scrub;
+use revisions::current::Loaded;
+use revisions::publish::sets::Keep;
+use rules::Rulebook;
+use rules::kept_case::{Correction, ToKeep};
+use rules::money::Money;
+use rules::rows::{Case, Priority, Resource};
+use store::decision_feedback::{self, CASE};
+use store::{decisions, trial};
+use web::problem::{Code, Problem};
+
+pub struct FeedbackCasesApi(pub AdminState);
+
+/// A case to be made of feedback.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewFeedbackCase {
+    /// Names the case.
+    code: String,
+    /// What it shows.
+    #[serde(default)]
+    comment: Option<String>,
+    /// What the case contains of what was said, where the rules do not decide it yet: a line a turn, the agent's lines begin
+    /// with `> `. By default everything, without phone numbers.
+    #[serde(default)]
+    said: Option<String>,
+    /// The open change set to add the case to, beside the rule that mends the decision.
+    #[serde(default)]
+    change_set: Option<Uuid>,
+    /// The version of the change set that you read.
+    #[serde(default)]
+    change_set_version: Option<i64>,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/feedback")]
+impl FeedbackCasesApi {
+    /// Make a case of feedback
+    ///
+    /// The case expects what the decision should have been. If the rules decide so already, it is published at once. If they
+    /// do not, no publish may contain it alone: it goes into the change set that you name, else into a new one, where the rule
+    /// is added that mends the decision. The feedback is resolved and says which. The case contains only facts that a rule
+    /// reads; of what was said it contains everything, or what you send as `said`, as long as no rule listens for the words
+    /// that matter.
+    #[oai(path = "/:id/case", method = "post")]
+    async fn create_case_of_feedback(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The feedback's id.
+        id: Path<Uuid>,
+        body: Body<NewFeedbackCase>,
+    ) -> Result<Found<Feedback>, Fails<FeedbackKept>> {
+        let new = body.0;
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        check_code(&new.code)?;
+        let comment = checked_comment(new.comment)?;
+        let row = feedback::open(&self.0, loaded.rulebook_id, id.0).await?;
+        let book = match new.change_set {
+            Some(set) => candidate(&self.0, loaded.rulebook_id, set).await?,
+            None => Arc::clone(&loaded.rulebook),
+        };
+        let (case, holds) = made(&self.0, &loaded, book, &row, (new.code, comment, new.said)).await?;
+        let case_code = Some(case.code.clone());
+        let change_set_id = match new.change_set {
+            Some(set) => {
+                let version = new.change_set_version.ok_or_else(version_required)?;
+                add_to_set(&self.0, &key, &rulebook.0, (set, version), case).await?;
+                Some(set)
+            }
+            None if holds => {
+                let comment = format!("case of feedback about the call {}", row.call_id);
+                publish_case(&self.0, &key, &loaded, &case, comment).await?;
+                None
+            }
+            None => Some(self.in_new_set(&key, &loaded, &row, &case).await?),
+        };
+        let resolved = decision_feedback::Model {
+            resolution: Some(CASE.to_owned()),
+            case_code,
+            change_set_id,
+            ..row
+        };
+        Ok(Found::new(feedback::resolve(&self.0, &key, resolved).await?))
+    }
+}
+
+impl FeedbackCasesApi {
+    /// Opens a change set that holds the case.
+    async fn in_new_set(
+        &self,
+        caller: &Caller,
+        loaded: &Loaded,
+        row: &decision_feedback::Model,
+        case: &Case,
+    ) -> Result<Uuid, Problem> {
+        if loaded.rulebook.rows().cases.contains_key(&case.code) {
+            let detail = format!("A case `{}` exists already: choose another code.", case.code);
+            return Err(Problem::new(Code::StaleVersion, detail));
+        }
+        let edit = Edit::Put {
+            resource: Resource::Cases,
+            code: case.code.clone(),
+            row: serde_json::to_value(case).map_err(|error| Problem::internal(&error))?,
+            expected: Expected::Absent,
+        };
+        let comment = format!("Mend what was wrong about the call {}", row.call_id);
+        let (rulebook_id, author) = (loaded.rulebook_id, caller.author());
+        let publisher = Arc::clone(&self.0.publisher);
+        let opened = publisher.open_set(rulebook_id, &comment, vec![edit], &author).await;
+        let opened = finished(&self.0, rulebook_id, Ok(opened), &About::default()).await?;
+        let id = opened.set.id;
+        let nothing: Keep = Box::new(|_| Box::pin(async { Ok(true) }));
+        let storing = trial::spawn(async move { publisher.store_set(&opened, nothing, &author).await });
+        finished(&self.0, rulebook_id, storing.await, &About::default()).await?;
+        Ok(id)
+    }
+}
+
+/// Builds the case on another thread, because scripts may be slow. Returns whether the rulebook decides so.
+async fn made(
+    state: &AdminState,
+    loaded: &Loaded,
+    book: Arc<Rulebook>,
+    row: &decision_feedback::Model,
+    (code, comment, said): (String, String, Option<String>),
+) -> Result<(Case, bool), Problem> {
+    let found = decisions::Entity::find_by_id((loaded.rulebook_id, row.decision_id))
+        .one(state.latest())
+        .await?;
+    let decision = found.ok_or_else(|| Problem::not_found(format!("decision `{}`", row.decision_id)))?;
+    let right = Correction {
+        service: row.service.clone(),
+        priority: row.priority.as_deref().and_then(Priority::named),
+        total: row.total.map(Money::from_minor),
+    };
+    let work = move || {
+        let Some(extracted) = stored_facts(&decision.extracted.to_string())? else {
+            return Ok(None);
+        };
+        let said = said.unwrap_or_else(|| scrub(&extracted.said));
+        let keep = ToKeep {
+            code: &code,
+            comment: &comment,
+            extracted: &extracted,
+            at: decision.decided_for,
+            decision: &decision.result,
+        };
+        Ok::<_, serde_json::Error>(Some(book.corrected_case_of(&keep, &right, &said)))
+    };
+    let made = state.study(loaded.rulebook_id, work).await?;
+    made.map_err(|error| Problem::internal(&error))?
+        .ok_or_else(|| erased(None))
+}
