@@ -22,6 +22,7 @@ use super::inbound_sms_messages::InboundSmsMessagesApi;
 use super::leads::LeadsApi;
 use super::lint::LintApi;
 use super::notices::NoticesApi;
+use super::phrase_matches::PhraseMatchesApi;
 use super::profile::ProfileApi;
 use super::resources;
 use super::retention::RetentionApi;
@@ -73,6 +74,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             LintApi(state.clone()),
             RuleHitsApi(state.clone()),
             CalendarDaysApi(state.clone()),
+            PhraseMatchesApi(state.clone()),
         ),
         (
             CallsApi(state.clone()),

@@ -71,6 +71,7 @@ fn build() -> Value {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),
         take_again: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
+        word_sms: Arc::new(|_, _, _, _, _| None),
     };
     let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
     let state = AdminState::new(

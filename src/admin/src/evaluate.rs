@@ -1,6 +1,7 @@
 //! Evaluates facts or a whole Vapi message: the decision and its trace, as a call would get them. Nothing is stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Query;
@@ -10,17 +11,21 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::Found;
-use super::auth::{Key, Viewer};
+use super::auth::{Caller, Key, Viewer};
 use super::body::Body;
 use super::change_sets;
 use super::explanation::Explanation;
 use super::fails::{Evaluating, Fails};
+use super::masking;
 use super::seen::both_states;
-use super::state::{AdminState, InRulebook, unloadable};
+use super::sms_messages::{SmsCost, cost};
+use super::state::{AdminState, InRulebook, WordSms, unloadable};
 use revisions::current::LoadError;
 use rules::Rulebook;
+use rules::decision::Decision;
 use rules::facts::Extracted;
 use rules::fault::escaped;
+use rules::rows::Priority;
 use web::problem::{FieldFault, Problem};
 
 pub struct EvaluateApi(pub AdminState);
@@ -31,7 +36,8 @@ pub struct EvaluateApi(pub AdminState);
 pub struct Question {
     /// Facts by name, as a message would provide them.
     facts: Option<BTreeMap<String, Value>>,
-    /// What the caller said, for conditions that listen for words.
+    /// What was said, for conditions that listen for words: a line a turn. The agent's lines begin with `> `, all others are
+    /// the caller's.
     #[serde(default)]
     #[oai(default)]
     said: String,
@@ -53,8 +59,29 @@ pub struct Evaluation {
     extracted: Value,
     /// The decision: service, price with taxes, priority, contacts to notify, what to say, and the trace.
     decision: Value,
+    /// The SMS messages that would be sent, one for each contact. A call has at most one of each template, and a message may
+    /// be held back by a cool-down or the daily cap.
+    messages: Vec<EvaluatedMessage>,
     /// Every row and its part in the decision; only if requested.
     explanation: Option<Explanation>,
+}
+
+/// An SMS message that was not sent.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct EvaluatedMessage {
+    /// The code of the contact.
+    contact: String,
+    /// The code of the template.
+    template: String,
+    /// The text, with a reference that stands for its own.
+    body: String,
+    /// How many characters it has.
+    characters: u64,
+    /// How Twilio would bill it.
+    billed_as: SmsCost,
+    /// The end of the quiet hours that hold it.
+    held_until: Option<DateTime<Utc>>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
@@ -102,18 +129,21 @@ impl EvaluateApi {
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
         // A script may be slow, so not on the handler's thread.
         let explain = explain.0 == Some(true);
+        let word = Arc::clone(&self.0.from_webhook.word_sms);
         let decide = move || {
             let decision = book.decide(&extracted, at);
+            let messages = messages(&book, &word, &decision, &extracted, at);
             let left_out = explain.then(|| book.explain_decision(&extracted, at, &decision));
             Ok::<_, serde_json::Error>((
                 serde_json::to_value(&extracted)?,
                 serde_json::to_value(&decision)?,
                 decision,
                 left_out,
+                messages,
             ))
         };
         let decided = self.0.study(rulebook_id, decide).await?;
-        let (extracted, whole, decision, left_out) = decided.map_err(|error| Problem::internal(&error))?;
+        let (extracted, whole, decision, left_out, messages) = decided.map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
         let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
         Ok(Found::new(Evaluation {
@@ -121,8 +151,46 @@ impl EvaluateApi {
             at,
             extracted,
             decision: whole,
+            messages: messages.into_iter().map(|one| shown(&key, one)).collect(),
             explanation: explanation.transpose()?,
         }))
+    }
+}
+
+/// The SMS messages about a decision, before any is masked.
+fn messages(
+    book: &Rulebook,
+    word: &WordSms,
+    decision: &Decision,
+    extracted: &Extracted,
+    at: DateTime<Utc>,
+) -> Vec<EvaluatedMessage> {
+    let Some(template) = &decision.template else {
+        return Vec::new();
+    };
+    let held_until = match decision.priority {
+        Priority::P1 | Priority::P2 => None,
+        Priority::P3 | Priority::P4 => book.quiet_until(at),
+    };
+    let contacts = decision.notify.iter().filter_map(|code| book.contact(code));
+    let texts = contacts.filter_map(|contact| {
+        let body = word(book, template, contact, decision, extracted)?;
+        Some(EvaluatedMessage {
+            contact: contact.code.clone(),
+            template: template.clone(),
+            characters: body.chars().count().try_into().unwrap_or(u64::MAX),
+            billed_as: cost(&body),
+            held_until,
+            body,
+        })
+    });
+    texts.collect()
+}
+
+fn shown(caller: &Caller, message: EvaluatedMessage) -> EvaluatedMessage {
+    EvaluatedMessage {
+        body: masking::text(caller, Some(message.body)).unwrap_or_default(),
+        ..message
     }
 }
 

@@ -11,16 +11,15 @@ use super::auth::{Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::{AdminState, InRulebook};
+use super::unmatched;
 use authoring::lint::hits::{COUNTED, Usage};
 use rules::rows::{Resource, Row, RowSet, with_row};
 use store::rule_hits::{self, Counted, KEPT_DAYS};
-use store::{calls, decisions, revisions};
+use store::revisions;
 use web::problem::Problem;
 
 /// Days looked back when the client does not say.
 const DEFAULT_DAYS: u32 = 90;
-/// Calls named of those that matched nothing.
-const MOST_CALLS: u64 = 100;
 
 /// What the list can be asked.
 pub const LIST: ListSpec = ListSpec {
@@ -33,7 +32,15 @@ pub const LIST: ListSpec = ListSpec {
         },
         Filter {
             name: "resource",
-            kind: Kind::Choice(&["services", "areas", "adjustments", "taxes", "priority-rules", "scripts"]),
+            kind: Kind::Choice(&[
+                "services",
+                "areas",
+                "adjustments",
+                "taxes",
+                "priority-rules",
+                "scripts",
+                "concepts",
+            ]),
             doc: "Rows of this kind.",
         },
         Filter {
@@ -81,6 +88,17 @@ pub struct Unmatched {
     without_priority_rule: i64,
     /// The last calls for which no service was found, at most 100.
     calls: Vec<UnmatchedCall>,
+    /// Words that several of these calls share and calls that found a service do not; only with `said`.
+    groups: Option<Vec<UnmatchedGroup>>,
+}
+
+/// Calls for which no service was found and that have words in common.
+#[derive(Debug, Object)]
+pub struct UnmatchedGroup {
+    /// The words that they share, as the first of them says them.
+    pub(super) phrase: String,
+    /// The calls, the newest first; each call is in one group at most.
+    pub(super) call_ids: Vec<String>,
 }
 
 /// A call for which no service was found.
@@ -88,13 +106,15 @@ pub struct Unmatched {
 #[oai(skip_serializing_if_is_none)]
 pub struct UnmatchedCall {
     /// The call.
-    call_id: Option<String>,
+    pub(super) call_id: Option<String>,
     /// The decision.
-    decision_id: Uuid,
+    pub(super) decision_id: Uuid,
     /// What it was made for, as `report`.
-    purpose: String,
+    pub(super) purpose: String,
     /// When.
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
+    /// What the caller said, at most 600 characters; only with `said`.
+    pub(super) said: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
@@ -118,8 +138,10 @@ impl RuleHitsApi {
         let usage = usage_of(&self.0, loaded.rulebook_id, days, &counted, &since).await?;
         let wanted = |resource: &&Resource| listing.text("resource").is_none_or(|wanted| wanted == resource.path());
         let mut rows = Vec::new();
+        let is_long = counted.first_concept_day.as_ref().is_some_and(|first| *first <= since);
         for resource in COUNTED.iter().filter(wanted) {
-            with_row!(*resource, R => rows.extend(hits::<R>(loaded.rulebook.rows(), &counted, usage.as_ref())));
+            let usage = usage.as_ref().filter(|_| *resource != Resource::Concepts || is_long);
+            with_row!(*resource, R => rows.extend(hits::<R>(loaded.rulebook.rows(), &counted, usage)));
         }
         let unused = listing.boolean("unused");
         let rows = rows
@@ -137,6 +159,8 @@ impl RuleHitsApi {
     }
 
     /// Read how many callers matched nothing
+    ///
+    /// With `said` also what they said, grouped by the words that several of them used.
     #[oai(path = "/unmatched-calls", method = "get")]
     async fn get_unmatched_calls(
         &self,
@@ -145,6 +169,9 @@ impl RuleHitsApi {
         /// How many days to look back, 1 to 400.
         #[oai(default = "default_days")]
         days: Query<u32>,
+        /// With what was said; then only calls with a report.
+        #[oai(default)]
+        said: Query<bool>,
     ) -> Result<Found<Unmatched>, Fails<Usual>> {
         let days = checked_days(days.0)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -153,36 +180,18 @@ impl RuleHitsApi {
         let counted = rule_hits::since(self.0.read(), rulebook_id, &since).await?;
         let none = |resource| counted.of(resource, "").map_or(0, |hits| hits.hits);
         let earliest = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
-        let calls = decisions::Entity::find()
-            .select_only()
-            .columns([
-                decisions::Column::CallId,
-                decisions::Column::Id,
-                decisions::Column::Purpose,
-                decisions::Column::CreatedAt,
-            ])
-            .filter(decisions::Column::RulebookId.eq(rulebook_id))
-            .filter(decisions::Column::Service.is_null())
-            .filter(decisions::Column::CreatedAt.gte(earliest))
-            .filter(calls::simulated(&decisions::Column::CallId, false))
-            .order_by_desc(decisions::Column::Id)
-            .limit(MOST_CALLS)
-            .into_tuple::<(Option<String>, Uuid, String, DateTime<Utc>)>()
-            .all(self.0.read())
-            .await?;
-        let calls = calls
-            .into_iter()
-            .map(|(call_id, decision_id, purpose, at)| UnmatchedCall {
-                call_id,
-                decision_id,
-                purpose,
-                at,
-            });
+        let (calls, groups) = if said.0 {
+            let (calls, groups) = unmatched::with_words(&self.0, &key, rulebook_id, earliest).await?;
+            (calls, Some(groups))
+        } else {
+            (unmatched::calls(&self.0, rulebook_id, earliest).await?, None)
+        };
         Ok(Found::new(Unmatched {
             decisions: counted.decisions(),
             without_service: none(Resource::Services),
             without_priority_rule: none(Resource::PriorityRules),
-            calls: calls.collect(),
+            calls,
+            groups,
             counted_since: counted.first_day,
             since,
         }))

@@ -315,7 +315,7 @@ impl SmsMessagesApi {
     }
 }
 
-fn cost(body: &str) -> SmsCost {
+pub(super) fn cost(body: &str) -> SmsCost {
     let outside = outside_gsm7(body);
     let counted = segments(body);
     SmsCost {

@@ -21,9 +21,10 @@ use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
 use revisions::current::{Current, LoadError, Loaded, Standing};
 use revisions::publish::Publisher;
+use rules::decision::Decision;
 use rules::facts::Extracted;
 use rules::fair_pool::Busy;
-use rules::rows::RowSet;
+use rules::rows::{Contact, RowSet};
 use rules::{Rulebook, sample};
 use store::audit_log::AuditKey;
 use store::replica::Replica;
@@ -45,6 +46,10 @@ pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 pub type TakeAgain =
     Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
 
+/// The text of an SMS message to a contact about a decision, exactly as it would be sent; none where there is no such template.
+pub type WordSms =
+    Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &Extracted) -> Option<String> + Send + Sync>;
+
 /// What only the webhook knows.
 #[derive(Clone)]
 pub struct FromWebhook {
@@ -54,6 +59,8 @@ pub struct FromWebhook {
     pub read_auth: ReadAuth,
     /// How a stored message is taken in again.
     pub take_again: TakeAgain,
+    /// How an SMS message is worded.
+    pub word_sms: WordSms,
 }
 
 /// Everything the operations need; cloning is cheap.

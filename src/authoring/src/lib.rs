@@ -2,7 +2,8 @@
 //!
 //! [`change_set`] applies edits to rows, [`edits`] and [`diff`] tell two states apart, [`sheet`] reads and writes rows as a
 //! spreadsheet, [`lint`] finds what contradicts or never happens, [`guard`] with [`probes`] says which changes go too far for
-//! one person, and [`backtest`] compares what two states decide of the same calls.
+//! one person, [`backtest`] compares what two states decide of the same
+//! calls, and [`unmatched`] finds the words that calls without a service share.
 
 pub mod backtest;
 mod both;
@@ -13,3 +14,4 @@ pub mod guard;
 pub mod lint;
 pub mod probes;
 pub mod sheet;
+pub mod unmatched;

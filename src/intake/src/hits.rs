@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use base::clock::Clock;
 use rules::decision::Decision;
+use rules::hearing::is_counted;
 use rules::rows::Resource;
 use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 
@@ -64,6 +65,8 @@ impl Took {
                 Resource::Adjustments.path()
             } else if step.resource == Resource::Scripts.path() && !decision.dropped_scripts.contains(&step.code) {
                 Resource::Scripts.path()
+            } else if is_counted(step) {
+                Resource::Concepts.path()
             } else {
                 continue;
             };

@@ -11,16 +11,18 @@ use serde_json::Value;
 use super::App;
 use crate::health::{self, Pools};
 use crate::settings::{Place, Settings};
-use admin::{AdminState, FromWebhook, TakeAgain};
+use admin::{AdminState, FromWebhook, TakeAgain, WordSms};
 use intake::access::DEFAULT_RULEBOOK;
 use intake::feed::Feed;
 use intake::receive::{Webhook, large_bodies, receive_default, receive_for};
 use intake::scheme::WebhookAuth;
 use intake::{auth_settings, facts};
+use rules::facts::Facts;
 use sms::callbacks::Callbacks;
 use sms::callbacks::directory::Directory;
 use sms::callbacks::inbound::{receive_inbound, receive_inbound_for};
 use sms::callbacks::status::receive_status;
+use sms::{as_sent, escalate};
 use web::guesses::Guesses;
 use web::problem::{FieldFault, Problem, pages as problem_pages};
 use web::{AllowedMethods, Surroundings};
@@ -94,6 +96,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
             take_again: take_again(&app.feed),
+            word_sms: word_sms(app.outbox.takes_replies()),
         },
         app.backtests.clone(),
         Guesses::new(Arc::clone(&app.limiter)),
@@ -197,6 +200,17 @@ fn around(
 fn is_https(app: &App) -> bool {
     let public_url = app.settings.public_url.as_ref();
     public_url.is_some_and(|url| url.starts_with("https://"))
+}
+
+/// The text of an SMS message as the outbox sends it.
+fn word_sms(takes_replies: bool) -> WordSms {
+    // Each message has a reference of its own; this one stands for it.
+    const REFERENCE: &str = "RB-7K2M4Q";
+    Arc::new(move |rulebook, template, contact, decision, extracted| {
+        let about = (decision, extracted, &Facts::new());
+        let body = escalate::worded(rulebook, template, contact, about, REFERENCE, takes_replies)?;
+        Some(as_sent(&body, REFERENCE))
+    })
 }
 
 /// How the admin API takes a stored message in again.

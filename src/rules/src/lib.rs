@@ -43,6 +43,7 @@ pub mod own_turn;
 pub mod parse;
 #[cfg(test)]
 mod parse_tests;
+pub mod phrase_probe;
 pub mod pools;
 pub mod price;
 pub mod quiet;

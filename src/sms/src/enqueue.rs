@@ -61,7 +61,7 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
     let state = if message.simulated { SIMULATED } else { QUEUED };
     let row = Model {
         dedupe_key: dedupe_key(&message),
-        body: cheapest(body_with(&message.body, &reference)),
+        body: as_sent(&message.body, &reference),
         rulebook_id: message.rulebook_id,
         id: message.id,
         call_id: message.call_id,
@@ -112,6 +112,12 @@ pub fn reference_of(id: Uuid) -> String {
         bits >>= 5;
     }
     reference
+}
+
+/// A body as it is sent: with its reference, and in the spelling that takes the fewest parts.
+#[must_use]
+pub fn as_sent(body: &str, reference: &str) -> String {
+    cheapest(body_with(body, reference))
 }
 
 /// One text per call, contact and template. The parts are kept apart by their lengths, so that no two keys can meet.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SimpleExpr};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, RuntimeErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, RuntimeErr};
 use uuid::Uuid;
 
 use rules::rows::Resource;
@@ -98,6 +98,8 @@ pub struct Counted {
     pub rows: HashMap<(String, String), Hits>,
     /// The first day with any counter.
     pub first_day: Option<String>,
+    /// The first day with a counter of a concept: they have been counted for a shorter time than other rows.
+    pub first_concept_day: Option<String>,
 }
 
 impl Counted {
@@ -138,15 +140,24 @@ pub async fn since(db: &impl ConnectionTrait, rulebook_id: Uuid, day: &str) -> R
         };
         rows.insert((found.try_get("", "resource")?, found.try_get("", "code")?), hits);
     }
-    let mut select = Query::select();
-    select
-        .from(Alias::new("rule_hits"))
-        .expr_as(Expr::cust("MIN(day)"), Alias::new("first_day"))
-        .and_where(of_rulebook());
-    let first = db.query_one(&select).await?;
-    let first_day = match first {
-        Some(found) => found.try_get("", "first_day")?,
-        None => None,
+    let first = |resource: Option<Resource>| {
+        let mut select = Query::select();
+        select
+            .from(Alias::new("rule_hits"))
+            .expr_as(Expr::cust("MIN(day)"), Alias::new("first_day"))
+            .and_where(of_rulebook());
+        if let Some(resource) = resource {
+            select.and_where(Expr::col(Alias::new("resource")).eq(resource.path()));
+        }
+        select
     };
-    Ok(Counted { rows, first_day })
+    let day = |found: Option<QueryResult>| match found {
+        Some(found) => found.try_get("", "first_day"),
+        None => Ok(None),
+    };
+    Ok(Counted {
+        rows,
+        first_day: day(db.query_one(&first(None)).await?)?,
+        first_concept_day: day(db.query_one(&first(Some(Resource::Concepts))).await?)?,
+    })
 }

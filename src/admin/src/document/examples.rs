@@ -99,6 +99,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, &format!("{feedback}/case"), "post", case);
     let dismissed = json!({"comment": "The price was right: the work was in Longueuil."});
     request(paths, &format!("{feedback}/dismiss"), "post", dismissed);
+    let phrases = json!({"phrases": ["water heater", "chauffe-eau"], "language": "fr"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/phrase-matches", "post", phrases);
     // The question is about the service whose price `put_service` is filled in with: the change shows in the next answer.
     if let Some((_, service)) = first::<rules::rows::Service>(sample) {
         let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});

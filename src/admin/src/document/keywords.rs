@@ -100,6 +100,10 @@ const OF_TAGS: &[(&str, &str)] = &[
         "missed, unknown, no service, no area, outside, manqué, inconnu, hors zone",
     ),
     (
+        "phrase-matches",
+        "words, said, hear, listen, find, search, mots, écoute, chercher",
+    ),
+    (
         "revisions",
         "history, version, undo, revert, restore, previous, before, back, roll back, rollback, compare, changes, export, backup, \
          historique, annuler, rétablir, précédent, avant, revenir",

@@ -208,6 +208,13 @@ fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
         ("NewFeedbackCase", "comment", json!({"maxLength": 500})),
         ("NewFeedbackCase", "said", json!({"maxLength": 20_000})),
         ("NewFeedbackCase", "change_set_version", whole(0, WHOLE)),
+        (
+            "PhrasesToTry",
+            "phrases",
+            json!({"items": {"minLength": 1, "maxLength": 200}}),
+        ),
+        ("PhrasesToTry", "language", like("^[a-z]{2,3}$", "fr")),
+        ("PhrasesToTry", "days", whole(1, 400)),
         ("NewErasure", "call_id", json!({"minLength": 1, "maxLength": 255})),
         ("NewSecret", "value", json!({"pattern": TRIMMED})),
         ("NewApiKey", "name", json!({"pattern": PLAIN_NAME})),

@@ -31,6 +31,7 @@ pub fn tags() -> Value {
         ("lint", "Rules that cannot work as intended."),
         ("rule-hits", "How often each row took part in decisions."),
         ("unmatched-calls", "Calls that matched no service."),
+        ("phrase-matches", "Which past calls have a phrase."),
         ("revisions", "Published states of a rulebook, comparison and roll back."),
         ("backtests", "The effect of a change on past calls."),
         (
@@ -199,6 +200,10 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     (
         "get_unmatched_calls",
         ("get", "/admin/v1/rulebooks/{rulebook}/unmatched-calls"),
+    ),
+    (
+        "match_phrases",
+        ("post", "/admin/v1/rulebooks/{rulebook}/phrase-matches"),
     ),
     (
         "get_calendar_days",

@@ -35,6 +35,7 @@ pub const COUNTED: &[Resource] = &[
     Resource::Taxes,
     Resource::PriorityRules,
     Resource::Scripts,
+    Resource::Concepts,
 ];
 
 pub(super) fn lint(rulebook: &Rulebook, usage: &Usage, found: &mut Findings) {

@@ -21,4 +21,5 @@ pub use self::features::{Feature, each_feature};
 pub use self::lexicon::{Lexicon, LexiconBuilder, WordId};
 pub use self::phrase::parse as parse_phrase;
 pub use self::script::Presence;
+pub use self::steps::is_counted;
 pub use self::text::{Separator, Speaker, Text};

@@ -11,6 +11,14 @@ const MAX_STEPS: usize = 24;
 /// The longest quotation, in characters.
 const MAX_QUOTE: usize = 160;
 
+/// Whether a step of a trace says that a mention of a concept counts.
+#[must_use]
+pub fn is_counted(step: &Step) -> bool {
+    // The end of the quotation, or of the fact that it comes from.
+    let counts = |end: &str| step.did.rsplit_once(end).is_some_and(|(_, how)| how.starts_with("counts"));
+    step.resource == Resource::Concepts.path() && (counts("\": ") || counts("): "))
+}
+
 impl Heard {
     /// A step for each mention of a concept.
     #[must_use]

@@ -1,0 +1,188 @@
+//! Tries phrases on past calls, before they are in a rulebook. Nothing is stored.
+
+use chrono::{DateTime, Days, Utc};
+use poem_openapi::{Object, OpenApi};
+use sea_orm::DbErr;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answer::Found;
+use super::auth::{Caller, Key, Viewer};
+use super::body::Body;
+use super::fails::{Fails, Usual};
+use super::masking;
+use super::state::{AdminState, InRulebook};
+use authoring::backtest::stored_facts;
+use rules::phrase_probe::PhraseProbe;
+use store::past_decisions::{Columns, Span};
+use web::problem::Problem;
+
+/// The most calls that are looked at.
+const MAX_CALLS: u64 = 500;
+/// The most calls that are named for each phrase.
+const MAX_EXAMPLES: usize = 5;
+/// Days looked back when the client does not say.
+const DEFAULT_DAYS: u32 = 30;
+
+pub struct PhraseMatchesApi(pub AdminState);
+
+/// Phrases to be tried.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct PhrasesToTry {
+    /// The phrases, as a concept has them.
+    #[oai(validator(min_items = 1, max_items = 100))]
+    phrases: Vec<String>,
+    /// The language whose word forms they stand for, as `en`; without one, each word is itself only.
+    #[serde(default)]
+    language: Option<String>,
+    /// How many days to look back, 1 to 400; by default 30.
+    #[serde(default)]
+    days: Option<u32>,
+}
+
+/// What phrases match.
+#[derive(Debug, Object)]
+pub struct PhraseMatches {
+    /// How many calls were looked at: the newest with a report, at most 500, without simulated ones.
+    looked_at: u64,
+    /// Each phrase, in the order in which they were sent.
+    phrases: Vec<PhraseMatch>,
+}
+
+/// What one phrase matches.
+#[derive(Debug, Object)]
+pub struct PhraseMatch {
+    /// The phrase.
+    phrase: String,
+    /// In how many calls the caller said it.
+    calls: u64,
+    /// In how many of them it would count: it was not denied, past or somebody else's.
+    counting: u64,
+    /// The newest of these calls, at most 5.
+    examples: Vec<PhraseExample>,
+}
+
+/// A call in which a phrase was said.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PhraseExample {
+    /// The call.
+    call_id: Option<String>,
+    /// The service that was found then.
+    service: Option<String>,
+    /// The sentence.
+    sentence: String,
+    /// The words in it.
+    words: String,
+    /// Whether they would count.
+    counts: bool,
+}
+
+/// A call as it is looked at.
+struct PastCall {
+    call_id: Option<String>,
+    service: Option<String>,
+    extracted: String,
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/phrase-matches")]
+impl PhraseMatchesApi {
+    /// Try phrases on past calls
+    ///
+    /// In how many of the newest calls the caller said them, and in how many they would count, judged by the cues in force.
+    /// Changes nothing.
+    #[oai(path = "/", method = "post")]
+    async fn match_phrases(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        body: Body<PhrasesToTry>,
+    ) -> Result<Found<PhraseMatches>, Fails<Usual>> {
+        let loaded = self.0.open(&key, &rulebook.0).await?;
+        let PhrasesToTry {
+            phrases,
+            language,
+            days,
+        } = body.0;
+        let now = self.0.clock.now();
+        let days = Days::new(days.unwrap_or(DEFAULT_DAYS).into());
+        let from = now.checked_sub_days(days).unwrap_or_default();
+        let calls = self.past_calls(loaded.rulebook_id, from, now).await?;
+        let caller = (*key).clone();
+        let work = move || {
+            let language = language.unwrap_or_default();
+            let probe = PhraseProbe::new(loaded.rulebook.rows(), &phrases, &language).map_err(|bad| {
+                Problem::fault(format!("/phrases/{}", bad.place), "bad_word", format!("{}.", bad.why))
+            })?;
+            matches(&caller, &probe, phrases, &calls)
+        };
+        let found = self.0.study(loaded.rulebook_id, work).await??;
+        Ok(Found::new(found))
+    }
+}
+
+impl PhraseMatchesApi {
+    async fn past_calls(
+        &self,
+        rulebook_id: Uuid,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<PastCall>, DbErr> {
+        let span = Span {
+            rulebook_id,
+            from,
+            until,
+            purposes: &["report"],
+            simulated: false,
+        };
+        let rows = span.page(self.0.read(), Columns::Facts, None, MAX_CALLS).await?;
+        let call = |row: &sea_orm::QueryResult| {
+            Ok(PastCall {
+                call_id: row.try_get("", "call_id")?,
+                service: row.try_get("", "service")?,
+                extracted: row.try_get("", "extracted")?,
+            })
+        };
+        rows.iter().map(call).collect()
+    }
+}
+
+fn matches(
+    caller: &Caller,
+    probe: &PhraseProbe,
+    phrases: Vec<String>,
+    calls: &[PastCall],
+) -> Result<PhraseMatches, Problem> {
+    let none = |phrase| PhraseMatch {
+        phrase,
+        calls: 0,
+        counting: 0,
+        examples: Vec::new(),
+    };
+    let mut matches: Vec<PhraseMatch> = phrases.into_iter().map(none).collect();
+    for call in calls {
+        let facts = stored_facts(&call.extracted).map_err(|error| Problem::internal(&error))?;
+        for found in facts.map(|facts| probe.find(&facts.said)).unwrap_or_default() {
+            let Some(phrase) = matches.get_mut(found.phrase) else {
+                continue;
+            };
+            phrase.calls += 1;
+            phrase.counting += u64::from(found.counts);
+            if phrase.examples.len() < MAX_EXAMPLES {
+                let shown = |text| masking::text(caller, Some(text)).unwrap_or_default();
+                phrase.examples.push(PhraseExample {
+                    call_id: call.call_id.clone(),
+                    service: call.service.clone(),
+                    sentence: shown(found.sentence),
+                    words: shown(found.words),
+                    counts: found.counts,
+                });
+            }
+        }
+    }
+    Ok(PhraseMatches {
+        looked_at: calls.len().try_into().unwrap_or(u64::MAX),
+        phrases: matches,
+    })
+}

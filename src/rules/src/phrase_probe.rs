@@ -1,0 +1,119 @@
+//! Phrases tried on what was said, before they are in a rulebook: which calls have them, and whether they would count there.
+//!
+//! The rulebook's cues judge each mention as they would judge it in a call; its other phrases do not matter.
+
+use super::hearing::{Ears, LexiconBuilder, WordId};
+use super::listening;
+use super::rows::RowSet;
+
+/// The name under which the phrases are looked for: no code of a row has a space.
+const PROBE: &str = "phrase probe";
+
+/// A phrase that cannot be listened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadPhrase {
+    /// Its place in the list.
+    pub place: usize,
+    /// Why, as a sentence.
+    pub why: String,
+}
+
+/// A phrase that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The place of the phrase in the list.
+    pub phrase: usize,
+    /// Whether it would count.
+    pub counts: bool,
+    /// The words.
+    pub words: String,
+    /// Their sentence.
+    pub sentence: String,
+}
+
+/// Phrases, ready to be looked for.
+#[derive(Debug)]
+pub struct PhraseProbe {
+    ears: Ears,
+    ids: Vec<WordId>,
+}
+
+impl PhraseProbe {
+    /// Phrases in a language, beside the cues of a rulebook.
+    ///
+    /// # Errors
+    /// The first phrase that cannot be listened for.
+    pub fn new(rows: &RowSet, phrases: &[String], language: &str) -> Result<Self, BadPhrase> {
+        let mut lexicon = LexiconBuilder::default();
+        // What is wrong with the rulebook's own rows is not the phrases' fault.
+        let cues = listening::add(rows, &mut lexicon, &mut Vec::new());
+        let concept = lexicon.concept(PROBE);
+        let mut ids = Vec::with_capacity(phrases.len());
+        for (place, phrase) in phrases.iter().enumerate() {
+            let id = lexicon.add_to_concept(concept, phrase, language);
+            ids.push(id.map_err(|why| BadPhrase { place, why })?);
+        }
+        let place = phrases.len().saturating_sub(1);
+        let lexicon = lexicon.build(None).map_err(|why| BadPhrase { place, why })?;
+        Ok(Self {
+            ears: Ears::new(lexicon, cues, None),
+            ids,
+        })
+    }
+
+    /// What is found in a conversation: each phrase once, where it counts if it does.
+    #[must_use]
+    pub fn find(&self, said: &str) -> Vec<Found> {
+        let heard = self.ears.hear(said, &[]);
+        let mut found: Vec<Found> = Vec::new();
+        for mention in &heard.mentions {
+            let places = self.ids.iter().enumerate().filter(|(_, id)| **id == mention.phrase);
+            for (phrase, _) in places {
+                let new = Found {
+                    phrase,
+                    counts: mention.counts(),
+                    words: mention.words.clone(),
+                    sentence: mention.sentence.clone(),
+                };
+                match found.iter_mut().find(|known| known.phrase == phrase) {
+                    Some(known) if new.counts && !known.counts => *known = new,
+                    Some(_) => {}
+                    None => found.push(new),
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn phrases(phrases: &[&str]) -> Vec<String> {
+        phrases.iter().map(|phrase| (*phrase).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_phrase_is_found_and_judged_as_in_a_call() {
+        let probe = PhraseProbe::new(&sample::rows(), &phrases(&["sump pump", "leak"]), "en").unwrap();
+        let found = probe.find("> Is it leaking?\nMy sump pumps are dead. No leak though.");
+        let said: Vec<(usize, bool, &str)> = found
+            .iter()
+            .map(|one| (one.phrase, one.counts, one.sentence.as_str()))
+            .collect();
+        assert_eq!(
+            said,
+            [(0, true, "My sump pumps are dead"), (1, false, "No leak though")]
+        );
+        assert!(probe.find("Bonjour.").is_empty());
+    }
+
+    #[test]
+    fn a_bad_phrase_is_named() {
+        let fault = PhraseProbe::new(&sample::rows(), &phrases(&["leak", "..."]), "en").unwrap_err();
+        assert_eq!(fault.place, 1);
+        assert!(!fault.why.is_empty());
+    }
+}
