@@ -138,7 +138,7 @@ impl PhraseMatchesApi {
         };
         let rows = span.page(self.0.read(), Columns::Facts, None, MAX_CALLS).await?;
         let call = |row: &sea_orm::QueryResult| {
-            Ok(PastCall {
+            Ok::<_, DbErr>(PastCall {
                 call_id: row.try_get("", "call_id")?,
                 service: row.try_get("", "service")?,
                 extracted: row.try_get("", "extracted")?,

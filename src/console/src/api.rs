@@ -69,7 +69,8 @@ impl Visit {
         Ok(value)
     }
 
-    async fn call(
+    /// The response to a request with JSON or without a body.
+    pub async fn call(
         &self,
         method: Method,
         address: &str,

@@ -7,7 +7,10 @@ use poem::{Route, get};
 use web::conditional::Fixed;
 
 /// The style of all pages: the frame's and each page's.
-const STYLE: &str = concat!(include_str!("assets/console.css"));
+const STYLE: &str = concat!(
+    include_str!("assets/console.css"),
+    include_str!("assets/feedback.css"),
+);
 
 /// The paths below `/console` and what is there.
 pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {

@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
+use crate::decided;
+use crate::feedback::{self, Attempt};
+use crate::heard_list::heard_list;
 use crate::highlight::{self, Heard};
 use crate::leads::{self, phone, priority, tags, text, who};
 use crate::locale::length;
@@ -29,32 +32,44 @@ struct Story {
     /// The decision whose price the caller got, where it is another.
     quote: Option<Value>,
     messages: Vec<Value>,
+    /// What people say of the decision.
+    feedback: Vec<Value>,
     heard: Vec<Heard>,
 }
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
-    Box::pin(async move {
-        let business = visit.business().await?;
-        let story = read(visit, business).await?;
-        let words = visit.words;
-        let main = html! {
-            (head(visit, business, &story))
-            div.columns {
-                section aria-labelledby="said" {
-                    h2 #said { (words.say("transcript")) }
-                    (transcript(visit, &story))
-                    (tools(visit, business, &story))
-                }
-                section aria-labelledby="decided" {
-                    h2 #decided { (words.say("decision")) }
-                    (decision(visit, business, &story))
-                    (messages(visit, business, &story))
-                }
+    Box::pin(page(visit, Attempt::default()))
+}
+
+/// The page about a call, with what somebody wrote into its forms and could not be stored.
+pub async fn page(visit: &Visit, attempt: Attempt) -> Answer {
+    let business = visit.business().await?;
+    let story = read(visit, business).await?;
+    let words = visit.words;
+    let main = html! {
+        (head(visit, business, &story))
+        div.columns {
+            section aria-labelledby="said" {
+                h2 #said { (words.say("transcript")) }
+                (transcript(visit, &story))
+                (tools(visit, business, &story))
             }
-        };
-        let frame = Frame::new(visit, Some(business), words.say("call"), "/calls");
-        Ok(frame.page(&main))
-    })
+            section aria-labelledby="decided" {
+                h2 #decided { (words.say("decision")) }
+                (decision(visit, business, &story))
+                @if story.decision.is_some() {
+                    (feedback::section(visit, business, &story.feedback, &attempt))
+                }
+                (messages(visit, business, &story))
+            }
+        }
+    };
+    let frame = Frame::new(visit, Some(business), words.say("call"), "/calls");
+    let mut response = frame.page(&main);
+    if let Some(status) = attempt.status() {
+        response.set_status(status);
+    }
+    Ok(response)
 }
 
 async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
@@ -69,6 +84,7 @@ async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
         .next();
     let with_rulebook = [of_call[0], of_call[1], ("rulebook", business.code.as_str())];
     let messages = items(visit.read("/admin/v1/sms-messages", &with_rulebook).await?);
+    let feedback = items(visit.read(&business.path("/feedback"), &of_call).await?);
     let call = detail["call"].take();
     let chosen = decisions
         .iter()
@@ -102,6 +118,7 @@ async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
         lead,
         decision,
         messages,
+        feedback,
     })
 }
 
@@ -153,7 +170,7 @@ fn transcript(visit: &Visit, story: &Story) -> Markup {
                 } },
             }
         } }
-        @if !story.heard.is_empty() { (heard(visit, story)) }
+        (heard_list(words, &story.heard))
     }
 }
 
@@ -162,33 +179,6 @@ fn speaker(turn: &Value, name: &str) -> Markup {
         (name)
         @if let Some(offset) = turn["offset_ms"].as_i64() { " " span.quiet { (length(offset)) } }
     } }
-}
-
-/// Each quotation once, with the concepts that it speaks for.
-fn heard(visit: &Visit, story: &Story) -> Markup {
-    let words = visit.words;
-    let mut quotations: Vec<(&str, bool, &str, Vec<String>)> = Vec::new();
-    for one in &story.heard {
-        let concept = one.concept.replace('_', " ");
-        // How a phrase that counts was heard matters to nobody.
-        let why = if one.counts { "" } else { one.why.as_str() };
-        match quotations
-            .iter_mut()
-            .find(|known| (known.0, known.2) == (&one.words, why))
-        {
-            Some((.., concepts)) if concepts.contains(&concept) => {}
-            Some((.., concepts)) => concepts.push(concept),
-            None => quotations.push((&one.words, one.counts, why, vec![concept])),
-        }
-    }
-    html! {
-        h3 { (words.say("heard")) }
-        ul.parts { @for (quotation, counts, why, concepts) in quotations { li {
-            mark.(highlight::class(counts)) { (quotation) } " "
-            strong { (concepts.join(", ")) } " "
-            span.quiet { @if counts { (words.say("heard-counts")) } @else { span lang="en" { (why) } } }
-        } } }
-    }
 }
 
 fn tools(visit: &Visit, business: &Business, story: &Story) -> Markup {
@@ -209,42 +199,11 @@ fn decision(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let Some(stored) = &story.decision else {
         return html! { p.card.empty { (words.say("decision-none")) } };
     };
-    let decided = &stored["decision"];
-    let rule = text(decided, "priority_rule").map_or_else(
-        || words.say("default-priority"),
-        |code| business.row_name("priority-rules", code, words.0.code()),
-    );
-    let service = text(decided, "service").map(|code| business.row_name("services", code, words.0.code()));
-    let revision = stored["revision"].to_string();
-    html! { div.card {
-        dl.facts {
-            dt { (words.say("urgency")) } dd { (priority(decided)) " " (rule) }
-            dt { (words.say("service")) } dd { (service.unwrap_or_else(|| words.say("unknown-service"))) }
-            @if let Some(say) = text(decided, "say") { dt { (words.say("said-to-caller")) } dd { q { (say) } } }
-        }
-        (receipt(words, business, decided))
-        @if let Some(quote) = &story.quote {
-            p.quiet { (words.say("quoted-otherwise")) }
-            (receipt(words, business, &quote["decision"]))
-        }
-        p.quiet { (words.say_of("revision", &[("revision", &revision)])) }
-        (parts(visit, "took-part", &stored["explanation"]["took_part"]))
-        (parts(visit, "left-out", &stored["explanation"]["left_out"]))
-    } }
-}
-
-/// The rows of an explanation, in the words of the trace.
-fn parts(visit: &Visit, key: &str, rows: &Value) -> Markup {
-    let words = visit.words;
-    let rows: Vec<&Value> = rows.as_array().into_iter().flatten().collect();
-    html! { @if !rows.is_empty() { details {
-        summary { (words.count(key, rows.len())) }
-        ul.parts { @for row in rows { li {
-            span.tag { (words.name("resource", text(row, "resource").unwrap_or_default())) } " "
-            code { (text(row, "code").unwrap_or_default()) } " "
-            span.quiet lang="en" { (text(row, "did").unwrap_or_default()) }
-        } } }
-    } } }
+    let quote = html! { @if let Some(quote) = &story.quote {
+        p.quiet { (words.say("quoted-otherwise")) }
+        (receipt(words, business, &quote["decision"]))
+    } };
+    decided::card(visit, business, &stored["decision"], &stored["explanation"], &quote)
 }
 
 fn messages(visit: &Visit, business: &Business, story: &Story) -> Markup {

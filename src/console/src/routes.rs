@@ -6,9 +6,25 @@ use poem::{EndpointExt as _, RouteMethod};
 use crate::signed::Signed;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
+use crate::{board, call, calls, csv, feedback, feedback_case, leads, login, message, messages, prices};
 
 /// A page: a function of a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
+
+/// The pages of each place.
+const PAGES: &[&[Address]] = &[
+    board::ADDRESSES,
+    call::ADDRESSES,
+    calls::ADDRESSES,
+    csv::ADDRESSES,
+    feedback::ADDRESSES,
+    feedback_case::ADDRESSES,
+    leads::ADDRESSES,
+    login::ADDRESSES,
+    message::ADDRESSES,
+    messages::ADDRESSES,
+    prices::ADDRESSES,
+];
 
 /// An address below `/console` and what answers there.
 #[derive(Clone, Copy)]

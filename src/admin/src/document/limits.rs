@@ -213,7 +213,11 @@ fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
             "phrases",
             json!({"items": {"minLength": 1, "maxLength": 200}}),
         ),
-        ("PhrasesToTry", "language", like("^[a-z]{2,3}$", "fr")),
+        (
+            "PhrasesToTry",
+            "language",
+            json!({"pattern": "^[a-z]{2,3}$", "examples": ["fr"]}),
+        ),
         ("PhrasesToTry", "days", whole(1, 400)),
         ("NewErasure", "call_id", json!({"minLength": 1, "maxLength": 255})),
         ("NewSecret", "value", json!({"pattern": TRIMMED})),

@@ -1,0 +1,35 @@
+//! What a decision heard, as a list: each quotation once, with the concepts that it speaks for and why it did not count.
+
+use maud::{Markup, html};
+
+use crate::highlight::{self, Heard};
+use crate::words::Words;
+
+/// The list with its heading; nothing where nothing was heard.
+pub fn heard_list(words: Words, heard: &[Heard]) -> Markup {
+    if heard.is_empty() {
+        return html! {};
+    }
+    let mut quotations: Vec<(&str, bool, &str, Vec<String>)> = Vec::new();
+    for one in heard {
+        let concept = one.concept.replace('_', " ");
+        // How a phrase that counts was heard matters to nobody.
+        let why = if one.counts { "" } else { one.why.as_str() };
+        match quotations
+            .iter_mut()
+            .find(|known| (known.0, known.2) == (&one.words, why))
+        {
+            Some((.., concepts)) if concepts.contains(&concept) => {}
+            Some((.., concepts)) => concepts.push(concept),
+            None => quotations.push((&one.words, one.counts, why, vec![concept])),
+        }
+    }
+    html! {
+        h3 { (words.say("heard")) }
+        ul.parts { @for (quotation, counts, why, concepts) in quotations { li {
+            mark.(highlight::class(counts)) { (quotation) } " "
+            strong { (concepts.join(", ")) } " "
+            span.quiet { @if counts { (words.say("heard-counts")) } @else { span lang="en" { (why) } } }
+        } } }
+    }
+}
