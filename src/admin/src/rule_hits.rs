@@ -115,6 +115,8 @@ pub struct UnmatchedCall {
     pub(super) at: DateTime<Utc>,
     /// What the caller said, at most 600 characters; only with `said`.
     pub(super) said: Option<String>,
+    /// The language of the call; only with `said`.
+    pub(super) language: Option<String>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]

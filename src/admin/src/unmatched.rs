@@ -49,6 +49,7 @@ pub(super) async fn calls(
         purpose,
         at,
         said: None,
+        language: None,
     };
     Ok(found.into_iter().map(call).collect())
 }
@@ -99,6 +100,7 @@ pub(super) async fn with_words(
         purpose: row.purpose.clone(),
         at: row.created_at,
         said: masking::text(caller, Some(said.chars().take(MAX_SAID).collect())),
+        language: row.result["language"].as_str().map(ToOwned::to_owned),
     });
     Ok((shown.collect(), found))
 }

@@ -10,6 +10,8 @@ use web::conditional::Fixed;
 const STYLE: &str = concat!(
     include_str!("assets/console.css"),
     include_str!("assets/feedback.css"),
+    include_str!("assets/try.css"),
+    include_str!("assets/vocabulary.css"),
 );
 
 /// The paths below `/console` and what is there.

@@ -30,6 +30,7 @@ const DAY: [(&str, &str); 4] = [
 ];
 /// The places of the rules. On a phone they open from one word.
 const RULES: [(&str, &str); 2] = [("/prices", "prices"), ("/keys", "keys")];
+const RULES: [(&str, &str); 3] = [("/prices", "prices"), ("/try", "try"), ("/words", "vocabulary")];
 
 /// A page of somebody who signed in.
 pub struct Frame<'a> {

@@ -16,6 +16,8 @@ use crate::words::Words;
 
 /// The most that a form may hold, in bytes.
 const FORM_LIMIT: usize = 16 * 1024;
+/// The same where a whole Vapi message is pasted: the report of an hour has about 300 kB.
+const TRY_LIMIT: usize = 768 * 1024;
 
 /// What a page answers.
 pub type Answer = Result<Response, Refusal>;
@@ -91,6 +93,10 @@ pub async fn form(request: &mut Request) -> Result<Vec<(String, String)>, Proble
         let detail = "Send the form as `application/x-www-form-urlencoded`.";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    let read = web::body::read(request, FORM_LIMIT).await?;
+    let limit = match request.original_uri().path() {
+        "/console/try" => TRY_LIMIT,
+        _ => FORM_LIMIT,
+    };
+    let read = web::body::read(request, limit).await?;
     Ok(pairs(&read.bytes))
 }

@@ -28,6 +28,8 @@ files! {
     "messages"
     "prices"
     "refused"
+    "try"
+    "vocabulary"
 }
 
 type Bundle = FluentBundle<FluentResource>;

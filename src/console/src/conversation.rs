@@ -1,0 +1,96 @@
+//! What a person types or pastes to try: plain lines with or without who speaks, or a Vapi message as JSON.
+
+use rules::hearing::AGENT_LINE;
+use serde_json::{Value, json};
+
+/// How transcripts name the agent, in small letters.
+const AGENTS: [&str; 6] = ["agent", "assistant", "bot", "ai", "ringbook", "réceptionniste"];
+/// How they name the caller.
+const CALLERS: [&str; 8] = [
+    "caller",
+    "customer",
+    "client",
+    "cliente",
+    "user",
+    "appelant",
+    "appelante",
+    "human",
+];
+
+/// What was typed.
+#[derive(Debug, PartialEq)]
+pub enum Typed {
+    Nothing,
+    /// As the API reads it: a line a turn, the agent's with their mark.
+    Said(String),
+    /// A Vapi message with its envelope.
+    Message(Value),
+    /// It begins like JSON and is none: the line and the column at which it ends being JSON.
+    BadJson(usize, usize),
+}
+
+/// Reads what was typed.
+pub fn read(text: &str) -> Typed {
+    let text = text.trim();
+    if text.is_empty() {
+        return Typed::Nothing;
+    }
+    if text.starts_with('{') {
+        return match serde_json::from_str::<Value>(text) {
+            Ok(message) if message["message"].is_object() => Typed::Message(message),
+            // Without its envelope, as logs show it.
+            Ok(message) => Typed::Message(json!({"message": message})),
+            Err(error) => Typed::BadJson(error.line(), error.column()),
+        };
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    Typed::Said(lines.map(line).collect::<Vec<_>>().join("\n"))
+}
+
+fn line(line: &str) -> String {
+    if let Some((name, rest)) = line.split_once(':') {
+        let name = name.trim().to_lowercase();
+        if AGENTS.contains(&name.as_str()) {
+            return format!("{AGENT_LINE}{}", rest.trim());
+        }
+        if CALLERS.contains(&name.as_str()) {
+            return rest.trim().to_owned();
+        }
+    }
+    line.to_owned()
+}
+
+/// The turns of what was said: whether the agent speaks, and the words.
+pub fn turns(said: &str) -> Vec<(bool, &str)> {
+    let lines = said.lines().filter(|line| !line.trim().is_empty());
+    let turn = |line| match str::strip_prefix(line, AGENT_LINE) {
+        Some(words) => (true, words),
+        None => (false, line),
+    };
+    lines.map(turn).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_the_callers_unless_they_say_otherwise() {
+        let typed = "Agent: Is it flooding?\r\nCaller:  No: just slow.\n\nAI: Okay.\nMon adresse : 12 rue X\n> Merci.";
+        let said = "> Is it flooding?\nNo: just slow.\n> Okay.\nMon adresse : 12 rue X\n> Merci.";
+        assert_eq!(read(typed), Typed::Said(said.to_owned()));
+        assert_eq!(
+            turns(said)[..2],
+            [(true, "Is it flooding?"), (false, "No: just slow.")]
+        );
+        assert_eq!(read(" \n"), Typed::Nothing);
+    }
+
+    #[test]
+    fn a_message_is_read_with_and_without_its_envelope() {
+        let whole = json!({"message": {"type": "end-of-call-report"}});
+        assert_eq!(read(&whole.to_string()), Typed::Message(whole.clone()));
+        assert_eq!(read(&whole["message"].to_string()), Typed::Message(whole));
+        assert_eq!(read("{\"message\":\n oops"), Typed::BadJson(2, 2));
+    }
+}

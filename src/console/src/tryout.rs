@@ -1,0 +1,222 @@
+//! Try: what would be decided about a call that a person types or pastes, by the rules in force, by any revision or by an open
+//! change set. Nothing is stored and nobody is notified.
+//!
+//! A short try is an address that can be sent to somebody; a long one, or a message, is a form.
+
+use chrono::{DateTime, NaiveDateTime, TimeZone as _, Utc};
+use futures_util::future::BoxFuture;
+use maud::{Markup, html};
+use poem::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::address::query;
+use crate::business::Business;
+use crate::conversation::{self, Typed};
+use crate::edit::Refused;
+use crate::field::fault;
+use crate::open_sets::open_sets;
+use crate::page::Frame;
+use crate::refusal::Refusal;
+use crate::routes::Address;
+use crate::tryout_form::form;
+use crate::tryout_result::result;
+use crate::visit::{Answer, Visit};
+
+pub const ADDRESSES: &[Address] = &[Address::both("/try", asked, sent)];
+
+/// The fields of a try, in the form as in the address.
+const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_code", "city"];
+/// The longest address of a try; servers and mail programs cut longer ones.
+const MAX_ADDRESS: usize = 1_500;
+
+/// What a person wants to try: the fields of the form or of the address.
+pub struct Try<'a> {
+    visit: &'a Visit,
+    is_form: bool,
+}
+
+impl Try<'_> {
+    pub fn field(&self, name: &str) -> &str {
+        if self.is_form {
+            self.visit.sent(name)
+        } else {
+            self.visit.asked(name)
+        }
+    }
+
+    /// The address of the same try, if it is short enough to be sent to somebody.
+    pub fn address(&self) -> Option<String> {
+        let pairs: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, self.field(name))).collect();
+        let address = self.visit.link("/try", &pairs);
+        (address.len() <= MAX_ADDRESS).then_some(address)
+    }
+}
+
+/// What is wrong with a field of the form.
+pub struct Wrong {
+    pub field: &'static str,
+    pub text: String,
+    /// Whether the text is in the words of the API, which are English.
+    pub is_english: bool,
+}
+
+fn asked(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(show(visit, false))
+}
+
+fn sent(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(show(visit, true))
+}
+
+async fn show(visit: &Visit, is_form: bool) -> Answer {
+    let (business, words) = (visit.business().await?, visit.words);
+    let what = Try { visit, is_form };
+    let sets = open_sets(visit, business).await?;
+    let outcome = evaluated(visit, business, &what).await?;
+    let (wrong, status) = match &outcome {
+        Outcome::Wrong(wrong, status) => (Some(wrong), Some(*status)),
+        _ => (None, None),
+    };
+    let main = html! {
+        h1 { (words.say("try")) }
+        p.quiet { (words.say("try-about")) }
+        (form(visit, business, &what, &sets, wrong))
+        @match &outcome {
+            Outcome::Decided(evaluation) => (result(visit, business, &what, evaluation)),
+            Outcome::Nothing => (examples(visit)),
+            Outcome::Wrong(..) => {},
+        }
+    };
+    let mut response = Frame::new(visit, Some(business), words.say("try"), "/try").page(&main);
+    if let Some(status) = status {
+        response.set_status(status);
+    }
+    Ok(response)
+}
+
+enum Outcome {
+    Nothing,
+    Decided(Value),
+    Wrong(Wrong, StatusCode),
+}
+
+async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result<Outcome, Refusal> {
+    let words = visit.words;
+    let own = |field, key: &str| {
+        let text = words.say(key);
+        let is_english = false;
+        Outcome::Wrong(
+            Wrong {
+                field,
+                text,
+                is_english,
+            },
+            StatusCode::UNPROCESSABLE_ENTITY,
+        )
+    };
+    let mut question = match conversation::read(what.field("said")) {
+        Typed::Nothing if what.is_form => return Ok(own("said", "try-fault-empty")),
+        Typed::Nothing => return Ok(Outcome::Nothing),
+        Typed::BadJson(line, column) => {
+            let (line, column) = (line.to_string(), column.to_string());
+            let text = words.say_of("try-fault-json", &[("line", &line), ("column", &column)]);
+            let wrong = Wrong {
+                field: "said",
+                text,
+                is_english: false,
+            };
+            return Ok(Outcome::Wrong(wrong, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        Typed::Message(message) => json!({"message": message}),
+        Typed::Said(said) => json!({"said": said, "facts": facts(business, what)}),
+    };
+    if !what.field("at").is_empty() {
+        match instant(visit, business, what.field("at")) {
+            Some(at) => question["at"] = at.to_rfc3339().into(),
+            None => return Ok(own("at", "try-fault-time")),
+        }
+    }
+    let (set, revision) = (what.field("set"), what.field("revision"));
+    if !set.is_empty() && !revision.is_empty() {
+        return Ok(own("revision", "try-fault-both"));
+    }
+    if !revision.is_empty() && revision.parse::<u32>().is_err() {
+        return Ok(own("revision", "try-fault-revision"));
+    }
+    let pairs = [("explain", "true"), ("change_set", set), ("revision", revision)];
+    let address = format!("{}{}", business.path("/evaluate"), query(&pairs));
+    match visit.edit(Method::POST, &address, &question).await {
+        Ok(done) => Ok(Outcome::Decided(done.body)),
+        Err(refused) if refused.is_about_the_form() => Ok(wrong(visit, &refused, !revision.is_empty())),
+        Err(refused) => Err(refused.refusal),
+    }
+}
+
+/// A time as the form has it, in the time zone of the business. Of one that exists twice, the first.
+fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Utc>> {
+    let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    let local = forms
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
+    let at = visit.times(business).zone.from_local_datetime(&local).earliest()?;
+    Some(at.to_utc())
+}
+
+/// The facts beside the conversation that this rulebook knows.
+fn facts(business: &Business, what: &Try<'_>) -> Value {
+    let mut facts = json!({});
+    for name in ["language", "postal_code", "city"] {
+        if !what.field(name).is_empty() && business.rows.fact_mappings.contains_key(name) {
+            facts[name] = what.field(name).into();
+        }
+    }
+    facts
+}
+
+fn wrong(visit: &Visit, refused: &Refused, has_revision: bool) -> Outcome {
+    let status = refused.refusal.status;
+    let is_missing = status == StatusCode::NOT_FOUND;
+    let about_rules = is_missing || status == StatusCode::CONFLICT || refused.is_stale();
+    let (field, own) = match refused.faults.first() {
+        _ if about_rules && has_revision => ("revision", Some("try-fault-no-revision")),
+        _ if is_missing => ("set", Some("try-fault-no-set")),
+        Some(fault) if fault.pointer == "change_set" => ("set", Some("try-fault-no-set")),
+        _ if about_rules => ("set", None),
+        Some(fault) if fault.pointer.starts_with("/message") => ("said", Some("try-fault-message")),
+        Some(fault) if fault.pointer.starts_with("/facts/postal_code") => ("postal_code", None),
+        Some(fault) if fault.pointer.starts_with("/facts/city") => ("city", None),
+        Some(fault) if fault.pointer.starts_with("/facts") || fault.pointer.starts_with("/said") => ("said", None),
+        _ => ("set", None),
+    };
+    let text = own.map_or_else(|| refused.refusal.detail.clone(), |key| visit.words.say(key));
+    let is_english = own.is_none();
+    Outcome::Wrong(
+        Wrong {
+            field,
+            text,
+            is_english,
+        },
+        status,
+    )
+}
+
+/// What is wrong with a field, beside it.
+pub fn beside(wrong: Option<&Wrong>, field: &str) -> Markup {
+    match wrong.filter(|wrong| wrong.field == field) {
+        Some(wrong) if wrong.is_english => html! { div lang="en" { (fault(field, &wrong.text)) } },
+        Some(wrong) => fault(field, &wrong.text),
+        None => html! {},
+    }
+}
+
+/// Where nothing was typed yet: sentences to begin with.
+fn examples(visit: &Visit) -> Markup {
+    let words = visit.words;
+    html! { section.card aria-labelledby="examples" {
+        h2 #examples { (words.say("try-examples")) }
+        ul.examples { @for key in ["try-example-flood", "try-example-denied", "try-example-price"] {
+            @let said = words.say(key);
+            li { a href=(visit.link("/try", &[("said", &said)])) { q { (said) } } }
+        } }
+    } }
+}

@@ -1,0 +1,207 @@
+//! The concepts of a business: the list with how often each counted and which rules name it, and one with all its phrases.
+
+use std::collections::BTreeMap;
+
+use admin::auth::Role;
+use futures_util::future::BoxFuture;
+use maud::{Markup, html};
+use poem::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::address::segment;
+use crate::business::Business;
+use crate::leads::text;
+use crate::page::Frame;
+use crate::refusal::Refusal;
+use crate::routes::Address;
+use crate::visit::{Answer, Visit};
+use crate::words::Words;
+
+pub const ADDRESSES: &[Address] = &[Address::get("/words/concepts/:code", show)];
+
+/// The phrases of a concept that the list shows.
+const MAX_SHOWN: usize = 3;
+/// The most phrases that the API tries at once.
+const MAX_TRIED: usize = 100;
+
+/// What people call a concept.
+pub fn concept_name(code: &str) -> String {
+    code.replace('_', " ")
+}
+
+/// What people call a language of phrases.
+pub fn language_name(words: Words, code: &str) -> String {
+    match code {
+        "en" => words.say("vocabulary-english"),
+        "fr" => words.say("vocabulary-french"),
+        other => other.to_owned(),
+    }
+}
+
+/// The table of the concepts.
+pub fn concepts(visit: &Visit, business: &Business, hits: &[Value], days: &str) -> Markup {
+    let words = visit.words;
+    if business.rows.concepts.is_empty() {
+        return html! { p.card.empty { (words.say("vocabulary-no-concepts")) } };
+    }
+    html! { div.scroll tabindex="0" role="region" aria-label=(words.say("vocabulary-concepts")) { table.grid {
+        thead { tr {
+            th scope="col" { (words.say("vocabulary-concept")) }
+            th scope="col" { (words.say("vocabulary-phrases")) }
+            th.number scope="col" { (words.say_of("vocabulary-counted", &[("days", days)])) }
+            th scope="col" { (words.say("vocabulary-used-by")) }
+        } }
+        tbody { @for (code, stored) in &business.rows.concepts {
+            @let hit = hits.iter().find(|hit| text(hit, "code") == Some(code.as_str()));
+            @let all: Vec<&String> = stored.row.phrases.values().flatten().collect();
+            tr {
+                th scope="row" { a href=(link(visit, code)) { (concept_name(code)) } }
+                td {
+                    (words.count("vocabulary-phrase-count", all.len()))
+                    span.quiet.examples-of {
+                        @for phrase in all.iter().take(MAX_SHOWN) { " " q { (business.shown(phrase)) } }
+                    }
+                }
+                td.number { (hit.map_or_else(|| "0".to_owned(), |hit| hit["hits"].to_string())) }
+                td { (used_by(visit, business, code)) }
+            }
+        } }
+    } } }
+}
+
+fn link(visit: &Visit, code: &str) -> String {
+    visit.link(&format!("/words/concepts/{}", segment(code)), &[])
+}
+
+/// The rules that name a concept.
+fn used_by(visit: &Visit, business: &Business, code: &str) -> Markup {
+    let language = visit.words.0.code();
+    let (named, quoted) = (format!("#{code}"), format!("\"#{code}\""));
+    let rows = &business.rows;
+    let mut names: Vec<String> = Vec::new();
+    for (service, stored) in &rows.services {
+        let mut keywords = stored.row.keywords.iter().chain(&stored.row.weak_keywords);
+        if keywords.any(|keyword| *keyword == named) {
+            names.push(business.row_name("services", service, language));
+        }
+    }
+    for (rule, stored) in &rows.priority_rules {
+        if stored.row.condition.contains(&quoted) {
+            names.push(business.row_name("priority-rules", rule, language));
+        }
+    }
+    for (rule, stored) in &rows.adjustments {
+        if stored.row.condition.contains(&quoted) {
+            names.push(business.row_name("adjustments", rule, language));
+        }
+    }
+    for (script, stored) in &rows.scripts {
+        if stored.row.source.contains(&named) {
+            names.push(concept_name(script));
+        }
+    }
+    html! {
+        @if names.is_empty() { span.quiet { (visit.words.say("vocabulary-used-by-none")) } }
+        @else { (names.join(", ")) }
+    }
+}
+
+/// The rows that took part in no decision, by kind.
+pub fn unused(visit: &Visit, business: &Business, dead: &[Value]) -> Markup {
+    let words = visit.words;
+    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for row in dead {
+        if let Some((resource, code)) = text(row, "resource").zip(text(row, "code")) {
+            let name = business.row_name(resource, code, words.0.code());
+            kinds.entry(resource).or_default().push(name);
+        }
+    }
+    html! {
+        @if kinds.is_empty() { p.card.empty { (words.say("vocabulary-unused-none")) } }
+        @else {
+            p.quiet { (words.say("vocabulary-unused-about")) }
+            dl.facts.card.unused { @for (resource, names) in &kinds {
+                dt { (words.name("resource", resource)) } dd { (names.join(", ")) }
+            } }
+        }
+    }
+}
+
+/// A concept with all its phrases, and in how many calls each was said.
+fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let (business, words) = (visit.business().await?, visit.words);
+        let code = visit.path("code");
+        let stored = business.rows.concepts.get(&code);
+        let concept = &stored.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND))?.row;
+        let mut tried = Vec::new();
+        let mut looked_at = 0;
+        for (language, phrases) in &concept.phrases {
+            let found = matches(visit, business, language, phrases).await?;
+            looked_at = found["looked_at"].as_u64().unwrap_or_default().max(looked_at);
+            tried.push((language, phrases, found));
+        }
+        let count = usize::try_from(looked_at).unwrap_or_default();
+        let main = html! {
+            p { a href=(visit.link("/words", &[])) { "← " (words.say("vocabulary")) } }
+            div.with-action {
+                h1 { (concept_name(&code)) }
+                @if visit.may(Role::Editor) {
+                    @let target = format!("concept:{code}");
+                    a.button.main href=(visit.link("/words/add", &[("target", &target)])) { (words.say("vocabulary-add")) }
+                }
+            }
+            p { (words.say("vocabulary-used-by")) ": " (used_by(visit, business, &code)) }
+            p.quiet { (words.count("vocabulary-looked-at", count)) }
+            @for (language, phrases, found) in &tried { (phrase_table(visit, business, language, phrases, found)) }
+            @if !concept.except.is_empty() {
+                h2 { (words.say("vocabulary-except")) }
+                ul.phrases { @for phrase in &concept.except { li { code { (business.shown(phrase)) } } } }
+            }
+        };
+        Ok(Frame::new(visit, Some(business), concept_name(&code), "/words").page(&main))
+    })
+}
+
+async fn matches(
+    visit: &Visit,
+    business: &Business,
+    language: &str,
+    phrases: &[String],
+) -> Result<Value, Refusal> {
+    let phrases: Vec<&String> = phrases.iter().take(MAX_TRIED).collect();
+    if phrases.is_empty() {
+        return Ok(Value::Null);
+    }
+    let body = json!({"phrases": phrases, "language": language, "days": 90});
+    let address = business.path("/phrase-matches");
+    match visit.edit(Method::POST, &address, &body).await {
+        Ok(done) => Ok(done.body),
+        // A row that no longer compiles is shown without counts.
+        Err(refused) if refused.is_about_the_form() => Ok(Value::Null),
+        Err(refused) => Err(refused.refusal),
+    }
+}
+
+fn phrase_table(visit: &Visit, business: &Business, language: &str, phrases: &[String], found: &Value) -> Markup {
+    let words = visit.words;
+    let heading = language_name(words, language);
+    html! {
+        h2 { (heading) }
+        div.scroll tabindex="0" role="region" aria-label=(heading) { table.grid.phrases {
+            thead { tr {
+                th scope="col" { (words.say("vocabulary-phrase")) }
+                th.number scope="col" { (words.say("vocabulary-said-in")) }
+                th.number scope="col" { (words.say("vocabulary-counts-in")) }
+            } }
+            tbody { @for (place, phrase) in phrases.iter().enumerate() {
+                @let one = &found["phrases"][place];
+                tr {
+                    th scope="row" { code { (business.shown(phrase)) } }
+                    td.number { (one["calls"].as_u64().unwrap_or_default()) }
+                    td.number { (one["counting"].as_u64().unwrap_or_default()) }
+                }
+            } }
+        } }
+    }
+}

@@ -1,0 +1,40 @@
+try = Try
+try-about = What would be decided about a call? Nothing is stored, and nobody is notified.
+try-said = What is said
+try-said-about = A line for each turn. Begin a line with “Agent:” where the agent speaks. Or paste a Vapi message (JSON).
+try-placeholder = My basement is flooding, there is water everywhere
+try-do = Try
+try-rules = Rules
+try-rules-now = The rules in force
+try-more = Older revision, time, place
+try-revision = Number of an older revision
+try-at = At (now if empty)
+try-language = Language
+try-language-heard = as heard
+try-postal-code = Postal code
+try-city = City
+try-examples = For example
+try-example-flood = My basement is flooding, there is water everywhere.
+try-example-denied = There is no flooding, the drain is just slow.
+try-example-price = How much for a camera inspection of my drain?
+try-decided = What would be decided
+try-for = Decided for
+try-messages = SMS messages
+try-nobody = Nobody would be notified.
+try-characters = { $count ->
+    [one] One character
+   *[other] { $count } characters
+  }
+try-ucs2 = dearer because of { $letters }
+try-held = Waits for the end of the quiet hours:
+try-heard-nothing = Ringbook heard no phrase of any concept.
+try-link = Link to this try
+try-no-link = This try is too long for a link.
+try-fault-empty = Write what is said, or paste a message.
+try-fault-json = This begins like JSON, but it cannot be read at line { $line }, column { $column }.
+try-fault-message = This JSON is not a Vapi message: it needs a “message” with a “type”.
+try-fault-time = This time does not exist.
+try-fault-both = Choose either a change set or an older revision.
+try-fault-revision = Write the number of a revision, for example 12.
+try-fault-no-revision = There is no such revision.
+try-fault-no-set = This change set is no longer open.

@@ -1,0 +1,74 @@
+vocabulary = Words
+vocabulary-live = The phrase is in the rules now. The next call uses it.
+vocabulary-waits = The change goes beyond the guard rails: it waits for a second person to approve it.
+vocabulary-in-set = The phrase is in the change set. It is in force when the change set is published.
+vocabulary-unmatched = Calls that matched nothing
+vocabulary-days = { $days } days
+vocabulary-summary = { $without } of { $decisions } decisions in { $days } days found no service. These are the newest of their calls.
+vocabulary-all-matched = Every call found a service. Simulated calls are not counted.
+vocabulary-singles = Others, each in its own words
+vocabulary-more = { $count ->
+    [one] and one more call
+   *[other] and { $count } more calls
+  }
+vocabulary-calls = { $count ->
+    [one] one call
+   *[other] { $count } calls
+  }
+vocabulary-silent = (The caller said nothing.)
+vocabulary-make-rule = Make a rule of this
+vocabulary-add = Add a phrase
+vocabulary-concepts = Concepts
+vocabulary-concept = Concept
+vocabulary-phrases = Phrases
+vocabulary-phrase = Phrase
+vocabulary-phrase-count = { $count ->
+    [one] One phrase:
+   *[other] { $count } phrases:
+  }
+vocabulary-counted = Counted in { $days } days
+vocabulary-used-by = Named by
+vocabulary-used-by-none = no rule
+vocabulary-no-concepts = There are no concepts yet.
+vocabulary-unused = Rules that no call met
+vocabulary-unused-about = They have stood for 90 days and took part in no decision.
+vocabulary-unused-none = None is known. Ringbook can say so after it has counted for 90 days.
+vocabulary-looked-at = { $count ->
+    [one] Counted in the newest call of the last 90 days.
+   *[other] Counted in the newest { $count } calls of the last 90 days.
+  }
+vocabulary-except = Phrases that look like it and mean something else
+vocabulary-english = English
+vocabulary-french = French
+vocabulary-said-in = Calls that say it
+vocabulary-counts-in = Calls where it counts
+vocabulary-phrase-about = Accents and case do not matter. flood* finds every word that begins so; water .. basement lets up to two words stand between.
+vocabulary-target = What it means
+vocabulary-choose = Choose …
+vocabulary-new-concept = A new concept
+vocabulary-new-about = A concept is a list of phrases for one thing. It does something when a rule names it.
+vocabulary-name = Name of the new concept
+vocabulary-service = Callers who say it want
+vocabulary-no-service = no service yet
+vocabulary-when = When
+vocabulary-at-once = At once
+vocabulary-new-set = In a new change set
+vocabulary-save = Save
+vocabulary-look = Look at past calls
+vocabulary-comment = Phrase: { $phrase }
+vocabulary-fault-phrase = Write the words to listen for.
+vocabulary-fault-known = This phrase is there already.
+vocabulary-fault-target = Choose what the phrase means.
+vocabulary-fault-target-gone = It was removed meanwhile. Choose another.
+vocabulary-fault-language = Choose a language.
+vocabulary-fault-name = Write a name with letters, for example water heater.
+vocabulary-fault-name-taken = There is a concept of this name: choose it above.
+vocabulary-changed = Somebody changed the same row while you were writing.
+vocabulary-changed-added = New in it: { $phrases }
+vocabulary-changed-removed = No longer in it: { $phrases }
+vocabulary-changed-do = Your phrase is still here. Save again to add it to what is there now.
+vocabulary-refused = This was not saved:
+vocabulary-preview = Past calls that say it
+vocabulary-preview-none = Write a phrase and look which past calls say it.
+vocabulary-preview-sum = { $calls } of the newest { $all } calls say it; in { $counting } of them it counts.
+vocabulary-does-not-count = does not count here

@@ -1,0 +1,40 @@
+try = Essayer
+try-about = Que serait-il décidé pour un appel ? Rien n’est enregistré et personne n’est avisé.
+try-said = Ce qui est dit
+try-said-about = Une ligne par réplique. Commencez une ligne par « Agent: » quand l’agent parle. Ou collez un message de Vapi (JSON).
+try-placeholder = Mon sous-sol est inondé, il y a de l’eau partout
+try-do = Essayer
+try-rules = Règles
+try-rules-now = Les règles en vigueur
+try-more = Ancienne révision, heure, lieu
+try-revision = Numéro d’une ancienne révision
+try-at = Moment (maintenant si vide)
+try-language = Langue
+try-language-heard = telle qu’entendue
+try-postal-code = Code postal
+try-city = Ville
+try-examples = Par exemple
+try-example-flood = Mon sous-sol est inondé, il y a de l’eau partout.
+try-example-denied = Il n’y a pas d’inondation, le drain est juste lent.
+try-example-price = Combien coûte une inspection par caméra de mon drain ?
+try-decided = Ce qui serait décidé
+try-for = Décidé pour
+try-messages = Textos
+try-nobody = Personne ne serait avisé.
+try-characters = { $count ->
+    [one] Un caractère
+   *[other] { $count } caractères
+  }
+try-ucs2 = plus cher à cause de { $letters }
+try-held = Attend la fin des heures calmes :
+try-heard-nothing = Ringbook n’a entendu aucune expression d’un concept.
+try-link = Lien vers cet essai
+try-no-link = Cet essai est trop long pour un lien.
+try-fault-empty = Écrivez ce qui est dit ou collez un message.
+try-fault-json = Ceci commence comme du JSON, mais ne se lit pas à la ligne { $line }, colonne { $column }.
+try-fault-message = Ce JSON n’est pas un message de Vapi : il lui faut « message » avec « type ».
+try-fault-time = Cette heure n’existe pas.
+try-fault-both = Choisissez soit un lot, soit une ancienne révision.
+try-fault-revision = Écrivez le numéro d’une révision, par exemple 12.
+try-fault-no-revision = Cette révision n’existe pas.
+try-fault-no-set = Ce lot n’est plus ouvert.
