@@ -20,7 +20,13 @@ both!(
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
 /// What writes nothing though it is no GET, and what is refused as a trial: both are told in the document.
-const NO_WRITES: [&str; 4] = ["evaluate", "test_script", "check_change_set", "replay_decision"];
+const NO_WRITES: [&str; 5] = [
+    "evaluate",
+    "test_script",
+    "check_change_set",
+    "replay_decision",
+    "match_phrases",
+];
 const NO_TRIAL: [&str; 1] = ["replay_webhook_events"];
 
 async fn at_rest(database: Database) -> TestApp {
@@ -385,6 +391,16 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story
         .tell("create_case_of_call", post.clone(), "/calls/call-2/case", case)
         .await;
+    let wrong = json!({"priority": "P2", "total": "402.41"});
+    let about = "/calls/call-2/feedback";
+    story.tell("create_feedback", post.clone(), about, wrong.clone()).await;
+    let feedback = story.first("/feedback").await;
+    let dismiss = format!("/feedback/{}/dismiss", feedback["id"].as_str().unwrap());
+    story.tell("dismiss_feedback", post.clone(), &dismiss, json!({"comment": "it was right"})).await;
+    let (status, answer) = app.admin(Method::POST, &format!("/admin/v1/rulebooks/default{about}"), Some(&wrong)).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let case = format!("/feedback/{}/case", answer["id"].as_str().unwrap());
+    story.tell("create_case_of_feedback", post.clone(), &case, json!({"code": "as_it_should_be"})).await;
     let lead = story.first("/leads").await;
     let taken = format!("/leads/{}/acknowledge", lead["id"].as_str().unwrap());
     story

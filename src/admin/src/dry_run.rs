@@ -10,7 +10,13 @@ pub const PARAMETER: &str = "dry_run";
 pub const HEADER: &str = "x-ringbook-dry-run";
 
 /// Operations that are not GET and write nothing, so that there is nothing to try.
-pub const READS: &[&str] = &["evaluate", "test_script", "check_change_set", "replay_decision"];
+pub const READS: &[&str] = &[
+    "evaluate",
+    "test_script",
+    "check_change_set",
+    "replay_decision",
+    "match_phrases",
+];
 
 /// Writes without a dry run, and why.
 pub const NO_TRIAL: &[(&str, &str)] = &[(

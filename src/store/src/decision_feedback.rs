@@ -3,7 +3,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{DatabaseTransaction, IntoActiveModel as _, PaginatorTrait as _};
+use sea_orm::{DatabaseTransaction, IntoActiveModel as _};
 
 use super::sql::statement;
 
