@@ -34,7 +34,7 @@ async fn try_out(browser: &Browser<'_>, form: &[(&str, &str)]) -> crate::support
 }
 
 async fn patch(app: &TestApp, path: &str, change: Value) -> Value {
-    let at = format!("{BOOK}/{path}");
+    let at = if path.is_empty() { BOOK.to_owned() } else { format!("{BOOK}/{path}") };
     let (_, row) = app.admin(Method::GET, &at, None).await;
     let mut change = change;
     change["version"] = row["version"].clone();
@@ -199,7 +199,7 @@ async fn what_is_wrong_stands_beside_its_field(database: Database) {
 async fn a_viewer_tries_and_finds_no_number(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     patch(&app, "contacts/on_call", json!({"name": "Mario (514) 555-0203"})).await;
-    patch(&app, "templates/urgent", json!({"texts": {"en": "{priority} {phone} call 514.555.0204"}})).await;
+    patch(&app, "templates/alert", json!({"texts": {"en": "{priority} {phone} call 514.555.0204"}})).await;
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let (viewer, admin) = (Browser::with(&app, &text).await, Browser::with(&app, ADMIN_KEY).await);
     let message = report("call-1", "Mon sous-sol est inondé. Rappelez au 514-555-0207.").to_string();

@@ -292,7 +292,12 @@ async fn a_viewer_reads_words_without_numbers(database: Database) {
         }
         assert!(!page.text.contains("/words/add"), "{path}: {}", page.text);
     }
-    let refused = viewer.get("/console/words/add?phrase=x").await;
+    let page = viewer.page("/console/words/add?phrase=rappelez&language=fr").await;
+    page.has(&["This needs a key with the role editor.", "1 of the newest 6 calls say it"]);
+    assert!(!page.text.contains("555-0199") && !page.text.contains("name=\"target\""), "{}", page.text);
+    let csrf = viewer.csrf().await;
+    let form = [("csrf", csrf.as_str()), ("phrase", "x y"), ("language", "fr"), ("target", "service:sump")];
+    let refused = viewer.post("/console/words/add", &form).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     refused.has(&["Your key may not do this"]);
     app.stop().await;

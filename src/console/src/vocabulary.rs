@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::address::segment;
 use crate::board::items;
-use crate::business::Business;
 use crate::leads::text;
 use crate::page::Frame;
 use crate::routes::Address;

@@ -40,12 +40,6 @@ fn add(visit: &Visit) -> BoxFuture<'_, Answer> {
 
 async fn shown(visit: &Visit, is_form: bool, unsaved: Option<Unsaved>) -> Answer {
     let (business, words) = (visit.business().await?, visit.words);
-    if !visit.may(Role::Editor) {
-        return Err(Refusal {
-            detail: words.say("feedback-case-role"),
-            ..Refusal::plain(StatusCode::FORBIDDEN)
-        });
-    }
     let entry = Entry { visit, is_form };
     let sets = open_sets(visit, business).await?;
     let revision = visit.read(&business.path(""), &[]).await?["revision"].to_string();
@@ -54,7 +48,11 @@ async fn shown(visit: &Visit, is_form: bool, unsaved: Option<Unsaved>) -> Answer
         p { a href=(visit.link("/words", &[])) { "← " (words.say("vocabulary")) } }
         h1 { (words.say("vocabulary-add")) }
         div.columns {
-            (form(visit, business, &entry, &sets, &revision, unsaved.as_ref(), bad.as_deref()))
+            @if visit.may(Role::Editor) {
+                (form(visit, business, &entry, &sets, &revision, unsaved.as_ref(), bad.as_deref()))
+            } @else {
+                p.card.empty { (words.say("feedback-case-role")) }
+            }
             (preview(visit, business, found.as_ref()))
         }
     };
