@@ -117,7 +117,8 @@ impl Visit {
     }
 }
 
-async fn refused(mut response: Response) -> Refusal {
+/// Why the API did not do what was asked.
+pub async fn refused(mut response: Response) -> Refusal {
     let status = response.status();
     let wait = response.header(header::RETRY_AFTER).map(ToOwned::to_owned);
     let bytes = response.take_body().into_bytes().await.unwrap_or_default();

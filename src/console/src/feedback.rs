@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::address::segment;
 use crate::business::Business;
 use crate::call;
-use crate::edit::Refused;
 use crate::field::{fault, typed_money};
 use crate::leads::{priority, text};
 use crate::locale::money;
 use crate::page;
+use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 
@@ -29,16 +29,16 @@ const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 /// A form of the page that could not be stored, and why.
 #[derive(Default)]
 pub struct Attempt {
-    wrong: Option<Refused>,
-    case: Option<Refused>,
-    other: Option<Refused>,
+    wrong: Option<Refusal>,
+    case: Option<Refusal>,
+    other: Option<Refusal>,
 }
 
 impl Attempt {
     /// The status of the page that shows it.
     pub fn status(&self) -> Option<StatusCode> {
         let refused = self.wrong.as_ref().or(self.case.as_ref()).or(self.other.as_ref());
-        refused.map(|refused| refused.refusal.status)
+        refused.map(|refused| refused.status)
     }
 }
 
@@ -74,15 +74,15 @@ fn keep(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-async fn send(visit: &Visit, what: &str, body: &Value, done: &str, attempt: fn(Refused) -> Attempt) -> Answer {
+async fn send(visit: &Visit, what: &str, body: &Value, done: &str, attempt: fn(Refusal) -> Attempt) -> Answer {
     let business = visit.business().await?;
     let address = business.path(&format!("/calls/{}/{what}", segment(&visit.path("id"))));
     match visit.edit(Method::POST, &address, body).await {
         Ok(_) => Ok(page::see(&back(visit, done))),
-        Err(refused) if refused.is_about_the_form() && refused.refusal.status != StatusCode::NOT_FOUND => {
+        Err(refused) if refused.is_about_the_form() && refused.status != StatusCode::NOT_FOUND => {
             call::page(visit, attempt(refused)).await
         }
-        Err(refused) => Err(refused.refusal),
+        Err(refused) => Err(refused),
     }
 }
 
@@ -93,7 +93,7 @@ fn dismiss(visit: &Visit) -> BoxFuture<'_, Answer> {
         let body = json!({"comment": visit.sent("comment")});
         match visit.edit(Method::POST, &address, &body).await {
             Ok(_) => Ok(page::see(&back(visit, "dismissed"))),
-            Err(refused) if refused.is_about_the_form() && refused.refusal.status != StatusCode::NOT_FOUND => {
+            Err(refused) if refused.is_about_the_form() && refused.status != StatusCode::NOT_FOUND => {
                 let other = Some(refused);
                 let attempt = Attempt {
                     other,
@@ -101,7 +101,7 @@ fn dismiss(visit: &Visit) -> BoxFuture<'_, Answer> {
                 };
                 call::page(visit, attempt).await
             }
-            Err(refused) => Err(refused.refusal),
+            Err(refused) => Err(refused),
         }
     })
 }
@@ -125,7 +125,7 @@ pub fn section(visit: &Visit, business: &Business, feedback: &[Value], attempt: 
     html! {
         h2 #feedback { (words.say("feedback")) }
         @if let Some(key) = done { p.done role="status" { (words.say(key)) } }
-        @if let Some(refused) = &attempt.other { (fault("other", &refused.refusal.detail)) }
+        @if let Some(refused) = &attempt.other { (fault("other", &refused.detail)) }
         @if !feedback.is_empty() { ul.rows.feedback { @for one in feedback { (row(visit, business, one)) } } }
         @if visit.may(Role::Dispatcher) { (wrong_form(visit, business, attempt.wrong.as_ref())) }
         @if visit.may(Role::Editor) { (keep_form(visit, attempt.case.as_ref())) }
@@ -191,10 +191,10 @@ fn resolve(visit: &Visit, one: &Value) -> Markup {
     } }
 }
 
-fn wrong_form(visit: &Visit, business: &Business, refused: Option<&Refused>) -> Markup {
+fn wrong_form(visit: &Visit, business: &Business, refused: Option<&Refusal>) -> Markup {
     let words = visit.words;
     let at = |pointer: &str| refused.and_then(|refused| refused.at(pointer));
-    let general = refused.filter(|refused| refused.faults.is_empty());
+    let general = refused.filter(|refused| refused.fields.is_empty());
     let mut services: Vec<_> = business.rows.services.values().map(|stored| &stored.row).collect();
     services.sort_by_key(|row| business.label(&row.names, words.0.code(), &row.code));
     let action = visit.link(&format!("/calls/{}/feedback", segment(&visit.path("id"))), &[]);
@@ -204,7 +204,7 @@ fn wrong_form(visit: &Visit, business: &Business, refused: Option<&Refused>) -> 
             (page::token(visit))
             p.quiet { (words.say("feedback-about")) }
             @if at("").is_some() { (fault("empty", &words.say("feedback-fault-empty"))) }
-            @if let Some(refused) = general { (fault("general", &refused.refusal.detail)) }
+            @if let Some(refused) = general { (fault("general", &refused.detail)) }
             div.field {
                 label for="right-service" { (words.say("service")) }
                 select #right-service name="service" {
@@ -215,7 +215,7 @@ fn wrong_form(visit: &Visit, business: &Business, refused: Option<&Refused>) -> 
                         }
                     }
                 }
-                @if at("/service").is_some() { (fault("service", &words.say("feedback-fault-service"))) }
+                @if at("service").is_some() { (fault("service", &words.say("feedback-fault-service"))) }
             }
             div.field {
                 label for="right-priority" { (words.say("urgency")) }
@@ -227,20 +227,20 @@ fn wrong_form(visit: &Visit, business: &Business, refused: Option<&Refused>) -> 
             div.field {
                 label for="right-total" { (words.say("feedback-total")) }
                 input #right-total name="total" inputmode="decimal" autocomplete="off" maxlength="20" value=(visit.sent("total"))
-                    aria-invalid=[at("/total").map(|_| "true")] aria-describedby=[at("/total").map(|_| "fault-total")];
-                @if at("/total").is_some() { (fault("total", &words.say("feedback-fault-total"))) }
+                    aria-invalid=[at("total").map(|_| "true")] aria-describedby=[at("total").map(|_| "fault-total")];
+                @if at("total").is_some() { (fault("total", &words.say("feedback-fault-total"))) }
             }
             div.field {
                 label for="wrong-comment" { (words.say("feedback-comment")) }
                 textarea #wrong-comment name="comment" rows="3" maxlength="1000" { (visit.sent("comment")) }
-                @if at("/comment").is_some() { (fault("comment", &words.say("feedback-fault-comment"))) }
+                @if at("comment").is_some() { (fault("comment", &words.say("feedback-fault-comment"))) }
             }
             button.main type="submit" { (words.say("feedback-send")) }
         }
     } }
 }
 
-fn keep_form(visit: &Visit, refused: Option<&Refused>) -> Markup {
+fn keep_form(visit: &Visit, refused: Option<&Refusal>) -> Markup {
     let words = visit.words;
     let action = visit.link(&format!("/calls/{}/case", segment(&visit.path("id"))), &[]);
     html! { details.card.wrong open[refused.is_some()] {
@@ -248,7 +248,7 @@ fn keep_form(visit: &Visit, refused: Option<&Refused>) -> Markup {
         form.stack method="post" action=(action) {
             (page::token(visit))
             p.quiet { (words.say("feedback-keep-about")) }
-            @if let Some(refused) = refused { (fault("case", &refused.refusal.detail)) }
+            @if let Some(refused) = refused { (fault("case", &refused.detail)) }
             div.field {
                 label for="case-code" { (words.say("feedback-case-name")) }
                 input #case-code name="code" required maxlength="64" pattern="[a-z][a-z0-9_]*" value=(visit.sent("code"))

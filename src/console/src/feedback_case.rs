@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
-use crate::edit::Refused;
 use crate::feedback::{back, should_have_been};
 use crate::field::fault;
 use crate::leads::text;
@@ -38,10 +37,10 @@ fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
         let address = business.path(&format!("/feedback/{id}/case"));
         match visit.edit(Method::POST, &address, &body).await {
             Ok(_) => Ok(page::see(&back(visit, "case"))),
-            Err(refused) if refused.is_about_the_form() && refused.refusal.status != StatusCode::NOT_FOUND => {
+            Err(refused) if refused.is_about_the_form() && refused.status != StatusCode::NOT_FOUND => {
                 form(visit, Some(refused)).await
             }
-            Err(refused) => Err(refused.refusal),
+            Err(refused) => Err(refused),
         }
     })
 }
@@ -51,7 +50,7 @@ fn lines(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-async fn form(visit: &Visit, refused: Option<Refused>) -> Answer {
+async fn form(visit: &Visit, refused: Option<Refusal>) -> Answer {
     let (business, words) = (visit.business().await?, visit.words);
     if !visit.may(Role::Editor) {
         return Err(Refusal {
@@ -69,7 +68,7 @@ async fn form(visit: &Visit, refused: Option<Refused>) -> Answer {
     let frame = Frame::new(visit, Some(business), words.say("feedback-make-case"), "/calls");
     let mut response = frame.page(&main);
     if let Some(refused) = refused {
-        response.set_status(refused.refusal.status);
+        response.set_status(refused.status);
     }
     Ok(response)
 }
@@ -97,7 +96,7 @@ fn main(
     one: &Value,
     said: &str,
     sets: &[OpenSet],
-    refused: Option<&Refused>,
+    refused: Option<&Refusal>,
 ) -> Markup {
     let words = visit.words;
     let id = visit.path("feedback");
@@ -117,7 +116,7 @@ fn main(
             (page::token(visit))
             @if let Some(refused) = refused {
                 @if refused.is_stale() { (fault("stale", &words.say("feedback-fault-stale"))) }
-                (fault("case", &refused.refusal.detail))
+                (fault("case", &refused.detail))
             }
             div.field {
                 label for="code" { (words.say("feedback-case-name")) }

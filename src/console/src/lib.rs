@@ -40,6 +40,7 @@ mod session;
 mod signed;
 mod state;
 mod tryout;
+mod tryout_fields;
 mod tryout_form;
 mod tryout_result;
 mod visit;

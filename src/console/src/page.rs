@@ -29,8 +29,12 @@ const DAY: [(&str, &str); 4] = [
     ("/messages", "messages"),
 ];
 /// The places of the rules. On a phone they open from one word.
-const RULES: [(&str, &str); 2] = [("/prices", "prices"), ("/keys", "keys")];
-const RULES: [(&str, &str); 3] = [("/prices", "prices"), ("/try", "try"), ("/words", "vocabulary")];
+const RULES: [(&str, &str); 4] = [
+    ("/prices", "prices"),
+    ("/try", "try"),
+    ("/words", "vocabulary"),
+    ("/keys", "keys"),
+];
 
 /// A page of somebody who signed in.
 pub struct Frame<'a> {

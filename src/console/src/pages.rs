@@ -4,7 +4,8 @@ use poem::Route;
 
 use crate::routes::Address;
 use crate::state::Console;
-use crate::{board, call, calls, csv, events, keys, leads, login, message, messages, prices};
+use crate::{board, call, calls, csv, events, feedback, feedback_case, keys, leads, login, message, messages, prices};
+use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 
 /// The pages of each place.
 const PAGES: &[&[Address]] = &[
@@ -13,12 +14,18 @@ const PAGES: &[&[Address]] = &[
     calls::ADDRESSES,
     csv::ADDRESSES,
     events::ADDRESSES,
+    feedback::ADDRESSES,
+    feedback_case::ADDRESSES,
     keys::ADDRESSES,
     leads::ADDRESSES,
     login::ADDRESSES,
     message::ADDRESSES,
     messages::ADDRESSES,
     prices::ADDRESSES,
+    tryout::ADDRESSES,
+    vocabulary::ADDRESSES,
+    vocabulary_add::ADDRESSES,
+    vocabulary_concepts::ADDRESSES,
 ];
 
 /// The addresses of all pages.

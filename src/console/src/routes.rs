@@ -6,30 +6,9 @@ use poem::{EndpointExt as _, RouteMethod};
 use crate::signed::Signed;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
-use crate::{board, call, calls, csv, feedback, feedback_case, leads, login, message, messages, prices, tryout, vocabulary, vocabulary_add,
-    vocabulary_concepts};
 
 /// A page: a function of a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
-
-/// The pages of each place.
-const PAGES: &[&[Address]] = &[
-    board::ADDRESSES,
-    call::ADDRESSES,
-    calls::ADDRESSES,
-    csv::ADDRESSES,
-    feedback::ADDRESSES,
-    feedback_case::ADDRESSES,
-    leads::ADDRESSES,
-    login::ADDRESSES,
-    message::ADDRESSES,
-    messages::ADDRESSES,
-    prices::ADDRESSES,
-    tryout::ADDRESSES,
-    vocabulary::ADDRESSES,
-    vocabulary_add::ADDRESSES,
-    vocabulary_concepts::ADDRESSES,
-];
 
 /// An address below `/console` and what answers there.
 #[derive(Clone, Copy)]

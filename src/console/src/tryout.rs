@@ -12,53 +12,16 @@ use serde_json::{Value, json};
 use crate::address::query;
 use crate::business::Business;
 use crate::conversation::{self, Typed};
-use crate::edit::Refused;
-use crate::field::fault;
 use crate::open_sets::open_sets;
 use crate::page::Frame;
 use crate::refusal::Refusal;
 use crate::routes::Address;
+use crate::tryout_fields::{Try, Wrong};
 use crate::tryout_form::form;
 use crate::tryout_result::result;
 use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::both("/try", asked, sent)];
-
-/// The fields of a try, in the form as in the address.
-const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_code", "city"];
-/// The longest address of a try; servers and mail programs cut longer ones.
-const MAX_ADDRESS: usize = 1_500;
-
-/// What a person wants to try: the fields of the form or of the address.
-pub struct Try<'a> {
-    visit: &'a Visit,
-    is_form: bool,
-}
-
-impl Try<'_> {
-    pub fn field(&self, name: &str) -> &str {
-        if self.is_form {
-            self.visit.sent(name)
-        } else {
-            self.visit.asked(name)
-        }
-    }
-
-    /// The address of the same try, if it is short enough to be sent to somebody.
-    pub fn address(&self) -> Option<String> {
-        let pairs: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, self.field(name))).collect();
-        let address = self.visit.link("/try", &pairs);
-        (address.len() <= MAX_ADDRESS).then_some(address)
-    }
-}
-
-/// What is wrong with a field of the form.
-pub struct Wrong {
-    pub field: &'static str,
-    pub text: String,
-    /// Whether the text is in the words of the API, which are English.
-    pub is_english: bool,
-}
 
 fn asked(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(show(visit, false))
@@ -148,7 +111,7 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
     match visit.edit(Method::POST, &address, &question).await {
         Ok(done) => Ok(Outcome::Decided(done.body)),
         Err(refused) if refused.is_about_the_form() => Ok(wrong(visit, &refused, !revision.is_empty())),
-        Err(refused) => Err(refused.refusal),
+        Err(refused) => Err(refused),
     }
 }
 
@@ -173,22 +136,23 @@ fn facts(business: &Business, what: &Try<'_>) -> Value {
     facts
 }
 
-fn wrong(visit: &Visit, refused: &Refused, has_revision: bool) -> Outcome {
-    let status = refused.refusal.status;
+fn wrong(visit: &Visit, refused: &Refusal, has_revision: bool) -> Outcome {
+    let status = refused.status;
     let is_missing = status == StatusCode::NOT_FOUND;
     let about_rules = is_missing || status == StatusCode::CONFLICT || refused.is_stale();
-    let (field, own) = match refused.faults.first() {
+    let place = refused.fields.first().map_or("", |(place, _)| place.as_str());
+    let (field, own) = match place {
         _ if about_rules && has_revision => ("revision", Some("try-fault-no-revision")),
         _ if is_missing => ("set", Some("try-fault-no-set")),
-        Some(fault) if fault.pointer == "change_set" => ("set", Some("try-fault-no-set")),
         _ if about_rules => ("set", None),
-        Some(fault) if fault.pointer.starts_with("/message") => ("said", Some("try-fault-message")),
-        Some(fault) if fault.pointer.starts_with("/facts/postal_code") => ("postal_code", None),
-        Some(fault) if fault.pointer.starts_with("/facts/city") => ("city", None),
-        Some(fault) if fault.pointer.starts_with("/facts") || fault.pointer.starts_with("/said") => ("said", None),
+        "change_set" => ("set", Some("try-fault-no-set")),
+        "facts/postal_code" => ("postal_code", None),
+        "facts/city" => ("city", None),
+        place if place.starts_with("message") => ("said", Some("try-fault-message")),
+        place if place.starts_with("facts") || place.starts_with("said") => ("said", None),
         _ => ("set", None),
     };
-    let text = own.map_or_else(|| refused.refusal.detail.clone(), |key| visit.words.say(key));
+    let text = own.map_or_else(|| refused.detail.clone(), |key| visit.words.say(key));
     let is_english = own.is_none();
     Outcome::Wrong(
         Wrong {
@@ -198,15 +162,6 @@ fn wrong(visit: &Visit, refused: &Refused, has_revision: bool) -> Outcome {
         },
         status,
     )
-}
-
-/// What is wrong with a field, beside it.
-pub fn beside(wrong: Option<&Wrong>, field: &str) -> Markup {
-    match wrong.filter(|wrong| wrong.field == field) {
-        Some(wrong) if wrong.is_english => html! { div lang="en" { (fault(field, &wrong.text)) } },
-        Some(wrong) => fault(field, &wrong.text),
-        None => html! {},
-    }
 }
 
 /// Where nothing was typed yet: sentences to begin with.

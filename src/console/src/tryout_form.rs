@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::business::Business;
 use crate::open_sets::{OpenSet, name};
 use crate::page;
-use crate::tryout::{Try, Wrong, beside};
+use crate::tryout_fields::{Try, Wrong, beside};
 use crate::visit::Visit;
 use crate::words::{Language, Words};
 

@@ -9,7 +9,7 @@ use crate::decided;
 use crate::heard_list::heard_list;
 use crate::highlight::{self, Heard};
 use crate::leads::text;
-use crate::tryout::Try;
+use crate::tryout_fields::Try;
 use crate::visit::Visit;
 
 pub fn result(visit: &Visit, business: &Business, what: &Try<'_>, evaluation: &Value) -> Markup {

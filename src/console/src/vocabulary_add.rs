@@ -32,7 +32,7 @@ fn add(visit: &Visit) -> BoxFuture<'_, Answer> {
         }
         match save(visit, business).await {
             Ok(done) => Ok(page::see(&visit.link("/words", &[("done", done)]))),
-            Err(Unsaved::Refused(refused)) if !refused.is_about_the_form() => Err(refused.refusal),
+            Err(Unsaved::Refused(refused)) if !refused.is_about_the_form() => Err(refused),
             Err(unsaved) => shown(visit, true, Some(unsaved)).await,
         }
     })
@@ -58,7 +58,7 @@ async fn shown(visit: &Visit, is_form: bool, unsaved: Option<Unsaved>) -> Answer
     };
     let mut response = Frame::new(visit, Some(business), words.say("vocabulary-add"), "/words").page(&main);
     match &unsaved {
-        Some(Unsaved::Refused(refused)) => response.set_status(refused.refusal.status),
+        Some(Unsaved::Refused(refused)) => response.set_status(refused.status),
         Some(Unsaved::Changed(..)) => response.set_status(StatusCode::PRECONDITION_FAILED),
         Some(Unsaved::Field(..)) => response.set_status(StatusCode::UNPROCESSABLE_ENTITY),
         None => {}
@@ -83,9 +83,9 @@ async fn matches(
     match visit.edit(Method::POST, &business.path("/phrase-matches"), &body).await {
         Ok(done) => Ok((Some(done.body), None)),
         Err(refused) if refused.is_about_the_form() => {
-            let why = refused.at("/phrases/0").unwrap_or(&refused.refusal.detail).to_owned();
+            let why = refused.at("phrases/0").unwrap_or(&refused.detail).to_owned();
             Ok((None, Some(why)))
         }
-        Err(refused) => Err(refused.refusal),
+        Err(refused) => Err(refused),
     }
 }

@@ -179,7 +179,7 @@ async fn matches(
         Ok(done) => Ok(done.body),
         // A row that no longer compiles is shown without counts.
         Err(refused) if refused.is_about_the_form() => Ok(Value::Null),
-        Err(refused) => Err(refused.refusal),
+        Err(refused) => Err(refused),
     }
 }
 

@@ -131,9 +131,9 @@ fn explained(visit: &Visit, unsaved: Option<&Unsaved>) -> Markup {
         Some(Unsaved::Refused(refused)) => div.fault role="alert" {
             @if refused.is_stale() { p { (words.say("vocabulary-changed")) " " (words.say("vocabulary-changed-do")) } }
             @else { p { (words.say("vocabulary-refused")) } }
-            p lang="en" { (refused.refusal.detail) }
-            @if refused.faults.len() > 1 {
-                ul lang="en" { @for fault in refused.faults.iter().take(5) { li { (fault.detail) } } }
+            p lang="en" { (refused.detail) }
+            @if refused.fields.len() > 1 {
+                ul lang="en" { @for fault in refused.fields.iter().take(5) { li { (fault.1) } } }
             }
         },
         _ => {},

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::address::{query, segment};
 use crate::business::Business;
-use crate::edit::{Done, Refused};
+use crate::edit::Done;
 use crate::field::code_of;
 use crate::leads::text;
 use crate::open_sets::OpenSet;
@@ -39,19 +39,12 @@ pub enum Unsaved {
     /// Somebody changed the row meanwhile: the phrases that are new in it, and those that are gone.
     Changed(Vec<String>, Vec<String>),
     /// What the API says.
-    Refused(Refused),
-}
-
-impl From<Refused> for Unsaved {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
+    Refused(Refusal),
 }
 
 impl From<Refusal> for Unsaved {
     fn from(refusal: Refusal) -> Self {
-        let faults = Vec::new();
-        Self::Refused(Refused { refusal, faults })
+        Self::Refused(refusal)
     }
 }
 
@@ -97,7 +90,7 @@ pub async fn save(visit: &Visit, business: &Business) -> Result<&'static str, Un
     }
 }
 
-async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<Done, Refused> {
+async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<Done, Refusal> {
     let comment = visit.words.say_of("vocabulary-comment", &[("phrase", visit.sent("phrase"))]);
     let changes: Vec<Value> = changes.iter().map(Change::json).collect();
     let body = json!({"comment": comment, "changes": changes});
