@@ -28,15 +28,18 @@ use super::resources;
 use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
 use super::rule_hits::RuleHitsApi;
+use super::rulebook_health::RulebookHealthApi;
 use super::rulebooks::RulebooksApi;
 use super::script_quarantines::ScriptQuarantinesApi;
 use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
+use super::setup::SetupApi;
 use super::sms_delivery::SmsDeliveryApi;
 use super::sms_messages::SmsMessagesApi;
 use super::sms_resend::SmsResendApi;
 use super::sms_suppressions::SmsSuppressionsApi;
 use super::state::AdminState;
+use super::statements::StatementsApi;
 use super::stats::StatsApi;
 use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
@@ -80,6 +83,7 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             CallsApi(state.clone()),
             DecisionsApi(state.clone()),
             LeadsApi(state.clone()),
+            StatementsApi(state.clone()),
         ),
         (
             SmsMessagesApi(state.clone()),
@@ -96,6 +100,8 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             ApiKeysApi(state.clone()),
             ConsoleSessionsApi(state.clone()),
             StatsApi(state.clone()),
+            RulebookHealthApi(state.clone()),
+            SetupApi(state.clone()),
         ),
     )
 }

@@ -15,6 +15,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec, Listing, too_large};
 use super::list_csv::{Gathering, ListFound, WantsCsv};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
+use super::words::{WORDS, Words};
 use store::erasures::telling;
 use store::{call_transcripts, calls, containment, page, search, tool_calls};
 use web::problem::Problem;
@@ -63,6 +64,7 @@ pub const LIST: ListSpec = ListSpec {
             kind: Kind::Text,
             doc: "A piece of the address, the city or the postal code.",
         },
+        WORDS,
         Filter {
             name: "since",
             kind: Kind::Time,
@@ -309,6 +311,10 @@ impl CallsApi {
         }
         for condition in people(listing)? {
             select = select.filter(condition);
+        }
+        if let Some(words) = Words::of(listing, self.0.clock.now())? {
+            select = select.filter(words.said_in("calls.id", "summary"));
+            select = select.filter(calls::Column::FirstSeenAt.gte(words.since));
         }
         if let Some(simulated) = listing.boolean("simulated") {
             select = select.filter(calls::simulated(&calls::Column::Id, simulated));

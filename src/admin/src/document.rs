@@ -26,6 +26,7 @@ use sea_orm::DatabaseConnection;
 use serde_json::{Map, Value, json};
 
 use super::apis::apis;
+use super::setup::SetupChecks;
 use super::state::{AdminState, FromWebhook};
 use base::clock::Clock;
 use base::keys::SecretKey;
@@ -83,6 +84,7 @@ fn build() -> Value {
         clock,
         SecretKey::new(&[0; 32]),
         from_webhook,
+        SetupChecks::new(Arc::new(|| Box::pin(async { Default::default() }))),
         backtests,
         Guesses::new(Arc::new(RateLimiter::new(false, Allowance::default()))),
     );

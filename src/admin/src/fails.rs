@@ -325,6 +325,16 @@ impl Particular for Backtested {
     ];
 }
 
+/// A statement of a period.
+pub struct Counting;
+
+impl Particular for Counting {
+    const CODES: &'static [(Code, &'static str)] = &[(
+        Code::Unprocessable,
+        "The period has more than 20,000 calls, leads or SMS messages: read its days.",
+    )];
+}
+
 /// A notice that is resolved.
 pub struct Resolving;
 

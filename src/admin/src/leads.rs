@@ -20,6 +20,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
 use super::list_csv::{Gathering, ListFound, WantsCsv};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
+use super::words::{WORDS, Words};
 use base::telemetry::metrics;
 use rules::money::Money;
 use store::escalations::{self, ALL, FIRST, NEXT, Taker};
@@ -65,6 +66,7 @@ pub const LIST: ListSpec = ListSpec {
             kind: Kind::Text,
             doc: "A piece of the address, the city or the postal code.",
         },
+        WORDS,
         Filter {
             name: "since",
             kind: Kind::Time,
@@ -274,6 +276,10 @@ impl LeadsApi {
         for condition in people(listing)? {
             select = select.filter(condition);
         }
+        if let Some(words) = Words::of(listing, self.0.clock.now())? {
+            select = select.filter(words.said_in("leads.call_id", "problem"));
+            select = select.filter(leads::Column::CreatedAt.gte(words.since));
+        }
         if let Some(since) = listing.time("since") {
             select = select.filter(leads::Column::CreatedAt.gte(since));
         }
@@ -419,7 +425,7 @@ impl LeadsApi {
 const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
 /// The opposite.
-const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
+pub(super) const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";
 
 /// Who takes it, from the body or the key.
@@ -473,6 +479,11 @@ fn taken_already(row: Option<&escalations::Model>) -> Problem {
         Code::Conflict,
         format!("`{by}` has taken this lead already, at {at} by {how}."),
     )
+}
+
+/// Whether nobody took a lead in time; false while somebody still can.
+pub(super) fn is_late(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> bool {
+    sla(row, handed_on, now).is_some_and(|sla| sla.kept == Some(false))
 }
 
 /// By when a lead had to be taken, and whether it was. "At once" is before it went to the next contact.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use poem::{FromRequest, Request, RequestBody, Result};
 use sea_orm::{DatabaseConnection, EntityTrait, Select};
@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::answer::Page;
+use super::days;
 use super::masking::Hidden;
 use super::state::{AdminState, shortened};
 use base::clock::Clock;
@@ -30,7 +31,7 @@ pub const MAX_LIMIT: u64 = 200;
 
 /// Filters by what is masked for viewers: who may filter by a number can find it out, digit by digit. `document::lists` has
 /// the list of all others.
-const MASKED_FILTERS: [&str; 3] = ["analysis", "customer_number", "from_number"];
+const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
 /// Whether a filter tells of what is masked for viewers.
 #[must_use]
@@ -159,10 +160,7 @@ impl Days {
     fn instant(self, value: &str, is_end: bool) -> Option<DateTime<Utc>> {
         let date = date(value, self.today)?;
         let date = if is_end { date.succ_opt()? } else { date };
-        // Where the clock is put forward at midnight, the day begins an hour later.
-        let hours = (0..4).filter_map(|hour| date.and_hms_opt(hour, 0, 0));
-        let mut starts = hours.filter_map(|local| self.zone.from_local_datetime(&local).earliest());
-        starts.next().map(|at| at.with_timezone(&Utc))
+        days::start_of(date, self.zone)
     }
 }
 

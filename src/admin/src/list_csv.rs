@@ -26,6 +26,14 @@ const MAX_ROWS: usize = 20_000;
 /// Whether the client wants CSV rather than JSON.
 pub struct WantsCsv(bool);
 
+impl WantsCsv {
+    /// Whether it does.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.0
+    }
+}
+
 impl<'a> FromRequest<'a> for WantsCsv {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let wanted = accept::wanted(request, &["application/json", "text/csv"]);
@@ -36,7 +44,7 @@ impl<'a> FromRequest<'a> for WantsCsv {
 /// A spreadsheet whose numbers are masked already, and the name of its file.
 pub struct ListSheet {
     text: String,
-    file: &'static str,
+    file: String,
 }
 
 impl Payload for ListSheet {
@@ -119,10 +127,7 @@ impl<'a> Gathering<'a> {
         let Some(lines) = &mut self.lines else {
             return Ok(Some(ListFound::Found(ListContent::Json(Json(page)))));
         };
-        for item in page.items.iter().filter_map(ToJSON::to_json) {
-            let item = masking::typed(self.caller, &T::name(), item);
-            lines.push(line(self.columns, &item));
-        }
+        lines.extend(lines_of(self.caller, self.columns, &page.items));
         if lines.len() > MAX_ROWS {
             let detail =
                 format!("A spreadsheet has room for {MAX_ROWS} rows: ask for less, as with `since` and `until`.");
@@ -132,13 +137,40 @@ impl<'a> Gathering<'a> {
             listing.go_on(&cursor)?;
             return Ok(None);
         }
-        let heads = self.columns.iter().map(|column| column.replace('/', "."));
-        let heads = std::iter::once(heads.collect());
-        let text = sheet::csv_text(heads.chain(std::mem::take(lines)))
-            .map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
-        let file = self.file;
-        Ok(Some(ListFound::Found(ListContent::Csv(ListSheet { text, file }))))
+        let sheet = ListSheet::of(self.columns, std::mem::take(lines), self.file.to_owned())?;
+        Ok(Some(ListFound::Found(ListContent::Csv(sheet))))
     }
+}
+
+impl ListSheet {
+    /// A spreadsheet of items that are all in memory, of which `columns` are the JSON pointers without the first slash.
+    ///
+    /// # Errors
+    /// 500 when it cannot be written.
+    pub fn of_items<T: ToJSON + Type>(
+        caller: &Caller,
+        columns: &[&str],
+        items: &[T],
+        file: String,
+    ) -> Result<Self, Problem> {
+        Self::of(columns, lines_of(caller, columns, items), file)
+    }
+
+    fn of(columns: &[&str], lines: Vec<Vec<String>>, file: String) -> Result<Self, Problem> {
+        let heads = columns.iter().map(|column| column.replace('/', "."));
+        let heads = std::iter::once(heads.collect());
+        let text =
+            sheet::csv_text(heads.chain(lines)).map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
+        Ok(Self { text, file })
+    }
+}
+
+/// A line for each item, masked for the caller by the schema of its type.
+fn lines_of<T: ToJSON + Type>(caller: &Caller, columns: &[&str], items: &[T]) -> Vec<Vec<String>> {
+    let items = items.iter().filter_map(ToJSON::to_json);
+    items
+        .map(|item| line(columns, &masking::typed(caller, &T::name(), item)))
+        .collect()
 }
 
 fn line(columns: &[&str], item: &Value) -> Vec<String> {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::at_once::AtOnce;
 use super::auth::Caller;
 use super::last_use::LastUse;
+use super::setup::SetupChecks;
 use super::watched::Watched;
 use base::clock::Clock;
 use base::keys::SecretKey;
@@ -86,6 +87,8 @@ pub struct AdminState {
     pub audit: AuditKey,
     /// What only the webhook knows.
     pub from_webhook: FromWebhook,
+    /// Checks the set-up.
+    pub setup: SetupChecks,
     /// Runs backtests.
     pub backtests: Backtests,
     /// Who sent wrong keys.
@@ -110,6 +113,7 @@ impl AdminState {
         clock: Clock,
         key: SecretKey,
         from_webhook: FromWebhook,
+        setup: SetupChecks,
         backtests: Backtests,
         guesses: Guesses,
     ) -> Self {
@@ -124,6 +128,7 @@ impl AdminState {
             audit: AuditKey::new(&key.of_audit_chain()),
             key,
             from_webhook,
+            setup,
             backtests,
             guesses: Arc::new(guesses),
             at_once: AtOnce::default(),

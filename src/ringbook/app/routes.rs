@@ -9,9 +9,13 @@ use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Response, Route, get, 
 use serde_json::Value;
 
 use super::App;
+use crate::doctor::vapi::{best_server, server_url};
+use crate::doctor::{self, Level, Running};
 use crate::health::{self, Pools};
 use crate::settings::{Place, Settings};
-use admin::{AdminState, FromWebhook, TakeAgain, WordSms};
+use admin::{
+    AdminState, CheckSetup, FromWebhook, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi, TakeAgain, WordSms,
+};
 use intake::access::DEFAULT_RULEBOOK;
 use intake::feed::Feed;
 use intake::receive::{Webhook, large_bodies, receive_default, receive_for};
@@ -98,6 +102,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
             take_again: take_again(&app.feed),
             word_sms: word_sms(app.outbox.takes_replies()),
         },
+        SetupChecks::new(check_setup(app)),
         app.backtests.clone(),
         Guesses::new(Arc::clone(&app.limiter)),
     );
@@ -221,6 +226,46 @@ fn take_again(feed: &Feed) -> TakeAgain {
         Box::pin(async move {
             let taken = feed.again(rulebook, event).await;
             taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+        })
+    })
+}
+
+/// How the running server checks its set-up.
+fn check_setup(app: &App) -> CheckSetup {
+    let own = Running {
+        settings: Arc::clone(&app.settings),
+        db: app.primary.clone(),
+        connections: app.connections.sizes.total(),
+        current: app.current.clone(),
+        key: app.key.clone(),
+        clock: app.clock.clone(),
+    };
+    Arc::new(move || {
+        let own = own.clone();
+        Box::pin(async move {
+            let report = doctor::examine_running(&own).await;
+            let findings = report.findings.into_iter().map(|finding| SetupFinding {
+                check: finding.check.to_owned(),
+                level: match finding.level {
+                    Level::Ok => SetupLevel::Ok,
+                    Level::Warning => SetupLevel::Warning,
+                    Level::Wrong => SetupLevel::Wrong,
+                },
+                text: finding.text,
+                what_to_do: finding.what_to_do,
+            });
+            let public = own.settings.public_url.as_deref();
+            let of_vapi = report.assistants.into_iter().map(|one| {
+                let url = server_url(public.unwrap_or("https://YOUR-HOST"), &one.rulebook);
+                SetupOfVapi {
+                    server: best_server(&url),
+                    webhook_url: public.map(|_| url),
+                    rulebook: one.rulebook,
+                    structured_output: one.structured_output,
+                    prompt: one.prompt,
+                }
+            });
+            (findings.collect(), of_vapi.collect())
         })
     })
 }

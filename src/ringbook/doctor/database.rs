@@ -2,8 +2,8 @@
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait as _, QueryOrder as _, Statement};
 
-use super::Findings;
 use super::assistant::Recommended;
+use super::{Findings, Running};
 use crate::settings::Settings;
 use base::keys::SecretKey;
 use intake::access::DEFAULT_RULEBOOK;
@@ -39,9 +39,28 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
     }
     let used = opened.plan.sizes.total();
     let db = opened.write;
+    let current = Current::new(Replica::default(), db.clone());
+    look(settings, &db, key, (used, &current), found).await.then_some(db)
+}
+
+/// The same of a running server, on its own connections.
+pub async fn examine_running(own: &Running, found: &mut Findings) {
+    let how = (own.connections, &own.current);
+    look(&own.settings, &own.db, Some(&own.key), how, found).await;
+}
+
+/// Looks at an open database; whether its tables can be used.
+async fn look(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    key: Option<&SecretKey>,
+    (used, current): (u32, &Current),
+    found: &mut Findings,
+) -> bool {
+    const CHECK: &str = "database";
     let looked = match settings.database {
-        Database::Sqlite(_) => sqlite(&db, found).await,
-        Database::Postgres(_) => postgres(&db, (used, wanted), found).await,
+        Database::Sqlite(_) => sqlite(db, found).await,
+        Database::Postgres(_) => postgres(db, (used, settings.database_connections), found).await,
     };
     if let Err(error) = looked {
         found.wrong(
@@ -50,17 +69,17 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
             "Look at the database's log.",
         );
     }
-    if !migrations(&db, found).await {
-        return None;
+    if !migrations(db, found).await {
+        return false;
     }
-    if let Err(error) = contents(settings, &db, key, found).await {
+    if let Err(error) = contents(settings, (db, current), key, found).await {
         found.wrong(
             CHECK,
             format!("it cannot be read: {error}"),
             "Look at the database's log.",
         );
     }
-    Some(db)
+    true
 }
 
 async fn sqlite(db: &DatabaseConnection, found: &mut Findings) -> Result<(), DbErr> {
@@ -184,7 +203,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
 
 async fn contents(
     settings: &Settings,
-    db: &DatabaseConnection,
+    (db, current): (&DatabaseConnection, &Current),
     key: Option<&SecretKey>,
     found: &mut Findings,
 ) -> Result<(), DbErr> {
@@ -199,7 +218,6 @@ async fn contents(
             "Start the server once: it loads the sample.",
         );
     }
-    let current = Current::new(Replica::default(), db.clone());
     for rulebook in &all {
         let code = &rulebook.code;
         match current.head(code).await {

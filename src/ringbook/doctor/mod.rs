@@ -12,10 +12,12 @@ pub mod twilio;
 pub mod vapi;
 pub mod web;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Client, RequestBuilder, header};
+use sea_orm::DatabaseConnection;
 use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +29,9 @@ use crate::first_start;
 use crate::settings::Settings;
 use base::clock::Clock;
 use base::http_client;
+use base::keys::SecretKey;
 use intake::access::DEFAULT_RULEBOOK;
+use revisions::current::Current;
 use rules::sample;
 
 /// How long somebody else's server may take to answer.
@@ -153,6 +157,48 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> R
     }
     let key = files::examine(settings, &mut found);
     let db = database::examine(settings, key.as_ref(), &mut found).await;
+    outside(settings, url, (db.as_ref(), key), clock, &mut found).await;
+    if let Some(db) = db
+        && let Err(error) = db.close().await
+    {
+        tracing::debug!(%error, "the database did not close");
+    }
+    found.report()
+}
+
+/// What a running server checks itself with.
+#[derive(Clone)]
+pub struct Running {
+    pub settings: Arc<Settings>,
+    pub db: DatabaseConnection,
+    /// How many connections it opens at most.
+    pub connections: u32,
+    pub current: Current,
+    pub key: SecretKey,
+    pub clock: Clock,
+}
+
+/// What a running server finds of itself: with its own settings, key, connections and compiled rulebooks.
+pub async fn examine_running(own: &Running) -> Report {
+    let (settings, mut found) = (&*own.settings, Findings::default());
+    for warning in first_start::warnings(settings) {
+        found.warning("settings", warning, "See `ringbook --help`.");
+    }
+    files::examine(settings, &mut found);
+    database::examine_running(own, &mut found).await;
+    let known = (Some(&own.db), Some(own.key.clone()));
+    outside(settings, None, known, &own.clock, &mut found).await;
+    found.report()
+}
+
+/// Asks the public address, Vapi and Twilio.
+async fn outside(
+    settings: &Settings,
+    url: Option<&str>,
+    (db, key): (Option<&DatabaseConnection>, Option<SecretKey>),
+    clock: &Clock,
+    found: &mut Findings,
+) {
     let http = match http_client::builder(PATIENCE).build() {
         Ok(http) => http,
         Err(error) => {
@@ -161,26 +207,20 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> R
                 format!("no HTTP client can be made: {error}"),
                 "This is a fault of the program.",
             );
-            return found.report();
+            return;
         }
     };
     if let Some(url) = url {
-        server::examine(url, &http, clock, &mut found).await;
+        server::examine(url, &http, clock, found).await;
     }
-    web::examine(settings, &http, clock, &mut found).await;
-    if let (Some(db), Some(key)) = (&db, key) {
+    web::examine(settings, &http, clock, found).await;
+    if let (Some(db), Some(key)) = (db, key) {
         let keys = vapi_keys(settings, db.clone(), key.clone());
         let stop = CancellationToken::new();
-        vapi::examine(settings, &keys, clock, &stop, &mut found).await;
+        vapi::examine(settings, &keys, clock, &stop, found).await;
         let accounts = accounts(settings, db.clone(), key);
-        twilio::examine(settings, db, &accounts, &http, clock, &mut found).await;
+        twilio::examine(settings, db, &accounts, &http, clock, found).await;
     }
-    if let Some(db) = db
-        && let Err(error) = db.close().await
-    {
-        tracing::debug!(%error, "the database did not close");
-    }
-    found.report()
 }
 
 /// Which settings are looked at: a service that is started elsewhere may have others.

@@ -22,6 +22,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
             parameter(paths, days, "get", name, example);
         }
     }
+    let statement = "/admin/v1/rulebooks/{rulebook}/statements/{period}";
+    parameter(paths, statement, "get", "period", "2026-11");
     if let Some((_, mut settings)) = first::<rules::rows::Settings>(sample) {
         settings["version"] = 1.into();
         request(paths, "/admin/v1/rulebooks/{rulebook}", "put", settings.clone());
@@ -178,6 +180,10 @@ fn plain_texts(paths: &mut Map<String, Value>) {
         (
             "/admin/v1/sms-messages",
             "id,created_at,state\r\n019e0000-0000-7000-8000-000000000002,2026-11-24T15:00:00Z,delivered\r\n",
+        ),
+        (
+            "/admin/v1/rulebooks/{rulebook}/statements/{period}",
+            "date,calls,seconds,cost_micros\r\n2026-11-24,12,1830,3412000\r\n",
         ),
     ] {
         media(paths, path, "text/csv; charset=utf-8", sheet.into());

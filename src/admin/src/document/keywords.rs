@@ -36,6 +36,19 @@ const OF_TAGS: &[(&str, &str)] = &[
         "urgent, urgency, emergency, danger, safety, P1, P2, gas, flood, alert, who is told, response time, sla, urgence, \
          urgent, priorité, danger, gaz, inondation, délai",
     ),
+    (
+        "statements",
+        "month, monthly, invoice, bill, minutes, cost, report, revenue, total, figures, mois, mensuel, facture, relevé, coût, \
+         chiffres",
+    ),
+    (
+        "rulebook-health",
+        "agency, businesses, overview, dashboard, entreprises, vue d'ensemble",
+    ),
+    (
+        "setup",
+        "doctor, check, diagnose, connect, configuration, vérifier, diagnostic, installation, brancher",
+    ),
     ("scripts", "code, program, formula, calculation, Rhai, formule, calcul"),
     (
         "templates",

@@ -70,6 +70,9 @@ pub fn tags() -> Value {
         ("api-keys", "API keys and their roles."),
         ("console-sessions", "Who is signed in to the console."),
         ("stats", "Statistics."),
+        ("statements", "A month or a day of a business in figures."),
+        ("rulebook-health", "How each business is doing."),
+        ("setup", "Whether the installation is set up well."),
         ("webhooks", "What Vapi and Twilio send to Ringbook."),
     ] {
         tags.push(json!({"name": name, "description": about}));
@@ -340,6 +343,12 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("create_api_key", ("post", "/admin/v1/api-keys")),
     ("revoke_api_key", ("delete", "/admin/v1/api-keys/{id}")),
     ("get_stats", ("get", "/admin/v1/stats")),
+    (
+        "get_statement",
+        ("get", "/admin/v1/rulebooks/{rulebook}/statements/{period}"),
+    ),
+    ("list_rulebook_health", ("get", "/admin/v1/rulebook-health")),
+    ("get_setup", ("get", "/admin/v1/setup")),
 ];
 
 fn role(operation: &Value) -> String {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 /// The patterns that the readers of parameters enforce.
 const CODE: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 const REVISION: &str = "^([1-9][0-9]{0,17}|head)$";
+const PERIOD: &str = "^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$";
 const CURSOR: &str = "^[A-Za-z0-9_-]+$";
 const VERSION_TAG: &str = "^(W/)?([0-9]{1,18}|\"[0-9]{1,18}(\\.[0-9a-f]{1,64})?\")$";
 const CHAIN_HEAD: &str = "^[0-9]{1,18}:[0-9A-Fa-f]{64}$";
@@ -48,6 +49,7 @@ fn of(place: &str, name: &str, schema: &Value) -> Value {
         ("path" | "query", "rulebook") | ("path", "code" | "script") => json!({"pattern": CODE}),
         ("path", "number") if whole => json!({"minimum": 1}),
         ("path", "number") | ("query", "to") => json!({"pattern": REVISION}),
+        ("path", "period") => json!({"pattern": PERIOD}),
         ("path", "call_id") => json!({"minLength": 1, "maxLength": 255}),
         ("query", "cursor") => json!({"pattern": CURSOR, "maxLength": 2000}),
         ("query", "comment") => json!({"maxLength": 500}),

@@ -1,0 +1,75 @@
+//! The filter `words` of calls and leads: what was said in a call, or what its report says of it.
+//!
+//! There is no index of words. Therefore it reads the transcripts of a month at most.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::Condition;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+
+use super::list::{Filter, Kind, Listing};
+use store::{call_transcripts, search};
+use web::problem::Problem;
+
+/// The filter, for the specs of the lists.
+pub const WORDS: Filter = Filter {
+    name: "words",
+    kind: Kind::Text,
+    doc: "A piece of what the caller or the agent said, or of the summary or problem, whatever its case and accents; three \
+          letters or more. It searches 31 days: those before `until`, else the last ones, or those from `since` on.",
+};
+/// How many days one request may search. A day and two hours more: the days of a time zone are not all as long.
+const MAX_SEARCHED: TimeDelta = TimeDelta::hours(31 * 24 + 26);
+const DEFAULT_SEARCHED: TimeDelta = TimeDelta::days(31);
+const MIN_LETTERS: usize = 3;
+/// Who speaks; the instructions of the assistant would match everything.
+const SPEAKERS: [&str; 3] = ["user", "assistant", "bot"];
+
+/// Words that a list is searched for.
+pub struct Words<'a> {
+    words: &'a str,
+    /// The beginning of the days that are searched.
+    pub since: DateTime<Utc>,
+}
+
+impl<'a> Words<'a> {
+    /// What a request asks for.
+    ///
+    /// # Errors
+    /// 400 when the words are too short or the days too many.
+    pub fn of(listing: &'a Listing, now: DateTime<Utc>) -> Result<Option<Self>, Problem> {
+        let Some(words) = listing.text("words").map(str::trim) else {
+            return Ok(None);
+        };
+        if words.chars().count() < MIN_LETTERS {
+            let detail = format!("`words` must have {MIN_LETTERS} letters or more.");
+            return Err(Problem::invalid_parameter("words", detail));
+        }
+        let until = listing.time("until").unwrap_or(now);
+        let since = match listing.time("since") {
+            None => until - DEFAULT_SEARCHED,
+            Some(since) if until - since > MAX_SEARCHED => {
+                let detail = "`words` searches 31 days at most: bring `since` and `until` closer to each other.";
+                return Err(Problem::invalid_parameter("words", detail));
+            }
+            Some(since) => since,
+        };
+        Ok(Some(Self { words, since }))
+    }
+
+    /// The condition: `about`, or what was said in the call of the column `call`, contains the words.
+    pub fn said_in(&self, call: &str, about: &str) -> Condition {
+        let table = call.split('.').next().unwrap_or_default();
+        let said = Query::select()
+            .expr(Expr::val(1))
+            .from(call_transcripts::Entity)
+            .and_where(Expr::cust(format!(
+                "call_transcripts.rulebook_id = {table}.rulebook_id AND call_transcripts.call_id = {call}"
+            )))
+            .and_where(Expr::col((call_transcripts::Entity, call_transcripts::Column::Role)).is_in(SPEAKERS))
+            .and_where(search::contains("call_transcripts.text", self.words))
+            .to_owned();
+        Condition::any()
+            .add(search::contains(&format!("{table}.{about}"), self.words))
+            .add(Expr::exists(said))
+    }
+}
