@@ -12,6 +12,11 @@ const STYLE: &str = concat!(
     include_str!("assets/feedback.css"),
     include_str!("assets/try.css"),
     include_str!("assets/vocabulary.css"),
+    include_str!("assets/history.css"),
+    include_str!("assets/notices.css"),
+    include_str!("assets/setup.css"),
+    include_str!("assets/statements.css"),
+    include_str!("assets/today.css"),
 );
 
 /// The paths below `/console` and what is there.

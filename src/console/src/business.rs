@@ -18,6 +18,9 @@ use crate::visit::Visit;
 /// The rulebook that a person sees first, if they see it at all.
 const DEFAULT: &str = "default";
 
+/// So many open notices are counted in the navigation.
+pub const MAX_COUNTED: usize = 20;
+
 /// A business.
 pub struct Business {
     pub code: String,
@@ -25,6 +28,8 @@ pub struct Business {
     pub choices: Vec<(String, String)>,
     /// The current rows. What of them is shown passes [`Business::shown`].
     pub rows: RowSet,
+    /// How many notices are open; more than [`MAX_COUNTED`] are not counted.
+    pub open_notices: usize,
     zone: Tz,
     /// Whether the person may read no phone number.
     masked: bool,
@@ -60,7 +65,11 @@ impl Visit {
         let rows = standing.rows().clone();
         let settings = rows.settings.values().next();
         let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());
+        let limit = (MAX_COUNTED + 1).to_string();
+        let open = [("rulebook", code.as_str()), ("resolved", "false"), ("limit", &limit)];
+        let open = self.read("/admin/v1/notices", &open).await?;
         Ok(Business {
+            open_notices: open["items"].as_array().map_or(0, Vec::len),
             zone: zone.unwrap_or(Tz::UTC),
             masked: caller.is_masked(),
             code,

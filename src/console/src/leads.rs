@@ -247,8 +247,8 @@ pub fn tags(visit: &Visit, row: &Value) -> Markup {
     }
 }
 
-/// The service and the price.
-fn what(visit: &Visit, business: &Business, lead: &Value) -> Markup {
+/// The service, the price and the wanted time.
+pub fn what(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     let words = visit.words;
     let service = text(lead, "service").map(|code| business.row_name("services", code, words.0.code()));
     let currency = text(lead, "currency").unwrap_or_default();
@@ -278,7 +278,8 @@ fn place(lead: &Value) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn call_link(visit: &Visit, lead: &Value) -> String {
+/// The page of a lead's call.
+pub fn call_link(visit: &Visit, lead: &Value) -> String {
     visit.link(
         &format!("/calls/{}", segment(text(lead, "call_id").unwrap_or_default())),
         &[],

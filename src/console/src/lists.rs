@@ -1,5 +1,6 @@
 //! What the lists of leads and calls have in common: the filters, the pages, the way to the spreadsheet.
 
+use admin::auth::Role;
 use chrono::TimeDelta;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,6 +15,12 @@ const PAGE_SIZE: &str = "30";
 /// The fewest digits by which a number is searched for.
 const MIN_DIGITS: usize = 8;
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
+/// Where to search, and the keys of the names.
+static PLACES: [(&str, &str); 3] = [
+    ("", "search-name"),
+    ("address", "search-address"),
+    ("words", "search-words"),
+];
 /// The spans of days to choose from, and the keys of their names.
 const SPANS: [(&str, &str); 4] = [
     ("", "days-all"),
@@ -36,11 +43,7 @@ pub struct List {
 
 /// What a person filters by, as parameters of the API.
 pub fn filters(visit: &Visit, business: &Business, list: &List) -> Vec<(&'static str, String)> {
-    let mut filters = Vec::new();
-    let search = visit.asked("q");
-    if !search.is_empty() {
-        filters.push((searched(visit, search), search.to_owned()));
-    }
+    let mut filters: Vec<_> = search(visit).into_iter().collect();
     let priority = visit.asked("priority");
     if list.priorities && !priority.is_empty() {
         filters.push(("priority", priority.to_owned()));
@@ -60,16 +63,24 @@ pub fn filters(visit: &Visit, business: &Business, list: &List) -> Vec<(&'static
     filters
 }
 
+/// What a person searches for, as a parameter of the API.
+pub fn search(visit: &Visit) -> Option<(&'static str, String)> {
+    let search = visit.asked("q");
+    (!search.is_empty()).then(|| (searched(visit, search), search.to_owned()))
+}
+
 /// The parameter of a search: a number by its digits, else what the person chose.
 fn searched(visit: &Visit, search: &str) -> &'static str {
     let digits = search.chars().filter(char::is_ascii_digit).count();
     let is_number = search.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
     if is_number && digits >= MIN_DIGITS {
         "customer_number"
-    } else if visit.asked("in") == "address" {
-        "address"
     } else {
-        "customer_name"
+        match visit.asked("in") {
+            "address" => "address",
+            "words" => "words",
+            _ => "customer_name",
+        }
     }
 }
 
@@ -90,7 +101,7 @@ pub async fn show(
     let main = html! {
         h1 { (words.say(list.title)) }
         (filter_form(visit, list))
-        @if rows.is_empty() { p.card.empty { (words.say(list.empty)) } }
+        @if rows.is_empty() { div.card.empty { p { (words.say(list.empty)) } (elsewhere(visit, list.path)) } }
         @else { ul.rows { @for one in &rows { (row(visit, business, one)) } } }
         (pages(visit, list, next.as_str()))
     };
@@ -129,18 +140,7 @@ fn filter_form(visit: &Visit, list: &List) -> Markup {
         @if !visit.asked("rulebook").is_empty() {
             input type="hidden" name="rulebook" value=(visit.asked("rulebook"));
         }
-        div.field.wide {
-            label for="q" { (words.say("search")) }
-            input #q name="q" type="search" value=(visit.asked("q")) maxlength="200"
-                placeholder=(words.say("search-example"));
-        }
-        div.field {
-            label for="in" { (words.say("search-in")) }
-            select #in name="in" {
-                option value="" { (words.say("search-name")) }
-                option value="address" selected[visit.asked("in") == "address"] { (words.say("search-address")) }
-            }
-        }
+        (search_fields(visit))
         (day_fields(visit))
         @if list.priorities { div.field {
             label for="priority" { (words.say("priority")) }
@@ -151,6 +151,46 @@ fn filter_form(visit: &Visit, list: &List) -> Markup {
         } }
         button type="submit" { (words.say("filter")) }
     } }
+}
+
+/// What to search for, and where.
+pub fn search_fields(visit: &Visit) -> Markup {
+    let words = visit.words;
+    html! {
+        div.field.wide {
+            label for="q" { (words.say("search")) }
+            input #q name="q" type="search" value=(visit.asked("q")) maxlength="200"
+                placeholder=(words.say("search-example"));
+        }
+        div.field {
+            label for="in" { (words.say("search-in")) }
+            select #in name="in" { @for (value, key) in places(visit) {
+                option value=(value) selected[visit.asked("in") == *value] { (words.say(key)) }
+            } }
+        }
+    }
+}
+
+/// Where a person may search: what was said may contain numbers, which viewers do not read.
+fn places(visit: &Visit) -> &'static [(&'static str, &'static str)] {
+    let all = if visit.may(Role::Dispatcher) || visit.may(Role::Owner) {
+        3
+    } else {
+        2
+    };
+    PLACES.get(..all).unwrap_or(&PLACES)
+}
+
+/// The other places to search, when nothing was found in one.
+pub fn elsewhere(visit: &Visit, path: &str) -> Markup {
+    let (words, search) = (visit.words, visit.asked("q"));
+    html! { @if !search.is_empty() { p {
+        @for (value, key) in places(visit).iter().filter(|(value, _)| *value != visit.asked("in")) {
+            a href=(visit.link(path, &[("q", search), ("in", *value), ("day", visit.asked("day")), ("days", visit.asked("days"))])) {
+                (words.say_of("search-elsewhere", &[("place", &words.say(key))]))
+            } " "
+        }
+    } } }
 }
 
 /// The choice of days.

@@ -1,6 +1,6 @@
 //! Times, money and numbers as people in Canada write them, in French and English.
 
-use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use rust_decimal::Decimal;
@@ -60,6 +60,20 @@ impl Times {
                 format!("{day} {}{NO_BREAK}{month}{year}, {clock}", local.day())
             }
         }
+    }
+
+    /// The clock alone, where the day is known.
+    pub fn clock_at(&self, instant: Option<&str>) -> Markup {
+        let Some(at) = instant.and_then(parsed) else {
+            return html! {};
+        };
+        let local = at.with_timezone(&self.zone);
+        html! { time datetime=(at.to_rfc3339()) { (self.clock(local.hour(), local.minute())) } }
+    }
+
+    /// The business's day now.
+    pub fn today(&self) -> NaiveDate {
+        self.now.with_timezone(&self.zone).date_naive()
     }
 
     fn clock(&self, hour: u32, minute: u32) -> String {
@@ -174,6 +188,16 @@ fn grouped(digits: &str, separator: char) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A whole number.
+pub fn count(words: Words, count: i64) -> String {
+    let separator = match words.0 {
+        Language::English => ',',
+        Language::French => NO_BREAK,
+    };
+    let sign = if count < 0 { "−" } else { "" };
+    format!("{sign}{}", grouped(&count.unsigned_abs().to_string(), separator))
 }
 
 /// A rate in percent.

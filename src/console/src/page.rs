@@ -9,7 +9,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use web::accept::takes_gzip;
 
-use crate::business::Business;
+use crate::business::{Business, MAX_COUNTED};
 use crate::csrf;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
@@ -22,18 +22,24 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const RELOAD_SECONDS: &str = "15";
 
 /// The places of the day: path and the key of the name. On a phone they are always in sight.
-const DAY: [(&str, &str); 4] = [
+const DAY: [(&str, &str); 6] = [
     ("", "board"),
+    ("/today", "today"),
     ("/leads", "leads"),
     ("/calls", "calls"),
     ("/messages", "messages"),
+    (NOTICES, "notices"),
 ];
+/// The place whose word says how many wait.
+const NOTICES: &str = "/notices";
 /// The places of the rules. On a phone they open from one word.
-const RULES: [(&str, &str); 4] = [
+const RULES: &[(&str, &str)] = &[
     ("/prices", "prices"),
     ("/try", "try"),
     ("/words", "vocabulary"),
+    ("/history", "history"),
     ("/keys", "keys"),
+    ("/setup", "setup"),
 ];
 
 /// A page of somebody who signed in.
@@ -80,10 +86,10 @@ impl<'a> Frame<'a> {
             (self.person())
             nav aria-label=(words.say("navigation")) {
                 (self.places(&DAY))
-                (self.places(&RULES))
+                (self.places(RULES))
                 details.more {
                     summary { (words.say("more")) }
-                    (self.places(&RULES))
+                    (self.places(RULES))
                 }
             }
         } };
@@ -112,8 +118,15 @@ impl<'a> Frame<'a> {
         html! { ul { @for (path, key) in places {
             li { a href=(self.visit.link(path, &[])) aria-current=[(*path == self.place).then_some("page")] {
                 (self.visit.words.say(key))
+                @if *path == NOTICES { (self.open_notices()) }
             } }
         } } }
+    }
+
+    /// How many notices are open.
+    fn open_notices(&self) -> Markup {
+        let open = self.business.map(|business| business.open_notices).unwrap_or_default();
+        html! { @if open > 0 { " " span.count { @if open > MAX_COUNTED { (MAX_COUNTED) "+" } @else { (open) } } } }
     }
 
     fn businesses(&self) -> Markup {

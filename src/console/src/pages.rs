@@ -6,6 +6,9 @@ use crate::routes::Address;
 use crate::state::Console;
 use crate::{board, call, calls, csv, events, feedback, feedback_case, keys, leads, login, message, messages, prices};
 use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
+use crate::{
+    history, notices, setup, statements, today,
+};
 
 /// The pages of each place.
 const PAGES: &[&[Address]] = &[
@@ -16,16 +19,21 @@ const PAGES: &[&[Address]] = &[
     events::ADDRESSES,
     feedback::ADDRESSES,
     feedback_case::ADDRESSES,
+    history::ADDRESSES,
     keys::ADDRESSES,
     leads::ADDRESSES,
     login::ADDRESSES,
     message::ADDRESSES,
     messages::ADDRESSES,
+    notices::ADDRESSES,
     prices::ADDRESSES,
     tryout::ADDRESSES,
     vocabulary::ADDRESSES,
     vocabulary_add::ADDRESSES,
     vocabulary_concepts::ADDRESSES,
+    setup::ADDRESSES,
+    statements::ADDRESSES,
+    today::ADDRESSES,
 ];
 
 /// The addresses of all pages.

@@ -23,13 +23,18 @@ files! {
     "call"
     "feedback"
     "frame"
+    "history"
     "keys"
     "leads"
     "messages"
+    "notices"
     "prices"
     "refused"
     "try"
     "vocabulary"
+    "setup"
+    "statements"
+    "today"
 }
 
 type Bundle = FluentBundle<FluentResource>;
@@ -137,6 +142,12 @@ impl Words {
         }
     }
 
+    /// The same about something; nothing if the console does not know the value.
+    pub fn told(self, kind: &str, value: &str, values: &[(&str, &str)]) -> Option<String> {
+        let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
+        self.bundle().has_message(&key).then(|| self.say_of(&key, values))
+    }
+
     fn format(self, key: &str, args: Option<&FluentArgs<'_>>) -> String {
         let bundle = self.bundle();
         let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
@@ -172,8 +183,9 @@ mod tests {
     use super::*;
 
     /// Values of the API whose names are looked up by [`Words::name`].
-    const NAMED: [&str; 10] = [
-        "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "right", "role",
+    const NAMED: [&str; 16] = [
+        "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "right", "role", "notice", "advice",
+        "severity", "revised", "action", "level",
     ];
 
     /// The keys of a language. No two files have the same.

@@ -1,0 +1,117 @@
+//! Days and months as people in Canada write them, in French and English.
+
+use chrono::{Datelike as _, NaiveDate};
+
+use crate::words::{Language, Words};
+
+const ENGLISH_DAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+const FRENCH_DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
+const SHORT_ENGLISH_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const SHORT_FRENCH_DAYS: [&str; 7] = ["Lun.", "Mar.", "Mer.", "Jeu.", "Ven.", "Sam.", "Dim."];
+const ENGLISH_MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const FRENCH_MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
+/// A day with its weekday, as a title.
+pub fn day(words: Words, date: NaiveDate) -> String {
+    let weekday = date.weekday().num_days_from_monday();
+    match words.0 {
+        Language::English => format!(
+            "{}, {}\u{a0}{}, {}",
+            name(&ENGLISH_DAYS, weekday),
+            name(&ENGLISH_MONTHS, date.month0()),
+            date.day(),
+            date.year()
+        ),
+        Language::French => {
+            let day = if date.day() == 1 {
+                "1er".to_owned()
+            } else {
+                date.day().to_string()
+            };
+            let month = name(&FRENCH_MONTHS, date.month0());
+            capital(&format!(
+                "{} {day}\u{a0}{month} {}",
+                name(&FRENCH_DAYS, weekday),
+                date.year()
+            ))
+        }
+    }
+}
+
+/// A day of a known month, with its weekday.
+pub fn short_day(words: Words, date: NaiveDate) -> String {
+    let weekday = date.weekday().num_days_from_monday();
+    match words.0 {
+        Language::English => format!("{}\u{a0}{}", name(&SHORT_ENGLISH_DAYS, weekday), date.day()),
+        Language::French => format!("{}\u{a0}{}", name(&SHORT_FRENCH_DAYS, weekday), date.day()),
+    }
+}
+
+/// A month with its year, as a title.
+pub fn month(words: Words, date: NaiveDate) -> String {
+    let names = match words.0 {
+        Language::English => &ENGLISH_MONTHS,
+        Language::French => &FRENCH_MONTHS,
+    };
+    capital(&format!("{} {}", name(names, date.month0()), date.year()))
+}
+
+fn name(names: &[&'static str], at: u32) -> &'static str {
+    names.get(at as usize).copied().unwrap_or_default()
+}
+
+/// With a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_months_are_titles() {
+        let date: NaiveDate = "2026-08-01".parse().unwrap();
+        assert_eq!(day(Words(Language::English), date), "Saturday, August\u{a0}1, 2026");
+        assert_eq!(day(Words(Language::French), date), "Samedi 1er\u{a0}août 2026");
+        assert_eq!(month(Words(Language::English), date), "August 2026");
+        assert_eq!(month(Words(Language::French), date), "Août 2026");
+    }
+}

@@ -1,0 +1,73 @@
+//! The roll back: publishes a revision that equals an older one, unless somebody published since the person looked.
+
+use futures_util::future::BoxFuture;
+use maud::{Markup, html};
+use poem::http::StatusCode;
+use serde_json::Value;
+
+use super::{compare, headline};
+use crate::address::{query, segment};
+use crate::business::Business;
+use crate::leads::text;
+use crate::page::{self, Frame};
+use crate::visit::{Answer, Visit};
+
+/// Why a roll back was refused, beside what the person typed.
+#[derive(Default)]
+pub struct Stale {
+    /// The revision to go back to.
+    pub from: Option<String>,
+    pub comment: String,
+    /// Whether somebody published since.
+    pub is_stale: bool,
+    /// Another fault, in the words of the API.
+    pub fault: Option<String>,
+}
+
+impl Stale {
+    /// Who was faster.
+    pub fn banner(&self, visit: &Visit, business: &Business, head: &Value) -> Markup {
+        let words = visit.words;
+        html! { @if self.is_stale { div.card.stale role="alert" {
+            strong { (words.say("history-stale")) }
+            (headline(visit, business, head))
+            @if let Some(comment) = text(head, "comment") { p { q { (business.shown(comment)) } } }
+            p { (words.say("history-stale-do")) }
+        } } }
+    }
+}
+
+pub fn roll_back(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let (business, number) = (visit.business().await?, visit.path("number"));
+        let asked = query(&[("version", visit.sent("version")), ("comment", visit.sent("comment"))]);
+        let path = business.path(&format!("/revisions/{}/roll-back{asked}", segment(&number)));
+        let refusal = match visit.post(&path, None).await {
+            Ok(done) => {
+                return Ok(match (done["revision"].as_i64(), text(&done, "id")) {
+                    (Some(revision), _) => page::see(&visit.link("/history", &[("done", &revision.to_string())])),
+                    // Beyond the guard rails: it waits for a second person.
+                    (None, id) => {
+                        page::see(&visit.link(&format!("/change-sets/{}", segment(id.unwrap_or_default())), &[]))
+                    }
+                });
+            }
+            Err(refusal) => refusal,
+        };
+        let is_stale = refusal.status == StatusCode::PRECONDITION_FAILED;
+        if !is_stale && !matches!(refusal.status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY) {
+            return Err(refusal);
+        }
+        let stale = Stale {
+            from: Some(number),
+            comment: visit.sent("comment").to_owned(),
+            is_stale,
+            fault: (!is_stale).then(|| refusal.detail.clone()),
+        };
+        let main = compare::main(visit, business, &stale).await?;
+        let frame = Frame::new(visit, Some(business), visit.words.say("history"), "/history");
+        let mut response = frame.page(&main);
+        response.set_status(refusal.status);
+        Ok(response)
+    })
+}

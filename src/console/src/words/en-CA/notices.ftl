@@ -1,0 +1,91 @@
+notices = Notices
+notices-none = Nothing needs you. Ringbook writes here what a person should do.
+notices-resolved = Done lately
+notices-resolved-by = Done by { $who }
+notices-resolved-itself = It was over by itself
+notices-details = Details
+notices-comment = What was done (optional)
+notices-resolve = Done
+notices-times = { $count ->
+    [one] Once, first
+   *[other] { $count } times, first
+  }
+notices-done-resolved = The notice is done.
+notices-done-resent = The message is on its way again. Its notice goes away when Twilio takes it.
+notices-done-released = The script runs again from the next call on.
+notices-done-replayed = { $count ->
+    [0] No message could be taken in. The details say why.
+    [one] One message was taken in.
+   *[other] { $count } messages were taken in.
+  }
+notices-change-set = Read the change set
+notices-leads = See the leads
+notices-dead = See what was not sent
+notices-setup = Check the set-up
+notices-last-message = Message
+notices-resend-anyway = Resend, even if it may have arrived
+notices-more-dead = { $count ->
+    [one] One more was not sent
+   *[other] { $count } more were not sent
+  }
+notices-release = Let it run again
+notices-replay = Take the messages in again
+severity-urgent = urgent
+severity-warning = soon
+severity-info = to know
+notice-sms-refused = A message to { $about } was refused
+notice-sms-given-up = A message to { $about } was not sent
+notice-sms-unknown = Nobody knows whether a message to { $about } arrived
+notice-sms-undelivered = A message did not reach { $about }
+notice-sms-suppressed = { $about } gets no messages: they replied STOP
+notice-contact-opted-out = { $about } replied STOP and gets no more messages
+notice-sms-provider-down = Twilio cannot be reached: messages wait
+notice-sms-credentials-refused = Twilio refuses the account: messages wait
+notice-sms-account-capped = The Twilio account has sent as much as it may today
+notice-sms-account-incomplete = The Twilio account lacks a secret: messages wait
+notice-sms-no-account = There is no Twilio account: nobody gets a message
+notice-sms-cap-near = Four fifths of today’s messages are used up
+notice-sms-cap-reached = Today’s messages are used up: only a P1 is still sent
+notice-p1-not-taken = Nobody has taken a P1
+notice-p1-contested = Two people disagree about who takes a P1
+notice-change-set-waits = A change waits for approval
+notice-scheduled-publish-refused = A scheduled change was not published
+notice-script-quarantined = The script { $about } failed too often and is left out
+notice-script-failed = The script { $about } failed
+notice-message-set-aside = Messages of the type { $about } could not be taken in
+notice-spool-in-use = Calls were answered without the database
+notice-spool-refused = Messages were lost: the disk was full
+notice-spool-message-set-aside = A message could not be recorded
+notice-vapi-unreachable = Vapi does not answer
+notice-vapi-key-refused = Vapi refuses the key
+notice-vapi-key-shared = Two businesses have the same Vapi key
+notice-late-call = A call was reported too late ({ $about }): nobody was notified
+notice-restored = The database was restored from a backup
+advice-sms-refused = Correct the contact’s number if it is wrong, then resend the message. If it matters now, call.
+advice-sms-given-up = Reach the contact another way if it still matters. Resend it once Twilio answers.
+advice-sms-unknown = Ask the contact, then resend the message if it did not arrive.
+advice-sms-undelivered = Call the contact if it still matters, or resend the message.
+advice-sms-suppressed = Ask them to reply START, or put another contact in their place. Then resend the message.
+advice-contact-opted-out = Ask whether it was they: a number can be forged. They may reply START, or another contact takes their place.
+advice-sms-provider-down = Reach the people on call another way while it lasts. Sending starts again by itself.
+advice-sms-credentials-refused = Correct the account SID and the auth token. Sending starts again by itself.
+advice-sms-account-capped = Reach the people on call another way today, and ask Twilio for a higher limit.
+advice-sms-account-incomplete = Store what is missing. Sending starts again by itself.
+advice-sms-no-account = Connect Twilio, or let messages only be recorded. Waiting messages are given up after six hours.
+advice-sms-cap-near = Raise the daily cap in the settings if these messages are meant; else find out what sends them.
+advice-sms-cap-reached = Call back the leads that nobody was notified of. Raise the daily cap, then resend what still matters.
+advice-p1-not-taken = Call the customer back now, then say who takes it.
+advice-p1-contested = Call both contacts. Make sure that somebody calls the customer back.
+advice-change-set-waits = Somebody who had no hand in it reads it, and approves or rejects it.
+advice-scheduled-publish-refused = The change set says why. Correct it and publish it again, or discard it.
+advice-script-quarantined = Calls are answered without it for ten minutes. Correct it, or let it run again.
+advice-script-failed = Calls are answered without it. Correct it or delete it.
+advice-message-set-aside = They are kept as they came. When the cause is mended, an administrator takes them in again.
+advice-spool-in-use = They are being recorded now. Find out why the database was away.
+advice-spool-refused = Make room on the disk, and see in Vapi’s log which calls are missing.
+advice-spool-message-set-aside = The log names the reason. It is tried again at the next start.
+advice-vapi-unreachable = Look at Vapi’s status page. It is tried again by itself.
+advice-vapi-key-refused = Set a valid private key. Without it, calls whose report never came are not found.
+advice-vapi-key-shared = Give each business the key of a Vapi organization of its own.
+advice-late-call = Look at these leads, the newest first, and call back.
+advice-restored = Messages of that time were not sent again by themselves. Resend those that are still needed.

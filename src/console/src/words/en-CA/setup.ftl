@@ -1,0 +1,31 @@
+setup = Set-up
+setup-businesses = Businesses
+setup-open-p1 = Open P1
+setup-not-sent = Not sent
+setup-last-call = Last call
+setup-no-call = none in 30 days
+setup-health-about = Open P1 and SMS messages that were not sent: of the last 7 days.
+setup-hidden = An administrator or the owner sees here whether everything is connected: server, public address, keys, Vapi and Twilio.
+setup-late = The checks took too long.
+setup-again = Check again
+setup-steps = Is everything connected?
+setup-checked = Checked at
+setup-server = Server and database
+setup-address = Public address
+setup-keys = Rules and keys
+setup-vapi = Vapi
+setup-twilio = Twilio
+setup-good = { $count ->
+    [one] One check is well
+   *[other] { $count } checks are well
+  }
+setup-change = To change it, use Swagger UI:
+setup-webhook-url = Server URL for Vapi
+setup-no-url = Set the public address first. Vapi then gets the server URL that appears here.
+setup-values = Values for Vapi, to be copied
+setup-server-object = The server of the assistant or the phone number
+setup-structured-output = The structured output
+setup-prompt = Lines for the assistant’s prompt
+level-ok = ✓ well
+level-warning = ! look at it
+level-wrong = ✗ wrong

@@ -1,0 +1,12 @@
+statements = Statements
+statements-about = What each month came to, in the time zone of the business. Simulated calls do not count; prices are those quoted before tax.
+statements-years = Years
+statements-months = Months
+statements-month = Month
+statements-day = Day
+statements-year = The whole year
+statements-future = This month has not begun.
+statements-minutes = Minutes
+statements-cost = Vapi
+statements-sms = SMS
+statements-segments = Segments

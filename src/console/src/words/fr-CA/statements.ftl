@@ -1,0 +1,12 @@
+statements = Relevés
+statements-about = Ce que chaque mois a donné, dans le fuseau horaire de l’entreprise. Les appels simulés ne comptent pas ; les prix sont ceux annoncés, avant taxes.
+statements-years = Années
+statements-months = Mois
+statements-month = Mois
+statements-day = Jour
+statements-year = Toute l’année
+statements-future = Ce mois n’a pas commencé.
+statements-minutes = Minutes
+statements-cost = Vapi
+statements-sms = Textos
+statements-segments = Segments
