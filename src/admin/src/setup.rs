@@ -98,8 +98,8 @@ pub struct SetupOfVapi {
     pub webhook_url: Option<String>,
     /// The `server` object for assistants and phone numbers.
     pub server: Value,
-    /// The body of `POST /structured-output` at Vapi; null when no fact mapping reads a structured output.
-    pub structured_output: Value,
+    /// The body of `POST /structured-output` at Vapi; absent when no fact mapping reads a structured output.
+    pub structured_output: Option<Value>,
     /// Lines to add to the assistant's prompt.
     pub prompt: Vec<String>,
 }

@@ -27,15 +27,6 @@ impl Visit {
         self.json(Method::POST, path, body).await
     }
 
-    /// A DELETE that answers nothing.
-    pub async fn delete(&self, path: &str) -> Result<(), Refusal> {
-        let response = self.call(Method::DELETE, path, "application/json", None).await?;
-        if response.status().is_success() {
-            return Ok(());
-        }
-        Err(refused(response).await)
-    }
-
     /// A GET's response as a spreadsheet.
     pub async fn sheet(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Response, Refusal> {
         let address = format!("{path}{}", query(pairs));

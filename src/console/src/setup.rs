@@ -48,7 +48,7 @@ const STEPS: [Step; 5] = [
     Step {
         key: "setup-keys",
         checks: &["rulebook", "webhook secret"],
-        groups: &["secrets", "webhook-auth", "api-keys"],
+        groups: &["secrets", "webhook-auth"],
     },
     Step {
         key: "setup-vapi",
@@ -189,6 +189,7 @@ fn card(visit: &Visit, business: &Business, step: &Step, findings: &[&Value], fo
                 a href={ "/docs#/" (group) } { (group) }
             }
         } }
+        @if step.key == "setup-keys" { p { a href=(visit.link("/keys", &[])) { (words.say("keys")) } } }
     } }
 }
 

@@ -261,7 +261,7 @@ fn check_setup(app: &App) -> CheckSetup {
                     server: best_server(&url),
                     webhook_url: public.map(|_| url),
                     rulebook: one.rulebook,
-                    structured_output: one.structured_output,
+                    structured_output: Some(one.structured_output).filter(|output| !output.is_null()),
                     prompt: one.prompt,
                 }
             });
