@@ -63,7 +63,7 @@ async fn the_time_line_says_who_changed_what_and_when(database: Database) {
         "in force",
         "<q>Dearer</q>",
         "One service: Camera inspection",
-        "One contact: on call",
+        "One contact: Mario (514) 555-0203",
         "/console/history?to=2",
         "/console/history?from=1&amp;to=head",
         "12:20",

@@ -3,6 +3,7 @@
 mod audit;
 mod back;
 mod compare;
+mod lines;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use self::lines::{headline, name, number};
 use crate::board::items;
 use crate::business::Business;
 use crate::leads::text;
@@ -149,17 +151,12 @@ fn start(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn number(revision: &Value) -> i64 {
-    revision["number"].as_i64().unwrap_or_default()
-}
-
 fn entry(visit: &Visit, business: &Business, revision: &Value, head: i64, changed: &Changed) -> Markup {
     let words = visit.words;
     let number = number(revision);
     let text_of = number.to_string();
     html! { li.(if number == head { "head" } else { "past" }) {
-        (headline(visit, business, revision))
-        @if number == head { span.tag { (words.say("history-head")) } }
+        (headline(visit, business, revision, head))
         @if let Some(comment) = text(revision, "comment") { p { q { (business.shown(comment)) } } }
         @match changed.get(&number) {
             Some(resources) => p { (summary(visit, business, resources)) },
@@ -174,29 +171,14 @@ fn entry(visit: &Visit, business: &Business, revision: &Value, head: i64, change
     } }
 }
 
-/// Which revision it is, how it came about, who made it and when.
-fn headline(visit: &Visit, business: &Business, revision: &Value) -> Markup {
-    let (words, times) = (visit.words, visit.times(business));
-    let kind = text(revision, "kind").unwrap_or_default();
-    html! { div.row-head {
-        strong { (words.say_of("history-revision", &[("number", &number(revision).to_string())])) }
-        @match revision["equals"].as_i64() {
-            Some(equals) => span.tag.back { "↶ " (words.say_of("history-equals", &[("number", &equals.to_string())])) },
-            None => @if kind == "import" { span.tag { (words.say("history-import")) } },
-        }
-        span.quiet { (text(revision, "author").unwrap_or_default()) }
-        span.when { (times.at(text(revision, "created_at"))) }
-    } }
-}
-
 /// What a revision changed, in words: "One service: Camera inspection · 2 taxes".
 fn summary(visit: &Visit, business: &Business, resources: &BTreeMap<String, Vec<String>>) -> Markup {
     let words = visit.words;
     html! { @for (place, (resource, codes)) in resources.iter().enumerate() {
         @if place > 0 { " · " }
         (words.count(&format!("revised-{resource}"), codes.len()))
-        @if codes.len() <= MAX_NAMED {
-            ": " (codes.iter().map(|code| business.row_name(resource, code, words.0.code())).collect::<Vec<_>>().join(", "))
+        @if codes.len() <= MAX_NAMED && resource != "settings" {
+            ": " (codes.iter().map(|code| name(visit, business, resource, code)).collect::<Vec<_>>().join(", "))
         }
     } }
 }

@@ -22,7 +22,7 @@ use crate::{dates, lists};
 pub const ADDRESSES: &[Address] = &[Address::get("/today", show)];
 
 /// The most open leads at the top.
-const MAX_OPEN: usize = 12;
+const MAX_OPEN: usize = 8;
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 
 /// A day, and how it stands to today.

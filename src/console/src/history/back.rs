@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use poem::http::StatusCode;
 use serde_json::Value;
 
-use super::{compare, headline};
+use super::compare;
+use super::lines::{headline, number};
 use crate::address::{query, segment};
 use crate::business::Business;
 use crate::leads::text;
@@ -30,7 +31,7 @@ impl Stale {
         let words = visit.words;
         html! { @if self.is_stale { div.card.stale role="alert" {
             strong { (words.say("history-stale")) }
-            (headline(visit, business, head))
+            (headline(visit, business, head, number(head)))
             @if let Some(comment) = text(head, "comment") { p { q { (business.shown(comment)) } } }
             p { (words.say("history-stale-do")) }
         } } }

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::back::Stale;
-use super::{headline, number, rows};
+use super::lines::{headline, number};
+use super::rows;
 use crate::address::segment;
 use crate::business::Business;
 use crate::page;
@@ -41,8 +42,8 @@ pub async fn main(visit: &Visit, business: &Business, stale: &Stale) -> Result<M
         h1 { (words.say_of(if first == 0 { "history-first" } else { "history-compared" }, &title)) }
         (stale.banner(visit, business, &head))
         div.card.pair {
-            @if let Some(older) = &older { (headline(visit, business, older)) }
-            (headline(visit, business, &newer))
+            @if let Some(older) = &older { (headline(visit, business, older, number(&head))) }
+            (headline(visit, business, &newer, number(&head)))
             @if last != number(&head) && first != 0 {
                 p { a href=(visit.link("/history", &[("from", &first.to_string()), ("to", "head")])) {
                     (words.say_of("history-compare-head", &title))

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::lines::name;
 use crate::business::Business;
 use crate::leads::text;
 use crate::visit::Visit;
@@ -46,8 +47,8 @@ fn difference(visit: &Visit, business: &Business, resource: &str, row: &Value, w
     let changes: Vec<&Value> = row["changes"].as_array().into_iter().flatten().collect();
     html! { article.card {
         div.row-head {
-            h3 { (business.row_name(resource, code, words.0.code())) }
-            span.what.(what) { (words.name("revised", what)) }
+            h3 { (name(visit, business, resource, code)) }
+            span.change.(what) { (words.name("revised", what)) }
             code.quiet { (code) }
         }
         @if what == "changed" || whole {

@@ -128,11 +128,11 @@ impl Deeds {
         let times = visit.times(business);
         html! {
             @if let Some(message) = messages.first() {
-                p.quiet {
+                p.quiet.short {
                     a href=(visit.link(&format!("/messages/{}", text(message, "id").unwrap_or_default()), &[])) {
                         (words.say("notices-last-message"))
                     }
-                    " " (times.at(text(message, "created_at"))) ": " q.short-line { (text(message, "body").unwrap_or_default()) }
+                    " " (times.at(text(message, "created_at"))) ": " q { (text(message, "body").unwrap_or_default()) }
                 }
             }
             div.deeds {
