@@ -707,7 +707,7 @@ async fn bad_input_is_told_and_never_a_fault_of_the_server(database: Database) {
         let shown = browser.post(&take, &form).await;
         assert_eq!(shown.status.as_u16(), status, "{}", shown.text);
     }
-    let huge = "x".repeat(20_000);
+    let huge = "x".repeat(70_000);
     let shown = browser.post(&take, &[("csrf", &csrf), ("comment", &huge)]).await;
     assert_eq!(shown.status, StatusCode::PAYLOAD_TOO_LARGE);
     let json = browser

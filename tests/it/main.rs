@@ -35,6 +35,8 @@ mod console_words;
 mod console_notices;
 mod console_setup;
 mod console_today;
+mod console_change_sets;
+mod console_prices;
 mod doctor;
 mod document_links;
 mod door;

@@ -6,6 +6,7 @@
 //! change between the two shows; where the stored decision says otherwise, an older change did that, and it is counted
 //! apart. Pure: who reads the calls and how many at a time is not known here.
 
+mod drawn;
 mod outcome;
 mod tally;
 
@@ -309,6 +310,11 @@ mod tests {
         );
         assert!(found.texts.before > found.texts.after && found.texts.calls_with_fewer == 10);
         assert_eq!((found.changed, found.most_changed.len()), (25, 20));
+        let drawn = |is: fn(&QuotedCall) -> bool| found.quotes.iter().filter(|call| is(call)).count();
+        assert_eq!((drawn(|call| call.after > call.before), drawn(|_| true)), (10, 20));
+        let dearer: u64 = found.services.iter().map(|service| service.dearer).sum();
+        let by: i64 = found.services.iter().map(|service| service.dearer_by.minor()).sum();
+        assert_eq!((dearer, by), (10, 200_00));
         let lining = &found.most_changed[0];
         assert_eq!(
             (lining.before.service.as_deref(), lining.after.service.as_deref()),

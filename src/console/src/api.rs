@@ -27,6 +27,11 @@ impl Visit {
         self.json(Method::POST, path, body).await
     }
 
+    /// The JSON of any other method.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
+        self.json(method, path, body).await
+    }
+
     /// A GET's response as a spreadsheet.
     pub async fn sheet(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Response, Refusal> {
         let address = format!("{path}{}", query(pairs));

@@ -17,6 +17,8 @@ const STYLE: &str = concat!(
     include_str!("assets/setup.css"),
     include_str!("assets/statements.css"),
     include_str!("assets/today.css"),
+    include_str!("assets/prices.css"),
+    include_str!("assets/change_sets.css"),
 );
 
 /// The paths below `/console` and what is there.
@@ -26,6 +28,9 @@ pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
     vec![
         ("/console.css", style(STYLE)),
         ("/console.js", script(include_str!("assets/console.js"))),
+        ("/guard.js", script(include_str!("assets/guard.js"))),
+        ("/prices.js", script(include_str!("assets/prices.js"))),
+        ("/change_set.js", script(include_str!("assets/change_set.js"))),
         (
             "/icon.svg",
             Fixed::new("image/svg+xml", include_str!("assets/icon.svg")),

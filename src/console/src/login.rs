@@ -9,12 +9,16 @@ use poem::{Endpoint, Request, Response};
 use web::ClientAddress;
 use web::problem::{Code, Problem};
 
+use crate::kept::Kept;
 use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::state::Console;
-use crate::visit::{self, Answer, Visit};
+use crate::visit::{self, Answer, FORM_LIMIT, Visit};
 use crate::words::{Language, Words};
-use crate::{page, session};
+use crate::{csrf, page, session};
+
+/// The most that the form may hold, in bytes: it may carry another, whose names are longer then.
+const LIMIT: usize = 2 * FORM_LIMIT;
 
 /// What needs a session; the form itself needs none.
 pub const ADDRESSES: &[Address] = &[
@@ -62,8 +66,9 @@ pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Sends somebody without a session to the form; a part of a page that a script asks for is refused instead.
-pub fn sent_there(console: &Console, request: &Request) -> Response {
+/// Sends somebody without a session to the form; a part of a page that a script asks for is refused instead. What
+/// somebody typed into another form is kept.
+pub fn sent_there(console: &Console, request: &Request, kept: Option<&Kept>) -> Response {
     let there = request
         .original_uri()
         .path_and_query()
@@ -73,6 +78,12 @@ pub fn sent_there(console: &Console, request: &Request) -> Response {
         .any(|(name, _)| name == "part");
     let response = if is_part {
         Response::builder().status(StatusCode::UNAUTHORIZED).finish()
+    } else if kept.is_some() {
+        let about = About {
+            kept,
+            ..About::default()
+        };
+        login_page(request, StatusCode::UNAUTHORIZED, &about)
     } else if *request.method() == Method::GET && page::own_address(there) == there {
         page::see(&format!("/console/login{}", crate::address::query(&[("next", there)])))
     } else {
@@ -102,46 +113,54 @@ async fn shown(console: &Console, request: &Request) -> Response {
     if !asked("link").is_empty() {
         return link_page(request, language, asked("link"));
     }
-    login_page(request, StatusCode::OK, language, asked("next"), None)
+    let about = About {
+        language,
+        next: asked("next"),
+        ..About::default()
+    };
+    login_page(request, StatusCode::OK, &about)
 }
 
 async fn submitted(console: &Console, mut request: Request) -> Response {
-    let form = match visit::form(&mut request).await {
+    let form = match visit::form(&mut request, LIMIT).await {
         Ok(form) => form,
         Err(problem) => return page::refused_to_stranger(&request, &problem.into()),
     };
-    let sent = |name: &str| {
-        form.iter()
-            .find(|(own, _)| own == name)
-            .map_or("", |(_, value)| value.trim())
-    };
+    let sent = |name: &str| visit::value(&form, name);
     if is_of_another_site(&request) {
         return page::refused_to_stranger(&request, &Refusal::foreign_form());
     }
-    let (language, next) = (Language::named(sent("lang")), sent("next"));
+    let (language, kept) = (Language::named(sent("lang")), Kept::carried(&form));
+    let about = |fault| About {
+        language,
+        next: sent("next"),
+        fault: Some(fault),
+        kept: kept.as_ref(),
+    };
+    let again = |fault| login_page(&request, StatusCode::UNAUTHORIZED, &about(fault));
     if !sent("link").is_empty() {
         return match sign_in_by_link(console, &request, sent("link"), language).await {
-            Ok(Some(cookie)) => with_cookie(page::see("/console"), &cookie),
-            Ok(None) => login_page(
-                &request,
-                StatusCode::UNAUTHORIZED,
-                language,
-                next,
-                Some("login-link-over"),
-            ),
+            Ok(Some(begun)) => with_cookie(page::see("/console"), &begun.cookie),
+            Ok(None) => again("login-link-over"),
             Err(problem) => page::refused_to_stranger(&request, &problem.into()),
         };
     }
     match sign_in(console, &request, sent("key"), language).await {
-        Ok(cookie) => with_cookie(page::see(page::own_address(next)), &cookie),
-        Err(problem) if problem.code() == Code::Unauthorized => {
-            login_page(&request, StatusCode::UNAUTHORIZED, language, next, Some("login-wrong"))
+        Ok(begun) => {
+            let response = match &kept {
+                Some(kept) => {
+                    let words = Words::of(language.map(Language::code), &request);
+                    kept.page(&request, words, StatusCode::OK, &csrf::token(&begun.token))
+                }
+                None => page::see(page::own_address(sent("next"))),
+            };
+            with_cookie(response, &begun.cookie)
         }
+        Err(problem) if problem.code() == Code::Unauthorized => again("login-wrong"),
         Err(problem) if problem.code() == Code::RateLimited => {
             let wait = poem::error::ResponseError::as_response(&problem);
             let wait = wait.headers().get(header::RETRY_AFTER).cloned();
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            let mut response = login_page(&request, status, language, next, Some("login-limited"));
+            let mut response = login_page(&request, StatusCode::TOO_MANY_REQUESTS, &about("login-limited"));
             response
                 .headers_mut()
                 .extend(wait.map(|wait| (header::RETRY_AFTER, wait)));
@@ -162,7 +181,7 @@ async fn sign_in(
     request: &Request,
     key: &str,
     language: Option<Language>,
-) -> Result<String, Problem> {
+) -> Result<session::Begun, Problem> {
     let caller = auth::recognise(&console.admin, request, key).await?;
     session::begin(console, caller.key_id, language).await
 }
@@ -173,7 +192,7 @@ async fn sign_in_by_link(
     request: &Request,
     link: &str,
     language: Option<Language>,
-) -> Result<Option<String>, Problem> {
+) -> Result<Option<session::Begun>, Problem> {
     let Some(key) = session::redeem(console, link).await? else {
         let (address, now) = (ClientAddress::of(request), console.admin.clock.now());
         console.admin.guesses.wrong(address, "", now)?;
@@ -197,41 +216,43 @@ fn link_page(request: &Request, language: Option<Language>, link: &str) -> Respo
     page::bare(request, words, StatusCode::OK, &words.say("log-in"), &main)
 }
 
-fn login_page(
-    request: &Request,
-    status: StatusCode,
+/// What the form for signing in shows and carries.
+#[derive(Default)]
+struct About<'a> {
     language: Option<Language>,
-    next: &str,
-    fault: Option<&str>,
-) -> Response {
-    let words = Words::of(language.map(Language::code), request);
-    page::bare(
-        request,
-        words,
-        status,
-        &words.say("log-in"),
-        &login_form(words, next, fault),
-    )
+    next: &'a str,
+    fault: Option<&'a str>,
+    kept: Option<&'a Kept>,
 }
 
-fn login_form(words: Words, next: &str, fault: Option<&str>) -> Markup {
+fn login_page(request: &Request, status: StatusCode, about: &About<'_>) -> Response {
+    let words = Words::of(about.language.map(Language::code), request);
+    page::bare(request, words, status, &words.say("log-in"), &login_form(words, about))
+}
+
+fn login_form(words: Words, about: &About<'_>) -> Markup {
     let other = words.0.other();
-    let there = crate::address::query(&[("lang", other.code()), ("next", next)]);
+    let there = crate::address::query(&[("lang", other.code()), ("next", about.next)]);
     html! { section.card.login {
         h1 { (words.say("log-in")) }
+        @if about.kept.is_some() { p.kept role="status" { (words.say("kept-login")) } }
         form method="post" action="/console/login" {
             label for="key" { (words.say("login-key")) }
             input #key name="key" type="password" required autocomplete="current-password" autocapitalize="none"
                 spellcheck="false" maxlength="256" aria-describedby="about-key"
-                aria-invalid=[fault.map(|_| "true")] autofocus;
-            @if let Some(fault) = fault { p #about-key.fault role="alert" { (words.say(fault)) } }
+                aria-invalid=[about.fault.map(|_| "true")] autofocus;
+            @if let Some(fault) = about.fault { p #about-key.fault role="alert" { (words.say(fault)) } }
             @else { p #about-key.quiet { (words.say("login-about")) } }
-            input type="hidden" name="next" value=(page::own_address(next));
+            input type="hidden" name="next" value=(page::own_address(about.next));
             input type="hidden" name="lang" value=(words.0.code());
+            @if let Some(kept) = about.kept { (kept.hidden()) }
             button.main type="submit" { (words.say("log-in")) }
         }
-        p.language { a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
-            (Words(other).say("language"))
+        // Another address would lose what is kept.
+        @if about.kept.is_none() { p.language {
+            a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
+                (Words(other).say("language"))
+            }
         } }
     } }
 }

@@ -35,6 +35,7 @@ const NOTICES: &str = "/notices";
 /// The places of the rules. On a phone they open from one word.
 const RULES: &[(&str, &str)] = &[
     ("/prices", "prices"),
+    ("/change-sets", "change-sets"),
     ("/try", "try"),
     ("/words", "vocabulary"),
     ("/history", "history"),

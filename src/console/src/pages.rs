@@ -4,7 +4,7 @@ use poem::Route;
 
 use crate::routes::Address;
 use crate::state::Console;
-use crate::{board, call, calls, csv, events, feedback, feedback_case, keys, leads, login, message, messages, prices};
+use crate::{board, call, calls, change_sets, csv, events, feedback, feedback_case, keys, leads, login, message, messages, prices};
 use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 use crate::{
     history, notices, setup, statements, today,
@@ -15,6 +15,7 @@ const PAGES: &[&[Address]] = &[
     board::ADDRESSES,
     call::ADDRESSES,
     calls::ADDRESSES,
+    change_sets::ADDRESSES,
     csv::ADDRESSES,
     events::ADDRESSES,
     feedback::ADDRESSES,

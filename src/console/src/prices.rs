@@ -1,99 +1,179 @@
-//! The prices of the current revision: services and adjustments, to be read.
+//! The prices: services and adjustments as one table. Who may change rules types new prices into its fields; saving
+//! opens a change set or adds to one. Others read them.
 
+mod amount;
+mod fill;
+mod form;
+mod guards;
+mod read;
+mod save;
+mod sheet;
+mod table;
+
+use admin::auth::Role;
 use futures_util::future::BoxFuture;
-use maud::{Markup, html};
+use maud::html;
+use poem::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::address::segment;
+use crate::board::items;
 use crate::business::Business;
-use crate::leads::text;
-use crate::locale::{decimal, money, percent, range};
-use crate::page::Frame;
+use crate::page::{self, Frame};
+use crate::prices::form::{Note, Typed};
+use crate::prices::guards::Guards;
+use crate::prices::sheet::{Line, lines, pending, typed_lines};
+use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 
-pub const ADDRESSES: &[Address] = &[Address::get("/prices", show)];
+pub use self::amount::change;
+pub use self::table::{signed, signed_sum};
+
+pub const ADDRESSES: &[Address] = &[Address::both("/prices", show, act)];
+
+/// How many days of calls a change is tested on.
+const TEST_DAYS: i64 = 30;
+
+/// What the page is about beside the rows in force.
+pub struct Ground {
+    guards: Guards,
+    /// The change set that the page adds to.
+    set: Option<Value>,
+    /// The newest open change set of the person.
+    own: Option<Value>,
+}
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
-        let (business, words) = (visit.business().await?, visit.words);
-        let settings = business.rows.settings.values().next();
-        let currency = settings.map(|stored| stored.row.currency.clone()).unwrap_or_default();
-        let main = html! {
-            h1 { (words.say("prices")) }
-            p.quiet { (words.say("prices-about")) " " a href="/docs#/services" { "Swagger UI" } }
-            h2 { (words.say("services")) }
-            (services(visit, business, &currency))
-            h2 { (words.say("adjustments")) }
-            (adjustments(visit, business, &currency))
-            h2 { (words.say("taxes")) }
-            ul { @for (code, tax) in &business.rows.taxes {
-                @let rate = json!(tax.row.rate);
-                li { (business.row_name("taxes", code, words.0.code())) " " (percent(words, &plain(&rate))) }
-            } }
-        };
-        let frame = Frame::new(visit, Some(business), words.say("prices"), "/prices");
-        Ok(frame.page(&main))
+        let business = visit.business().await?;
+        if !visit.may(Role::Editor) {
+            return Ok(readable(visit, business));
+        }
+        let ground = ground(visit, business).await?;
+        let pending = ground.set.as_ref().map(pending).unwrap_or_default();
+        let lines = lines(visit.words, business, &pending);
+        Ok(form::page(visit, business, &ground, &Typed::new(lines)))
     })
 }
 
-/// An amount or a rate as it is in JSON.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-fn services(visit: &Visit, business: &Business, currency: &str) -> Markup {
-    let words = visit.words;
-    let mut rows: Vec<_> = business.rows.services.values().map(|stored| &stored.row).collect();
-    rows.sort_by_key(|row| (row.rank, row.code.as_str()));
-    html! { div.scroll tabindex="0" role="region" aria-label=(words.say("services")) { table.grid {
-        thead { tr {
-            th scope="col" { (words.say("service")) }
-            th.number scope="col" { (words.say("base-price")) }
-            th scope="col" { (words.say("offer")) }
-        } }
-        tbody { @for row in rows {
-            @let value = json!(row);
-            tr {
-                th scope="row" { (business.label(&row.names, words.0.code(), &row.code)) }
-                td.number {
-                    @if let Some((from, to)) = text(&value, "price_from").zip(text(&value, "price_to")) {
-                        (range(words, from, to, currency))
+/// Fills fields, or saves them.
+pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let business = visit.business().await?;
+        let ground = ground(visit, business).await?;
+        let pending = ground.set.as_ref().map(pending).unwrap_or_default();
+        let mut typed = Typed::of(visit, typed_lines(visit, business, &pending));
+        match visit.sent("do") {
+            "save" | "try" => {
+                if let Some(problem) = typed.problem() {
+                    typed.notes.push(problem);
+                } else {
+                    match saved(visit, business, &ground, &typed).await {
+                        Ok(id) => return Ok(page::see(&visit.link(&format!("/change-sets/{}", segment(&id)), &[]))),
+                        Err(refusal) => typed.refused(refusal)?,
                     }
-                    @if !row.unit.is_empty() { " " span.quiet { (business.label(&row.unit, words.0.code(), "")) } }
                 }
-                td { (words.name("offer", &plain(&value["offer"]))) }
             }
-        } }
-    } } }
+            "paste" => typed.paste(visit.words, business),
+            _ => typed.raise(visit.words),
+        }
+        let mut response = form::page(visit, business, &ground, &typed);
+        if typed.notes.iter().any(|note| note.is_fault) {
+            response.set_status(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        Ok(response)
+    })
 }
 
-fn adjustments(visit: &Visit, business: &Business, currency: &str) -> Markup {
-    let words = visit.words;
-    let mut rows: Vec<_> = business.rows.adjustments.values().map(|stored| &stored.row).collect();
-    rows.sort_by_key(|row| (row.rank, row.code.as_str()));
-    html! { div.scroll tabindex="0" role="region" aria-label=(words.say("adjustments")) { table.grid {
-        thead { tr {
-            th scope="col" { (words.say("adjustment")) }
-            th.number scope="col" { (words.say("effect")) }
-            th scope="col" { (words.say("condition")) }
-        } }
-        tbody { @for row in rows {
-            @let value = json!(row);
-            @let kind = plain(&value["kind"]);
-            tr {
-                th scope="row" { (business.label(&row.names, words.0.code(), &row.code)) }
-                td.number { (words.name("kind", &kind)) " " (effect(visit, &value, &kind, currency)) }
-                td { @if row.condition.is_empty() { (words.say("always")) } @else { code { (business.shown(&row.condition)) } } }
-            }
-        } }
-    } } }
+/// Saves the changes and, if the person wants it, starts to test them on past calls.
+async fn saved(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) -> Result<String, Refusal> {
+    let id = match &ground.set {
+        Some(set) => save::add(visit, business, &typed.lines, set).await?,
+        None => save::open(visit, business, &typed.lines, &typed.comment).await?,
+    };
+    if visit.sent("do") == "try" {
+        let body = json!({ "change_set": id, "days": TEST_DAYS });
+        // The page of the change set says why it cannot be tested.
+        if let Err(refusal) = visit.post(&business.path("/backtests"), Some(&body)).await
+            && refusal.status.is_server_error()
+        {
+            return Err(refusal);
+        }
+    }
+    Ok(id)
 }
 
-fn effect(visit: &Visit, row: &Value, kind: &str, currency: &str) -> String {
+async fn ground(visit: &Visit, business: &Business) -> Result<Ground, Refusal> {
+    let chosen = visit.asked("change_set");
+    let set = if chosen.is_empty() {
+        None
+    } else {
+        let path = format!("/change-sets/{}", segment(chosen));
+        let set = visit.read(&business.path(&path), &[]).await?;
+        if !matches!(set["state"].as_str(), Some("open" | "refused")) {
+            return Err(Refusal::plain(StatusCode::CONFLICT));
+        }
+        Some(set)
+    };
+    let own = if set.is_some() {
+        None
+    } else {
+        let pairs = [("state", "open"), ("limit", "50")];
+        let open = items(visit.read(&business.path("/change-sets"), &pairs).await?);
+        open.into_iter().find(|set| set["author"] == visit.key.name.as_str())
+    };
+    let guards = Guards::of(visit, business).await?;
+    Ok(Ground { guards, set, own })
+}
+
+fn readable(visit: &Visit, business: &Business) -> poem::Response {
     let words = visit.words;
-    match (text(row, "amount"), text(row, "rate")) {
-        (Some(amount), _) => money(words, amount, currency),
-        (None, Some(rate)) if kind == "percent" => percent(words, rate),
-        (None, rate) => decimal(words, rate.unwrap_or_default()),
+    let currency = table::currency_of(business);
+    let main = html! {
+        h1 { (words.say("prices")) }
+        p.quiet { (words.say("prices-read-only")) }
+        (read::tables(visit, business, &currency))
+        (read::taxes(visit, business))
+    };
+    Frame::new(visit, Some(business), words.say("prices"), "/prices").page(&main)
+}
+
+impl Typed {
+    /// Why nothing can be saved yet.
+    fn problem(&self) -> Option<Note> {
+        let faults = self
+            .lines
+            .iter()
+            .flat_map(|line| &line.fields)
+            .filter(|field| field.fault.is_some())
+            .count();
+        if faults > 0 {
+            return Some(Note::fault("prices-faults", faults));
+        }
+        let clashes = self.lines.iter().filter(|line| line.clash.is_some()).count();
+        if clashes > 0 {
+            return Some(Note::fault("prices-clashes", clashes));
+        }
+        let is_idle = self.lines.iter().all(|line: &Line| line.patch().is_none());
+        is_idle.then(|| Note::fault("prices-nothing", 0))
+    }
+
+    /// What the admin API did not accept: beside the fields where it can be, else above the table.
+    fn refused(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        match refusal.status {
+            StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => {
+                self.notes.push(Note::fault("prices-moved", 0));
+            }
+            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::PAYLOAD_TOO_LARGE => {
+                let is_placed = save::place_faults(&mut self.lines, &refusal);
+                self.notes.push(Note::fault("prices-refused", 0));
+                if !is_placed {
+                    self.detail = refusal.detail;
+                }
+            }
+            _ => return Err(refusal),
+        }
+        Ok(())
     }
 }

@@ -60,8 +60,14 @@ pub fn token_of(request: &Request) -> Option<String> {
     (token.len() == 2 * TOKEN_BYTES).then(|| token.to_owned())
 }
 
-/// Begins a session of a key. Returns its cookie.
-pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) -> Result<String, Problem> {
+/// A session that has just begun.
+pub struct Begun {
+    pub token: String,
+    pub cookie: String,
+}
+
+/// Begins a session of a key.
+pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) -> Result<Begun, Problem> {
     let token = hex::encode(keys::random::<TOKEN_BYTES>().map_err(|error| Problem::internal(&error))?);
     let now = console.admin.clock.now();
     let row = console_sessions::Model {
@@ -83,7 +89,8 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
         })
     })
     .await?;
-    Ok(cookie(console, &token, ABSOLUTE_LIMIT))
+    let cookie = cookie(console, &token, ABSOLUTE_LIMIT);
+    Ok(Begun { token, cookie })
 }
 
 /// Makes a link that signs in once with the rights of a key, in the caller's transaction. Returns its token.

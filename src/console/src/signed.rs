@@ -5,10 +5,11 @@ use std::sync::OnceLock;
 use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 
+use crate::kept::Kept;
 use crate::refusal::Refusal;
 use crate::routes::Page;
 use crate::state::Console;
-use crate::visit::{Visit, form, pairs, value};
+use crate::visit::{Visit, form, form_limit, pairs, value};
 use crate::words::Words;
 use crate::{csrf, login, page, session};
 
@@ -23,30 +24,37 @@ impl Signed {
         Self { console, page }
     }
 
-    async fn visit(&self, mut request: Request) -> Result<Visit, (Request, Refusal)> {
-        let signed_out = || Refusal::plain(StatusCode::UNAUTHORIZED);
+    /// The visit, or the response to a request without a session or without its form token.
+    async fn visit(&self, mut request: Request) -> Result<Visit, Response> {
+        let refused = |request: &Request, problem| page::refused_to_stranger(request, &Refusal::from(problem));
         let found = match session::token_of(&request) {
             Some(token) => session::find(&self.console, token).await,
             None => Ok(None),
         };
-        let session = match found {
-            Ok(Some(session)) => session,
-            Ok(None) => return Err((request, signed_out())),
-            Err(problem) => return Err((request, problem.into())),
+        let session = found.map_err(|problem| refused(&request, problem))?;
+        let limit = form_limit(&request);
+        let form = form(&mut request, limit).await;
+        let Some(session) = session else {
+            // Of a form that cannot be read, nothing can be kept.
+            let kept = Kept::of(&request, &form.unwrap_or_default());
+            return Err(login::sent_there(&self.console, &request, kept.as_ref()));
         };
-        let form = match form(&mut request).await {
-            Ok(form) => form,
-            Err(problem) => return Err((request, problem.into())),
-        };
+        let form = form.map_err(|problem| refused(&request, problem))?;
+        let words = Words::of(session.row.language.as_deref(), &request);
+        let csrf = csrf::token(&session.token);
         if *request.method() != Method::GET
             && *request.method() != Method::HEAD
             && !csrf::matches(&session.token, value(&form, csrf::FIELD))
         {
-            return Err((request, Refusal::foreign_form()));
+            // The page is older than the session: its person signed in anew in another window.
+            return Err(match Kept::of(&request, &form) {
+                Some(kept) => kept.page(&request, words, StatusCode::FORBIDDEN, &csrf),
+                None => page::refused_to_stranger(&request, &Refusal::foreign_form()),
+            });
         }
         Ok(Visit {
-            words: Words::of(session.row.language.as_deref(), &request),
-            csrf: csrf::token(&session.token),
+            words,
+            csrf,
             query: pairs(request.original_uri().query().unwrap_or_default().as_bytes()),
             console: self.console.clone(),
             session: session.row,
@@ -64,16 +72,14 @@ impl Endpoint for Signed {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let visit = match self.visit(request).await {
             Ok(visit) => visit,
-            Err((request, refusal)) if refusal.status == StatusCode::UNAUTHORIZED => {
-                return Ok(login::sent_there(&self.console, &request));
-            }
-            Err((request, refusal)) => return Ok(page::refused_to_stranger(&request, &refusal)),
+            Err(response) => return Ok(response),
         };
         match (self.page)(&visit).await {
             Ok(response) => Ok(response),
             // The key was revoked while the page was made.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
-                Ok(login::sent_there(&self.console, &visit.request))
+                let kept = Kept::of(&visit.request, &visit.form);
+                Ok(login::sent_there(&self.console, &visit.request, kept.as_ref()))
             }
             Err(refusal) => Ok(page::refused(&visit, &refusal)),
         }

@@ -14,8 +14,8 @@ use crate::refusal::Refusal;
 use crate::state::Console;
 use crate::words::Words;
 
-/// The most that a form may hold, in bytes.
-const FORM_LIMIT: usize = 16 * 1024;
+/// The most that a form may hold, in bytes: a list of prices pasted from a spreadsheet, with the prices there are.
+pub const FORM_LIMIT: usize = 64 * 1024;
 /// The same where a whole Vapi message is pasted: the report of an hour has about 300 kB.
 const TRY_LIMIT: usize = 768 * 1024;
 
@@ -83,8 +83,16 @@ pub fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).into_owned().collect()
 }
 
-/// The fields of a request's form.
-pub async fn form(request: &mut Request) -> Result<Vec<(String, String)>, Problem> {
+/// The most bytes that the form of a page may hold.
+pub fn form_limit(request: &Request) -> usize {
+    match request.original_uri().path() {
+        "/console/try" => TRY_LIMIT,
+        _ => FORM_LIMIT,
+    }
+}
+
+/// The fields of a request's form of at most so many bytes.
+pub async fn form(request: &mut Request, limit: usize) -> Result<Vec<(String, String)>, Problem> {
     if *request.method() != Method::POST {
         return Ok(Vec::new());
     }
@@ -93,10 +101,6 @@ pub async fn form(request: &mut Request) -> Result<Vec<(String, String)>, Proble
         let detail = "Send the form as `application/x-www-form-urlencoded`.";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    let limit = match request.original_uri().path() {
-        "/console/try" => TRY_LIMIT,
-        _ => FORM_LIMIT,
-    };
     let read = web::body::read(request, limit).await?;
     Ok(pairs(&read.bytes))
 }

@@ -24,6 +24,8 @@ files! {
     "feedback"
     "frame"
     "history"
+    "change_sets"
+    "kept"
     "keys"
     "leads"
     "messages"
@@ -183,9 +185,10 @@ mod tests {
     use super::*;
 
     /// Values of the API whose names are looked up by [`Words::name`].
-    const NAMED: [&str; 16] = [
+    const NAMED: &[&str] = &[
         "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "right", "role", "notice", "advice",
-        "severity", "revised", "action", "level",
+        "severity", "revised", "action", "level", "set-state", "test-state", "diff-what", "diff-row", "diff-column",
+        "change-set-limit",
     ];
 
     /// The keys of a language. No two files have the same.

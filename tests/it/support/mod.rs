@@ -10,6 +10,7 @@ pub mod browser;
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod forms;
 pub mod hostile;
 pub mod messages;
 pub mod pooler;

@@ -48,6 +48,14 @@ pub struct BacktestResult {
     pub tool_quotes: Option<ToolQuotes>,
     /// The calls that change most, at most twenty, side by side.
     pub most_changed: Vec<ChangedCall>,
+    /// What changes in the quotes, by service and currency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default, skip_serializing_if_is_empty)]
+    pub services: Vec<ServiceChange>,
+    /// Quotes to be drawn, before and after: the newest 200 that change, and the newest 100 that do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[oai(default, skip_serializing_if_is_empty)]
+    pub quotes: Vec<QuotedCall>,
 }
 
 /// What changes in the quotes of one currency; a quote is a range, before tax.
@@ -79,6 +87,49 @@ pub struct MoneyChange {
     pub most: Money,
     /// The call with that change.
     pub most_call: Option<String>,
+}
+
+/// What changes in the quotes of one service in one currency.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ServiceChange {
+    /// The service that the candidate finds; absent for quotes without a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The currency.
+    pub currency: String,
+    /// Calls with a price before and after.
+    pub quotes: u64,
+    /// Those that become dearer.
+    pub dearer: u64,
+    /// Those that become cheaper.
+    pub cheaper: u64,
+    /// By how much the dearer ones rise together, in the middle of their ranges.
+    pub dearer_by: Money,
+    /// By how much the cheaper ones fall together, without a sign.
+    pub cheaper_by: Money,
+}
+
+/// A call that has a price before and after, in the same currency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct QuotedCall {
+    /// The call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
+    /// The service that the candidate finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The currency.
+    pub currency: String,
+    /// The middle of the price range before tax, with the base.
+    pub before: Money,
+    /// The same with the candidate.
+    pub after: Money,
+    /// The priority with the base.
+    pub priority_before: Priority,
+    /// The priority with the candidate.
+    pub priority_after: Priority,
 }
 
 /// Calls that move from one priority to another.

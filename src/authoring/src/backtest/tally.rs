@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::drawn::Drawn;
 use super::outcome::{BacktestResult, ChangedCall, Degraded, Listed, MoneyChange, Move, Side, Texts, ToolQuotes};
 use super::{Backtest, StoredCall, texts};
 use rules::compile::Rulebook;
@@ -52,6 +53,7 @@ pub struct Tally {
     tool_quotes: Option<ToolQuotes>,
     quote_money: BTreeMap<String, MoneyChange>,
     most_changed: Vec<Kept>,
+    drawn: Drawn,
 }
 
 impl Tally {
@@ -102,6 +104,7 @@ impl Tally {
         self.texts.calls_with_fewer += u64::from(is < was);
 
         let name = call.call_id.as_deref();
+        self.drawn.add(name, &before, &after);
         let moved = &mut self.moves[before.priority as usize][after.priority as usize];
         if before.priority == after.priority {
             moved.count += 1;
@@ -200,6 +203,7 @@ impl Tally {
         for kept in next.most_changed {
             self.keep(kept);
         }
+        self.drawn.merge(next.drawn);
     }
 
     /// What was found, to be shown.
@@ -237,6 +241,8 @@ impl Tally {
                 ..quotes
             }),
             most_changed: self.most_changed.iter().map(|kept| kept.shown(test)).collect(),
+            services: self.drawn.services(),
+            quotes: self.drawn.quotes(),
         }
     }
 }
@@ -346,7 +352,7 @@ fn count(money: &mut BTreeMap<String, MoneyChange>, call: Option<&str>, was: &Pr
     most.unsigned_abs()
 }
 
-fn plus(sum: Money, more: i64) -> Money {
+pub(super) fn plus(sum: Money, more: i64) -> Money {
     Money::from_minor(sum.minor().saturating_add(more))
 }
 

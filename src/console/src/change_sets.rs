@@ -1,0 +1,17 @@
+//! Change sets: the list, and one of them from its differences over the backtest to its publication.
+
+mod act;
+mod backtest;
+mod checks;
+mod conflicts;
+mod diff;
+mod list;
+mod picture;
+mod set;
+
+use crate::routes::Address;
+
+pub const ADDRESSES: &[Address] = &[
+    Address::get("/change-sets", list::show),
+    Address::both("/change-sets/:id", set::show, act::act),
+];

@@ -1,0 +1,131 @@
+//! What somebody typed into a form whose session ended: it is carried through the sign-in and offered to be sent again.
+//!
+//! The fields travel in the pages alone, as hidden fields: never in an address, a log or the database. Only a form of this
+//! server is kept: one of another site must not wait behind the sign-in for a click.
+
+use maud::{Markup, html};
+use poem::http::StatusCode;
+use poem::{Request, Response};
+
+use crate::visit::value;
+use crate::words::Words;
+use crate::{csrf, page, session};
+
+/// What the names of carried fields begin with.
+const PREFIX: &str = "kept-";
+/// The field with the address that the form was sent to.
+const TO: &str = "kept_to";
+/// Forms that nobody typed into.
+const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
+
+/// A form that was not accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kept {
+    to: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Kept {
+    /// The form of a request, if this server made it.
+    pub fn of(request: &Request, form: &[(String, String)]) -> Option<Self> {
+        let to = request.original_uri().path_and_query()?.as_str();
+        let is_idle = IDLE.iter().any(|idle| *idle == request.original_uri().path());
+        let fields = form.iter().filter(|(name, _)| name != csrf::FIELD).cloned().collect();
+        let kept = Self {
+            to: to.to_owned(),
+            fields,
+        };
+        (page::own_address(to) == to && !is_idle && !form.is_empty() && is_own(request, form)).then_some(kept)
+    }
+
+    /// What the form for signing in carried.
+    pub fn carried(form: &[(String, String)]) -> Option<Self> {
+        let to = value(form, TO);
+        let field = |(name, value): &(String, String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.clone()));
+        (!to.is_empty() && page::own_address(to) == to).then(|| Self {
+            to: to.to_owned(),
+            fields: form.iter().filter_map(field).collect(),
+        })
+    }
+
+    /// The hidden fields that carry it.
+    pub fn hidden(&self) -> Markup {
+        html! {
+            input type="hidden" name=(TO) value=(self.to);
+            @for (name, value) in &self.fields { input type="hidden" name={ (PREFIX) (name) } value=(value); }
+        }
+    }
+
+    /// The page that offers to send it with a session's form token.
+    pub fn page(&self, request: &Request, words: Words, status: StatusCode, csrf: &str) -> Response {
+        let typed = |(_, value): &&(String, String)| !value.is_empty();
+        let main = html! { section.card.login {
+            h1 { (words.say("kept-title")) }
+            p { (words.say("kept-about")) }
+            form method="post" action=(self.to) {
+                input type="hidden" name=(csrf::FIELD) value=(csrf);
+                @for (name, value) in &self.fields { input type="hidden" name=(name) value=(value); }
+                button.main type="submit" autofocus { (words.say("kept-send")) }
+            }
+            details {
+                summary { (words.say("kept-typed")) }
+                dl.facts { @for (name, value) in self.fields.iter().filter(typed) {
+                    dt { code { (name) } } dd { (value) }
+                } }
+            }
+            p { a href="/console" { (words.say("kept-leave")) } }
+        } };
+        page::bare(request, words, status, &words.say("kept-title"), &main)
+    }
+}
+
+/// Whether a form is of a page of this server: a browser says so, or it has the token of the session that ended.
+fn is_own(request: &Request, form: &[(String, String)]) -> bool {
+    match request.header("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        // Browsers say nothing on plain http.
+        None => session::token_of(request).is_some_and(|token| csrf::matches(&token, value(form, csrf::FIELD))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem::http::Method;
+
+    fn sent(to: &str, site: Option<&str>, token: &str) -> Option<Kept> {
+        let session = "a".repeat(64);
+        let cookie = format!("ringbook_console={session}");
+        let mut request = Request::builder().method(Method::POST).header("cookie", cookie);
+        if let Some(site) = site {
+            request = request.header("sec-fetch-site", site);
+        }
+        let request = request.uri(to.parse().unwrap()).finish();
+        let form = [("csrf", token), ("note", "<b>")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Kept::of(&request, &form)
+    }
+
+    #[test]
+    fn only_a_form_of_this_server_is_kept() {
+        let own = csrf::token(&"a".repeat(64));
+        let kept = sent("/console/prices", Some("same-origin"), "old").unwrap();
+        assert_eq!(kept.fields, [("note".to_owned(), "<b>".to_owned())]);
+        assert!(sent("/console/prices?x=1", None, &own).is_some());
+        assert!(sent("/console/prices", None, "wrong").is_none());
+        assert!(sent("/console/prices", Some("same-site"), &own).is_none());
+        assert!(sent("/console/prices", Some("cross-site"), &own).is_none());
+        assert!(sent("/console/logout", Some("same-origin"), &own).is_none());
+        assert!(sent("/admin/v1/x", Some("same-origin"), &own).is_none());
+    }
+
+    #[test]
+    fn what_is_carried_is_escaped_and_found_again() {
+        let kept = sent("/console/prices", Some("same-origin"), "old").unwrap();
+        let html = kept.hidden().0;
+        assert!(html.contains("name=\"kept-note\" value=\"&lt;b&gt;\""), "{html}");
+        let form = [("kept_to", "/console/prices"), ("kept-note", "<b>"), ("key", "secret")];
+        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(Kept::carried(&form), Some(kept));
+        assert_eq!(Kept::carried(&[(TO.to_owned(), "//evil".to_owned())]), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! Saves what was typed: opens a change set, or adds to the one that the page is about.
+
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use crate::address::{query, segment};
+use crate::business::Business;
+use crate::prices::sheet::Line;
+use crate::refusal::Refusal;
+use crate::visit::Visit;
+
+/// How many of the changed rows name a change set that got no words of its own.
+const NAMED: usize = 3;
+
+/// The changes, as the admin API takes them, each with the number of its line.
+pub fn changes(lines: &[Line]) -> Vec<(usize, Value)> {
+    let change = |(number, line): (usize, &Line)| {
+        let body = line.patch()?;
+        let change = json!({
+            "resource": line.resource, "code": line.code, "method": "patch", "body": body, "version": line.version,
+        });
+        Some((number, change))
+    };
+    lines.iter().enumerate().filter_map(change).collect()
+}
+
+/// Opens a change set with the changes. Returns its id.
+pub async fn open(visit: &Visit, business: &Business, lines: &[Line], comment: &str) -> Result<String, Refusal> {
+    let changes = changes(lines);
+    let comment = if comment.is_empty() {
+        described(visit, business, lines, &changes)
+    } else {
+        comment.to_owned()
+    };
+    let changes: Vec<_> = changes.into_iter().map(|(_, change)| change).collect();
+    let body = json!({ "comment": comment, "changes": changes });
+    let set = visit.post(&business.path("/change-sets"), Some(&body)).await?;
+    Ok(set["id"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Adds the changes to a change set, one after the other.
+pub async fn add(visit: &Visit, business: &Business, lines: &[Line], set: &Value) -> Result<String, Refusal> {
+    let id = set["id"].as_str().unwrap_or_default();
+    let mut version = set["version"].to_string();
+    for (_, change) in changes(lines) {
+        let path = format!(
+            "/change-sets/{}/changes{}",
+            segment(id),
+            query(&[("version", &version)])
+        );
+        let changed = visit.send(Method::POST, &business.path(&path), Some(&change)).await?;
+        version = changed["version"].to_string();
+    }
+    Ok(id.to_owned())
+}
+
+/// What a change set is called by default: the rows whose prices it changes.
+fn described(visit: &Visit, business: &Business, lines: &[Line], changes: &[(usize, Value)]) -> String {
+    let changed = changes.iter().filter_map(|(number, _)| lines.get(*number));
+    let name = |line: &Line| business.row_name(line.resource, &line.code, visit.words.0.code());
+    let names: Vec<_> = changed.take(NAMED).map(name).collect();
+    let more = if changes.len() > NAMED { ", …" } else { "" };
+    let rows = format!("{}{more}", names.join(", "));
+    let text = visit.words.say_of("prices-comment-default", &[("rows", &rows)]);
+    text.chars().take(500).collect()
+}
+
+/// Puts what the admin API found wrong beside the fields. Returns whether each of its faults has a place.
+pub fn place_faults(lines: &mut [Line], refusal: &Refusal) -> bool {
+    let numbers: Vec<usize> = changes(lines).into_iter().map(|(number, _)| number).collect();
+    let mut all = !refusal.fields.is_empty();
+    for (place, detail) in &refusal.fields {
+        let mut parts = place.split('/');
+        let change = match (parts.next(), parts.next()) {
+            (Some("changes"), Some(number)) => number.parse::<usize>().ok(),
+            _ => None,
+        };
+        let column = parts.next_back().unwrap_or_default();
+        let line = change
+            .and_then(|change| numbers.get(change))
+            .and_then(|number| lines.get_mut(*number));
+        let field = line.and_then(|line| {
+            let at = line.fields.iter().position(|field| column.starts_with(field.column));
+            line.fields.get_mut(at.unwrap_or_default())
+        });
+        match field {
+            Some(field) => field.refused = Some(detail.clone()),
+            None => all = false,
+        }
+    }
+    all
+}
