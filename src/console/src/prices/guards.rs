@@ -3,7 +3,6 @@
 //! Publishing judges by the same limits and by more than single rows; this only warns early.
 
 use rust_decimal::Decimal;
-use serde_json::Value;
 
 use crate::business::Business;
 use crate::locale::{percent, sum};
