@@ -30,7 +30,7 @@ fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
         StatusCode::FORBIDDEN if refusal.detail.starts_with("Nobody approves") => "change-set-own",
         StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => "change-set-fault-moved",
         StatusCode::CONFLICT => "change-set-fault-state",
-        StatusCode::UNPROCESSABLE_ENTITY if is_about_time() => "change-set-fault-at",
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST if is_about_time() => "change-set-fault-at",
         StatusCode::UNPROCESSABLE_ENTITY => "change-set-fault-rules",
         _ => return Err(refusal),
     };

@@ -56,7 +56,7 @@ fn row(visit: &Visit, business: &Business, set: &Value) -> Markup {
     let id = segment(text(set, "id").unwrap_or_default());
     let changes = usize::try_from(set["changes_count"].as_i64().unwrap_or_default()).unwrap_or_default();
     html! { li.row {
-        div.row-head {
+        div.row-head.set-head {
             (state(words, set))
             a.who href=(visit.link(&format!("/change-sets/{id}"), &[])) { (comment(visit, business, set)) }
             span.when { (times.at(text(set, "created_at"))) }

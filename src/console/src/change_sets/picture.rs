@@ -16,12 +16,14 @@ use crate::visit::Visit;
 /// The size of the picture, and the room for its labels.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 460.0;
-const LEFT: f64 = 74.0;
+const LEFT: f64 = 84.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 14.0;
+const TOP: f64 = 34.0;
 const BOTTOM: f64 = 52.0;
 /// About so many lines of the grid.
 const TICKS: f64 = 5.0;
+/// Prices whose highest is more than so many times the lowest are drawn on logarithmic axes.
+const FAR_APART: f64 = 12.0;
 /// The distance of marks at the same place, and the angle between two that follow each other: a sunflower's.
 const SPREAD: f64 = 3.4;
 const GOLDEN_ANGLE: f64 = 2.399_963;
@@ -90,9 +92,8 @@ impl Fate {
 
 /// The axes: both have the same scale, so that what stays is on the diagonal.
 struct Scale {
-    low: f64,
-    high: f64,
-    step: f64,
+    ticks: Vec<f64>,
+    is_log: bool,
 }
 
 impl Scale {
@@ -100,27 +101,27 @@ impl Scale {
         let (low, high) = prices.fold((f64::MAX, f64::MIN), |(low, high), price| {
             (low.min(price), high.max(price))
         });
-        let step = nice((high - low).max(10.0) / TICKS);
-        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-        // One price alone stands in the middle.
-        let (low, high) = if high > low {
-            (low, high)
+        let is_log = low >= 1.0 && high / low > FAR_APART;
+        let ticks = if is_log {
+            logarithmic(low, high)
         } else {
-            (low - step, high + step)
+            linear(low, high)
         };
-        Self { low, high, step }
+        Self { ticks, is_log }
     }
 
-    fn ticks(&self) -> impl Iterator<Item = f64> + '_ {
-        let count = ((self.high - self.low) / self.step)
-            .round()
-            .to_u32()
-            .unwrap_or_default();
-        (0..=count).map(|tick| self.low + f64::from(tick) * self.step)
+    fn ends(&self) -> (f64, f64) {
+        let end = |price: Option<&f64>| self.at(price.copied().unwrap_or_default());
+        (end(self.ticks.first()), end(self.ticks.last()))
+    }
+
+    fn at(&self, price: f64) -> f64 {
+        if self.is_log { price.max(1.0).log10() } else { price }
     }
 
     fn part(&self, price: f64) -> f64 {
-        (price - self.low) / (self.high - self.low)
+        let (low, high) = self.ends();
+        (self.at(price) - low) / (high - low)
     }
 
     fn x(&self, price: f64) -> f64 {
@@ -130,6 +131,40 @@ impl Scale {
     fn y(&self, price: f64) -> f64 {
         HEIGHT - BOTTOM - self.part(price) * (HEIGHT - TOP - BOTTOM)
     }
+}
+
+/// Round numbers at the same distance, around both prices.
+fn linear(low: f64, high: f64) -> Vec<f64> {
+    let step = nice((high - low).max(10.0) / TICKS);
+    let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+    // One price alone stands in the middle.
+    let (low, high) = if high > low {
+        (low, high)
+    } else {
+        (low - step, high + step)
+    };
+    let count = ((high - low) / step).round().to_u32().unwrap_or_default();
+    (0..=count).map(|tick| low + f64::from(tick) * step).collect()
+}
+
+/// 100, 200, 500, 1,000 …: the last that is not above the lowest price, up to the first that is not below the highest.
+fn logarithmic(low: f64, high: f64) -> Vec<f64> {
+    let mut ticks = Vec::new();
+    let mut power = 10_f64.powf(low.log10().floor());
+    while ticks.last().is_none_or(|last| *last < high) {
+        for factor in [1.0, 2.0, 5.0] {
+            let tick = factor * power;
+            if ticks.last().is_some_and(|last| *last >= high) {
+                break;
+            }
+            if tick <= low {
+                ticks.clear();
+            }
+            ticks.push(tick);
+        }
+        power *= 10.0;
+    }
+    ticks
 }
 
 /// The next of 1, 2, 5, 10, 20, 50 …
@@ -210,25 +245,24 @@ fn summary(visit: &Visit, result: &Value, currency: &str) -> String {
 fn axes(visit: &Visit, scale: &Scale, currency: &str) -> Markup {
     let words = visit.words;
     let label = |price: f64| sum(words, Decimal::from_f64_retain(price).unwrap_or_default(), currency);
-    let (low, high) = (scale.low, scale.high);
+    let end = |tick: Option<&f64>| tick.copied().unwrap_or_default();
+    let (low, high) = (end(scale.ticks.first()), end(scale.ticks.last()));
     let place = |at: f64| format!("{at:.1}");
     html! {
-        g.grid-lines aria-hidden="true" { @for tick in scale.ticks() {
+        g.grid-lines aria-hidden="true" { @for &tick in &scale.ticks {
             line x1=(place(scale.x(tick))) x2=(place(scale.x(tick))) y1=(place(scale.y(low))) y2=(place(scale.y(high))) {}
             line x1=(place(scale.x(low))) x2=(place(scale.x(high))) y1=(place(scale.y(tick))) y2=(place(scale.y(tick))) {}
         } }
         line.diagonal x1=(place(scale.x(low))) y1=(place(scale.y(low))) x2=(place(scale.x(high))) y2=(place(scale.y(high))) {}
         g.labels aria-hidden="true" {
-            @for tick in scale.ticks() {
+            @for &tick in &scale.ticks {
                 text x=(place(scale.x(tick))) y=(place(HEIGHT - BOTTOM + 18.0)) text-anchor="middle" { (label(tick)) }
                 text x=(place(LEFT - 8.0)) y=(place(scale.y(tick) + 4.0)) text-anchor="end" { (label(tick)) }
             }
             text.axis x=(place(f64::midpoint(LEFT, WIDTH - RIGHT))) y=(place(HEIGHT - 10.0)) text-anchor="middle" {
                 (words.say("change-set-axis-before"))
             }
-            text.axis transform={ "translate(14 " (place(f64::midpoint(TOP, HEIGHT - BOTTOM))) ") rotate(-90)" } text-anchor="middle" {
-                (words.say("change-set-axis-after"))
-            }
+            text.axis x="4" y="16" { (words.say("change-set-axis-after")) }
         }
     }
 }
@@ -305,7 +339,7 @@ pub fn bars(visit: &Visit, business: &Business, result: &Value) -> Markup {
                 th.number scope="col" { (words.say("calls")) }
                 th.number scope="col" { (words.say("change-set-cheaper")) }
                 td aria-hidden="true" {}
-                th scope="col" { (words.say("change-set-dearer")) }
+                th.number scope="col" { (words.say("change-set-dearer")) }
             } }
             tbody { @for service in shown {
                 @let currency = text(service, "currency").unwrap_or_default();
@@ -351,12 +385,25 @@ mod tests {
             (vec![350.0], 348.0, 352.0, 2.0),
         ] {
             let scale = Scale::of(prices.iter().copied());
-            assert_eq!((scale.low, scale.high, scale.step), (low, high, step), "{prices:?}");
-            assert!(scale.ticks().count() >= 2);
+            assert_eq!(
+                (scale.ends(), scale.ticks[1] - scale.ticks[0]),
+                ((low, high), step),
+                "{prices:?}"
+            );
             for price in prices {
                 assert!((0.0..=1.0).contains(&scale.part(price)));
             }
         }
+    }
+
+    #[test]
+    fn prices_far_apart_are_drawn_on_logarithmic_axes() {
+        let scale = Scale::of([350.0, 39_000.0].into_iter());
+        assert_eq!(
+            scale.ticks,
+            [200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0]
+        );
+        assert!(scale.part(350.0) > 0.0 && scale.part(39_000.0) < 1.0);
     }
 
     #[test]

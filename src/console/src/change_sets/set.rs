@@ -57,6 +57,7 @@ pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) ->
     let part = link(visit, &story.set, &[("part", "backtest")]);
     let main = html! {
         (head(visit, business, &story.set))
+        (edit(visit, &story.set))
         @if let Some(fault) = fault {
             p.note.bad role="alert" { (words.say(fault.key)) }
             @if !fault.detail.is_empty() { p.fault lang="en" { (fault.detail) } }
@@ -197,6 +198,19 @@ fn head(visit: &Visit, business: &Business, set: &Value) -> Markup {
     }
 }
 
+/// The ways to change it or to drop it.
+fn edit(visit: &Visit, set: &Value) -> Markup {
+    let words = visit.words;
+    let id = text(set, "id").unwrap_or_default();
+    html! { @if is_editable(set) && visit.may(Role::Editor) { div.choice {
+        a.button.small href=(visit.link("/prices", &[("change_set", id)])) { (words.say("change-set-edit")) }
+        form method="post" action=(link(visit, set, &[])) {
+            (fields(visit, set))
+            button.small.plain type="submit" name="do" value="discard" { (words.say("change-set-discard")) }
+        }
+    } } }
+}
+
 /// What its state means for the person.
 fn standing(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let (words, times, set) = (visit.words, visit.times(business), &story.set);
@@ -220,7 +234,6 @@ fn standing(visit: &Visit, business: &Business, story: &Story) -> Markup {
 fn buttons(visit: &Visit, business: &Business, story: &Story, fault: Option<&Fault>) -> Markup {
     let (words, set) = (visit.words, &story.set);
     let here = link(visit, set, &[]);
-    let id = text(set, "id").unwrap_or_default();
     let (may_edit, state) = (visit.may(Role::Editor), set["state"].as_str().unwrap_or_default());
     let button = |verb: &str, class: &str, key: &str| {
         html! {
@@ -240,8 +253,6 @@ fn buttons(visit: &Visit, business: &Business, story: &Story, fault: Option<&Fau
             html! {
                 (button("publish", "main", publish))
                 (schedule(visit, business, set, fault))
-                a.button href=(visit.link("/prices", &[("change_set", id)])) { (words.say("change-set-edit")) }
-                (button("discard", "plain", "change-set-discard"))
             }
         }
         "scheduled" if may_edit => button("unschedule", "main", "change-set-unschedule"),

@@ -254,16 +254,18 @@ fn tools(visit: &Visit, typed: &Typed) -> Markup {
 fn bar(visit: &Visit, ground: &Ground, typed: &Typed) -> Markup {
     let words = visit.words;
     let changed = typed.lines.iter().filter(|line| line.patch().is_some()).count();
-    html! { div.bar {
-        @if ground.set.is_none() { div.field.wide {
+    html! {
+        @if ground.set.is_none() { div.field.comment {
             label for="comment" { (words.say("prices-comment")) }
             input #comment name="comment" maxlength="500" autocomplete="off" value=(typed.comment);
         } }
+        div.bar {
         p #changed.quiet data-one=(words.count("prices-changed", 1)) data-many=(words.count("prices-changed", 2))
             hidden[changed == 0] { (words.count("prices-changed", changed)) }
         button type="submit" name="do" value="save" { (words.say("prices-save")) }
         button.main type="submit" name="do" value="try" { (words.say("prices-try")) }
-    } }
+        }
+    }
 }
 
 fn limits(words: Words, guards: &Guards, currency: &str) -> Markup {

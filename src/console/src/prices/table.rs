@@ -43,8 +43,21 @@ fn group(around: &Around<'_>, lines: &[Line], resource: &str) -> Markup {
         tr.group { th scope="rowgroup" colspan="4" {
             (if resource == "services" { words.say("services") } else { words.say("adjustments") })
         } }
-        @for line in lines.iter().filter(|line| line.resource == resource) { (row(around, line)) }
+        @let (priced, refused): (Vec<&Line>, Vec<&Line>) =
+            lines.iter().filter(|line| line.resource == resource).partition(|line| !line.fields.is_empty());
+        @for line in priced { (row(around, line)) }
+        @if !refused.is_empty() { (without_price(around, &refused)) }
     } }
+}
+
+/// What is refused and has no price, in one row.
+fn without_price(around: &Around<'_>, lines: &[&Line]) -> Markup {
+    let words = around.visit.words;
+    let name = |line: &&Line| around.business.row_name(line.resource, &line.code, words.0.code());
+    let names: Vec<_> = lines.iter().map(name).collect();
+    html! { tr { td.quiet colspan="4" {
+        span.tag { (words.name("offer", "refused")) } " " (names.join(", "))
+    } } }
 }
 
 fn row(around: &Around<'_>, line: &Line) -> Markup {
@@ -55,25 +68,23 @@ fn row(around: &Around<'_>, line: &Line) -> Markup {
         .iter()
         .any(|field| field.value().ok().flatten() != field.now);
     html! { tr.changed[is_changed] {
-        td.pick { @if !line.fields.is_empty() {
+        td.pick {
             input type="checkbox" name="pick" value=(line.name()) checked[line.is_picked]
                 aria-label=(words.say_of("prices-pick-row", &[("row", &name)]));
-        } }
+        }
         th scope="row" { (name) (about(around, line)) }
         td.number.now { (now(words, line, around.currency)) }
         td.new {
-            @if !line.fields.is_empty() {
-                input type="hidden" name={ "was." (line.name()) } value=(line.seen());
-                div.fields {
-                    @if let Some(kind) = kind(around, line) { span.quiet { (kind) } }
-                    @for (place, field) in line.fields.iter().enumerate() {
-                        @if place > 0 { span.quiet { "–" } }
-                        (input(around, line, field, &name))
-                    }
+            input type="hidden" name={ "was." (line.name()) } value=(line.seen());
+            div.fields {
+                @if let Some(kind) = kind(around, line) { span.kind.quiet { (kind) } }
+                @for (place, field) in line.fields.iter().enumerate() {
+                    @if place > 0 { span.quiet { "–" } }
+                    (input(around, line, field, &name))
                 }
-                @for field in &line.fields { (hint(around, line, field)) }
-                @if let Some(before) = &line.clash { (clash(around, line, before)) }
             }
+            @for field in &line.fields { (hint(around, line, field)) }
+            @if let Some(before) = &line.clash { (clash(around, line, before)) }
         }
     } }
 }
@@ -136,6 +147,7 @@ fn input(around: &Around<'_>, line: &Line, field: &Field, name: &str) -> Markup 
     html! {
         input.price id=(id) name=(id) value=(field.typed) inputmode="decimal" autocomplete="off" maxlength="40"
             size="8" aria-label=(label) aria-describedby={ "hint." (id) } aria-invalid=[is_faulty.then_some("true")]
+            autofocus[is_faulty]
             placeholder=[now] data-now=[ends] data-column=(field.column);
     }
 }
