@@ -2,11 +2,13 @@
 
 mod act;
 mod backtest;
+mod bars;
 mod checks;
 mod conflicts;
 mod diff;
 mod list;
 mod picture;
+mod scale;
 mod set;
 
 use crate::routes::Address;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
-use crate::change_sets::picture;
 use crate::change_sets::set::{fields, link};
+use crate::change_sets::{bars, picture};
 use crate::leads::text;
 use crate::locale::{range, sum};
 use crate::prices::signed_sum;
@@ -125,7 +125,7 @@ fn result(visit: &Visit, business: &Business, set: &Value, found: &Value, is_ove
         } @else {
             (tiles(visit, result))
             (picture::scatter(visit, business, result))
-            (picture::bars(visit, business, result))
+            (bars::table(visit, business, result))
             (lists(visit, result))
             (table(visit, business, result))
         }

@@ -1,4 +1,4 @@
-//! The backtest as a picture: each past call by its old and its new price, and bars by service.
+//! The backtest as a picture: each past call by its old and its new price.
 //!
 //! Made here as SVG without a style or a script in it. Every mark has its words, and a table says the same.
 
@@ -9,26 +9,14 @@ use serde_json::Value;
 
 use crate::business::Business;
 use crate::change_sets::backtest::{call_link, count, money};
+use crate::change_sets::scale::{BOTTOM, HEIGHT, LEFT, RIGHT, Scale, WIDTH};
 use crate::leads::text;
 use crate::locale::sum;
 use crate::visit::Visit;
 
-/// The size of the picture, and the room for its labels.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 460.0;
-const LEFT: f64 = 84.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 52.0;
-/// About so many lines of the grid.
-const TICKS: f64 = 5.0;
-/// Prices whose highest is more than so many times the lowest are drawn on logarithmic axes.
-const FAR_APART: f64 = 12.0;
 /// The distance of marks at the same place, and the angle between two that follow each other: a sunflower's.
 const SPREAD: f64 = 3.4;
 const GOLDEN_ANGLE: f64 = 2.399_963;
-/// Half the width of a service's bars.
-const HALF_BAR: f64 = 70.0;
 
 /// What becomes of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,91 +78,8 @@ impl Fate {
     }
 }
 
-/// The axes: both have the same scale, so that what stays is on the diagonal.
-struct Scale {
-    ticks: Vec<f64>,
-    is_log: bool,
-}
-
-impl Scale {
-    fn of(prices: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = prices.fold((f64::MAX, f64::MIN), |(low, high), price| {
-            (low.min(price), high.max(price))
-        });
-        let is_log = low >= 1.0 && high / low > FAR_APART;
-        let ticks = if is_log {
-            logarithmic(low, high)
-        } else {
-            linear(low, high)
-        };
-        Self { ticks, is_log }
-    }
-
-    fn ends(&self) -> (f64, f64) {
-        let end = |price: Option<&f64>| self.at(price.copied().unwrap_or_default());
-        (end(self.ticks.first()), end(self.ticks.last()))
-    }
-
-    fn at(&self, price: f64) -> f64 {
-        if self.is_log { price.max(1.0).log10() } else { price }
-    }
-
-    fn part(&self, price: f64) -> f64 {
-        let (low, high) = self.ends();
-        (self.at(price) - low) / (high - low)
-    }
-
-    fn x(&self, price: f64) -> f64 {
-        LEFT + self.part(price) * (WIDTH - LEFT - RIGHT)
-    }
-
-    fn y(&self, price: f64) -> f64 {
-        HEIGHT - BOTTOM - self.part(price) * (HEIGHT - TOP - BOTTOM)
-    }
-}
-
-/// Round numbers at the same distance, around both prices.
-fn linear(low: f64, high: f64) -> Vec<f64> {
-    let step = nice((high - low).max(10.0) / TICKS);
-    let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-    // One price alone stands in the middle.
-    let (low, high) = if high > low {
-        (low, high)
-    } else {
-        (low - step, high + step)
-    };
-    let count = ((high - low) / step).round().to_u32().unwrap_or_default();
-    (0..=count).map(|tick| low + f64::from(tick) * step).collect()
-}
-
-/// 100, 200, 500, 1,000 …: the last that is not above the lowest price, up to the first that is not below the highest.
-fn logarithmic(low: f64, high: f64) -> Vec<f64> {
-    let mut ticks = Vec::new();
-    let mut power = 10_f64.powf(low.log10().floor());
-    while ticks.last().is_none_or(|last| *last < high) {
-        for factor in [1.0, 2.0, 5.0] {
-            let tick = factor * power;
-            if ticks.last().is_some_and(|last| *last >= high) {
-                break;
-            }
-            if tick <= low {
-                ticks.clear();
-            }
-            ticks.push(tick);
-        }
-        power *= 10.0;
-    }
-    ticks
-}
-
-/// The next of 1, 2, 5, 10, 20, 50 …
-fn nice(raw: f64) -> f64 {
-    let power = 10_f64.powf(raw.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= raw);
-    factor.unwrap_or(10.0) * power
-}
-
-fn number(value: &Value, name: &str) -> f64 {
+/// A number of JSON as a place in a picture.
+pub fn number(value: &Value, name: &str) -> f64 {
     let number = text(value, name).and_then(|text| text.parse::<Decimal>().ok());
     number.and_then(|number| number.to_f64()).unwrap_or_default()
 }
@@ -318,99 +223,5 @@ fn told(visit: &Visit, business: &Business, quote: &Value, currency: &str) -> St
         format!("{service}: {before}{priority}")
     } else {
         format!("{service}: {before} → {after}{priority}")
-    }
-}
-
-/// By service: how many calls become dearer and cheaper, and by how much together.
-pub fn bars(visit: &Visit, business: &Business, result: &Value) -> Markup {
-    let words = visit.words;
-    let services: Vec<&Value> = result["services"].as_array().into_iter().flatten().collect();
-    let changed = |service: &&&Value| count(service, "dearer") + count(service, "cheaper") > 0;
-    let shown: Vec<&&Value> = services.iter().filter(changed).collect();
-    let most = shown
-        .iter()
-        .flat_map(|service| [number(service, "dearer_by"), number(service, "cheaper_by")]);
-    let most = most.fold(0.01, f64::max);
-    html! { @if !shown.is_empty() {
-        h3 { (words.say("change-set-by-service")) }
-        div.scroll tabindex="0" role="region" aria-label=(words.say("change-set-by-service")) { table.grid.bars {
-            thead { tr {
-                th scope="col" { (words.say("service")) }
-                th.number scope="col" { (words.say("calls")) }
-                th.number scope="col" { (words.say("change-set-cheaper")) }
-                td aria-hidden="true" {}
-                th.number scope="col" { (words.say("change-set-dearer")) }
-            } }
-            tbody { @for service in shown {
-                @let currency = text(service, "currency").unwrap_or_default();
-                @let name = text(service, "service").map(|code| business.row_name("services", code, words.0.code()));
-                tr {
-                    th scope="row" { (name.unwrap_or_else(|| words.say("unknown-service"))) }
-                    td.number { (count(service, "quotes")) }
-                    td.number { (side(visit, service, ("cheaper", "cheaper_by"), currency, "−")) }
-                    td.bar-cell { (bar(number(service, "cheaper_by") / most, number(service, "dearer_by") / most)) }
-                    td.number { (side(visit, service, ("dearer", "dearer_by"), currency, "+")) }
-                }
-            } }
-        } }
-    } }
-}
-
-fn side(visit: &Visit, service: &Value, (calls, by): (&str, &str), currency: &str, sign: &str) -> String {
-    match count(service, calls) {
-        0 => "–".to_owned(),
-        calls => format!("{calls} · {sign}{}", money(visit, service, by, currency)),
-    }
-}
-
-/// Cheaper to the left, dearer to the right.
-fn bar(cheaper: f64, dearer: f64) -> Markup {
-    let place = |at: f64| format!("{at:.1}");
-    html! { svg viewBox="0 0 142 18" width="142" height="18" aria-hidden="true" {
-        rect.cheaper x=(place(HALF_BAR - cheaper * HALF_BAR)) y="3" width=(place(cheaper * HALF_BAR)) height="12" rx="2" {}
-        rect.dearer x=(place(HALF_BAR + 2.0)) y="3" width=(place(dearer * HALF_BAR)) height="12" rx="2" {}
-        line.zero x1="71" x2="71" y1="0" y2="18" {}
-    } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_axes_have_round_numbers_around_all_prices() {
-        for (prices, low, high, step) in [
-            (vec![350.0, 1204.5], 200.0, 1400.0, 200.0),
-            (vec![99.0, 103.0], 98.0, 104.0, 2.0),
-            (vec![350.0], 348.0, 352.0, 2.0),
-        ] {
-            let scale = Scale::of(prices.iter().copied());
-            assert_eq!(
-                (scale.ends(), scale.ticks[1] - scale.ticks[0]),
-                ((low, high), step),
-                "{prices:?}"
-            );
-            for price in prices {
-                assert!((0.0..=1.0).contains(&scale.part(price)));
-            }
-        }
-    }
-
-    #[test]
-    fn prices_far_apart_are_drawn_on_logarithmic_axes() {
-        let scale = Scale::of([350.0, 39_000.0].into_iter());
-        assert_eq!(
-            scale.ticks,
-            [200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0]
-        );
-        assert!(scale.part(350.0) > 0.0 && scale.part(39_000.0) < 1.0);
-    }
-
-    #[test]
-    fn what_stays_is_on_the_diagonal_and_dearer_above_it() {
-        let scale = Scale::of([0.0, 100.0].into_iter());
-        let slope = |price: f64| (scale.x(price) - LEFT) / (HEIGHT - BOTTOM - scale.y(price));
-        assert!((slope(40.0) - slope(80.0)).abs() < 1e-9);
-        assert!(scale.y(60.0) < scale.y(40.0));
     }
 }
