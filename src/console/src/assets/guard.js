@@ -7,8 +7,8 @@ let isSending = false;
 
 const state = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string')).toString();
 const before = new Map([...forms].map((form) => [form, state(form)]));
-// A page that came back with a fault still holds what nobody saved.
-const isDirty = (form) => form.querySelector('[aria-invalid=true]') !== null || state(form) !== before.get(form);
+// A page that came back from the server may still hold what nobody saved.
+const isDirty = (form) => form.dataset.guard === 'unsaved' || state(form) !== before.get(form);
 
 addEventListener('beforeunload', (event) => {
   if (!isSending && [...forms].some(isDirty)) event.preventDefault();

@@ -47,6 +47,8 @@ pub struct Typed {
     pub lines: Vec<Line>,
     pub comment: String,
     pub notes: Vec<Note>,
+    /// Whether it holds what a person sent and nobody saved.
+    is_unsaved: bool,
     /// What the admin API says of the whole.
     pub detail: String,
     percent: String,
@@ -63,6 +65,7 @@ impl Typed {
             lines,
             comment: String::new(),
             notes: Vec::new(),
+            is_unsaved: false,
             detail: String::new(),
             percent: String::new(),
             percent_fault: None,
@@ -81,6 +84,7 @@ impl Typed {
             step: sent("step"),
             over: sent("over"),
             pasted: sent("pasted"),
+            is_unsaved: true,
             ..Self::new(lines)
         }
     }
@@ -148,7 +152,8 @@ pub fn page(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) 
         p.quiet { (words.say("prices-about")) }
         (set_line(visit, ground))
         p #offline.banner role="alert" hidden { (words.say("prices-offline")) }
-        form #prices method="post" action=(action) data-guard
+        form #prices method="post" action=(action)
+            data-guard=(if typed.is_unsaved { "unsaved" } else { "" })
             data-low=[table::plain(guards.lowest)] data-high=[table::plain(guards.highest)]
             data-largest=[table::plain(guards.largest)]
             data-say-low=(guards.low(words, &currency)) data-say-high=(guards.high(words, &currency))

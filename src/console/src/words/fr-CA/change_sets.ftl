@@ -99,7 +99,7 @@ change-set-test-running = { $count ->
 change-set-test-progress = Avancement du test
 change-set-test-stop = Arrêter
 change-set-test-reload = Recharger la page pour voir où il en est
-change-set-test-old = Des changements ont été ajoutés après ce test. Testez de nouveau.
+change-set-test-old = Le lot a été changé après ce test. Testez de nouveau.
 change-set-test-calls = { $count ->
     [0] Aucun appel
     [one] Un appel
