@@ -97,9 +97,13 @@ for (const locale of ['en-CA', 'fr-CA']) {
 }
 
 // As it looks.
-await api('PUT', `${BOOK}/guard-rails`, { largest_change_percent: '25', lowest_price: '100.00', version: 0 });
+const rails = async (limits) => {
+  const { version } = await api('GET', `${BOOK}/guard-rails`);
+  await api('PUT', `${BOOK}/guard-rails`, { ...limits, version });
+};
 let amount = 101;
 await everywhere(async ({ page, look }) => {
+  await rails({ largest_change_percent: '25', lowest_price: '100.00' });
   await signIn(page);
   await page.goto(`${RINGBOOK_URL}/console/prices`);
   await look('prices-form');
@@ -124,6 +128,8 @@ await everywhere(async ({ page, look }) => {
   await page.click('#backtest button[value=test]');
   await page.locator('#backtest figure').waitFor();
   await look('change-set-tested');
+  // What follows must be live at once.
+  await rails({});
   const id = page.url().split('/').pop();
   const { version } = await api('GET', `${BOOK}/adjustments/south_shore`);
   await api('PATCH', `${BOOK}/adjustments/south_shore`, { amount: `${(amount += 1)}.00`, version });
