@@ -91,8 +91,9 @@ fn breach_line(visit: &Visit, business: &Business, breach: &Value) -> Markup {
     let value = |side: &str| shown(visit, business, resource, column, &breach[side]);
     html! {
         strong { (row_title(visit, business, resource, field("code"))) } ", " (column_name(words, column)) ": "
-        @if !breach["before"].is_null() || !breach["after"].is_null() { (value("before")) " → " (value("after")) ". " }
-        (words.name("change-set-limit", field("limit"))) " "
+        @if breach["before"].is_null() && breach["after"].is_null() { (words.say("change-set-not-judged")) }
+        @else { (value("before")) " → " (value("after")) ". " (words.name("change-set-limit", field("limit"))) }
+        " "
         details { summary { (words.say("change-set-why")) } p.quiet lang="en" { (business.shown(field("text"))) } }
     }
 }

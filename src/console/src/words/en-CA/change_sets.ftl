@@ -56,6 +56,7 @@ change-set-mismatch = expected { $expected }, got { $got }
 change-set-limit-lowest-price = This is below the lowest price.
 change-set-limit-highest-price = This is above the highest price.
 change-set-limit-largest-change-percent = This changes more than one publish may.
+change-set-not-judged = It could not be judged in time what this does to prices, so a second person looks.
 change-set-why = Why
 change-set-conflicts = { $count ->
     [one] Somebody changed a row of this change set meanwhile

@@ -48,7 +48,7 @@ prices-changed = { $count ->
    *[other] { $count } rows changed
   }
 prices-save = Save only
-prices-try = Save and test on past calls
+prices-try = Save and test
 prices-in-set = You add to the change set “{ $set }”.
 prices-to-set = Back to it
 prices-own-set = You have an open change set: “{ $set }”.

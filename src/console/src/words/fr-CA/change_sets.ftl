@@ -56,6 +56,7 @@ change-set-mismatch = prévu { $expected }, obtenu { $got }
 change-set-limit-lowest-price = C’est sous le prix le plus bas permis.
 change-set-limit-highest-price = C’est au-dessus du prix le plus haut permis.
 change-set-limit-largest-change-percent = C’est plus qu’une publication ne peut changer.
+change-set-not-judged = On n’a pas pu juger à temps l’effet sur les prix; une deuxième personne regarde donc.
 change-set-why = Pourquoi
 change-set-conflicts = { $count ->
     [one] Quelqu’un a changé entre-temps une rangée de ce lot

@@ -48,7 +48,7 @@ prices-changed = { $count ->
    *[other] { $count } rangées changées
   }
 prices-save = Enregistrer seulement
-prices-try = Enregistrer et tester sur les appels passés
+prices-try = Enregistrer et tester
 prices-in-set = Vous ajoutez au lot de changements « { $set } ».
 prices-to-set = Y retourner
 prices-own-set = Vous avez un lot de changements ouvert : « { $set } ».
