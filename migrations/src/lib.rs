@@ -60,6 +60,8 @@ impl MigratorTrait for Migrator {
             file!("m0016_growth"),
             file!("m0017_console"),
             file!("m0018_console_roles"),
+            file!("m0019_shift_overrides"),
+            file!("m0020_calendar_feeds"),
             file!("m0021_decision_feedback"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()

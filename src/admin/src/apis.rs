@@ -6,6 +6,7 @@ use super::api_keys::ApiKeysApi;
 use super::audit_log::AuditLogApi;
 use super::backtests::BacktestsApi;
 use super::calendar_days::CalendarDaysApi;
+use super::calendar_feeds::CalendarFeedsApi;
 use super::call_cases::CallCasesApi;
 use super::calls::CallsApi;
 use super::change_sets::ChangeSetsApi;
@@ -34,6 +35,7 @@ use super::script_quarantines::ScriptQuarantinesApi;
 use super::scripts::ScriptsApi;
 use super::secrets::SecretsApi;
 use super::setup::SetupApi;
+use super::shifts::ShiftsApi;
 use super::sms_delivery::SmsDeliveryApi;
 use super::sms_messages::SmsMessagesApi;
 use super::sms_resend::SmsResendApi;
@@ -78,6 +80,8 @@ pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
             RuleHitsApi(state.clone()),
             CalendarDaysApi(state.clone()),
             PhraseMatchesApi(state.clone()),
+            ShiftsApi(state.clone()),
+            CalendarFeedsApi(state.clone()),
         ),
         (
             CallsApi(state.clone()),

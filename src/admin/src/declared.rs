@@ -25,7 +25,7 @@ use web::problem::{Code, Problem};
 use web::{accept, catch_all};
 
 /// Of these nothing is kept by whoever asked: they are about keys.
-const NEVER_KEPT: [&str; 3] = ["api-keys", "secrets", "webhook-auth"];
+const NEVER_KEPT: [&str; 4] = ["api-keys", "calendar-feeds", "secrets", "webhook-auth"];
 /// Goes on for as long as somebody listens.
 const ENDLESS: &str = "text/event-stream";
 

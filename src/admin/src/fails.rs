@@ -68,6 +68,22 @@ impl Particular for KeyMade {
     ];
 }
 
+/// A calendar feed that is made, once under its `Idempotency-Key`.
+pub struct FeedMade;
+
+impl Particular for FeedMade {
+    const CODES: &'static [(Code, &'static str)] = &[
+        (
+            Code::Conflict,
+            "The rulebook has as many calendar feeds as it may: revoke one first.",
+        ),
+        (
+            Code::IdempotencyKeyReused,
+            "Another request was sent under this `Idempotency-Key`.",
+        ),
+    ];
+}
+
 /// What is about the rulebook that the body names.
 pub struct OfRulebook;
 

@@ -8,7 +8,7 @@ use super::sheets::SheetsApi;
 use super::state::AdminState;
 use rules::rows::{
     Adjustment, Area, AssistantRule, Calendar, Case, Classifier, Concept, Contact, Cue, FactMapping, PriorityRule,
-    Script, Service, Tax, Template, Tool,
+    Script, Service, ShiftOverride, Tax, Template, Tool,
 };
 
 /// What the document says of a kind of row.
@@ -90,6 +90,9 @@ resources! {
         [Filter { name: "on_call", kind: Kind::Boolean, doc: "Whether they are told when no rule names anyone." },
          text("language", "Contacts who read this language.")],
         "People to text and to transfer to.";
+    ShiftOverride "shift-overrides" "shift_override" "shift_overrides" BY_CODE,
+        [text("contact", "Overrides that put this contact on shift.")],
+        "Who is on shift for a while, whatever the plans say: somebody stands in for somebody else, or joins. A swap is two of them.";
     Calendar "calendars" "calendar" "calendars" BY_CODE, [], "Opening hours, evenings, weekends and holidays.";
     FactMapping "fact-mappings" "fact_mapping" "fact_mappings" BY_CODE,
         [choice("kind", &["text", "number", "boolean", "time"], "The type of the fact.")],

@@ -15,6 +15,7 @@ use crate::health::{self, Pools};
 use crate::settings::{Place, Settings};
 use admin::{
     AdminState, CheckSetup, FromWebhook, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi, TakeAgain, WordSms,
+    calendar_feed,
 };
 use intake::access::DEFAULT_RULEBOOK;
 use intake::feed::Feed;
@@ -130,6 +131,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
             "/webhooks/twilio/inbound/:rulebook",
             post(receive_inbound_for).data(callbacks),
         )
+        .at(calendar_feed::ROUTE, get(calendar_feed::endpoint(state.clone())))
         .nest("/console", console::routes(state, Arc::clone(&api), is_https(app)))
         .nest("/", api);
     let allowed = console::addresses()
@@ -143,6 +145,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         .with("/webhooks/twilio/status/:id", "POST")
         .with("/webhooks/twilio/inbound", "POST")
         .with("/webhooks/twilio/inbound/:rulebook", "POST")
+        .with(calendar_feed::ROUTE, "GET")
         .with("/", "GET")
         .with("/openapi.json", "GET")
         .with("/docs", "GET")

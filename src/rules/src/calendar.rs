@@ -16,10 +16,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, Timelike, Weekday};
+use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Weekday};
 
 use self::day_rule::DayRule;
-pub use self::days::Day;
+pub use self::days::{Day, begin_of};
 use self::holidays::{Holidays, Rule};
 pub use self::hours::minutes;
 use self::hours::{Hours, Span};
@@ -166,6 +166,18 @@ impl Calendar {
         let before = date.pred_opt().and_then(|before| self.hours(before));
         self.hours(date).is_some_and(|hours| hours.on_the_day(now))
             || before.is_some_and(|hours| hours.on_the_next(now))
+    }
+
+    /// Every time at which it opens or closes from one day to another, and some of the day before.
+    pub(super) fn turns(&self, from: NaiveDate, until: NaiveDate) -> Vec<NaiveDateTime> {
+        let first = from.pred_opt().unwrap_or(from);
+        let days = first.iter_days().take_while(|day| *day <= until);
+        let of_day = |day: NaiveDate| {
+            let begin = day.and_time(NaiveTime::MIN);
+            let ends = self.hours(day).into_iter().flat_map(Hours::ends);
+            ends.filter_map(move |minutes| begin.checked_add_signed(TimeDelta::minutes(i64::from(minutes))))
+        };
+        days.flat_map(of_day).collect()
     }
 
     /// The opening hours that begin on a day; none when none do.

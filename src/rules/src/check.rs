@@ -10,7 +10,7 @@ use super::hearing::parse_phrase;
 use super::kinds::{self, Reader};
 use super::rows::{
     Adjustment, AdjustmentKind, Case, Classifier, FactMapping, Labels, Offer, Resource, Row, RowSet, Service, Settings,
-    Table, Template, Tool, with_row,
+    ShiftOverride, Table, Template, Tool, with_row,
 };
 use super::services::NO_SERVICE;
 use super::vocabulary::{DERIVED, GIVEN, HINTS, MOST_HINTS, did_you_mean};
@@ -47,6 +47,7 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
     check.all::<Classifier>(Check::classifier);
     check.all::<Service>(Check::service);
     check.all::<Adjustment>(Check::adjustment);
+    check.all::<ShiftOverride>(Check::shift_override);
     check.all::<Template>(Check::template);
     check.all::<Tool>(Check::tool);
     check.all::<Case>(Check::case);

@@ -27,6 +27,7 @@ use super::rows::{
 };
 use super::script::{Compiled, isolate, library};
 use super::services::Services;
+use super::shift_overrides::Overrides;
 use super::vocabulary::{self, Env, Slot, Vocabulary};
 use super::weight;
 
@@ -52,6 +53,7 @@ pub struct Rulebook {
     pub taxes: Vec<Tax>,
     pub on_call: Vec<String>,
     pub plans: Plans,
+    pub(super) overrides: Overrides,
     pub mappings: Mappings,
     scripts: Vec<Arc<Compiled>>,
     row_bytes: usize,
@@ -174,6 +176,7 @@ pub fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> R
         revision,
         zone,
         plans: Plans::new(rows, &settings, &calendars),
+        overrides: Overrides::new(rows),
         calendar: settings.calendar.as_deref().and_then(|code| calendars.remove(code)),
         settings,
         vocabulary,

@@ -4,14 +4,15 @@
 //! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
 //! [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] with
 //! [`kinds`] and [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not;
-//! [`wording`] writes the text about it, [`segments`] counts what it costs and [`quiet`] says when it waits; [`cases`] hold it
-//! all to what people expect; [`pools`] has the threads for all of that. [`keep_rows`] keeps a revision outside the database,
-//! [`replay`] decides again what was decided before, and [`kept_case`] holds it.
+//! [`shifts`] says who is on call when; [`wording`] writes the text about it, [`segments`] counts what it costs and [`quiet`]
+//! says when it waits; [`cases`] hold it all to what people expect; [`pools`] has the threads for all of that. [`keep_rows`]
+//! keeps a revision outside the database, [`replay`] decides again what was decided before, and [`kept_case`] holds it.
 
 pub mod calendar;
 mod caller_words;
 pub mod cases;
 pub mod check;
+mod check_overrides;
 mod check_people;
 pub mod compile;
 pub mod condition;
@@ -55,6 +56,8 @@ pub mod script;
 pub mod segments;
 pub mod sentences;
 pub mod services;
+mod shift_overrides;
+pub mod shifts;
 pub mod vocabulary;
 pub mod weight;
 pub mod wording;

@@ -1,8 +1,8 @@
 //! Whose turn it is to be told. In: contacts with their plans, and an instant. Out: those who are told, and why.
 //!
 //! A contact's plan is a calendar, whose open hours are those in which they are on call, or a week of a rotation, or both:
-//! then both must hold. A contact without a plan is on call at all hours. Where a plan leaves an hour to nobody, everybody
-//! who would be asked is told: one too many is better than none.
+//! then both must hold. A contact without a plan is on call at all hours. A shift override goes before every plan. Where all
+//! of it leaves an hour to nobody, everybody who would be asked is told: one too many is better than none.
 //!
 //! All of it goes by the clock on the wall, as in [`calendar`](super::calendar): a handover at 08:00 is at 08:00 in summer
 //! and in winter, and an hour that a change of the clock repeats is twice what the plan says of it.
@@ -17,6 +17,7 @@ use super::compile::Rulebook;
 use super::decision::Step;
 use super::derive;
 use super::rows::{Contact, Resource, RowSet, Settings};
+use super::shift_overrides::{Covering, expanded, verdict};
 
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// The longest rotation, in weeks.
@@ -27,18 +28,27 @@ pub const LONGEST_ROTATION: i64 = 52;
 pub struct Plans(BTreeMap<String, Plan>);
 
 #[derive(Debug, Clone)]
-struct Plan {
-    calendar: Option<(String, Arc<Calendar>)>,
-    turn: Option<Turn>,
+pub(super) struct Plan {
+    pub calendar: Option<(String, Arc<Calendar>)>,
+    pub turn: Option<Turn>,
 }
 
 /// A week of a rotation.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
+pub(super) struct Turn {
     week: i64,
     of: i64,
     /// When week 1 began.
-    from: NaiveDateTime,
+    pub from: NaiveDateTime,
+}
+
+impl Plan {
+    /// Whether it says that it is the turn of its contact.
+    pub fn is_up(&self, local: NaiveDateTime) -> bool {
+        let open = self.calendar.as_ref().is_none_or(|(_, calendar)| calendar.open(local));
+        let is_week = |turn: Turn| turn.week == week(turn.from, local, turn.of);
+        open && self.turn.is_none_or(is_week)
+    }
 }
 
 impl Plans {
@@ -66,15 +76,14 @@ impl Plans {
         Self(plans)
     }
 
-    /// Whether it is a contact's turn; none for one without a plan.
-    fn is_up(&self, code: &str, local: NaiveDateTime) -> Option<bool> {
-        let plan = self.0.get(code)?;
-        let open = plan.calendar.as_ref().is_none_or(|(_, calendar)| calendar.open(local));
-        Some(
-            open && plan
-                .turn
-                .is_none_or(|turn| turn.week == week(turn.from, local, turn.of)),
-        )
+    /// The plan of a contact, if they have one.
+    pub(super) fn of(&self, code: &str) -> Option<&Plan> {
+        self.0.get(code)
+    }
+
+    /// The contacts with a plan.
+    pub(super) fn codes(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// What a plan says, in words.
@@ -101,38 +110,60 @@ fn week(from: NaiveDateTime, local: NaiveDateTime, of: i64) -> i64 {
 }
 
 impl Rulebook {
-    /// Whether a contact's plan says that it is their turn; always for one without a plan.
+    /// Whether a contact is on shift: as the override that covers the instant says, else as their plan says; always for one
+    /// with neither.
     #[must_use]
     pub fn is_up(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
-        self.plans.is_up(&contact.code, local).unwrap_or(true)
+        self.is_on(&contact.code, local, &self.overrides.at(local))
+    }
+
+    fn is_on(&self, code: &str, local: NaiveDateTime, covering: &Covering<'_>) -> bool {
+        let planned = || self.plans.of(code).is_none_or(|plan| plan.is_up(local));
+        verdict(covering, code).map_or_else(planned, |(is_on, _)| is_on)
     }
 
     /// Whether a contact has a plan.
     #[must_use]
     pub fn has_plan(&self, contact: &Contact) -> bool {
-        self.plans.0.contains_key(&contact.code)
+        self.plans.of(&contact.code).is_some()
     }
 
-    /// Of the contacts that would be told, those whose turn it is, in the same order; all when it is nobody's. Each that
-    /// has a plan leaves a step.
-    pub(super) fn whose_turn(&self, codes: &[String], at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
-        if !codes.iter().any(|code| self.plans.0.contains_key(code)) {
-            return (codes.to_vec(), Vec::new());
-        }
+    /// Whether any of those on call, or anybody who stands in for them, is on shift.
+    #[must_use]
+    pub fn is_anybody_up(&self, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
-        let is_up = |code: &&String| self.plans.is_up(code, local).unwrap_or(true);
+        let covering = self.overrides.at(local);
+        let codes = expanded(&covering, &self.on_call, true);
+        codes.iter().any(|code| self.is_on(code, local, &covering))
+    }
+
+    /// Of the contacts that a rule names, or of those on call when none does, those who are on shift, in the same order, each
+    /// followed by who stands in for them; all that were named when nobody is. Each with a plan or an override leaves a step.
+    pub(super) fn whose_turn(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
+        let local = derive::local(at, self.zone);
+        let covering = self.overrides.at(local);
+        let listed = named.unwrap_or(&self.on_call);
+        let codes = expanded(&covering, listed, named.is_none());
+        let is_planned = |code: &&String| self.plans.of(code).is_some() || verdict(&covering, code).is_some();
+        if !codes.iter().any(|code| is_planned(&code)) {
+            return (codes, Vec::new());
+        }
+        let words = |code: &str| {
+            let by_override = verdict(&covering, code).map(|(_, by)| format!("override {}", by.code));
+            by_override.unwrap_or_else(|| self.plans.words(code))
+        };
         let step = |code: &String, did: String| Step::plain(Resource::Contacts, code, did);
+        let is_up = |code: &&String| self.is_on(code, local, &covering);
         let up: Vec<String> = codes.iter().filter(is_up).cloned().collect();
         if up.is_empty() {
-            let did = |code| format!("told although it is nobody's turn: {}", self.plans.words(code));
-            let steps = codes.iter().map(|code| step(code, did(code)));
-            return (codes.to_vec(), steps.collect());
+            let did = |code| format!("told although it is nobody's turn: {}", words(code));
+            let steps = listed.iter().map(|code| step(code, did(code)));
+            return (listed.to_vec(), steps.collect());
         }
-        let planned = codes.iter().filter(|code| self.plans.0.contains_key(*code));
-        let steps = planned.map(|code| {
+        let steps = codes.iter().filter(is_planned).map(|code| {
             let how = if up.contains(code) { "on call" } else { "not on call" };
-            step(code, format!("{how}: {}", self.plans.words(code)))
+            step(code, format!("{how}: {}", words(code)))
         });
         let steps = steps.collect();
         (up, steps)
@@ -140,7 +171,7 @@ impl Rulebook {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
@@ -148,7 +179,7 @@ mod tests {
     use crate::rows::Row;
     use crate::{compile, sample};
 
-    fn contact(code: &str, rank: i64, plan: &Value) -> Value {
+    pub(crate) fn contact(code: &str, rank: i64, plan: &Value) -> Value {
         let mut row = json!({"code": code, "name": code, "phone": "+15145550101", "language": "fr", "rank": rank, "on_call": true});
         for (name, value) in plan.as_object().unwrap() {
             row[name] = value.clone();
@@ -162,8 +193,12 @@ mod tests {
         R::table_mut(rows).insert(stored.row.code().to_owned(), Arc::new(stored));
     }
 
-    /// The sample with these contacts instead of its own, and weeks that are handed over on Mondays at 08:00.
-    fn book(contacts: Vec<Value>) -> Rulebook {
+    pub(crate) fn book(contacts: Vec<Value>) -> Rulebook {
+        book_with(contacts, Vec::new())
+    }
+
+    /// The sample with these contacts instead of its own, weeks that are handed over on Mondays at 08:00, and these overrides.
+    pub(crate) fn book_with(contacts: Vec<Value>, overrides: Vec<Value>) -> Rulebook {
         let mut rows = sample::rows();
         rows.contacts.clear();
         rows.cases.clear();
@@ -193,10 +228,13 @@ mod tests {
         for row in contacts {
             put::<Contact>(&mut rows, row);
         }
+        for row in overrides {
+            put::<crate::rows::ShiftOverride>(&mut rows, row);
+        }
         compile(1, &rows, None).unwrap_or_else(|faults| panic!("{faults:#?}"))
     }
 
-    fn told(book: &Rulebook, at: &str) -> Vec<String> {
+    pub(crate) fn told(book: &Rulebook, at: &str) -> Vec<String> {
         book.decide(&Extracted::default(), at.parse().unwrap()).notify
     }
 

@@ -147,6 +147,8 @@ resources! {
     Scripts scripts Script "scripts" "scripts";
     /// Whom we text and to whom we transfer.
     Contacts contacts Contact "contacts" "contacts";
+    /// Who is on shift for a while, whatever the plans say.
+    ShiftOverrides shift_overrides ShiftOverride "shift-overrides" "shift_overrides";
     /// What a text says.
     Templates templates Template "templates" "message_templates";
     /// What runs when the assistant calls a tool.

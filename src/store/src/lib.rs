@@ -8,6 +8,7 @@ pub mod audit_log;
 pub mod audit_verify;
 pub mod backtests;
 pub mod begin;
+pub mod calendar_feeds;
 pub mod call_transcripts;
 pub mod calls;
 pub mod change_set_changes;

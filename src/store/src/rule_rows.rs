@@ -144,6 +144,13 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
             ("rotation_week", Integer),
             ("rotation_of", Integer),
         ],
+        Resource::ShiftOverrides => &[
+            ("contact", Text),
+            ("instead_of", Text),
+            ("from", Text),
+            ("until", Text),
+            ("comment", Text),
+        ],
         Resource::Templates => &[("texts", Json)],
         Resource::Tools => &[("runs", Text), ("script", Text), ("template", Text)],
         Resource::AssistantRules => &[
@@ -383,7 +390,8 @@ mod tests {
         let schema = concat!(
             include_str!("../../../migrations/src/sql/m0001_begin_up.sql"),
             include_str!("../../../migrations/src/sql/m0013_hearing_up.sql"),
-            include_str!("../../../migrations/src/sql/m0014_classifiers_up.sql")
+            include_str!("../../../migrations/src/sql/m0014_classifiers_up.sql"),
+            include_str!("../../../migrations/src/sql/m0019_shift_overrides_up.sql")
         );
         let later = [
             include_str!("../../../migrations/src/sql/m0006_hits_and_calendars_up.sql"),

@@ -24,6 +24,11 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     }
     let statement = "/admin/v1/rulebooks/{rulebook}/statements/{period}";
     parameter(paths, statement, "get", "period", "2026-11");
+    for (name, example) in [("from", "2026-12-01"), ("until", "2026-12-31")] {
+        parameter(paths, "/admin/v1/rulebooks/{rulebook}/shifts", "get", name, example);
+    }
+    let feed = json!({"name": "Mario's phone", "contact": "on_call"});
+    request(paths, "/admin/v1/rulebooks/{rulebook}/calendar-feeds", "post", feed);
     if let Some((_, mut settings)) = first::<rules::rows::Settings>(sample) {
         settings["version"] = 1.into();
         request(paths, "/admin/v1/rulebooks/{rulebook}", "put", settings.clone());
@@ -121,8 +126,12 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
         let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
         let one = format!("{list}/{{code}}");
         let mut stored = row;
-        stored["version"] = 1.into();
-        let answered = with_few_weights(stored.clone());
+        // A row that the sample does not have is sent as a new one.
+        if sample_has(*resource, sample) {
+            stored["version"] = 1.into();
+        }
+        let mut answered = with_few_weights(stored.clone());
+        answered["version"] = 1.into();
         answer(paths, &list, "get", "200", json!({"items": [answered.clone()]}));
         for (method, status) in [("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")] {
             answer(paths, &one, method, status, answered.clone());
@@ -213,22 +222,35 @@ fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
     request(paths, &format!("{all}/{{id}}/publish"), "post", json!({}));
 }
 
+fn sample_has(resource: Resource, sample: &RowSet) -> bool {
+    with_row!(resource, R => !R::table(sample).is_empty())
+}
+
 fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {
-    let (code, stored) = R::table(sample).iter().next()?;
-    Some((code.clone(), serde_json::to_value(&stored.row).ok()?))
+    let row = first_row::<R>(sample)?;
+    Some((row.code().to_owned(), serde_json::to_value(&row).ok()?))
+}
+
+/// The first row of a kind; one that would fit where the sample has none, because it would be out of date one day.
+fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
+    if let Some(stored) = R::table(sample).values().next() {
+        return Some(stored.row.clone());
+    }
+    let row = match R::RESOURCE {
+        Resource::ShiftOverrides => json!({
+            "code": "christmas", "contact": "second", "instead_of": "on_call", "from": "2026-12-24T17:00",
+            "until": "2026-12-27T08:00", "comment": "Mario is away over Christmas",
+        }),
+        _ => return None,
+    };
+    serde_json::from_value(row).ok()
 }
 
 /// The sheet of one row of the sample.
 fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<String> {
-    let (code, stored) = R::table(sample).iter().next()?;
+    let row = first_row::<R>(sample)?;
     let mut rows = RowSet::default();
-    R::table_mut(&mut rows).insert(
-        code.clone(),
-        std::sync::Arc::new(Stored {
-            version: 1,
-            row: stored.row.clone(),
-        }),
-    );
+    R::table_mut(&mut rows).insert(row.code().to_owned(), std::sync::Arc::new(Stored { version: 1, row }));
     authoring::sheet::write::<R>(&rows).ok()
 }
 
@@ -244,6 +266,7 @@ fn patch(resource: Resource, stored: &Value) -> Value {
         Resource::Scripts => &["source"],
         Resource::Templates => &["texts"],
         Resource::Contacts => &["phone", "on_call"],
+        Resource::ShiftOverrides => &["until", "comment"],
         Resource::FactMappings => &["pointers"],
         Resource::Concepts => &["except"],
         Resource::Classifiers => &["bias"],

@@ -65,6 +65,19 @@ const OF_TAGS: &[(&str, &str)] = &[
          jour férié, horaire, heures, ouvert, fermé, vacances, soir, fin de semaine, calendrier",
     ),
     (
+        "shift-overrides",
+        "on-call, on duty, replace, replacement, substitute, stand in, swap, vacation, sick, day off, holiday, de garde, remplacer, \
+         remplacement, échanger, vacances, congé, malade",
+    ),
+    (
+        "shifts",
+        "on-call, on duty, who is on, schedule, rotation, roster, gap, de garde, qui est de garde, horaire, rotation, quart",
+    ),
+    (
+        "calendar-feeds",
+        "iCalendar, ics, Google Calendar, Outlook, Apple, subscribe, agenda, calendrier, abonnement, s'abonner",
+    ),
+    (
         "fact-mappings",
         "field, address, name, structured data, structured output, champ, adresse, nom, donnée",
     ),

@@ -28,6 +28,7 @@ const TOOL: &str = "^[A-Za-z][A-Za-z0-9_]{0,63}$";
 const IN_PATHS: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 const CLOCK: &str = "^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 const HOURS: &str = "^(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+const WALL_TIME: &str = "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]$";
 const POINTER: &str = "^/(?:[^~]|~[01])+$";
 const HEADER: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$";
 const NO_CONTROL: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
@@ -89,14 +90,7 @@ fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
             like(r"^[0-9]{1,10}(\.[0-9]{1,2})?$", "5.00"),
         ),
         ("Settings", "default_sla_seconds", whole(0, year)),
-        (
-            "Settings",
-            "rotation_from",
-            like(
-                "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]$",
-                "2026-11-23T08:00",
-            ),
-        ),
+        ("Settings", "rotation_from", like(WALL_TIME, "2026-11-23T08:00")),
         ("Settings", "quiet_from", like(CLOCK, "21:00")),
         ("Settings", "quiet_until", like(CLOCK, "07:00")),
         ("Settings", "daily_sms_cap", whole(1, 1_000_000)),
@@ -122,6 +116,15 @@ fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("Contact", "rotation_week", whole(1, 52)),
         ("Contact", "rotation_of", whole(1, 52)),
+        ("ShiftOverride", "contact", like(CODE, "second")),
+        (
+            "ShiftOverride",
+            "instead_of",
+            json!({"pattern": CODE, "examples": ["on_call"]}),
+        ),
+        ("ShiftOverride", "from", like(WALL_TIME, "2026-12-24T17:00")),
+        ("ShiftOverride", "until", like(WALL_TIME, "2026-12-27T08:00")),
+        ("ShiftOverride", "comment", json!({"maxLength": 500})),
         (
             "Template",
             "texts",
@@ -222,6 +225,12 @@ fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
         ("NewErasure", "call_id", json!({"minLength": 1, "maxLength": 255})),
         ("NewSecret", "value", json!({"pattern": TRIMMED})),
         ("NewApiKey", "name", json!({"pattern": PLAIN_NAME})),
+        ("NewCalendarFeed", "name", json!({"pattern": PLAIN_NAME})),
+        (
+            "NewCalendarFeed",
+            "contact",
+            json!({"pattern": CODE, "examples": ["on_call"]}),
+        ),
         ("NewApiKey", "rulebook", like(IN_PATHS, "default")),
         ("Taking", "contact", json!({"maxLength": 64})),
         ("Taking", "by", json!({"pattern": r"\S"})),

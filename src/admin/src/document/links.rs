@@ -104,6 +104,10 @@ const LINKS: &[Link] = &[
     ("list_scripts", "list_script_versions", &[("path.code", FIRST_CODE)]),
     ("list_scripts", "test_script", &[("path.code", FIRST_CODE)]),
     ("list_calendars", "get_calendar_days", &[("path.code", FIRST_CODE)]),
+    ("list_calendar_feeds", "revoke_calendar_feed", &[("path.id", FIRST_ID)]),
+    ("create_calendar_feed", "revoke_calendar_feed", &[("path.id", "$response.body#/feed/id")]),
+    ("list_shift_overrides", "get_shifts", &[]),
+    ("put_shift_override", "get_shifts", &[]),
 ];
 
 /// Adds the links.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT, is_masked};
 use super::super::resources::TOLD;
 use super::super::{
-    api_keys, audit_log, backtests, calls, change_sets, console_sessions, decisions, feedback, inbound_sms_messages, leads,
+    api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, feedback,
+    inbound_sms_messages, leads,
     notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
 };
 use super::operations::RULEBOOK;
@@ -20,6 +21,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
             "rule-hits" => Some(rule_hits::LIST),
             "backtests" => Some(backtests::LIST),
             "secrets" => Some(secrets::LIST),
+            "calendar-feeds" => Some(calendar_feeds::LIST),
             "calls" => Some(calls::LIST),
             "decisions" => Some(decisions::LIST),
             "leads" => Some(leads::LIST),

@@ -28,6 +28,11 @@ pub fn tags() -> Value {
             "change-sets",
             "Edits that are reviewed together, then published at once or at a given time.",
         ),
+        ("shifts", "Who is on shift when, and the hours in which nobody is."),
+        (
+            "calendar-feeds",
+            "Secret addresses at which calendar programs read the shifts (iCalendar).",
+        ),
         ("lint", "Rules that cannot work as intended."),
         ("rule-hits", "How often each row took part in decisions."),
         ("unmatched-calls", "Calls that matched no service."),
@@ -211,6 +216,19 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     (
         "get_calendar_days",
         ("get", "/admin/v1/rulebooks/{rulebook}/calendars/{code}/days"),
+    ),
+    ("get_shifts", ("get", "/admin/v1/rulebooks/{rulebook}/shifts")),
+    (
+        "list_calendar_feeds",
+        ("get", "/admin/v1/rulebooks/{rulebook}/calendar-feeds"),
+    ),
+    (
+        "create_calendar_feed",
+        ("post", "/admin/v1/rulebooks/{rulebook}/calendar-feeds"),
+    ),
+    (
+        "revoke_calendar_feed",
+        ("delete", "/admin/v1/rulebooks/{rulebook}/calendar-feeds/{id}"),
     ),
     ("list_revisions", ("get", "/admin/v1/rulebooks/{rulebook}/revisions")),
     (

@@ -66,6 +66,9 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
         used.extend(row.notify.iter().map(|code| (Resource::Contacts, code.as_str())));
         used.extend(row.template.iter().map(|code| (Resource::Templates, code.as_str())));
     }
+    for row in rows.shift_overrides.values().map(|stored| &stored.row) {
+        used.insert((Resource::Contacts, row.contact.as_str()));
+    }
     for row in rows.assistant_rules.values().map(|stored| &stored.row) {
         used.extend(row.contact.iter().map(|code| (Resource::Contacts, code.as_str())));
     }

@@ -1,4 +1,4 @@
-//! Hours in which nobody is on call: then everybody on the list is told, which is rarely meant.
+//! Hours in which nobody is on call: then everybody on the list is told, which is rarely meant; and overrides that are over.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,34 @@ use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 
 use super::Findings;
 use rules::compile::Rulebook;
-use rules::derive;
 use rules::rows::Contact;
+use rules::{derive, on_call};
 
 /// Opening hours may begin at any minute, and do at a quarter.
 const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
+/// An override may stand so long after it is over.
+const KEPT: TimeDelta = TimeDelta::days(31);
 
 pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
+    overrides(rulebook, now, found);
     let on_call = rulebook.on_call();
     // Whoever has no plan is on call at all hours.
     if on_call.is_empty() || on_call.iter().any(|contact| !rulebook.has_plan(contact)) {
         return;
     }
     weeks(rulebook, &on_call, found);
-    hours(rulebook, &on_call, now, found);
+    hours(rulebook, now, found);
+}
+
+/// Overrides that are long over, which only hide those to come.
+fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
+    let long_ago = derive::local(now, rulebook.time_zone()) - KEPT;
+    for row in rulebook.rows().shift_overrides.values().map(|stored| &stored.row) {
+        if on_call::begins(&row.until).is_some_and(|until| until < long_ago) {
+            let text = format!("it is over since {}: delete it, older revisions keep it", row.until);
+            found.warn(row, "until", "over", text);
+        }
+    }
 }
 
 /// A week of a rotation that is nobody's.
@@ -54,10 +68,10 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
 }
 
 /// The first time in the coming week at which it is nobody's turn, and how long that lasts.
-fn hours(rulebook: &Rulebook, on_call: &[&Contact], now: DateTime<Utc>, found: &mut Findings) {
+fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let this_hour = now - TimeDelta::minutes(i64::from(now.minute())) - TimeDelta::seconds(i64::from(now.second()));
     let at = |quarter: i32| this_hour + TimeDelta::minutes(15) * quarter;
-    let is_nobodys = |quarter: &i32| !on_call.iter().any(|contact| rulebook.is_up(contact, at(*quarter)));
+    let is_nobodys = |quarter: &i32| !rulebook.is_anybody_up(at(*quarter));
     let Some(first) = (0..QUARTERS_OF_A_WEEK).find(is_nobodys) else {
         return;
     };

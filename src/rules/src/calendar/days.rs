@@ -42,6 +42,12 @@ impl Calendar {
     }
 }
 
+/// The instant at which a day begins in a time zone.
+#[must_use]
+pub fn begin_of(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    begins(date.and_time(NaiveTime::MIN), zone)
+}
+
 fn clock_change(date: NaiveDate, zone: Tz) -> Option<i32> {
     let offset = |date: NaiveDate| {
         let midnight = date.and_time(NaiveTime::MIN);

@@ -45,6 +45,11 @@ impl Hours {
         self.on_the_day(minute + DAY)
     }
 
+    /// When they begin and end, in minutes from the beginning of their day.
+    pub fn ends(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().flat_map(|(from, until)| [*from, *until])
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

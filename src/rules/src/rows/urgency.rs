@@ -1,4 +1,4 @@
-//! Who goes first and who is told: priority rules, contacts, templates.
+//! Who goes first and who is told: priority rules, contacts, shift overrides, templates.
 
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,28 @@ pub struct Contact {
     /// How many weeks the rotation has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_of: Option<i64>,
+}
+
+/// Puts somebody on shift for a while, whatever the plans say. A swap of two shifts is two overrides. Of those that cover an
+/// instant and name a contact, the shortest decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct ShiftOverride {
+    /// Names the override.
+    pub code: String,
+    /// Code of the contact who is on shift. Without `instead_of` they join those on call; of recipients that a rule or a
+    /// service names, they do not.
+    pub contact: String,
+    /// Code of the contact who is off shift: whoever would notify them notifies `contact` in their place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
+    /// When it begins, on the clock on the wall, as `2026-12-24T17:00`.
+    pub from: String,
+    /// When it is over, at most 366 days later; the instant itself is not part of it.
+    pub until: String,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// The text of an SMS message, by language, with `{placeholders}`. What is not known is a dash; `[, {city}]` is left out

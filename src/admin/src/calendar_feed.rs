@@ -1,0 +1,127 @@
+//! What stands at the address of a calendar feed: the shifts as iCalendar, for whoever knows the secret in the address.
+//!
+//! A wrong address counts as a guess, like a wrong API key. It shows names and hours, and never a phone number.
+
+mod icalendar;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem::endpoint::make;
+use poem::http::header;
+use poem::{Endpoint, IntoResponse as _, Request, Response};
+
+use self::icalendar::{Event, calendar};
+use super::keys;
+use super::state::{AdminState, unloadable};
+use base::keys::{KeyError, random};
+use base::telemetry::scrub;
+use rules::Rulebook;
+use store::calendar_feeds;
+use web::ClientAddress;
+use web::conditional::{Keep, Kept, to_get};
+use web::connections::Connection;
+use web::problem::Problem;
+
+/// The route, as poem writes it.
+pub const ROUTE: &str = "/calendar/:file";
+const FOLDER: &str = "/calendar/";
+const ENDING: &str = ".ics";
+/// Bytes of a token by which it is found; not secret.
+const PREFIX_BYTES: usize = 6;
+/// Bytes of a token that are secret.
+const SECRET_BYTES: usize = 32;
+/// Shifts that began in the days before today show when they began.
+const LOOK_BACK: TimeDelta = TimeDelta::days(7);
+/// How far ahead shifts are shown.
+const AHEAD: TimeDelta = TimeDelta::days(60);
+
+/// The secret of an address, shown once.
+pub(super) struct FeedToken {
+    pub text: String,
+    pub prefix: String,
+    pub hash: Vec<u8>,
+}
+
+impl FeedToken {
+    pub fn random() -> Result<Self, KeyError> {
+        let prefix = hex::encode(random::<PREFIX_BYTES>()?);
+        let text = format!("{prefix}{}", hex::encode(random::<SECRET_BYTES>()?));
+        let hash = keys::hash(&text);
+        Ok(Self { text, prefix, hash })
+    }
+}
+
+/// The address of a token on this server.
+pub(super) fn address_of(token: &str) -> String {
+    format!("{FOLDER}{token}{ENDING}")
+}
+
+/// The endpoint at [`ROUTE`].
+pub fn endpoint(state: AdminState) -> impl Endpoint<Output = Response> {
+    make(move |request: Request| {
+        let state = state.clone();
+        async move {
+            let response = shown(&state, &request).await;
+            Ok::<_, poem::Error>(response.unwrap_or_else(|problem| problem.into_response()))
+        }
+    })
+}
+
+async fn shown(state: &AdminState, request: &Request) -> Result<Response, Problem> {
+    let (address, now) = (ClientAddress::of(request), state.clock.now());
+    let missing = || Problem::not_found("calendar");
+    let file = request.raw_path_param("file").unwrap_or_default();
+    let token = file.strip_suffix(ENDING).unwrap_or_default();
+    let prefix = token.get(..2 * PREFIX_BYTES).unwrap_or_default();
+    let Some(feed) = find(state, token, prefix).await? else {
+        state.guesses.wrong(address, prefix, now)?;
+        return Err(missing());
+    };
+    Connection::prove(request);
+    state.guesses.right(address, feed.id)?;
+    let rulebook = state.rulebook_row(feed.rulebook_id).await?;
+    if rulebook.archived_at.is_some() {
+        return Err(missing());
+    }
+    let head = state.current.at(rulebook.id, rulebook.head_revision).await;
+    let head = head.map_err(unloadable)?;
+    let text = state.study(rulebook.id, move || written(&head, &feed, now)).await?;
+    let response = Response::builder()
+        .content_type("text/calendar; charset=utf-8")
+        .header(header::CONTENT_DISPOSITION, "inline; filename=\"shifts.ics\"")
+        .body(text);
+    Ok(to_get(&Kept::of(request), Keep::Privately, response).await)
+}
+
+/// The feed of a token: found by its prefix, its hash compared in constant time, even if there is none.
+async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<calendar_feeds::Model>, Problem> {
+    let found = if token.len() == 2 * (PREFIX_BYTES + SECRET_BYTES) {
+        calendar_feeds::by_prefix(state.latest(), prefix).await?
+    } else {
+        Vec::new()
+    };
+    if found.is_empty() {
+        std::hint::black_box(keys::matches(&[0; 32], token));
+    }
+    Ok(found.into_iter().find(|feed| keys::matches(&feed.hash, token)))
+}
+
+/// The same text all day long, unless the shifts change.
+fn written(book: &Rulebook, feed: &calendar_feeds::Model, now: DateTime<Utc>) -> String {
+    let today = now.with_timezone(&book.time_zone()).date_naive();
+    let today = book.begin_of_day(today).unwrap_or(now);
+    let roster = book.roster(today - LOOK_BACK, today + AHEAD);
+    let is_own = |contact: &str| feed.contact.as_deref().is_none_or(|own| own == contact);
+    let shifts = roster.shifts.into_iter();
+    let shifts = shifts.filter(|shift| shift.ends_at > today && is_own(&shift.contact));
+    let events = shifts.map(|shift| {
+        let contact = book.rows().contacts.get(&shift.contact);
+        let name = contact.map_or(shift.contact.as_str(), |stored| stored.row.name.as_str());
+        Event {
+            uid: format!("{}-{}-{}@ringbook", shift.contact, shift.starts_at.timestamp(), feed.id),
+            starts_at: shift.starts_at,
+            ends_at: shift.ends_at,
+            summary: scrub(name),
+        }
+    });
+    calendar(&scrub(&feed.name), today, &events.collect::<Vec<_>>())
+}

@@ -1,0 +1,245 @@
+//! Addresses at which calendar programs read the shifts: made once, shown once, revoked for good.
+//!
+//! A calendar program cannot send an API key, so its address holds a secret. What stands at it is in [`super::calendar_feed`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Gone, Json, Page};
+use super::audited;
+use super::auth::{Caller, Editor, Key, Viewer};
+use super::body::Body;
+use super::calendar_feed::{FeedToken, address_of};
+use super::fails::{Fails, FeedMade, Usual};
+use super::idempotency::{Answered, Begun, Once};
+use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::rule_rows::missing;
+use super::state::{AdminState, InRulebook};
+use rules::rows::Contact;
+use store::{audit_log, calendar_feeds};
+use web::problem::{Code, Problem};
+
+/// What the list can be asked.
+pub const LIST: ListSpec = ListSpec {
+    sorts: &["-id", "id"],
+    filters: &[Filter {
+        name: "revoked",
+        kind: Kind::Boolean,
+        doc: "Whether it was revoked.",
+    }],
+};
+
+pub struct CalendarFeedsApi(pub AdminState);
+
+/// A calendar feed, without its address; ids rise with time.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct CalendarFeed {
+    /// Its id.
+    id: Uuid,
+    /// What people call it.
+    name: String,
+    /// The code of the only contact whose shifts it shows; absent is everybody.
+    contact: Option<String>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it was revoked.
+    revoked_at: Option<DateTime<Utc>>,
+}
+
+/// A calendar feed to be made.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewCalendarFeed {
+    /// What people call it: 1 to 100 characters.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    name: String,
+    /// The code of the only contact whose shifts it shows; absent is everybody.
+    #[serde(default)]
+    contact: Option<String>,
+}
+
+/// A calendar feed that was just made.
+#[derive(Debug, Object)]
+pub struct MadeCalendarFeed {
+    /// Its address on this server, shown this once: whoever knows it can read the shifts.
+    address: String,
+    /// What is kept of it.
+    feed: CalendarFeed,
+}
+
+/// After a calendar feed was made.
+#[derive(ApiResponse)]
+pub enum Made {
+    /// The feed with its address, shown this once.
+    #[oai(status = 201)]
+    Created(Json<MadeCalendarFeed>),
+}
+
+#[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calendar-feeds")]
+impl CalendarFeedsApi {
+    /// List the calendar feeds
+    ///
+    /// Never their addresses.
+    #[oai(path = "/", method = "get")]
+    async fn list_calendar_feeds(
+        &self,
+        key: Key<Viewer>,
+        rulebook: InRulebook,
+        query: ListQuery,
+    ) -> Result<Found<Page<CalendarFeed>>, Fails<Usual>> {
+        let listing = query.read(&LIST)?;
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let mut select = calendar_feeds::Entity::find().filter(calendar_feeds::Column::RulebookId.eq(rulebook_id));
+        match listing.boolean("revoked") {
+            Some(true) => select = select.filter(calendar_feeds::Column::RevokedAt.is_not_null()),
+            Some(false) => select = select.filter(calendar_feeds::Column::RevokedAt.is_null()),
+            None => {}
+        }
+        let rows = listing
+            .rows_by_id(self.0.latest(), select, calendar_feeds::Column::Id)
+            .await?;
+        Ok(Found::new(listing.page(
+            rows,
+            |row| (Value::Null, row.id.to_string()),
+            view,
+        )))
+    }
+
+    /// Make a calendar feed
+    ///
+    /// Its address, below the server's own, shows the shifts of the next 60 days as iCalendar (RFC 5545), without an API key and
+    /// without phone numbers. A rulebook has at most 50 feeds that are not revoked.
+    #[oai(path = "/", method = "post")]
+    async fn create_calendar_feed(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        body: Body<NewCalendarFeed>,
+    ) -> Result<Answered<Made>, Fails<FeedMade>> {
+        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let rulebook_id = standing.rulebook_id;
+        let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
+            Begun::Go(claim) => claim,
+            Begun::Again(answer) => return Ok(answer),
+        };
+        let NewCalendarFeed { name, contact } = body.0;
+        if let Some(code) = contact
+            .as_deref()
+            .filter(|code| !standing.rows().contacts.contains_key(*code))
+        {
+            let detail = missing::<Contact>(code).detail().to_owned();
+            return Err(Problem::fault("/contact", "not_found", detail).into());
+        }
+        let token = FeedToken::random().map_err(|error| Problem::internal(&error))?;
+        let row = calendar_feeds::Model {
+            id: self.0.clock.new_id(),
+            rulebook_id,
+            name,
+            contact,
+            prefix: token.prefix.clone(),
+            hash: token.hash.clone(),
+            created_at: self.0.clock.now(),
+            revoked_at: None,
+        };
+        let entry = self.entry(&key, &row, "create", None, Some(told(&row)));
+        let answer = Answered::new(Made::Created(Json(MadeCalendarFeed {
+            address: address_of(&token.text),
+            feed: view(row.clone()),
+        })))
+        .await?;
+        let kept = answer.clone();
+        let is_full = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&is_full);
+        let done = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move {
+                if !claim.take(tx).await? {
+                    return Ok(false);
+                }
+                if !calendar_feeds::has_room(tx, row.rulebook_id).await? {
+                    noted.store(true, Ordering::Relaxed);
+                    return Ok(false);
+                }
+                calendar_feeds::insert(tx, row).await?;
+                claim.settle(tx, &kept).await?;
+                Ok(true)
+            })
+        });
+        if done.await? {
+            Ok(answer)
+        } else if is_full.load(Ordering::Relaxed) {
+            let most = calendar_feeds::MAX_ACTIVE;
+            let detail = format!("The rulebook has {most} calendar feeds that are not revoked: revoke one first.");
+            Err(Problem::new(Code::Conflict, detail).into())
+        } else {
+            Ok(once.again(&self.0, &key).await?)
+        }
+    }
+
+    /// Revoke a calendar feed
+    ///
+    /// From now on nothing is at its address.
+    #[oai(path = "/:id", method = "delete")]
+    async fn revoke_calendar_feed(
+        &self,
+        key: Key<Editor>,
+        rulebook: InRulebook,
+        /// The feed's id.
+        id: Path<Uuid>,
+    ) -> Result<Gone, Fails<Usual>> {
+        let rulebook_id = self.0.find(&key, &rulebook.0).await?;
+        let missing = || Problem::not_found(format!("calendar feed `{}` that is not revoked", id.0));
+        let found = calendar_feeds::active(self.0.latest(), rulebook_id, id.0).await?;
+        let row = found.ok_or_else(missing)?;
+        let now = self.0.clock.now();
+        let entry = self.entry(&key, &row, "revoke", Some(told(&row)), None);
+        let revoke = audited::write(&self.0, entry, move |tx| {
+            Box::pin(async move { calendar_feeds::revoke(tx, row.id, now).await })
+        });
+        if revoke.await? {
+            Ok(Gone::Gone)
+        } else {
+            Err(missing().into())
+        }
+    }
+}
+
+impl CalendarFeedsApi {
+    fn entry(
+        &self,
+        caller: &Caller,
+        feed: &calendar_feeds::Model,
+        action: &str,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> audit_log::NewEntry {
+        let code = feed.id.to_string();
+        let what = (action, "calendar-feeds", code.as_str());
+        audited::entry(&self.0, caller, Some(feed.rulebook_id), what, before, after)
+    }
+}
+
+fn told(feed: &calendar_feeds::Model) -> Value {
+    json!({"name": feed.name, "contact": feed.contact})
+}
+
+fn view(row: calendar_feeds::Model) -> CalendarFeed {
+    CalendarFeed {
+        id: row.id,
+        name: row.name,
+        contact: row.contact,
+        created_at: row.created_at,
+        revoked_at: row.revoked_at,
+    }
+}

@@ -1,0 +1,106 @@
+//! Who is on shift for a while whatever the plans say. In: rows without a fault, and a local time. Out: the overrides that
+//! cover it, what they say of a contact, and who stands in for whom.
+//!
+//! Of the overrides that cover a time and name a contact, the shortest decides: a day within a week is the exception to the
+//! week. Of two that last as long, the one that puts the contact on shift wins: one too many is better than none.
+
+use chrono::{NaiveDateTime, TimeDelta};
+
+use super::on_call::begins;
+use super::rows::RowSet;
+
+/// An override.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Override {
+    pub code: String,
+    pub contact: String,
+    pub instead_of: Option<String>,
+    pub from: NaiveDateTime,
+    pub until: NaiveDateTime,
+}
+
+impl Override {
+    fn lasts(&self) -> TimeDelta {
+        self.until - self.from
+    }
+
+    fn is_about(&self, code: &str) -> bool {
+        self.contact == code || self.instead_of.as_deref() == Some(code)
+    }
+}
+
+/// All of them, the shortest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Overrides(Vec<Override>);
+
+/// Those that cover a time, the shortest first.
+pub(super) type Covering<'a> = [&'a Override];
+
+impl Overrides {
+    pub fn new(rows: &RowSet) -> Self {
+        let rows = rows.shift_overrides.values().map(|stored| &stored.row);
+        let all = rows.filter_map(|row| {
+            Some(Override {
+                code: row.code.clone(),
+                contact: row.contact.clone(),
+                instead_of: row.instead_of.clone(),
+                from: begins(&row.from)?,
+                until: begins(&row.until)?,
+            })
+        });
+        let mut all: Vec<Override> = all.collect();
+        // Stable: by code where they last as long.
+        all.sort_by_key(Override::lasts);
+        Self(all)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Override> {
+        self.0.iter()
+    }
+
+    /// Those that cover a time on the clock on the wall.
+    pub fn at(&self, local: NaiveDateTime) -> Vec<&Override> {
+        self.iter()
+            .filter(|one| one.from <= local && local < one.until)
+            .collect()
+    }
+
+    /// Those that name a contact.
+    pub fn about(&self, code: &str) -> Vec<&Override> {
+        self.iter().filter(|one| one.is_about(code)).collect()
+    }
+}
+
+/// Whether overrides put a contact on shift or off, and which one decides; none when none names them.
+pub(super) fn verdict<'a>(covering: &Covering<'a>, code: &str) -> Option<(bool, &'a Override)> {
+    let mut about = covering.iter().copied().filter(|one| one.is_about(code));
+    let first = about.next()?;
+    let mut as_long = std::iter::once(first).chain(about.take_while(|one| one.lasts() == first.lasts()));
+    let on = as_long.find(|one| one.contact == code);
+    Some(on.map_or((false, first), |on| (true, on)))
+}
+
+/// The contacts, each followed by those who stand in for them; with `joined`, also those whom an override puts on shift in
+/// nobody's place.
+pub(super) fn expanded(covering: &Covering<'_>, codes: &[String], joined: bool) -> Vec<String> {
+    let mut all = codes.to_vec();
+    if joined {
+        for one in covering.iter().filter(|one| one.instead_of.is_none()) {
+            if !all.contains(&one.contact) {
+                all.push(one.contact.clone());
+            }
+        }
+    }
+    let mut place = 0;
+    while let Some(code) = all.get(place).cloned() {
+        place += 1;
+        let mut next = place;
+        for one in covering.iter().filter(|one| one.instead_of.as_ref() == Some(&code)) {
+            if !all.contains(&one.contact) {
+                all.insert(next, one.contact.clone());
+                next += 1;
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,200 @@
+//! Who is on shift when (pure): from a compiled rulebook and a span of time, the shifts in it and the hours that are nobody's.
+//!
+//! A shift begins and ends only where a calendar opens or closes, a rotation is handed over, an override begins or ends, or the
+//! clock is changed. Between two such instants nothing changes, so each is looked at once, with the same rules by which a
+//! decision chooses its recipients.
+
+mod boundaries;
+mod gaps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+
+use self::boundaries::Boundaries;
+use super::calendar;
+use super::compile::Rulebook;
+use super::derive;
+use super::rows::Contact;
+use super::shift_overrides::{Covering, Override, verdict};
+
+/// Why somebody is on shift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// They have no plan and are on call at all hours.
+    Always,
+    /// The open hours of their calendar.
+    Calendar,
+    /// Their week of a rotation.
+    Rotation,
+    /// An override.
+    Override,
+}
+
+impl Source {
+    /// As the API writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Calendar => "calendar",
+            Self::Rotation => "rotation",
+            Self::Override => "override",
+        }
+    }
+}
+
+/// Hours in which somebody is on shift for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift {
+    /// Their code.
+    pub contact: String,
+    /// When it begins.
+    pub starts_at: DateTime<Utc>,
+    /// When it is over.
+    pub ends_at: DateTime<Utc>,
+    /// Why they are on shift.
+    pub source: Source,
+    /// The code of the override that puts them there.
+    pub override_code: Option<String>,
+}
+
+/// Hours in which nobody of those on call is on shift: everybody among them is notified then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// When it begins.
+    pub starts_at: DateTime<Utc>,
+    /// When it is over.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// The shifts and gaps of a span of time, cut at its ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// By their beginning, then in the order in which contacts are tried.
+    pub shifts: Vec<Shift>,
+    /// By their beginning.
+    pub gaps: Vec<Gap>,
+}
+
+/// A reason and the override that it comes from.
+type Reason<'a> = (Source, Option<&'a str>);
+
+impl Rulebook {
+    /// The instant at which a day begins on the clock on the wall.
+    #[must_use]
+    pub fn begin_of_day(&self, date: NaiveDate) -> Option<DateTime<Utc>> {
+        calendar::begin_of(date, self.zone)
+    }
+
+    /// The shifts and gaps from one instant to another.
+    #[must_use]
+    pub fn roster(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Roster {
+        if until <= from {
+            return Roster::default();
+        }
+        let mut boundaries = Boundaries::new(from, until, self.zone);
+        let mut contacts: Vec<&Contact> = self.rows().contacts.values().map(|stored| &stored.row).collect();
+        contacts.sort_by_key(|contact| contact.rank);
+        let mut shifts = Vec::new();
+        for contact in contacts {
+            self.shifts_of(contact, &mut boundaries, until, &mut shifts);
+        }
+        // Stable: who is tried first stands first.
+        shifts.sort_by_key(|shift: &Shift| shift.starts_at);
+        let gaps = gaps::gaps(self, &shifts, from, until);
+        Roster { shifts, gaps }
+    }
+
+    fn shifts_of(&self, contact: &Contact, boundaries: &mut Boundaries, until: DateTime<Utc>, shifts: &mut Vec<Shift>) {
+        let overrides = self.overrides.about(&contact.code);
+        let plan = self.plans.of(&contact.code);
+        if plan.is_none() && !contact.on_call && overrides.is_empty() {
+            return;
+        }
+        let instants = boundaries.of(plan, &overrides);
+        let mut open: Option<(DateTime<Utc>, Reason<'_>)> = None;
+        for at in instants.iter().copied().chain([until]) {
+            let reason = (at < until).then(|| self.reason(contact, &overrides, derive::local(at, self.zone)));
+            let reason = reason.flatten();
+            if open.map(|(_, reason)| reason) == reason {
+                continue;
+            }
+            if let Some((starts_at, (source, by))) = open {
+                shifts.push(Shift {
+                    contact: contact.code.clone(),
+                    starts_at,
+                    ends_at: at,
+                    source,
+                    override_code: by.map(ToOwned::to_owned),
+                });
+            }
+            open = reason.map(|reason| (at, reason));
+        }
+    }
+
+    /// Why a contact is on shift at a time on the clock on the wall; none when they are not.
+    fn reason<'a>(&self, contact: &Contact, overrides: &[&'a Override], local: NaiveDateTime) -> Option<Reason<'a>> {
+        let covering: Vec<&Override> = overrides
+            .iter()
+            .copied()
+            .filter(|one| one.from <= local && local < one.until)
+            .collect();
+        let covering: &Covering<'a> = &covering;
+        if let Some((is_on, by)) = verdict(covering, &contact.code) {
+            return is_on.then_some((Source::Override, Some(by.code.as_str())));
+        }
+        let Some(plan) = self.plans.of(&contact.code) else {
+            return contact.on_call.then_some((Source::Always, None));
+        };
+        let source = if plan.turn.is_some() {
+            Source::Rotation
+        } else {
+            Source::Calendar
+        };
+        plan.is_up(local).then_some((source, None))
+    }
+}
+
+/// Somebody who is on shift, and until when without a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnShift<'a> {
+    /// The shift that goes on.
+    pub shift: &'a Shift,
+    /// When they go off shift, which may be after another shift that follows at once.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// Who is on shift at an instant, and the shifts that begin next: of others, at the first instant at which one begins.
+#[must_use]
+pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, Vec<&Shift>) {
+    let running = roster
+        .shifts
+        .iter()
+        .filter(|shift| shift.starts_at <= now && now < shift.ends_at);
+    let on: Vec<OnShift<'_>> = running
+        .map(|shift| {
+            let own = roster.shifts.iter().filter(|other| other.contact == shift.contact);
+            // By their beginning, so that each that follows at once is met in its turn.
+            let ends_at = own.fold(
+                shift.ends_at,
+                |end, other| if other.starts_at == end { other.ends_at } else { end },
+            );
+            OnShift { shift, ends_at }
+        })
+        .collect();
+    let on_until: BTreeMap<&str, DateTime<Utc>> =
+        on.iter().map(|one| (one.shift.contact.as_str(), one.ends_at)).collect();
+    let is_next = |shift: &&Shift| {
+        let is_free = on_until
+            .get(shift.contact.as_str())
+            .is_none_or(|until| *until < shift.starts_at);
+        shift.starts_at > now && is_free
+    };
+    let first = roster.shifts.iter().find(is_next).map(|shift| shift.starts_at);
+    let next = roster.shifts.iter().filter(is_next);
+    let next = next.filter(|shift| Some(shift.starts_at) == first).collect();
+    (on, next)
+}
