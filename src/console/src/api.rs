@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use admin::auth::SignedIn;
-use poem::http::{HeaderMap, HeaderValue, Method, header};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint as _, Request, RequestParts, Response};
 use serde_json::Value;
 use web::catch_all::answer_plain;
@@ -30,6 +30,40 @@ impl Visit {
     /// The JSON of any other method.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         self.json(method, path, body).await
+    }
+
+    /// Any request: its status and JSON, of a refusal the problem. Where `version` is given, it is sent as `If-Match`; what
+    /// only a signed-out person or a server in trouble gets is a refusal.
+    pub async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        version: Option<&str>,
+    ) -> Result<(StatusCode, Value), Refusal> {
+        let mut request = self.inner(method, path, "application/json", body)?;
+        if let Some(version) = version {
+            let tag = HeaderValue::from_str(&format!("\"{version}\""));
+            let no_version = |_| Problem::new(Code::BadRequest, "The version cannot be read.");
+            request.headers_mut().insert(header::IF_MATCH, tag.map_err(no_version)?);
+        }
+        let api = Arc::clone(&self.console.api);
+        let mut response = api.call(request).await.unwrap_or_else(answer_plain);
+        let status = response.status();
+        let is_told = matches!(
+            status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::CONFLICT
+                | StatusCode::PRECONDITION_FAILED
+                | StatusCode::PRECONDITION_REQUIRED
+                | StatusCode::UNPROCESSABLE_ENTITY
+        );
+        if !status.is_success() && !is_told {
+            return Err(refused(response).await);
+        }
+        let bytes = response.take_body().into_bytes().await;
+        let bytes = bytes.map_err(|error| Problem::internal(&error))?;
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
     }
 
     /// A GET's response as a spreadsheet.

@@ -19,6 +19,7 @@ const STYLE: &str = concat!(
     include_str!("assets/today.css"),
     include_str!("assets/prices.css"),
     include_str!("assets/change_sets.css"),
+    include_str!("assets/on_call.css"),
 );
 
 /// The paths below `/console` and what is there.
@@ -31,6 +32,7 @@ pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
         ("/guard.js", script(include_str!("assets/guard.js"))),
         ("/prices.js", script(include_str!("assets/prices.js"))),
         ("/change_set.js", script(include_str!("assets/change_set.js"))),
+        ("/on_call.js", script(include_str!("assets/on_call.js"))),
         (
             "/icon.svg",
             Fixed::new("image/svg+xml", include_str!("assets/icon.svg")),

@@ -35,6 +35,7 @@ mod message;
 mod messages;
 mod open_sets;
 mod notices;
+mod on_call;
 mod page;
 mod pages;
 mod prices;

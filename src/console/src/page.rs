@@ -34,6 +34,7 @@ const DAY: [(&str, &str); 6] = [
 const NOTICES: &str = "/notices";
 /// The places of the rules. On a phone they open from one word.
 const RULES: &[(&str, &str)] = &[
+    ("/on-call", "on-call"),
     ("/prices", "prices"),
     ("/change-sets", "change-sets"),
     ("/try", "try"),

@@ -4,7 +4,7 @@ use poem::Route;
 
 use crate::routes::Address;
 use crate::state::Console;
-use crate::{board, call, calls, change_sets, csv, events, feedback, feedback_case, keys, leads, login, message, messages, prices};
+use crate::{board, call, calls, change_sets, csv, events, feedback, feedback_case, keys, leads, login, message, messages, on_call, prices};
 use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 use crate::{
     history, notices, setup, statements, today,
@@ -26,6 +26,7 @@ const PAGES: &[&[Address]] = &[
     login::ADDRESSES,
     message::ADDRESSES,
     messages::ADDRESSES,
+    on_call::ADDRESSES,
     notices::ADDRESSES,
     prices::ADDRESSES,
     tryout::ADDRESSES,

@@ -30,6 +30,7 @@ files! {
     "leads"
     "messages"
     "notices"
+    "on_call"
     "prices"
     "refused"
     "try"

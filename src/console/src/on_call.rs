@@ -1,0 +1,75 @@
+//! Who is on: the month's shifts, holidays and gaps, and the forms that replace somebody, swap two shifts and name a holiday.
+//!
+//! A day or a shift of the calendar is a link that fills in the forms by parameters of the address, so that all of it works
+//! without scripts. Changes are published at once, as changes of rule rows.
+
+mod change;
+mod dates;
+mod feeds;
+mod fields;
+mod forms;
+mod grid;
+mod holiday;
+mod lists;
+mod now;
+mod roster;
+mod view;
+
+use futures_util::future::BoxFuture;
+use maud::html;
+use poem::http::StatusCode;
+
+use crate::page::Frame;
+use crate::routes::Address;
+use crate::visit::{Answer, Visit};
+
+use self::view::{Told, View};
+
+pub const ADDRESSES: &[Address] = &[
+    Address::get("/on-call", show),
+    Address::post("/on-call/replace", change::replace),
+    Address::post("/on-call/swap", change::swap),
+    Address::post("/on-call/remove", change::remove),
+    Address::post("/on-call/holiday", holiday::add),
+    Address::post("/on-call/holiday/remove", holiday::remove),
+    Address::post("/on-call/feeds", feeds::make),
+    Address::post("/on-call/feeds/:id/revoke", feeds::revoke),
+];
+
+/// The path below `/console`.
+const PLACE: &str = "/on-call";
+
+fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(page(visit, Told::default()))
+}
+
+/// The page, with what came of a form.
+async fn page(visit: &Visit, told: Told) -> Answer {
+    let business = visit.business().await?;
+    let status = told.status();
+    let view = View::open(visit, business, told).await?;
+    let words = visit.words;
+    let main = html! {
+        h1 { (words.say("on-call")) }
+        (view.notice())
+        (now::card(&view))
+        div.on-call[view.may_change] {
+            section.calendar aria-labelledby="month" {
+                (grid::head(&view))
+                (grid::month(&view))
+            }
+            @if view.may_change { (forms::all(&view)) }
+        }
+        (lists::overrides(&view))
+        (feeds::section(&view))
+    };
+    let frame = Frame::new(visit, Some(business), words.say("on-call"), PLACE).script("/console/on_call.js");
+    let mut response = frame.page(&main);
+    if let Some(status) = status {
+        response.set_status(status);
+    }
+    Ok(response)
+}
+
+/// What a form that was filled in wrongly is answered with.
+const REFUSED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;

@@ -1,0 +1,136 @@
+//! Addresses for calendar programs: made, shown once, revoked.
+
+use futures_util::future::BoxFuture;
+use maud::{Markup, html};
+use poem::http::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::change::done;
+use super::fields::{Field, general};
+use super::page;
+use super::view::{Fault, Form, Said, Told, View};
+use crate::address::segment;
+use crate::leads::text;
+use crate::page::token;
+use crate::visit::{Answer, Visit};
+
+pub fn section(view: &View<'_>) -> Markup {
+    let words = view.visit.words;
+    if !view.may_change && view.feeds.is_empty() {
+        return html! {};
+    }
+    html! { section #feeds aria-labelledby="feeds-title" {
+        h2 #feeds-title { (words.say("on-call-feeds")) }
+        p.quiet { (words.say("on-call-feeds-about")) }
+        @if let Some(address) = &view.told.feed { (made(view, address)) }
+        @if !view.feeds.is_empty() { ul.rows { @for feed in &view.feeds { (line(view, feed)) } } }
+        @if view.may_change { (form(view)) }
+    } }
+}
+
+/// The address of a feed that was just made.
+fn made(view: &View<'_>, address: &str) -> Markup {
+    let words = view.visit.words;
+    html! { div.notice.made role="status" {
+        p { (words.say("on-call-feed-made")) }
+        label for="feed-address" { (words.say("on-call-feed-address")) }
+        div.copy {
+            input #feed-address readonly value=(address);
+            button #copy type="button" hidden data-done=(words.say("on-call-feed-copied")) { (words.say("on-call-feed-copy")) }
+        }
+    } }
+}
+
+fn line(view: &View<'_>, feed: &Value) -> Markup {
+    let words = view.visit.words;
+    let whose = match text(feed, "contact") {
+        Some(code) => view.business.contact(code),
+        None => words.say("on-call-feed-everybody"),
+    };
+    let id = text(feed, "id").unwrap_or_default();
+    let name = text(feed, "name").unwrap_or_default();
+    html! { li.row.override-row {
+        div {
+            p { strong { (name) } " · " (whose) }
+            p.quiet { (words.say("on-call-feed-since")) " " (view.times.at(text(feed, "created_at"))) }
+        }
+        @if view.may_change {
+            form method="post" action=(view.action(&format!("/feeds/{}/revoke", segment(id)))) {
+                (token(view.visit))
+                button.small type="submit" { (words.say("on-call-feed-revoke")) span.away { " " (name) } }
+            }
+        }
+    } }
+}
+
+fn form(view: &View<'_>) -> Markup {
+    let form = Form::Feed;
+    let is_sent = view.told.form == Some(form) && view.told.feed.is_none();
+    let sent = |name: &str| if is_sent { view.visit.sent(name) } else { "" };
+    let field = |name, label, value| Field {
+        form,
+        name,
+        label,
+        value,
+    };
+    html! { form.filters.feed-form method="post" action={ (view.action("/feeds")) "#feeds" } {
+        (token(view.visit))
+        (general(view, form))
+        (field("name", "on-call-feed-name", sent("name")).input(view, "text", true))
+        (field("contact", "on-call-feed-whose", sent("contact")).contact(view, Some("on-call-feed-everybody"), false))
+        button type="submit" { (view.visit.words.say("on-call-feed-make")) }
+    } }
+}
+
+pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let business = visit.business().await?;
+        let name = visit.sent("name");
+        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+            let faults = vec![Fault::new("name", "on-call-fault-feed-name")];
+            return page(visit, Told::refused(Form::Feed, faults)).await;
+        }
+        let mut body = json!({"name": name});
+        if !visit.sent("contact").is_empty() {
+            body["contact"] = visit.sent("contact").into();
+        }
+        let path = business.path("/calendar-feeds");
+        let (status, answer) = visit.attempt(Method::POST, &path, Some(&body), None).await?;
+        if !status.is_success() {
+            let detail = answer["detail"].as_str().unwrap_or_default().to_owned();
+            let text = match status {
+                StatusCode::CONFLICT => Said::Key("on-call-fault-feeds"),
+                _ => Said::Detail(detail),
+            };
+            return page(visit, Told::refused(Form::Feed, vec![Fault { field: "", text }])).await;
+        }
+        let told = Told {
+            form: Some(Form::Feed),
+            feed: text(&answer, "address").map(|path| address(visit, path)),
+            ..Told::default()
+        };
+        page(visit, told).await
+    })
+}
+
+pub fn revoke(visit: &Visit) -> BoxFuture<'_, Answer> {
+    Box::pin(async move {
+        let business = visit.business().await?;
+        let path = business.path(&format!("/calendar-feeds/{}", segment(&visit.path("id"))));
+        match visit.attempt(Method::DELETE, &path, None, None).await {
+            // Somebody else was faster.
+            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {}
+            sent => {
+                sent?;
+            }
+        }
+        done(visit, None, "revoked")
+    })
+}
+
+/// An address on this server as other programs reach it.
+fn address(visit: &Visit, path: &str) -> String {
+    let scheme = if visit.console.https { "https" } else { "http" };
+    let host = visit.request.header(header::HOST).unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}

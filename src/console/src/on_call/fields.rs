@@ -1,0 +1,72 @@
+//! Fields of the forms, each with its label and what is wrong with it.
+
+use maud::{Markup, html};
+
+use super::view::{Form, View};
+
+/// A field: its form, its name, the key of its label, and what it holds.
+pub struct Field<'a> {
+    pub form: Form,
+    pub name: &'static str,
+    pub label: &'static str,
+    pub value: &'a str,
+}
+
+impl Field<'_> {
+    fn id(&self) -> String {
+        format!("{}-{}", self.form.name(), self.name)
+    }
+
+    fn around(&self, view: &View<'_>, control: &Markup) -> Markup {
+        let id = self.id();
+        let faults = view.faults(self.form, self.name);
+        html! { div.field {
+            label for=(id) { (view.visit.words.say(self.label)) }
+            (control)
+            @if !faults.is_empty() {
+                p.fault id={ (id) "-fault" } { @for fault in faults { (view.sentence(&fault.text)) " " } }
+            }
+        } }
+    }
+
+    /// What the control says of its faults: whether there are any, and where.
+    fn wrong(&self, view: &View<'_>) -> Option<String> {
+        let is_wrong = !view.faults(self.form, self.name).is_empty();
+        is_wrong.then(|| format!("{}-fault", self.id()))
+    }
+
+    /// A field for text, a date or a time.
+    pub fn input(&self, view: &View<'_>, kind: &str, required: bool) -> Markup {
+        let wrong = self.wrong(view);
+        let most = (kind == "text").then_some("500");
+        let control = html! {
+            input id=(self.id()) name=(self.name) type=(kind) value=(self.value) required[required] maxlength=[most]
+                aria-invalid=[wrong.as_ref().map(|_| "true")] aria-describedby=[wrong.as_deref()];
+        };
+        self.around(view, &control)
+    }
+
+    /// A choice of contacts; `none` is the key of what an empty choice means.
+    pub fn contact(&self, view: &View<'_>, none: Option<&'static str>, required: bool) -> Markup {
+        let wrong = self.wrong(view);
+        let control = html! {
+            select id=(self.id()) name=(self.name) required[required]
+                aria-invalid=[wrong.as_ref().map(|_| "true")] aria-describedby=[wrong.as_deref()] {
+                @if let Some(none) = none { option value="" { (view.visit.words.say(none)) } }
+                @for contact in view.contacts() {
+                    option value=(contact.code) selected[contact.code == self.value] {
+                        (view.business.contact(&contact.code))
+                    }
+                }
+            }
+        };
+        self.around(view, &control)
+    }
+}
+
+/// What is wrong with a whole form.
+pub fn general(view: &View<'_>, form: Form) -> Markup {
+    html! { @for fault in view.faults(form, "") {
+        p.fault role="alert" { (view.sentence(&fault.text)) }
+    } }
+}

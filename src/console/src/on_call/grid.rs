@@ -1,0 +1,157 @@
+//! The month as a table of weeks: on each day who is on shift, holidays, and the hours of nobody. On a phone it is a list by day.
+
+use chrono::NaiveDate;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::dates::{clock, day, hours, is_midnight, weekday, weekdays};
+use super::roster::Piece;
+use super::view::View;
+use crate::leads::text;
+
+/// So many shifts and gaps of a day are shown; the others when the day is chosen.
+const MAX_SHOWN: usize = 5;
+
+/// The month's name between its neighbours.
+pub fn head(view: &View<'_>) -> Markup {
+    let words = view.visit.words;
+    let beside = |after: bool| {
+        view.visit
+            .link(super::PLACE, &[("month", &view.month.beside(after).text())])
+    };
+    html! {
+        div.month-head {
+            h2 #month { (view.month.name(words)) }
+            a.step href=(beside(false)) aria-label=(words.say("on-call-previous")) { "←" }
+            a.step href=(beside(true)) aria-label=(words.say("on-call-following")) { "→" }
+            a.step href={ (view.visit.link(super::PLACE, &[])) "#today" } { (words.say("on-call-today")) }
+        }
+        @if view.may_change {
+            @if let Some(chosen) = view.chosen() { (choosing(view, chosen)) }
+            @else { p.quiet { (words.say("on-call-about")) } }
+        }
+    }
+}
+
+/// What to do once a shift is chosen.
+fn choosing(view: &View<'_>, chosen: &Piece) -> Markup {
+    let words = view.visit.words;
+    let who = view.business.contact(chosen.contact.as_deref().unwrap_or_default());
+    let values = [("who", who.as_str()), ("day", &day(words, chosen.day()))];
+    html! { p.notice.choosing role="status" {
+        (words.say_of("on-call-chosen", &values)) " "
+        a href=(view.link(&[])) { (words.say("on-call-forget")) }
+    } }
+}
+
+pub fn month(view: &View<'_>) -> Markup {
+    let words = view.visit.words;
+    html! { table.month {
+        caption.away { (view.month.name(words)) }
+        thead { tr { @for name in weekdays(words) { th scope="col" { (name) } } } }
+        tbody { @for week in view.month.weeks() {
+            tr { @for date in week { @match date {
+                Some(date) => (cell(view, date)),
+                None => td.out {},
+            } } }
+        } }
+    } }
+}
+
+fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
+    let words = view.visit.words;
+    let is_today = date == view.today;
+    let pieces: Vec<&Piece> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
+    let is_chosen = view.day() == Some(date);
+    let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };
+    let number = chrono::Datelike::day(&date).to_string();
+    html! { td.today[is_today].past[date < view.today].chosen[is_chosen] id=[is_today.then_some("today")]
+        aria-current=[is_today.then_some("date")] {
+        div.date {
+            @if view.may_change {
+                a href=(day_link(view, date)) aria-label=(day(words, date)) { (number) }
+            } @else { strong { (number) } }
+            span.weekday { (weekday(words, date)) }
+            @if is_today { span.tag { (words.say("on-call-today")) } }
+        }
+        @for holiday in holidays(view, date) { (holiday_line(view, holiday)) }
+        @if !pieces.is_empty() {
+            ul {
+                @for piece in pieces.iter().take(shown) { (line(view, piece)) }
+                @if pieces.len() > shown {
+                    li.rest { a href=(day_link(view, date)) {
+                        (words.count("on-call-rest", pieces.len() - shown))
+                    } }
+                }
+            }
+        }
+    } }
+}
+
+fn day_link(view: &View<'_>, date: NaiveDate) -> String {
+    format!("{}#change", view.link(&[("day", &date.to_string())]))
+}
+
+fn holidays<'a>(view: &'a View<'_>, date: NaiveDate) -> impl Iterator<Item = &'a Value> {
+    let date = date.to_string();
+    let all = view.roster["holidays"].as_array().into_iter().flatten();
+    all.filter(move |holiday| holiday["date"] == date.as_str())
+}
+
+fn holiday_line(view: &View<'_>, holiday: &Value) -> Markup {
+    let words = view.visit.words;
+    let open: Vec<&str> = holiday["open"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    html! { p.holiday {
+        strong { (view.business.shown(text(holiday, "name").unwrap_or_default())) } " "
+        span { @if open.is_empty() { (words.say("on-call-closed")) } @else { (open.join(", ")) } }
+    } }
+}
+
+/// A shift or a gap of a day. While a shift is chosen, those of others lead to the swap.
+fn line(view: &View<'_>, piece: &Piece) -> Markup {
+    let words = view.visit.words;
+    let when = when(view, piece);
+    let Some(code) = piece.contact.as_deref() else {
+        return html! { li.gap { strong { (words.say("on-call-gap")) } " " span.hours { (when) } } };
+    };
+    let chosen = view.chosen();
+    let is_chosen = [chosen, view.other()].contains(&Some(piece));
+    let name = view.business.contact(code);
+    let begin = piece.begin();
+    let link = || {
+        let first = chosen.filter(|first| first.contact != piece.contact);
+        let pairs = match first {
+            Some(first) => view.link(&[
+                ("who", first.contact.as_deref().unwrap_or_default()),
+                ("at", &first.begin()),
+                ("with", code),
+                ("with_at", &begin),
+            ]),
+            None => view.link(&[("who", code), ("at", &begin)]),
+        };
+        format!("{pairs}#change")
+    };
+    html! { li.(view.colour(code)).chosen[is_chosen].override[piece.source == "override"] {
+        @if view.may_change { a href=(link()) { (name) } } @else { span.name { (name) } }
+        " " span.hours { (when) }
+        @if piece.source == "override" { " " span.tag { (words.say("on-call-override")) } }
+    } }
+}
+
+/// The hours of a piece within its day.
+fn when(view: &View<'_>, piece: &Piece) -> String {
+    let words = view.visit.words;
+    if piece.is_whole_day() {
+        return words.say("on-call-all-day");
+    }
+    match (is_midnight(piece.from), is_midnight(piece.until)) {
+        (true, _) => words.say_of("on-call-until", &[("time", &clock(words, piece.until))]),
+        (_, true) => words.say_of("on-call-from", &[("time", &clock(words, piece.from))]),
+        _ => hours(words, piece.from, piece.until),
+    }
+}
