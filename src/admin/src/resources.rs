@@ -47,6 +47,12 @@ const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'sta
 const BY_CODE: &[&str] = &["code", "-code"];
 const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
 
+/// Pairs within pairs: poem-openapi joins at most 16 of a tuple.
+macro_rules! nested {
+    ($last:expr) => { $last };
+    ($first:expr, $($rest:expr),+) => { ($first, nested!($($rest),+)) };
+}
+
 macro_rules! resources {
     ($($row:ident $path:literal $one:literal $many:literal $sorts:expr, [$($filter:expr),*], $about:literal;)*) => {
         $(impl AdminRow for $row {
@@ -62,7 +68,7 @@ macro_rules! resources {
 
         /// The operations on all of them.
         pub fn apis(state: &AdminState) -> impl OpenApi + use<> {
-            (($(RowsApi::<$row>::new(state.clone()),)*), ($(SheetsApi::<$row>::new(state.clone()),)*))
+            (nested!($(RowsApi::<$row>::new(state.clone())),*), nested!($(SheetsApi::<$row>::new(state.clone())),*))
         }
     };
 }
