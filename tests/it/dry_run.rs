@@ -387,6 +387,30 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         .tell("revoke_api_key", delete.clone(), &revoked, Value::Null)
         .await;
 
+    let stands_in =
+        json!({"contact": "second", "instead_of": "on_call", "from": "2026-12-24T17:00", "until": "2026-12-27T08:00"});
+    let path = "/shift-overrides/christmas";
+    let stored = story
+        .tell("put_shift_override", put.clone(), path, stands_in.clone())
+        .await;
+    let longer = json!({"until": "2026-12-28T08:00", "version": stored["version"]});
+    story.tell("patch_shift_override", patch.clone(), path, longer).await;
+    let (_, other) = app
+        .admin(Method::PUT, &format!("{BOOK}/shift-overrides/other"), Some(&stands_in))
+        .await;
+    let other = format!("/shift-overrides/other?version={}", other["version"]);
+    story
+        .tell("delete_shift_override", delete.clone(), &other, Value::Null)
+        .await;
+    let feed = json!({"name": "tried", "contact": "second"});
+    let feed = story
+        .tell("create_calendar_feed", post.clone(), "/calendar-feeds", feed)
+        .await;
+    let revoked = format!("/calendar-feeds/{}", feed["feed"]["id"].as_str().unwrap());
+    story
+        .tell("revoke_calendar_feed", delete.clone(), &revoked, Value::Null)
+        .await;
+
     let case = json!({"code": "as_on_the_phone"});
     story
         .tell("create_case_of_call", post.clone(), "/calls/call-2/case", case)

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::dates::{clock, day, hours, is_midnight, weekday, weekdays};
+use super::dates::{Month, clock, day, hours, is_midnight, weekday, weekdays};
 use super::roster::Piece;
 use super::view::View;
 use crate::leads::text;
@@ -46,7 +46,10 @@ fn choosing(view: &View<'_>, chosen: &Piece) -> Markup {
 
 pub fn month(view: &View<'_>) -> Markup {
     let words = view.visit.words;
-    html! { table.month {
+    let is_current = view.month == Month::of(view.today) && view.visit.asked("past").is_empty();
+    html! { @if is_current {
+        a.earlier href=(view.link(&[("past", "1")])) { (words.say("on-call-earlier")) }
+    } table.month.current[is_current] {
         caption.away { (view.month.name(words)) }
         thead { tr { @for name in weekdays(words) { th scope="col" { (name) } } } }
         tbody { @for week in view.month.weeks() {
@@ -107,7 +110,7 @@ fn holiday_line(view: &View<'_>, holiday: &Value) -> Markup {
         .filter_map(Value::as_str)
         .collect();
     html! { p.holiday {
-        strong { (view.business.shown(text(holiday, "name").unwrap_or_default())) } " "
+        strong { (view.business.shown(text(holiday, "name").unwrap_or_default())) } " · "
         span { @if open.is_empty() { (words.say("on-call-closed")) } @else { (open.join(", ")) } }
     } }
 }

@@ -1,7 +1,7 @@
 //! The shifts of the API as pieces of days: what a cell of the calendar shows, and what a swap exchanges.
 //!
-//! A shift of at most a day is one piece, on the day on which it begins, even if it goes on through midnight. A longer one is a
-//! piece for each day.
+//! A shift of less than a day is one piece, on the day on which it begins, even if it goes on through midnight. A longer one is
+//! a piece for each day.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -56,7 +56,7 @@ pub fn pieces(roster: &Value, zone: Tz) -> Vec<Piece> {
 }
 
 fn split(whole: Piece) -> Vec<Piece> {
-    if whole.until - whole.from <= TimeDelta::days(1) {
+    if whole.until - whole.from < TimeDelta::days(1) {
         return vec![whole];
     }
     let mut pieces = Vec::new();

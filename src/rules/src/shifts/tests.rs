@@ -263,7 +263,7 @@ const PEOPLE: [&str; 4] = ["a", "b", "c", "d"];
 const DAYS: [&str; 3] = ["2026-03-07", "2026-10-31", "2026-07-08"];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Whoever a decision notifies is who the roster shows, at any instant.
     #[test]

@@ -14,6 +14,7 @@ on-call-joins = in addition to the others
 on-call-previous = Previous month
 on-call-following = Next month
 on-call-today = Today
+on-call-earlier = Show the days before today
 on-call-about = Choose a day to name a holiday, or a person to replace them or swap their shift.
 on-call-chosen = { $who }, { $day }, is chosen. Choose the shift of somebody else to swap them, or fill in a form.
 on-call-forget = Choose none
