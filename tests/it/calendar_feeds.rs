@@ -61,7 +61,7 @@ async fn a_calendar_program_reads_the_shifts_without_a_key(database: Database) {
     );
     let (status, text, headers) = read(&app, &address, None).await;
     assert_eq!(
-        (status, &headers["content-type"]),
+        (status, headers["content-type"].to_str().unwrap()),
         (StatusCode::OK, "text/calendar; charset=utf-8")
     );
     assert!(

@@ -98,6 +98,9 @@ fn plain(text: &str) -> String {
         } else if rest.starts_with("rb_") && rest.len() >= 80 {
             out.push_str("KEY");
             rest = &rest[80..];
+        } else if rest.starts_with("/calendar/") && rest.len() >= 90 {
+            out.push_str("ADDRESS");
+            rest = &rest[90..];
         } else {
             out.push(next);
             rest = &rest[next.len_utf8()..];
