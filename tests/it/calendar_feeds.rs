@@ -163,15 +163,19 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
         );
     }
     // An archived business shows nothing.
-    let (_, profile) = app
-        .admin(Method::GET, "/admin/v1/rulebooks/default/profile", None)
-        .await;
-    let archive = json!({"code": "default", "archived": true, "version": profile["version"]});
-    let (status, told) = app
-        .admin(Method::PUT, "/admin/v1/rulebooks/default/profile", Some(&archive))
-        .await;
+    let second = json!({"code": "second", "rows": "sample"});
+    let (status, told) = app.admin(Method::POST, "/admin/v1/rulebooks", Some(&second)).await;
+    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let feeds = "/admin/v1/rulebooks/second/calendar-feeds";
+    let (_, of_second) = app.admin(Method::POST, feeds, Some(&json!({"name": "c"}))).await;
+    let address = of_second["address"].as_str().unwrap();
+    assert_eq!(read(&app, address, None).await.0, StatusCode::OK);
+    let profile = "/admin/v1/rulebooks/second/profile";
+    let (_, known) = app.admin(Method::GET, profile, None).await;
+    let archive = json!({"code": "second", "archived": true, "version": known["version"]});
+    let (status, told) = app.admin(Method::PUT, profile, Some(&archive)).await;
     assert_eq!(status, StatusCode::OK, "{told}");
-    assert_eq!(read(&app, &other, None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(read(&app, address, None).await.0, StatusCode::NOT_FOUND);
     app.stop().await;
 }
 

@@ -88,7 +88,8 @@ async fn decisions_under_overrides_come_out_the_same_again(database: Database) {
     let app = TestApp::at_rest(database, at("2026-11-24T15:00:00Z")).await;
     two_alternate(&app).await;
     app.take(&report("before", FLOOD)).await;
-    let row = instead("second", "on_call", "2026-11-24T00:00", "2026-11-26T00:00");
+    // The cases of the sample are about 10:00, the reports are of a minute later.
+    let row = instead("second", "on_call", "2026-11-24T10:01", "2026-11-26T00:00");
     let stored = put(&app, "/shift-overrides/days_off", &row).await;
     app.take(&report("within", FLOOD)).await;
     let gone = format!("{BOOK}/shift-overrides/days_off?version={}", stored["version"]);
@@ -279,7 +280,6 @@ async fn which_days_cannot_be_asked_is_told(database: Database) {
         ("?from=9999-12-31", 200),
         ("?from=0001-01-01&until=0001-01-02", 200),
         ("?revision=7", 404),
-        ("?days=3", 400),
     ] {
         let (told, problem) = app.admin(Method::GET, &format!("{BOOK}/shifts{query}"), None).await;
         assert_eq!(told.as_u16(), status, "{query}: {problem}");

@@ -129,11 +129,18 @@ fn month_name(words: Words, date: NaiveDate) -> &'static str {
 
 /// A day with its weekday, without the year: "Thursday, December 24".
 pub fn day(words: Words, date: NaiveDate) -> String {
-    let (weekday, month, day) = (weekday(words, date), month_name(words, date), date.day());
+    let (weekday, month, number) = (weekday(words, date), month_name(words, date), number(words, date));
     match words.0 {
-        Language::English => format!("{weekday}, {month}{NO_BREAK}{day}"),
-        Language::French if day == 1 => format!("{weekday} 1er{NO_BREAK}{month}"),
-        Language::French => format!("{weekday} {day}{NO_BREAK}{month}"),
+        Language::English => format!("{weekday}, {month}{NO_BREAK}{number}"),
+        Language::French => format!("{weekday} {number}{NO_BREAK}{month}"),
+    }
+}
+
+/// The number of a day in its month, of which French counts the first.
+pub fn number(words: Words, date: NaiveDate) -> String {
+    match (words.0, date.day()) {
+        (Language::French, 1) => "1er".to_owned(),
+        (_, day) => day.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::dates::{Month, clock, day, hours, is_midnight, weekday, weekdays};
+use super::dates::{self, Month, clock, day, hours, is_midnight, weekday, weekdays};
 use super::roster::Piece;
 use super::view::View;
 use crate::leads::text;
@@ -67,7 +67,7 @@ fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let pieces: Vec<&Piece> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
     let is_chosen = view.day() == Some(date);
     let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };
-    let number = chrono::Datelike::day(&date).to_string();
+    let number = dates::number(words, date);
     html! { td.today[is_today].past[date < view.today].chosen[is_chosen] id=[is_today.then_some("today")]
         aria-current=[is_today.then_some("date")] {
         div.date {
