@@ -4,6 +4,7 @@
 //! that sum. Weights are whole numbers (thousandths of log-odds), so that a replay gives the same result everywhere.
 //! Nothing here decides: conditions compare the likelihood as they compare any number.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -27,12 +28,15 @@ const NOTABLE: i64 = 50;
 /// How many features the trace names on each side.
 const MAX_REASONS: usize = 4;
 
+/// Where the weights of a feature begin and end in the table.
+type Span = (u32, u32);
+
 /// All classifiers of a rulebook, compiled into one table.
 #[derive(Debug, Clone, Default)]
 pub struct Classifiers {
     rows: Vec<Compiled>,
     /// By a feature's hash, where its weights stand.
-    by_feature: HashMap<u64, (u32, u32), BuildHasherDefault<AsItIs>>,
+    by_feature: HashMap<u64, Span, BuildHasherDefault<AsItIs>>,
     /// Which classifier, and how much.
     weights: Vec<(u16, i32)>,
     /// Facts with a fixed list of values, which are features as a whole.
@@ -138,36 +142,79 @@ impl Classifiers {
             return Vec::new();
         }
         let least = if words < FEW_WORDS { UNSURE } else { 0 };
-        let mut found: Vec<((u32, u32), Feature<'_>)> = Vec::new();
+        // A feature counts once, however often it occurs.
+        let mut found: Vec<(Span, Feature<'_>)> = Vec::new();
+        let mut is_known = vec![false; self.weights.len()];
         each_feature(heard, facts, &self.choices, |feature| {
-            if let Some(span) = self.by_feature.get(&feature.hash()) {
+            if let Some(span) = self.by_feature.get(&feature.hash())
+                && let Some(is_known) = is_known.get_mut(span.0 as usize)
+                && !std::mem::replace(is_known, true)
+            {
                 found.push((*span, feature));
             }
         });
-        // A feature counts once, however often it occurs.
-        found.sort_by_key(|(span, _)| *span);
-        found.dedup_by_key(|(span, _)| *span);
         let mut sums: Vec<i64> = self.rows.iter().map(|row| row.bias).collect();
-        let mut weighed: Vec<Vec<(i32, usize)>> = vec![Vec::new(); self.rows.len()];
-        for (place, ((begin, end), _)) in found.iter().enumerate() {
-            for (classifier, weight) in &self.weights[*begin as usize..*end as usize] {
-                let classifier = usize::from(*classifier);
-                sums[classifier] += i64::from(*weight);
-                weighed[classifier].push((*weight, place));
-            }
+        for (classifier, weight) in found.iter().flat_map(|(span, _)| self.weights_at(*span)) {
+            sums[usize::from(*classifier)] += i64::from(*weight);
         }
-        let rows = self.rows.iter().zip(sums).zip(&mut weighed);
-        rows.map(|((row, sum), weighed)| {
+        let rows = self.rows.iter().zip(sums).enumerate();
+        rows.map(|(place, (row, sum))| {
             let percent = percent(sum).max(least);
             let is_told = row.is_about_priority || percent >= NOTABLE;
             Likelihood {
                 code: row.code.clone(),
                 learns: row.learns.clone(),
                 percent,
-                reasons: is_told.then(|| reasons(weighed, &found)),
+                reasons: is_told.then(|| self.reasons(place, &found)),
             }
         })
         .collect()
+    }
+
+    fn weights_at(&self, (begin, end): Span) -> &[(u16, i32)] {
+        self.weights.get(begin as usize..end as usize).unwrap_or_default()
+    }
+
+    /// The features that weighed most on each side of a classifier, the heaviest first.
+    fn reasons(&self, classifier: usize, found: &[(Span, Feature<'_>)]) -> String {
+        let (mut for_it, mut against) = (Heaviest::default(), Heaviest::default());
+        for (span, feature) in found {
+            for (other, weight) in self.weights_at(*span) {
+                if usize::from(*other) == classifier {
+                    let side = if *weight > 0 { &mut for_it } else { &mut against };
+                    side.add(*weight, *span, feature);
+                }
+            }
+        }
+        let (for_it, against) = (for_it.named(), against.named());
+        match (for_it.is_empty(), against.is_empty()) {
+            (false, false) => format!("for it {for_it}; against it {against}"),
+            (false, true) => format!("for it {for_it}"),
+            (true, false) => format!("against it {against}"),
+            (true, true) => "no word that it knows".to_owned(),
+        }
+    }
+}
+
+/// The few features of one side that weigh most, the heaviest first.
+#[derive(Debug, Default)]
+struct Heaviest<'a>(Vec<(Reverse<u32>, Span, &'a Feature<'a>)>);
+
+impl<'a> Heaviest<'a> {
+    fn add(&mut self, weight: i32, span: Span, feature: &'a Feature<'a>) {
+        let key = (Reverse(weight.unsigned_abs()), span);
+        let is_full = self.0.len() == MAX_REASONS;
+        if weight == 0 || (is_full && self.0.last().is_some_and(|last| (last.0, last.1) < key)) {
+            return;
+        }
+        let place = self.0.partition_point(|other| (other.0, other.1) < key);
+        self.0.insert(place, (key.0, key.1, feature));
+        self.0.truncate(MAX_REASONS);
+    }
+
+    fn named(&self) -> String {
+        let named = self.0.iter().map(|(.., feature)| format!("\"{feature}\""));
+        named.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -203,25 +250,6 @@ fn weight(line: &str) -> Result<(u64, i32), String> {
 fn percent(sum: i64) -> i64 {
     let odds = (sum.clamp(-40_000, 40_000) as f64 / 1000.0).exp();
     (100.0 * odds / (1.0 + odds)).round() as i64
-}
-
-/// The features that weighed most on each side, the heaviest first.
-fn reasons(weighed: &mut [(i32, usize)], found: &[((u32, u32), Feature<'_>)]) -> String {
-    weighed.sort_by_key(|(weight, place)| (std::cmp::Reverse(weight.abs()), *place));
-    let side = |sign: i32| {
-        let mine = weighed.iter().filter(|(weight, _)| weight.signum() == sign);
-        let named = mine
-            .take(MAX_REASONS)
-            .map(|(_, place)| format!("\"{}\"", found[*place].1));
-        named.collect::<Vec<_>>().join(", ")
-    };
-    let (for_it, against) = (side(1), side(-1));
-    match (for_it.is_empty(), against.is_empty()) {
-        (false, false) => format!("for it {for_it}; against it {against}"),
-        (false, true) => format!("for it {for_it}"),
-        (true, false) => format!("against it {against}"),
-        (true, true) => "no word that it knows".to_owned(),
-    }
 }
 
 /// A row as text, a weight a line.

@@ -36,6 +36,7 @@ pub struct Feature<'a> {
     place: Place<'a>,
     first: &'a str,
     second: Option<&'a str>,
+    hash: u64,
 }
 
 impl fmt::Display for Feature<'_> {
@@ -55,26 +56,60 @@ impl fmt::Display for Feature<'_> {
     }
 }
 
-impl Feature<'_> {
+impl<'a> Feature<'a> {
+    fn new(place: Place<'a>, first: &'a str, second: Option<&'a str>) -> Self {
+        place.hash().first(first).feature(second)
+    }
+
     /// A number that stands for it: FNV-1a over its parts, the same on every machine.
     #[must_use]
-    pub fn hash(&self) -> u64 {
-        let place = match self.place {
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+/// A hash so far. A word is hashed once for itself and for the pair that it begins.
+#[derive(Clone, Copy)]
+struct PlaceHash<'a>(Place<'a>, u64);
+
+#[derive(Clone, Copy)]
+struct FirstHash<'a>(Place<'a>, &'a str, u64);
+
+impl<'a> Place<'a> {
+    fn hash(self) -> PlaceHash<'a> {
+        let name = match self {
             Place::Caller => "",
             Place::Agent => ">",
             Place::Yes => "yes",
             Place::No => "no",
             Place::Fact(name) => name,
         };
-        let mut hash = 0xcbf2_9ce4_8422_2325;
-        for part in [place, self.first, self.second.unwrap_or_default()] {
-            // A byte that no word holds ends each part.
-            for byte in part.bytes().chain(std::iter::once(0xff)) {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        }
-        hash
+        PlaceHash(self, extended(0xcbf2_9ce4_8422_2325, name))
     }
+}
+
+impl<'a> PlaceHash<'a> {
+    fn first(self, word: &'a str) -> FirstHash<'a> {
+        FirstHash(self.0, word, extended(self.1, word))
+    }
+}
+
+impl<'a> FirstHash<'a> {
+    fn feature(self, second: Option<&'a str>) -> Feature<'a> {
+        Feature {
+            place: self.0,
+            first: self.1,
+            second,
+            hash: extended(self.2, second.unwrap_or_default()),
+        }
+    }
+}
+
+/// A hash with one more part in it.
+fn extended(hash: u64, part: &str) -> u64 {
+    let with = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    // A byte that no word holds ends each part.
+    with(part.bytes().fold(hash, with), 0xff)
 }
 
 /// The hash of a feature as it is written.
@@ -90,11 +125,8 @@ pub fn parse(written: &str) -> Option<u64> {
         },
     };
     let mut words = words.split(' ');
-    let feature = Feature {
-        place,
-        first: words.next().filter(|word| !word.is_empty())?,
-        second: words.next(),
-    };
+    let first = words.next().filter(|word| !word.is_empty())?;
+    let feature = Feature::new(place, first, words.next());
     words.next().is_none().then(|| feature.hash())
 }
 
@@ -109,16 +141,13 @@ pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String
             Speaker::Agent => Place::Agent,
             Speaker::Field(field) => Place::Fact(heard.field(field)),
         };
-        for at in words.clone() {
-            let first = text.word(at);
-            tell(Feature {
-                place,
-                first,
-                second: None,
-            });
-            if at + 1 < words.end {
-                let second = Some(text.word(at + 1));
-                tell(Feature { place, first, second });
+        let hash = place.hash();
+        let mut all = words.clone().map(|at| text.word(at)).peekable();
+        while let Some(word) = all.next() {
+            let first = hash.first(word);
+            tell(first.feature(None));
+            if let Some(second) = all.peek() {
+                tell(first.feature(Some(second)));
             }
         }
         match utterance.speaker {
@@ -126,12 +155,8 @@ pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String
             Speaker::Caller => {
                 let asked = question.take().unwrap_or_default();
                 if let Some(place) = answer(heard, turn, words.start) {
-                    for first in asked.map(|at| text.word(at)) {
-                        tell(Feature {
-                            place,
-                            first,
-                            second: None,
-                        });
+                    for word in asked.map(|at| text.word(at)) {
+                        tell(Feature::new(place, word, None));
                     }
                 }
             }
@@ -140,12 +165,7 @@ pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String
     }
     for name in choices {
         if let Some(Fact::Text(value)) = facts.get(name) {
-            let place = Place::Fact(name);
-            tell(Feature {
-                place,
-                first: value,
-                second: None,
-            });
+            tell(Feature::new(Place::Fact(name), value, None));
         }
     }
 }
@@ -178,7 +198,7 @@ mod tests {
             (Place::Fact("urgency"), "not_urgent", None),
         ];
         for (place, first, second) in features {
-            let feature = Feature { place, first, second };
+            let feature = Feature::new(place, first, second);
             assert_eq!(parse(&feature.to_string()), Some(feature.hash()), "{feature}");
         }
         assert_eq!(parse("one two three"), None);
