@@ -82,9 +82,18 @@ impl Text {
         let mut open = self.words.len();
         let mut separator = Separator::Sentence;
         let mut word_start: Option<(usize, usize)> = None;
-        let mut chars = raw.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let before = self.folded.len();
+        let mut rest = raw;
+        while let Some(c) = rest.chars().next() {
+            let (at, before) = (raw.len() - rest.len(), self.folded.len());
+            let letters = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+            if letters > 0 {
+                word_start.get_or_insert((before, at));
+                let (run, behind) = rest.split_at(letters);
+                self.push_ascii(run);
+                rest = behind;
+                continue;
+            }
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
             if push_letters(&mut self.folded, c) {
                 word_start.get_or_insert((before, at));
                 continue;
@@ -92,7 +101,8 @@ impl Text {
             if is_combining_mark(c) && word_start.is_some() {
                 continue;
             }
-            if is_apostrophe(c) && self.is_elided(word_start, chars.peek().map(|(_, next)| *next)) {
+            let next = rest.chars().next();
+            if is_apostrophe(c) && self.is_elided(word_start, next) {
                 self.folded.push('e');
                 continue;
             }
@@ -100,7 +110,6 @@ impl Text {
                 self.push_word(start, raw_start, at, separator);
                 separator = Separator::Space;
             }
-            let next = chars.peek().map(|(_, next)| *next);
             let ended = match c {
                 '.' => next.is_none_or(char::is_whitespace) && !self.ends_with_abbreviation(open),
                 '!' | '?' | ';' | ':' | '…' | '\n' | '|' => true,
@@ -122,6 +131,14 @@ impl Text {
             sentences: first_sentence..self.sentences.len(),
             raw: raw.into(),
         });
+    }
+
+    fn push_ascii(&mut self, letters: &str) {
+        let before = self.folded.len();
+        self.folded.push_str(letters);
+        if let Some(added) = self.folded.get_mut(before..) {
+            added.make_ascii_lowercase();
+        }
     }
 
     /// Whether an apostrophe stands for an e within a word, as spoken French drops it: `r'monte`, `p'tit`.
@@ -234,16 +251,10 @@ impl Text {
     }
 }
 
-/// Adds a character's folded letters; whether it is part of a word.
+/// Adds the folded letters of a character that is no ASCII letter or digit; whether it is part of a word.
 fn push_letters(folded: &mut String, c: char) -> bool {
-    if c.is_ascii() {
-        let is_letter = c.is_ascii_alphanumeric();
-        if is_letter {
-            folded.push(c.to_ascii_lowercase());
-        }
-        return is_letter;
-    }
     match c {
+        c if c.is_ascii() => return false,
         'œ' | 'Œ' => folded.push_str("oe"),
         'æ' | 'Æ' => folded.push_str("ae"),
         c if c.is_alphanumeric() => decompose_canonical(c, |part| {
