@@ -106,7 +106,7 @@ impl<'a> FirstHash<'a> {
 }
 
 /// A hash with one more part in it.
-fn extended(hash: u64, part: &str) -> u64 {
+pub fn extended(hash: u64, part: &str) -> u64 {
     let with = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     // A byte that no word holds ends each part.
     with(part.bytes().fold(hash, with), 0xff)

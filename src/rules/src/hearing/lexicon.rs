@@ -1,17 +1,15 @@
 //! Every phrase that a rulebook listens for, looked for in one pass over a text.
 //!
-//! Each word of the text is looked up once in an automaton over all words of all phrases. A phrase is tried only where
+//! Each word of the text is looked up once among the words of all phrases. A phrase is tried only where
 //! its rarest word stands, so the work follows the text's length, whatever the phrases are.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::automaton::{Automaton, OverlappingState};
-use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, Input, MatchKind};
-
-use super::phrase::{Element, Form, Pattern, StemLanguage, Variant, parse};
+use super::phrase::{Element, Form, Pattern, Variant, parse};
+use super::prefixes::Prefixes;
+use super::stems::StemLanguage;
 use super::text::{Separator, Text, squeezed};
 
 /// Names a phrase or a concept within one [`Lexicon`].
@@ -181,10 +179,10 @@ impl LexiconBuilder {
         id
     }
 
-    /// Builds the automaton, or shares that of `known` where it is over the same phrases.
+    /// Builds the lexicon, or shares `known` where it is of the same phrases.
     ///
     /// # Errors
-    /// When the phrases are too many, or too many can only be told apart by one word.
+    /// When too many phrases can only be told apart by one word.
     pub fn build(self, known: Option<&Lexicon>) -> Result<Lexicon, String> {
         if let Some(known) = known
             && known.0.entries == self.entries
@@ -205,7 +203,7 @@ struct Compiled {
     by_form: HashMap<Vec<Variant>, WordId>,
     concepts: HashMap<String, WordId>,
     /// Over the letters of all patterns; which patterns have them.
-    automaton: NFA,
+    letters: Prefixes,
     patterns: Vec<Vec<(u32, Form)>>,
     /// By pattern: where to try which phrase.
     anchors: Vec<Vec<Anchor>>,
@@ -266,13 +264,9 @@ impl Compiled {
             patterns[place].push((*id, pattern.form.clone()));
             lengths.push(pattern.letters.len());
         }
-        let automaton = NFA::builder()
-            .match_kind(MatchKind::Standard)
-            .build(&letters)
-            .map_err(|cause| format!("too many words: {cause}"))?;
         let anchors = anchors(&variants, &uses, &lengths)?;
         Ok(Self {
-            automaton,
+            letters: Prefixes::new(&letters),
             patterns,
             anchors,
             variants,
@@ -433,19 +427,12 @@ impl Lexicon {
 
     fn fit(&self, word: &str, ids: &mut Vec<u32>) {
         let compiled = &*self.0;
-        let input = Input::new(word).anchored(Anchored::Yes);
-        let mut state = OverlappingState::start();
-        while compiled.automaton.try_find_overlapping(&input, &mut state).is_ok()
-            && let Some(hit) = state.get_match()
-        {
-            if hit.start() > 0 {
-                continue;
-            }
-            for (id, form) in &compiled.patterns[hit.pattern().as_usize()] {
+        for (length, number) in compiled.letters.of(word) {
+            for (id, form) in &compiled.patterns[number as usize] {
                 let fits = match form {
-                    Form::Exact => hit.end() == word.len(),
+                    Form::Exact => length == word.len(),
                     Form::Prefix => true,
-                    Form::Stem(language, stem) => word.len() <= MAX_STEMMED && language.stem(word) == *stem,
+                    Form::Stem(language, stem) => word.len() <= MAX_STEMMED && language.has_stem(word, stem),
                 };
                 if fits {
                     ids.push(*id);

@@ -10,8 +10,7 @@
 //! | `basement\|cellar\|sous-sol` | one of these |
 //! | `=backing` | in a concept, where a word stands for its other forms too (`flood`, `flooding`), this form only |
 
-use rust_stemmers::{Algorithm, Stemmer};
-
+use super::stems::StemLanguage;
 use super::text::{LONG_WORD, Speaker, Text, squeezed};
 
 /// How many other words may stand where a phrase has a gap.
@@ -26,41 +25,6 @@ pub const MAX_WORDS: usize = 12;
 const MAX_GAPS: usize = 2;
 /// The most ways in which a phrase is looked for: its alternatives, and its words split and joined.
 const MAX_VARIANTS: usize = 32;
-
-/// A language whose words can be brought to their stems.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StemLanguage {
-    /// English.
-    English,
-    /// French.
-    French,
-    /// Spanish.
-    Spanish,
-}
-
-impl StemLanguage {
-    /// The language of this code, where there is a stemmer for it.
-    #[must_use]
-    pub fn of(code: &str) -> Option<Self> {
-        match code {
-            "en" => Some(Self::English),
-            "fr" => Some(Self::French),
-            "es" => Some(Self::Spanish),
-            _ => None,
-        }
-    }
-
-    /// A folded word's stem.
-    #[must_use]
-    pub fn stem(self, word: &str) -> String {
-        let algorithm = match self {
-            Self::English => Algorithm::English,
-            Self::French => Algorithm::French,
-            Self::Spanish => Algorithm::Spanish,
-        };
-        Stemmer::create(algorithm).stem(word).into_owned()
-    }
-}
 
 /// How a word of a text is compared with one of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
