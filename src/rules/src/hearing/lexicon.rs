@@ -318,7 +318,10 @@ impl Fits {
     }
 
     fn has(&self, word: usize, wanted: &[u32]) -> bool {
-        self.at(word).iter().any(|id| wanted.contains(id))
+        match wanted {
+            [one] => self.at(word).contains(one),
+            _ => self.at(word).iter().any(|id| wanted.contains(id)),
+        }
     }
 }
 
@@ -410,7 +413,8 @@ impl Lexicon {
     fn fits(&self, text: &Text, words: Range<usize>) -> Fits {
         let mut fits = Fits {
             first: words.start,
-            ids: Vec::new(),
+            // So many patterns fit a word, about.
+            ids: Vec::with_capacity(2 * words.len()),
             starts: Vec::with_capacity(words.len() + 1),
         };
         for place in words {
@@ -427,7 +431,7 @@ impl Lexicon {
 
     fn fit(&self, word: &str, ids: &mut Vec<u32>) {
         let compiled = &*self.0;
-        for (length, number) in compiled.letters.of(word) {
+        compiled.letters.each(word, |length, number| {
             for (id, form) in &compiled.patterns[number as usize] {
                 let fits = match form {
                     Form::Exact => length == word.len(),
@@ -438,7 +442,7 @@ impl Lexicon {
                     ids.push(*id);
                 }
             }
-        }
+        });
     }
 
     /// The ids that are found whenever this phrase is, itself and its concepts among them. Never too many; perhaps too

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 /// Beginnings of words.
 #[derive(Debug)]
 pub struct Prefixes {
+    /// The bytes of all beginnings, a node each behind those of its parents; the first node is that of no letter.
+    letters: Vec<u8>,
     nodes: Vec<Node>,
 }
 
-/// A letter, in UTF-8, behind those of its parents.
 #[derive(Debug, Default)]
 struct Node {
-    letter: u8,
-    /// The nodes of the letters that may follow.
+    /// The nodes of the bytes that may follow.
     children: (u32, u32),
     /// The number of the beginning that ends here.
     ends: Option<u32>,
@@ -24,7 +24,7 @@ impl Prefixes {
     pub fn new(beginnings: &[&str]) -> Self {
         let mut sorted: Vec<(&[u8], u32)> = beginnings.iter().map(|one| one.as_bytes()).zip(0..).collect();
         sorted.sort_unstable();
-        let mut nodes = vec![Node::default()];
+        let (mut letters, mut nodes) = (vec![0], vec![Node::default()]);
         // A node, those that begin as it says, and its depth.
         let mut open = VecDeque::from([(0, sorted.as_slice(), 0)]);
         while let Some((place, mut words, depth)) = open.pop_front() {
@@ -38,34 +38,33 @@ impl Prefixes {
             while let Some(letter) = words.first().and_then(|(word, _)| word.get(depth)) {
                 let same = words.partition_point(|(word, _)| word[depth] == *letter);
                 open.push_back((nodes.len(), &words[..same], depth + 1));
-                nodes.push(Node {
-                    letter: *letter,
-                    ..Node::default()
-                });
+                letters.push(*letter);
+                nodes.push(Node::default());
                 words = &words[same..];
             }
             let place_of = |node: usize| u32::try_from(node).unwrap_or(u32::MAX);
             nodes[place].children = (place_of(first), place_of(nodes.len()));
         }
+        letters.shrink_to_fit();
         nodes.shrink_to_fit();
-        Self { nodes }
+        Self { letters, nodes }
     }
 
-    /// The beginnings that a word has, the shortest first: the length of each in bytes, and its number.
-    pub fn of(&self, word: &str) -> impl Iterator<Item = (usize, u32)> {
-        let root = self.nodes.first();
-        let behind = word.bytes().scan(root, |node, letter| {
-            *node = self.child((*node)?, letter);
-            *node
-        });
-        let nodes = root.into_iter().chain(behind).enumerate();
-        nodes.filter_map(|(length, node)| Some((length, node.ends?)))
-    }
-
-    fn child(&self, node: &Node, letter: u8) -> Option<&Node> {
-        let (begin, end) = node.children;
-        let mut children = self.nodes.get(begin as usize..end as usize)?.iter();
-        children.find(|child| child.letter == letter)
+    /// Names the beginnings that a word has, the shortest first: the length of each in bytes, and its number.
+    pub fn each(&self, word: &str, mut tell: impl FnMut(usize, u32)) {
+        let (mut place, mut length) = (0, 0);
+        while let Some(node) = self.nodes.get(place) {
+            if let Some(number) = node.ends {
+                tell(length, number);
+            }
+            let Some(letter) = word.as_bytes().get(length) else { return };
+            let (begin, end) = (node.children.0 as usize, node.children.1 as usize);
+            let children = self.letters.get(begin..end).unwrap_or_default();
+            let Some(child) = children.iter().position(|child| child == letter) else {
+                return;
+            };
+            (place, length) = (begin + child, length + 1);
+        }
     }
 }
 
@@ -73,12 +72,18 @@ impl Prefixes {
 mod tests {
     use super::*;
 
+    fn found(prefixes: &Prefixes, word: &str) -> Vec<(usize, u32)> {
+        let mut found = Vec::new();
+        prefixes.each(word, |length, number| found.push((length, number)));
+        found
+    }
+
     #[test]
     fn a_word_has_the_beginnings_that_it_starts_with_and_no_others() {
         let listed = ["flood", "f", "flo", "floor", "é", "ée", "oo"];
         let prefixes = Prefixes::new(&listed);
         for word in ["flood", "flooding", "floo", "fl", "oops", "ée", "x", "", "floors"] {
-            let found: Vec<(usize, u32)> = prefixes.of(word).collect();
+            let found = found(&prefixes, word);
             let mut wanted: Vec<(usize, u32)> = (0..)
                 .zip(listed)
                 .filter(|(_, beginning)| word.starts_with(beginning))
@@ -87,7 +92,7 @@ mod tests {
             wanted.sort_unstable();
             assert_eq!(found, wanted, "{word}");
         }
-        assert_eq!(Prefixes::new(&["", "a"]).of("ab").collect::<Vec<_>>(), [(0, 0), (1, 1)]);
-        assert_eq!(Prefixes::new(&[]).of("a").count(), 0);
+        assert_eq!(found(&Prefixes::new(&["", "a"]), "ab"), [(0, 0), (1, 1)]);
+        assert_eq!(found(&Prefixes::new(&[]), "a"), []);
     }
 }

@@ -82,18 +82,28 @@ impl Text {
         let mut open = self.words.len();
         let mut separator = Separator::Sentence;
         let mut word_start: Option<(usize, usize)> = None;
-        let mut rest = raw;
-        while let Some(c) = rest.chars().next() {
-            let (at, before) = (raw.len() - rest.len(), self.folded.len());
-            let letters = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        // As long as `raw`: only ASCII letters change.
+        let lower = raw.to_ascii_lowercase();
+        let mut end = 0;
+        while let Some(rest) = lower.get(end..).filter(|rest| !rest.is_empty()) {
+            let (at, before) = (end, self.folded.len());
+            let is_letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            let letters = rest.bytes().position(|byte| !is_letter(&byte)).unwrap_or(rest.len());
             if letters > 0 {
                 word_start.get_or_insert((before, at));
-                let (run, behind) = rest.split_at(letters);
-                self.push_ascii(run);
-                rest = behind;
+                self.folded.push_str(&rest[..letters]);
+                end += letters;
                 continue;
             }
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            let Some(c) = rest.chars().next() else { break };
+            end += c.len_utf8();
+            if c == ' ' {
+                if let Some((start, raw_start)) = word_start.take() {
+                    self.push_word(start, raw_start, at, separator);
+                    separator = Separator::Space;
+                }
+                continue;
+            }
             if push_letters(&mut self.folded, c) {
                 word_start.get_or_insert((before, at));
                 continue;
@@ -101,7 +111,7 @@ impl Text {
             if is_combining_mark(c) && word_start.is_some() {
                 continue;
             }
-            let next = rest.chars().next();
+            let next = lower.get(end..).and_then(|rest| rest.chars().next());
             if is_apostrophe(c) && self.is_elided(word_start, next) {
                 self.folded.push('e');
                 continue;
@@ -131,14 +141,6 @@ impl Text {
             sentences: first_sentence..self.sentences.len(),
             raw: raw.into(),
         });
-    }
-
-    fn push_ascii(&mut self, letters: &str) {
-        let before = self.folded.len();
-        self.folded.push_str(letters);
-        if let Some(added) = self.folded.get_mut(before..) {
-            added.make_ascii_lowercase();
-        }
     }
 
     /// Whether an apostrophe stands for an e within a word, as spoken French drops it: `r'monte`, `p'tit`.
