@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::derive::PROBLEM;
 use super::facts::{Extracted, Fact, Facts, Lookup, Note};
 use super::hearing::callers_words;
+use super::kinds::number::Plain;
+use super::kinds::speech::Speech;
 use super::kinds::{self, Reader};
 use super::rows::{FactKind, FactMapping, RowSet};
 
@@ -55,6 +57,8 @@ impl Mappings {
     pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
         let (mut facts, mut notes) = (Facts::new(), Vec::new());
         let own = callers_words(&said);
+        let plain = Plain::new(&own);
+        let own = Speech::of(&own, &plain);
         for mapping in &self.rows {
             if let Some(fact) = self.first(mapping, lookup, &own, &mut notes) {
                 facts.insert(mapping.code.clone(), fact);
@@ -65,12 +69,18 @@ impl Mappings {
     }
 
     /// The first value of a mapping that can be read.
-    fn first(&self, mapping: &FactMapping, lookup: &dyn Lookup, said: &str, notes: &mut Vec<Note>) -> Option<Fact> {
+    fn first(
+        &self,
+        mapping: &FactMapping,
+        lookup: &dyn Lookup,
+        own: &Speech<'_>,
+        notes: &mut Vec<Note>,
+    ) -> Option<Fact> {
         for pointer in mapping.pointers.iter().filter(|pointer| *pointer != SAID) {
             for value in lookup.all(pointer) {
                 match self.reader.read(mapping, &value) {
                     Ok(fact) => {
-                        let heard = listens(mapping).then(|| self.reader.said_otherwise(mapping.kind, &value, said));
+                        let heard = listens(mapping).then(|| self.reader.said_otherwise(mapping.kind, &value, own));
                         let Some(heard) = heard.flatten() else {
                             return Some(fact);
                         };
@@ -91,11 +101,13 @@ impl Mappings {
     }
 
     /// What is missing comes from the caller's words where a mapping listens to them, else from its default.
-    fn complete(&self, facts: &mut Facts, own: &str, said: &str) {
+    fn complete(&self, facts: &mut Facts, own: &Speech<'_>, said: &str) {
         let problem = match facts.get(PROBLEM) {
             Some(Fact::Text(problem)) => problem.clone(),
             _ => String::new(),
         };
+        let plain = Plain::new(&problem);
+        let problem = Speech::of(&problem, &plain);
         for mapping in &self.rows {
             if facts.contains_key(&mapping.code) {
                 continue;
@@ -161,7 +173,9 @@ impl Mappings {
                 }
             }
         }
-        self.complete(&mut facts, &callers_words(&said), &said);
+        let own = callers_words(&said);
+        let plain = Plain::new(&own);
+        self.complete(&mut facts, &Speech::of(&own, &plain), &said);
         if faults.is_empty() {
             Ok(Extracted { facts, said, notes })
         } else {

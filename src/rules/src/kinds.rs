@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use self::place::{Cities, Postal};
+use self::speech::Speech;
 use super::facts::Fact;
 use super::rows::{FactKind, FactMapping, RowSet};
 use super::words::fold;
@@ -21,6 +22,7 @@ pub mod length;
 pub mod number;
 pub mod phone;
 pub mod place;
+pub mod speech;
 
 /// The longest text that a fact holds, in characters.
 const MAX_TEXT: usize = 10_000;
@@ -103,12 +105,12 @@ impl Reader {
 
     /// What the caller said as a kind has it: the last one named. Only some kinds can be told in speech.
     #[must_use]
-    pub fn said(&self, kind: FactKind, said: &str) -> Option<Fact> {
+    pub fn said(&self, kind: FactKind, said: &Speech<'_>) -> Option<Fact> {
         match kind {
             FactKind::Length => length::in_speech(said).map(|length| Fact::Number(length.metres)),
             FactKind::City => self.cities.in_speech(said).map(Fact::Text),
-            FactKind::PostalCode if self.postal == Postal::Canada => place::last_canadian(said)
-                .or_else(|| place::last_canadian_beginning(said))
+            FactKind::PostalCode if self.postal == Postal::Canada => place::last_canadian(said.text())
+                .or_else(|| place::last_canadian_beginning(said.text()))
                 .map(Fact::Text),
             _ => None,
         }
@@ -124,7 +126,7 @@ impl Reader {
     /// What the caller said where a field holds something else: another city, or the same bare number with another unit
     /// than metres.
     #[must_use]
-    pub fn said_otherwise(&self, kind: FactKind, value: &Value, said: &str) -> Option<Fact> {
+    pub fn said_otherwise(&self, kind: FactKind, value: &Value, said: &Speech<'_>) -> Option<Fact> {
         let text = text(value)?;
         if kind == FactKind::City {
             return self.cities.said_otherwise(&text, said).map(Fact::Text);
@@ -132,7 +134,7 @@ impl Reader {
         if kind != FactKind::Length {
             return None;
         }
-        let [number::Token::Number(bare)] = number::tokens(&text)[..] else {
+        let [number::Token::Number(bare)] = number::Plain::new(&text).tokens()[..] else {
             return None;
         };
         let heard = length::in_speech(said)?;
@@ -522,7 +524,10 @@ mod tests {
     #[test]
     fn what_the_caller_said_tells_a_bare_number_its_unit() {
         let reader = Reader::default();
-        let read = |value: Value, said: &str| reader.said_otherwise(FactKind::Length, &value, said);
+        let read = |value: Value, said: &str| {
+            let plain = number::Plain::new(said);
+            reader.said_otherwise(FactKind::Length, &value, &Speech::of(said, &plain))
+        };
         let metres = |text: &str| Some(Fact::Number(text.parse().unwrap()));
         assert_eq!(read(json!(40), "it is about forty feet"), metres("12.192"));
         assert_eq!(read(json!("40"), "quarante pieds"), metres("12.192"));

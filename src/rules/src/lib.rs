@@ -46,6 +46,7 @@ pub mod parse;
 mod parse_tests;
 pub mod phrase_probe;
 pub mod pools;
+mod prefixes;
 pub mod price;
 pub mod quiet;
 pub mod replay;

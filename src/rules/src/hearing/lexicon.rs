@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::phrase::{Element, Form, Pattern, Variant, parse};
-use super::prefixes::Prefixes;
 use super::stems::StemLanguage;
 use super::text::{Separator, Text, squeezed};
+use crate::prefixes::Prefixes;
 
 /// Names a phrase or a concept within one [`Lexicon`].
 pub type WordId = u32;

@@ -10,7 +10,6 @@ mod dialogue;
 mod features;
 mod lexicon;
 mod phrase;
-mod prefixes;
 mod script;
 mod stems;
 mod steps;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::number::{Token, words};
+use super::number::{Plain, Token};
 
 /// Words that deny what follows.
 const DENIALS: &[&str] = &[
@@ -263,16 +263,16 @@ fn words_of(text: &str) -> Vec<String> {
 fn pieces(text: &str) -> Vec<Piece> {
     let text = text.replace('_', " ").replace(['\u{2019}', '\u{2018}'], "'");
     let mut pieces = Vec::new();
-    for token in words(&text) {
+    for token in Plain::new(&text).words() {
         match token {
-            Token::Word(word) if matches!(word.as_str(), "but" | "mais" | "however" | "cependant") => {
+            Token::Word("but" | "mais" | "however" | "cependant") => {
                 pieces.push(Piece::Stop);
             }
             // "isn't": the negation is what counts; "n'est": it follows as "pas".
-            Token::Word(word) if word == "t" && ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),
-            Token::Word(word) if word == "n" || word == "l" => {}
-            Token::Word(word) if DEGREES.contains(&word.as_str()) => pieces.push(Piece::Word("very".to_owned())),
-            Token::Word(word) => pieces.push(Piece::Word(word)),
+            Token::Word("t") if ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),
+            Token::Word("n" | "l") => {}
+            Token::Word(word) if DEGREES.contains(&word) => pieces.push(Piece::Word("very".to_owned())),
+            Token::Word(word) => pieces.push(Piece::Word(word.to_owned())),
             Token::Number(number) => pieces.push(Piece::Word(number.normalize().to_string())),
             Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
             Token::Mark(':' | '=' | '?') => pieces.push(Piece::Asks),

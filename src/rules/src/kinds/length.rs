@@ -5,7 +5,8 @@
 
 use rust_decimal::Decimal;
 
-use super::number::{Token, tokens};
+use super::number::{Plain, Token};
+use super::speech::Speech;
 
 /// A length that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,7 +109,8 @@ const CORRECTIONS: &[&str] = &[
 /// # Errors
 /// Why there is no length.
 pub fn in_field(text: &str) -> Result<Length, &'static str> {
-    let tokens = tokens(text);
+    let plain = Plain::new(text);
+    let tokens = plain.tokens();
     let mut found: Option<Length> = None;
     let mut at = 0;
     let mut last_end = None;
@@ -140,7 +142,7 @@ fn alike(one: Decimal, other: Decimal) -> bool {
 }
 
 /// The length or the number at a token, and where it ends. None where no number stands; an error where its unit is unknown.
-fn measure(tokens: &[Token], at: usize) -> Option<Result<(Length, usize), &'static str>> {
+fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let (number, next) = number_at(tokens, at)?;
     if let Some(found) = with_unit(tokens, number, next) {
         return Some(found);
@@ -165,7 +167,7 @@ fn measure(tokens: &[Token], at: usize) -> Option<Result<(Length, usize), &'stat
 }
 
 /// The number at a token and what follows it; "a metre" and "half a metre" are numbers too.
-fn number_at(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
+fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     match tokens.get(at)? {
         Token::Number(number) => {
             let half = *number < Decimal::ONE && tokens.get(at + 1).is_some_and(|token| token.is_one_of(&["a", "of"]));
@@ -181,7 +183,7 @@ fn number_at(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
             }
             Some((*number, next))
         }
-        Token::Word(word) if word == "a" => {
+        Token::Word("a") => {
             let next = tokens.get(at + 1)?.word()?;
             let is_unit = unit(next).is_some() && next.len() > 3;
             is_unit.then_some((Decimal::ONE, at + 1))
@@ -191,7 +193,7 @@ fn number_at(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
 }
 
 /// A number followed by a unit; with what belongs to it, as in `10'6"` and `1 m 50`.
-fn with_unit(tokens: &[Token], number: Decimal, at: usize) -> Option<Result<(Length, usize), &'static str>> {
+fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let mut at = at;
     while tokens.get(at).is_some_and(|token| token.is_one_of(BETWEEN)) {
         at += 1;
@@ -230,7 +232,7 @@ fn with_unit(tokens: &[Token], number: Decimal, at: usize) -> Option<Result<(Len
 }
 
 /// What belongs to a length behind its unit: inches to feet, centimetres to metres, "and a half".
-fn rest(tokens: &[Token], factor: Decimal, at: usize) -> Option<(Decimal, usize)> {
+fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, usize)> {
     let joined = tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "et"]));
     let from = at + usize::from(joined);
     let article = usize::from(joined && tokens.get(from).is_some_and(|token| token.is_one_of(&["a"])));
@@ -308,32 +310,32 @@ fn unit(word: &str) -> Option<Decimal> {
 /// The length that the caller named last, if any: with a unit, not denied, and not how deep, wide or far something is. Of
 /// two ends of a range, or two sides, none is taken.
 #[must_use]
-pub fn in_speech(said: &str) -> Option<Length> {
-    let tokens = tokens(said);
+pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
+    let tokens = said.tokens();
     let mut last: Option<Length> = None;
     // What a number without a unit would be in, when it corrects.
     let mut factor = Decimal::ONE;
     let mut at = 0;
     while at < tokens.len() {
-        let Some((number, next)) = number_at(&tokens, at) else {
+        let Some((number, next)) = number_at(tokens, at) else {
             at += 1;
             continue;
         };
-        match with_unit(&tokens, number, next) {
+        match with_unit(tokens, number, next) {
             Some(Ok((length, end))) => {
-                if counts(&tokens, at, end, &length) {
+                if counts(tokens, at, end, &length) {
                     factor = length
                         .metres
                         .checked_div(length.number)
                         .filter(|_| !length.number.is_zero())
                         .unwrap_or(factor);
-                    last = if is_range(&tokens, at, end) { None } else { Some(length) };
+                    last = if is_range(tokens, at, end) { None } else { Some(length) };
                 }
                 at = end;
             }
             Some(Err(_)) => at = next,
             None => {
-                if last.is_some() && corrects(&tokens, at, next) {
+                if last.is_some() && corrects(tokens, at, next) {
                     last = number.checked_mul(factor).map(|metres| Length {
                         metres,
                         number,
@@ -348,7 +350,7 @@ pub fn in_speech(said: &str) -> Option<Length> {
 }
 
 /// Whether a length may be that of the job: not so small that it is a pipe's, not denied, no other measure.
-fn counts(tokens: &[Token], at: usize, end: usize, length: &Length) -> bool {
+fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     let before_of = at.checked_sub(2).and_then(|at| tokens.get(at));
     let denied = before.is_some_and(|token| token.is_one_of(&["not", "pas"]))
@@ -368,12 +370,12 @@ fn counts(tokens: &[Token], at: usize, end: usize, length: &Length) -> bool {
 }
 
 /// "10 to 12 metres", "entre 10 et 12 mètres", "3 m x 4 m".
-fn is_range(tokens: &[Token], at: usize, end: usize) -> bool {
-    let joins = |token: &Token| {
+fn is_range(tokens: &[Token<'_>], at: usize, end: usize) -> bool {
+    let joins = |token: &Token<'_>| {
         token.is_one_of(&["to", "or", "ou", "a", "by", "par", "x", "sur"])
             || matches!(token, Token::Mark('-' | '×' | '/'))
     };
-    let both = |token: &Token| token.is_one_of(&["and", "et"]);
+    let both = |token: &Token<'_>| token.is_one_of(&["and", "et"]);
     let between = |at: usize| {
         tokens[at.saturating_sub(5)..at]
             .iter()
@@ -394,7 +396,7 @@ fn is_range(tokens: &[Token], at: usize, end: usize) -> bool {
 }
 
 /// "… no, 12", "… je veux dire 12", "make that 15".
-fn corrects(tokens: &[Token], at: usize, next: usize) -> bool {
+fn corrects(tokens: &[Token<'_>], at: usize, next: usize) -> bool {
     let from = at.saturating_sub(3);
     let cue = tokens[from..at].iter().any(|token| token.is_one_of(CORRECTIONS));
     let apart = matches!(
@@ -413,7 +415,7 @@ mod tests {
     }
 
     fn speech(text: &str) -> Option<String> {
-        in_speech(text).map(|found| found.metres.normalize().to_string())
+        in_speech(&Speech::of(text, &Plain::new(text))).map(|found| found.metres.normalize().to_string())
     }
 
     #[test]

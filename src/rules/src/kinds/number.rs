@@ -4,27 +4,30 @@
 //! it cannot read stays a word.
 
 use rust_decimal::Decimal;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// The most digits of a number.
 const MAX_DIGITS: usize = 24;
 
+/// A text in lower case without accents, with one shape of quotes, dashes, spaces and fractions: what tokens lie in.
+#[derive(Debug, Default)]
+pub struct Plain(String);
+
 /// A piece of a text.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Token {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Token<'a> {
     /// A number, however it is written.
     Number(Decimal),
     /// A word in lower case, without accents.
-    Word(String),
+    Word(&'a str),
     /// Any other character but white space.
     Mark(char),
 }
 
-impl Token {
+impl<'a> Token<'a> {
     /// The word, where it is one.
     #[must_use]
-    pub fn word(&self) -> Option<&str> {
+    pub const fn word(&self) -> Option<&'a str> {
         match self {
             Self::Word(word) => Some(word),
             _ => None,
@@ -38,48 +41,63 @@ impl Token {
     }
 }
 
-/// Splits a text into tokens. A line break is the mark `\n`.
-#[must_use]
-pub fn tokens(text: &str) -> Vec<Token> {
-    said_numbers(&words(text))
-}
-
-/// The same with number words left as words: names hold some ("Deux-Montagnes").
-#[must_use]
-pub fn words(text: &str) -> Vec<Token> {
-    written_numbers(&plain(text))
-}
-
-/// Lower case without accents, with one shape of quotes, dashes, spaces and fractions.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.nfd().filter(|&c| !is_combining_mark(c)) {
-        match c {
-            '\u{2019}' | '\u{2018}' | '\u{2032}' | '\u{02BC}' | '\u{FF07}' => plain.push('\''),
-            '\u{201C}' | '\u{201D}' | '\u{2033}' => plain.push('"'),
-            '\u{2010}'..='\u{2015}' | '\u{2212}' => plain.push('-'),
-            '\n' => plain.push('\n'),
-            '½' => plain.push_str(" 1/2"),
-            '¼' => plain.push_str(" 1/4"),
-            '¾' => plain.push_str(" 3/4"),
-            '⅓' => plain.push_str(" 1/3"),
-            '⅔' => plain.push_str(" 2/3"),
-            '⅛' => plain.push_str(" 1/8"),
-            '⅜' => plain.push_str(" 3/8"),
-            '⅝' => plain.push_str(" 5/8"),
-            '⅞' => plain.push_str(" 7/8"),
-            '\u{2044}' => plain.push('/'),
-            'œ' | 'Œ' => plain.push_str("oe"),
-            c if c.is_whitespace() => plain.push(' '),
-            c => plain.extend(c.to_lowercase()),
+impl Plain {
+    /// From a text as it was written or said.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut plain = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '\n' => plain.push('\n'),
+                '\t' | '\u{b}' | '\u{c}' | '\r' => plain.push(' '),
+                c if c.is_ascii() => plain.push(c.to_ascii_lowercase()),
+                // Part by part is enough: only the order of accents depends on what stands around, and they are left out.
+                c => decompose_canonical(c, |part| push_plain(&mut plain, part)),
+            }
         }
+        Self(plain)
     }
-    plain
+
+    /// Its tokens. A line break is the mark `\n`.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<Token<'_>> {
+        said_numbers(&self.words())
+    }
+
+    /// The same with number words left as words: names hold some ("Deux-Montagnes").
+    #[must_use]
+    pub fn words(&self) -> Vec<Token<'_>> {
+        written_numbers(&self.0)
+    }
+}
+
+/// Adds a character that is not ASCII, or what is left of one without its accents.
+fn push_plain(plain: &mut String, c: char) {
+    match c {
+        c if is_combining_mark(c) => {}
+        '\u{2019}' | '\u{2018}' | '\u{2032}' | '\u{02BC}' | '\u{FF07}' => plain.push('\''),
+        '\u{201C}' | '\u{201D}' | '\u{2033}' => plain.push('"'),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => plain.push('-'),
+        '½' => plain.push_str(" 1/2"),
+        '¼' => plain.push_str(" 1/4"),
+        '¾' => plain.push_str(" 3/4"),
+        '⅓' => plain.push_str(" 1/3"),
+        '⅔' => plain.push_str(" 2/3"),
+        '⅛' => plain.push_str(" 1/8"),
+        '⅜' => plain.push_str(" 3/8"),
+        '⅝' => plain.push_str(" 5/8"),
+        '⅞' => plain.push_str(" 7/8"),
+        '\u{2044}' => plain.push('/'),
+        'œ' | 'Œ' => plain.push_str("oe"),
+        c if c.is_whitespace() => plain.push(' '),
+        c => plain.extend(c.to_lowercase()),
+    }
 }
 
 /// Digits become numbers; words and marks are told apart.
-fn written_numbers(text: &str) -> Vec<Token> {
-    let mut tokens: Vec<Token> = Vec::new();
+fn written_numbers(text: &str) -> Vec<Token<'_>> {
+    // A word has four letters and a space, about.
+    let mut tokens: Vec<Token<'_>> = Vec::with_capacity(text.len() / 4);
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let length = if c.is_ascii_digit() {
@@ -104,13 +122,13 @@ fn written_numbers(text: &str) -> Vec<Token> {
                     length
                 }
                 (None, None, _) => {
-                    tokens.push(Token::Word(rest[..length].to_owned()));
+                    tokens.push(Token::Word(&rest[..length]));
                     length
                 }
             }
         } else if c.is_alphanumeric() {
             let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
-            tokens.push(Token::Word(rest[..end].to_owned()));
+            tokens.push(Token::Word(&rest[..end]));
             end
         } else {
             if c != ' ' {
@@ -254,7 +272,7 @@ fn said(word: &str) -> Option<Said> {
 }
 
 /// Words become numbers, alone or behind digits ("12 and a half", "2 thousand").
-fn said_numbers(tokens: &[Token]) -> Vec<Token> {
+pub fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let mut done = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
@@ -264,7 +282,7 @@ fn said_numbers(tokens: &[Token]) -> Vec<Token> {
             Token::Mark(_) => (None, at + 1),
         };
         let Some(mut value) = value else {
-            done.push(tokens[at].clone());
+            done.push(tokens[at]);
             at += 1;
             continue;
         };
@@ -287,7 +305,7 @@ fn said_numbers(tokens: &[Token]) -> Vec<Token> {
 }
 
 /// "2 thousand", "3 million".
-fn scale(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
+fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     let factor = match said(tokens.get(at)?.word()?)? {
         Said::Hundred => 100,
         Said::Thousand => 1_000,
@@ -298,7 +316,7 @@ fn scale(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
 }
 
 /// "… point five", "… virgule vingt-cinq".
-fn decimals(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
+fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens
         .get(at)
         .filter(|token| token.is_one_of(&["point", "virgule", "comma"]))?;
@@ -321,7 +339,7 @@ fn decimals(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
 }
 
 /// "… and a half", "… et demie", "… et quart".
-fn and_a_half(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
+fn and_a_half(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens.get(at).filter(|token| token.is_one_of(&["and", "et"]))?;
     let article = tokens
         .get(at + 1)
@@ -330,7 +348,7 @@ fn and_a_half(tokens: &[Token], at: usize) -> Option<(Decimal, usize)> {
     part_word(tokens.get(at)?).map(|part| (part, at + 1))
 }
 
-fn part_word(token: &Token) -> Option<Decimal> {
+fn part_word(token: &Token<'_>) -> Option<Decimal> {
     Some(match token.word()? {
         "half" | "demi" | "demie" => Decimal::new(5, 1),
         "quarter" | "quart" => Decimal::new(25, 2),
@@ -339,7 +357,7 @@ fn part_word(token: &Token) -> Option<Decimal> {
 }
 
 /// The number whose words begin here, and where they end; no number, and the next token, where none do.
-fn whole(tokens: &[Token], from: usize) -> (Option<Decimal>, usize) {
+fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     let none = (None, from + 1);
     let word = |at: usize| tokens.get(at).and_then(Token::word);
     // "half a dozen", "a hundred", "three quarters"; an article alone is no number.
@@ -461,7 +479,8 @@ fn parts_of(value: Decimal, word: Option<&str>) -> Option<Decimal> {
 /// # Errors
 /// Why there is no number, in a few words.
 pub fn number(text: &str) -> Result<Decimal, &'static str> {
-    let tokens = tokens(text);
+    let plain = Plain::new(text);
+    let tokens = plain.tokens();
     let mut found: Option<Decimal> = None;
     for (at, token) in tokens.iter().enumerate() {
         let Token::Number(number) = token else { continue };

@@ -6,7 +6,7 @@
 use phonenumber::Mode;
 use phonenumber::country::Id;
 
-use super::number::{Token, tokens};
+use super::number::{Plain, Token};
 
 /// The longest text that is looked at.
 const MAX_TEXT: usize = 200;
@@ -85,7 +85,8 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     for text in tries.into_iter().flatten() {
         let known = if text.starts_with('+') { None } else { region };
         let parsed = phonenumber::parse(known, &text).ok();
-        let sound = parsed.filter(|number| phonenumber::is_valid(number) || is_possible_nanp(number));
+        // The second looks into tables of patterns, which takes long.
+        let sound = parsed.filter(|number| is_possible_nanp(number) || phonenumber::is_valid(number));
         if let Some(number) = sound {
             return Ok(number.format().mode(Mode::E164).to_string());
         }
@@ -103,13 +104,13 @@ fn is_possible_nanp(number: &phonenumber::PhoneNumber) -> bool {
 /// A number in words, digit by digit or in groups: "five one four, five five five, oh one hundred".
 fn spoken(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     let mut digits = String::new();
-    for token in tokens(text) {
+    for token in Plain::new(text).tokens() {
         match token {
             Token::Number(number) if number.fract().is_zero() && !number.is_sign_negative() => {
                 digits.push_str(&number.normalize().to_string());
             }
-            Token::Word(word) if word == "oh" || word == "o" => digits.push('0'),
-            Token::Word(word) if word == "plus" && digits.is_empty() => digits.push('+'),
+            Token::Word("oh" | "o") => digits.push('0'),
+            Token::Word("plus") if digits.is_empty() => digits.push('+'),
             Token::Mark(',' | '.' | '-' | '\n') => {}
             _ => return Err("it is no telephone number"),
         }

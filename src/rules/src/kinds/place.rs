@@ -4,10 +4,11 @@
 //! spelling of a service area that names it; a postal code in its usual form.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
-use super::number::{Token, words};
+use super::number::{Plain, Token};
+use super::speech::Speech;
 use crate::hearing::AGENT_LINE;
+use crate::prefixes::{Place, Prefixes};
 use crate::words::fold;
 
 /// The longest name of a city, in characters.
@@ -103,7 +104,9 @@ fn in_full(word: &str) -> &str {
 /// Cities that service areas name, by their keys.
 #[derive(Debug, Clone, Default)]
 pub struct Cities {
-    by_key: BTreeMap<String, String>,
+    /// The keys; their numbers are the places of the names.
+    keys: Prefixes,
+    names: Vec<String>,
     /// The most words of a name.
     longest: usize,
 }
@@ -111,13 +114,27 @@ pub struct Cities {
 impl Cities {
     /// From their names.
     pub fn new<'a>(names: impl Iterator<Item = &'a String>) -> Self {
-        let mut cities = Self::default();
+        let mut by_key: BTreeMap<String, &String> = BTreeMap::new();
+        let mut longest = 0;
         for name in names {
             let words = fold(name).split(|c: char| !c.is_alphanumeric()).count();
-            cities.longest = cities.longest.max(words);
-            cities.by_key.entry(key(name)).or_insert_with(|| name.clone());
+            longest = longest.max(words);
+            by_key.entry(key(name)).or_insert(name);
         }
-        cities
+        let keys: Vec<&str> = by_key.keys().map(String::as_str).collect();
+        Self {
+            keys: Prefixes::new(&keys),
+            names: by_key.into_values().cloned().collect(),
+            longest,
+        }
+    }
+
+    fn with_key(&self, key: &str) -> Option<&String> {
+        self.city_at(self.keys.behind(Place::default(), key)?)
+    }
+
+    fn city_at(&self, place: Place) -> Option<&String> {
+        self.names.get(self.keys.number(place)? as usize)
     }
 
     /// The city in a field's text.
@@ -131,7 +148,7 @@ impl Cities {
         let mut best: Option<String> = None;
         for part in text.split([',', '(', ')', ';', '/', '\n']) {
             let part = bare(part);
-            if let Some(known) = self.by_key.get(&key(&part)).filter(|_| !part.is_empty()) {
+            if let Some(known) = self.with_key(&key(&part)).filter(|_| !part.is_empty()) {
                 return Ok(known.clone());
             }
             let sound = part.chars().any(char::is_alphabetic) && !part.contains(|c: char| c.is_ascii_digit());
@@ -150,44 +167,40 @@ impl Cities {
 
     /// The city where the job is, by what was said: the last one that is named as a place.
     #[must_use]
-    pub fn in_speech(&self, said: &str) -> Option<String> {
-        self.all_in_speech(said).pop()
+    pub fn in_speech(&self, said: &Speech<'_>) -> Option<String> {
+        self.last_named(said.words())
     }
 
-    /// Every city that is named as a place, in order.
-    fn all_in_speech(&self, said: &str) -> Vec<String> {
-        let mut cities = Vec::new();
-        if self.by_key.is_empty() {
-            return cities;
-        }
-        let tokens = words(said);
-        let mut at = 0;
+    /// The last city that is named as a place.
+    fn last_named(&self, tokens: &[Token<'_>]) -> Option<String> {
+        let (mut last, mut at) = (None, 0);
         while at < tokens.len() {
-            match self.named(&tokens, at) {
+            match self.named(tokens, at) {
                 Some((city, end)) => {
-                    if is_place(&tokens, at, end) {
-                        cities.push(city.clone());
+                    if is_place(tokens, at, end) {
+                        last = Some(city);
                     }
                     at = end;
                 }
                 None => at += 1,
             }
         }
-        cities
+        last.cloned()
     }
 
     /// The city that the caller names last, where a field holds another one: "I live in Laval, but the house is in Brossard".
     /// A field's city of no area stays when the caller names it too, but for one that is taken back.
     #[must_use]
-    pub fn said_otherwise(&self, field: &str, said: &str) -> Option<String> {
-        let named = self.all_in_speech(said).pop()?;
+    pub fn said_otherwise(&self, field: &str, said: &Speech<'_>) -> Option<String> {
+        let named = self.in_speech(said)?;
         let field = key(&self.in_field(field).ok()?);
         if key(&named) == field {
             return None;
         }
         // "I am in Granby, we moved from Laval."
-        let stays = || key(said).contains(&field) && !said.lines().any(|line| is_taken_back(&field, line));
-        (self.by_key.contains_key(&field) || !stays()).then_some(named)
+        let stays =
+            || key(said.text()).contains(&field) && !said.text().lines().any(|line| is_taken_back(&field, line));
+        (self.with_key(&field).is_some() || !stays()).then_some(named)
     }
 
     /// The city that the agent names and the caller does not deny: "Is that in Longueuil?" "Yes."
@@ -196,42 +209,35 @@ impl Cities {
         const DENIALS: &[&str] = &["no", "non", "nope", "nah", "not", "pas", "nan"];
         let (mut agreed, mut asked) = (None, None);
         for line in said.lines() {
-            match line.strip_prefix(AGENT_LINE) {
-                Some(line) => asked = self.in_speech(line),
-                None => {
-                    let is_denied = words(line).iter().take(2).any(|token| token.is_one_of(DENIALS));
-                    agreed = asked.take().filter(|_| !is_denied).or(agreed);
-                }
+            if let Some(line) = line.strip_prefix(AGENT_LINE) {
+                asked = self.last_named(&Plain::new(line).words());
+            } else if let Some(city) = asked.take() {
+                let plain = Plain::new(line);
+                let is_denied = plain.words().iter().take(2).any(|token| token.is_one_of(DENIALS));
+                agreed = Some(city).filter(|_| !is_denied).or(agreed);
             }
         }
         agreed
     }
 
     /// The longest name that begins at a token.
-    fn named(&self, tokens: &[Token], at: usize) -> Option<(&String, usize)> {
-        let mut name = String::new();
-        let mut found = None;
+    fn named(&self, tokens: &[Token<'_>], at: usize) -> Option<(&String, usize)> {
+        let (mut found, mut place) = (None, Place::default());
         let (mut words, mut next, mut is_short) = (0, at, false);
         while words < self.longest {
             match tokens.get(next) {
                 Some(Token::Word(word)) => {
-                    if word.chars().all(char::is_alphanumeric) {
-                        name.push_str(in_full(word));
+                    let behind = if word.chars().all(char::is_alphanumeric) {
+                        self.keys.behind(place, in_full(word))
                     } else {
-                        name.push_str(&key(word));
-                    }
+                        self.keys.behind(place, &key(word))
+                    };
                     words += 1;
-                    is_short = words == 1 && in_full(word) != word.as_str();
-                    // The first key from here on: no name goes on like this when it does not.
-                    match self
-                        .by_key
-                        .range::<str, _>((Bound::Included(name.as_str()), Bound::Unbounded))
-                        .next()
-                    {
-                        Some((key, city)) if *key == name => found = Some((city, next + 1)),
-                        Some((key, _)) if key.starts_with(&name) => {}
-                        _ => break,
-                    }
+                    is_short = words == 1 && in_full(word) != *word;
+                    // No name goes on like this.
+                    let Some(behind) = behind else { break };
+                    place = behind;
+                    found = self.city_at(place).map(|city| (city, next + 1)).or(found);
                 }
                 Some(Token::Mark('-' | '\'')) if words > 0 => {}
                 // "St. Lambert", and no end of a sentence.
@@ -253,7 +259,8 @@ fn is_taken_back(city: &str, line: &str) -> bool {
     const FILLERS: &[&str] = &[
         "ah", "oh", "eh", "euh", "uh", "um", "ben", "well", "wait", "attends", "attendez", "oups", "oops",
     ];
-    let tokens = words(line);
+    let plain = Plain::new(line);
+    let tokens = plain.words();
     let mut from = 0;
     while from < tokens.len() {
         let Some(end) = end_of(city, &tokens, from) else {
@@ -273,7 +280,7 @@ fn is_taken_back(city: &str, line: &str) -> bool {
 }
 
 /// Behind the last token of a city's name, where it begins at a token.
-fn end_of(city: &str, tokens: &[Token], from: usize) -> Option<usize> {
+fn end_of(city: &str, tokens: &[Token<'_>], from: usize) -> Option<usize> {
     tokens.get(from)?.word()?;
     let mut name = String::new();
     for (at, token) in tokens.iter().enumerate().skip(from) {
@@ -292,7 +299,7 @@ fn end_of(city: &str, tokens: &[Token], from: usize) -> Option<usize> {
 }
 
 /// Whether what bears a city's name is the city.
-fn is_place(tokens: &[Token], from: usize, end: usize) -> bool {
+fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
     const ROADS: &[&str] = &[
         "rue",
         "boulevard",
@@ -629,7 +636,9 @@ mod tests {
             ("Laval", "Laval, no emergency", None),
         ] {
             assert_eq!(
-                cities().said_otherwise(field, said).as_deref(),
+                cities()
+                    .said_otherwise(field, &Speech::of(said, &Plain::new(said)))
+                    .as_deref(),
                 wanted,
                 "{field}: {said}"
             );
@@ -654,7 +663,11 @@ mod tests {
             ("la rue de la Montréal", None),
             ("nowhere", None),
         ] {
-            assert_eq!(cities().in_speech(text).as_deref(), wanted, "{text}");
+            assert_eq!(
+                cities().in_speech(&Speech::of(text, &Plain::new(text))).as_deref(),
+                wanted,
+                "{text}"
+            );
         }
     }
 

@@ -3,14 +3,18 @@
 use std::collections::VecDeque;
 
 /// Beginnings of words.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct Prefixes {
     /// The bytes of all beginnings, a node each behind those of its parents; the first node is that of no letter.
     letters: Vec<u8>,
     nodes: Vec<Node>,
 }
 
-#[derive(Debug, Default)]
+/// What a text has begun with so far; at first nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place(usize);
+
+#[derive(Debug, Clone, Copy, Default)]
 struct Node {
     /// The nodes of the bytes that may follow.
     children: (u32, u32),
@@ -52,19 +56,40 @@ impl Prefixes {
 
     /// Names the beginnings that a word has, the shortest first: the length of each in bytes, and its number.
     pub fn each(&self, word: &str, mut tell: impl FnMut(usize, u32)) {
-        let (mut place, mut length) = (0, 0);
-        while let Some(node) = self.nodes.get(place) {
-            if let Some(number) = node.ends {
+        let mut place = Place::default();
+        for (length, letter) in word.bytes().enumerate() {
+            if let Some(number) = self.number(place) {
                 tell(length, number);
             }
-            let Some(letter) = word.as_bytes().get(length) else { return };
-            let (begin, end) = (node.children.0 as usize, node.children.1 as usize);
-            let children = self.letters.get(begin..end).unwrap_or_default();
-            let Some(child) = children.iter().position(|child| child == letter) else {
-                return;
-            };
-            (place, length) = (begin + child, length + 1);
+            match self.step(place, letter) {
+                Some(next) => place = next,
+                None => return,
+            }
         }
+        if let Some(number) = self.number(place) {
+            tell(word.len(), number);
+        }
+    }
+
+    /// The place behind some more letters; none where no beginning goes on like this.
+    #[must_use]
+    pub fn behind(&self, place: Place, letters: &str) -> Option<Place> {
+        letters
+            .bytes()
+            .try_fold(place, |place, letter| self.step(place, letter))
+    }
+
+    /// The number of the beginning that ends at a place.
+    #[must_use]
+    pub fn number(&self, place: Place) -> Option<u32> {
+        self.nodes.get(place.0)?.ends
+    }
+
+    fn step(&self, place: Place, letter: u8) -> Option<Place> {
+        let (begin, end) = self.nodes.get(place.0)?.children;
+        let children = self.letters.get(begin as usize..end as usize)?;
+        let child = children.iter().position(|child| *child == letter)?;
+        Some(Place(begin as usize + child))
     }
 }
 
