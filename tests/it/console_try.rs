@@ -34,7 +34,11 @@ async fn try_out(browser: &Browser<'_>, form: &[(&str, &str)]) -> crate::support
 }
 
 async fn patch(app: &TestApp, path: &str, change: Value) -> Value {
-    let at = if path.is_empty() { BOOK.to_owned() } else { format!("{BOOK}/{path}") };
+    let at = if path.is_empty() {
+        BOOK.to_owned()
+    } else {
+        format!("{BOOK}/{path}")
+    };
     let (_, row) = app.admin(Method::GET, &at, None).await;
     let mut change = change;
     change["version"] = row["version"].clone();
@@ -69,7 +73,11 @@ async fn an_evaluation_says_which_sms_messages_would_be_sent(database: Database)
     let told = ask(at_night).await;
     for message in told["messages"].as_array().unwrap() {
         let waits = message["held_until"].is_string();
-        assert_eq!(waits, told["decision"]["priority"] == "P3" || told["decision"]["priority"] == "P4", "{told}");
+        assert_eq!(
+            waits,
+            told["decision"]["priority"] == "P3" || told["decision"]["priority"] == "P4",
+            "{told}"
+        );
     }
     assert_eq!(ask(json!({"facts": {}})).await["messages"], json!([]));
     app.stop().await;
@@ -78,7 +86,10 @@ async fn an_evaluation_says_which_sms_messages_would_be_sent(database: Database)
 async fn a_conversation_is_tried_and_nothing_is_stored(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
-    browser.page("/console/try").await.has(&["For example", "My basement is flooding, there is water everywhere."]);
+    browser
+        .page("/console/try")
+        .await
+        .has(&["For example", "My basement is flooding, there is water everywhere."]);
     let shown = try_out(&browser, &[("said", FLOOD)]).await;
     assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
     shown.has(&[
@@ -95,11 +106,20 @@ async fn a_conversation_is_tried_and_nothing_is_stored(database: Database) {
         "rules took part",
         "rules took no part",
     ]);
-    assert!(shown.text.contains("Caller: My basement"), "the form keeps what was typed");
+    assert!(
+        shown.text.contains("Caller: My basement"),
+        "the form keeps what was typed"
+    );
     // The link is the same try.
     let (_, rest) = shown.text.split_once("<a href=\"/console/try?said=").unwrap();
-    let link = format!("/console/try?said={}", rest.split('"').next().unwrap().replace("&amp;", "&"));
-    browser.page(&link).await.has(&[">P1<", "class=\"bubble\"", "Caller: My basement"]);
+    let link = format!(
+        "/console/try?said={}",
+        rest.split('"').next().unwrap().replace("&amp;", "&")
+    );
+    browser
+        .page(&link)
+        .await
+        .has(&[">P1<", "class=\"bubble\"", "Caller: My basement"]);
     // What is denied does not count, and says why.
     let denied = try_out(&browser, &[("said", "There is no flooding.")]).await;
     denied.has(&["<mark class=\"off\"", "denied by"]);
@@ -128,7 +148,9 @@ async fn a_message_is_tried(database: Database) {
     large["message"]["artifact"]["log"] = json!("x".repeat(200_000));
     let shown = try_out(&browser, &[("said", &large.to_string())]).await;
     assert_eq!(shown.status, StatusCode::OK);
-    let other = browser.post("/console/calls/x/feedback", &[("comment", &"x".repeat(20_000))]).await;
+    let other = browser
+        .post("/console/calls/x/feedback", &[("comment", &"x".repeat(20_000))])
+        .await;
     assert_eq!(other.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(app.counts(["decisions", "calls", "sms_messages"]).await, [0, 0, 0]);
     app.stop().await;
@@ -140,11 +162,15 @@ async fn revisions_and_change_sets_are_tried(database: Database) {
     let said = "I need a camera inspection of my drain please";
     let facts = [("said", said), ("postal_code", "H2Z 9Q7")];
     try_out(&browser, &facts).await.has(&["$350"]);
-    let (_, service) = app.admin(Method::GET, &format!("{BOOK}/services/camera_inspection"), None).await;
+    let (_, service) = app
+        .admin(Method::GET, &format!("{BOOK}/services/camera_inspection"), None)
+        .await;
     let change = json!({"resource": "services", "code": "camera_inspection", "method": "patch", "version": service["version"],
         "body": {"price_from": "410.00", "price_to": "410.00"}});
     let body = json!({"comment": "Dearer cameras", "changes": [change]});
-    let (status, set) = app.admin(Method::POST, &format!("{BOOK}/change-sets"), Some(&body)).await;
+    let (status, set) = app
+        .admin(Method::POST, &format!("{BOOK}/change-sets"), Some(&body))
+        .await;
     assert_eq!(status, StatusCode::CREATED, "{set}");
     let id = set["id"].as_str().unwrap();
     let shown = try_out(&browser, &[&facts[..], &[("set", id)]].concat()).await;
@@ -166,17 +192,62 @@ async fn what_is_wrong_stands_beside_its_field(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     let browser = Browser::with(&app, ADMIN_KEY).await;
     for (form, status, fault, text) in [
-        (vec![("said", " ")], 422, "fault-said", "Write what is said, or paste a message."),
-        (vec![("said", "{\"message\": ")], 422, "fault-said", "cannot be read at line 1"),
-        (vec![("said", "{\"message\": {}}")], 400, "fault-said", "is not a Vapi message"),
+        (
+            vec![("said", " ")],
+            422,
+            "fault-said",
+            "Write what is said, or paste a message.",
+        ),
+        (
+            vec![("said", "{\"message\": ")],
+            422,
+            "fault-said",
+            "cannot be read at line 1",
+        ),
+        (
+            vec![("said", "{\"message\": {}}")],
+            400,
+            "fault-said",
+            "is not a Vapi message",
+        ),
         (vec![("said", "{\"a\": 1}")], 400, "fault-said", "is not a Vapi message"),
-        (vec![("said", "x"), ("at", "2026-13-01T10:00")], 422, "fault-at", "This time does not exist."),
+        (
+            vec![("said", "x"), ("at", "2026-13-01T10:00")],
+            422,
+            "fault-at",
+            "This time does not exist.",
+        ),
         // The clocks go forward.
-        (vec![("said", "x"), ("at", "2026-03-08T02:30")], 422, "fault-at", "This time does not exist."),
-        (vec![("said", "x"), ("revision", "one")], 422, "fault-revision", "Write the number of a revision"),
-        (vec![("said", "x"), ("revision", "99")], 404, "fault-revision", "There is no such revision."),
-        (vec![("said", "x"), ("revision", "1"), ("set", "a")], 422, "fault-revision", "either a change set or an older revision"),
-        (vec![("said", "x"), ("set", "nonsense")], 400, "fault-set", "no longer open"),
+        (
+            vec![("said", "x"), ("at", "2026-03-08T02:30")],
+            422,
+            "fault-at",
+            "This time does not exist.",
+        ),
+        (
+            vec![("said", "x"), ("revision", "one")],
+            422,
+            "fault-revision",
+            "Write the number of a revision",
+        ),
+        (
+            vec![("said", "x"), ("revision", "99")],
+            404,
+            "fault-revision",
+            "There is no such revision.",
+        ),
+        (
+            vec![("said", "x"), ("revision", "1"), ("set", "a")],
+            422,
+            "fault-revision",
+            "either a change set or an older revision",
+        ),
+        (
+            vec![("said", "x"), ("set", "nonsense")],
+            400,
+            "fault-set",
+            "no longer open",
+        ),
         (
             vec![("said", "x"), ("set", "01900000-0000-7000-8000-000000000000")],
             404,
@@ -199,7 +270,12 @@ async fn what_is_wrong_stands_beside_its_field(database: Database) {
 async fn a_viewer_tries_and_finds_no_number(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     patch(&app, "contacts/on_call", json!({"name": "Mario (514) 555-0203"})).await;
-    patch(&app, "templates/alert", json!({"texts": {"en": "{priority} {phone} call 514.555.0204"}})).await;
+    patch(
+        &app,
+        "templates/alert",
+        json!({"texts": {"en": "{priority} {phone} call 514.555.0204"}}),
+    )
+    .await;
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let (viewer, admin) = (Browser::with(&app, &text).await, Browser::with(&app, ADMIN_KEY).await);
     let message = report("call-1", "Mon sous-sol est inondé. Rappelez au 514-555-0207.").to_string();

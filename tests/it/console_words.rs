@@ -60,7 +60,10 @@ async fn add(browser: &Browser<'_>, form: &[(&str, &str)]) -> Shown {
 async fn calls_that_matched_nothing_are_grouped(database: Database) {
     let app = with_calls(database).await;
     let plain = get(&app, "/unmatched-calls").await;
-    assert!(plain["groups"].is_null() && plain["calls"][0]["said"].is_null(), "{plain}");
+    assert!(
+        plain["groups"].is_null() && plain["calls"][0]["said"].is_null(),
+        "{plain}"
+    );
     let told = get(&app, "/unmatched-calls?said=true").await;
     assert_eq!(
         told["groups"],
@@ -80,7 +83,11 @@ async fn calls_that_matched_nothing_are_grouped(database: Database) {
     ]);
     // An erased caller leaves no words.
     let (status, _) = app
-        .admin(Method::POST, &format!("{BOOK}/erasures"), Some(&json!({"call_id": "call-4"})))
+        .admin(
+            Method::POST,
+            &format!("{BOOK}/erasures"),
+            Some(&json!({"call_id": "call-4"})),
+        )
         .await;
     assert_eq!(status, StatusCode::OK);
     let page = browser.page("/console/words").await;
@@ -104,7 +111,10 @@ async fn phrases_are_tried_on_past_calls(database: Database) {
         .collect();
     assert_eq!(numbers, [(4, 3), (1, 1), (0, 0)], "{found}");
     let pool = &found["phrases"][1]["examples"][0];
-    assert_eq!((&pool["call_id"], &pool["service"], &pool["counts"]), (&json!("call-6"), &json!("pool"), &json!(true)));
+    assert_eq!(
+        (&pool["call_id"], &pool["service"], &pool["counts"]),
+        (&json!("call-6"), &json!("pool"), &json!(true))
+    );
     for (body, status, pointer) in [
         (json!({"phrases": []}), 400, "/phrases"),
         (json!({"phrases": [""]}), 400, "/phrases/0"),
@@ -120,9 +130,16 @@ async fn phrases_are_tried_on_past_calls(database: Database) {
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let body = json!({"phrases": ["rappelez"]});
     let (_, seen) = app.admin_with(&viewer, Method::POST, &path, Some(&body)).await;
-    assert!(seen["phrases"][0]["calls"] == 1 && !seen.to_string().contains("555-0199"), "{seen}");
+    assert!(
+        seen["phrases"][0]["calls"] == 1 && !seen.to_string().contains("555-0199"),
+        "{seen}"
+    );
     let (status, _) = app
-        .admin(Method::POST, &format!("{BOOK}/erasures"), Some(&json!({"call_id": "call-2"})))
+        .admin(
+            Method::POST,
+            &format!("{BOOK}/erasures"),
+            Some(&json!({"call_id": "call-2"})),
+        )
         .await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(ask(body).await.1["phrases"][0]["calls"], 0);
@@ -132,16 +149,31 @@ async fn phrases_are_tried_on_past_calls(database: Database) {
 async fn concepts_are_counted(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     app.take(&report("call-1", "Mon sous-sol est inondé.")).await;
-    app.take(&report("call-2", "Il n'y a pas d'inondation, des racines.")).await;
+    app.take(&report("call-2", "Il n'y a pas d'inondation, des racines."))
+        .await;
     app.app.hits.flush(&app.app.db, app.app.clock.now()).await.unwrap();
     let hits = get(&app, "/rule-hits?resource=concepts&limit=200").await;
-    let flood = hits["items"].as_array().unwrap().iter().find(|hit| hit["code"] == "flood").unwrap();
+    let flood = hits["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|hit| hit["code"] == "flood")
+        .unwrap();
     assert_eq!((&flood["hits"], &flood["unused"]), (&json!(1), &json!(false)), "{hits}");
     let browser = Browser::with(&app, ADMIN_KEY).await;
     let page = browser.page("/console/words").await;
-    page.has(&["href=\"/console/words/concepts/flood\"", "Counted in 30 days", "phrases:"]);
+    page.has(&[
+        "href=\"/console/words/concepts/flood\"",
+        "Counted in 30 days",
+        "phrases:",
+    ]);
     let page = browser.page("/console/words/concepts/flood").await;
-    page.has(&["<h1>flood</h1>", "Calls where it counts", "inond", "Counted in the newest 2 calls"]);
+    page.has(&[
+        "<h1>flood</h1>",
+        "Calls where it counts",
+        "inond",
+        "Counted in the newest 2 calls",
+    ]);
     let missing = browser.get("/console/words/concepts/nothing").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     app.stop().await;
@@ -151,7 +183,9 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
     let app = with_calls(database).await;
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
     // A look at past calls first.
-    let page = browser.page("/console/words/add?phrase=chauffe-eau+coule&language=fr").await;
+    let page = browser
+        .page("/console/words/add?phrase=chauffe-eau+coule&language=fr")
+        .await;
     page.has(&[
         "value=\"chauffe-eau coule\"",
         "3 of the newest 6 calls say it",
@@ -159,21 +193,43 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         "&lt;b&gt;vite",
         "No service found",
     ]);
-    let form = [("phrase", "chauffe-eau"), ("language", "fr"), ("target", "service:sump")];
+    let form = [
+        ("phrase", "chauffe-eau"),
+        ("language", "fr"),
+        ("target", "service:sump"),
+    ];
     let done = add(&browser, &form).await;
-    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/console/words?done=live"), "{}", done.text);
+    assert_eq!(
+        (done.status, done.header("location")),
+        (StatusCode::SEE_OTHER, "/console/words?done=live"),
+        "{}",
+        done.text
+    );
     let keywords = get(&app, "/services/sump").await["keywords"].clone();
     assert_eq!(keywords.as_array().unwrap().last().unwrap(), "chauffe-eau");
-    browser.page("/console/words?done=live").await.has(&["The next call uses it."]);
+    browser
+        .page("/console/words?done=live")
+        .await
+        .has(&["The next call uses it."]);
     app.take(&report("call-7", "Mon chauffe-eau coule.")).await;
-    assert_eq!(get(&app, "/decisions?call_id=call-7").await["items"][0]["service"], "sump");
+    assert_eq!(
+        get(&app, "/decisions?call_id=call-7").await["items"][0]["service"],
+        "sump"
+    );
     // Into a concept that is there.
-    let form = [("phrase", "ça monte vite"), ("language", "fr"), ("target", "concept:flood")];
+    let form = [
+        ("phrase", "ça monte vite"),
+        ("language", "fr"),
+        ("target", "concept:flood"),
+    ];
     let done = add(&browser, &form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     let concept = get(&app, "/concepts/flood").await;
     assert!(concept["phrases"]["fr"].to_string().contains("ça monte vite"));
-    assert!(concept["phrases"]["en"].as_array().unwrap().len() > 3, "the others stay");
+    assert!(
+        concept["phrases"]["en"].as_array().unwrap().len() > 3,
+        "the others stay"
+    );
     // A new one, by which a service is known: both at once.
     browser.language = "fr-CA";
     let form = [
@@ -185,10 +241,19 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
     ];
     let done = add(&browser, &form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
-    assert_eq!(get(&app, "/concepts/eau_chaude").await["phrases"], json!({"fr": ["réservoir d'eau chaude"]}));
+    assert_eq!(
+        get(&app, "/concepts/eau_chaude").await["phrases"],
+        json!({"fr": ["réservoir d'eau chaude"]})
+    );
     app.take(&report("call-8", "Le réservoir d'eau chaude est vide.")).await;
-    assert_eq!(get(&app, "/decisions?call_id=call-8").await["items"][0]["service"], "sump");
-    browser.page("/console/words/concepts/eau_chaude").await.has(&["Utilisé par", "Puisard"]);
+    assert_eq!(
+        get(&app, "/decisions?call_id=call-8").await["items"][0]["service"],
+        "sump"
+    );
+    browser
+        .page("/console/words/concepts/eau_chaude")
+        .await
+        .has(&["Utilisé par", "Puisard"]);
     // Nothing is left open.
     assert_eq!(get(&app, "/change-sets?state=open").await["items"], json!([]));
     app.stop().await;
@@ -197,7 +262,12 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
 async fn a_phrase_goes_into_a_change_set(database: Database) {
     let app = with_calls(database).await;
     let browser = Browser::with(&app, ADMIN_KEY).await;
-    let form = [("phrase", "chauffe-eau"), ("language", "fr"), ("target", "service:sump"), ("set", "new")];
+    let form = [
+        ("phrase", "chauffe-eau"),
+        ("language", "fr"),
+        ("target", "service:sump"),
+        ("set", "new"),
+    ];
     let done = add(&browser, &form).await;
     assert_eq!(done.header("location"), "/console/words?done=set", "{}", done.text);
     assert!(!get(&app, "/services/sump").await.to_string().contains("chauffe-eau"));
@@ -205,14 +275,31 @@ async fn a_phrase_goes_into_a_change_set(database: Database) {
     assert_eq!(set["comment"], "Phrase: chauffe-eau");
     // More into the same one: what is there already stays.
     let value = format!("{} {}", set["id"].as_str().unwrap(), set["version"]);
-    let form = [("phrase", "water heater"), ("language", "en"), ("target", "service:sump"), ("set", value.as_str())];
+    let form = [
+        ("phrase", "water heater"),
+        ("language", "en"),
+        ("target", "service:sump"),
+        ("set", value.as_str()),
+    ];
     let done = add(&browser, &form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
-    let row = get(&app, &format!("/services/sump?change_set={}", set["id"].as_str().unwrap())).await;
+    let row = get(
+        &app,
+        &format!("/services/sump?change_set={}", set["id"].as_str().unwrap()),
+    )
+    .await;
     let keywords = row["keywords"].to_string();
-    assert!(keywords.contains("chauffe-eau") && keywords.contains("water heater"), "{keywords}");
+    assert!(
+        keywords.contains("chauffe-eau") && keywords.contains("water heater"),
+        "{keywords}"
+    );
     // Somebody added to it meanwhile.
-    let form = [("phrase", "hot tank"), ("language", "en"), ("target", "concept:flood"), ("set", value.as_str())];
+    let form = [
+        ("phrase", "hot tank"),
+        ("language", "en"),
+        ("target", "concept:flood"),
+        ("set", value.as_str()),
+    ];
     let stale = add(&browser, &form).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
     stale.has(&["Somebody changed", "value=\"hot tank\"", "Save again"]);
@@ -224,14 +311,42 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
     let browser = Browser::with(&app, ADMIN_KEY).await;
     let fr = ("language", "fr");
     for (form, status, text) in [
-        (vec![fr, ("target", "service:sump")], 422, "Write the words to listen for."),
+        (
+            vec![fr, ("target", "service:sump")],
+            422,
+            "Write the words to listen for.",
+        ),
         (vec![fr, ("phrase", "x y")], 422, "Choose what the phrase means."),
-        (vec![fr, ("phrase", "x y"), ("target", "service:gone")], 422, "It was removed meanwhile."),
-        (vec![("phrase", "x y"), ("target", "concept:flood")], 422, "Choose a language."),
-        (vec![fr, ("phrase", "x y"), ("target", "new")], 422, "Write a name with letters"),
-        (vec![fr, ("phrase", "x y"), ("target", "new"), ("name", "Flood")], 422, "There is a concept of this name"),
-        (vec![fr, ("phrase", "puisard*"), ("target", "service:sump")], 422, "This phrase is there already."),
-        (vec![fr, ("phrase", "..."), ("target", "concept:flood")], 422, "id=\"fault-bad\""),
+        (
+            vec![fr, ("phrase", "x y"), ("target", "service:gone")],
+            422,
+            "It was removed meanwhile.",
+        ),
+        (
+            vec![("phrase", "x y"), ("target", "concept:flood")],
+            422,
+            "Choose a language.",
+        ),
+        (
+            vec![fr, ("phrase", "x y"), ("target", "new")],
+            422,
+            "Write a name with letters",
+        ),
+        (
+            vec![fr, ("phrase", "x y"), ("target", "new"), ("name", "Flood")],
+            422,
+            "There is a concept of this name",
+        ),
+        (
+            vec![fr, ("phrase", "puisard*"), ("target", "service:sump")],
+            422,
+            "This phrase is there already.",
+        ),
+        (
+            vec![fr, ("phrase", "..."), ("target", "concept:flood")],
+            422,
+            "id=\"fault-bad\"",
+        ),
         (vec![fr, ("phrase", "<b>"), ("target", "nonsense")], 422, "&lt;b&gt;"),
     ] {
         let shown = add(&browser, &form).await;
@@ -247,17 +362,37 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
     let gone = keywords.pop().unwrap();
     keywords.push(json!("bassin"));
     let change = json!({"keywords": keywords, "version": service["version"]});
-    let (status, answer) = app.admin(Method::PATCH, &format!("{BOOK}/services/sump"), Some(&change)).await;
+    let (status, answer) = app
+        .admin(Method::PATCH, &format!("{BOOK}/services/sump"), Some(&change))
+        .await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let csrf = page.csrf();
-    let form = [("csrf", csrf), ("seen", seen), fr, ("phrase", "chauffe-eau"), ("target", "service:sump"), ("do", "save")];
+    let form = [
+        ("csrf", csrf),
+        ("seen", seen),
+        fr,
+        ("phrase", "chauffe-eau"),
+        ("target", "service:sump"),
+        ("do", "save"),
+    ];
     let shown = browser.post("/console/words/add", &form).await;
     assert_eq!(shown.status, StatusCode::PRECONDITION_FAILED, "{}", shown.text);
-    shown.has(&["Somebody changed the same row", "New in it: bassin", "No longer in it:", "value=\"chauffe-eau\""]);
+    shown.has(&[
+        "Somebody changed the same row",
+        "New in it: bassin",
+        "No longer in it:",
+        "value=\"chauffe-eau\"",
+    ]);
     assert!(shown.text.contains(gone.as_str().unwrap()) || gone.as_str().unwrap().contains('&'));
     // Seen, it is added to what is there now.
     let (_, seen) = shown.text.split_once("name=\"seen\" value=\"").unwrap();
-    let form = [("csrf", csrf), ("seen", seen.split('"').next().unwrap()), fr, ("phrase", "chauffe-eau"), ("target", "service:sump")];
+    let form = [
+        ("csrf", csrf),
+        ("seen", seen.split('"').next().unwrap()),
+        fr,
+        ("phrase", "chauffe-eau"),
+        ("target", "service:sump"),
+    ];
     let done = browser.post("/console/words/add", &form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     let now = get(&app, "/services/sump").await["keywords"].to_string();
@@ -265,7 +400,9 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
     // A rule that its cases do not allow is refused with the reason, and the form keeps everything.
     let case = json!({"code": "not_urgent", "at": "2026-11-24T15:00:00Z", "said": "Le drain est lent.", "facts": {},
         "expect": {"/priority": "P4"}});
-    let (status, answer) = app.admin(Method::PUT, &format!("{BOOK}/cases/not_urgent"), Some(&case)).await;
+    let (status, answer) = app
+        .admin(Method::PUT, &format!("{BOOK}/cases/not_urgent"), Some(&case))
+        .await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     let form = [fr, ("phrase", "drain est lent"), ("target", "concept:flood")];
     let shown = add(&browser, &form).await;
@@ -277,11 +414,15 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
 async fn a_viewer_reads_words_without_numbers(database: Database) {
     let app = with_calls(database).await;
     let change = json!({"keywords": ["puisard 514-555-0205"], "version": get(&app, "/services/sump").await["version"]});
-    let (status, answer) = app.admin(Method::PATCH, &format!("{BOOK}/services/sump"), Some(&change)).await;
+    let (status, answer) = app
+        .admin(Method::PATCH, &format!("{BOOK}/services/sump"), Some(&change))
+        .await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let concept = get(&app, "/concepts/flood").await;
     let change = json!({"phrases": {"fr": ["0 514 555 0206"]}, "version": concept["version"]});
-    let (status, answer) = app.admin(Method::PATCH, &format!("{BOOK}/concepts/flood"), Some(&change)).await;
+    let (status, answer) = app
+        .admin(Method::PATCH, &format!("{BOOK}/concepts/flood"), Some(&change))
+        .await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
@@ -293,10 +434,22 @@ async fn a_viewer_reads_words_without_numbers(database: Database) {
         assert!(!page.text.contains("/words/add"), "{path}: {}", page.text);
     }
     let page = viewer.page("/console/words/add?phrase=rappelez&language=fr").await;
-    page.has(&["This needs a key with the role editor.", "1 of the newest 6 calls say it"]);
-    assert!(!page.text.contains("555-0199") && !page.text.contains("name=\"target\""), "{}", page.text);
+    page.has(&[
+        "This needs a key with the role editor.",
+        "1 of the newest 6 calls say it",
+    ]);
+    assert!(
+        !page.text.contains("555-0199") && !page.text.contains("name=\"target\""),
+        "{}",
+        page.text
+    );
     let csrf = viewer.csrf().await;
-    let form = [("csrf", csrf.as_str()), ("phrase", "x y"), ("language", "fr"), ("target", "service:sump")];
+    let form = [
+        ("csrf", csrf.as_str()),
+        ("phrase", "x y"),
+        ("language", "fr"),
+        ("target", "service:sump"),
+    ];
     let refused = viewer.post("/console/words/add", &form).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     refused.has(&["Your key may not do this"]);

@@ -423,11 +423,31 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story.tell("create_feedback", post.clone(), about, wrong.clone()).await;
     let feedback = story.first("/feedback").await;
     let dismiss = format!("/feedback/{}/dismiss", feedback["id"].as_str().unwrap());
-    story.tell("dismiss_feedback", post.clone(), &dismiss, json!({"comment": "it was right"})).await;
-    let (status, answer) = app.admin(Method::POST, &format!("/admin/v1/rulebooks/default{about}"), Some(&wrong)).await;
+    story
+        .tell(
+            "dismiss_feedback",
+            post.clone(),
+            &dismiss,
+            json!({"comment": "it was right"}),
+        )
+        .await;
+    let (status, answer) = app
+        .admin(
+            Method::POST,
+            &format!("/admin/v1/rulebooks/default{about}"),
+            Some(&wrong),
+        )
+        .await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     let case = format!("/feedback/{}/case", answer["id"].as_str().unwrap());
-    story.tell("create_case_of_feedback", post.clone(), &case, json!({"code": "as_it_should_be"})).await;
+    story
+        .tell(
+            "create_case_of_feedback",
+            post.clone(),
+            &case,
+            json!({"code": "as_it_should_be"}),
+        )
+        .await;
     let lead = story.first("/leads").await;
     let taken = format!("/leads/{}/acknowledge", lead["id"].as_str().unwrap());
     story

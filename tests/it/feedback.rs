@@ -71,14 +71,30 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
     assert_eq!(app.counts(["decision_feedback"]).await, [0]);
 
     let comment = "The caller said 514-555-0199 and that it leaks.";
-    let first = noted(&app, json!({"service": "sump", "priority": "P1", "total": "402.41", "comment": comment})).await;
+    let first = noted(
+        &app,
+        json!({"service": "sump", "priority": "P1", "total": "402.41", "comment": comment}),
+    )
+    .await;
     let second = noted(&app, json!({"priority": "P2"})).await;
     let all = get(&app, "/feedback").await;
     assert_eq!(all["items"].as_array().unwrap().len(), 2);
     let row = &all["items"][1];
     assert_eq!(
-        (&row["id"], &row["total"], &row["priority"], &row["service"], &row["comment"]),
-        (&json!(first), &json!("402.41"), &json!("P1"), &json!("sump"), &json!(comment))
+        (
+            &row["id"],
+            &row["total"],
+            &row["priority"],
+            &row["service"],
+            &row["comment"]
+        ),
+        (
+            &json!(first),
+            &json!("402.41"),
+            &json!("P1"),
+            &json!("sump"),
+            &json!(comment)
+        )
     );
     assert!(row["resolution"].is_null() && row["decision_id"].is_string());
     // A page after the other.
@@ -90,8 +106,13 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
 
     // A viewer reads it without the number, and says nothing.
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
-    let (_, seen) = app.admin_with(&viewer, Method::GET, &format!("{BOOK}/feedback"), None).await;
-    assert!(!seen.to_string().contains("0199") || seen.to_string().contains("***0199"), "{seen}");
+    let (_, seen) = app
+        .admin_with(&viewer, Method::GET, &format!("{BOOK}/feedback"), None)
+        .await;
+    assert!(
+        !seen.to_string().contains("0199") || seen.to_string().contains("***0199"),
+        "{seen}"
+    );
     assert!(!seen.to_string().contains("555-0199"), "{seen}");
     let (dispatcher, _) = key(&app, json!({"name": "Julie", "role": "dispatcher"})).await;
     let dismiss = format!("{BOOK}/feedback/{first}/dismiss");
@@ -105,16 +126,29 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
         (&json!("dismissed"), &json!("It was right."))
     );
     for path in [dismiss.clone(), format!("{BOOK}/feedback/{first}/case")] {
-        let body = if path.ends_with("case") { json!({"code": "late"}) } else { json!({}) };
+        let body = if path.ends_with("case") {
+            json!({"code": "late"})
+        } else {
+            json!({})
+        };
         let (status, problem) = app.admin(Method::POST, &path, Some(&body)).await;
         assert_eq!(status, StatusCode::CONFLICT, "{problem}");
     }
-    assert_eq!(get(&app, "/feedback?resolved=true").await["items"][0]["id"], json!(first));
-    assert_eq!(get(&app, "/feedback?resolved=false").await["items"][0]["id"], json!(second));
+    assert_eq!(
+        get(&app, "/feedback?resolved=true").await["items"][0]["id"],
+        json!(first)
+    );
+    assert_eq!(
+        get(&app, "/feedback?resolved=false").await["items"][0]["id"],
+        json!(second)
+    );
     // The audit log has what was said to be right, and nobody's own words.
     let log = app.rows("audit_log").await;
     let log = format!("{log:?}");
-    assert!(log.contains("402.41") && !log.contains("0199") && !log.contains("It was right"), "{log}");
+    assert!(
+        log.contains("402.41") && !log.contains("0199") && !log.contains("It was right"),
+        "{log}"
+    );
     // Not without end.
     for _ in 1..20 {
         noted(&app, json!({"priority": "P3"})).await;
@@ -131,7 +165,10 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     for (body, status) in [
         (json!({"code": "NO CODE"}), 400),
         (json!({}), 400),
-        (json!({"code": "x", "change_set": uuid::Uuid::nil(), "change_set_version": 1}), 404),
+        (
+            json!({"code": "x", "change_set": uuid::Uuid::nil(), "change_set_version": 1}),
+            404,
+        ),
     ] {
         let (got, problem) = post(&app, &case, body.clone()).await;
         assert_eq!(got.as_u16(), status, "{body}: {problem}");
@@ -141,10 +178,18 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     let set = row["resolution"]["change_set_id"].as_str().unwrap().to_owned();
     assert_eq!(row["resolution"]["case_code"], "water_heater");
     // It is not in force, and contains no number; the words that will matter are in it.
-    assert_eq!(app.admin(Method::GET, &format!("{BOOK}/cases/water_heater"), None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(
+        app.admin(Method::GET, &format!("{BOOK}/cases/water_heater"), None)
+            .await
+            .0,
+        StatusCode::NOT_FOUND
+    );
     let waiting = get(&app, &format!("/cases/water_heater?change_set={set}")).await;
     let said = waiting["said"].as_str().unwrap();
-    assert!(said.contains("chauffe-eau coule") && !said.contains("555-0177"), "{waiting}");
+    assert!(
+        said.contains("chauffe-eau coule") && !said.contains("555-0177"),
+        "{waiting}"
+    );
     assert_eq!(waiting["expect"]["/service"], "sump");
     assert!(waiting["expect"]["/price/from"].is_null(), "{waiting}");
     // Alone it cannot be published; with the rule that mends the decision it can.
@@ -173,7 +218,8 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
 
 async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
-    app.take(&report("call-1", "Mon sous-sol est inondé, des racines dans le drain.")).await;
+    app.take(&report("call-1", "Mon sous-sol est inondé, des racines dans le drain."))
+        .await;
     // What it says is what was decided.
     let id = noted(&app, json!({"priority": "P1"})).await;
     let (status, row) = post(&app, &format!("/feedback/{id}/case"), json!({"code": "flooded"})).await;
@@ -212,7 +258,11 @@ async fn feedback_goes_with_the_caller(database: Database) {
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
     // What was said goes at its age, and with it what people said of it.
     let (status, _) = app
-        .admin(Method::PUT, &format!("{BOOK}/retention"), Some(&json!({"transcripts_days": 2, "version": 0})))
+        .admin(
+            Method::PUT,
+            &format!("{BOOK}/retention"),
+            Some(&json!({"transcripts_days": 2, "version": 0})),
+        )
         .await;
     assert_eq!(status, StatusCode::OK);
     app.app.clock.step(TimeDelta::days(3));
@@ -237,23 +287,53 @@ async fn the_call_page_takes_feedback_and_keeps_what_was_typed(database: Databas
     };
     let wrong = send(&julie, &[("total", "cheap"), ("comment", "<b>It leaks</b>")]).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
-    wrong.has(&["Write an amount, for example 402.41.", "value=\"cheap\"", "&lt;b&gt;It leaks", "aria-invalid=\"true\"", "<details class=\"card wrong\" open"]);
+    wrong.has(&[
+        "Write an amount, for example 402.41.",
+        "value=\"cheap\"",
+        "&lt;b&gt;It leaks",
+        "aria-invalid=\"true\"",
+        "<details class=\"card wrong\" open",
+    ]);
     send(&julie, &[]).await.has(&["Say at least one thing"]);
-    send(&julie, &[("service", "gone")]).await.has(&["This service no longer exists"]);
+    send(&julie, &[("service", "gone")])
+        .await
+        .has(&["This service no longer exists"]);
     julie.language = "fr-CA";
     let wrong = send(&julie, &[("total", "beaucoup")]).await;
     wrong.has(&["Écrivez un montant, par exemple 402,41."]);
-    let done = send(&julie, &[("priority", "P1"), ("total", "1 402,41 $"), ("comment", "Ça coule")]).await;
-    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/console/calls/call-1?done=noted#feedback"));
+    let done = send(
+        &julie,
+        &[("priority", "P1"), ("total", "1 402,41 $"), ("comment", "Ça coule")],
+    )
+    .await;
+    assert_eq!(
+        (done.status, done.header("location")),
+        (StatusCode::SEE_OTHER, "/console/calls/call-1?done=noted#feedback")
+    );
     let page = julie.page("/console/calls/call-1?done=noted").await;
-    page.has(&["Merci.", "Elle aurait dû être", "1\u{a0}402,41\u{a0}$", "Ça coule", "Julie"]);
+    page.has(&[
+        "Merci.",
+        "Elle aurait dû être",
+        "1\u{a0}402,41\u{a0}$",
+        "Ça coule",
+        "Julie",
+    ]);
     // Whoever only reads has no form.
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let page = viewer.page("/console/calls/call-1").await;
     page.has(&["It should have been", "Ça coule"]);
-    assert!(!page.text.contains("/feedback\"") && !page.text.contains("/case\""), "{}", page.text);
-    let refused = viewer.post("/console/calls/call-1/feedback", &[("csrf", &viewer.csrf().await), ("priority", "P1")]).await;
+    assert!(
+        !page.text.contains("/feedback\"") && !page.text.contains("/case\""),
+        "{}",
+        page.text
+    );
+    let refused = viewer
+        .post(
+            "/console/calls/call-1/feedback",
+            &[("csrf", &viewer.csrf().await), ("priority", "P1")],
+        )
+        .await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     app.stop().await;
 }
@@ -266,16 +346,35 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     let address = format!("/console/calls/call-1/feedback/{id}/case");
     page.has(&[&address, "Make this a case", "It was right: keep this call as a case"]);
     let page = browser.page(&address).await;
-    page.has(&["It was the sump.", "chauffe-eau coule", "A new one, if the rules decide otherwise"]);
+    page.has(&[
+        "It was the sump.",
+        "chauffe-eau coule",
+        "A new one, if the rules decide otherwise",
+    ]);
     assert!(!page.text.contains("555-0177"), "{}", page.text);
     let csrf = page.csrf().to_owned();
     let (_, set) = post(&app, "/change-sets", json!({"comment": "Water heaters"})).await;
     let seen = format!("{} 99", set["id"].as_str().unwrap());
-    let form = [("csrf", csrf.as_str()), ("code", "heater"), ("said", "le chauffe-eau coule"), ("set", seen.as_str())];
+    let form = [
+        ("csrf", csrf.as_str()),
+        ("code", "heater"),
+        ("said", "le chauffe-eau coule"),
+        ("set", seen.as_str()),
+    ];
     let stale = browser.post(&address, &form).await;
     assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
-    stale.has(&["The change set was changed meanwhile", "value=\"heater\"", "le chauffe-eau coule", "Water heaters"]);
-    let form = [("csrf", csrf.as_str()), ("code", "heater"), ("said", "le chauffe-eau coule"), ("set", "")];
+    stale.has(&[
+        "The change set was changed meanwhile",
+        "value=\"heater\"",
+        "le chauffe-eau coule",
+        "Water heaters",
+    ]);
+    let form = [
+        ("csrf", csrf.as_str()),
+        ("code", "heater"),
+        ("said", "le chauffe-eau coule"),
+        ("set", ""),
+    ];
     let done = browser.post(&address, &form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     browser.page(done.header("location")).await.has(&[
@@ -292,14 +391,28 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     assert_eq!(again.status, StatusCode::CONFLICT);
     again.has(&["resolved already"]);
     // A right decision is kept as it is, and a wrong one is dismissed.
-    let kept = browser.post("/console/calls/call-1/case", &[("csrf", &csrf), ("code", "as_it_was")]).await;
-    assert_eq!(kept.header("location"), "/console/calls/call-1?done=kept#feedback", "{}", kept.text);
-    let twice = browser.post("/console/calls/call-1/case", &[("csrf", &csrf), ("code", "as_it_was")]).await;
+    let kept = browser
+        .post("/console/calls/call-1/case", &[("csrf", &csrf), ("code", "as_it_was")])
+        .await;
+    assert_eq!(
+        kept.header("location"),
+        "/console/calls/call-1?done=kept#feedback",
+        "{}",
+        kept.text
+    );
+    let twice = browser
+        .post("/console/calls/call-1/case", &[("csrf", &csrf), ("code", "as_it_was")])
+        .await;
     assert_eq!(twice.status, StatusCode::PRECONDITION_FAILED);
     let id = noted(&app, json!({"priority": "P1"})).await;
     let dismiss = format!("/console/calls/call-1/feedback/{id}/dismiss");
-    let done = browser.post(&dismiss, &[("csrf", &csrf), ("comment", "not urgent")]).await;
-    browser.page(done.header("location")).await.has(&["Dismissed.", "says that the decision was right", "not urgent"]);
+    let done = browser
+        .post(&dismiss, &[("csrf", &csrf), ("comment", "not urgent")])
+        .await;
+    browser
+        .page(done.header("location"))
+        .await
+        .has(&["Dismissed.", "says that the decision was right", "not urgent"]);
     let unknown = browser.get("/console/calls/call-1/feedback/x/case").await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
     app.stop().await;

@@ -256,11 +256,7 @@ impl FeedbackApi {
 ///
 /// # Errors
 /// 404 when there is none, 409 when it is resolved.
-pub(super) async fn open(
-    state: &AdminState,
-    rulebook_id: Uuid,
-    id: Uuid,
-) -> Result<decision_feedback::Model, Problem> {
+pub(super) async fn open(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<decision_feedback::Model, Problem> {
     let found = decision_feedback::Entity::find_by_id((rulebook_id, id))
         .one(state.latest())
         .await?;

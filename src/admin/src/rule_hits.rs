@@ -14,8 +14,8 @@ use super::state::{AdminState, InRulebook};
 use super::unmatched;
 use authoring::lint::hits::{COUNTED, Usage};
 use rules::rows::{Resource, Row, RowSet, with_row};
-use store::rule_hits::{self, Counted, KEPT_DAYS};
 use store::revisions;
+use store::rule_hits::{self, Counted, KEPT_DAYS};
 use web::problem::Problem;
 
 /// Days looked back when the client does not say.

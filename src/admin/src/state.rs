@@ -48,8 +48,7 @@ pub type TakeAgain =
     Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
 
 /// The text of an SMS message to a contact about a decision, exactly as it would be sent; none where there is no such template.
-pub type WordSms =
-    Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &Extracted) -> Option<String> + Send + Sync>;
+pub type WordSms = Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &Extracted) -> Option<String> + Send + Sync>;
 
 /// What only the webhook knows.
 #[derive(Clone)]

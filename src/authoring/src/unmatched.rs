@@ -108,7 +108,9 @@ fn is_sound(run: &[(&str, String)]) -> bool {
     let (Some((_, first)), Some((_, last))) = (run.first(), run.last()) else {
         return false;
     };
-    let is_long = run.iter().any(|(_, word)| word.chars().count() >= MIN_LETTERS && says(word));
+    let is_long = run
+        .iter()
+        .any(|(_, word)| word.chars().count() >= MIN_LETTERS && says(word));
     let has_digits = run.iter().any(|(_, word)| word.contains(|c: char| c.is_ascii_digit()));
     is_long && !has_digits && says(first) && says(last)
 }

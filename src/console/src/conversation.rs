@@ -79,10 +79,7 @@ mod tests {
         let typed = "Agent: Is it flooding?\r\nCaller:  No: just slow.\n\nAI: Okay.\nMon adresse : 12 rue X\n> Merci.";
         let said = "> Is it flooding?\nNo: just slow.\n> Okay.\nMon adresse : 12 rue X\n> Merci.";
         assert_eq!(read(typed), Typed::Said(said.to_owned()));
-        assert_eq!(
-            turns(said)[..2],
-            [(true, "Is it flooding?"), (false, "No: just slow.")]
-        );
+        assert_eq!(turns(said)[..2], [(true, "Is it flooding?"), (false, "No: just slow.")]);
         assert_eq!(read(" \n"), Typed::Nothing);
     }
 

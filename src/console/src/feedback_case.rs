@@ -28,7 +28,8 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
 fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
-        let mut body = json!({"code": visit.sent("code"), "comment": visit.sent("comment"), "said": lines(visit.sent("said"))});
+        let mut body =
+            json!({"code": visit.sent("code"), "comment": visit.sent("comment"), "said": lines(visit.sent("said"))});
         if let Some(set) = OpenSet::chosen(visit) {
             body["change_set"] = set.id.into();
             body["change_set_version"] = set.version.into();

@@ -39,7 +39,11 @@ pub fn code_of(name: &str) -> String {
         }
     }
     let code = code.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    code.chars().take(MAX_CODE).collect::<String>().trim_end_matches('_').to_owned()
+    code.chars()
+        .take(MAX_CODE)
+        .collect::<String>()
+        .trim_end_matches('_')
+        .to_owned()
 }
 
 #[cfg(test)]

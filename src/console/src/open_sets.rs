@@ -66,7 +66,15 @@ pub fn choice(visit: &Visit, sets: &[OpenSet], otherwise: &str) -> Markup {
 
 /// What people call it: its comment, else when it was made known by its id.
 pub fn name(unnamed: &str, set: &OpenSet) -> String {
-    let short: String = set.id.chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
+    let short: String = set
+        .id
+        .chars()
+        .rev()
+        .take(6)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
     if set.comment.is_empty() {
         format!("{unnamed} {short}")
     } else {

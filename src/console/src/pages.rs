@@ -4,11 +4,12 @@ use poem::Route;
 
 use crate::routes::Address;
 use crate::state::Console;
-use crate::{board, call, calls, change_sets, csv, events, feedback, feedback_case, keys, leads, login, message, messages, on_call, prices};
-use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 use crate::{
-    history, notices, setup, statements, today,
+    board, call, calls, change_sets, csv, events, feedback, feedback_case, keys, leads, login, message, messages,
+    on_call, prices,
 };
+use crate::{history, notices, setup, statements, today};
+use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 
 /// The pages of each place.
 const PAGES: &[&[Address]] = &[

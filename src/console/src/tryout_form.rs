@@ -10,13 +10,7 @@ use crate::visit::Visit;
 use crate::words::{Language, Words};
 
 /// The form with what was typed; the less usual fields are open when one of them has something.
-pub fn form(
-    visit: &Visit,
-    business: &Business,
-    what: &Try<'_>,
-    sets: &[OpenSet],
-    wrong: Option<&Wrong>,
-) -> Markup {
+pub fn form(visit: &Visit, business: &Business, what: &Try<'_>, sets: &[OpenSet], wrong: Option<&Wrong>) -> Markup {
     let words = visit.words;
     let is_wrong = |field: &str| wrong.is_some_and(|wrong| wrong.field == field).then_some("true");
     let described = |field: &str| is_wrong(field).map(|_| format!("fault-{field}"));

@@ -80,7 +80,10 @@ fn unmatched_calls(visit: &Visit, unmatched: &Value, days: &str) -> Markup {
     let grouped: BTreeSet<&str> = groups.iter().take(MAX_GROUPS).flat_map(|group| ids(group)).collect();
     let is_single = |call: &&&Value| text(call, "call_id").is_none_or(|id| !grouped.contains(id));
     let singles: Vec<&Value> = calls.iter().filter(is_single).copied().collect();
-    let (decisions, without) = (unmatched["decisions"].to_string(), unmatched["without_service"].to_string());
+    let (decisions, without) = (
+        unmatched["decisions"].to_string(),
+        unmatched["without_service"].to_string(),
+    );
     html! {
         @if calls.is_empty() {
             p.card.empty { (words.say("vocabulary-all-matched")) }
@@ -101,7 +104,11 @@ fn unmatched_calls(visit: &Visit, unmatched: &Value, days: &str) -> Markup {
 }
 
 fn ids(group: &Value) -> impl Iterator<Item = &str> {
-    group["call_ids"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    group["call_ids"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 /// Calls that share words.
@@ -111,7 +118,10 @@ fn group_card(visit: &Visit, group: &Value, calls: &[&Value]) -> Markup {
     let of_group: Vec<&Value> = ids(group)
         .filter_map(|id| calls.iter().copied().find(|call| text(call, "call_id") == Some(id)))
         .collect();
-    let language = of_group.first().and_then(|call| text(call, "language")).unwrap_or_default();
+    let language = of_group
+        .first()
+        .and_then(|call| text(call, "language"))
+        .unwrap_or_default();
     html! { article.card.group {
         div.row-head {
             h3 { q { (phrase) } }
@@ -131,7 +141,11 @@ fn single(visit: &Visit, call: &Value) -> Markup {
 fn quote(visit: &Visit, call: &Value, phrase: Option<&str>) -> Markup {
     let said = text(call, "said").unwrap_or_default();
     let shown = piece(said, phrase);
-    let shown = if shown.is_empty() { visit.words.say("vocabulary-silent") } else { shown };
+    let shown = if shown.is_empty() {
+        visit.words.say("vocabulary-silent")
+    } else {
+        shown
+    };
     html! { @match text(call, "call_id") {
         Some(id) => a.said href=(visit.link(&format!("/calls/{}", segment(id)), &[])) { (shown) },
         None => span.said { (shown) },
@@ -142,7 +156,9 @@ fn piece(said: &str, phrase: Option<&str>) -> String {
     let plain = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = phrase.and_then(|phrase| {
         let sentences = plain.split_inclusive(['.', '!', '?']);
-        sentences.map(str::trim).find(|sentence| sentence.to_lowercase().contains(phrase))
+        sentences
+            .map(str::trim)
+            .find(|sentence| sentence.to_lowercase().contains(phrase))
     });
     let text = line.unwrap_or(&plain);
     match text.char_indices().nth(MAX_QUOTE) {

@@ -163,12 +163,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-async fn matches(
-    visit: &Visit,
-    business: &Business,
-    language: &str,
-    phrases: &[String],
-) -> Result<Value, Refusal> {
+async fn matches(visit: &Visit, business: &Business, language: &str, phrases: &[String]) -> Result<Value, Refusal> {
     let phrases: Vec<&String> = phrases.iter().take(MAX_TRIED).collect();
     if phrases.is_empty() {
         return Ok(Value::Null);

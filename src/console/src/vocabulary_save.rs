@@ -91,7 +91,9 @@ pub async fn save(visit: &Visit, business: &Business) -> Result<&'static str, Un
 }
 
 async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<Done, Refusal> {
-    let comment = visit.words.say_of("vocabulary-comment", &[("phrase", visit.sent("phrase"))]);
+    let comment = visit
+        .words
+        .say_of("vocabulary-comment", &[("phrase", visit.sent("phrase"))]);
     let changes: Vec<Value> = changes.iter().map(Change::json).collect();
     let body = json!({"comment": comment, "changes": changes});
     visit.edit(Method::POST, &business.path("/change-sets"), &body).await
@@ -100,29 +102,47 @@ async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<
 /// Publishes at once: one row by itself, several together.
 async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Result<&'static str, Unsaved> {
     let done = if let [only] = changes {
-        let method = if only.method == "put" { Method::PUT } else { Method::PATCH };
+        let method = if only.method == "put" {
+            Method::PUT
+        } else {
+            Method::PATCH
+        };
         let path = business.path(&format!("/{}/{}", only.resource, segment(&only.code)));
         let mut body = only.body.clone();
         if let Some(version) = only.version {
             body["version"] = version.into();
         }
-        let comment = visit.words.say_of("vocabulary-comment", &[("phrase", visit.sent("phrase"))]);
+        let comment = visit
+            .words
+            .say_of("vocabulary-comment", &[("phrase", visit.sent("phrase"))]);
         let address = format!("{path}{}", query(&[("comment", &comment)]));
         visit.edit(method, &address, &body).await?
     } else {
         let set = open(visit, business, changes).await?.body;
-        let path = business.path(&format!("/change-sets/{}", segment(text(&set, "id").unwrap_or_default())));
+        let path = business.path(&format!(
+            "/change-sets/{}",
+            segment(text(&set, "id").unwrap_or_default())
+        ));
         let version = query(&[("version", &set["version"].to_string())]);
-        match visit.edit(Method::POST, &format!("{path}/publish{version}"), &json!({})).await {
+        match visit
+            .edit(Method::POST, &format!("{path}/publish{version}"), &json!({}))
+            .await
+        {
             Ok(done) => done,
             Err(refused) => {
                 // What cannot be published is not left behind; the form still has it.
-                visit.edit(Method::POST, &format!("{path}/discard{version}"), &json!({})).await?;
+                visit
+                    .edit(Method::POST, &format!("{path}/discard{version}"), &json!({}))
+                    .await?;
                 return Err(refused.into());
             }
         }
     };
-    Ok(if done.status == StatusCode::ACCEPTED { "waits" } else { "live" })
+    Ok(if done.status == StatusCode::ACCEPTED {
+        "waits"
+    } else {
+        "live"
+    })
 }
 
 async fn changes(visit: &Visit, business: &Business) -> Result<Vec<Change>, Unsaved> {

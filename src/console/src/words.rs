@@ -187,8 +187,27 @@ mod tests {
 
     /// Values of the API whose names are looked up by [`Words::name`].
     const NAMED: &[&str] = &[
-        "state", "step", "offer", "kind", "resource", "status", "outcome", "how", "right", "role", "notice", "advice",
-        "severity", "revised", "action", "level", "set-state", "test-state", "diff-what", "diff-row", "diff-column",
+        "state",
+        "step",
+        "offer",
+        "kind",
+        "resource",
+        "status",
+        "outcome",
+        "how",
+        "right",
+        "role",
+        "notice",
+        "advice",
+        "severity",
+        "revised",
+        "action",
+        "level",
+        "set-state",
+        "test-state",
+        "diff-what",
+        "diff-row",
+        "diff-column",
         "change-set-limit",
     ];
 

@@ -86,7 +86,9 @@ impl Feed {
 
     /// Takes a stored event in again. Out: the word for what became of it.
     pub async fn again(&self, rulebook: String, mut event: webhook_events::Model) -> Result<&'static str, FeedError> {
-        let Some(body) = event.raw_body().map_err(TransactError::from)? else { return Ok("erased") };
+        let Some(body) = event.raw_body().map_err(TransactError::from)? else {
+            return Ok("erased");
+        };
         let set_aside = matches!(event.state.as_str(), "unreadable" | "poisoned");
         let fed = Fed {
             rulebook,

@@ -6,8 +6,8 @@ use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT, is_ma
 use super::super::resources::TOLD;
 use super::super::{
     api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, feedback,
-    inbound_sms_messages, leads,
-    notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages, sms_suppressions, stats, webhook_events,
+    inbound_sms_messages, leads, notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages,
+    sms_suppressions, stats, webhook_events,
 };
 use super::operations::RULEBOOK;
 

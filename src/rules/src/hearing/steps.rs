@@ -15,7 +15,11 @@ const MAX_QUOTE: usize = 160;
 #[must_use]
 pub fn is_counted(step: &Step) -> bool {
     // The end of the quotation, or of the fact that it comes from.
-    let counts = |end: &str| step.did.rsplit_once(end).is_some_and(|(_, how)| how.starts_with("counts"));
+    let counts = |end: &str| {
+        step.did
+            .rsplit_once(end)
+            .is_some_and(|(_, how)| how.starts_with("counts"))
+    };
     step.resource == Resource::Concepts.path() && (counts("\": ") || counts("): "))
 }
 
