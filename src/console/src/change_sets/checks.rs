@@ -17,10 +17,12 @@ pub fn section(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let words = visit.words;
     let list = |name: &str| check[name].as_array().cloned().unwrap_or_default();
     let (faults, failed, findings) = (list("faults"), list("cases_failed"), list("findings"));
+    let conflicts = list("conflicts");
     let run = usize::try_from(check["cases_run"].as_u64().unwrap_or_default()).unwrap_or_default();
     html! { section aria-labelledby="checks" {
         h2 #checks { (words.say("change-set-checks")) }
         ul.card.checks {
+            @if !conflicts.is_empty() { li.bad { (words.count("change-set-conflicts", conflicts.len())) } }
             @if faults.is_empty() { (good(&words.say("change-set-compiles"))) }
             @for fault in &faults { (bad(visit, business, fault, "detail")) }
             @if faults.is_empty() && failed.is_empty() { (good(&words.count("change-set-cases", run))) }
