@@ -717,7 +717,7 @@ async fn bad_input_is_told_and_never_a_fault_of_the_server(database: Database) {
         .json(&json!({"csrf": csrf}));
     assert_eq!(json.send().await.unwrap().status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(
-        browser.post("/console/prices", &[]).await.status,
+        browser.post("/console/calls", &[]).await.status,
         StatusCode::METHOD_NOT_ALLOWED
     );
     app.stop().await;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -154,6 +155,8 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         };
         app.take(&report(&format!("call-{number}"), said)).await;
     }
+    // A backtest is about the calls before it.
+    app.app.clock.step(TimeDelta::minutes(5));
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
     let id = open(&app, ADMIN_KEY, &[camera("390.00")]).await;
     browser
@@ -278,7 +281,7 @@ async fn a_publish_is_scheduled_and_cancelled(database: Database) {
     let form = async || Form::of(&browser.page(&path).await, "value=\"schedule\"").with("do", "schedule");
     for wrong in ["2026-11-24T11:00", "nonsense", ""] {
         let shown = form().await.with("at", wrong).send(&browser).await;
-        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+        assert!(matches!(shown.status.as_u16(), 400 | 422), "{wrong}: {}", shown.status);
         shown.has(&["id=\"about-at\"", &format!("value=\"{wrong}\"")]);
     }
     let sent = form().await.with("at", "2026-12-01T08:00").send(&browser).await;
