@@ -314,7 +314,7 @@ mod tests {
         assert_eq!((drawn(|call| call.after > call.before), drawn(|_| true)), (10, 20));
         let dearer: u64 = found.services.iter().map(|service| service.dearer).sum();
         let by: i64 = found.services.iter().map(|service| service.dearer_by.minor()).sum();
-        assert_eq!((dearer, by), (10, 200_00));
+        assert_eq!((dearer, by), (10, 20_000));
         let lining = &found.most_changed[0];
         assert_eq!(
             (lining.before.service.as_deref(), lining.after.service.as_deref()),

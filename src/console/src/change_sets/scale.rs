@@ -6,7 +6,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 pub const WIDTH: f64 = 640.0;
 pub const HEIGHT: f64 = 460.0;
 pub const LEFT: f64 = 84.0;
-pub const RIGHT: f64 = 16.0;
+pub const RIGHT: f64 = 36.0;
 pub const TOP: f64 = 34.0;
 pub const BOTTOM: f64 = 52.0;
 /// About so many lines of the grid.

@@ -55,15 +55,17 @@ pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) ->
     let story = read(visit, business).await?;
     let words = visit.words;
     let part = link(visit, &story.set, &[("part", "backtest")]);
-    let main = html! {
-        (head(visit, business, &story.set))
-        (edit(visit, &story.set))
-        @if let Some(fault) = fault {
-            p.note.bad role="alert" { (words.say(fault.key)) }
-            @if !fault.detail.is_empty() { p.fault lang="en" { (fault.detail) } }
+    let main = html! { div.set-page {
+        div.set-top {
+            (head(visit, business, &story.set))
+            (edit(visit, &story.set))
+            @if let Some(fault) = fault {
+                p.note.bad role="alert" { (words.say(fault.key)) }
+                @if !fault.detail.is_empty() { p.fault lang="en" { (fault.detail) } }
+            }
+            p #offline.banner role="alert" hidden { (words.say("lost")) }
+            (standing(visit, business, &story))
         }
-        p #offline.banner role="alert" hidden { (words.say("lost")) }
-        (standing(visit, business, &story))
         (conflicts::section(visit, business, &story.set))
         div.set-columns {
             div {
@@ -79,7 +81,7 @@ pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) ->
             }
         }
         (buttons(visit, business, &story, fault))
-    };
+    } };
     let title = comment(visit, business, &story.set);
     let frame = Frame::new(visit, Some(business), title, "/change-sets").script("/console/change_set.js");
     let mut response = frame.page(&main);
