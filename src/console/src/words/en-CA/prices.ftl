@@ -47,7 +47,7 @@ prices-changed = { $count ->
     [one] 1 row changed
    *[other] { $count } rows changed
   }
-prices-save = Save only
+prices-save = Save
 prices-try = Save and test
 prices-in-set = You add to the change set “{ $set }”.
 prices-to-set = Back to it

@@ -47,7 +47,7 @@ prices-changed = { $count ->
     [one] 1 rangée changée
    *[other] { $count } rangées changées
   }
-prices-save = Enregistrer seulement
+prices-save = Enregistrer
 prices-try = Enregistrer et tester
 prices-in-set = Vous ajoutez au lot de changements « { $set } ».
 prices-to-set = Y retourner
