@@ -84,17 +84,26 @@ async fn an_override_decides_who_is_notified_in_winter_and_in_summer(database: D
     app.stop().await;
 }
 
+/// A report of a call at 10:10 in Montréal: the cases of the sample are about 10:00, and hold who is notified then.
+fn later_report(call: &str) -> Value {
+    let mut message = report(call, FLOOD);
+    let (at, message_in) = (json!("2026-11-24T15:10:00Z"), &mut message["message"]);
+    message_in["startedAt"] = at.clone();
+    message_in["call"]["createdAt"] = at.clone();
+    message_in["call"]["startedAt"] = at;
+    message
+}
+
 async fn decisions_under_overrides_come_out_the_same_again(database: Database) {
-    let app = TestApp::at_rest(database, at("2026-11-24T15:00:00Z")).await;
+    let app = TestApp::at_rest(database, at("2026-11-24T15:20:00Z")).await;
     two_alternate(&app).await;
-    app.take(&report("before", FLOOD)).await;
-    // The cases of the sample are about 10:00, the reports are of a minute later.
-    let row = instead("second", "on_call", "2026-11-24T10:01", "2026-11-26T00:00");
+    app.take(&later_report("before")).await;
+    let row = instead("second", "on_call", "2026-11-24T10:05", "2026-11-26T00:00");
     let stored = put(&app, "/shift-overrides/days_off", &row).await;
-    app.take(&report("within", FLOOD)).await;
+    app.take(&later_report("within")).await;
     let gone = format!("{BOOK}/shift-overrides/days_off?version={}", stored["version"]);
     assert_eq!(app.admin(Method::DELETE, &gone, None).await.0, StatusCode::NO_CONTENT);
-    app.take(&report("after", FLOOD)).await;
+    app.take(&later_report("after")).await;
     let texted: Vec<_> = app.rows("sms_messages").await;
     let of = |call: &str| {
         let texts = texted.iter().filter(|text| text["call_id"] == call);

@@ -64,7 +64,9 @@ pub fn month(view: &View<'_>) -> Markup {
 fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let words = view.visit.words;
     let is_today = date == view.today;
-    let pieces: Vec<&Piece> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
+    let mut pieces: Vec<&Piece> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
+    // Stable: who is tried first stands first.
+    pieces.sort_by_key(|piece| piece.from);
     let is_chosen = view.day() == Some(date);
     let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };
     let number = dates::number(words, date);
