@@ -34,7 +34,7 @@ async fn patched(app: &TestApp, path: &str, change: Value) {
 }
 
 /// The numbers, each with the place it was planted in.
-const PLANTED: [(&str, &str); 12] = [
+const PLANTED: [(&str, &str); 14] = [
     ("5145550201", "the comment of a revision"),
     ("5145550202", "a contact's phone"),
     ("5145550203", "a contact's name"),
@@ -47,6 +47,8 @@ const PLANTED: [(&str, &str); 12] = [
     ("5145550210", "a change set"),
     ("5145550211", "a script"),
     ("5145550212", "a notice's comment"),
+    ("5145550213", "an override's comment"),
+    ("5145550214", "a calendar feed's name"),
 ];
 
 async fn plant(app: &TestApp) {
@@ -64,6 +66,13 @@ async fn plant(app: &TestApp) {
         json!({"names": {"fr": "Caméra 514.555.0205", "en": "Camera 514.555.0205"}}),
     )
     .await;
+    let stands_in = json!({"contact": "second", "from": "2031-12-24T17:00", "until": "2031-12-27T08:00",
+        "comment": "call 514-555-0213"});
+    let made = app.admin(Method::PUT, &format!("{BOOK}/shift-overrides/walked"), Some(&stands_in));
+    assert_eq!(made.await.0, StatusCode::CREATED);
+    let feed = json!({"name": "514 555 0214"});
+    let made = app.admin(Method::POST, &format!("{BOOK}/calendar-feeds"), Some(&feed));
+    assert_eq!(made.await.0, StatusCode::CREATED);
     let (_, script) = app
         .admin(Method::GET, &format!("{BOOK}/scripts/spring_promotion"), None)
         .await;
