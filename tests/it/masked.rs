@@ -68,11 +68,13 @@ async fn plant(app: &TestApp) {
     .await;
     let stands_in = json!({"contact": "second", "from": "2031-12-24T17:00", "until": "2031-12-27T08:00",
         "comment": "call 514-555-0213"});
-    let made = app.admin(Method::PUT, &format!("{BOOK}/shift-overrides/walked"), Some(&stands_in));
-    assert_eq!(made.await.0, StatusCode::CREATED);
+    let path = format!("{BOOK}/shift-overrides/walked");
+    let (status, made) = app.admin(Method::PUT, &path, Some(&stands_in)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
     let feed = json!({"name": "514 555 0214"});
-    let made = app.admin(Method::POST, &format!("{BOOK}/calendar-feeds"), Some(&feed));
-    assert_eq!(made.await.0, StatusCode::CREATED);
+    let path = format!("{BOOK}/calendar-feeds");
+    let (status, made) = app.admin(Method::POST, &path, Some(&feed)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
     let (_, script) = app
         .admin(Method::GET, &format!("{BOOK}/scripts/spring_promotion"), None)
         .await;
