@@ -26,7 +26,7 @@ use sea_orm::DatabaseConnection;
 use serde_json::{Map, Value, json};
 
 use super::apis::apis;
-use super::setup::SetupChecks;
+use super::setup_checks::SetupChecks;
 use super::state::{AdminState, FromWebhook};
 use base::clock::Clock;
 use base::keys::SecretKey;

@@ -75,6 +75,7 @@ mod secrets;
 mod seen;
 mod service;
 mod setup;
+mod setup_checks;
 mod sheets;
 mod shifts;
 mod sms_delivery;
@@ -95,5 +96,5 @@ mod written;
 
 pub use document::{document, document_text};
 pub use service::service;
-pub use setup::{CheckSetup, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi};
+pub use setup_checks::{CheckSetup, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi};
 pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage, TakeAgain, WordSms};

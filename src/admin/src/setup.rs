@@ -1,19 +1,13 @@
 //! Set-up: the checks of `ringbook doctor`, made by the running server, and what to give Vapi.
-//!
-//! The program hands the checks in: this crate knows neither the settings nor Vapi and Twilio.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::BoxFuture;
-use poem_openapi::{Enum, Object, OpenApi};
-use serde_json::Value;
-use tokio::sync::Mutex;
+use poem_openapi::OpenApi;
 
 use super::answer::Found;
 use super::auth::{Admin, Key};
 use super::fails::{Fails, Usual};
+use super::setup_checks::Setup;
 use super::state::AdminState;
 use store::trial;
 use web::problem::{Code, Problem};
@@ -22,100 +16,6 @@ use web::problem::{Code, Problem};
 const DEADLINE: Duration = Duration::from_secs(45);
 /// When to try again after that.
 const RETRY_AFTER_S: u32 = 60;
-/// Who asks so soon after another gets the same answer: each check asks Vapi and Twilio.
-const KEPT_FOR: TimeDelta = TimeDelta::seconds(10);
-
-/// Makes the checks. Handed in by the program.
-pub type CheckSetup = Arc<dyn Fn() -> BoxFuture<'static, (Vec<SetupFinding>, Vec<SetupOfVapi>)> + Send + Sync>;
-
-/// The checks, one run at a time.
-#[derive(Clone)]
-pub struct SetupChecks {
-    check: CheckSetup,
-    last: Arc<Mutex<Option<Setup>>>,
-}
-
-impl SetupChecks {
-    #[must_use]
-    pub fn new(check: CheckSetup) -> Self {
-        let last = Arc::default();
-        Self { check, last }
-    }
-
-    /// What a run finds; who comes while another runs waits for that one.
-    async fn run(&self, state: &AdminState) -> Result<Setup, Problem> {
-        let mut last = self.last.lock().await;
-        let now = state.clock.now();
-        if let Some(known) = last.as_ref().filter(|known| now - known.checked_at < KEPT_FOR) {
-            return Ok(known.clone());
-        }
-        let (findings, vapi) = (self.check)().await;
-        let result = findings.iter().map(|finding| finding.level).max();
-        let setup = Setup {
-            checked_at: now,
-            result: result.unwrap_or(SetupLevel::Ok),
-            findings,
-            vapi,
-        };
-        *last = Some(setup.clone());
-        Ok(setup)
-    }
-}
-
-/// How it stands with something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum)]
-#[oai(rename_all = "lowercase")]
-pub enum SetupLevel {
-    /// As it should be.
-    Ok,
-    /// It works, and something is missing or at risk.
-    Warning,
-    /// It does not work.
-    Wrong,
-}
-
-/// What a check found.
-#[derive(Debug, Clone, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct SetupFinding {
-    /// What was checked, as `twilio`.
-    pub check: String,
-    /// How it stands with it.
-    pub level: SetupLevel,
-    /// What was found.
-    pub text: String,
-    /// What to do.
-    pub what_to_do: Option<String>,
-}
-
-/// What to configure at Vapi for a rulebook.
-#[derive(Debug, Clone, Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct SetupOfVapi {
-    /// The rulebook's code.
-    pub rulebook: String,
-    /// The address for Vapi's messages; absent while `RINGBOOK_PUBLIC_URL` is not set.
-    pub webhook_url: Option<String>,
-    /// The `server` object for assistants and phone numbers.
-    pub server: Value,
-    /// The body of `POST /structured-output` at Vapi; absent when no fact mapping reads a structured output.
-    pub structured_output: Option<Value>,
-    /// Lines to add to the assistant's prompt.
-    pub prompt: Vec<String>,
-}
-
-/// How an installation is set up.
-#[derive(Debug, Clone, Object)]
-pub struct Setup {
-    /// When it was checked.
-    checked_at: DateTime<Utc>,
-    /// The worst level found.
-    result: SetupLevel,
-    /// What each check found, in order.
-    findings: Vec<SetupFinding>,
-    /// What to configure at Vapi, for each rulebook.
-    vapi: Vec<SetupOfVapi>,
-}
 
 pub struct SetupApi(pub AdminState);
 
@@ -133,10 +33,10 @@ impl SetupApi {
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
         // In a task of its own: a client that hangs up must not leave connections half open.
-        let (checks, state) = (self.0.setup.clone(), self.0.clone());
-        let run = trial::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&state)).await });
+        let (checks, clock) = (self.0.setup.clone(), self.0.clock.clone());
+        let run = trial::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&clock)).await });
         match run.await {
-            Ok(Ok(found)) => Ok(Found::new(found?)),
+            Ok(Ok(found)) => Ok(Found::new(found)),
             Ok(Err(too_long)) => Err(Problem::unavailable(&too_long, RETRY_AFTER_S).into()),
             Err(error) => Err(Problem::internal(&error).into()),
         }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::at_once::AtOnce;
 use super::auth::Caller;
 use super::last_use::LastUse;
-use super::setup::SetupChecks;
+use super::setup_checks::SetupChecks;
 use super::watched::Watched;
 use base::clock::Clock;
 use base::keys::SecretKey;

@@ -1,0 +1,107 @@
+//! The checks of a set-up, one run at a time. The program hands them in: this crate knows neither the settings nor Vapi and
+//! Twilio.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use poem_openapi::{Enum, Object};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use base::clock::Clock;
+
+/// Who asks so soon after another gets the same answer: each check asks Vapi and Twilio.
+const KEPT_FOR: TimeDelta = TimeDelta::seconds(10);
+
+/// Makes the checks. Handed in by the program.
+pub type CheckSetup = Arc<dyn Fn() -> BoxFuture<'static, (Vec<SetupFinding>, Vec<SetupOfVapi>)> + Send + Sync>;
+
+/// The checks, one run at a time.
+#[derive(Clone)]
+pub struct SetupChecks {
+    check: CheckSetup,
+    last: Arc<Mutex<Option<Setup>>>,
+}
+
+impl SetupChecks {
+    #[must_use]
+    pub fn new(check: CheckSetup) -> Self {
+        let last = Arc::default();
+        Self { check, last }
+    }
+
+    /// What a run finds; who comes while another runs waits for that one.
+    pub async fn run(&self, clock: &Clock) -> Setup {
+        let mut last = self.last.lock().await;
+        let now = clock.now();
+        if let Some(known) = last.as_ref().filter(|known| now - known.checked_at < KEPT_FOR) {
+            return known.clone();
+        }
+        let (findings, vapi) = (self.check)().await;
+        let result = findings.iter().map(|finding| finding.level).max();
+        let setup = Setup {
+            checked_at: now,
+            result: result.unwrap_or(SetupLevel::Ok),
+            findings,
+            vapi,
+        };
+        *last = Some(setup.clone());
+        setup
+    }
+}
+
+/// How it stands with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum SetupLevel {
+    /// As it should be.
+    Ok,
+    /// It works, and something is missing or at risk.
+    Warning,
+    /// It does not work.
+    Wrong,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SetupFinding {
+    /// What was checked, as `twilio`.
+    pub check: String,
+    /// How it stands with it.
+    pub level: SetupLevel,
+    /// What was found.
+    pub text: String,
+    /// What to do.
+    pub what_to_do: Option<String>,
+}
+
+/// What to configure at Vapi for a rulebook.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SetupOfVapi {
+    /// The rulebook's code.
+    pub rulebook: String,
+    /// The address for Vapi's messages; absent while `RINGBOOK_PUBLIC_URL` is not set.
+    pub webhook_url: Option<String>,
+    /// The `server` object for assistants and phone numbers.
+    pub server: Value,
+    /// The body of `POST /structured-output` at Vapi; absent when no fact mapping reads a structured output.
+    pub structured_output: Option<Value>,
+    /// Lines to add to the assistant's prompt.
+    pub prompt: Vec<String>,
+}
+
+/// How an installation is set up.
+#[derive(Debug, Clone, Object)]
+pub struct Setup {
+    /// When it was checked.
+    checked_at: DateTime<Utc>,
+    /// The worst level found.
+    result: SetupLevel,
+    /// What each check found, in order.
+    findings: Vec<SetupFinding>,
+    /// What to configure at Vapi, for each rulebook.
+    vapi: Vec<SetupOfVapi>,
+}
