@@ -160,7 +160,7 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
 
 async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database) {
     let app = with_call(database).await;
-    let id = noted(&app, json!({"service": "sump", "priority": "P3"})).await;
+    let id = noted(&app, json!({"service": "sump"})).await;
     let case = format!("/feedback/{id}/case");
     for (body, status) in [
         (json!({"code": "NO CODE"}), 400),

@@ -128,13 +128,13 @@ fn group_card(visit: &Visit, group: &Value, calls: &[&Value]) -> Markup {
             span.tag { (words.count("vocabulary-calls", of_group.len())) }
         }
         ul.quotes { @for call in of_group.iter().take(MAX_QUOTED) { li { (quote(visit, call, Some(phrase))) } } }
-        (actions(visit, phrase, language))
+        (actions(visit, phrase, language, "button main"))
     } }
 }
 
 fn single(visit: &Visit, call: &Value) -> Markup {
     let language = text(call, "language").unwrap_or_default();
-    html! { li.row.group { (quote(visit, call, None)) (actions(visit, "", language)) } }
+    html! { li.row.group { (quote(visit, call, None)) (actions(visit, "", language, "button small")) } }
 }
 
 /// What a caller said, as a link to the call; of what is long, the piece around the words.
@@ -167,11 +167,11 @@ fn piece(said: &str, phrase: Option<&str>) -> String {
     }
 }
 
-fn actions(visit: &Visit, phrase: &str, language: &str) -> Markup {
+fn actions(visit: &Visit, phrase: &str, language: &str, class: &str) -> Markup {
     let words = visit.words;
     html! { p.actions {
         @if visit.may(Role::Editor) {
-            a.button.main href=(visit.link("/words/add", &[("phrase", phrase), ("language", language)])) {
+            a class=(class) href=(visit.link("/words/add", &[("phrase", phrase), ("language", language)])) {
                 (words.say("vocabulary-make-rule"))
             }
         }

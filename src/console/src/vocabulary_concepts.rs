@@ -47,8 +47,8 @@ pub fn concepts(visit: &Visit, business: &Business, hits: &[Value], days: &str) 
     html! { div.scroll tabindex="0" role="region" aria-label=(words.say("vocabulary-concepts")) { table.grid {
         thead { tr {
             th scope="col" { (words.say("vocabulary-concept")) }
-            th scope="col" { (words.say("vocabulary-phrases")) }
             th.number scope="col" { (words.say_of("vocabulary-counted", &[("days", days)])) }
+            th scope="col" { (words.say("vocabulary-phrases")) }
             th scope="col" { (words.say("vocabulary-used-by")) }
         } }
         tbody { @for (code, stored) in &business.rows.concepts {
@@ -56,13 +56,13 @@ pub fn concepts(visit: &Visit, business: &Business, hits: &[Value], days: &str) 
             @let all: Vec<&String> = stored.row.phrases.values().flatten().collect();
             tr {
                 th scope="row" { a href=(link(visit, code)) { (concept_name(code)) } }
+                td.number { (hit.map_or_else(|| "0".to_owned(), |hit| hit["hits"].to_string())) }
                 td {
                     (words.count("vocabulary-phrase-count", all.len()))
                     span.quiet.examples-of {
                         @for phrase in all.iter().take(MAX_SHOWN) { " " q { (business.shown(phrase)) } }
                     }
                 }
-                td.number { (hit.map_or_else(|| "0".to_owned(), |hit| hit["hits"].to_string())) }
                 td { (used_by(visit, business, code)) }
             }
         } }
