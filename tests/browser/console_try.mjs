@@ -119,7 +119,7 @@ await everywhere(async ({ page, look, width, locale }) => {
   await page.locator('a.button.main', { hasText: 'Make this a case' }).click();
   await page.fill('#said', 'Mon sous-sol est inondé');
   await page.locator('form.case button.main').click();
-  await page.getByText('It waits in a change set').waitFor();
+  await page.locator('.feedback .done', { hasText: 'It waits in a change set' }).waitFor();
   const { items } = await api('GET', `${BOOK}/feedback?resolved=true`);
   assert.equal(items[0].resolution.kind, 'case');
   told(`the case takes ${clicks()} clicks more and waits in a change set`);

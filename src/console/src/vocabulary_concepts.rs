@@ -137,11 +137,10 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         let mut tried = Vec::new();
         let mut looked_at = 0;
         for (language, phrases) in &concept.phrases {
-            let found = matches(visit, business, language, phrases).await?;
-            looked_at = found["looked_at"].as_u64().unwrap_or_default().max(looked_at);
-            tried.push((language, phrases, found));
+            let (counted, calls) = counted(visit, business, language, phrases).await?;
+            looked_at = looked_at.max(calls);
+            tried.push((language, counted));
         }
-        let count = usize::try_from(looked_at).unwrap_or_default();
         let main = html! {
             p { a href=(visit.link("/words", &[])) { "← " (words.say("vocabulary")) } }
             div.with-action {
@@ -152,8 +151,8 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
                 }
             }
             p { (words.say("vocabulary-used-by")) ": " (used_by(visit, business, &code)) }
-            p.quiet { (words.count("vocabulary-looked-at", count)) }
-            @for (language, phrases, found) in &tried { (phrase_table(visit, business, language, phrases, found)) }
+            p.quiet { (words.count("vocabulary-looked-at", looked_at)) }
+            @for (language, phrases) in &tried { (phrase_table(visit, business, language, phrases)) }
             @if !concept.except.is_empty() {
                 h2 { (words.say("vocabulary-except")) }
                 ul.phrases { @for phrase in &concept.except { li { code { (business.shown(phrase)) } } } }
@@ -163,22 +162,51 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-async fn matches(visit: &Visit, business: &Business, language: &str, phrases: &[String]) -> Result<Value, Refusal> {
-    let phrases: Vec<&String> = phrases.iter().take(MAX_TRIED).collect();
-    if phrases.is_empty() {
-        return Ok(Value::Null);
-    }
-    let body = json!({"phrases": phrases, "language": language, "days": 90});
-    let address = business.path("/phrase-matches");
-    match visit.edit(Method::POST, &address, &body).await {
-        Ok(done) => Ok(done.body),
-        // A row that no longer compiles is shown without counts.
-        Err(refused) if refused.is_about_the_form() => Ok(Value::Null),
-        Err(refused) => Err(refused),
-    }
+/// A phrase with the calls that say it, and those in which it counts.
+struct Counted {
+    phrase: String,
+    calls: usize,
+    counting: usize,
 }
 
-fn phrase_table(visit: &Visit, business: &Business, language: &str, phrases: &[String], found: &Value) -> Markup {
+/// The phrases with what past calls say, those of most calls first, and how many calls were looked at.
+async fn counted(
+    visit: &Visit,
+    business: &Business,
+    language: &str,
+    phrases: &[String],
+) -> Result<(Vec<Counted>, usize), Refusal> {
+    let address = business.path("/phrase-matches");
+    let number = |value: &Value| {
+        value
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or_default()
+    };
+    let (mut counted, mut looked_at) = (Vec::with_capacity(phrases.len()), 0);
+    for some in phrases.chunks(MAX_TRIED) {
+        let body = json!({"phrases": some, "language": language, "days": 90});
+        let found = match visit.edit(Method::POST, &address, &body).await {
+            Ok(done) => done.body,
+            // A row that no longer compiles is shown without counts.
+            Err(refused) if refused.is_about_the_form() => Value::Null,
+            Err(refused) => return Err(refused),
+        };
+        looked_at = looked_at.max(number(&found["looked_at"]));
+        counted.extend(some.iter().enumerate().map(|(place, phrase)| {
+            let one = &found["phrases"][place];
+            Counted {
+                phrase: phrase.clone(),
+                calls: number(&one["calls"]),
+                counting: number(&one["counting"]),
+            }
+        }));
+    }
+    counted.sort_by_key(|one| std::cmp::Reverse(one.calls));
+    Ok((counted, looked_at))
+}
+
+fn phrase_table(visit: &Visit, business: &Business, language: &str, phrases: &[Counted]) -> Markup {
     let words = visit.words;
     let heading = language_name(words, language);
     html! {
@@ -189,14 +217,11 @@ fn phrase_table(visit: &Visit, business: &Business, language: &str, phrases: &[S
                 th.number scope="col" { (words.say("vocabulary-said-in")) }
                 th.number scope="col" { (words.say("vocabulary-counts-in")) }
             } }
-            tbody { @for (place, phrase) in phrases.iter().enumerate() {
-                @let one = &found["phrases"][place];
-                tr {
-                    th scope="row" { code { (business.shown(phrase)) } }
-                    td.number { (one["calls"].as_u64().unwrap_or_default()) }
-                    td.number { (one["counting"].as_u64().unwrap_or_default()) }
-                }
-            } }
+            tbody { @for one in phrases { tr {
+                th scope="row" { code { (business.shown(&one.phrase)) } }
+                td.number { (one.calls) }
+                td.number { (one.counting) }
+            } } }
         } }
     }
 }
