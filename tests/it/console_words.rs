@@ -1,7 +1,7 @@
 //! Words over HTTP: calls that matched nothing are grouped by what they said, a phrase is tried on past calls and becomes a
 //! rule, and whoever was slower than somebody else sees what changed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ async fn with_calls(database: Database) -> TestApp {
     ] {
         app.take(&report(call, said)).await;
     }
+    // What is being decided at this instant is no past call.
+    app.app.clock.step(TimeDelta::seconds(1));
     app
 }
 
@@ -152,6 +154,7 @@ async fn concepts_are_counted(database: Database) {
     app.take(&report("call-2", "Il n'y a pas d'inondation, des racines."))
         .await;
     app.app.hits.flush(&app.app.db, app.app.clock.now()).await.unwrap();
+    app.app.clock.step(TimeDelta::seconds(1));
     let hits = get(&app, "/rule-hits?resource=concepts&limit=200").await;
     let flood = hits["items"]
         .as_array()
@@ -398,28 +401,33 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
     let now = get(&app, "/services/sump").await["keywords"].to_string();
     assert!(now.contains("bassin") && now.contains("chauffe-eau"), "{now}");
     // A rule that its cases do not allow is refused with the reason, and the form keeps everything.
-    let case = json!({"code": "not_urgent", "at": "2026-11-24T15:00:00Z", "said": "Le drain est lent.", "facts": {},
+    let case = json!({"code": "slow_is_calm", "at": "2026-11-24T15:00:00Z", "said": "Le drain est lent.", "facts": {},
         "expect": {"/priority": "P4"}});
     let (status, answer) = app
-        .admin(Method::PUT, &format!("{BOOK}/cases/not_urgent"), Some(&case))
+        .admin(Method::PUT, &format!("{BOOK}/cases/slow_is_calm"), Some(&case))
         .await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     let form = [fr, ("phrase", "drain est lent"), ("target", "concept:flood")];
     let shown = add(&browser, &form).await;
     assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", shown.text);
-    shown.has(&["This was not saved:", "not_urgent", "value=\"drain est lent\""]);
+    shown.has(&["This was not saved:", "slow_is_calm", "value=\"drain est lent\""]);
     app.stop().await;
 }
 
 async fn a_viewer_reads_words_without_numbers(database: Database) {
     let app = with_calls(database).await;
-    let change = json!({"keywords": ["puisard 514-555-0205"], "version": get(&app, "/services/sump").await["version"]});
+    let service = get(&app, "/services/sump").await;
+    let mut keywords = service["keywords"].as_array().unwrap().clone();
+    keywords.push(json!("puisard 514-555-0205"));
+    let change = json!({"keywords": keywords, "version": service["version"]});
     let (status, answer) = app
         .admin(Method::PATCH, &format!("{BOOK}/services/sump"), Some(&change))
         .await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let concept = get(&app, "/concepts/flood").await;
-    let change = json!({"phrases": {"fr": ["0 514 555 0206"]}, "version": concept["version"]});
+    let mut phrases = concept["phrases"]["fr"].as_array().unwrap().clone();
+    phrases.insert(0, json!("appelez 514 555 0206"));
+    let change = json!({"phrases": {"fr": phrases}, "version": concept["version"]});
     let (status, answer) = app
         .admin(Method::PATCH, &format!("{BOOK}/concepts/flood"), Some(&change))
         .await;

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::address::segment;
 use crate::board::items;
+use crate::business::Business;
+use crate::feedback::should_have_been;
 use crate::leads::text;
 use crate::page::Frame;
 use crate::routes::Address;
@@ -23,6 +25,8 @@ const DEFAULT_SPAN: &str = "30";
 /// The most groups and single calls that are shown.
 const MAX_GROUPS: usize = 8;
 const MAX_SINGLES: usize = 8;
+/// The most open feedback that is shown.
+const MAX_FEEDBACK: &str = "10";
 /// The calls of a group that are quoted.
 const MAX_QUOTED: usize = 3;
 /// How much of a call is quoted, in characters.
@@ -39,6 +43,8 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         let hits = items(visit.read(&business.path("/rule-hits"), &of_concepts).await?);
         let dead = [("unused", "true"), ("limit", "200")];
         let dead = items(visit.read(&business.path("/rule-hits"), &dead).await?);
+        let open = [("resolved", "false"), ("limit", MAX_FEEDBACK)];
+        let feedback = items(visit.read(&business.path("/feedback"), &open).await?);
         let done = match visit.asked("done") {
             "live" => Some("vocabulary-live"),
             "waits" => Some("vocabulary-waits"),
@@ -48,6 +54,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         let main = html! {
             h1 { (words.say("vocabulary")) }
             @if let Some(key) = done { p.card.done role="status" { (words.say(key)) } }
+            (wrong(visit, business, &feedback))
             div.with-action {
                 h2 { (words.say("vocabulary-unmatched")) }
                 @if visit.may(Role::Editor) {
@@ -63,6 +70,23 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         };
         Ok(Frame::new(visit, Some(business), words.say("vocabulary"), "/words").page(&main))
     })
+}
+
+/// Decisions that somebody called wrong, for an editor to look at.
+fn wrong(visit: &Visit, business: &Business, feedback: &[Value]) -> Markup {
+    let (words, times) = (visit.words, visit.times(business));
+    html! { @if !feedback.is_empty() {
+        h2 { (words.say("vocabulary-wrong")) }
+        ul.rows { @for one in feedback { li.row {
+            @let call = format!("/calls/{}", segment(text(one, "call_id").unwrap_or_default()));
+            div.row-head {
+                a.who href={ (visit.link(&call, &[])) "#feedback" } { (words.say("call")) }
+                span { (words.say("feedback-should")) " " (should_have_been(visit, business, one)) }
+                span.when { (times.at(text(one, "created_at"))) }
+            }
+            @if let Some(comment) = text(one, "comment") { p.problem { (comment) } }
+        } } }
+    } }
 }
 
 fn span_links(visit: &Visit, days: &str) -> Markup {

@@ -212,8 +212,12 @@ mod tests {
 
     #[test]
     fn the_rows_that_took_part_are_counted_and_that_none_did() {
+        let (concepts, rows): (Vec<String>, Vec<String>) = took("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z")
+            .into_iter()
+            .partition(|row| row.starts_with("concepts/"));
+        assert!(concepts.contains(&"concepts/emergency".to_owned()), "{concepts:?}");
         assert_eq!(
-            took("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z"),
+            rows,
             [
                 "decisions/",
                 "services/root_removal",
@@ -224,6 +228,9 @@ mod tests {
                 "adjustments/minimum",
             ]
         );
+        // What the caller denies counts for no concept.
+        let denied = took("Il n'y a pas d'urgence.", "2026-11-24T15:00:00Z");
+        assert!(denied.iter().all(|row| !row.starts_with("concepts/")), "{denied:?}");
         assert_eq!(
             took("Bonjour.", "2026-11-24T15:00:00Z"),
             ["decisions/", "services/", "priority-rules/"]

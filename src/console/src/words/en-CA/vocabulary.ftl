@@ -2,6 +2,7 @@ vocabulary = Words
 vocabulary-live = The phrase is in the rules now. The next call uses it.
 vocabulary-waits = The change goes beyond the guard rails: it waits for a second person to approve it.
 vocabulary-in-set = The phrase is in the change set. It is in force when the change set is published.
+vocabulary-wrong = Decisions that somebody called wrong
 vocabulary-unmatched = Calls that matched nothing
 vocabulary-days = { $days } days
 vocabulary-summary = { $without } of { $decisions } decisions in { $days } days found no service. These are the newest of their calls.

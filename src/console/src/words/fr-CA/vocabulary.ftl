@@ -2,6 +2,7 @@ vocabulary = Mots
 vocabulary-live = L’expression est maintenant dans les règles. Le prochain appel l’utilise.
 vocabulary-waits = La modification dépasse les garde-fous : une deuxième personne doit l’approuver.
 vocabulary-in-set = L’expression est dans le lot. Elle entre en vigueur à la publication du lot.
+vocabulary-wrong = Décisions que quelqu’un dit mauvaises
 vocabulary-unmatched = Appels sans correspondance
 vocabulary-days = { $days } jours
 vocabulary-summary = { $without } décisions sur { $decisions } en { $days } jours n’ont trouvé aucun service. Voici leurs appels les plus récents.
