@@ -212,9 +212,10 @@ mod tests {
 
     #[test]
     fn the_rows_that_took_part_are_counted_and_that_none_did() {
-        let (concepts, rows): (Vec<String>, Vec<String>) = took("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z")
-            .into_iter()
-            .partition(|row| row.starts_with("concepts/"));
+        let (concepts, rows): (Vec<String>, Vec<String>) =
+            took("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z")
+                .into_iter()
+                .partition(|row| row.starts_with("concepts/"));
         assert!(concepts.contains(&"concepts/emergency".to_owned()), "{concepts:?}");
         assert_eq!(
             rows,
