@@ -9,6 +9,8 @@ mod decisions;
 mod examples;
 mod keywords;
 mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod links;
 mod lists;
 mod operations;
