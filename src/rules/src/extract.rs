@@ -5,16 +5,18 @@
 //! call.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::derive::PROBLEM;
 use super::facts::{Extracted, Fact, Facts, Lookup, Note};
 use super::hearing::callers_words;
+use super::kinds::choice::Choices;
 use super::kinds::number::Plain;
 use super::kinds::speech::Speech;
 use super::kinds::{self, Reader};
-use super::rows::{FactKind, FactMapping, RowSet};
+use super::rows::{FactKind, FactMapping, RowSet, Stored};
 
 /// The pointer to what the caller said.
 pub const SAID: &str = "/said";
@@ -24,8 +26,30 @@ const MAX_NOTES: usize = 50;
 /// A rulebook's fact mappings.
 #[derive(Debug, Clone)]
 pub struct Mappings {
-    rows: Vec<FactMapping>,
+    mappings: Vec<Mapping>,
     reader: Reader,
+}
+
+#[derive(Debug, Clone)]
+struct Mapping {
+    stored: Arc<Stored<FactMapping>>,
+    choices: Option<Choices>,
+    /// Whether it listens to what the caller said.
+    listens: bool,
+}
+
+impl Mapping {
+    fn new(stored: &Arc<Stored<FactMapping>>) -> Self {
+        Self {
+            choices: Choices::of(&stored.row),
+            listens: stored.row.pointers.iter().any(|pointer| pointer == SAID),
+            stored: Arc::clone(stored),
+        }
+    }
+
+    fn row(&self) -> &FactMapping {
+        &self.stored.row
+    }
 }
 
 impl Mappings {
@@ -33,7 +57,7 @@ impl Mappings {
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
         Self {
-            rows: rows.fact_mappings.values().map(|stored| stored.row.clone()).collect(),
+            mappings: rows.fact_mappings.values().map(Mapping::new).collect(),
             reader: Reader::new(rows),
         }
     }
@@ -59,9 +83,9 @@ impl Mappings {
         let own = callers_words(&said);
         let plain = Plain::new(&own);
         let own = Speech::of(&own, &plain);
-        for mapping in &self.rows {
+        for mapping in &self.mappings {
             if let Some(fact) = self.first(mapping, lookup, &own, &mut notes) {
-                facts.insert(mapping.code.clone(), fact);
+                facts.insert(mapping.row().code.clone(), fact);
             }
         }
         self.complete(&mut facts, &own, &said);
@@ -69,31 +93,28 @@ impl Mappings {
     }
 
     /// The first value of a mapping that can be read.
-    fn first(
-        &self,
-        mapping: &FactMapping,
-        lookup: &dyn Lookup,
-        own: &Speech<'_>,
-        notes: &mut Vec<Note>,
-    ) -> Option<Fact> {
-        for pointer in mapping.pointers.iter().filter(|pointer| *pointer != SAID) {
+    fn first(&self, mapping: &Mapping, lookup: &dyn Lookup, own: &Speech<'_>, notes: &mut Vec<Note>) -> Option<Fact> {
+        let row = mapping.row();
+        for pointer in row.pointers.iter().filter(|pointer| *pointer != SAID) {
             for value in lookup.all(pointer) {
-                match self.reader.read(mapping, &value) {
+                match self.read(mapping, &value) {
                     Ok(fact) => {
-                        let heard = listens(mapping).then(|| self.reader.said_otherwise(mapping.kind, &value, own));
+                        let heard = mapping
+                            .listens
+                            .then(|| self.reader.said_otherwise(row.kind, &value, own));
                         let Some(heard) = heard.flatten() else {
                             return Some(fact);
                         };
                         note(
                             notes,
-                            mapping,
+                            row,
                             format!("{pointer} holds something else than the caller said"),
                         );
                         return Some(heard);
                     }
                     // Another output of that name may hold the value itself.
                     Err(_) if value.is_object() || value.is_array() => {}
-                    Err(why) => note(notes, mapping, format!("{pointer} was not read: {why}")),
+                    Err(why) => note(notes, row, format!("{pointer} was not read: {why}")),
                 }
             }
         }
@@ -108,24 +129,29 @@ impl Mappings {
         };
         let plain = Plain::new(&problem);
         let problem = Speech::of(&problem, &plain);
-        for mapping in &self.rows {
-            if facts.contains_key(&mapping.code) {
+        for mapping in &self.mappings {
+            let row = mapping.row();
+            if facts.contains_key(&row.code) {
                 continue;
             }
-            let heard = listens(mapping).then(|| {
-                let in_problem = || self.reader.said(mapping.kind, &problem);
-                let agreed = || self.reader.agreed(mapping.kind, said);
-                self.reader.said(mapping.kind, own).or_else(agreed).or_else(in_problem)
+            let heard = mapping.listens.then(|| {
+                let in_problem = || self.reader.said(row.kind, &problem);
+                let agreed = || self.reader.agreed(row.kind, said);
+                self.reader.said(row.kind, own).or_else(agreed).or_else(in_problem)
             });
             if let Some(fact) = heard.flatten().or_else(|| self.default(mapping)) {
-                facts.insert(mapping.code.clone(), fact);
+                facts.insert(row.code.clone(), fact);
             }
         }
     }
 
-    fn default(&self, mapping: &FactMapping) -> Option<Fact> {
-        let text = mapping.default_value.as_ref()?;
-        self.reader.read(mapping, &Value::String(text.clone())).ok()
+    fn default(&self, mapping: &Mapping) -> Option<Fact> {
+        let text = mapping.row().default_value.as_ref()?;
+        self.read(mapping, &Value::String(text.clone())).ok()
+    }
+
+    fn read(&self, mapping: &Mapping, value: &Value) -> Result<Fact, kinds::Refusal> {
+        self.reader.read(mapping.row().kind, mapping.choices.as_ref(), value)
     }
 
     /// Reads facts given by name, as in a case; `given` are those that need no mapping. What says that nothing is known is
@@ -141,15 +167,15 @@ impl Mappings {
     ) -> Result<Extracted, Vec<(String, String)>> {
         let (mut facts, mut notes, mut faults) = (Facts::new(), Vec::new(), Vec::new());
         for (name, value) in named.iter().filter(|(_, value)| !value.is_null()) {
-            let mapping = self.rows.iter().find(|mapping| mapping.code == *name);
+            let mapping = self.mappings.iter().find(|mapping| mapping.row().code == *name);
             let read = match (mapping, given.iter().find(|given| given.0 == name)) {
-                (Some(mapping), _) => self.reader.read(mapping, value),
+                (Some(mapping), _) => self.read(mapping, value),
                 (None, Some((_, kind))) => self.reader.typed(*kind, value),
                 _ => {
                     let known = self
-                        .rows
+                        .mappings
                         .iter()
-                        .map(|m| m.code.as_str())
+                        .map(|mapping| mapping.row().code.as_str())
                         .chain(given.iter().map(|g| g.0));
                     let hint = if faults.len() < super::vocabulary::MOST_HINTS {
                         super::vocabulary::did_you_mean(name, known)
@@ -160,7 +186,7 @@ impl Mappings {
                     continue;
                 }
             };
-            match (read, mapping) {
+            match (read, mapping.map(Mapping::row)) {
                 (Ok(fact), _) => {
                     facts.insert(name.clone(), fact);
                 }
@@ -184,11 +210,6 @@ impl Mappings {
     }
 }
 
-/// Whether a mapping listens to what the caller said.
-fn listens(mapping: &FactMapping) -> bool {
-    mapping.pointers.iter().any(|pointer| pointer == SAID)
-}
-
 /// Whether a value that cannot be read is only missing where a person wrote it: it says so, or its kind is one whose values
 /// are often unreadable in messages too.
 fn may_be_missing(mapping: &FactMapping, value: &Value) -> bool {
@@ -209,5 +230,9 @@ fn note(notes: &mut Vec<Note>, mapping: &FactMapping, why: String) {
 #[must_use]
 pub fn has_sound_default(mapping: &FactMapping, reader: &Reader) -> bool {
     let default = mapping.default_value.as_ref();
-    default.is_none_or(|text| reader.read(mapping, &Value::String(text.clone())).is_ok())
+    let choices = Choices::of(mapping);
+    default.is_none_or(|text| {
+        let value = Value::String(text.clone());
+        reader.read(mapping.kind, choices.as_ref(), &value).is_ok()
+    })
 }

@@ -11,13 +11,14 @@ use phonenumber::country::Id;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use self::choice::Choices;
 use self::place::{Cities, Postal};
 use self::speech::Speech;
 use super::facts::Fact;
-use super::rows::{FactKind, FactMapping, RowSet};
+use super::rows::{FactKind, RowSet};
 use super::words::fold;
 
-mod choice;
+pub mod choice;
 pub mod length;
 pub mod number;
 pub mod phone;
@@ -59,18 +60,18 @@ impl Reader {
         }
     }
 
-    /// A value as a mapping has it.
+    /// A value as a mapping has it: one of its choices where it has such, else of its kind.
     ///
     /// # Errors
     /// Why it is none.
-    pub fn read(&self, mapping: &FactMapping, value: &Value) -> Result<Fact, Refusal> {
-        if mapping.kind == FactKind::Text && !mapping.values.is_empty() {
-            let text = text(value).ok_or(NO_TEXT)?;
-            // Before anything else: "none" may be one of the values.
-            let chosen = choice::choose(&mapping.values, &text).cloned();
-            return chosen.map(Fact::Text).ok_or("it names none of the values");
-        }
-        self.typed(mapping.kind, value)
+    pub fn read(&self, kind: FactKind, choices: Option<&Choices>, value: &Value) -> Result<Fact, Refusal> {
+        let Some(choices) = choices else {
+            return self.typed(kind, value);
+        };
+        let text = text(value).ok_or(NO_TEXT)?;
+        // Before anything else: "none" may be one of the values.
+        let chosen = choices.choose(&text).map(str::to_owned);
+        chosen.map(Fact::Text).ok_or("it names none of the values")
     }
 
     /// A value as a kind has it.
@@ -388,6 +389,7 @@ fn email(text: &str) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::FactMapping;
     use serde_json::json;
 
     #[test]
@@ -462,7 +464,8 @@ mod tests {
             "#,
         )
         .unwrap();
-        let read = |text: &str| Reader::default().read(&mapping, &json!(text));
+        let choices = Choices::of(&mapping);
+        let read = |text: &str| Reader::default().read(mapping.kind, choices.as_ref(), &json!(text));
         assert_eq!(read("None"), Ok(Fact::Text("none".to_owned())));
         assert_eq!(read("no flooding"), Err("it names none of the values"));
         assert_eq!(read("flooding"), Ok(Fact::Text("flooding".to_owned())));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::number::{Plain, Token};
+use crate::rows::{FactKind, FactMapping};
 
 /// Words that deny what follows.
 const DENIALS: &[&str] = &[
@@ -117,6 +118,7 @@ enum Piece {
 }
 
 /// A word of a value.
+#[derive(Debug, Clone)]
 struct Phrase {
     pieces: Vec<String>,
     /// Whether it only begins its last word.
@@ -126,54 +128,79 @@ struct Phrase {
     length: usize,
 }
 
-/// The value that a text names; where several would do, the one whose word is the longest.
-#[must_use]
-pub fn choose<'a>(values: &'a BTreeMap<String, Vec<String>>, text: &str) -> Option<&'a String> {
-    let pieces = pieces(text);
-    let plain: Vec<&str> = pieces
-        .iter()
-        .filter_map(|piece| match piece {
-            Piece::Word(word) => Some(word.as_str()),
-            _ => None,
-        })
-        .collect();
-    let named = |word: &str| {
-        let phrase: Vec<String> = words_of(word);
-        !phrase.is_empty() && phrase == plain
-    };
-    // The whole text is a value or one of its words, denials and all.
-    for (value, listed) in values {
-        if named(value) || listed.iter().any(|word| !word.ends_with('*') && named(word)) {
-            return Some(value);
+/// The values of a mapping, with their words split.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    values: Vec<String>,
+    /// What a whole text may be, and the place of its value.
+    whole: Vec<(usize, Vec<String>)>,
+    /// What may stand in a text, and the place of its value.
+    phrases: Vec<(usize, Phrase)>,
+}
+
+impl Choices {
+    /// The values of a mapping; none where any text will do.
+    #[must_use]
+    pub fn of(mapping: &FactMapping) -> Option<Self> {
+        let is_closed = mapping.kind == FactKind::Text && !mapping.values.is_empty();
+        is_closed.then(|| Self::new(&mapping.values))
+    }
+
+    fn new(values: &BTreeMap<String, Vec<String>>) -> Self {
+        let (mut whole, mut phrases) = (Vec::new(), Vec::new());
+        for (place, (value, listed)) in values.iter().enumerate() {
+            let full = listed.iter().filter(|word| !word.ends_with('*')).chain([value]);
+            whole.extend(full.map(|word| (place, words_of(word))));
+            phrases.extend(listed.iter().chain([value]).map(|word| (place, phrase(word))));
+        }
+        whole.retain(|(_, words)| !words.is_empty());
+        phrases.retain(|(_, phrase)| !phrase.pieces.is_empty());
+        Self {
+            values: values.keys().cloned().collect(),
+            whole,
+            phrases,
         }
     }
-    let phrases: Vec<(&String, Phrase)> = values
-        .iter()
-        .flat_map(|(value, listed)| {
-            listed
-                .iter()
-                .chain(std::iter::once(value))
-                .map(move |word| (value, phrase(word)))
-        })
-        .filter(|(_, phrase)| !phrase.pieces.is_empty())
-        .collect();
+
+    /// The value that a text names; where several would do, the one whose word is the longest.
+    #[must_use]
+    pub fn choose(&self, text: &str) -> Option<&str> {
+        let pieces = pieces(text);
+        let plain: Vec<&str> = pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Word(word) => Some(word.as_str()),
+                _ => None,
+            })
+            .collect();
+        // The whole text is a value or one of its words, denials and all.
+        let whole = self.whole.iter().find(|(_, words)| *words == plain);
+        let chosen = whole
+            .map(|(value, _)| *value)
+            .or_else(|| longest(&self.phrases, &pieces));
+        self.values.get(chosen?).map(String::as_str)
+    }
+}
+
+/// The value of the longest phrase that a text names.
+fn longest(phrases: &[(usize, Phrase)], pieces: &[Piece]) -> Option<usize> {
     // Where each begins and ends, whether it is denied there, and how much of the text it takes.
-    let mut found: Vec<(usize, usize, bool, &String, &Phrase)> = Vec::new();
-    for (value, phrase) in &phrases {
+    let mut found: Vec<(usize, usize, bool, usize, &Phrase)> = Vec::new();
+    for (value, phrase) in phrases {
         for start in 0..pieces.len() {
-            if let Some(end) = ends(&pieces, start, phrase) {
-                found.push((start, end, is_denied(&pieces, start, end), value, phrase));
+            if let Some(end) = ends(pieces, start, phrase) {
+                found.push((start, end, is_denied(pieces, start, end), *value, phrase));
             }
         }
     }
-    let inside = |one: &(usize, usize, bool, &String, &Phrase)| {
+    let inside = |one: &(usize, usize, bool, usize, &Phrase)| {
         found.iter().any(|other| {
             // "urgent" within "not urgent" is the same words told with their denial.
             let wider = other.0 <= one.0 && one.1 <= other.1 && other.1 - other.0 > one.1 - one.0;
             wider && !other.4.is_denied && !one.4.is_denied
         })
     };
-    let mut best: Option<(usize, usize, &String)> = None;
+    let mut best: Option<(usize, usize, usize)> = None;
     for one in &found {
         if one.2 != one.4.is_denied || inside(one) {
             continue;
@@ -306,7 +333,7 @@ mod tests {
             ("simple", &["facile*", "easy", "standard", "normal*"]),
             ("very_complex", &["very complex", "très complexe*", "very difficult"]),
         ]);
-        choose(&values, text).cloned()
+        Choices::new(&values).choose(text).map(str::to_owned)
     }
 
     fn urgency(text: &str) -> Option<String> {
@@ -326,7 +353,7 @@ mod tests {
             ("soon", &["bientôt", "this week", "tomorrow"]),
             ("urgent", &["urgent*", "urgence*", "emergency", "today", "now", "high"]),
         ]);
-        choose(&values, text).cloned()
+        Choices::new(&values).choose(text).map(str::to_owned)
     }
 
     #[test]
