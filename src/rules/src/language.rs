@@ -3,11 +3,12 @@
 //! Short words that only one language has weigh most in what people say on a phone; where they do not tell, a detector
 //! by letter sequences does, among the rulebook's languages only.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::facts::{Fact, Facts};
 use super::hearing::{Speaker, Text};
+use super::prefixes::Prefixes;
 use super::words::fold;
 
 /// The mapped fact with the caller's language, where the assistant knows it.
@@ -30,10 +31,20 @@ const ENGLISH: &[&str] = &[
     "someone", "coming", "feet", "nope", "okay", "sewer", "hi", "help", "no",
 ];
 
-/// Words that tell the two languages apart: true for French.
-static TELLING: LazyLock<HashMap<&str, bool>> = LazyLock::new(|| {
+/// Words that tell the two languages apart.
+struct Telling {
+    words: Prefixes,
+    /// By a word's number.
+    are_french: Vec<bool>,
+}
+
+static TELLING: LazyLock<Telling> = LazyLock::new(|| {
     let french = FRENCH.iter().map(|word| (*word, true));
-    french.chain(ENGLISH.iter().map(|word| (*word, false))).collect()
+    let all: BTreeMap<&str, bool> = french.chain(ENGLISH.iter().map(|word| (*word, false))).collect();
+    Telling {
+        words: Prefixes::new(&all.keys().copied().collect::<Vec<_>>()),
+        are_french: all.into_values().collect(),
+    }
 });
 
 /// The language in which to answer, one of `languages`.
@@ -59,11 +70,13 @@ pub fn language(languages: &[String], facts: &Facts, text: &Text) -> String {
 
 /// By words that only one of French and English has.
 fn by_words(text: &Text, whose: impl Fn(Speaker) -> bool) -> Option<&'static str> {
+    let telling = &*TELLING;
     let (mut french, mut english) = (0, 0);
     for utterance in text.utterances().iter().filter(|utterance| whose(utterance.speaker)) {
         for sentence in text.sentences().get(utterance.sentences.clone()).unwrap_or_default() {
             for place in sentence.words.clone() {
-                match TELLING.get(text.word(place)) {
+                let number = telling.words.whole(text.word(place));
+                match number.and_then(|number| telling.are_french.get(number as usize)) {
                     Some(true) => french += 1,
                     Some(false) => english += 1,
                     None => {}

@@ -79,6 +79,12 @@ impl Prefixes {
             .try_fold(place, |place, letter| self.step(place, letter))
     }
 
+    /// The number of the beginning that is the whole word.
+    #[must_use]
+    pub fn whole(&self, word: &str) -> Option<u32> {
+        self.number(self.behind(Place::default(), word)?)
+    }
+
     /// The number of the beginning that ends at a place.
     #[must_use]
     pub fn number(&self, place: Place) -> Option<u32> {

@@ -130,11 +130,7 @@ impl Cities {
     }
 
     fn with_key(&self, key: &str) -> Option<&String> {
-        self.city_at(self.keys.behind(Place::default(), key)?)
-    }
-
-    fn city_at(&self, place: Place) -> Option<&String> {
-        self.names.get(self.keys.number(place)? as usize)
+        self.names.get(self.keys.whole(key)? as usize)
     }
 
     /// The city in a field's text.
@@ -237,7 +233,9 @@ impl Cities {
                     // No name goes on like this.
                     let Some(behind) = behind else { break };
                     place = behind;
-                    found = self.city_at(place).map(|city| (city, next + 1)).or(found);
+                    let number = self.keys.number(place).map(|number| number as usize);
+                    let city = number.and_then(|number| self.names.get(number));
+                    found = city.map(|city| (city, next + 1)).or(found);
                 }
                 Some(Token::Mark('-' | '\'')) if words > 0 => {}
                 // "St. Lambert", and no end of a sentence.
@@ -516,9 +514,12 @@ pub fn last_canadian(text: &str) -> Option<String> {
             // At the end of a word: do the six characters before it begin a word and form a code?
             if in_word && run.len() >= 6 {
                 let six = &run[run.len() - 6..];
-                let code: String = six.iter().map(|(c, _)| *c).collect();
-                if six[0].1 && code.is_ascii() && is_canadian(&code) {
-                    last = Some(format!("{} {}", &code[..3], &code[3..]));
+                // Most words are none, which shows before anything is copied.
+                if six[0].1 && six[1].0.is_ascii_digit() {
+                    let code: String = six.iter().map(|(c, _)| *c).collect();
+                    if code.is_ascii() && is_canadian(&code) {
+                        last = Some(format!("{} {}", &code[..3], &code[3..]));
+                    }
                 }
             }
             in_word = false;
