@@ -143,13 +143,15 @@ impl Classifiers {
         }
         let least = if words < FEW_WORDS { UNSURE } else { 0 };
         // A feature counts once, however often it occurs.
-        let mut found: Vec<(Span, Feature<'_>)> = Vec::new();
-        let mut is_known = vec![false; self.weights.len()];
+        let mut found: Vec<(Span, Feature<'_>)> = Vec::with_capacity(heard.text().len());
+        // A bit for each place at which weights may begin.
+        let mut known = vec![0_u64; self.weights.len() / 64 + 1];
         each_feature(heard, facts, &self.choices, |feature| {
             if let Some(span) = self.by_feature.get(&feature.hash())
-                && let Some(is_known) = is_known.get_mut(span.0 as usize)
-                && !std::mem::replace(is_known, true)
+                && let Some(bits) = known.get_mut(span.0 as usize / 64)
+                && *bits & (1 << (span.0 % 64)) == 0
             {
+                *bits |= 1 << (span.0 % 64);
                 found.push((*span, feature));
             }
         });

@@ -194,6 +194,8 @@ impl Ears {
     #[must_use]
     pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> Heard {
         let mut text = Text::default();
+        let bytes = said.len() + facts.iter().map(|(_, value, _)| value.len()).sum::<usize>();
+        text.reserve(bytes.min(MAX_LISTENED));
         // What a fact says of the caller's trust is as if the caller had said it first.
         let by_trust = |trust: Trust| facts.iter().enumerate().filter(move |(_, fact)| fact.2 == trust);
         for (place, (_, value, _)) in by_trust(Trust::Caller) {

@@ -394,7 +394,11 @@ impl Lexicon {
                 effort.tries += anchors.len();
                 for anchor in anchors {
                     let sought = &compiled.variants[anchor.variant as usize];
-                    if let Some(span) = found(text, &fits, &sought.elements, anchor.element as usize, word, &words) {
+                    let span = match sought.elements.as_slice() {
+                        [_] => Some(word..word + 1),
+                        elements => found(text, &fits, elements, anchor.element as usize, word, &words),
+                    };
+                    if let Some(span) = span {
                         effort.hits += 1;
                         hits.push(Hit {
                             entry: sought.entry,

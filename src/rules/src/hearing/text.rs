@@ -76,6 +76,12 @@ const ABBREVIATIONS: [&str; 15] = [
 ];
 
 impl Text {
+    /// Makes room for so many bytes, five of which are a word with what stands before it, about.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.folded.reserve(bytes);
+        self.words.reserve(bytes / 5);
+    }
+
     /// Adds an utterance.
     pub fn push(&mut self, speaker: Speaker, raw: &str) {
         let first_sentence = self.sentences.len();
