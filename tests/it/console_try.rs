@@ -149,7 +149,7 @@ async fn a_message_is_tried(database: Database) {
     let shown = try_out(&browser, &[("said", &large.to_string())]).await;
     assert_eq!(shown.status, StatusCode::OK);
     let other = browser
-        .post("/console/calls/x/feedback", &[("comment", &"x".repeat(20_000))])
+        .post("/console/calls/x/feedback", &[("comment", &"x".repeat(70_000))])
         .await;
     assert_eq!(other.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(app.counts(["decisions", "calls", "sms_messages"]).await, [0, 0, 0]);

@@ -55,7 +55,10 @@ impl EventsApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let watcher = Watcher {
             place: self.0.streams.enter(&key.key_id.to_string())?,
-            marks: self.0.watched.marks(&self.0, rulebook_id),
+            marks: self
+                .0
+                .watched
+                .marks(self.0.latest(), self.0.backtests.stopping(), rulebook_id),
             state: self.0.clone(),
             caller: Caller::clone(&key),
             seen: None,

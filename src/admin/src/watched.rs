@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sea_orm::DatabaseConnection;
 use store::day_marks::{self, DayMarks};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-use super::state::AdminState;
 
 /// How long after a change a watcher may learn of it, at most, when the database answers at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
@@ -19,14 +19,21 @@ pub struct Watched(Arc<Mutex<HashMap<Uuid, watch::Sender<Option<DayMarks>>>>>);
 
 impl Watched {
     /// The marks of a rulebook, from now on; none until they were read once.
-    pub fn marks(&self, state: &AdminState, rulebook_id: Uuid) -> watch::Receiver<Option<DayMarks>> {
+    pub fn marks(
+        &self,
+        db: &DatabaseConnection,
+        stopping: &CancellationToken,
+        rulebook_id: Uuid,
+    ) -> watch::Receiver<Option<DayMarks>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(marks) = all.get(&rulebook_id) {
             return marks.subscribe();
         }
         let (marks, receiver) = watch::channel(None);
         all.insert(rulebook_id, marks.clone());
-        tokio::spawn(poll(self.clone(), state.clone(), rulebook_id, marks));
+        let polling = poll(self.clone(), db.clone(), rulebook_id, marks);
+        let stopping = stopping.clone();
+        tokio::spawn(async move { stopping.run_until_cancelled(polling).await });
         receiver
     }
 
@@ -41,23 +48,16 @@ impl Watched {
     }
 }
 
-async fn poll(watched: Watched, state: AdminState, rulebook_id: Uuid, marks: watch::Sender<Option<DayMarks>>) {
-    let stopping = state.backtests.stopping().clone();
+async fn poll(watched: Watched, db: DatabaseConnection, rulebook_id: Uuid, marks: watch::Sender<Option<DayMarks>>) {
     while marks.receiver_count() > 0 || !watched.forget(rulebook_id) {
         // While the database does not answer there is no news; the pages that are read anew say so.
-        if let Ok(now) = day_marks::of(state.latest(), rulebook_id).await {
+        if let Ok(now) = day_marks::of(&db, rulebook_id).await {
             marks.send_if_modified(|before| {
                 let differs = before.as_ref() != Some(&now);
                 *before = Some(now);
                 differs
             });
         }
-        if stopping
-            .run_until_cancelled(tokio::time::sleep(POLL_INTERVAL))
-            .await
-            .is_none()
-        {
-            return;
-        }
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -54,7 +54,7 @@ pub fn tell(document: &mut Value) {
             response["headers"] = Value::Object(told.collect());
             if let Some(stream) = response.pointer_mut("/content/text~1event-stream/schema") {
                 *stream = event(&stream["items"]);
-                response["description"] = "Each event as it happens, until the work is over.".into();
+                response["description"] = "Each event as it happens.".into();
             }
         }
     }
@@ -75,11 +75,19 @@ fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String,
 
 /// An event of a stream, with the schema of its data.
 fn event(data: &Value) -> Value {
+    let is_of_backtest = data["$ref"]
+        .as_str()
+        .is_some_and(|schema| schema.ends_with("/Backtest"));
+    let kinds: &[&str] = if is_of_backtest {
+        &["progress", "result"]
+    } else {
+        &["changed"]
+    };
     json!({
         "type": "object",
         "required": ["event", "data"],
         "properties": {
-            "event": {"type": "string", "enum": ["progress", "result"]},
+            "event": {"type": "string", "enum": kinds},
             "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
         },
     })

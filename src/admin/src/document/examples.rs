@@ -204,6 +204,8 @@ fn plain_texts(paths: &mut Map<String, Value>) {
         "text/event-stream",
         event,
     );
+    let event = json!({"event": "changed", "data": "{\"changed\":[\"leads\",\"sms_messages\"]}"});
+    media(paths, &format!("{rulebook}/events"), "text/event-stream", event);
 }
 
 fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
