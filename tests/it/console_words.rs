@@ -36,7 +36,7 @@ async fn with_calls(database: Database) -> TestApp {
         ("call-3", "Allô, mon chauffe-eau coule, <b>vite</b>."),
         ("call-4", "Bonjour, pouvez-vous me rappeler?"),
         ("call-5", "J'ai des racines dans le drain."),
-        ("call-6", "Mon chauffe-eau ne coule pas, j'ai une piscine."),
+        ("call-6", "Il n'y a pas de chauffe-eau qui coule, j'ai une piscine."),
     ] {
         app.take(&report(call, said)).await;
     }
@@ -444,7 +444,7 @@ async fn a_viewer_reads_words_without_numbers(database: Database) {
     let page = viewer.page("/console/words/add?phrase=rappelez&language=fr").await;
     page.has(&[
         "This needs a key with the role editor.",
-        "1 of the newest 6 calls say it",
+        "2 of the newest 6 calls say it",
     ]);
     assert!(
         !page.text.contains("555-0199") && !page.text.contains("name=\"target\""),

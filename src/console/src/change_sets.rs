@@ -7,6 +7,8 @@ mod checks;
 mod conflicts;
 mod diff;
 mod list;
+mod numbers;
+mod parts;
 mod picture;
 mod scale;
 mod set;

@@ -132,7 +132,7 @@ fn explained(visit: &Visit, unsaved: Option<&Unsaved>) -> Markup {
             @if refused.is_stale() { p { (words.say("vocabulary-changed")) " " (words.say("vocabulary-changed-do")) } }
             @else { p { (words.say("vocabulary-refused")) } }
             p lang="en" { (refused.detail) }
-            @if refused.fields.len() > 1 {
+            @if !refused.fields.is_empty() {
                 ul lang="en" { @for fault in refused.fields.iter().take(5) { li { (fault.1) } } }
             }
         },

@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
-use crate::change_sets::set::{fields, link};
+use crate::change_sets::numbers::{call_link, count, decimal};
+use crate::change_sets::parts::{fields, link};
 use crate::change_sets::{bars, picture};
 use crate::leads::text;
-use crate::locale::{range, sum};
+use crate::locale::range;
 use crate::prices::signed_sum;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
@@ -130,14 +131,6 @@ fn result(visit: &Visit, business: &Business, set: &Value, found: &Value, is_ove
     }
 }
 
-pub fn count(value: &Value, name: &str) -> usize {
-    usize::try_from(value[name].as_u64().unwrap_or_default()).unwrap_or_default()
-}
-
-fn decimal(value: &Value, name: &str) -> Decimal {
-    text(value, name).and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
 /// The numbers that matter most.
 fn tiles(visit: &Visit, result: &Value) -> Markup {
     let words = visit.words;
@@ -206,10 +199,6 @@ fn calls(visit: &Visit, listed: &Value) -> Markup {
     } }
 }
 
-pub fn call_link(visit: &Visit, id: &str) -> String {
-    visit.link(&format!("/calls/{}", segment(id)), &[])
-}
-
 /// An id as a link shows it.
 fn short(id: &str) -> String {
     let start: String = id.chars().take(8).collect();
@@ -275,9 +264,4 @@ fn change(call: &Value, name: &str) -> String {
     } else {
         format!("{before} → {after}")
     }
-}
-
-/// Money of the result in words.
-pub fn money(visit: &Visit, value: &Value, name: &str, currency: &str) -> String {
-    sum(visit.words, decimal(value, name), currency)
 }

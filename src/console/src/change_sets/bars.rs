@@ -4,8 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::business::Business;
-use crate::change_sets::backtest::{count, money};
-use crate::change_sets::picture::number;
+use crate::change_sets::numbers::{count, money, number};
 use crate::leads::text;
 use crate::visit::Visit;
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::business::Business;
 use crate::change_sets::diff::{column_name, row_title, shown};
-use crate::change_sets::set::Story;
+use crate::change_sets::parts::Story;
 use crate::leads::text;
 use crate::visit::Visit;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::address::query;
 use crate::business::Business;
 use crate::change_sets::diff::{column_name, row_title, shown};
-use crate::change_sets::set::{api_path, fields, is_editable, link};
+use crate::change_sets::parts::{api_path, fields, is_editable, link};
 use crate::leads::text;
 use crate::refusal::Refusal;
 use crate::visit::Visit;

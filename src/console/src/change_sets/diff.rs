@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::business::Business;
-use crate::change_sets::set::{Story, fields, is_editable, link};
+use crate::change_sets::parts::{Story, fields, is_editable, link};
 use crate::leads::text;
 use crate::locale::{money, percent};
 use crate::prices;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
-use crate::change_sets::set::{comment, state};
+use crate::change_sets::parts::{comment, state};
 use crate::leads::text;
 use crate::page::Frame;
 use crate::visit::{Answer, Visit};

@@ -4,11 +4,10 @@
 
 use maud::{Markup, html};
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
 
 use crate::business::Business;
-use crate::change_sets::backtest::{call_link, count, money};
+use crate::change_sets::numbers::{call_link, count, money, number};
 use crate::change_sets::scale::{BOTTOM, HEIGHT, LEFT, RIGHT, Scale, WIDTH};
 use crate::leads::text;
 use crate::locale::sum;
@@ -76,12 +75,6 @@ impl Fate {
             Self::Same => html! { circle.(class) cx={ (format!("{x:.1}")) } cy={ (format!("{y:.1}")) } r="3.5" {} },
         }
     }
-}
-
-/// A number of JSON as a place in a picture.
-pub fn number(value: &Value, name: &str) -> f64 {
-    let number = text(value, name).and_then(|text| text.parse::<Decimal>().ok());
-    number.and_then(|number| number.to_f64()).unwrap_or_default()
 }
 
 /// Each past call, its old price against its new one. Of several currencies, the one with the most quotes is drawn.

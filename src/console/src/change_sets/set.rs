@@ -7,34 +7,14 @@ use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use web::conditional::{Keep, Kept, to_get};
 
-use crate::address::{query, segment};
+use crate::address::query;
 use crate::business::Business;
+use crate::change_sets::parts::{Fault, Story, api_path, comment, fields, is_editable, link, read_set, state};
 use crate::change_sets::{backtest, checks, conflicts, diff};
 use crate::leads::text;
 use crate::page::{self, Frame};
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
-use crate::words::Words;
-
-/// Everything that the page of a change set shows.
-pub struct Story {
-    pub set: Value,
-    pub diff: Value,
-    /// Whether it could be published now; none once it is over.
-    pub check: Option<Value>,
-    /// Where publishing now would go beyond the guard rails.
-    pub breaches: Vec<Value>,
-    /// The newest backtest of it.
-    pub backtest: Option<Value>,
-}
-
-/// Why something that the person asked for was not done.
-pub struct Fault {
-    pub key: &'static str,
-    /// In the words of the admin API.
-    pub detail: String,
-    pub status: StatusCode,
-}
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
@@ -91,12 +71,6 @@ pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) ->
     Ok(response)
 }
 
-/// The change set that the address names.
-pub async fn read_set(visit: &Visit, business: &Business) -> Result<Value, Refusal> {
-    let path = format!("/change-sets/{}", segment(&visit.path("id")));
-    visit.read(&business.path(&path), &[]).await
-}
-
 async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
     let set = read_set(visit, business).await?;
     let path = |rest: &str| api_path(business, &set, rest);
@@ -144,45 +118,6 @@ async fn breaches(
         // The check says what prevents it, and another person may have been faster.
         Err(refusal) if refusal.status.is_client_error() => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
-    }
-}
-
-/// An address of the admin API below a change set.
-pub fn api_path(business: &Business, set: &Value, rest: &str) -> String {
-    let id = segment(text(set, "id").unwrap_or_default());
-    business.path(&format!("/change-sets/{id}{rest}"))
-}
-
-/// The address of a change set's page.
-pub fn link(visit: &Visit, set: &Value, pairs: &[(&str, &str)]) -> String {
-    let id = segment(text(set, "id").unwrap_or_default());
-    visit.link(&format!("/change-sets/{id}"), pairs)
-}
-
-/// Whether its changes may be changed and published.
-pub fn is_editable(set: &Value) -> bool {
-    matches!(set["state"].as_str(), Some("open" | "refused"))
-}
-
-/// What people call a change set.
-pub fn comment(visit: &Visit, business: &Business, set: &Value) -> String {
-    text(set, "comment").map_or_else(
-        || visit.words.say("change-set-unnamed"),
-        |comment| business.shown(comment),
-    )
-}
-
-/// Its state as a mark.
-pub fn state(words: Words, set: &Value) -> Markup {
-    let state = text(set, "state").unwrap_or_default();
-    html! { span.state.set-state.(state) { (words.name("set-state", state)) } }
-}
-
-/// What every form of the page carries.
-pub fn fields(visit: &Visit, set: &Value) -> Markup {
-    html! {
-        (page::token(visit))
-        input type="hidden" name="version" value=(set["version"].to_string());
     }
 }
 

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Every task of the console by mouse and by keyboard, in both languages, on a phone and on a desk: the stories
+# tests/browser/console_*.mjs, with axe, the content policy and the click budgets. The screenshots are left in artifacts/.
+#
+# In: RINGBOOK. Out: exit status, and a line for each step.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+. scripts/need.sh
+need_browser || exit 1
+failed=()
+for story in console console_change_set console_on_call console_try console_day; do
+    printf -- '-- %s\n' "$story"
+    CALLS=60 scripts/in_browser.sh "$story" || failed+=("$story")
+done
+[ ${#failed[@]} -eq 0 ] || { echo "FAILED   ${failed[*]}" >&2; exit 1; }
