@@ -58,7 +58,7 @@ for (const [locale, next, name] of [['en-CA', 'Next month', 'Inventory'], ['fr-C
   await page.locator('.month .today .date a').click();
   await page.fill('#holiday-name', name);
   await page.locator('form[action$="/holiday?month=' + (await month(page)) + '"] button').click();
-  await page.locator('.notice').waitFor();
+  await page.locator('.outcome').waitFor();
   const holiday = clicks();
   assert.ok(holiday <= MAX_HOLIDAY_CLICKS, `a holiday took ${holiday} clicks`);
   assert.ok((await page.locator('.month .today .holiday').innerText()).includes(name));
@@ -74,7 +74,7 @@ for (const [locale, next, name] of [['en-CA', 'Next month', 'Inventory'], ['fr-C
   await first.click();
   await page.locator('.month td li:not(.gap) a').filter({ hasNotText: who }).last().click();
   await page.locator('form[action*="/swap"] button').click();
-  await page.locator('.notice:not(.choosing)').waitFor();
+  await page.locator('.outcome:not(.choosing)').waitFor();
   const swap = clicks();
   assert.ok(swap <= MAX_SWAP_CLICKS, `a swap took ${swap} clicks`);
   assert.equal((await overrides()).length, before + 2);
@@ -85,7 +85,7 @@ for (const [locale, next, name] of [['en-CA', 'Next month', 'Inventory'], ['fr-C
   await page.goto(PAGE);
   await page.locator('.month .today .date a').click();
   await page.locator('form[action*="/holiday/remove"] button').click();
-  await page.locator('.notice').waitFor();
+  await page.locator('.outcome').waitFor();
   assert.equal(await page.locator('.month .today .holiday').count(), 0);
   await context.close();
 }
@@ -109,14 +109,14 @@ async function month(page) {
   await page.locator('#replace-comment').focus();
   await page.keyboard.type('Dentist');
   await page.keyboard.press('Enter');
-  await page.locator('.notice').waitFor();
+  await page.locator('.outcome').waitFor();
   assert.ok((await page.locator('.override-row').first().innerText()).includes('Dentist'));
   assert.equal(clicks(), 0);
   const made = (await overrides()).find(({ comment }) => comment === 'Dentist');
   assert.deepEqual([made.contact, made.instead_of, made.from, made.until], ['on_call', 'second', '2030-12-24T00:00', '2030-12-25T00:00']);
   await page.locator('.override-row button').first().focus();
   await page.keyboard.press('Enter');
-  await page.locator('.notice').waitFor();
+  await page.locator('.outcome').waitFor();
   assert.equal((await overrides()).length, 1);
   told('somebody is replaced, and it is taken back, by keyboard alone');
   await context.close();

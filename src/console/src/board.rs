@@ -4,9 +4,9 @@ use admin::auth::Role;
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
-use poem::http::StatusCode;
+use poem::http::{StatusCode, header};
 use serde_json::Value;
-use web::conditional::{Keep, Kept, to_get};
+use web::conditional::{Keep, Kept, tagged, to_get};
 
 use crate::business::Business;
 use crate::leads::{self, Sent};
@@ -29,12 +29,15 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
         let main = main(visit, business).await?;
+        let part = page::answer(&visit.request, StatusCode::OK, &main);
         if visit.asked("part") == "main" {
-            let response = page::answer(&visit.request, StatusCode::OK, &main);
-            return Ok(to_get(&Kept::of(&visit.request), Keep::Never, response).await);
+            return Ok(to_get(&Kept::of(&visit.request), Keep::Never, part).await);
         }
+        // The script asks at once whether something changed since: mostly the answer is that nothing did.
+        let part = tagged(part).await;
+        let tag = part.header(header::ETAG).unwrap_or_default();
         let live = visit.link("", &[("part", "main")]);
-        let frame = Frame::new(visit, Some(business), visit.words.say("board"), "").live(&live);
+        let frame = Frame::new(visit, Some(business), visit.words.say("board"), "").live(&live, tag);
         Ok(frame.page(&main))
     })
 }

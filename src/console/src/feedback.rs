@@ -177,7 +177,7 @@ fn resolve(visit: &Visit, one: &Value) -> Markup {
         let path = format!("/calls/{}/feedback/{}/{what}", segment(&visit.path("id")), segment(id));
         visit.link(&path, &[])
     };
-    html! { div.resolve {
+    html! { div.feedback-resolve {
         a.button.main href=(at("case")) { (words.say("feedback-make-case")) }
         details {
             summary { (words.say("feedback-dismiss")) }

@@ -50,7 +50,7 @@ pub struct Frame<'a> {
     business: Option<&'a Business>,
     title: String,
     place: &'a str,
-    live: Option<&'a str>,
+    live: Option<(&'a str, &'a str)>,
     script: Option<&'a str>,
 }
 
@@ -67,9 +67,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The same, whose main part is loaded anew from an address.
-    pub fn live(self, address: &'a str) -> Self {
-        let live = Some(address);
+    /// The same, whose main part is loaded anew from an address where it has this tag now.
+    pub fn live(self, address: &'a str, tag: &'a str) -> Self {
+        let live = Some((address, tag));
         Self { live, ..self }
     }
 
@@ -105,7 +105,10 @@ impl<'a> Frame<'a> {
             a.skip href="#main" { (words.say("skip")) }
             (top)
             @if self.live.is_some() { p #lost.banner role="alert" hidden { (words.say("lost")) } }
-            main #main tabindex="-1" data-live=[self.live] data-events=[self.live.map(|_| self.visit.link("/live.events", &[]))] {
+            main #main tabindex="-1" data-live=[self.live.map(|(address, _)| address)]
+                data-tag=[self.live.map(|(_, tag)| tag)]
+                data-events=[self.live.map(|_| self.visit.link("/live.events", &[]))]
+            {
                 (main)
             }
         };

@@ -10,7 +10,7 @@ const RETRY_MS = 2_000;
 const main = document.getElementById('main');
 const { live, events } = main?.dataset ?? {};
 const lost = document.getElementById('lost');
-let tag = '';
+let tag = main?.dataset.tag ?? '';
 let urgent = 0;
 
 // Somebody who writes or has opened something is not disturbed.

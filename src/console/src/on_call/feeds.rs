@@ -31,7 +31,7 @@ pub fn section(view: &View<'_>) -> Markup {
 /// The address of a feed that was just made.
 fn made(view: &View<'_>, address: &str) -> Markup {
     let words = view.visit.words;
-    html! { div.notice.made role="status" {
+    html! { div.outcome.made role="status" {
         p { (words.say("on-call-feed-made")) }
         label for="feed-address" { (words.say("on-call-feed-address")) }
         div.copy {

@@ -133,11 +133,11 @@ fn swap(view: &View<'_>) -> Markup {
         (page::token(view.visit))
         p.quiet { (words.say("on-call-swap-about")) }
         (general(view, form))
-        div.pair {
+        div.two-fields {
             (field("who", "on-call-field-who", &first).contact(view, Some("on-call-field-choose"), true))
             (field("day", "on-call-field-day", &first_day).input(view, "date", true))
         }
-        div.pair {
+        div.two-fields {
             (field("with", "on-call-field-with", &second).contact(view, Some("on-call-field-choose"), true))
             (field("with_day", "on-call-field-day", &second_day).input(view, "date", true))
         }
@@ -174,7 +174,7 @@ fn holiday_form(view: &View<'_>) -> Markup {
             (field("name", "on-call-field-name", &name).input(view, "text", true))
             fieldset {
                 legend { (words.say("on-call-field-open")) }
-                div.pair {
+                div.two-fields {
                     (field("open_from", "on-call-field-open-from", &from).input(view, "time", false))
                     (field("open_until", "on-call-field-open-until", &until).input(view, "time", false))
                 }

@@ -22,9 +22,9 @@ pub fn head(view: &View<'_>) -> Markup {
     html! {
         div.month-head {
             h2 #month { (view.month.name(words)) }
-            a.step href=(beside(false)) aria-label=(words.say("on-call-previous")) { "←" }
-            a.step href=(beside(true)) aria-label=(words.say("on-call-following")) { "→" }
-            a.step href={ (view.visit.link(super::PLACE, &[])) "#today" } { (words.say("on-call-today")) }
+            a.month-step href=(beside(false)) aria-label=(words.say("on-call-previous")) { "←" }
+            a.month-step href=(beside(true)) aria-label=(words.say("on-call-following")) { "→" }
+            a.month-step href={ (view.visit.link(super::PLACE, &[])) "#today" } { (words.say("on-call-today")) }
         }
         @if view.may_change {
             @if let Some(chosen) = view.chosen() { (choosing(view, chosen)) }
@@ -38,7 +38,7 @@ fn choosing(view: &View<'_>, chosen: &Piece) -> Markup {
     let words = view.visit.words;
     let who = view.business.contact(chosen.contact.as_deref().unwrap_or_default());
     let values = [("who", who.as_str()), ("day", &day(words, chosen.day()))];
-    html! { p.notice.choosing role="status" {
+    html! { p.outcome.choosing role="status" {
         (words.say_of("on-call-chosen", &values)) " "
         a href=(view.link(&[])) { (words.say("on-call-forget")) }
     } }

@@ -213,9 +213,9 @@ impl<'a> View<'a> {
         let faults = self.faults(Form::Remove, "");
         html! {
             @if let Some(key) = done.filter(|_| self.told.form.is_none()) {
-                p.notice.waits[waits] role="status" { (words.say(key)) }
+                p.outcome.waits[waits] role="status" { (words.say(key)) }
             }
-            @for fault in faults { p.notice.wrong role="alert" { (self.sentence(&fault.text)) } }
+            @for fault in faults { p.outcome.wrong role="alert" { (self.sentence(&fault.text)) } }
         }
     }
 }
