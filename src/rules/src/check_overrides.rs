@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::check::Check;
-use super::on_call;
 use super::rows::ShiftOverride;
+use super::wall_clock;
 
 /// The longest override, in days.
 const MAX_DAYS: i64 = 366;
@@ -21,7 +21,7 @@ impl<'a> Check<'a> {
             }
         }
         let mut time = |column: &str, text: &str| {
-            let read = on_call::begins(text).filter(|_| text.len() == "2026-12-24T17:00".len());
+            let read = wall_clock::parse(text).filter(|_| text.len() == "2026-12-24T17:00".len());
             if read.is_none() {
                 let text = "expected a local date and time, as \"2026-12-24T17:00\"";
                 self.add(row, column, "bad_time", text);

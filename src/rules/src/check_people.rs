@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::on_call;
 use super::rows::{AssistantAnswer, Case, Contact, Hook, Resource, Row, Settings, Template, Tool, ToolKind};
 use super::vocabulary::GIVEN;
+use super::wall_clock;
 
 /// What a template may name in braces.
 pub const PLACEHOLDERS: &[&str] = &[
@@ -134,7 +135,7 @@ impl<'a> Check<'a> {
         if row
             .rotation_from
             .as_deref()
-            .is_some_and(|text| on_call::begins(text).is_none())
+            .is_some_and(|text| wall_clock::parse(text).is_none())
         {
             let text = "expected a local date and time, as \"2026-11-23T08:00\"";
             self.add(row, "rotation_from", "bad_time", text);

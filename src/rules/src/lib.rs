@@ -60,6 +60,7 @@ pub mod services;
 mod shift_overrides;
 pub mod shifts;
 pub mod vocabulary;
+pub mod wall_clock;
 pub mod weight;
 pub mod wording;
 pub mod words;

@@ -18,6 +18,7 @@ use super::decision::Step;
 use super::derive;
 use super::rows::{Contact, Resource, RowSet, Settings};
 use super::shift_overrides::{Covering, expanded, verdict};
+use super::wall_clock;
 
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// The longest rotation, in weeks.
@@ -54,7 +55,7 @@ impl Plan {
 impl Plans {
     /// From rows that have no fault.
     pub(super) fn new(rows: &RowSet, settings: &Settings, calendars: &BTreeMap<&str, Calendar>) -> Self {
-        let from = settings.rotation_from.as_deref().and_then(begins);
+        let from = settings.rotation_from.as_deref().and_then(wall_clock::parse);
         let mut shared: BTreeMap<&str, Arc<Calendar>> = BTreeMap::new();
         let mut plans = BTreeMap::new();
         for contact in rows.contacts.values().map(|stored| &stored.row) {
@@ -95,12 +96,6 @@ impl Plans {
         let turn = plan.turn.map(|turn| format!("week {} of {}", turn.week, turn.of));
         calendar.into_iter().chain(turn).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// When week 1 of a rotation begins, as `2026-11-23T08:00`.
-#[must_use]
-pub fn begins(text: &str) -> Option<NaiveDateTime> {
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").ok()
 }
 
 /// The week of a rotation, from 1 on; before it began it is counted backwards.

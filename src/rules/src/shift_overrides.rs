@@ -6,8 +6,8 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use super::on_call::begins;
 use super::rows::RowSet;
+use super::wall_clock;
 
 /// An override.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,8 @@ impl Overrides {
                 code: row.code.clone(),
                 contact: row.contact.clone(),
                 instead_of: row.instead_of.clone(),
-                from: begins(&row.from)?,
-                until: begins(&row.until)?,
+                from: wall_clock::parse(&row.from)?,
+                until: wall_clock::parse(&row.until)?,
             })
         });
         let mut all: Vec<Override> = all.collect();

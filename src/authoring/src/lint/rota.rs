@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use super::Findings;
 use rules::compile::Rulebook;
 use rules::rows::Contact;
-use rules::{derive, on_call};
+use rules::{derive, wall_clock};
 
 /// Opening hours may begin at any minute, and do at a quarter.
 const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
@@ -29,7 +29,7 @@ pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings
 fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let long_ago = derive::local(now, rulebook.time_zone()) - KEPT;
     for row in rulebook.rows().shift_overrides.values().map(|stored| &stored.row) {
-        if on_call::begins(&row.until).is_some_and(|until| until < long_ago) {
+        if wall_clock::parse(&row.until).is_some_and(|until| until < long_ago) {
             let text = format!("it is over since {}: delete it, older revisions keep it", row.until);
             found.warn(row, "until", "over", text);
         }
