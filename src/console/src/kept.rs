@@ -4,7 +4,7 @@
 //! server is kept: one of another site must not wait behind the sign-in for a click.
 
 use maud::{Markup, html};
-use poem::http::StatusCode;
+use poem::http::{StatusCode, Uri};
 use poem::{Request, Response};
 
 use crate::visit::value;
@@ -28,8 +28,12 @@ pub struct Kept {
 impl Kept {
     /// The form of a request, if this server made it.
     pub fn of(request: &Request, form: &[(String, String)]) -> Option<Self> {
-        let to = request.original_uri().path_and_query()?.as_str();
-        let is_idle = IDLE.iter().any(|idle| *idle == request.original_uri().path());
+        Self::sent_to(request.original_uri(), request, form)
+    }
+
+    fn sent_to(address: &Uri, request: &Request, form: &[(String, String)]) -> Option<Self> {
+        let to = address.path_and_query()?.as_str();
+        let is_idle = IDLE.contains(&address.path());
         let fields = form.iter().filter(|(name, _)| name != csrf::FIELD).cloned().collect();
         let kept = Self {
             to: to.to_owned(),
@@ -100,9 +104,9 @@ mod tests {
         if let Some(site) = site {
             request = request.header("sec-fetch-site", site);
         }
-        let request = request.uri(to.parse().unwrap()).finish();
+        let request = request.finish();
         let form = [("csrf", token), ("note", "<b>")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Kept::of(&request, &form)
+        Kept::sent_to(&to.parse().unwrap(), &request, &form)
     }
 
     #[test]
