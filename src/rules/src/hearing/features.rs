@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::dialogue::Heard;
+use super::fnv::{EMPTY, extended};
 use super::text::Speaker;
 use crate::facts::{Fact, Facts};
 use crate::rows::CueEffect;
@@ -84,7 +85,7 @@ impl<'a> Place<'a> {
             Place::No => "no",
             Place::Fact(name) => name,
         };
-        PlaceHash(self, extended(0xcbf2_9ce4_8422_2325, name))
+        PlaceHash(self, extended(EMPTY, name))
     }
 }
 
@@ -103,13 +104,6 @@ impl<'a> FirstHash<'a> {
             hash: extended(self.2, second.unwrap_or_default()),
         }
     }
-}
-
-/// A hash with one more part in it.
-pub fn extended(hash: u64, part: &str) -> u64 {
-    let with = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    // A byte that no word holds ends each part.
-    with(part.bytes().fold(hash, with), 0xff)
 }
 
 /// The hash of a feature as it is written.

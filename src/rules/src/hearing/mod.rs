@@ -8,6 +8,7 @@ mod classifier;
 mod context;
 mod dialogue;
 mod features;
+mod fnv;
 mod lexicon;
 mod phrase;
 mod script;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
-use super::features::extended;
+use super::fnv::extended;
 
 /// How many stems a thread remembers; a power of two. A stem takes the place of another whose word has the same hash.
 const MAX_KNOWN: usize = 2_048;
