@@ -52,7 +52,7 @@ await everywhere(async ({ page, look }) => {
   const details = page.locator('article details').first();
   await details.locator('summary').click();
   await look('take');
-  for (const place of ['leads', 'calls', 'messages', 'prices']) {
+  for (const place of ['leads', 'calls', 'messages', 'keys']) {
     await page.goto(`${RINGBOOK_URL}/console/${place}`);
     await look(place);
   }
