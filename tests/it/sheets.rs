@@ -218,7 +218,7 @@ async fn every_kind_of_row_goes_out_and_comes_back(database: Database) {
         .filter(|path| path.rsplit_once('.').is_some_and(|(_, ending)| ending == "csv"))
         .map(|path| path.replace("{rulebook}", "default"))
         .collect();
-    assert_eq!(sheets.len(), 16);
+    assert_eq!(sheets.len(), 17);
     for path in sheets {
         let sheet = get(&app, &path).await;
         let (status, answer) = post(&app, &format!("{path}?delete_missing=true&revision=1"), sheet).await;
