@@ -13,6 +13,7 @@ both!(
     a_feed_of_one_person_shows_that_person,
     a_revoked_feed_and_a_wrong_address_show_nothing,
     who_may_not_change_rules_makes_no_feed,
+    a_rulebook_has_so_many_feeds_and_no_more,
 );
 
 const FEEDS: &str = "/admin/v1/rulebooks/default/calendar-feeds";
@@ -33,7 +34,7 @@ async fn made(app: &TestApp, body: Value) -> (String, String) {
 
 /// What a calendar program gets: no key, no cookie.
 async fn read(app: &TestApp, address: &str, tag: Option<&str>) -> (StatusCode, String, reqwest::header::HeaderMap) {
-    let mut request = reqwest::Client::new().get(app.url(address));
+    let mut request = app.client.get(app.url(address));
     if let Some(tag) = tag {
         request = request.header("if-none-match", tag);
     }
@@ -56,7 +57,9 @@ async fn a_calendar_program_reads_the_shifts_without_a_key(database: Database) {
     .await;
     let (address, _) = made(&app, json!({"name": "Everybody"})).await;
     assert!(
-        address.starts_with("/calendar/") && address.ends_with(".ics") && address.len() == 90,
+        address.starts_with("/calendar/")
+            && address.split_once('.').is_some_and(|(_, ending)| ending == "ics")
+            && address.len() == 90,
         "{address}"
     );
     let (status, text, headers) = read(&app, &address, None).await;
@@ -139,7 +142,7 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
     assert_eq!(read(&app, &other, None).await.0, StatusCode::OK);
     let (_, list) = app.admin(Method::GET, &format!("{FEEDS}?revoked=false"), None).await;
     assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
-    let allowed = reqwest::Client::new().post(app.url(&other)).send().await.unwrap();
+    let allowed = app.client.request(Method::POST, app.url(&other)).send().await.unwrap();
     assert_eq!(allowed.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(allowed.headers()["allow"], "GET, HEAD, OPTIONS");
     // Wrong ones are counted like wrong keys; the right one is read all the same.
@@ -176,6 +179,18 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
     let (status, told) = app.admin(Method::PUT, profile, Some(&archive)).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     assert_eq!(read(&app, address, None).await.0, StatusCode::NOT_FOUND);
+    app.stop().await;
+}
+
+async fn a_rulebook_has_so_many_feeds_and_no_more(database: Database) {
+    let app = with_shifts(database).await;
+    for _ in 0..store::calendar_feeds::MAX_ACTIVE {
+        made(&app, json!({"name": "one of many"})).await;
+    }
+    let (status, refused) = app
+        .admin(Method::POST, FEEDS, Some(&json!({"name": "one too many"})))
+        .await;
+    assert_eq!(status, StatusCode::CONFLICT, "{refused}");
     app.stop().await;
 }
 

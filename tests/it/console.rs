@@ -287,7 +287,7 @@ async fn every_page_is_there_in_both_languages(database: Database) {
     let message = format!("/messages/{}", sms["items"][0]["id"].as_str().unwrap());
     let (call, message) = ("/calls/call-1".to_owned(), message);
     let some = [
-        "".to_owned(),
+        String::new(),
         "/leads".to_owned(),
         "/calls".to_owned(),
         "/prices".to_owned(),

@@ -386,9 +386,9 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         .tell("create_api_key", post.clone(), "/admin/v1/api-keys", key)
         .await;
     let revoked = format!("/admin/v1/api-keys/{}", key["api_key"]["id"].as_str().unwrap());
-    let form = [("key", ADMIN_KEY)];
-    let signed_in = reqwest::Client::new().post(app.url("/console/login")).form(&form);
-    let signed_in = signed_in.send().await.unwrap();
+    let signed_in = app.client.request(Method::POST, app.url("/console/login"));
+    let signed_in = signed_in.header("content-type", "application/x-www-form-urlencoded");
+    let signed_in = signed_in.body(format!("key={ADMIN_KEY}")).send().await.unwrap();
     assert!(!signed_in.status().is_server_error());
     let (_, sessions) = app.admin(Method::GET, "/admin/v1/console-sessions", None).await;
     let session = format!(

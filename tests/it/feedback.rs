@@ -15,6 +15,7 @@ both!(
     feedback_is_checked_listed_and_dismissed,
     a_case_of_feedback_waits_for_the_rule_that_mends_it,
     a_case_that_the_rules_meet_already_is_published_at_once,
+    a_case_beside_rules_that_do_not_work_is_refused,
     feedback_goes_with_the_caller,
     the_call_page_takes_feedback_and_keeps_what_was_typed,
     an_editor_makes_a_case_in_the_console,
@@ -239,6 +240,20 @@ async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Datab
     let (status, row) = post(&app, &format!("/feedback/{id}/case"), at(set["version"].clone())).await;
     assert_eq!(status, StatusCode::OK, "{row}");
     assert_eq!(row["resolution"]["change_set_id"], set["id"]);
+    app.stop().await;
+}
+
+async fn a_case_beside_rules_that_do_not_work_is_refused(database: Database) {
+    let app = with_call(database).await;
+    let id = noted(&app, json!({"priority": "P2"})).await;
+    let contact = get(&app, "/contacts/on_call").await;
+    let change = json!({"resource": "contacts", "code": "on_call", "method": "delete", "version": contact["version"]});
+    let (status, set) = post(&app, "/change-sets", json!({"changes": [change]})).await;
+    assert_eq!(status, StatusCode::CREATED, "{set}");
+    let body = json!({"code": "of_feedback", "change_set": set["id"], "change_set_version": set["version"]});
+    let (status, refused) = post(&app, &format!("/feedback/{id}/case"), body).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
+    assert!(get(&app, "/feedback?resolved=false").await["items"][0]["id"] == json!(id));
     app.stop().await;
 }
 

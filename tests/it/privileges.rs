@@ -171,11 +171,7 @@ async fn every_operation_asks_for_the_key_that_is_declared(database: Database) {
             holds(format!("of role {role} for another rulebook"), status, expected);
             let status = asked(&app, operation, Some(&roles[rank])).await;
             let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-            let expected = if !may {
-                status == StatusCode::FORBIDDEN
-            } else {
-                !refused
-            };
+            let expected = if may { !refused } else { status == StatusCode::FORBIDDEN };
             holds(format!("of role {role}"), status, expected && !status.is_server_error());
         }
     }

@@ -16,6 +16,7 @@ both!(
     the_console_shows_a_year_a_month_and_its_spreadsheet,
     what_was_said_is_found_within_a_month,
     businesses_show_how_they_are_doing,
+    a_month_of_too_many_calls_is_read_by_its_days,
 );
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
@@ -31,6 +32,22 @@ async fn statement(app: &TestApp, period: &str) -> Value {
         .await;
     assert_eq!(status, StatusCode::OK, "{found}");
     found
+}
+
+async fn a_month_of_too_many_calls_is_read_by_its_days(database: Database) {
+    let app = TestApp::at_rest(database, at("2026-11-24T17:00:00Z")).await;
+    app.sql(
+        "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at) \
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n <= 20000) \
+         SELECT r.id, 'many-' || n, 'ended', 9, '2026-11-20T12:00:00+00:00', '2026-11-20T12:00:00+00:00' \
+         FROM rulebooks r CROSS JOIN numbers WHERE r.code = 'default'",
+    )
+    .await;
+    let month = format!("{BOOK}/statements/2026-11");
+    let (status, refused) = app.admin(Method::GET, &month, None).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
+    assert_eq!(statement(&app, "2026-11-19").await["total"]["calls"], 0);
+    app.stop().await;
 }
 
 /// Three calls: two on the last evening of October in Montréal, of which the second is already November in UTC, and one on

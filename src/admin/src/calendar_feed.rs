@@ -7,7 +7,7 @@ mod icalendar;
 use chrono::{DateTime, TimeDelta, Utc};
 use poem::endpoint::make;
 use poem::http::header;
-use poem::{Endpoint, IntoResponse as _, Request, Response};
+use poem::{Endpoint, Request, Response};
 
 use self::icalendar::{Event, calendar};
 use super::keys;
@@ -61,7 +61,7 @@ pub fn endpoint(state: AdminState) -> impl Endpoint<Output = Response> {
         let state = state.clone();
         async move {
             let response = shown(&state, &request).await;
-            Ok::<_, poem::Error>(response.unwrap_or_else(|problem| problem.into_response()))
+            Ok::<_, poem::Error>(response.unwrap_or_else(poem::IntoResponse::into_response))
         }
     })
 }

@@ -145,18 +145,18 @@ impl ShiftsApi {
 /// A day that is so many days later; the last day that the API can write where there is none.
 fn later(day: NaiveDate, days: u64) -> NaiveDate {
     let later = day.checked_add_days(Days::new(days));
-    later.filter(is_writable).unwrap_or(day)
+    later.filter(|day| is_writable(*day)).unwrap_or(day)
 }
 
 /// A year of five digits is no date in the API.
-fn is_writable(day: &NaiveDate) -> bool {
+fn is_writable(day: NaiveDate) -> bool {
     day.year() <= 9999
 }
 
 fn found(book: &Rulebook, from: NaiveDate, until: NaiveDate, now: DateTime<Utc>) -> Shifts {
     let end = until
         .succ_opt()
-        .filter(is_writable)
+        .filter(|day| is_writable(*day))
         .and_then(|day| book.begin_of_day(day));
     let span = book.begin_of_day(from).zip(end);
     let roster = span.map(|(from, until)| book.roster(from, until)).unwrap_or_default();

@@ -103,6 +103,7 @@ pub struct Statement {
 
 /// A statement in the media type that was asked for.
 #[derive(ResponseContent)]
+#[expect(clippy::large_enum_variant, reason = "one an answer")]
 pub enum StatementContent {
     /// For programs.
     Json(Json<Statement>),

@@ -250,8 +250,8 @@ mod tests {
 
     #[test]
     fn both_languages_have_the_same_messages_without_a_fault() {
-        for source in ENGLISH.iter().chain(FRENCH).copied() {
-            if let Err((_, faults)) = FluentResource::try_new(source.to_owned()) {
+        for source in ENGLISH.iter().chain(FRENCH) {
+            if let Err((_, faults)) = FluentResource::try_new((*source).to_owned()) {
                 panic!("{faults:?}");
             }
         }

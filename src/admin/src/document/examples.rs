@@ -9,6 +9,7 @@ use super::super::resources::TOLD;
 use rules::rows::{Resource, Row, RowSet, Stored, with_row};
 
 /// Adds examples to the operations on rows, and to those that people try first.
+#[expect(clippy::too_many_lines, reason = "a list, one example after the other")]
 pub fn add(document: &mut Value, sample: &RowSet) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;

@@ -154,6 +154,7 @@ pub(super) fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a line for each field")]
 pub(super) fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
     let days = 3_650;
     vec![

@@ -19,6 +19,11 @@ const MAX_ROWS: u64 = 20_000;
 /// So many calls are named in one query.
 const CHUNK: usize = 512;
 
+/// Id, time, milliseconds and cost.
+type CallRow = (String, DateTime<Utc>, Option<i64>, Option<i64>);
+/// Call, time, state, the provider's id and the text.
+type MessageRow = (Option<String>, DateTime<Utc>, String, Option<String>, String);
+
 /// What is counted.
 pub struct Scope {
     pub rulebook_id: Uuid,
@@ -59,7 +64,7 @@ async fn count_calls(
     scope: &Scope,
     days: &mut BTreeMap<NaiveDate, Figures>,
 ) -> Result<(), Problem> {
-    let rows: Vec<(String, DateTime<Utc>, Option<i64>, Option<i64>)> = calls::Entity::find()
+    let rows: Vec<CallRow> = calls::Entity::find()
         .select_only()
         .columns([
             calls::Column::Id,
@@ -139,7 +144,7 @@ async fn count_messages(
     scope: &Scope,
     days: &mut BTreeMap<NaiveDate, Figures>,
 ) -> Result<(), Problem> {
-    let rows: Vec<(Option<String>, DateTime<Utc>, String, Option<String>, String)> = sms_messages::Entity::find()
+    let rows: Vec<MessageRow> = sms_messages::Entity::find()
         .select_only()
         .columns([
             sms_messages::Column::CallId,

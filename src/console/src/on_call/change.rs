@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
 /// Back to the page, which says what was done.
+#[expect(clippy::unnecessary_wraps, reason = "the end of a page's work, which answers so")]
 pub fn done(visit: &Visit, date: Option<NaiveDate>, what: &str) -> Answer {
     let month = date.map(|date| Month::of(date).text());
     let month = month.as_deref().unwrap_or_else(|| visit.asked("month"));

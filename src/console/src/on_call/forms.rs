@@ -65,8 +65,8 @@ impl View<'_> {
 
     /// Who is on shift first on a day.
     fn first_of(&self, date: NaiveDate) -> Option<&str> {
-        let of_day = self.pieces.iter().filter(|piece| piece.day() == date);
-        of_day.filter_map(|piece| piece.contact.as_deref()).next()
+        let mut of_day = self.pieces.iter().filter(|piece| piece.day() == date);
+        of_day.find_map(|piece| piece.contact.as_deref())
     }
 }
 

@@ -142,9 +142,9 @@ impl Line {
             };
             // Who did not touch a field wants what stands now.
             if is_changed {
-                is_own = true
+                is_own = true;
             } else {
-                field.typed = before
+                field.typed = before;
             }
             field.fault = field.value().err();
         }

@@ -297,11 +297,10 @@ fn pieces(text: &str) -> Vec<Piece> {
             }
             // "isn't": the negation is what counts; "n'est": it follows as "pas".
             Token::Word("t") if ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),
-            Token::Word("n" | "l") => {}
+            Token::Word("n" | "l") | Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
             Token::Word(word) if DEGREES.contains(&word) => pieces.push(Piece::Word("very".to_owned())),
             Token::Word(word) => pieces.push(Piece::Word(word.to_owned())),
             Token::Number(number) => pieces.push(Piece::Word(number.normalize().to_string())),
-            Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
             Token::Mark(':' | '=' | '?') => pieces.push(Piece::Asks),
             Token::Mark(_) => pieces.push(Piece::Stop),
         }
