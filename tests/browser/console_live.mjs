@@ -12,8 +12,8 @@ import { RINGBOOK_ADMIN_KEY, RINGBOOK_URL, end, open, signIn, told } from './con
 
 const { RINGBOOK, RINGBOOK_VAPI_SECRET, SERVER_PID, SECONDS = '600' } = process.env;
 const BOARDS = 9;
-// A simulated call is about eight messages.
-const CALLS_PER_SECOND = 6;
+// A simulated call is about twenty messages.
+const CALLS_PER_SECOND = 2.5;
 const MAX_LATENCY_MS = 1_000;
 const MAX_GROWTH = 1.3;
 const P1_EVERY_MS = 5_000;
@@ -86,7 +86,7 @@ const { context, page } = await open();
 await signIn(page);
 const heap = async () => (await page.evaluate(() => performance.memory?.usedJSHeapSize ?? 0)) / 1e6;
 const until = Date.now() + Number(SECONDS) * 1_000;
-const count = String(CALLS_PER_SECOND * Number(SECONDS));
+const count = String(Math.ceil(CALLS_PER_SECOND * Number(SECONDS)));
 const options = ['simulate', '--url', RINGBOOK_URL, '--secret', RINGBOOK_VAPI_SECRET, '--rate', String(CALLS_PER_SECOND), '--count', count, '--quiet', '--json'];
 const load = spawn(RINGBOOK, options, { stdio: ['ignore', 'pipe', 'inherit'] });
 let summary = '';
