@@ -13,6 +13,7 @@ both!(
     a_session_is_listed_and_ended_by_somebody_else,
     an_owner_reads_the_keys_and_changes_none,
     a_key_has_fifty_sessions_at_most,
+    a_link_opens_the_console_once_and_within_a_day,
 );
 
 fn noon() -> DateTime<Utc> {
@@ -138,5 +139,39 @@ async fn a_key_has_fifty_sessions_at_most(database: Database) {
         .admin(Method::GET, "/admin/v1/console-sessions?limit=100", None)
         .await;
     assert_eq!(list["items"].as_array().unwrap().len(), 50);
+    app.stop().await;
+}
+
+async fn a_link_opens_the_console_once_and_within_a_day(database: Database) {
+    let app = TestApp::at_rest(database, noon()).await;
+    let (_, id) = key(&app, json!({"name": "First", "role": "admin"})).await;
+    let link = async || {
+        let tx = store::begin(&app.app.db).await.unwrap();
+        let token = console::new_link(&tx, id.parse().unwrap(), app.app.clock.now()).await;
+        tx.commit().await.unwrap();
+        token.unwrap()
+    };
+    let browser = Browser::new(&app);
+    let token = link().await;
+    // Looking at it does not use it.
+    for _ in 0..2 {
+        browser
+            .page(&format!("/console/login?link={token}"))
+            .await
+            .has(&["Open the console", &token]);
+    }
+    let form = [("link", token.as_str())];
+    let (one, other) = tokio::join!(
+        browser.post("/console/login", &form),
+        browser.post("/console/login", &form)
+    );
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 401], "of two that come together, one is let in");
+    let late = link().await;
+    app.app.clock.step(TimeDelta::hours(24));
+    let refused = browser.post("/console/login", &[("link", &late)]).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    refused.has(&["used already, or it is too old"]);
     app.stop().await;
 }

@@ -153,7 +153,7 @@ impl CalendarFeedsApi {
             created_at: self.0.clock.now(),
             revoked_at: None,
         };
-        let entry = self.entry(&key, &row, "create", None, Some(told(&row)));
+        let entry = self.entry(&key, &row, "create", None, Some(audited_as(&row)));
         let answer = Answered::new(Made::Created(Json(MadeCalendarFeed {
             address: address_of(&token.text),
             feed: view(row.clone()),
@@ -203,7 +203,7 @@ impl CalendarFeedsApi {
         let found = calendar_feeds::active(self.0.latest(), rulebook_id, id.0).await?;
         let row = found.ok_or_else(missing)?;
         let now = self.0.clock.now();
-        let entry = self.entry(&key, &row, "revoke", Some(told(&row)), None);
+        let entry = self.entry(&key, &row, "revoke", Some(audited_as(&row)), None);
         let revoke = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move { calendar_feeds::revoke(tx, row.id, now).await })
         });
@@ -230,7 +230,7 @@ impl CalendarFeedsApi {
     }
 }
 
-fn told(feed: &calendar_feeds::Model) -> Value {
+fn audited_as(feed: &calendar_feeds::Model) -> Value {
     json!({"name": feed.name, "contact": feed.contact})
 }
 

@@ -45,30 +45,42 @@ const FRENCH_MONTHS: [&str; 12] = [
     "décembre",
 ];
 
+/// The names of the weekdays, from Monday on.
+pub fn weekday_names(words: Words) -> &'static [&'static str; 7] {
+    match words.0 {
+        Language::English => &ENGLISH_DAYS,
+        Language::French => &FRENCH_DAYS,
+    }
+}
+
+/// The name of a day's weekday.
+pub fn weekday_name(words: Words, date: NaiveDate) -> &'static str {
+    name(weekday_names(words), date.weekday().num_days_from_monday())
+}
+
+/// The name of a day's month.
+pub fn month_name(words: Words, date: NaiveDate) -> &'static str {
+    let names = match words.0 {
+        Language::English => &ENGLISH_MONTHS,
+        Language::French => &FRENCH_MONTHS,
+    };
+    name(names, date.month0())
+}
+
+/// The number of a day in its month, of which French counts the first.
+pub fn number(words: Words, date: NaiveDate) -> String {
+    match (words.0, date.day()) {
+        (Language::French, 1) => "1er".to_owned(),
+        (_, day) => day.to_string(),
+    }
+}
+
 /// A day with its weekday, as a title.
 pub fn day(words: Words, date: NaiveDate) -> String {
-    let weekday = date.weekday().num_days_from_monday();
+    let (weekday, month, number) = (weekday_name(words, date), month_name(words, date), number(words, date));
     match words.0 {
-        Language::English => format!(
-            "{}, {}\u{a0}{}, {}",
-            name(&ENGLISH_DAYS, weekday),
-            name(&ENGLISH_MONTHS, date.month0()),
-            date.day(),
-            date.year()
-        ),
-        Language::French => {
-            let day = if date.day() == 1 {
-                "1er".to_owned()
-            } else {
-                date.day().to_string()
-            };
-            let month = name(&FRENCH_MONTHS, date.month0());
-            capital(&format!(
-                "{} {day}\u{a0}{month} {}",
-                name(&FRENCH_DAYS, weekday),
-                date.year()
-            ))
-        }
+        Language::English => format!("{weekday}, {month}\u{a0}{number}, {}", date.year()),
+        Language::French => capital(&format!("{weekday} {number}\u{a0}{month} {}", date.year())),
     }
 }
 
@@ -83,11 +95,7 @@ pub fn short_day(words: Words, date: NaiveDate) -> String {
 
 /// A month with its year, as a title.
 pub fn month(words: Words, date: NaiveDate) -> String {
-    let names = match words.0 {
-        Language::English => &ENGLISH_MONTHS,
-        Language::French => &FRENCH_MONTHS,
-    };
-    capital(&format!("{} {}", name(names, date.month0()), date.year()))
+    capital(&format!("{} {}", month_name(words, date), date.year()))
 }
 
 fn name(names: &[&'static str], at: u32) -> &'static str {

@@ -130,7 +130,7 @@ fn card(visit: &Visit, business: &Business, deeds: &Deeds, notice: &Value) -> Ma
 fn title(visit: &Visit, business: &Business, notice: &Value) -> Markup {
     let code = text(notice, "code").unwrap_or_default();
     let about = about(business, notice);
-    match visit.words.told("notice", code, &[("about", &about)]) {
+    match visit.words.name_of("notice", code, &[("about", &about)]) {
         Some(title) => html! { (title) },
         None => html! { span lang="en" { (text(notice, "text").unwrap_or_default()) } },
     }
@@ -138,7 +138,7 @@ fn title(visit: &Visit, business: &Business, notice: &Value) -> Markup {
 
 fn advice(visit: &Visit, notice: &Value) -> Markup {
     let code = text(notice, "code").unwrap_or_default();
-    match visit.words.told("advice", code, &[]) {
+    match visit.words.name_of("advice", code, &[]) {
         Some(advice) => html! { (advice) },
         None => html! { span lang="en" { (text(notice, "what_to_do").unwrap_or_default()) } },
     }

@@ -23,7 +23,7 @@ use crate::page::Frame;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 
-use self::view::{Told, View};
+use self::view::{Outcome, View};
 
 pub const ADDRESSES: &[Address] = &[
     Address::get("/on-call", show),
@@ -40,14 +40,14 @@ pub const ADDRESSES: &[Address] = &[
 const PLACE: &str = "/on-call";
 
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
-    Box::pin(page(visit, Told::default()))
+    Box::pin(page(visit, Outcome::default()))
 }
 
 /// The page, with what came of a form.
-async fn page(visit: &Visit, told: Told) -> Answer {
+async fn page(visit: &Visit, outcome: Outcome) -> Answer {
     let business = visit.business().await?;
-    let status = told.status();
-    let view = View::open(visit, business, told).await?;
+    let status = outcome.status();
+    let view = View::open(visit, business, outcome).await?;
     let words = visit.words;
     let main = html! {
         h1 { (words.say("on-call")) }

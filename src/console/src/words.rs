@@ -146,7 +146,7 @@ impl Words {
     }
 
     /// The same about something; nothing if the console does not know the value.
-    pub fn told(self, kind: &str, value: &str, values: &[(&str, &str)]) -> Option<String> {
+    pub fn name_of(self, kind: &str, value: &str, values: &[(&str, &str)]) -> Option<String> {
         let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
         self.bundle().has_message(&key).then(|| self.say_of(&key, values))
     }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::dates::{Month, from_day, from_wall, next_day, wall};
 use super::roster::{Piece, pieces};
-use super::view::{Fault, Form, Said, Told};
+use super::view::{Fault, Form, Outcome, Said};
 use super::{PLACE, page};
 use crate::address::segment;
 use crate::business::Business;
@@ -41,7 +41,7 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
         };
         let span = time("from").zip(time("until"));
         let Some((from, until)) = span.filter(|_| faults.is_empty()) else {
-            return page(visit, Told::refused(Form::Replace, faults)).await;
+            return page(visit, Outcome::refused(Form::Replace, faults)).await;
         };
         let (code, mut row) = override_row(visit.sent("contact"), visit.sent("instead_of"), from, until);
         if !visit.sent("comment").is_empty() {
@@ -53,7 +53,7 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
             StatusCode::ACCEPTED => done(visit, Some(from.date()), "waits"),
             // The code says what it is: the same was sent before.
             status if status.is_success() || is_known(status) => done(visit, Some(from.date()), "replaced"),
-            _ => page(visit, Told::refused(Form::Replace, told(&answer))).await,
+            _ => page(visit, Outcome::refused(Form::Replace, faults_of(&answer))).await,
         }
     })
 }
@@ -81,7 +81,7 @@ pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
         };
         let days = date("day").zip(date("with_day"));
         let Some((first_day, second_day)) = days.filter(|_| faults.is_empty()) else {
-            return page(visit, Told::refused(Form::Swap, faults)).await;
+            return page(visit, Outcome::refused(Form::Swap, faults)).await;
         };
         let given = shifts_on(visit, business, first, first_day).await?;
         let taken = shifts_on(visit, business, second, second_day).await?;
@@ -92,7 +92,7 @@ pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
             }
         }
         if !faults.is_empty() {
-            return page(visit, Told::refused(Form::Swap, faults)).await;
+            return page(visit, Outcome::refused(Form::Swap, faults)).await;
         }
         let given = given
             .iter()
@@ -106,7 +106,7 @@ pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
             Published::Waits => done(visit, Some(first_day), "waits"),
             Published::Refused(faults) => {
                 let faults = faults.into_iter().map(|fault| Fault { field: "", ..fault });
-                page(visit, Told::refused(Form::Swap, faults.collect())).await
+                page(visit, Outcome::refused(Form::Swap, faults.collect())).await
             }
         }
     })
@@ -130,11 +130,11 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
             status if status.is_success() => done(visit, None, "removed"),
             StatusCode::PRECONDITION_FAILED => {
                 let faults = vec![Fault::new("", "on-call-fault-changed")];
-                page(visit, Told::refused(Form::Remove, faults)).await
+                page(visit, Outcome::refused(Form::Remove, faults)).await
             }
             _ => {
-                let faults = told(&answer).into_iter().map(|fault| Fault { field: "", ..fault });
-                page(visit, Told::refused(Form::Remove, faults.collect())).await
+                let faults = faults_of(&answer).into_iter().map(|fault| Fault { field: "", ..fault });
+                page(visit, Outcome::refused(Form::Remove, faults.collect())).await
             }
         }
     })
@@ -191,7 +191,7 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
         return Ok(Published::Done);
     }
     let (Some(id), true) = (set["id"].as_str(), status.is_success()) else {
-        return Ok(Published::Refused(told(&set)));
+        return Ok(Published::Refused(faults_of(&set)));
     };
     let (set_path, version) = (format!("{sets}/{}", segment(id)), set["version"].to_string());
     let publish = format!("{set_path}/publish");
@@ -208,11 +208,11 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
     visit
         .attempt(Method::POST, &format!("{set_path}/discard"), None, Some(&version))
         .await?;
-    Ok(Published::Refused(told(&answer)))
+    Ok(Published::Refused(faults_of(&answer)))
 }
 
 /// The faults of an override as the fields of the form have them.
-pub fn told(problem: &Value) -> Vec<Fault> {
+pub fn faults_of(problem: &Value) -> Vec<Fault> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let mut faults: Vec<Fault> = errors
         .map(|error| {

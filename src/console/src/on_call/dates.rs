@@ -2,47 +2,10 @@
 
 use chrono::{Datelike as _, Days, Months, NaiveDate, NaiveDateTime, Timelike as _};
 
+use crate::dates::{month_name, number, weekday_name, weekday_names};
 use crate::words::{Language, Words};
 
 const NO_BREAK: char = '\u{a0}';
-const ENGLISH_DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-const FRENCH_DAYS: [&str; 7] = ["dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"];
-const ENGLISH_MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const FRENCH_MONTHS: [&str; 12] = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-];
 /// As forms and rules write a time on the clock on the wall.
 const WALL: &str = "%Y-%m-%dT%H:%M";
 /// The years that the calendar shows.
@@ -108,39 +71,19 @@ impl Month {
     }
 }
 
+/// The names of the weekdays, from Sunday on.
 pub fn weekdays(words: Words) -> [&'static str; 7] {
-    match words.0 {
-        Language::English => ENGLISH_DAYS,
-        Language::French => FRENCH_DAYS,
-    }
-}
-
-pub fn weekday(words: Words, date: NaiveDate) -> &'static str {
-    weekdays(words)[date.weekday().num_days_from_sunday() as usize]
-}
-
-fn month_name(words: Words, date: NaiveDate) -> &'static str {
-    let months = match words.0 {
-        Language::English => ENGLISH_MONTHS,
-        Language::French => FRENCH_MONTHS,
-    };
-    months[date.month0() as usize]
+    let mut names = *weekday_names(words);
+    names.rotate_right(1);
+    names
 }
 
 /// A day with its weekday, without the year: "Thursday, December 24".
 pub fn day(words: Words, date: NaiveDate) -> String {
-    let (weekday, month, number) = (weekday(words, date), month_name(words, date), number(words, date));
+    let (weekday, month, number) = (weekday_name(words, date), month_name(words, date), number(words, date));
     match words.0 {
         Language::English => format!("{weekday}, {month}{NO_BREAK}{number}"),
         Language::French => format!("{weekday} {number}{NO_BREAK}{month}"),
-    }
-}
-
-/// The number of a day in its month, of which French counts the first.
-pub fn number(words: Words, date: NaiveDate) -> String {
-    match (words.0, date.day()) {
-        (Language::French, 1) => "1er".to_owned(),
-        (_, day) => day.to_string(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::change::done;
 use super::fields::{Field, general};
 use super::page;
-use super::view::{Fault, Form, Said, Told, View};
+use super::view::{Fault, Form, Outcome, Said, View};
 use crate::address::segment;
 use crate::leads::text;
 use crate::page::token;
@@ -22,7 +22,7 @@ pub fn section(view: &View<'_>) -> Markup {
     html! { section #feeds aria-labelledby="feeds-title" {
         h2 #feeds-title { (words.say("on-call-feeds")) }
         p.quiet { (words.say("on-call-feeds-about")) }
-        @if let Some(address) = &view.told.feed { (made(view, address)) }
+        @if let Some(address) = &view.outcome.feed { (made(view, address)) }
         @if !view.feeds.is_empty() { ul.rows { @for feed in &view.feeds { (line(view, feed)) } } }
         @if view.may_change { (form(view)) }
     } }
@@ -65,7 +65,7 @@ fn line(view: &View<'_>, feed: &Value) -> Markup {
 
 fn form(view: &View<'_>) -> Markup {
     let form = Form::Feed;
-    let is_sent = view.told.form == Some(form) && view.told.feed.is_none();
+    let is_sent = view.outcome.form == Some(form) && view.outcome.feed.is_none();
     let sent = |name: &str| if is_sent { view.visit.sent(name) } else { "" };
     let field = |name, label, value| Field {
         form,
@@ -88,7 +88,7 @@ pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
         let name = visit.sent("name");
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
             let faults = vec![Fault::new("name", "on-call-fault-feed-name")];
-            return page(visit, Told::refused(Form::Feed, faults)).await;
+            return page(visit, Outcome::refused(Form::Feed, faults)).await;
         }
         let mut body = json!({"name": name});
         if !visit.sent("contact").is_empty() {
@@ -102,14 +102,14 @@ pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
                 StatusCode::CONFLICT => Said::Key("on-call-fault-feeds"),
                 _ => Said::Detail(detail),
             };
-            return page(visit, Told::refused(Form::Feed, vec![Fault { field: "", text }])).await;
+            return page(visit, Outcome::refused(Form::Feed, vec![Fault { field: "", text }])).await;
         }
-        let told = Told {
+        let outcome = Outcome {
             form: Some(Form::Feed),
             feed: text(&answer, "address").map(|path| address(visit, path)),
-            ..Told::default()
+            ..Outcome::default()
         };
-        page(visit, told).await
+        page(visit, outcome).await
     })
 }
 

@@ -14,7 +14,7 @@ use crate::page;
 pub fn all(view: &View<'_>) -> Markup {
     let words = view.visit.words;
     let (chosen, other) = (view.chosen(), view.other());
-    let sent = view.told.form;
+    let sent = view.outcome.form;
     let is_open = |form: Form, by_choice: bool| sent == Some(form) || (sent.is_none() && by_choice);
     let (is_pair, by_day) = (chosen.is_some() && other.is_some(), view.day().is_some());
     html! { section.forms #change tabindex="-1" aria-labelledby="changes" {
@@ -43,7 +43,7 @@ pub fn all(view: &View<'_>) -> Markup {
 impl View<'_> {
     /// What a field of a form holds: what was sent, else what the choice in the calendar says.
     fn value(&self, form: Form, name: &str, chosen: impl FnOnce() -> String) -> String {
-        if self.told.form == Some(form) {
+        if self.outcome.form == Some(form) {
             self.visit.sent(name).to_owned()
         } else {
             chosen()

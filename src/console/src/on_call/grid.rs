@@ -4,9 +4,10 @@ use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::dates::{self, Month, clock, day, hours, is_midnight, weekday, weekdays};
+use super::dates::{Month, clock, day, hours, is_midnight, weekdays};
 use super::roster::Piece;
 use super::view::View;
+use crate::dates::{self, weekday_name};
 use crate::leads::text;
 
 /// So many shifts and gaps of a day are shown; the others when the day is chosen.
@@ -76,7 +77,7 @@ fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
             @if view.may_change {
                 a href=(day_link(view, date)) aria-label=(day(words, date)) { (number) }
             } @else { strong { (number) } }
-            span.weekday { (weekday(words, date)) }
+            span.weekday { (weekday_name(words, date)) }
             @if is_today { span.tag { (words.say("on-call-today")) } }
         }
         @for holiday in holidays(view, date) { (holiday_line(view, holiday)) }

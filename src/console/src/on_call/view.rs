@@ -65,14 +65,14 @@ impl Fault {
 
 /// What came of a form.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Outcome {
     pub form: Option<Form>,
     pub faults: Vec<Fault>,
     /// The address of a calendar feed that was just made.
     pub feed: Option<String>,
 }
 
-impl Told {
+impl Outcome {
     pub fn refused(form: Form, faults: Vec<Fault>) -> Self {
         Self {
             form: Some(form),
@@ -94,7 +94,7 @@ pub struct View<'a> {
     pub month: Month,
     pub today: NaiveDate,
     pub may_change: bool,
-    pub told: Told,
+    pub outcome: Outcome,
     /// The shifts of the API, of the month and the day before and after it.
     pub roster: Value,
     pub pieces: Vec<Piece>,
@@ -102,7 +102,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub async fn open(visit: &'a Visit, business: &'a Business, told: Told) -> Result<Self, Refusal> {
+    pub async fn open(visit: &'a Visit, business: &'a Business, outcome: Outcome) -> Result<Self, Refusal> {
         let times = visit.times(business);
         let today = times.now.with_timezone(&times.zone).date_naive();
         let day = from_day(visit.asked("day")).map(Month::of);
@@ -125,7 +125,7 @@ impl<'a> View<'a> {
             times,
             month,
             today,
-            told,
+            outcome,
             roster,
         })
     }
@@ -182,8 +182,8 @@ impl<'a> View<'a> {
 
     /// The faults of a field.
     pub fn faults(&self, form: Form, field: &str) -> Vec<&Fault> {
-        let own = self.told.form == Some(form);
-        let faults = self.told.faults.iter().filter(|fault| own && fault.field == field);
+        let own = self.outcome.form == Some(form);
+        let faults = self.outcome.faults.iter().filter(|fault| own && fault.field == field);
         faults.collect()
     }
 
@@ -212,7 +212,7 @@ impl<'a> View<'a> {
         let waits = done == Some("on-call-waits");
         let faults = self.faults(Form::Remove, "");
         html! {
-            @if let Some(key) = done.filter(|_| self.told.form.is_none()) {
+            @if let Some(key) = done.filter(|_| self.outcome.form.is_none()) {
                 p.outcome.waits[waits] role="status" { (words.say(key)) }
             }
             @for fault in faults { p.outcome.wrong role="alert" { (self.sentence(&fault.text)) } }

@@ -14,9 +14,9 @@ notices-done-resolved = The notice is done.
 notices-done-resent = The message is on its way again. Its notice goes away when Twilio takes it.
 notices-done-released = The script runs again from the next call on.
 notices-done-replayed = { $count ->
-    [0] No message could be taken in. The details say why.
-    [one] One message was taken in.
-   *[other] { $count } messages were taken in.
+    [0] No message could be processed. The details say why.
+    [one] One message was processed.
+   *[other] { $count } messages were processed.
   }
 notices-change-set = Read the change set
 notices-leads = See the leads
@@ -52,7 +52,7 @@ notice-change-set-waits = A change waits for approval
 notice-scheduled-publish-refused = A scheduled change was not published
 notice-script-quarantined = The script { $about } failed too often and is left out
 notice-script-failed = The script { $about } failed
-notice-message-set-aside = Messages of the type { $about } could not be taken in
+notice-message-set-aside = Messages of the type { $about } could not be processed
 notice-spool-in-use = Calls were answered without the database
 notice-spool-refused = Messages were lost: the disk was full
 notice-spool-message-set-aside = A message could not be recorded
