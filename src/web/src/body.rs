@@ -51,7 +51,10 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<ReadBody, Probl
 /// # Errors
 /// As for [`read`].
 pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<ReadBody, Problem> {
-    check_length(request, limit)?;
+    if let Err(problem) = check_length(request, limit) {
+        discard(request, body).await;
+        return Err(problem);
+    }
     let connection = request.data::<Arc<Connection>>();
     if let Some(connection) = connection {
         connection.awaits_body();

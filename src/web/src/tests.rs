@@ -126,7 +126,9 @@ async fn a_body_is_cut_off_at_its_limit_declared_or_not() {
     let declared = request(Method::POST, "/echo")
         .header("content-length", "1001")
         .body(vec![b'x'; 1_001]);
-    assert_eq!(call(declared).await.0.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let (response, _) = call(declared).await;
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(response.header(header::CONNECTION), Some("close"));
     let chunks = stream::iter((0..11).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 100])));
     let chunked = request(Method::POST, "/echo").body(Body::from_bytes_stream(chunks));
     let (response, body) = call(chunked).await;

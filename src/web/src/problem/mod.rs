@@ -332,6 +332,10 @@ impl ResponseError for Problem {
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // The rest of the body was not read: whoever sent its next request on this connection would get no response.
+        if matches!(self.code, Code::PayloadTooLarge | Code::RequestTimeout) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }
