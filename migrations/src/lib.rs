@@ -6,27 +6,18 @@ mod statements;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DatabaseBackend, Statement};
 
-/// The files of a migration; `postgres` and `sqlite` where it has some for one database only.
 macro_rules! file {
     ($name:literal) => {
-        file!(@ $name, "", "")
-    };
-    ($name:literal, postgres) => {
-        file!(@ $name, include_str!(concat!("sql/", $name, "_postgres.sql")), "")
-    };
-    ($name:literal, postgres, sqlite) => {
-        file!(@ $name, include_str!(concat!("sql/", $name, "_postgres.sql")), include_str!(concat!("sql/", $name, "_sqlite.sql")))
-    };
-    (@ $name:literal, $postgres:expr, $sqlite:expr) => {
         FileMigration {
             name: $name,
             up: include_str!(concat!("sql/", $name, "_up.sql")),
-            up_postgres: $postgres,
-            up_sqlite: $sqlite,
             down: include_str!(concat!("sql/", $name, "_down.sql")),
         }
     };
 }
+
+/// The first migration of the schema that was developed before the first release; no later schema has one of this name.
+pub const BEFORE_FIRST_RELEASE: &str = "m0001_begin";
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -35,46 +26,27 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let files = [
-            file!("m0001_begin", postgres),
-            file!("m0002_change_sets"),
-            file!("m0003_trust", postgres, sqlite),
-            file!("m0003_waiting"),
-            file!("m0004_backtests"),
-            file!("m0006_hits_and_calendars"),
-            file!("m0007_scripts", postgres, sqlite),
-            file!("m0009_delivery"),
-            file!("m0010_on_call"),
-            file!("m0011_running"),
-            file!("m0012_backup"),
-            file!("m0013_hearing"),
-            file!("m0013_fact_kinds", postgres, sqlite),
-            file!("m0013_sms_delivery"),
-            file!("m0013_script_runs"),
-            file!("m0013_key_owners"),
-            file!("m0014_classifiers"),
-            file!("m0014_quotas"),
-            file!("m0014_tool_call_keys"),
-            file!("m0014_adjustments_per"),
-            file!("m0015_rulebook_profiles"),
-            file!("m0015_last_runs"),
-            file!("m0016_growth"),
-            file!("m0017_console"),
-            file!("m0018_console_roles"),
-            file!("m0019_shift_overrides"),
-            file!("m0020_calendar_feeds"),
-            file!("m0021_decision_feedback"),
+            file!("m01_rulebooks"),
+            file!("m02_rules"),
+            file!("m03_change_sets"),
+            file!("m04_rules_in_use"),
+            file!("m05_calls"),
+            file!("m06_decisions_and_leads"),
+            file!("m07_sms"),
+            file!("m08_on_call"),
+            file!("m09_access"),
+            file!("m10_audit"),
+            file!("m11_operation"),
         ];
         files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
     }
 }
 
-/// A migration written as SQL files: for both databases, then what only one of them needs.
+/// A migration written as SQL files.
 #[derive(Clone, Copy)]
 struct FileMigration {
     name: &'static str,
     up: &'static str,
-    up_postgres: &'static str,
-    up_sqlite: &'static str,
     down: &'static str,
 }
 
@@ -92,13 +64,7 @@ impl MigrationTrait for FileMigration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let backend = manager.get_database_backend();
-        let own = match backend {
-            DatabaseBackend::Postgres => self.up_postgres,
-            _ => self.up_sqlite,
-        };
-        execute(manager, self.up).await?;
-        execute(manager, own).await
+        execute(manager, self.up).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -190,9 +190,13 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     server.sql("UPDATE services SET names = '{}'").await;
     wrong(&settings, &clock, "rulebook", "`default` does not compile").await;
     server
-        .sql("DELETE FROM seaql_migrations WHERE version = 'm0011_running'")
+        .sql("DELETE FROM seaql_migrations WHERE version = 'm11_operation'")
         .await;
     wrong(&settings, &clock, "migrations", "1 are missing").await;
+    server
+        .sql("INSERT INTO seaql_migrations VALUES ('m0001_begin', 0)")
+        .await;
+    wrong(&settings, &clock, "migrations", "before the first release").await;
     server.stop().await;
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 both!(
     two_that_start_together_migrate_once,
-    a_newer_schema_is_refused_and_stays_as_it_is,
+    the_schema_of_another_program_is_refused_and_stays_as_it_is,
     migrations_can_be_taken_back,
     a_restart_compiles_the_default_rulebook_before_the_first_message,
     a_transaction_dropped_leaves_nothing,
@@ -48,22 +48,31 @@ async fn a_restart_compiles_the_default_rulebook_before_the_first_message(kind: 
     first.stop().await;
 }
 
-async fn a_newer_schema_is_refused_and_stays_as_it_is(kind: Database) {
-    let (test, database) = empty(kind).await;
-    migrate::up(&database).await.unwrap();
-    let db = connect::open_for_migration(&database).await.unwrap();
-    db.execute_unprepared("INSERT INTO seaql_migrations VALUES ('m9999_from_tomorrow', 0)")
-        .await
-        .unwrap();
-    for refusal in [
-        migrate::up(&database).await.unwrap_err(),
-        migrate::down(&database, 1).await.unwrap_err(),
+async fn the_schema_of_another_program_is_refused_and_stays_as_it_is(kind: Database) {
+    for (name, sentence) in [
+        (
+            "m9999_from_tomorrow",
+            "migrated by a newer ringbook (m9999_from_tomorrow)",
+        ),
+        ("m0001_begin", "use a new database, or load a data-only dump"),
     ] {
-        assert!(refusal.to_string().contains("m9999_from_tomorrow"), "{refusal}");
+        let (test, database) = empty(kind).await;
+        migrate::up(&database).await.unwrap();
+        let db = connect::open_for_migration(&database).await.unwrap();
+        db.execute_unprepared(&format!("INSERT INTO seaql_migrations VALUES ('{name}', 0)"))
+            .await
+            .unwrap();
+        for refusal in [
+            migrate::up(&database).await.unwrap_err(),
+            migrate::down(&database, 1).await.unwrap_err(),
+            migrate::status(&database).await.unwrap_err(),
+        ] {
+            assert!(refusal.to_string().contains(sentence), "{refusal}");
+        }
+        assert_eq!(migrate::missing(&db).await.unwrap(), 0);
+        db.close().await.unwrap();
+        test.remove().await;
     }
-    assert_eq!(migrate::missing(&db).await.unwrap(), 0);
-    db.close().await.unwrap();
-    test.remove().await;
 }
 
 async fn migrations_can_be_taken_back(kind: Database) {

@@ -9,6 +9,7 @@ use base::keys::SecretKey;
 use intake::access::DEFAULT_RULEBOOK;
 use revisions::current::{Current, LoadError};
 use store::Database;
+use store::migrate::Unknown;
 use store::replica::Replica;
 use store::{connect, migrate, rulebooks, secrets};
 
@@ -163,19 +164,28 @@ async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &m
 
 async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
     const CHECK: &str = "migrations";
-    match migrate::newer(db).await {
-        Ok(newer) if !newer.is_empty() => {
+    match migrate::unknown(db).await {
+        Ok(Some(Unknown::Newer(names))) => {
             found.wrong(
                 CHECK,
                 format!(
                     "the database was migrated by a newer ringbook ({}): this one refuses to start on it",
-                    newer.join(", ")
+                    names.join(", ")
                 ),
                 "Run the newer ringbook, or take its migrations back with its `ringbook migrate down`.",
             );
             return false;
         }
-        _ => {}
+        Ok(Some(Unknown::BeforeFirstRelease)) => {
+            found.wrong(
+                CHECK,
+                "the schema is from before the first release: this ringbook refuses to start on it",
+                "Use a new database, or load a data-only dump of this one into a database that `ringbook migrate up` has made.",
+            );
+            return false;
+        }
+        // An error is told below.
+        Ok(None) | Err(_) => {}
     }
     match migrate::missing(db).await {
         Ok(0) => {

@@ -1,4 +1,4 @@
-//! Migrates the schema up or down, and refuses a schema of a newer program.
+//! Migrates the schema up or down, and refuses one that this program does not know.
 //!
 //! Several instances may start together, so everything happens under a lock: a locked file beside a SQLite database;
 //! on PostgreSQL a transaction-level advisory lock, which is released behind a connection pooler too.
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use migrations::Migrator;
+use migrations::{BEFORE_FIRST_RELEASE, Migrator};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement};
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 
@@ -30,12 +30,8 @@ const LOCK_REMIND: Duration = Duration::from_secs(30);
 pub enum MigrateError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// A newer program has migrated this database.
-    #[error(
-        "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or revert \
-         its migrations with its `ringbook migrate down`", .0.join(", ")
-    )]
-    Newer(Vec<String>),
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// The file beside the database cannot be locked.
     #[error("the file {} cannot be locked", path.display())]
     Lock {
@@ -47,11 +43,29 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
+/// A schema that this program neither starts on nor changes.
+#[derive(Debug, thiserror::Error)]
+pub enum Unknown {
+    /// These migrations are not this program's.
+    #[error(
+        "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or revert \
+         its migrations with its `ringbook migrate down`", .0.join(", ")
+    )]
+    Newer(Vec<String>),
+    /// The migrations that made it do not exist any more.
+    #[error(
+        "the database has the schema of a ringbook from before the first release ({BEFORE_FIRST_RELEASE}), which this one \
+         does not migrate; use a new database, or load a data-only dump of the old one into a database that \
+         `ringbook migrate up` has made"
+    )]
+    BeforeFirstRelease,
+}
+
 /// Applies missing migrations; returns their names.
 pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
-    refuse_newer(&db).await?;
+    refuse_unknown(&db).await?;
     let pending = names_where(&db, false).await?;
     let result = if pending.is_empty() {
         Ok(())
@@ -68,7 +82,7 @@ pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
 pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
-    refuse_newer(&db).await?;
+    refuse_unknown(&db).await?;
     let result = Migrator::down(&db, Some(steps)).await;
     let left = names_where(&db, true).await;
     db.close().await?;
@@ -80,7 +94,7 @@ pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, Migrat
 /// Every migration and whether it is applied; changes nothing.
 pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateError> {
     let db = connect::open_for_migration(database).await?;
-    refuse_newer(&db).await?;
+    refuse_unknown(&db).await?;
     let applied: HashSet<_> = applied(&db).await?.into_iter().collect();
     db.close().await?;
     Ok(known()
@@ -89,11 +103,18 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .collect())
 }
 
-/// The migrations of a newer program in `db`, with which the server does not start.
-pub async fn newer(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+/// Why the server does not start on the schema of `db`, if it does not.
+pub async fn unknown(db: &DatabaseConnection) -> Result<Option<Unknown>, DbErr> {
     let known = known();
-    let applied = applied(db).await?;
-    Ok(applied.into_iter().filter(|name| !known.contains(name)).collect())
+    let mut names = applied(db).await?;
+    names.retain(|name| !known.contains(name));
+    Ok(if names.is_empty() {
+        None
+    } else if names.iter().any(|name| name == BEFORE_FIRST_RELEASE) {
+        Some(Unknown::BeforeFirstRelease)
+    } else {
+        Some(Unknown::Newer(names))
+    })
 }
 
 /// How many migrations `db` lacks, for the readiness check.
@@ -129,12 +150,10 @@ async fn names_where(db: &DatabaseConnection, is_applied: bool) -> Result<Vec<St
         .collect())
 }
 
-async fn refuse_newer(db: &DatabaseConnection) -> Result<(), MigrateError> {
-    let newer = newer(db).await?;
-    if newer.is_empty() {
-        Ok(())
-    } else {
-        Err(MigrateError::Newer(newer))
+async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), MigrateError> {
+    match unknown(db).await? {
+        None => Ok(()),
+        Some(unknown) => Err(unknown.into()),
     }
 }
 
@@ -244,17 +263,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_newer_schema_is_refused_and_named() {
-        let (_folder, database) = fresh();
-        up(&database).await.unwrap();
-        let db = connect::open_for_migration(&database).await.unwrap();
-        db.execute_unprepared("INSERT INTO seaql_migrations VALUES ('m9999_from_tomorrow', 0)")
-            .await
-            .unwrap();
-        let error = up(&database).await.unwrap_err().to_string();
-        assert!(
-            error.contains("m9999_from_tomorrow") && error.contains("newer"),
-            "{error}"
-        );
+    async fn a_schema_of_another_program_is_refused_in_a_sentence() {
+        for (name, sentence) in [
+            (
+                "m9999_from_tomorrow",
+                "migrated by a newer ringbook (m9999_from_tomorrow)",
+            ),
+            (BEFORE_FIRST_RELEASE, "from before the first release (m0001_begin)"),
+        ] {
+            let (_folder, database) = fresh();
+            up(&database).await.unwrap();
+            let db = connect::open_for_migration(&database).await.unwrap();
+            db.execute_unprepared(&format!("INSERT INTO seaql_migrations VALUES ('{name}', 0)"))
+                .await
+                .unwrap();
+            let error = up(&database).await.unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}");
+        }
     }
 }

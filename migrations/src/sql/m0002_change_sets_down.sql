@@ -1,2 +1,0 @@
-DROP TABLE change_set_changes;
-DROP TABLE change_sets;

@@ -1,1 +1,0 @@
-ALTER TABLE script_quarantines DROP COLUMN runs;

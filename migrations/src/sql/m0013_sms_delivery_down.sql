@@ -1,2 +1,0 @@
-ALTER TABLE rulebooks DROP COLUMN sms_delivery_version;
-ALTER TABLE rulebooks DROP COLUMN sms_delivery;

@@ -1,1 +1,0 @@
-ALTER TABLE price_adjustments DROP COLUMN per;

@@ -1,0 +1,2 @@
+DROP TABLE script_quarantines;
+DROP TABLE rule_hits;

@@ -1,0 +1,3 @@
+DROP TABLE decision_feedback;
+DROP TABLE leads;
+DROP TABLE decisions;

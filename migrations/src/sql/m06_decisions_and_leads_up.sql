@@ -1,0 +1,67 @@
+-- What was decided for a message, what a person has to do about the call, and what people say of wrong decisions.
+
+CREATE TABLE decisions (
+  rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
+  call_id text, event_id {uuid} NOT NULL,
+  purpose text NOT NULL,
+  revision bigint NOT NULL,
+  decided_for {time} NOT NULL,
+  extracted {json} NOT NULL, result {json} NOT NULL,
+  service text, priority text NOT NULL CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
+  price_from bigint, price_to bigint,
+  -- a script was left out of it
+  degraded boolean NOT NULL,
+  duration_us bigint NOT NULL,
+  created_at {time} NOT NULL,
+  PRIMARY KEY (rulebook_id, id),
+  FOREIGN KEY (rulebook_id, revision) REFERENCES revisions (rulebook_id, number),
+  FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
+);
+-- The list over all rulebooks, newest first.
+CREATE INDEX decisions_id ON decisions (id, rulebook_id);
+-- Figures by time.
+CREATE INDEX decisions_created ON decisions (created_at, rulebook_id);
+-- What belongs to a call.
+CREATE INDEX decisions_call ON decisions (call_id, rulebook_id);
+-- Without it, each event that is purged would have all decisions of its rulebook read.
+CREATE INDEX decisions_event ON decisions (event_id, rulebook_id);
+
+CREATE TABLE leads (
+  rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL, call_id text NOT NULL,
+  customer_name text, customer_number text, customer_email text, address text, city text, postal_code text,
+  problem text, service text, area text,
+  currency text, price_from bigint, price_to bigint, quote_revision bigint,
+  priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')), sla_seconds bigint, due_at {time},
+  wanted_slot text, decision_id {uuid}, quote_decision_id {uuid},
+  -- whether no SMS message was sent, because it came too late or because of the daily cap
+  late boolean NOT NULL DEFAULT {false}, capped boolean NOT NULL DEFAULT {false},
+  created_at {time} NOT NULL, updated_at {time} NOT NULL, erased_at {time},
+  PRIMARY KEY (rulebook_id, id),
+  UNIQUE (rulebook_id, call_id),
+  FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
+);
+-- The list over all rulebooks, newest first.
+CREATE INDEX leads_id ON leads (id, rulebook_id);
+-- Figures by time.
+CREATE INDEX leads_created ON leads (created_at, rulebook_id);
+
+CREATE TABLE decision_feedback (
+  rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
+  call_id text NOT NULL,
+  -- the decision that it is about
+  decision_id {uuid} NOT NULL,
+  -- what it should have been; NULL where it was right or nothing is said of it
+  service text, priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
+  -- with taxes, in minor units
+  total bigint CHECK (total >= 0),
+  comment text,
+  author text NOT NULL,
+  created_at {time} NOT NULL,
+  resolved_at {time}, resolved_by text, resolution text CHECK (resolution IN ('case', 'dismissed')), resolution_comment text,
+  -- the case that it became, and the change set that holds the case where it was not published at once
+  case_code text, change_set_id {uuid},
+  PRIMARY KEY (rulebook_id, id),
+  FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
+);
+CREATE INDEX decision_feedback_call ON decision_feedback (rulebook_id, call_id);
+CREATE INDEX decision_feedback_open ON decision_feedback (rulebook_id, id) WHERE resolved_at IS NULL;

@@ -1,0 +1,39 @@
+-- Who is told of a P1, and the shifts as calendar programs read them.
+
+-- The contacts that a P1 went to, one after the other, until somebody acknowledged it: one row a call. A call that was
+-- acknowledged before it escalated has one too.
+CREATE TABLE escalations (
+  rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
+  -- NULL where the message named no call
+  call_id text,
+  decision_id {uuid}, template text,
+  after_s bigint NOT NULL CHECK (after_s >= 0),
+  -- 0 is the first to be told, 1 the next, 2 all, 3 nobody is left
+  step bigint NOT NULL CHECK (step BETWEEN 0 AND 3),
+  -- the contacts told at each step, with the time
+  told {json} NOT NULL,
+  started_at {time} NOT NULL,
+  -- when the next step is due; NULL when there is none
+  next_at {time},
+  acknowledged_at {time}, acknowledged_by text, acknowledged_how text CHECK (acknowledged_how IN ('reply', 'api')), comment text,
+  PRIMARY KEY (rulebook_id, id),
+  UNIQUE (rulebook_id, call_id),
+  FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
+);
+CREATE INDEX escalations_due ON escalations (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX escalations_open ON escalations (started_at, rulebook_id) WHERE acknowledged_at IS NULL;
+CREATE INDEX escalations_taken ON escalations (acknowledged_at, rulebook_id) WHERE acknowledged_at IS NOT NULL;
+
+-- Addresses at which calendar programs read the shifts without an API key. Only the hash of the token is stored.
+CREATE TABLE calendar_feeds (
+  id {uuid} NOT NULL PRIMARY KEY,
+  rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
+  name text NOT NULL,
+  -- NULL is everybody
+  contact text,
+  -- the part of the token by which it is found; not secret
+  prefix text NOT NULL, hash {bytes} NOT NULL UNIQUE,
+  created_at {time} NOT NULL, revoked_at {time}
+);
+CREATE INDEX calendar_feeds_prefix ON calendar_feeds (prefix);
+CREATE INDEX calendar_feeds_rulebook ON calendar_feeds (rulebook_id, id);
