@@ -28,7 +28,7 @@ use crate::{
 use base::{
     clock::Clock,
     keys::{KeyError, SecretKey},
-    telemetry::metrics,
+    telemetry::{self, metrics},
 };
 use intake::{
     access::{Accesses, DEFAULT_RULEBOOK},
@@ -307,7 +307,8 @@ impl App {
         self.stop.cancel();
         self.tasks.close();
         if let Err(error) = self.hits.flush(&self.db, self.clock.now()).await {
-            tracing::warn!(%error, "the last rule hits could not be written");
+            let cause = telemetry::chain(&error);
+            tracing::warn!(cause, "the last rule hits could not be written");
         }
         for db in [self.db, self.read] {
             if let Err(error) = db.close().await {

@@ -180,7 +180,7 @@ impl ApiKeysApi {
             api_key: view(&seen, row.clone()),
         }));
         let answer = Answered::new(made).await?;
-        let kept = answer.clone();
+        let kept = claim.seal(&answer)?;
         let reached = Arc::new(OnceLock::new());
         let told = Arc::clone(&reached);
         let done = audited::write(&self.0, entry, move |tx| {
@@ -192,7 +192,7 @@ impl ApiKeysApi {
                     return Ok(told.set(quota).is_err());
                 }
                 api_keys::insert(tx, row).await?;
-                claim.settle(tx, &kept).await?;
+                kept.write(tx).await?;
                 Ok(true)
             })
         });

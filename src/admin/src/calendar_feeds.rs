@@ -159,7 +159,7 @@ impl CalendarFeedsApi {
             feed: view(row.clone()),
         })))
         .await?;
-        let kept = answer.clone();
+        let kept = claim.seal(&answer)?;
         let is_full = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&is_full);
         let done = audited::write(&self.0, entry, move |tx| {
@@ -172,7 +172,7 @@ impl CalendarFeedsApi {
                     return Ok(false);
                 }
                 calendar_feeds::insert(tx, row).await?;
-                claim.settle(tx, &kept).await?;
+                kept.write(tx).await?;
                 Ok(true)
             })
         });

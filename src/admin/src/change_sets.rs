@@ -139,7 +139,7 @@ impl ChangeSetsApi {
         let version = etag(opened.set.version);
         let view = ChangeSetState::whole(&key, opened.clone(), Vec::new());
         let answer = Answered::new(Opened::Created(Json(view), version)).await?;
-        let keep = claim.keeping(answer.clone());
+        let keep = claim.keeping(&answer)?;
         let stored = self
             .in_a_task(
                 rulebook_id,

@@ -6,13 +6,15 @@
 //!
 //! ```text
 //! let claim = match once.begin(&state, &caller, rulebook_id).await? { Begun::Again(answer) => return Ok(answer), Begun::Go(claim) => claim };
+//! let kept = claim.seal(&answer)?;
 //! // in a task:  if !claim.take(&tx).await? { … a concurrent duplicate is doing it: `Once::again` }
-//! //             …the effect…;  claim.settle(&tx, &answer).await?;  tx.commit()
+//! //             …the effect…;  kept.write(&tx).await?;  tx.commit()
 //! ```
 
 use std::marker::PhantomData;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use poem::error::ReadBodyError;
 use poem::http::StatusCode;
 use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::registry::{MetaHeader, MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
@@ -26,9 +28,10 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::body;
 use super::dry_run;
+use super::fails::Fails;
 use super::state::AdminState;
 use base::clock::Clock;
-use base::keys::SecretKey;
+use base::keys::{KeyError, SecretKey};
 use revisions::publish::sets::Keep;
 use store::idempotency_keys;
 use web::problem::{Code, Problem};
@@ -63,6 +66,32 @@ pub enum Begun<T> {
 
 /// The right to do a request; must be taken in the transaction that does it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
+
+/// A response as it is stored: the id of its row, its status and its encrypted text. Nothing without an idempotency key.
+pub struct Sealed(Option<(Uuid, u16, Vec<u8>)>);
+
+/// Why a response cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    #[error("the response is not text")]
+    NotText(#[from] ReadBodyError),
+    #[error("the response cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("the response cannot be encrypted")]
+    Seal(#[from] KeyError),
+}
+
+impl From<AnswerError> for Problem {
+    fn from(error: AnswerError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl<P> From<AnswerError> for Fails<P> {
+    fn from(error: AnswerError) -> Self {
+        Problem::from(error).into()
+    }
+}
 
 impl Once {
     /// Whether the request was done before.
@@ -145,38 +174,54 @@ impl Claim {
         }
     }
 
+    /// The response as it is stored.
+    ///
+    /// # Errors
+    /// When it cannot be encrypted.
+    pub fn seal<T>(&self, answer: &Answered<T>) -> Result<Sealed, AnswerError> {
+        let Some((row, key)) = self.0.as_deref() else {
+            return Ok(Sealed(None));
+        };
+        let text = serde_json::to_vec(&answer.recorded)?;
+        let sealed = key.seal(Uuid::nil(), row.id, &text)?;
+        Ok(Sealed(Some((row.id, answer.recorded.status, sealed))))
+    }
+}
+
+impl Sealed {
     /// Writes the response, in the transaction of the effect.
     ///
     /// # Errors
-    /// When it cannot be encrypted or the database fails.
-    pub async fn settle<T>(&self, tx: &DatabaseTransaction, answer: &Answered<T>) -> Result<(), DbErr> {
-        let Some((row, key)) = self.0.as_deref() else {
-            return Ok(());
-        };
-        let text = serde_json::to_vec(&answer.recorded).map_err(|error| DbErr::Json(error.to_string()))?;
-        let sealed = key.seal(Uuid::nil(), row.id, &text);
-        let sealed = sealed.map_err(|error| DbErr::Custom(error.to_string()))?;
-        idempotency_keys::settle(tx, row.id, answer.recorded.status, sealed).await
+    /// When the database fails.
+    pub async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        match self.0 {
+            Some((id, status, sealed)) => idempotency_keys::settle(tx, id, status, sealed).await,
+            None => Ok(()),
+        }
     }
 }
 
 impl Claim {
     /// Takes the key and writes the response, if the response is known before the effect.
-    pub fn keeping<T: 'static>(self, answer: Answered<T>) -> Keep {
-        Box::new(move |tx| {
+    ///
+    /// # Errors
+    /// When it cannot be encrypted.
+    pub fn keeping<T>(self, answer: &Answered<T>) -> Result<Keep, AnswerError> {
+        let kept = self.seal(answer)?;
+        Ok(Box::new(move |tx| {
             Box::pin(async move {
                 let first = self.take(tx).await?;
                 if first {
-                    self.settle(tx, &answer).await?;
+                    kept.write(tx).await?;
                 }
                 Ok(first)
             })
-        })
+        }))
     }
 }
 
 /// A response as it is sent and stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Recorded {
     status: u16,
     headers: Vec<(String, String)>,
@@ -190,29 +235,19 @@ pub struct Answered<T> {
     of: PhantomData<fn() -> T>,
 }
 
-impl<T> Clone for Answered<T> {
-    fn clone(&self) -> Self {
-        Self {
-            recorded: self.recorded.clone(),
-            again: self.again,
-            of: PhantomData,
-        }
-    }
-}
-
 impl<T: IntoResponse> Answered<T> {
     /// A response that can be stored and sent.
     ///
     /// # Errors
     /// When it is not text, which a JSON response always is.
-    pub async fn new(answer: T) -> Result<Self, Problem> {
+    pub async fn new(answer: T) -> Result<Self, AnswerError> {
         let (parts, body) = answer.into_response().into_parts();
         let headers = parts.headers.iter();
         let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
         let recorded = Recorded {
             status: parts.status.as_u16(),
             headers: headers.collect(),
-            body: body.into_string().await.map_err(|error| Problem::internal(&error))?,
+            body: body.into_string().await?,
         };
         Ok(Self {
             recorded,

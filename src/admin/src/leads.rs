@@ -393,7 +393,7 @@ impl LeadsApi {
         let what = ("acknowledge", "leads", code.as_str());
         let after = json!({"acknowledged_by": taker.by});
         let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, None, Some(after));
-        let (kept, call_id) = (answer.clone(), row.call_id.clone());
+        let (kept, call_id) = (claim.seal(&answer)?, row.call_id.clone());
         let done = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 // Where somebody was first, by this key or by another, it is read below who.
@@ -402,7 +402,7 @@ impl LeadsApi {
                 }
                 let first = escalations::take_call(tx, (rulebook_id, new_id), &call_id, &taker, now).await?;
                 if first {
-                    claim.settle(tx, &kept).await?;
+                    kept.write(tx).await?;
                 }
                 Ok(first)
             })

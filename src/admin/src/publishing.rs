@@ -14,7 +14,7 @@ use super::row_faults::{About, as_json, field_fault, named};
 use super::state::{AdminState, busy, unloadable};
 use super::versions;
 use authoring::change_set::{ChangeSet, Conflict, Edit, Expected};
-use revisions::publish::receipt::Receipt;
+use revisions::publish::receipt::{Receipt, ReceiptError};
 use revisions::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
 use revisions::publish::{Author, PublishError, Published, WayBack};
 use rules::cases::{CaseResult, Mismatch};
@@ -198,7 +198,8 @@ fn problem(error: PublishError, about: &About) -> Problem {
         PublishError::Load(error) => unloadable(error),
         PublishError::Quota(quota) => Problem::quota(quota),
         PublishError::Busy(error) => busy(error),
-        PublishError::Database(error) => error.into(),
+        PublishError::Receipt(ReceiptError::Answer(cause)) => Problem::internal(cause.as_ref()),
+        PublishError::Receipt(ReceiptError::Database(error)) | PublishError::Database(error) => error.into(),
     }
 }
 

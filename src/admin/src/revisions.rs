@@ -14,14 +14,14 @@ use super::change_sets::view::ChangeSetState;
 use super::checked::checked_comment;
 use super::export::{self, Tar, Text, WantsText};
 use super::fails::{Fails, RollingBack, Usual};
-use super::idempotency::{Answered, Begun, Claim, Once};
+use super::idempotency::{AnswerError, Answered, Begun, Claim, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::publishing;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::brought;
 use ::revisions::current::Standing;
 use ::revisions::publish::WayBack;
-use ::revisions::publish::receipt::{Effect, Receipt};
+use ::revisions::publish::receipt::{Effect, Receipt, ReceiptError};
 use authoring::diff::{self, RowDiff};
 use store::{page, revisions};
 use web::problem::{Code, Problem};
@@ -119,7 +119,7 @@ struct Kept {
 }
 
 impl Kept {
-    async fn answer(&self, effect: Effect<'_>) -> Result<Answered<RolledBackOrWaits>, Problem> {
+    async fn answer(&self, effect: Effect<'_>) -> Result<Answered<RolledBackOrWaits>, AnswerError> {
         let answer = match effect {
             Effect::Published(revision) => RolledBackOrWaits::RolledBack(Json(RolledBack {
                 revision,
@@ -139,11 +139,15 @@ impl Receipt for Kept {
         Box::pin(self.claim.take(tx))
     }
 
-    fn settle<'a>(&'a self, tx: &'a DatabaseTransaction, effect: Effect<'a>) -> BoxFuture<'a, Result<(), DbErr>> {
+    fn settle<'a>(
+        &'a self,
+        tx: &'a DatabaseTransaction,
+        effect: Effect<'a>,
+    ) -> BoxFuture<'a, Result<(), ReceiptError>> {
         Box::pin(async move {
-            let answer = self.answer(effect).await;
-            let answer = answer.map_err(|problem| DbErr::Custom(problem.detail().to_owned()))?;
-            self.claim.settle(tx, &answer).await
+            let kept = async { self.claim.seal(&self.answer(effect).await?) };
+            let kept = kept.await.map_err(|error| ReceiptError::Answer(Box::new(error)))?;
+            Ok(kept.write(tx).await?)
         })
     }
 }

@@ -218,7 +218,7 @@ impl SecretsApi {
             value: made.then_some(value),
         })))
         .await?;
-        let kept = answer.clone();
+        let kept = claim.seal(&answer)?;
         let is_full = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_full);
         let done = audited::write(&self.0, entry, move |tx| {
@@ -231,7 +231,7 @@ impl SecretsApi {
                     return Ok(false);
                 }
                 secrets::add(tx, row).await?;
-                claim.settle(tx, &kept).await?;
+                kept.write(tx).await?;
                 Ok(true)
             })
         });

@@ -131,7 +131,7 @@ impl SmsResendApi {
             let row = send_again(&tx, row, force, now).await?;
             let row = row.map_err(|not| Problem::new(Code::Conflict, not.sentence()))?;
             let answer = Answered::new(Found::Found(Json(view(&caller, &seen, row)))).await?;
-            claim.settle(&tx, &answer).await?;
+            claim.seal(&answer)?.write(&tx).await?;
             finish(&state, tx, vec![entry]).await?;
             Ok(Done::Yes(answer))
         });
@@ -169,7 +169,7 @@ impl SmsResendApi {
             }
             let (found, entries) = resend(&tx, &state, &caller, &which, asked.force, now).await?;
             let answer = Answered::new(Found::new(found)).await?;
-            claim.settle(&tx, &answer).await?;
+            claim.seal(&answer)?.write(&tx).await?;
             finish(&state, tx, entries).await?;
             Ok(Done::Yes(answer))
         });

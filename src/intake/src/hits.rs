@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, SubsecRound as _, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use base::clock::Clock;
+use base::telemetry::{chain, scrub};
 use rules::decision::Decision;
 use rules::hearing::is_counted;
 use rules::rows::Resource;
@@ -24,6 +26,16 @@ use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 const EVERY: Duration = Duration::from_secs(10);
 /// The most that is kept between two writes; what is beyond is not counted.
 const MOST: usize = 100_000;
+
+/// Why what was counted was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum HitsError {
+    #[error("the database did not take it")]
+    Database(#[from] DbErr),
+    /// Its task died, and what it held is lost.
+    #[error("the task that wrote it died")]
+    Died(#[from] JoinError),
+}
 
 /// The counts of this process. Cloning shares them.
 #[derive(Clone, Default)]
@@ -111,8 +123,8 @@ impl RuleHits {
     /// Writes what was counted until now.
     ///
     /// # Errors
-    /// When the database does not take it; nothing is lost then.
-    pub async fn flush(&self, db: &DatabaseConnection, now: DateTime<Utc>) -> Result<(), DbErr> {
+    /// When the database does not take it: nothing is lost then. Or when the task that writes it died.
+    pub async fn flush(&self, db: &DatabaseConnection, now: DateTime<Utc>) -> Result<(), HitsError> {
         let (mut counted, forget) = {
             let mut kept = self.lock();
             let today = now.format("%Y-%m-%d").to_string();
@@ -134,17 +146,16 @@ impl RuleHits {
             let written = write(&db, &counted, oldest).await;
             (counted, written)
         });
-        match work.await {
-            Ok((_, Ok(()))) => Ok(()),
-            Ok((counted, Err(error))) => {
+        match work.await? {
+            (_, Ok(())) => Ok(()),
+            (counted, Err(error)) => {
                 let mut kept = self.lock();
                 kept.tidied = None;
                 for (key, hits) in counted {
                     kept.add(key, hits);
                 }
-                Err(error)
+                Err(error.into())
             }
-            Err(stopped) => Err(DbErr::Custom(stopped.to_string())),
         }
     }
 
@@ -155,7 +166,11 @@ impl RuleHits {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             if let Err(error) = self.flush(&db, clock.now()).await {
-                tracing::warn!(%error, "rule hits could not be written; they are kept and tried again");
+                let cause = scrub(&chain(&error));
+                tracing::warn!(
+                    cause,
+                    "rule hits could not be written; what the database did not take is kept and tried again"
+                );
             }
         }
     }

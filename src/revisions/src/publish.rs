@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 pub use self::plan::{Draft, Planned};
 use self::plan::{apply, beyond, checked, head, meant};
-use self::receipt::{Effect, Receipt};
+use self::receipt::{Effect, Receipt, ReceiptError};
 use self::sets::{Claim, SetError, StoredSet};
 use super::current::{Current, LoadError};
 use authoring::change_set::{ChangeSet, Conflict, brought_back};
@@ -143,6 +143,9 @@ pub enum PublishError {
     /// The threads that compile and compare have too much to do, or too many publishes of the rulebook wait already.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// What came of it could not be kept for who asks again, so it was not done.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
     /// The database did not take it.
     #[error("the database did not take the change")]
     Database(#[from] DbErr),
@@ -193,7 +196,7 @@ impl<'a> Step<'a> {
     }
 
     /// Keeps what came of it.
-    async fn settle(self, tx: &DatabaseTransaction, effect: Effect<'_>) -> Result<(), DbErr> {
+    async fn settle(self, tx: &DatabaseTransaction, effect: Effect<'_>) -> Result<(), ReceiptError> {
         match self.receipt {
             Some(receipt) => receipt.settle(tx, effect).await,
             None => Ok(()),

@@ -49,6 +49,15 @@ pub struct Escalator {
     outbox: Outbox,
 }
 
+/// Why a call did not go on.
+#[derive(Debug, thiserror::Error)]
+enum EscalateError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("the database did not take the step")]
+    Database(#[from] DbErr),
+}
+
 /// What a call's next step is.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next<'a> {
@@ -107,7 +116,7 @@ impl Escalator {
     }
 
     /// One step of one call, in a transaction of its own. Out: whether it was done here.
-    async fn go_on(&self, rulebook_id: Uuid, id: Uuid) -> Result<bool, DbErr> {
+    async fn go_on(&self, rulebook_id: Uuid, id: Uuid) -> Result<bool, EscalateError> {
         let head = self.head(rulebook_id).await?;
         let tx = store::begin(&self.db).await?;
         let now = self.clock.now();
@@ -253,14 +262,13 @@ impl Escalator {
     }
 
     /// The rulebook at its head; none when its rows do not work.
-    async fn head(&self, rulebook_id: Uuid) -> Result<Option<Arc<Rulebook>>, DbErr> {
+    async fn head(&self, rulebook_id: Uuid) -> Result<Option<Arc<Rulebook>>, EscalateError> {
         let found = rulebooks::Entity::find_by_id(rulebook_id).one(&self.db).await?;
         let Some(found) = found else { return Ok(None) };
         match self.current.at(rulebook_id, found.head_revision).await {
             Ok(rulebook) => Ok(Some(rulebook)),
-            Err(LoadError::Database(error)) => Err(DbErr::Custom(error.to_string())),
-            Err(error @ LoadError::Busy(_)) => Err(DbErr::Custom(error.to_string())),
-            Err(error) => {
+            Err(error @ (LoadError::Database(_) | LoadError::Busy(_))) => Err(error.into()),
+            Err(error @ (LoadError::Unknown(_) | LoadError::Faults { .. })) => {
                 tracing::error!(rulebook = %named(rulebook_id), %error, "a P1 cannot be handed on: its rulebook cannot be loaded");
                 Ok(None)
             }
