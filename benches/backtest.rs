@@ -24,8 +24,9 @@ use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
 use serde_json::json;
 use store::Database;
 use store::audit_log::AuditKey;
-use store::intake::{NewDecision, NewEvent, insert_decision, insert_event};
-use store::past_decisions::Span;
+use store::decisions::past::Span;
+use store::decisions::{self, NewDecision};
+use store::webhook_events::{self, NewEvent};
 use store::{begin, connect, migrate};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -261,7 +262,7 @@ async fn fill(
         origin: "live",
         set_aside: None,
     };
-    insert_event(&tx, &event).await?;
+    webhook_events::insert(&tx, &event).await?;
     for (number, (caller, decision)) in callers.iter().zip(&decided).cycle().take(calls).enumerate() {
         let price = decision.price.as_ref();
         let call_id = format!("call-{number}");
@@ -284,7 +285,7 @@ async fn fill(
             duration_us: 10,
             created_at: now,
         };
-        insert_decision(&tx, new).await?;
+        decisions::insert(&tx, new).await?;
     }
     tx.commit().await?;
     // In service autovacuum has done this since; a restore does it at its end.

@@ -1,5 +1,5 @@
--- The floor under the report path: what src/store/intake.rs and src/store/sms_messages.rs run for the first report of a
--- call, one round trip each, by a client that does nothing else. Whoever changes a statement there changes it here.
+-- The floor under the report path: what src/store runs for the first report of a call, one round trip each, by a
+-- client that does nothing else. Whoever changes a statement there changes it here.
 -- In: variables with the values of a row that the server has stored (pgbench -D), `i` from which ids count up. Half of
 -- the calls get a text. pgbench takes a colon before a letter for a variable, even in a literal.
 \set n 100000000000 + :client_id * 1000000000 + :i

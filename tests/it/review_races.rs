@@ -10,7 +10,7 @@ use revisions::publish::Author;
 use rules::rows::Resource;
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, Statement};
 use serde_json::{Value, json};
-use store::{begin, intake, rulebooks};
+use store::{begin, erasures, rulebooks};
 use uuid::Uuid;
 
 use crate::{
@@ -105,7 +105,7 @@ async fn ten_bodies_of_one_report_at_once_are_one_call_with_its_turns_once(datab
 async fn sent_during_the_erasure(server: &TestApp, message: &Value) {
     let erasure = begin(&server.app.db).await.unwrap();
     let now = Clock::system().now();
-    intake::erase_call(&erasure, default_rulebook(server).await, "call-1", now)
+    erasures::erase_call(&erasure, default_rulebook(server).await, "call-1", now)
         .await
         .unwrap();
     let sent = server.post_signed(message);
@@ -155,7 +155,7 @@ async fn an_erasure_takes_what_came_in_at_the_same_time_with_it() {
     assert_eq!(server.post_signed(&report("call-1", FLOOD)).await.0, StatusCode::OK);
     // Received before the report, by an instance that had to wait for it.
     let erasure = begin(&server.app.db).await.unwrap();
-    intake::erase_call(&erasure, default_rulebook(&server).await, "call-1", before)
+    erasures::erase_call(&erasure, default_rulebook(&server).await, "call-1", before)
         .await
         .unwrap();
     erasure.commit().await.unwrap();

@@ -26,7 +26,7 @@ use authoring::backtest::{Backtest as Comparison, BacktestResult};
 use jobs::history::queue::{self, AskError, Asked};
 use revisions::current::{LoadError, Standing};
 use store::backtests;
-use store::past_decisions::Span;
+use store::decisions::past::Span;
 use web::problem::{Code, Problem};
 
 /// What the list can be asked.

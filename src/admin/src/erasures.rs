@@ -13,7 +13,7 @@ use super::auth::{Admin, Key};
 use super::body::Body;
 use super::fails::{Fails, Usual};
 use super::state::{AdminState, InRulebook};
-use store::{erasures, intake, trial};
+use store::{erasures, trial};
 use web::problem::Problem;
 
 /// The longest id of a call.
@@ -102,7 +102,7 @@ async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u6
     let counts = (count(calls.len()), count(events.len()).saturating_add(replies));
     for call in calls {
         let tx = store::begin(&state.db).await?;
-        intake::erase_call(&tx, rulebook_id, &call, state.clock.now()).await?;
+        erasures::erase_call(&tx, rulebook_id, &call, state.clock.now()).await?;
         tx.commit().await?;
     }
     for event in events {

@@ -14,7 +14,7 @@ use super::masking;
 use super::state::{AdminState, InRulebook};
 use authoring::backtest::stored_facts;
 use rules::phrase_probe::PhraseProbe;
-use store::past_decisions::{Columns, Span};
+use store::decisions::past::{Columns, Span};
 use web::problem::Problem;
 
 /// The most calls that are looked at.

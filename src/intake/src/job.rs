@@ -16,7 +16,7 @@ use rules::decision::{Decision, Price};
 use rules::facts::{Extracted, Fact, Facts};
 use rules::rows::{FactKind, Offer, Resource};
 use rules::words::fold;
-use store::intake::{self, SpokenDecision};
+use store::decisions::{self, SpokenDecision};
 
 /// What a call is about, and what it costs.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,7 @@ impl Job {
         // A call that nothing was known of has no quotes, unless this message makes some.
         let may_have = step.head.call.is_some() || matches!(event.payload, Payload::ToolCalls(_));
         let earlier = match event.call_id().filter(|_| may_have) {
-            Some(call_id) => intake::spoken_decisions(tx, step.message.access.rulebook_id, call_id).await?,
+            Some(call_id) => decisions::spoken(tx, step.message.access.rulebook_id, call_id).await?,
             None => Vec::new(),
         };
         let earlier: Vec<Earlier> = earlier.into_iter().filter_map(Earlier::read).collect();

@@ -13,8 +13,9 @@ use super::facts;
 use super::job::Job;
 use super::message::TransactError;
 use super::step::Step;
-use store::intake::{self, CallTouch, LeadPart, ReportedCall};
-use store::leads;
+use store::calls::{self, CallTouch, ReportedCall};
+use store::leads::{self, LeadPart};
+use store::{call_transcripts, erasures};
 
 /// A report, and the decision about it.
 pub(super) struct Recording<'a, 'b> {
@@ -51,9 +52,9 @@ impl Recording<'_, '_> {
         let stands = self.record_call(tx, call_id).await?;
         if stands {
             let id = step.intake.clock.new_id();
-            intake::upsert_lead(tx, rulebook_id, id, call_id, &self.who(), now).await?;
+            leads::upsert(tx, rulebook_id, id, call_id, &self.who(), now).await?;
         } else {
-            intake::fill_lead(tx, rulebook_id, call_id, &self.who(), now).await?;
+            leads::fill(tx, rulebook_id, call_id, &self.who(), now).await?;
         }
         let Some(lead) = leads::of_call(tx, rulebook_id, call_id).await? else {
             return Ok(false);
@@ -97,7 +98,7 @@ impl Recording<'_, '_> {
             late: step.late,
             ..with_job(who, &job)
         };
-        intake::upsert_lead(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
+        leads::upsert(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
         if is_urgent {
             Ok(self.text(tx, &job).await?)
         } else {
@@ -141,13 +142,13 @@ impl Recording<'_, '_> {
             report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             report_hash: event.body_hash,
         };
-        let stands = intake::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
+        let stands = calls::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
         if stands {
             let turns = report.turns.iter().enumerate().map(
                 |(seq, turn)| json!({"seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms}),
             );
             let turns: Value = turns.collect();
-            intake::replace_turns(tx, rulebook_id, call_id, turns).await?;
+            call_transcripts::replace(tx, rulebook_id, call_id, turns).await?;
         } else {
             // What only the earlier report says is kept, as it would be had it come first.
             known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
@@ -201,7 +202,7 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
     let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
     let part = event.call.clone().unwrap_or_default();
     match &event.payload {
-        Payload::CallDeleted => intake::erase_call(tx, rulebook_id, call_id, now).await?,
+        Payload::CallDeleted => erasures::erase_call(tx, rulebook_id, call_id, now).await?,
         Payload::StatusUpdate { status, ended_reason } => {
             let ended = status == "ended";
             let touch = CallTouch {
@@ -224,7 +225,7 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
                 .map(|start| (at - start).num_milliseconds().max(0));
             // Two may be made in one millisecond; the role tells the caller's from the assistant's.
             let seq = at.timestamp_millis() * 2 + i64::from(role == "user");
-            intake::add_live_turn(tx, rulebook_id, call_id, seq, role, text, offset_ms).await?;
+            call_transcripts::add_live(tx, rulebook_id, call_id, seq, role, text, offset_ms).await?;
         }
         _ => known(tx, rulebook_id, &touch(&part, call_id), now).await?,
     }
@@ -239,7 +240,7 @@ pub(super) async fn known(
     touch: &CallTouch<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), TransactError> {
-    if intake::touch_call(tx, rulebook_id, touch, now).await? {
+    if calls::touch(tx, rulebook_id, touch, now).await? {
         Ok(())
     } else {
         Err(TransactError::CallErased)

@@ -9,7 +9,7 @@ use super::decided::Decided;
 use super::step::Step;
 use base::telemetry;
 use rules::script::ScriptVersion;
-use store::intake::{self, NewDecision};
+use store::decisions::{self, NewDecision};
 use store::notices::{self, Notice, Severity};
 
 impl Decided {
@@ -38,7 +38,7 @@ impl Decided {
             duration_us: self.duration_us,
             created_at: now,
         };
-        intake::insert_decision(tx, new).await?;
+        decisions::insert(tx, new).await?;
         step.counts(decision);
         let quarantines = step.intake.current.quarantines();
         for ran in &self.ran {

@@ -13,7 +13,9 @@ use super::save_decision::script_failed;
 use super::step::Step;
 use super::tools::{Ran, alert_template};
 use rules::rows::ToolKind;
-use store::intake::{self, LeadPart, NewToolCall};
+use store::calls;
+use store::leads::{self, LeadPart};
+use store::tool_calls::{self, NewToolCall};
 
 /// Records the tools that ran, each once, and answers for all; what ran before is answered as it was then.
 pub(super) async fn answered(
@@ -32,7 +34,7 @@ pub(super) async fn answered(
     let mut new = Vec::new();
     for (request, ran) in requests.iter().zip(ran) {
         let key = message.event.tool_call_key(request);
-        let stored = intake::stored_tool_result(tx, rulebook_id, &key).await?;
+        let stored = tool_calls::stored_result(tx, rulebook_id, &key).await?;
         let result = match stored {
             Some(result) => ToolResult {
                 tool_call_id: request.id.clone(),
@@ -84,7 +86,7 @@ async fn save(
         created_at: now,
     };
     // Another message that holds the same tool call may have come first.
-    if !intake::insert_tool_call(tx, &row).await? {
+    if !tool_calls::insert(tx, &row).await? {
         return Ok(false);
     }
     let (Some(decided), Some(tool)) = (&ran.decided, &ran.tool) else {
@@ -99,7 +101,7 @@ async fn save(
     }
     if let Some(call_id) = call_id {
         if tool.runs == ToolKind::Quote && decided.decision.price.is_some() {
-            intake::pin_quote(tx, rulebook_id, call_id, decided.id).await?;
+            calls::pin_quote(tx, rulebook_id, call_id, decided.id).await?;
         }
         if tool.runs == ToolKind::Booking {
             let id = step.intake.clock.new_id();
@@ -110,7 +112,7 @@ async fn save(
                 decision_id: Some(decided.id),
                 ..record::with_job(&record::who(&message.event, decided), &job)
             };
-            intake::upsert_lead(tx, rulebook_id, id, call_id, &lead, now).await?;
+            leads::upsert(tx, rulebook_id, id, call_id, &lead, now).await?;
         }
     }
     if tool.runs == ToolKind::SmsAlert {

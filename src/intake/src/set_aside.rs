@@ -17,9 +17,9 @@ use super::event::Payload;
 use super::message::{Intake, Message, Outcome, Taken, TransactError};
 use super::transact;
 use base::telemetry;
-use store::intake::{self, NewEvent};
 use store::notices::{self, Notice, Severity};
-use store::trial;
+use store::webhook_events::{self, NewEvent};
+use store::{message_head, trial};
 
 /// How often a message is tried before it is set aside.
 const TRIES: u32 = 3;
@@ -81,7 +81,7 @@ async fn poisoned(
     let answer = unable(message).to_json();
     let tx = store::begin(&intake.db).await?;
     let rulebook_id = message.access.rulebook_id;
-    let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+    let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
     if head.auth_version != message.access.auth_version {
         return Err(TransactError::AccessChanged);
     }
@@ -152,7 +152,7 @@ async fn keep(
         origin: message.origin.word(),
         set_aside: Some(why),
     };
-    Ok(intake::insert_event(tx, &event).await?)
+    Ok(webhook_events::insert(tx, &event).await?)
 }
 
 /// What leaves the call as it would be without us.

@@ -15,8 +15,9 @@ use super::message::{Intake, Message, Taken};
 use rules::compile::Rulebook;
 use rules::decision::Decision;
 use store::fault_points::{self, Defect};
-use store::intake::{self, Head, NewEvent, StoredEvent};
+use store::message_head::Head;
 use store::script_quarantines;
+use store::webhook_events::{self, NewEvent, StoredEvent};
 
 /// One message on its way through the transaction.
 pub(super) struct Step<'a> {
@@ -72,10 +73,10 @@ impl Step<'_> {
         }
         if fault_points::planted(Defect::InsertTwiceOnConflict) {
             let business_key = &format!("{key}#{}", self.event_id);
-            intake::insert_event(tx, &NewEvent { business_key, ..new }).await?;
+            webhook_events::insert(tx, &NewEvent { business_key, ..new }).await?;
             return Ok(None);
         }
-        let stored = intake::stored_event(tx, message.access.rulebook_id, &key).await?;
+        let stored = webhook_events::stored(tx, message.access.rulebook_id, &key).await?;
         // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
         if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
             self.become_copy(tx, &new, &stored).await?;
@@ -116,15 +117,15 @@ impl Step<'_> {
             amends: Some(stored.id),
             ..*new
         };
-        intake::become_event(tx, &copy).await.map(drop)
+        webhook_events::become_event(tx, &copy).await.map(drop)
     }
 
     /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.
     async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
         if self.message.stands_for.is_some() {
-            intake::become_event(tx, new).await
+            webhook_events::become_event(tx, new).await
         } else {
-            intake::insert_event(tx, new).await
+            webhook_events::insert(tx, new).await
         }
     }
 

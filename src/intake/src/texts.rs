@@ -24,8 +24,8 @@ use sms::{Enqueued, NewSms};
 use store::calls::is_simulated;
 use store::escalations::{self, FIRST, Told};
 use store::fault_points::{self, Defect};
-use store::intake::LeadPart;
-use store::{leads, notices, sms_messages};
+use store::leads::{self, LeadPart};
+use store::{notices, sms_messages};
 
 /// The word for a text that a cool-down kept from being asked for.
 const COOLED_DOWN: &str = "cooled_down";

@@ -9,7 +9,7 @@ use super::step::{Step, is_erased};
 use super::transact::{done, in_place};
 use rules::compile::Rulebook;
 use store::fault_points::{self, Defect};
-use store::intake::{self, Head};
+use store::message_head::{self, Head};
 
 /// A message with what recording it needs.
 #[derive(Clone)]
@@ -130,7 +130,7 @@ impl Item {
     /// that was last seen, the caller was erased, or a script failed.
     async fn prepare(&self, tx: &store::Transaction, place: usize) -> Result<Option<Ready<'_>>, TransactError> {
         let (message, rulebook_id) = (&self.message, self.message.access.rulebook_id);
-        let head = intake::head(tx, rulebook_id, message.event.call_id()).await?;
+        let head = message_head::read(tx, rulebook_id, message.event.call_id()).await?;
         if head.auth_version != message.access.auth_version {
             return Err(TransactError::AccessChanged);
         }

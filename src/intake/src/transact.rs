@@ -22,8 +22,7 @@ use rules::compile::Rulebook;
 use rules::script::Skips;
 use store::calls::is_simulated;
 use store::fault_points::{self, Defect};
-use store::intake;
-use store::trial;
+use store::{message_head, trial};
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
 const MOST_TRIES: u32 = 3;
@@ -45,7 +44,7 @@ pub(super) async fn attempt(
     let mut tries = 0;
     let (tx, head, rulebook) = loop {
         let tx = store::begin(&intake.db).await?;
-        let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+        let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
         if head.auth_version != message.access.auth_version {
             tx.rollback().await?;
             return Err(TransactError::AccessChanged);
@@ -150,7 +149,7 @@ pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &
 pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Given) -> Result<Taken, TransactError> {
     let rulebook_id = message.access.rulebook_id;
     let tx = store::begin(&intake.db).await?;
-    let head = intake::head(&tx, rulebook_id, message.event.call_id()).await?;
+    let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
     // No rulebook was known at all: nothing was decided, but something was answered.
     let revision = if given.revision == 0 {
         head.revision

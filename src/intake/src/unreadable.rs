@@ -11,7 +11,8 @@ use super::answer::Answer;
 use super::late::Origin;
 use super::message::{Intake, TransactError};
 
-use store::intake::{self, NewEvent};
+use store::message_head;
+use store::webhook_events::{self, NewEvent};
 
 /// Keeps the bytes, once. Who sent those that come out of the spool was checked when they came.
 pub async fn keep(
@@ -24,7 +25,7 @@ pub async fn keep(
     let body_hash: [u8; 32] = Sha256::digest(&body).into();
     let key = hex::encode(body_hash);
     let tx = store::begin(&intake.db).await?;
-    let head = intake::head(&tx, access.rulebook_id, None).await?;
+    let head = message_head::read(&tx, access.rulebook_id, None).await?;
     if origin != Origin::Drained && head.auth_version != access.auth_version {
         return Err(TransactError::AccessChanged);
     }
@@ -45,7 +46,7 @@ pub async fn keep(
         origin: origin.word(),
         set_aside: None,
     };
-    intake::insert_event(&tx, &event).await?;
+    webhook_events::insert(&tx, &event).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -27,7 +27,7 @@ use revisions::current::{Current, LoadError};
 use revisions::publish::{PublishError, Publisher};
 use rules::{Rulebook, compile};
 use store::connect;
-use store::past_decisions::Span;
+use store::decisions::past::Span;
 
 /// What is tried, and on which calls.
 #[derive(Debug, clap::Args)]

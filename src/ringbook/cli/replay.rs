@@ -13,7 +13,7 @@ use base::clock::Clock;
 use intake::access::DEFAULT_RULEBOOK;
 use jobs::history::replay::{self, Different, Replays};
 use revisions::current::Current;
-use store::past_decisions::Span;
+use store::decisions::past::Span;
 use store::{connect, decisions, migrate};
 
 /// Which decisions.

@@ -1,10 +1,14 @@
 //! Calls, as far as messages described them.
 
+mod record;
+
 use std::collections::HashSet;
 
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
+
+pub use self::record::{CallTouch, ReportedCall, pin_quote, record_report, touch};
 
 /// Ids per statement.
 const CHUNK: usize = 100;

@@ -1,7 +1,14 @@
 //! Decisions, with the facts that they were made from.
 
-use sea_orm::DatabaseBackend;
+pub mod past;
+mod record;
+
 use sea_orm::entity::prelude::*;
+use sea_orm::{DatabaseBackend, DatabaseTransaction};
+
+use crate::sql::statement;
+
+pub use self::record::{NewDecision, insert};
 
 /// A row of `decisions`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -37,6 +44,42 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// A quote or a booking of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpokenDecision {
+    /// The decision.
+    pub id: Uuid,
+    /// `quote` or `booking`.
+    pub purpose: String,
+    /// The facts that the message gave.
+    pub extracted: Json,
+    /// The decision with what was derived and the trace.
+    pub result: Json,
+}
+
+/// The last quotes and bookings of a call, the newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn spoken(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<Vec<SpokenDecision>, DbErr> {
+    const SQL: &str = "SELECT id, purpose, extracted, result FROM decisions \
+        WHERE rulebook_id = $1 AND call_id = $2 AND purpose IN ('quote', 'booking') \
+        ORDER BY created_at DESC, id DESC LIMIT 20";
+    let rows = tx
+        .query_all_raw(statement(tx, SQL, [rulebook_id.into(), call_id.into()]))
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(SpokenDecision {
+                id: row.try_get("", "id")?,
+                purpose: row.try_get("", "purpose")?,
+                extracted: row.try_get("", "extracted")?,
+                result: row.try_get("", "result")?,
+            })
+        })
+        .collect()
+}
 
 /// `extracted` of an erased caller, as SQL.
 pub(super) const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";

@@ -1,5 +1,7 @@
 //! What a call leaves for a person to do.
 
+mod record;
+
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
@@ -7,6 +9,8 @@ use sea_orm::sea_query::Expr;
 use rules::decision::{Decision, Price};
 use rules::facts::{Fact, Facts};
 use rules::money::Money;
+
+pub use self::record::{LeadPart, fill, upsert};
 
 /// A row of `leads`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -1,4 +1,9 @@
-//! What is kept: one file per table with its entity and its queries. What writes takes a `&DatabaseTransaction`.
+//! What is kept: one file per table with its entity and its queries, or a folder where they are many. What writes takes a
+//! `&DatabaseTransaction`.
+//!
+//! A message reads and writes in this order: [`message_head`], [`webhook_events`], [`calls`], [`call_transcripts`],
+//! [`decisions`], [`leads`], [`tool_calls`]. The text of these statements is constant, so that a connection prepares each
+//! once. `ON CONFLICT` decides what a repeat does; no error is caught to find one.
 
 pub mod api_keys;
 pub mod audit_chain;
@@ -28,15 +33,14 @@ pub mod fault_points;
 pub mod guard_rails;
 pub mod idempotency_keys;
 pub mod inbound_sms_messages;
-pub mod intake;
 pub mod last_runs;
 pub mod leads;
 pub mod leases;
+pub mod message_head;
 pub mod migrate;
 pub mod notices;
 pub mod packed;
 pub mod page;
-pub mod past_decisions;
 pub mod purges;
 pub mod quotas;
 pub mod reconcile_cursors;

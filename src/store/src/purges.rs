@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
+use super::decisions::past::least_id;
 use super::decisions::{ERASED, forgotten};
-use super::past_decisions::least_id;
 use super::sql::statement;
 
 /// The lease under which an instance purges.

@@ -12,6 +12,11 @@ pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, va
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 
+/// A text or NULL, as a value.
+pub(super) fn owned(text: Option<&str>) -> Bind {
+    text.map(ToOwned::to_owned).into()
+}
+
 /// Inserts a row unless one with the same `like` columns exists. Returns whether it was inserted.
 pub(super) async fn insert_once<A>(tx: &DatabaseTransaction, row: A, mut like: OnConflict) -> Result<bool, DbErr>
 where

@@ -1,6 +1,9 @@
-//! Tool calls of the assistant.
+//! Tool calls of the assistant, once each.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::{DatabaseTransaction, Value as Bind};
+
+use crate::sql::{owned, statement};
 
 /// A row of `tool_calls`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -33,3 +36,79 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What a tool call is recorded with.
+#[derive(Debug, Clone)]
+pub struct NewToolCall<'a> {
+    /// The rulebook.
+    pub rulebook_id: Uuid,
+    /// Its id.
+    pub id: Uuid,
+    /// Vapi's id of it; empty when it has none.
+    pub tool_call_id: &'a str,
+    /// What makes it the same again.
+    pub key: &'a str,
+    /// The call.
+    pub call_id: Option<&'a str>,
+    /// The message that asked for it.
+    pub event_id: Uuid,
+    /// The tool's name.
+    pub name: &'a str,
+    /// Its arguments.
+    pub arguments: &'a Json,
+    /// What came out.
+    pub result: Result<&'a str, &'a str>,
+    /// How long it took.
+    pub duration_us: i64,
+    /// The decision behind it.
+    pub decision_id: Option<Uuid>,
+    /// When.
+    pub created_at: DateTimeUtc,
+}
+
+/// Keeps a tool call; false when it is there already.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn insert(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<bool, DbErr> {
+    const SQL: &str = "INSERT INTO tool_calls (rulebook_id, id, tool_call_id, call_id, event_id, name, arguments, result, \
+        error, ok, duration_us, decision_id, created_at, dedupe_key) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+        ON CONFLICT (rulebook_id, dedupe_key) DO NOTHING";
+    let values: [Bind; 14] = [
+        tool.rulebook_id.into(),
+        tool.id.into(),
+        tool.tool_call_id.into(),
+        owned(tool.call_id),
+        tool.event_id.into(),
+        tool.name.into(),
+        tool.arguments.clone().into(),
+        owned(tool.result.ok()),
+        owned(tool.result.err()),
+        tool.result.is_ok().into(),
+        tool.duration_us.into(),
+        tool.decision_id.into(),
+        tool.created_at.into(),
+        tool.key.into(),
+    ];
+    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+}
+
+/// What a tool call answered before, if it was made before.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stored_result(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    key: &str,
+) -> Result<Option<Result<String, String>>, DbErr> {
+    const SQL: &str = "SELECT result, error FROM tool_calls WHERE rulebook_id = $1 AND dedupe_key = $2";
+    let values: [Bind; 2] = [rulebook_id.into(), key.into()];
+    let Some(row) = tx.query_one_raw(statement(tx, SQL, values)).await? else {
+        return Ok(None);
+    };
+    let result: Option<String> = row.try_get("", "result")?;
+    let error: Option<String> = row.try_get("", "error")?;
+    Ok(Some(result.ok_or_else(|| error.unwrap_or_default())))
+}

@@ -1,11 +1,15 @@
 //! The inbox: every authentic message with its raw body, keys and response.
 
+mod record;
+
 use std::collections::HashSet;
 
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 
 use crate::packed;
+
+pub use self::record::{NewEvent, StoredEvent, become_event, insert, stored};
 
 /// Call ids per statement.
 const CHUNK: usize = 100;

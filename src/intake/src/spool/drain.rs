@@ -407,7 +407,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
             // It was let in when it came.
             Err(TransactError::AccessChanged) => {
                 let tx = store::begin(&intake.db).await?;
-                let head = store::intake::head(&tx, entry.rulebook_id, None).await?;
+                let head = store::message_head::read(&tx, entry.rulebook_id, None).await?;
                 tx.rollback().await?;
                 let Some(known) = Arc::into_inner(message) else { break };
                 let access = Access {

@@ -23,7 +23,7 @@ use base::clock::Clock;
 use base::telemetry::{chain, scrub};
 use rules::Rulebook;
 use rules::own_turn::OwnTurns;
-use store::past_decisions::Span;
+use store::decisions::past::Span;
 use store::{backtests, trial};
 
 /// Backtests that run at the same time on this instance.

@@ -15,7 +15,7 @@ use authoring::backtest::stored_facts;
 use revisions::current::{Current, LoadError};
 use rules::Rulebook;
 use rules::replay::{Difference, Replayed};
-use store::past_decisions::{Columns, Span};
+use store::decisions::past::{Columns, Span};
 
 const PAGE: u64 = 200;
 /// How many different decisions are reported in detail.

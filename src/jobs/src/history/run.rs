@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::{HistoryError, ReadBody};
 use authoring::backtest::{Backtest, BacktestResult, Said, StoredCall, StoredOutcome, Tally, stored_facts};
 use rules::fair_pool;
+use store::decisions::past::{Columns, Span, millis_of};
 use store::packed;
-use store::past_decisions::{Columns, Span, millis_of};
 
 /// Decisions per page.
 const PAGE: u64 = 500;

@@ -22,7 +22,7 @@ use rules::guard_rails::GuardRails;
 use rules::pools::Pools;
 use rules::rows::{Resource, RowSet};
 use rules::weight::{self, MAX_ROW_BYTES};
-use store::past_decisions::{Columns, Span};
+use store::decisions::past::{Columns, Span};
 use store::rulebooks;
 
 /// How far back calls are decided again to see what a change does to their prices, and how many.

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{owned, statement};
+use crate::sql::{owned, statement};
 
 #[derive(Debug, Clone)]
 pub struct NewDecision<'a> {
@@ -35,7 +35,7 @@ pub struct NewDecision<'a> {
     pub created_at: DateTime<Utc>,
 }
 
-pub async fn insert_decision(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Result<(), DbErr> {
+pub async fn insert(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Result<(), DbErr> {
     const SQL: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
         extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::statement;
+use super::sql::statement;
 
 /// What the transaction begins from: the head, and what is known of the call.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,7 @@ pub struct KnownCall {
 ///
 /// # Errors
 /// When the database does not answer, or the rulebook is gone.
-pub async fn head(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
+pub async fn read(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
     const SQLITE: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at \
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id = $2 \

@@ -5,8 +5,8 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::statement;
 use crate::packed;
+use crate::sql::statement;
 
 #[derive(Debug, Clone)]
 pub struct NewEvent<'a> {
@@ -41,7 +41,7 @@ pub struct NewEvent<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
+pub async fn insert(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
         message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
@@ -79,7 +79,7 @@ pub struct StoredEvent {
 ///
 /// # Errors
 /// When the database fails, or there is none.
-pub async fn stored_event(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> Result<StoredEvent, DbErr> {
+pub async fn stored(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> Result<StoredEvent, DbErr> {
     const SQL: &str = "SELECT id, body_hash, answer FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
     let row = tx
         .query_one_raw(statement(tx, SQL, [rulebook_id.into(), key.into()]))

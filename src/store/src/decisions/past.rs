@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Value as Bind};
 use uuid::Uuid;
 
-use super::sql::statement;
+use crate::sql::statement;
 
 /// A selection of decisions.
 #[derive(Debug, Clone)]

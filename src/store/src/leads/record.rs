@@ -1,10 +1,10 @@
-//! What a call leaves for a person to do.
+//! Writes the lead: what a message says of the caller, the job and its price.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
-use super::{owned, statement};
+use crate::sql::{owned, statement};
 
 /// What is known of a lead; what is none leaves what stands.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ impl LeadPart<'_> {
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn upsert_lead(
+pub async fn upsert(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     id: Uuid,
@@ -142,7 +142,7 @@ pub async fn upsert_lead(
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn fill_lead(
+pub async fn fill(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     call_id: &str,

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{owned, statement};
+use crate::sql::{owned, statement};
 
 /// What any message says about its call.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ pub struct CallTouch<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn touch_call(
+pub async fn touch(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     call: &CallTouch<'_>,
