@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::access::{AccessError, Accesses};
 use super::decode;
 use super::late::Origin;
-use super::message::{Intake, Message, Taken, TransactError};
+use super::message::{Intake, Message, StoredBody, Taken, TransactError};
 use super::set_aside;
 use super::unreadable;
 use store::{trial, webhook_events};
@@ -115,6 +115,7 @@ impl Feed {
                         delivery_key: hex::encode(event.body_hash),
                         event,
                         body: fed.body.clone(),
+                        stored_body: StoredBody::default(),
                         received_at: fed.received_at,
                         origin: fed.origin,
                         stands_for: fed.stands_for,

@@ -69,12 +69,15 @@ impl Job {
         let event = &step.message.event;
         // A call that nothing was known of has no quotes, unless this message makes some.
         let may_have = step.head.call.is_some() || matches!(event.payload, Payload::ToolCalls(_));
-        let earlier = match event.call_id().filter(|_| may_have) {
-            Some(call_id) => decisions::spoken(tx, step.message.access.rulebook_id, call_id).await?,
-            None => Vec::new(),
-        };
-        let earlier: Vec<Earlier> = earlier.into_iter().filter_map(Earlier::read).collect();
-        Ok(Self::agreed(step.rulebook, decided, &earlier))
+        let calls: Vec<&str> = event.call_id().filter(|_| may_have).into_iter().collect();
+        let spoken = decisions::spoken(tx, step.message.access.rulebook_id, &calls).await?;
+        Ok(Self::among(step, decided, spoken.into_values().flatten().collect()))
+    }
+
+    /// The same where the quotes and bookings of the call are known, the newest first.
+    pub(super) fn among(step: &Step<'_>, decided: &Decided, spoken: Vec<SpokenDecision>) -> Self {
+        let earlier: Vec<Earlier> = spoken.into_iter().filter_map(Earlier::read).collect();
+        Self::agreed(step.rulebook, decided, &earlier)
     }
 
     /// `earlier` are the quotes and bookings of the call, the newest first.

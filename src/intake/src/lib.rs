@@ -14,6 +14,7 @@ pub mod answer;
 mod answer_tests;
 pub mod attempt;
 pub mod auth_settings;
+mod batch;
 pub mod decided;
 pub mod decode;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A message to record, what recording it needs, and what becomes of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
@@ -15,7 +15,7 @@ use super::late::Origin;
 use base::clock::Clock;
 use revisions::current::{Current, LoadError};
 use sms::Outbox;
-use store::restored;
+use store::{packed, restored};
 use web::problem::database::is_transient;
 
 /// What every message needs.
@@ -41,6 +41,8 @@ pub struct Message {
     pub event: Event,
     /// As it came.
     pub body: Bytes,
+    /// As it is stored.
+    pub stored_body: StoredBody,
     /// What finds a plain repeat: the configured message id, else the hash of the body.
     pub delivery_key: String,
     /// When it came.
@@ -51,7 +53,16 @@ pub struct Message {
     pub stands_for: Option<Uuid>,
 }
 
+/// A body as it is stored; compressed once, at best before a transaction begins.
+#[derive(Debug, Default)]
+pub struct StoredBody(OnceLock<Vec<u8>>);
+
 impl Message {
+    /// The body as it is stored.
+    pub(super) fn stored_body(&self) -> &[u8] {
+        self.stored_body.0.get_or_init(|| packed::pack(&self.body))
+    }
+
     /// Whether it comes too late to text anyone. A report that was made of Vapi's list is as old as the end of its call,
     /// any other message as the moment when it first came.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {

@@ -19,7 +19,7 @@ use super::answer;
 use super::decode;
 use super::event::Kind;
 use super::late::Origin;
-use super::message::{Message, Outcome, Taken};
+use super::message::{Message, Outcome, StoredBody, Taken};
 use super::take_in::{NotTaken, TakeIn};
 use super::verify::{self, Incoming, Refusal, Scheme};
 use base::telemetry::sampled::Sampler;
@@ -149,6 +149,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         access,
         event,
         body: bytes,
+        stored_body: StoredBody::default(),
         delivery_key,
         received_at,
         origin: Origin::Live,

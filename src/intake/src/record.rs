@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::decided::Decided;
@@ -13,6 +13,7 @@ use super::facts;
 use super::job::Job;
 use super::message::TransactError;
 use super::step::Step;
+use store::call_transcripts::{LiveTurn, Turns};
 use store::calls::{self, CallTouch, ReportedCall};
 use store::leads::{self, LeadPart};
 use store::{call_transcripts, erasures};
@@ -88,21 +89,33 @@ impl Recording<'_, '_> {
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         self.decided.save(step, tx, "report").await?;
         let job = Job::of(step, tx, self.decided).await?;
-        let decision = &self.decided.decision;
-        let due_at = now.checked_add_signed(TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default());
-        let lead = LeadPart {
-            priority: is_urgent.then(|| decision.priority.name()),
-            sla_seconds: is_urgent.then_some(decision.sla_seconds),
-            due_at: due_at.filter(|_| is_urgent),
-            decision_id: is_urgent.then_some(self.decided.id),
-            late: step.late,
-            ..with_job(who, &job)
+        let lead = if is_urgent {
+            self.lead(who, &job)
+        } else {
+            LeadPart {
+                late: step.late,
+                ..with_job(who, &job)
+            }
         };
         leads::upsert(tx, rulebook_id, step.intake.clock.new_id(), call_id, &lead, now).await?;
         if is_urgent {
             Ok(self.text(tx, &job).await?)
         } else {
             Ok(false)
+        }
+    }
+
+    /// The lead of a report whose priority counts.
+    pub(super) fn lead<'c>(&'c self, who: &LeadPart<'c>, job: &'c Job) -> LeadPart<'c> {
+        let decision = &self.decided.decision;
+        let sla = TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default();
+        LeadPart {
+            priority: Some(decision.priority.name()),
+            sla_seconds: Some(decision.sla_seconds),
+            due_at: self.step.message.received_at.checked_add_signed(sla),
+            decision_id: Some(self.decided.id),
+            late: self.step.late,
+            ..with_job(who, job)
         }
     }
 
@@ -114,19 +127,39 @@ impl Recording<'_, '_> {
     /// The call and its turns; whether this report is the one that stands.
     async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, TransactError> {
         let step = self.step;
-        let (event, report) = (&step.message.event, self.report);
         let rulebook_id = step.message.access.rulebook_id;
+        let reported = self.reported_call(call_id);
+        let stands = calls::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
+        if stands {
+            call_transcripts::replace(tx, rulebook_id, vec![self.turns(call_id)]).await?;
+        } else {
+            // What only the earlier report says is kept, as it would be had it come first.
+            known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
+        }
+        Ok(stands)
+    }
+
+    /// What the report says about the call.
+    pub(super) fn reported_call<'c>(&'c self, call_id: &'c str) -> ReportedCall<'c> {
+        let (event, report) = (&self.step.message.event, self.report);
         let fact = |name| facts::text(&self.decided.extracted, name);
-        let part = event.call.clone().unwrap_or_default();
-        let reported = ReportedCall {
+        let part = event.call.as_ref();
+        let touched = part.map_or_else(
+            || CallTouch {
+                id: call_id,
+                ..CallTouch::default()
+            },
+            |part| touch(part, call_id),
+        );
+        ReportedCall {
             touch: CallTouch {
                 status: "ended",
                 status_rank: i64::from(status_rank("ended")),
-                started_at: report.started_at.or(part.started_at),
-                ended_at: report.ended_at.or(part.ended_at),
+                started_at: report.started_at.or(touched.started_at),
+                ended_at: report.ended_at.or(part.and_then(|part| part.ended_at)),
                 ended_reason: report.ended_reason.as_deref(),
-                customer_name: part.customer_name.as_deref().or_else(|| fact("customer_name")),
-                ..touch(&part, call_id)
+                customer_name: touched.customer_name.or_else(|| fact("customer_name")),
+                ..touched
             },
             duration_ms: report.duration_ms,
             summary: report.summary.as_deref(),
@@ -141,22 +174,23 @@ impl Recording<'_, '_> {
             // A report that does not say when it was made gives way to any that does.
             report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             report_hash: event.body_hash,
-        };
-        let stands = calls::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
-        if stands {
-            let turns = report.turns.iter().enumerate().map(
-                |(seq, turn)| json!({"seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms}),
-            );
-            let turns: Value = turns.collect();
-            call_transcripts::replace(tx, rulebook_id, call_id, turns).await?;
-        } else {
-            // What only the earlier report says is kept, as it would be had it come first.
-            known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
-        Ok(stands)
     }
 
-    fn who(&self) -> LeadPart<'_> {
+    /// The report's turns.
+    pub(super) fn turns<'c>(&self, call_id: &'c str) -> Turns<'c> {
+        let turns = self.report.turns.iter().enumerate();
+        let turns = turns.map(|(seq, turn)| {
+            json!({"call_id": call_id, "seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms})
+        });
+        Turns {
+            call_id,
+            turns: turns.collect(),
+            may_have: self.step.head.call.is_some(),
+        }
+    }
+
+    pub(super) fn who(&self) -> LeadPart<'_> {
         who(&self.step.message.event, self.decided)
     }
 }
@@ -203,33 +237,46 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
     let part = event.call.clone().unwrap_or_default();
     match &event.payload {
         Payload::CallDeleted => erasures::erase_call(tx, rulebook_id, call_id, now).await?,
-        Payload::StatusUpdate { status, ended_reason } => {
-            let ended = status == "ended";
-            let touch = CallTouch {
-                status,
-                status_rank: i64::from(status_rank(status)),
-                ended_at: if ended { part.ended_at.or(event.at) } else { None },
-                ended_reason: ended_reason.as_deref(),
-                ..touch(&part, call_id)
-            };
-            known(tx, rulebook_id, &touch, now).await?;
+        _ => {
+            known(tx, rulebook_id, &told_of_call(event, &part, call_id), now).await?;
+            let turn = live_turn(event, &part, call_id);
+            call_transcripts::add_live(tx, rulebook_id, turn.as_slice()).await?;
         }
-        Payload::Transcript { role, text, is_final } => {
-            known(tx, rulebook_id, &touch(&part, call_id), now).await?;
-            let Some(at) = event.at.filter(|_| *is_final && !text.is_empty()) else {
-                return Ok(());
-            };
-            let offset_ms = part
-                .started_at
-                .or(part.created_at)
-                .map(|start| (at - start).num_milliseconds().max(0));
-            // Two may be made in one millisecond; the role tells the caller's from the assistant's.
-            let seq = at.timestamp_millis() * 2 + i64::from(role == "user");
-            call_transcripts::add_live(tx, rulebook_id, call_id, seq, role, text, offset_ms).await?;
-        }
-        _ => known(tx, rulebook_id, &touch(&part, call_id), now).await?,
     }
     Ok(())
+}
+
+/// What a message that is no report says of its call.
+pub(super) fn told_of_call<'a>(event: &'a Event, part: &'a CallPart, call_id: &'a str) -> CallTouch<'a> {
+    let touched = touch(part, call_id);
+    let Payload::StatusUpdate { status, ended_reason } = &event.payload else {
+        return touched;
+    };
+    let ended = status == "ended";
+    CallTouch {
+        status,
+        status_rank: i64::from(status_rank(status)),
+        ended_at: if ended { part.ended_at.or(event.at) } else { None },
+        ended_reason: ended_reason.as_deref(),
+        ..touched
+    }
+}
+
+/// The turn that a transcript message brings.
+pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str) -> Option<LiveTurn<'a>> {
+    let Payload::Transcript { role, text, is_final } = &event.payload else {
+        return None;
+    };
+    let at = event.at.filter(|_| *is_final && !text.is_empty())?;
+    let start = part.started_at.or(part.created_at);
+    Some(LiveTurn {
+        call_id,
+        // Two may be made in one millisecond; the role tells the caller's from the assistant's.
+        seq: at.timestamp_millis() * 2 + i64::from(role == "user"),
+        role,
+        text,
+        offset_ms: start.map(|start| (at - start).num_milliseconds().max(0)),
+    })
 }
 
 /// Makes the call known and holds its row. What was read at the beginning may have been overtaken: when the caller was

@@ -15,13 +15,22 @@ use store::notices::{self, Notice, Severity};
 impl Decided {
     /// Keeps it, and tells a person of the scripts that it had to leave out.
     pub(super) async fn save(&self, step: &Step<'_>, tx: &DatabaseTransaction, purpose: &str) -> Result<(), DbErr> {
-        let (message, now) = (step.message, step.message.received_at);
-        let rulebook_id = message.access.rulebook_id;
+        decisions::insert(tx, self.new_row(step, purpose)?).await?;
+        self.counts(step);
+        for faulted in &self.faulted {
+            script_failed(step, tx, faulted).await?;
+        }
+        Ok(())
+    }
+
+    /// As it is kept.
+    pub(super) fn new_row<'a>(&'a self, step: &'a Step<'_>, purpose: &'a str) -> Result<NewDecision<'a>, DbErr> {
+        let message = step.message;
         let decision = &self.decision;
         let price = decision.price.as_ref();
         let json = |error: serde_json::Error| DbErr::Json(error.to_string());
-        let new = NewDecision {
-            rulebook_id,
+        Ok(NewDecision {
+            rulebook_id: message.access.rulebook_id,
             id: self.id,
             call_id: message.event.call_id(),
             event_id: step.event_id,
@@ -36,18 +45,17 @@ impl Decided {
             price_to: price.map(|price| price.to.minor()),
             degraded: decision.is_degraded() || step.given.is_some(),
             duration_us: self.duration_us,
-            created_at: now,
-        };
-        decisions::insert(tx, new).await?;
-        step.counts(decision);
+            created_at: message.received_at,
+        })
+    }
+
+    /// Counts the rows and scripts that took part in it.
+    pub(super) fn counts(&self, step: &Step<'_>) {
+        step.counts(&self.decision);
         let quarantines = step.intake.current.quarantines();
         for ran in &self.ran {
-            quarantines.ran(rulebook_id, ran);
+            quarantines.ran(step.message.access.rulebook_id, ran);
         }
-        for faulted in &self.faulted {
-            script_failed(step, tx, faulted).await?;
-        }
-        Ok(())
     }
 }
 

@@ -144,7 +144,7 @@ async fn keep(
         call_id: message.event.call_id(),
         message_at: message.event.at,
         received_at: message.received_at,
-        body: Some(&message.body),
+        body: Some(message.stored_body()),
         body_hash: message.event.body_hash,
         answer,
         state: "poisoned",

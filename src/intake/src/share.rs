@@ -22,7 +22,7 @@ use super::attempt::Attempt;
 use super::event::Payload;
 use super::message::{Intake, Message, Outcome, TransactError};
 use super::set_aside;
-use super::together::{Broken, Fate, Item, together};
+use super::together::{Broken, Fate, Item, Writes, together};
 use super::transact;
 use base::telemetry::{self, metrics};
 use store::{Database, trial};
@@ -103,8 +103,9 @@ impl Sharing {
             message: Arc::clone(message),
             attempt: Arc::clone(attempt),
         };
-        // A slow script must not hold up the line.
-        transact::work_out(&item.intake, message, attempt).await;
+        // Neither a slow script nor the work of deciding holds up the line.
+        transact::work_out_now(&item.intake, message, attempt).await;
+        message.stored_body();
         match self.enter(place, &item) {
             Entered::First(turn) => {
                 let outcome = set_aside::attempt(&item.intake, message, attempt).await;
@@ -209,6 +210,7 @@ impl Line {
 
 /// Records those who share a transaction, and answers each; how many shared one.
 async fn record(mut waiting: Vec<Waiting>) -> u64 {
+    let mut writes = Writes::AllAtOnce;
     for _ in 0..=MOST_LEFT_OUT {
         // Whoever gave up was answered from the spool; one of them would undo the transaction of all.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
@@ -221,7 +223,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
         }
         let items: Vec<Item> = waiting.iter().map(|one| one.item.clone()).collect();
         // A panic ends this task and nothing else: then each goes alone.
-        let ended = tokio::spawn(async move { together(&items).await }.in_current_span()).await;
+        let ended = tokio::spawn(async move { together(&items, writes).await }.in_current_span()).await;
         match ended {
             Ok(Ok(fates)) => {
                 let mut shared = 0;
@@ -238,6 +240,10 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
                     let _ = one.answer.send(reply);
                 }
                 return shared;
+            }
+            Ok(Err(Broken::BySome(error))) => {
+                telemetry::log_cause("messages_one_by_one", &error);
+                writes = Writes::OneByOne;
             }
             Ok(Err(Broken::By(place, error))) => {
                 telemetry::log_cause("message_left_out", &error);

@@ -49,24 +49,7 @@ impl Step<'_> {
     pub(super) async fn keep(&self, tx: &DatabaseTransaction, answer: &Value) -> Result<Option<(Taken, Value)>, DbErr> {
         let (event, message) = (&self.message.event, self.message);
         let key = event.event_key();
-        let erased = is_erased(self.head);
-        let new = NewEvent {
-            rulebook_id: message.access.rulebook_id,
-            id: self.event_id,
-            business_key: &key,
-            delivery_key: &message.delivery_key,
-            kind: &event.type_name,
-            call_id: event.call_id(),
-            message_at: event.at,
-            received_at: message.received_at,
-            body: (!erased).then_some(message.body.as_ref()),
-            body_hash: event.body_hash,
-            answer,
-            state: "recorded",
-            amends: None,
-            origin: message.origin.word(),
-            set_aside: None,
-        };
+        let new = self.new_event(&key, answer);
         if self.enter(tx, &new).await? {
             fault_points::reach(fault_points::Step::MessageEventInserted)?;
             return Ok(None);
@@ -98,6 +81,29 @@ impl Step<'_> {
             if first_time { Taken::Amendment } else { Taken::Duplicate },
             stored.answer,
         )))
+    }
+
+    /// The event as it is recorded when its key is new.
+    pub(super) fn new_event<'b>(&'b self, key: &'b str, answer: &'b Value) -> NewEvent<'b> {
+        let (event, message) = (&self.message.event, self.message);
+        let erased = is_erased(self.head);
+        NewEvent {
+            rulebook_id: message.access.rulebook_id,
+            id: self.event_id,
+            business_key: key,
+            delivery_key: &message.delivery_key,
+            kind: &event.type_name,
+            call_id: event.call_id(),
+            message_at: event.at,
+            received_at: message.received_at,
+            body: (!erased).then(|| message.stored_body()),
+            body_hash: event.body_hash,
+            answer,
+            state: "recorded",
+            amends: None,
+            origin: message.origin.word(),
+            set_aside: None,
+        }
     }
 
     /// What was set aside had been taken in under its own key meanwhile: it is another copy of that.

@@ -18,7 +18,7 @@ use super::step::Step;
 use base::telemetry::metrics;
 use rules::facts::{Fact, Facts};
 use rules::rows::{Priority, PriorityRule, Row as _};
-use sms::daily_cap::{self, Cap, DEFAULT_CAP, Queued};
+use sms::daily_cap::{self, Cap, DEFAULT_CAP, Queued, QueuedText};
 use sms::escalate::{self, ESCALATE_AFTER_S, pause};
 use sms::{Enqueued, NewSms};
 use store::calls::is_simulated;
@@ -58,7 +58,11 @@ impl Step<'_> {
     }
 
     async fn put(&self, tx: &DatabaseTransaction, decided: &Decided, job: &Job, template: &str) -> Result<bool, DbErr> {
-        let texts = about(self, tx, decided, job, template).await?;
+        let lead = match self.message.event.call_id() {
+            Some(call_id) => leads::of_call(tx, self.message.access.rulebook_id, call_id).await?,
+            None => None,
+        };
+        let texts = about(self, lead.as_ref(), decided, job, template);
         if self.late {
             // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
             if !texts.is_empty() || decided.decision.priority == Priority::P1 {
@@ -72,32 +76,34 @@ impl Step<'_> {
             tokio::spawn(apart(self.intake.db.clone(), texts));
             return Ok(any);
         }
-        send(self, tx, decided, template, texts).await
+        let outgoing = Outgoing {
+            step: self,
+            decided,
+            template,
+            texts,
+        };
+        send(tx, outgoing).await
     }
 }
 
 /// The texts about a decision to those whom it names, when it names a template.
-pub(super) async fn about(
+pub(super) fn about(
     step: &Step<'_>,
-    tx: &DatabaseTransaction,
+    lead: Option<&leads::Model>,
     decided: &Decided,
     job: &Job,
     template: &str,
-) -> Result<Vec<NewSms>, DbErr> {
+) -> Vec<NewSms> {
     let (rulebook, message) = (step.rulebook, step.message);
     let rulebook_id = message.access.rulebook_id;
     let decision = &job.decision;
-    let lead = match message.event.call_id() {
-        Some(call_id) => leads::of_call(tx, rulebook_id, call_id).await?,
-        None => None,
-    };
-    let known = known_of(lead.as_ref(), &record::who(&message.event, decided));
+    let known = known_of(lead, &record::who(&message.event, decided));
     let held_until = match decision.priority {
         Priority::P1 | Priority::P2 => None,
         Priority::P3 | Priority::P4 => rulebook.quiet_until(step.intake.clock.now()),
     };
     let contacts = decision.notify.iter().filter_map(|code| rulebook.contact(code));
-    let texts = contacts
+    contacts
         .filter_map(|contact| {
             let id = step.intake.clock.new_id();
             let body = escalate::worded(
@@ -124,8 +130,7 @@ pub(super) async fn about(
                 simulated: is_simulated(message.event.call_id()),
             })
         })
-        .collect();
-    Ok(texts)
+        .collect()
 }
 
 /// What is known of the caller beside the decision's own facts: by the lead, else by the message.
@@ -141,80 +146,128 @@ fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     known
 }
 
-/// Queues the texts that go, and begins the escalation of a P1. Out: whether the worker has something to do.
-pub(super) async fn send(
-    step: &Step<'_>,
-    tx: &DatabaseTransaction,
-    decided: &Decided,
-    template: &str,
-    texts: Vec<NewSms>,
-) -> Result<bool, DbErr> {
-    let (rulebook, message) = (step.rulebook, step.message);
-    let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
-    let now = step.intake.clock.now();
-    if is_simulated(call_id) {
-        // Recorded, so that one sees what would be said. They hold back nobody's text and begin no escalation.
-        for text in texts {
-            sms::enqueue(tx, text).await?;
+/// Texts about a decision, on their way into the outbox.
+pub(super) struct Outgoing<'a> {
+    pub step: &'a Step<'a>,
+    pub decided: &'a Decided,
+    pub template: &'a str,
+    pub texts: Vec<NewSms>,
+}
+
+impl<'a> Outgoing<'a> {
+    fn is_p1(&self) -> bool {
+        self.decided.decision.priority == Priority::P1
+    }
+
+    /// The rule that asked for them.
+    fn rule(&self) -> Option<&'a PriorityRule> {
+        let code = self.decided.decision.priority_rule.as_deref()?;
+        self.step.rulebook.priority_rule(code)
+    }
+
+    fn cools_down(&self) -> bool {
+        self.rule().is_some_and(|rule| rule.cool_down_s.is_some())
+    }
+
+    fn contacts(&self) -> Vec<String> {
+        self.texts.iter().map(|text| text.contact.clone()).collect()
+    }
+}
+
+/// Queues the texts of messages of one rulebook. Out: for each message, whether the worker has something to do.
+pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) -> Result<Vec<bool>, DbErr> {
+    let mut any = vec![false; all.len()];
+    let (mut places, mut together, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, one) in all.into_iter().enumerate() {
+        if is_simulated(one.step.message.event.call_id()) || one.cools_down() {
+            // What one of them is told may keep the next from being told.
+            any[place] = send(tx, one).await?;
+        } else {
+            places.push(place);
+            told.push(one.contacts());
+            together.push(one);
         }
+    }
+    for (place, queued) in places.into_iter().zip(queue(tx, together, told).await?) {
+        any[place] = queued;
+    }
+    Ok(any)
+}
+
+/// Queues the texts that go, and begins the escalation of a P1. Out: whether the worker has something to do.
+async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
+    if is_simulated(one.step.message.event.call_id()) {
+        // Recorded, so that one sees what would be said. They hold back nobody's text and begin no escalation.
+        sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
     }
-    let is_p1 = decided.decision.priority == Priority::P1;
-    let rule = decided
-        .decision
-        .priority_rule
-        .as_deref()
-        .and_then(|code| rulebook.priority_rule(code));
-    let told: Vec<String> = texts.iter().map(|text| text.contact.clone()).collect();
-    let texts = without_cooling(step, tx, rule, is_p1, texts, now).await?;
-    let any = !texts.is_empty();
-    let mut queued = Vec::with_capacity(texts.len());
-    for text in texts {
-        let id = text.id;
-        if sms::enqueue(tx, text).await? == Enqueued::Queued {
-            queued.push(id);
+    let told = one.contacts();
+    one.texts = without_cooling(tx, &one).await?;
+    let any = queue(tx, vec![one], vec![told]).await?;
+    Ok(any.contains(&true))
+}
+
+/// Queues texts, holds them to the daily cap and begins the escalation of each P1, whose contacts were `told`.
+async fn queue(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>, told: Vec<Vec<String>>) -> Result<Vec<bool>, DbErr> {
+    let Some(step) = all.first().map(|one| one.step) else {
+        return Ok(Vec::new());
+    };
+    let (clock, now) = (&step.intake.clock, step.intake.clock.now());
+    let own_cap = step.rulebook.settings().daily_sms_cap;
+    let (mut texts, mut owners, mut any, mut escalated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (one, told) in all.into_iter().zip(told) {
+        any.push(!one.texts.is_empty());
+        if one.is_p1() {
+            escalated.push(first_step(&one, told, now));
         }
+        owners.extend(
+            one.texts
+                .iter()
+                .map(|_| (one.step.message.event.call_id(), one.is_p1())),
+        );
+        texts.extend(one.texts);
     }
-    let own_cap = rulebook.settings().daily_sms_cap;
+    let became = sms::enqueue_each(tx, texts).await?;
+    let queued = became.into_iter().zip(owners);
     // Without a cap of its own a rulebook's P1s are not counted: the count is a row that is held.
-    if let Some(texts) = own_cap.or((!is_p1).then_some(DEFAULT_CAP)) {
-        let cap = Cap {
-            texts,
-            day: rulebook.day(now),
-        };
-        let queued = Queued {
-            rulebook_id,
+    let counted =
+        queued.filter(|((_, became), (_, is_p1))| *became == Enqueued::Queued && (own_cap.is_some() || !is_p1));
+    let counted: Vec<QueuedText<'_>> = counted
+        .map(|((id, _), (call_id, is_p1))| QueuedText {
+            id,
             call_id,
-            always_go: is_p1,
-            ids: &queued,
-        };
-        daily_cap::hold(tx, &cap, &queued, now, &step.intake.clock).await?;
-    }
-    if is_p1 {
-        let row = first_step(step, decided, template, rule, told, now);
-        escalations::start(tx, row).await?;
-    }
+            always_goes: is_p1,
+        })
+        .collect();
+    let cap = Cap {
+        texts: own_cap.unwrap_or(DEFAULT_CAP),
+        day: step.rulebook.day(now),
+    };
+    let queued = Queued {
+        rulebook_id: step.message.access.rulebook_id,
+        texts: &counted,
+    };
+    daily_cap::hold(tx, &cap, &queued, now, clock).await?;
+    escalations::start(tx, escalated).await?;
     Ok(any)
 }
 
 /// The texts without those to contacts whom the same rule has told of the same caller a moment ago; of a P1, of the same
 /// call.
-async fn without_cooling(
-    step: &Step<'_>,
-    tx: &DatabaseTransaction,
-    rule: Option<&PriorityRule>,
-    is_p1: bool,
-    mut texts: Vec<NewSms>,
-    now: DateTime<Utc>,
-) -> Result<Vec<NewSms>, DbErr> {
-    let cool_down = rule.and_then(|rule| Some((rule.code.as_str(), rule.cool_down_s.filter(|seconds| *seconds > 0)?)));
+async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result<Vec<NewSms>, DbErr> {
+    let mut texts = one.texts.clone();
+    let cool_down = one
+        .rule()
+        .and_then(|rule| Some((rule.code.as_str(), rule.cool_down_s.filter(|seconds| *seconds > 0)?)));
     let Some((rule, seconds)) = cool_down.filter(|_| !texts.is_empty()) else {
         return Ok(texts);
     };
-    let message = step.message;
-    let since = now - TimeDelta::try_seconds(seconds).unwrap_or_default();
+    let message = one.step.message;
+    let since = one.step.intake.clock.now() - TimeDelta::try_seconds(seconds).unwrap_or_default();
     let call = message.event.call.as_ref();
-    let caller = call.and_then(|call| call.customer_number.as_deref()).filter(|_| !is_p1);
+    let caller = call
+        .and_then(|call| call.customer_number.as_deref())
+        .filter(|_| !one.is_p1());
     let rulebook_id = message.access.rulebook_id;
     let warm = sms_messages::told_by_rule(tx, rulebook_id, rule, since, message.event.call_id(), caller).await?;
     texts.retain(|text| {
@@ -233,15 +286,9 @@ async fn without_cooling(
 }
 
 /// Where the escalation of a P1 begins; at once where there was nobody to tell.
-fn first_step(
-    step: &Step<'_>,
-    decided: &Decided,
-    template: &str,
-    rule: Option<&PriorityRule>,
-    told: Vec<String>,
-    now: DateTime<Utc>,
-) -> escalations::Model {
-    let rule = rule.filter(|rule| rule.priority == Priority::P1);
+fn first_step(one: &Outgoing<'_>, told: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
+    let step = one.step;
+    let rule = one.rule().filter(|rule| rule.priority == Priority::P1);
     let after_s = rule
         .and_then(|rule| rule.escalate_after_s)
         .or(step.rulebook.settings().escalate_after_s)
@@ -252,8 +299,8 @@ fn first_step(
         rulebook_id: step.message.access.rulebook_id,
         id: step.intake.clock.new_id(),
         call_id: step.message.event.call_id().map(ToOwned::to_owned),
-        decision_id: Some(decided.id),
-        template: Some(template.to_owned()),
+        decision_id: Some(one.decided.id),
+        template: Some(one.template.to_owned()),
         after_s,
         step: FIRST,
         told: json!([Told {

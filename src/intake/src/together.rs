@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use uuid::Uuid;
+
 use super::attempt::{Attempt, Given};
-use super::decided::{self, Ahead};
+use super::batch::{self, Written};
+use super::decided::Ahead;
 use super::message::{Intake, Message, Outcome, Taken, TransactError};
 use super::step::{Step, is_erased};
-use super::transact::{done, in_place};
+use super::transact::done;
 use rules::compile::Rulebook;
-use store::fault_points::{self, Defect};
+use store::fault_points;
 use store::message_head::{self, Head};
 
 /// A message with what recording it needs.
@@ -28,10 +31,21 @@ pub(super) enum Fate {
     Alone,
 }
 
+/// How they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// One statement a table for all of them.
+    AllAtOnce,
+    /// One message after another: this tells which of them cannot be recorded.
+    OneByOne,
+}
+
 /// Why nothing was recorded.
 pub(super) enum Broken {
     /// The message at this place cannot be recorded; the others can.
     By(usize, TransactError),
+    /// One of them cannot be recorded, and which one was not to be seen.
+    BySome(TransactError),
     /// Something that is no message's own fault.
     All(TransactError),
 }
@@ -49,30 +63,36 @@ struct Ready<'a> {
 ///
 /// # Errors
 /// [`Broken`]: then nothing is recorded.
-pub(super) async fn together(items: &[Item]) -> Result<Vec<Fate>, Broken> {
+pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>, Broken> {
     let Some(first) = items.first() else {
         return Ok(Vec::new());
     };
     fault_points::reach(fault_points::Step::MessageLetIn).map_err(all)?;
     let tx = store::begin(&first.intake.db).await.map_err(all)?;
     let mut fates: Vec<Fate> = items.iter().map(|_| Fate::Alone).collect();
-    let mut ready = Vec::with_capacity(items.len());
-    for (place, item) in items.iter().enumerate() {
-        match item.prepare(&tx, place).await {
-            Ok(Some(one)) => ready.push(one),
-            Ok(None) => {}
-            Err(TransactError::AccessChanged) => set(&mut fates, place, Fate::Refused(TransactError::AccessChanged)),
-            Err(error) => return Err(by(place, error)),
+    let ready = prepare(&tx, items, &mut fates).await?;
+    let steps: Vec<Step<'_>> = ready.iter().map(Ready::step).collect();
+    let mut written: Vec<Option<Written<'_>>> = steps.iter().map(|_| None).collect();
+    if writes == Writes::AllAtOnce {
+        let mut begin = 0;
+        for steps in steps.chunk_by(|one, other| one.message.access.rulebook_id == other.message.access.rulebook_id) {
+            for (written, new) in written[begin..]
+                .iter_mut()
+                .zip(batch::write(&tx, steps).await.map_err(by_some)?)
+            {
+                *written = new;
+            }
+            begin += steps.len();
         }
     }
-    let steps: Vec<(usize, Step<'_>)> = ready.iter().map(|one| (one.place, one.step())).collect();
     let mut outcomes = Vec::with_capacity(steps.len());
-    let lost = fault_points::planted(Defect::BatchLosesOne) && steps.len() > 1;
-    for (index, (place, step)) in steps.iter().enumerate() {
-        let (taken, answer, _) = if lost && index == 0 {
-            (Taken::Recorded, step.found.answer(&step.message.event), false)
-        } else {
-            step.run(&tx).await.map_err(|error| by(*place, error))?
+    for ((one, step), written) in ready.iter().zip(&steps).zip(&written) {
+        let (taken, answer) = match written {
+            Some(written) => (Taken::Recorded, written.answer.clone()),
+            None => {
+                let (taken, answer, _) = step.run(&tx).await.map_err(|error| by(one.place, error))?;
+                (taken, answer)
+            }
         };
         fault_points::reach(fault_points::Step::BatchMessageWritten).map_err(all)?;
         outcomes.push(Outcome {
@@ -81,9 +101,9 @@ pub(super) async fn together(items: &[Item]) -> Result<Vec<Fate>, Broken> {
             revision: step.head.revision,
         });
     }
-    let mut texted = Vec::with_capacity(steps.len());
-    for (place, step) in &steps {
-        texted.push(step.text_now(&tx).await.map_err(|error| by(*place, error.into()))?);
+    let mut texted = batch::text(&tx, &steps, written).await.map_err(by_some)?;
+    for ((one, step), texted) in ready.iter().zip(&steps).zip(&mut texted) {
+        *texted |= step.text_now(&tx).await.map_err(|error| by(one.place, error.into()))?;
     }
     fault_points::reach(fault_points::Step::BatchBeforeCommit).map_err(all)?;
     for (one, outcome) in ready.iter().zip(&outcomes) {
@@ -99,11 +119,35 @@ pub(super) async fn together(items: &[Item]) -> Result<Vec<Fate>, Broken> {
     }
     tx.commit().await.map_err(all)?;
     fault_points::reach(fault_points::Step::BatchAfterCommit).map_err(all)?;
-    for (((place, step), outcome), texted) in steps.into_iter().zip(outcomes).zip(texted) {
+    for (((one, step), outcome), texted) in ready.iter().zip(steps).zip(outcomes).zip(texted) {
         done(step, texted);
-        set(&mut fates, place, Fate::Recorded(outcome));
+        set(&mut fates, one.place, Fate::Recorded(outcome));
     }
     Ok(fates)
+}
+
+/// Reads what each message begins from, and takes those that can be recorded here.
+async fn prepare<'a>(tx: &store::Transaction, items: &'a [Item], fates: &mut [Fate]) -> Result<Vec<Ready<'a>>, Broken> {
+    let mut ready = Vec::with_capacity(items.len());
+    let mut begin = 0;
+    for group in items.chunk_by(|one, other| one.rulebook_id() == other.rulebook_id()) {
+        let calls: Vec<&str> = group.iter().filter_map(|item| item.message.event.call_id()).collect();
+        let heads = match group.first() {
+            Some(item) => message_head::read_each(tx, item.rulebook_id(), &calls)
+                .await
+                .map_err(all)?,
+            None => continue,
+        };
+        for (place, item) in (begin..).zip(group) {
+            match item.ready(place, heads.of(item.message.event.call_id())) {
+                Ok(Some(one)) => ready.push(one),
+                Ok(None) => {}
+                Err(error) => set(fates, place, Fate::Refused(error)),
+            }
+        }
+        begin += group.len();
+    }
+    Ok(ready)
 }
 
 fn set(fates: &mut [Fate], place: usize, fate: Fate) {
@@ -125,34 +169,40 @@ fn by(place: usize, error: TransactError) -> Broken {
     }
 }
 
+/// Whose fault it is, where the statement was for all.
+fn by_some(error: TransactError) -> Broken {
+    match by(0, error) {
+        Broken::By(_, error) | Broken::BySome(error) => Broken::BySome(error),
+        Broken::All(error) => Broken::All(error),
+    }
+}
+
 impl Item {
-    /// Reads what the message begins from and decides about it; `None` when it must go alone: the head is not the revision
-    /// that was last seen, the caller was erased, or a script failed.
-    async fn prepare(&self, tx: &store::Transaction, place: usize) -> Result<Option<Ready<'_>>, TransactError> {
-        let (message, rulebook_id) = (&self.message, self.message.access.rulebook_id);
-        let head = message_head::read(tx, rulebook_id, message.event.call_id()).await?;
+    fn rulebook_id(&self) -> Uuid {
+        self.message.access.rulebook_id
+    }
+
+    /// The message with what it begins from and what is decided about it; `None` when it must go alone: the head is not the
+    /// revision that decided, the caller was erased, or a script failed.
+    fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, TransactError> {
+        let message = &self.message;
         if head.auth_version != message.access.auth_version {
             return Err(TransactError::AccessChanged);
         }
-        let seen = self.intake.current.last_seen(rulebook_id);
+        let seen = self.intake.current.last_seen(self.rulebook_id());
         let Some(rulebook) = seen.filter(|seen| seen.revision() == head.revision && !is_erased(&head)) else {
             return Ok(None);
         };
-        let found = match self.attempt.ahead() {
-            Some(ahead) if ahead.revision == head.revision => ahead,
-            None if !decided::runs_scripts(&rulebook, message) => {
-                let worked_out = in_place(&self.intake, message, &rulebook).work_out();
-                self.attempt.worked_out(worked_out)
-            }
-            Some(_) | None => return Ok(None),
-        };
-        Ok((!found.found.has_failed_scripts()).then_some(Ready {
-            place,
-            item: self,
-            head,
-            rulebook,
-            found,
-        }))
+        let ahead = self.attempt.ahead().filter(|ahead| ahead.revision == head.revision);
+        Ok(ahead
+            .filter(|ahead| !ahead.found.has_failed_scripts())
+            .map(|found| Ready {
+                place,
+                item: self,
+                head,
+                rulebook,
+                found,
+            }))
     }
 }
 

@@ -41,6 +41,7 @@ pub(super) async fn attempt(
     let rulebook_id = message.access.rulebook_id;
     fault_points::reach(fault_points::Step::MessageLetIn)?;
     let mut ahead = work_out(intake, message, attempt).await;
+    message.stored_body();
     let mut tries = 0;
     let (tx, head, rulebook) = loop {
         let tx = store::begin(&intake.db).await?;
@@ -144,10 +145,21 @@ pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &
     Some(attempt.worked_out(ahead))
 }
 
+/// The same, and what is decided without scripts too.
+pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attempt: &Attempt) {
+    if work_out(intake, message, attempt).await.is_some() {
+        return;
+    }
+    if let Some(rulebook) = intake.current.last_seen(message.access.rulebook_id) {
+        attempt.worked_out(in_place(intake, message, &rulebook).work_out());
+    }
+}
+
 /// Records a message as it was answered and decided without the database; nothing is decided again. The same thing may
 /// have been recorded meanwhile: then nothing is left to do.
 pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Given) -> Result<Taken, TransactError> {
     let rulebook_id = message.access.rulebook_id;
+    message.stored_body();
     let tx = store::begin(&intake.db).await?;
     let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
     // No rulebook was known at all: nothing was decided, but something was answered.

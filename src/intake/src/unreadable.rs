@@ -11,8 +11,8 @@ use super::answer::Answer;
 use super::late::Origin;
 use super::message::{Intake, TransactError};
 
-use store::message_head;
 use store::webhook_events::{self, NewEvent};
+use store::{message_head, packed};
 
 /// Keeps the bytes, once. Who sent those that come out of the spool was checked when they came.
 pub async fn keep(
@@ -38,7 +38,7 @@ pub async fn keep(
         call_id: None,
         message_at: None,
         received_at,
-        body: Some(&body),
+        body: Some(&packed::pack(&body)),
         body_hash,
         answer: &Answer::Neutral.to_json(),
         state: "unreadable",

@@ -1,6 +1,8 @@
 //! The daily cap. In: texts that were just queued. Out: those beyond the cap are dead letters with the reason, their lead
 //! is marked, and a person hears of it, before the cap bites and when it does. A P1 is counted and always goes.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
@@ -35,26 +37,32 @@ pub struct Cap {
 pub struct Queued<'a> {
     /// Whose texts.
     pub rulebook_id: Uuid,
-    /// About which call.
-    pub call_id: Option<&'a str>,
-    /// Whether they are about a P1.
-    pub always_go: bool,
-    /// Their ids.
-    pub ids: &'a [Uuid],
+    /// They, in their order.
+    pub texts: &'a [QueuedText<'a>],
 }
 
-/// Holds texts that were just queued to the cap. Out: how many of them go.
+/// One of them.
+pub struct QueuedText<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// About which call.
+    pub call_id: Option<&'a str>,
+    /// Whether it is about a P1.
+    pub always_goes: bool,
+}
+
+/// Holds texts that were just queued to the cap: those beyond it do not go.
 pub async fn hold(
     tx: &DatabaseTransaction,
     cap: &Cap,
     queued: &Queued<'_>,
     now: DateTime<Utc>,
     clock: &Clock,
-) -> Result<usize, DbErr> {
+) -> Result<(), DbErr> {
     let rulebook_id = queued.rulebook_id;
-    let many = i64::try_from(queued.ids.len()).unwrap_or(i64::MAX);
+    let many = i64::try_from(queued.texts.len()).unwrap_or(i64::MAX);
     if many == 0 {
-        return Ok(0);
+        return Ok(());
     }
     let after = sms_days::add(tx, rulebook_id, &cap.day, many).await?;
     let before = after - many;
@@ -67,22 +75,20 @@ pub async fn hold(
     if before < near && near <= after {
         notices::raise(tx, near_notice(rulebook_id, cap), now, clock.new_id()).await?;
     }
-    if queued.always_go {
-        return Ok(queued.ids.len());
-    }
     let room = usize::try_from((cap.texts - before).clamp(0, many)).unwrap_or_default();
-    let beyond = queued.ids.get(room..).unwrap_or_default();
-    for id in beyond {
-        sms_messages::withhold(tx, (rulebook_id, *id), REASON).await?;
+    let beyond = queued.texts.get(room..).unwrap_or_default();
+    let beyond: Vec<_> = beyond.iter().filter(|text| !text.always_goes).collect();
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = beyond.iter().map(|text| text.id).collect();
+    sms_messages::withhold(tx, rulebook_id, &ids, REASON).await?;
+    for _ in &ids {
         metrics::sms(DEAD);
     }
-    if !beyond.is_empty() {
-        if let Some(call_id) = queued.call_id {
-            leads::mark_capped(tx, rulebook_id, call_id).await?;
-        }
-        notices::raise(tx, reached_notice(rulebook_id, cap), now, clock.new_id()).await?;
-    }
-    Ok(room)
+    let calls: BTreeSet<&str> = beyond.iter().filter_map(|text| text.call_id).collect();
+    leads::mark_capped(tx, rulebook_id, &Vec::from_iter(calls)).await?;
+    notices::raise(tx, reached_notice(rulebook_id, cap), now, clock.new_id()).await
 }
 
 fn near_notice(rulebook_id: Uuid, cap: &Cap) -> Notice {

@@ -57,9 +57,34 @@ pub enum Enqueued {
 
 /// Queues a text inside the caller's transaction.
 pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueued, DbErr> {
+    let became = enqueue_each(tx, vec![message]).await?;
+    Ok(became.first().map_or(Enqueued::AlreadyThere, |(_, became)| *became))
+}
+
+/// Queues texts inside the caller's transaction. Returns what became of each, by its id, in their order.
+pub async fn enqueue_each(tx: &DatabaseTransaction, messages: Vec<NewSms>) -> Result<Vec<(Uuid, Enqueued)>, DbErr> {
+    let rows: Vec<Model> = messages.into_iter().map(row).collect();
+    let inserted = sms_messages::insert_each_once(tx, rows.clone()).await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let became = if inserted.contains(&row.id) {
+            metrics::sms(if row.state == SIMULATED { SIMULATED } else { QUEUED });
+            Enqueued::Queued
+        // One template can be asked for twice in a call: what waits for the morning must not stand in an emergency's way.
+        } else if row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await? {
+            Enqueued::Hastened
+        } else {
+            Enqueued::AlreadyThere
+        };
+        all.push((row.id, became));
+    }
+    Ok(all)
+}
+
+fn row(message: NewSms) -> Model {
     let reference = reference_of(message.id);
     let state = if message.simulated { SIMULATED } else { QUEUED };
-    let row = Model {
+    Model {
         dedupe_key: dedupe_key(&message),
         body: as_sent(&message.body, &reference),
         rulebook_id: message.rulebook_id,
@@ -86,18 +111,7 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         resent_at: None,
         rule: message.rule,
         held_until: message.held_until,
-    };
-    if sms_messages::insert_once(tx, row.clone()).await? {
-        metrics::sms(state);
-        return Ok(Enqueued::Queued);
     }
-    // One template can be asked for twice in a call: what waits for the morning must not stand in an emergency's way.
-    let goes_now = row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await?;
-    Ok(if goes_now {
-        Enqueued::Hastened
-    } else {
-        Enqueued::AlreadyThere
-    })
 }
 
 /// The short code that stands in a text, so that a person can name it and the worker can find it at the provider: `RB-`

@@ -14,7 +14,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait as _};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::daily_cap::{self, Cap, Queued};
+use super::daily_cap::{self, Cap, Queued, QueuedText};
 use super::{Enqueued, NewSms, Outbox, enqueue, inviting, reference_of};
 use base::clock::Clock;
 use base::looks;
@@ -193,11 +193,17 @@ impl Escalator {
                 texts,
                 day: head.day(now),
             };
+            let texts: Vec<QueuedText<'_>> = queued
+                .iter()
+                .map(|id| QueuedText {
+                    id: *id,
+                    call_id: row.call_id.as_deref(),
+                    always_goes: true,
+                })
+                .collect();
             let queued = Queued {
                 rulebook_id: row.rulebook_id,
-                call_id: row.call_id.as_deref(),
-                always_go: true,
-                ids: &queued,
+                texts: &texts,
             };
             daily_cap::hold(tx, &cap, &queued, now, &self.clock).await?;
         }

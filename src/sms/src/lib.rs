@@ -45,7 +45,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
 
 pub use accounts::{Accounts, Owned, Sender, TwilioAccount};
-pub use enqueue::{Enqueued, NewSms, as_sent, enqueue, reference_of};
+pub use enqueue::{Enqueued, NewSms, as_sent, enqueue, enqueue_each, reference_of};
 pub use escalate::Escalator;
 pub use reply::inviting;
 pub use worker::Outbox;

@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseBackend, DatabaseTransaction, Value as Bind};
+use serde_json::json;
 
 use crate::sql::statement;
 
@@ -29,61 +30,113 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Replaces the call's turns by the report's, a JSON array of `{seq, role, text, offset_ms}` numbered from 0. The
-/// caller has locked the call's row. Existing turns are overwritten rather than deleted and inserted, so that
-/// PostgreSQL needs one statement.
+/// The turns of a call's report.
+#[derive(Debug)]
+pub struct Turns<'a> {
+    pub call_id: &'a str,
+    /// Each `{call_id, seq, role, text, offset_ms}`, numbered from 0.
+    pub turns: Vec<Json>,
+    /// Whether the call may have turns already.
+    pub may_have: bool,
+}
+
+/// Replaces the turns of each of these calls by those of its report. The caller has locked the calls' rows. Existing turns
+/// are overwritten rather than deleted and inserted, so that PostgreSQL needs one statement.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn replace(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str, turns: Json) -> Result<(), DbErr> {
-    const POSTGRES: &str = "WITH gone AS (DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2 \
-        AND (origin = 'live' OR seq >= jsonb_array_length($3))) \
-        INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
-        SELECT $1, $2, 'report', t.seq, t.role, t.text, t.offset_ms \
-        FROM jsonb_to_recordset($3) AS t (seq bigint, role text, text text, offset_ms bigint) \
+pub async fn replace(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: Vec<Turns<'_>>) -> Result<(), DbErr> {
+    const POSTGRES: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
+        SELECT $1, t.call_id, 'report', t.seq, t.role, t.text, t.offset_ms \
+        FROM jsonb_to_recordset($2) AS t (call_id text, seq bigint, role text, text text, offset_ms bigint) \
         ON CONFLICT (rulebook_id, call_id, origin, seq) DO UPDATE SET role = excluded.role, text = excluded.text, \
         offset_ms = excluded.offset_ms";
-    const DELETE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2";
+    const GONE: &str = "WITH gone AS (DELETE FROM call_transcripts AS t \
+        USING jsonb_to_recordset($3) AS k (call_id text, turns bigint) \
+        WHERE t.rulebook_id = $1 AND t.call_id = ANY(ARRAY(SELECT k ->> 'call_id' FROM jsonb_array_elements($3) AS k)) \
+        AND t.call_id = k.call_id AND (t.origin = 'live' OR t.seq >= k.turns)) ";
+    const DELETE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 \
+        AND call_id IN (SELECT value ->> 'call_id' FROM json_each($2))";
     const SQLITE: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
-        SELECT $1, $2, 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', t.value ->> 'offset_ms' \
-        FROM json_each($3) AS t";
-    let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
-        POSTGRES
-    } else {
-        tx.execute_raw(statement(tx, DELETE, [rulebook_id.into(), call_id.into()]))
-            .await?;
-        SQLITE
+        SELECT $1, t.value ->> 'call_id', 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', \
+        t.value ->> 'offset_ms' FROM json_each($2) AS t";
+    let known = calls.iter().filter(|call| call.may_have);
+    let known: Vec<Json> = known
+        .map(|call| json!({"call_id": call.call_id, "turns": call.turns.len()}))
+        .collect();
+    let turns: Vec<Json> = calls.into_iter().flat_map(|call| call.turns).collect();
+    let is_postgres = tx.get_database_backend() == DatabaseBackend::Postgres;
+    let insert = match (is_postgres, known.is_empty()) {
+        (true, true) => statement(tx, POSTGRES, [rulebook_id.into(), Json::Array(turns).into()]),
+        (true, false) => {
+            let sql = format!("{GONE}{POSTGRES}");
+            statement(
+                tx,
+                &sql,
+                [rulebook_id.into(), Json::Array(turns).into(), Json::Array(known).into()],
+            )
+        }
+        (false, true) => statement(tx, SQLITE, [rulebook_id.into(), Json::Array(turns).into()]),
+        (false, false) => {
+            let delete: [Bind; 2] = [rulebook_id.into(), Json::Array(known).into()];
+            tx.execute_raw(statement(tx, DELETE, delete)).await?;
+            statement(tx, SQLITE, [rulebook_id.into(), Json::Array(turns).into()])
+        }
     };
-    tx.execute_raw(statement(tx, sql, [rulebook_id.into(), call_id.into(), turns.into()]))
-        .await?;
+    tx.execute_raw(insert).await?;
     Ok(())
 }
 
-/// Inserts a live turn, once, unless the report's turns are stored. The caller has locked the call's row.
+/// A turn that was heard while the call goes on.
+#[derive(Debug)]
+pub struct LiveTurn<'a> {
+    pub call_id: &'a str,
+    pub seq: i64,
+    pub role: &'a str,
+    pub text: &'a str,
+    pub offset_ms: Option<i64>,
+}
+
+/// Inserts live turns, each once, unless its call's report is stored. The caller has locked the calls' rows.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add_live(
-    tx: &DatabaseTransaction,
-    rulebook_id: Uuid,
-    call_id: &str,
-    seq: i64,
-    role: &str,
-    text: &str,
-    offset_ms: Option<i64>,
-) -> Result<(), DbErr> {
-    const SQL: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
-        SELECT c.rulebook_id, c.id, 'live', $3, $4, $5, $6 FROM calls c \
-        WHERE c.rulebook_id = $1 AND c.id = $2 AND c.report_at IS NULL AND c.erased_at IS NULL \
-        ON CONFLICT (rulebook_id, call_id, origin, seq) DO NOTHING";
-    let values: [Bind; 6] = [
-        rulebook_id.into(),
-        call_id.into(),
-        seq.into(),
-        role.into(),
-        text.into(),
-        offset_ms.into(),
-    ];
-    tx.execute_raw(statement(tx, SQL, values)).await?;
+pub async fn add_live(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: &[LiveTurn<'_>]) -> Result<(), DbErr> {
+    const POSTGRES: &str = "jsonb_to_recordset($2) AS t (call_id text, seq bigint, role text, text text, offset_ms bigint) \
+        JOIN calls c ON c.rulebook_id = $1 AND c.id = t.call_id \
+        AND c.id = ANY(ARRAY(SELECT k ->> 'call_id' FROM jsonb_array_elements($2) AS k))";
+    const SQLITE: &str = "(SELECT value ->> 'call_id' AS call_id, value ->> 'seq' AS seq, value ->> 'role' AS role, \
+        value ->> 'text' AS text, value ->> 'offset_ms' AS offset_ms FROM json_each($2)) AS t \
+        JOIN calls c ON c.rulebook_id = $1 AND c.id = t.call_id";
+    if turns.is_empty() {
+        return Ok(());
+    }
+    let from = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
+    } else {
+        SQLITE
+    };
+    let sql = format!(
+        "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
+        SELECT c.rulebook_id, c.id, 'live', t.seq, t.role, t.text, t.offset_ms \
+        FROM {from} \
+        WHERE c.report_at IS NULL AND c.erased_at IS NULL \
+        ON CONFLICT (rulebook_id, call_id, origin, seq) DO NOTHING"
+    );
+    let turns: Json = turns
+        .iter()
+        .map(|turn| {
+            let LiveTurn {
+                call_id,
+                seq,
+                role,
+                text,
+                offset_ms,
+            } = turn;
+            json!({"call_id": call_id, "seq": seq, "role": role, "text": text, "offset_ms": offset_ms})
+        })
+        .collect();
+    tx.execute_raw(statement(tx, &sql, [rulebook_id.into(), turns.into()]))
+        .await?;
     Ok(())
 }

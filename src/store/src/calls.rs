@@ -8,7 +8,7 @@ use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Condition;
 
-pub use self::record::{CallTouch, ReportedCall, pin_quote, record_report, touch};
+pub use self::record::{CallTouch, ReportedCall, pin_quote, record_report, record_reports, touch, touch_each};
 
 /// Ids per statement.
 const CHUNK: usize = 100;

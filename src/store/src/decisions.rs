@@ -3,12 +3,15 @@
 pub mod past;
 mod record;
 
+use std::collections::HashMap;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseBackend, DatabaseTransaction};
+use serde_json::json;
 
 use crate::sql::statement;
 
-pub use self::record::{NewDecision, insert};
+pub use self::record::{NewDecision, insert, insert_each};
 
 /// A row of `decisions`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -58,27 +61,46 @@ pub struct SpokenDecision {
     pub result: Json,
 }
 
-/// The last quotes and bookings of a call, the newest first.
+/// How many of a call are read.
+const MOST_OF_A_CALL: u8 = 20;
+
+/// The last quotes and bookings of each of these calls, the newest first.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn spoken(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<Vec<SpokenDecision>, DbErr> {
-    const SQL: &str = "SELECT id, purpose, extracted, result FROM decisions \
-        WHERE rulebook_id = $1 AND call_id = $2 AND purpose IN ('quote', 'booking') \
-        ORDER BY created_at DESC, id DESC LIMIT 20";
-    let rows = tx
-        .query_all_raw(statement(tx, SQL, [rulebook_id.into(), call_id.into()]))
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(SpokenDecision {
+pub async fn spoken(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    call_ids: &[&str],
+) -> Result<HashMap<String, Vec<SpokenDecision>>, DbErr> {
+    if call_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let calls = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        "= ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
+    } else {
+        "IN (SELECT value FROM json_each($2))"
+    };
+    let sql = format!(
+        "SELECT call_id, id, purpose, extracted, result FROM (SELECT call_id, id, purpose, extracted, result, \
+        row_number() OVER (PARTITION BY call_id ORDER BY created_at DESC, id DESC) AS place FROM decisions \
+        WHERE rulebook_id = $1 AND call_id {calls} AND purpose IN ('quote', 'booking')) AS spoken \
+        WHERE place <= {MOST_OF_A_CALL} ORDER BY call_id, place"
+    );
+    let asked = statement(tx, &sql, [rulebook_id.into(), json!(call_ids).into()]);
+    let mut spoken: HashMap<String, Vec<SpokenDecision>> = HashMap::new();
+    for row in tx.query_all_raw(asked).await? {
+        spoken
+            .entry(row.try_get("", "call_id")?)
+            .or_default()
+            .push(SpokenDecision {
                 id: row.try_get("", "id")?,
                 purpose: row.try_get("", "purpose")?,
                 extracted: row.try_get("", "extracted")?,
                 result: row.try_get("", "result")?,
-            })
-        })
-        .collect()
+            });
+    }
+    Ok(spoken)
 }
 
 /// `extracted` of an erased caller, as SQL.

@@ -4,13 +4,15 @@
 //! A row a call. Whoever hands a call on holds its row; whoever takes it writes the row only where nobody has: so of two
 //! that take it at once one wins, and the other can read who.
 
+use std::collections::HashSet;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::sql::insert_once;
+use super::sql::insert_each;
 use super::{notices, sms_messages};
 
 /// A row of `escalations`.
@@ -138,10 +140,11 @@ impl Model {
     }
 }
 
-/// Begins one, unless the call has one already. Out: whether it was begun.
-pub async fn start(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
-    let row: ActiveModel = row.into();
-    insert_once(tx, row, OnConflict::columns([Column::RulebookId, Column::CallId])).await
+/// Begins each, unless its call has one already. Returns the ids of those that were begun.
+pub async fn start(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
+    let rows = rows.into_iter().map(ActiveModel::from);
+    let like = OnConflict::columns([Column::RulebookId, Column::CallId]);
+    insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
 /// Those that are due, the first to be due first.
@@ -316,7 +319,7 @@ pub async fn take_call(
         comment: taker.comment.clone(),
         ..Model::untold(rulebook_id, id, call_id, now)
     };
-    if start(tx, row).await? {
+    if !start(tx, vec![row]).await?.is_empty() {
         return Ok(true);
     }
     match of_call(tx, rulebook_id, call_id).await? {

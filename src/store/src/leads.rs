@@ -6,11 +6,13 @@ use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
+use super::sql::portion;
+
 use rules::decision::{Decision, Price};
 use rules::facts::{Fact, Facts};
 use rules::money::Money;
 
-pub use self::record::{LeadPart, fill, upsert};
+pub use self::record::{LeadPart, NewLead, fill, upsert, upsert_each};
 
 /// A row of `leads`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -113,13 +115,16 @@ pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &st
         .await
 }
 
-/// Marks a call's lead: the daily cap kept a text about it from going.
-pub async fn mark_capped(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: &str) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(Column::Capped, Expr::value(true))
-        .filter(Column::RulebookId.eq(rulebook_id))
-        .filter(Column::CallId.eq(call_id))
-        .exec(tx)
-        .await?;
+/// Marks the leads of these calls: the daily cap kept a text about them from going.
+pub async fn mark_capped(tx: &DatabaseTransaction, rulebook_id: Uuid, mut call_ids: &[&str]) -> Result<(), DbErr> {
+    while let Some((some, rest)) = portion(call_ids.len()).and_then(|count| call_ids.split_at_checked(count)) {
+        Entity::update_many()
+            .col_expr(Column::Capped, Expr::value(true))
+            .filter(Column::RulebookId.eq(rulebook_id))
+            .filter(Column::CallId.is_in(some.iter().copied()))
+            .exec(tx)
+            .await?;
+        call_ids = rest;
+    }
     Ok(())
 }

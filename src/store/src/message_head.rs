@@ -1,7 +1,10 @@
 //! What a message begins from: the head revision and what is known of its call.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::sql::statement;
@@ -26,19 +29,50 @@ pub struct KnownCall {
     pub erased: bool,
 }
 
+/// What several messages of a rulebook begin from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heads {
+    revision: i64,
+    auth_version: i64,
+    calls: HashMap<String, KnownCall>,
+}
+
+impl Heads {
+    /// What the message of a call begins from.
+    #[must_use]
+    pub fn of(&self, call_id: Option<&str>) -> Head {
+        Head {
+            revision: self.revision,
+            auth_version: self.auth_version,
+            call: call_id.and_then(|id| self.calls.get(id)).cloned(),
+        }
+    }
+}
+
 /// Reads the head and what is known of the call, and holds the call's row until the transaction ends: what one message
 /// adds and what a deletion takes away must not pass each other unseen.
 ///
 /// # Errors
 /// When the database does not answer, or the rulebook is gone.
 pub async fn read(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
+    let calls: Vec<&str> = call_id.into_iter().collect();
+    Ok(read_each(tx, rulebook_id, &calls).await?.of(call_id))
+}
+
+/// The same for messages of several calls.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[&str]) -> Result<Heads, DbErr> {
     const SQLITE: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at \
         FROM rulebooks r \
-        LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id = $2 \
+        LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id IN (SELECT value FROM json_each($2)) \
         WHERE r.id = $1";
-    // A lock waits for whoever holds the row and then reads it as it has become. SQLite has one writer at a time.
+    // A lock waits for whoever holds the row and then reads it as it has become. All take their locks in one order, that of
+    // the bytes. SQLite has one writer at a time.
     const POSTGRES: &str = "WITH c AS (SELECT id, report_at, erased_at FROM calls \
-        WHERE rulebook_id = $1 AND id = $2 FOR NO KEY UPDATE) \
+        WHERE rulebook_id = $1 AND id = ANY(ARRAY(SELECT jsonb_array_elements_text($2))) \
+        ORDER BY id COLLATE \"C\" FOR NO KEY UPDATE) \
         SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at \
         FROM rulebooks r LEFT JOIN c ON true \
         WHERE r.id = $1";
@@ -47,24 +81,25 @@ pub async fn read(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&
     } else {
         SQLITE
     };
-    let row = tx
-        .query_one_raw(statement(
-            tx,
-            sql,
-            [rulebook_id.into(), call_id.map(ToOwned::to_owned).into()],
-        ))
-        .await?
+    let asked = statement(tx, sql, [rulebook_id.into(), json!(call_ids).into()]);
+    let rows = tx.query_all_raw(asked).await?;
+    let first = rows
+        .first()
         .ok_or_else(|| DbErr::RecordNotFound("the rulebook".to_owned()))?;
-    let call = match row.try_get::<Option<String>>("", "call_id")? {
-        None => None,
-        Some(_) => Some(KnownCall {
+    let mut heads = Heads {
+        revision: first.try_get("", "head_revision")?,
+        auth_version: first.try_get("", "auth_version")?,
+        calls: HashMap::new(),
+    };
+    for row in &rows {
+        let Some(id) = row.try_get::<Option<String>>("", "call_id")? else {
+            continue;
+        };
+        let call = KnownCall {
             reported: row.try_get::<Option<DateTime<Utc>>>("", "report_at")?.is_some(),
             erased: row.try_get::<Option<DateTime<Utc>>>("", "erased_at")?.is_some(),
-        }),
-    };
-    Ok(Head {
-        revision: row.try_get("", "head_revision")?,
-        auth_version: row.try_get("", "auth_version")?,
-        call,
-    })
+        };
+        heads.calls.insert(id, call);
+    }
+    Ok(heads)
 }

@@ -5,12 +5,14 @@
 
 mod again;
 
+use std::collections::HashSet;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
 
 pub use self::again::{Dead, Not, locked_dead, send_again};
-use super::sql::insert_once as insert_unless;
+use super::sql::{insert_each, portion};
 
 use crate::fault_points::{self, Defect};
 
@@ -101,10 +103,11 @@ pub const SIMULATED: &str = "simulated";
 /// planner that the index `sms_messages_due` covers them.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 
-/// Inserts a text unless one with its dedupe key is there. Out: whether it was inserted.
-pub async fn insert_once(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
-    let row: ActiveModel = row.into();
-    insert_unless(tx, row, OnConflict::columns([Column::RulebookId, Column::DedupeKey])).await
+/// Inserts each text unless one with its dedupe key is there. Returns the ids of those that were inserted.
+pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
+    let rows = rows.into_iter().map(ActiveModel::from);
+    let like = OnConflict::columns([Column::RulebookId, Column::DedupeKey]);
+    insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
 /// Lets the text go that stands in the place of a more urgent one, and says what that says: one that quiet hours hold, or
@@ -334,16 +337,24 @@ pub async fn told_by_rule(
     rows.iter().map(|row| row.try_get("", "contact")).collect()
 }
 
-/// Writes off a text that was queued in this transaction, with the reason.
-pub async fn withhold(tx: &DatabaseTransaction, row: (Uuid, Uuid), reason: &str) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(Column::State, Expr::value(DEAD))
-        .col_expr(Column::Error, Expr::value(reason))
-        .filter(Column::RulebookId.eq(row.0))
-        .filter(Column::Id.eq(row.1))
-        .filter(Column::State.eq(QUEUED))
-        .exec(tx)
-        .await?;
+/// Writes off texts that were queued in this transaction, with the reason.
+pub async fn withhold(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    mut ids: &[Uuid],
+    reason: &str,
+) -> Result<(), DbErr> {
+    while let Some((some, rest)) = portion(ids.len()).and_then(|count| ids.split_at_checked(count)) {
+        Entity::update_many()
+            .col_expr(Column::State, Expr::value(DEAD))
+            .col_expr(Column::Error, Expr::value(reason))
+            .filter(Column::RulebookId.eq(rulebook_id))
+            .filter(Column::Id.is_in(some.iter().copied()))
+            .filter(Column::State.eq(QUEUED))
+            .exec(tx)
+            .await?;
+        ids = rest;
+    }
     Ok(())
 }
 

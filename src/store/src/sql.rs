@@ -1,11 +1,16 @@
 //! Statements that several tables share.
 
+use std::collections::HashSet;
+
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Iterable as _,
-    PrimaryKeyToColumn as _, QueryFilter, Statement, Value as Bind,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IdenStatic as _,
+    Iterable as _, PrimaryKeyToColumn as _, QueryFilter, QueryResult, QueryTrait as _, Statement, Value as Bind,
 };
 use uuid::Uuid;
+
+/// The most rows of one statement.
+const MOST_ROWS: usize = 32;
 
 /// A statement with its values, in this database's dialect.
 pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
@@ -15,6 +20,48 @@ pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, va
 /// A text or NULL, as a value.
 pub(super) fn owned(text: Option<&str>) -> Bind {
     text.map(ToOwned::to_owned).into()
+}
+
+/// Inserts rows: `insert` is the statement up to `VALUES`, `then` what follows the rows. Returns what that returns.
+///
+/// A statement has 32, 16, 8, 4, 2 or 1 rows: few texts, which a connection prepares once.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn insert_rows<const N: usize>(
+    tx: &DatabaseTransaction,
+    insert: &str,
+    rows: Vec<[Bind; N]>,
+    then: &str,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut returned = Vec::new();
+    let mut rows = rows.into_iter();
+    while let Some(count) = portion(rows.len()) {
+        let sql = format!("{insert} VALUES {} {then}", placeholders(count, N));
+        let values = rows.by_ref().take(count).flatten();
+        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+        returned.append(&mut tx.query_all_raw(statement).await?);
+    }
+    Ok(returned)
+}
+
+/// How many of `left` rows the next statement has.
+pub(super) fn portion(left: usize) -> Option<usize> {
+    left.min(MOST_ROWS).checked_ilog2().map(|power| 1 << power)
+}
+
+/// `($1, $2), ($3, $4)` for two rows of two columns.
+fn placeholders(rows: usize, columns: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 6);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 1..=columns {
+            let separator = if column == 1 { "" } else { ", " };
+            text.push_str(&format!("{separator}${}", row * columns + column));
+        }
+        text.push(')');
+    }
+    text
 }
 
 /// Inserts a row unless one with the same `like` columns exists. Returns whether it was inserted.
@@ -28,6 +75,30 @@ where
         .exec_without_returning(tx)
         .await?;
     Ok(inserted > 0)
+}
+
+/// Inserts each row unless one with the same `like` columns exists. Returns the `id` of those that were inserted.
+pub(super) async fn insert_each<A>(
+    tx: &DatabaseTransaction,
+    rows: Vec<A>,
+    mut like: OnConflict,
+    id: <A::Entity as EntityTrait>::Column,
+) -> Result<HashSet<Uuid>, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    let once = like.do_nothing().to_owned();
+    let mut inserted = HashSet::new();
+    let mut rows = rows.into_iter();
+    while let Some(count) = portion(rows.len()) {
+        let some = rows.by_ref().take(count).map(ActiveModelTrait::reset_all);
+        let mut insert = A::Entity::insert_many(some).on_conflict(once.clone()).into_query();
+        insert.returning_col(id);
+        for row in tx.query_all(&insert).await? {
+            inserted.insert(row.try_get("", id.as_str())?);
+        }
+    }
+    Ok(inserted)
 }
 
 /// A row for an update, without its key: a key never changes, and Citus refuses to set the distribution column.
@@ -58,4 +129,21 @@ where
         .exec(tx)
         .await?;
     Ok(done.rows_affected == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_inserted_in_portions_of_few_sizes() {
+        let mut left = 77;
+        let mut sizes = Vec::new();
+        while let Some(count) = portion(left) {
+            sizes.push(count);
+            left -= count;
+        }
+        assert_eq!(sizes, [32, 32, 8, 4, 1]);
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+    }
 }

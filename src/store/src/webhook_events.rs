@@ -9,7 +9,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::packed;
 
-pub use self::record::{NewEvent, StoredEvent, become_event, insert, stored};
+pub use self::record::{NewEvent, StoredEvent, become_event, insert, insert_each, stored};
 
 /// Call ids per statement.
 const CHUNK: usize = 100;

@@ -20,7 +20,7 @@ use crate::access::{Access, DEFAULT_RULEBOOK};
 use crate::decode;
 use crate::lane::Lane;
 use crate::late::Origin;
-use crate::message::{Intake, Message, TransactError};
+use crate::message::{Intake, Message, StoredBody, TransactError};
 use crate::transact;
 use crate::unreadable;
 use base::clock::Clock;
@@ -392,6 +392,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
         access,
         event,
         body: entry.body,
+        stored_body: StoredBody::default(),
         delivery_key: about.delivery_key,
         received_at: about.received_at,
         origin: Origin::Drained,

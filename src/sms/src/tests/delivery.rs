@@ -217,7 +217,7 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
         for text in [held, capped, sent] {
             assert_eq!(enqueue(&tx, text).await.unwrap(), Enqueued::Queued);
         }
-        sms_messages::withhold(&tx, (world.rulebook_id, ids[1]), "the daily cap of texts is reached")
+        sms_messages::withhold(&tx, world.rulebook_id, &ids[1..2], "the daily cap of texts is reached")
             .await
             .unwrap();
         // A P2 is not held either, but the cap is for it too.

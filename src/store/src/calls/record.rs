@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sql::{owned, statement};
+use crate::sql::{insert_rows, owned, statement};
 
 /// What any message says about its call.
 #[derive(Debug, Clone, Default)]
@@ -36,10 +36,21 @@ pub async fn touch(
     call: &CallTouch<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    const SQL: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
-        customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
-        ON CONFLICT (rulebook_id, id) DO UPDATE SET \
+    Ok(touch_each(tx, rulebook_id, &[(call, now)]).await? == 1)
+}
+
+/// The same for several calls, each with its instant. Returns how many were written.
+///
+/// # Errors
+/// When the database fails.
+pub async fn touch_each(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    calls: &[(&CallTouch<'_>, DateTime<Utc>)],
+) -> Result<usize, DbErr> {
+    const INSERT: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
+        customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at)";
+    const THEN: &str = "ON CONFLICT (rulebook_id, id) DO UPDATE SET \
         status = CASE WHEN (excluded.status_rank, excluded.status) > (calls.status_rank, calls.status) \
             THEN excluded.status ELSE calls.status END, \
         status_rank = CASE WHEN excluded.status_rank > calls.status_rank THEN excluded.status_rank ELSE calls.status_rank END, \
@@ -51,8 +62,16 @@ pub async fn touch(
         phone_number = coalesce(calls.phone_number, excluded.phone_number), \
         assistant_id = coalesce(calls.assistant_id, excluded.assistant_id), \
         updated_at = excluded.updated_at \
-        WHERE calls.erased_at IS NULL";
-    let values: [Bind; 12] = [
+        WHERE calls.erased_at IS NULL RETURNING id";
+    let rows = calls
+        .iter()
+        .map(|(call, now)| touched(rulebook_id, call, *now))
+        .collect();
+    Ok(insert_rows(tx, INSERT, rows, THEN).await?.len())
+}
+
+fn touched(rulebook_id: Uuid, call: &CallTouch<'_>, now: DateTime<Utc>) -> [Bind; 13] {
+    [
         rulebook_id.into(),
         call.id.into(),
         call.status.into(),
@@ -65,8 +84,8 @@ pub async fn touch(
         owned(call.phone_number),
         owned(call.assistant_id),
         now.into(),
-    ];
-    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+        now.into(),
+    ]
 }
 
 /// What a report says about its call.
@@ -102,12 +121,23 @@ pub async fn record_report(
     call: &ReportedCall<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    const SQL: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
+    Ok(record_reports(tx, rulebook_id, &[(call, now)]).await? == 1)
+}
+
+/// The same for several calls, each with its instant. Returns how many were filled.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record_reports(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    calls: &[(&ReportedCall<'_>, DateTime<Utc>)],
+) -> Result<usize, DbErr> {
+    const INSERT: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
         customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at, duration_ms, summary, \
-        recording_url, cost_micros, address, city, postal_code, service, language, analysis, report_at, report_hash) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-        $22, $23, $24) \
-        ON CONFLICT (rulebook_id, id) DO UPDATE SET status = excluded.status, status_rank = excluded.status_rank, \
+        recording_url, cost_micros, address, city, postal_code, service, language, analysis, report_at, report_hash)";
+    const THEN: &str = "ON CONFLICT (rulebook_id, id) DO UPDATE SET \
+        status = excluded.status, status_rank = excluded.status_rank, \
         started_at = coalesce(excluded.started_at, calls.started_at), ended_at = coalesce(excluded.ended_at, calls.ended_at), \
         ended_reason = coalesce(excluded.ended_reason, calls.ended_reason), \
         customer_number = coalesce(excluded.customer_number, calls.customer_number), \
@@ -119,9 +149,17 @@ pub async fn record_report(
         postal_code = excluded.postal_code, service = excluded.service, language = excluded.language, \
         analysis = excluded.analysis, report_at = excluded.report_at, report_hash = excluded.report_hash \
         WHERE calls.erased_at IS NULL AND (calls.report_at IS NULL \
-        OR (excluded.report_at, excluded.report_hash) > (calls.report_at, calls.report_hash))";
+        OR (excluded.report_at, excluded.report_hash) > (calls.report_at, calls.report_hash)) RETURNING id";
+    let rows = calls
+        .iter()
+        .map(|(call, now)| reported(rulebook_id, call, *now))
+        .collect();
+    Ok(insert_rows(tx, INSERT, rows, THEN).await?.len())
+}
+
+fn reported(rulebook_id: Uuid, call: &ReportedCall<'_>, now: DateTime<Utc>) -> [Bind; 25] {
     let touch = &call.touch;
-    let values: [Bind; 24] = [
+    [
         rulebook_id.into(),
         touch.id.into(),
         touch.status.into(),
@@ -133,6 +171,7 @@ pub async fn record_report(
         owned(touch.customer_name),
         owned(touch.phone_number),
         owned(touch.assistant_id),
+        now.into(),
         now.into(),
         call.duration_ms.into(),
         owned(call.summary),
@@ -146,8 +185,7 @@ pub async fn record_report(
         call.analysis.cloned().into(),
         call.report_at.into(),
         call.report_hash.to_vec().into(),
-    ];
-    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+    ]
 }
 
 /// Pins a decision as the last quote of its call.

@@ -1,11 +1,11 @@
 //! Writes the decision.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
+use sea_orm::{DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sql::{owned, statement};
+use crate::sql::{insert_rows, owned};
 
 #[derive(Debug, Clone)]
 pub struct NewDecision<'a> {
@@ -35,11 +35,28 @@ pub struct NewDecision<'a> {
     pub created_at: DateTime<Utc>,
 }
 
+/// Inserts a decision.
+///
+/// # Errors
+/// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Result<(), DbErr> {
-    const SQL: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
-        extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    let values: [Bind; 16] = [
+    insert_each(tx, vec![decision]).await
+}
+
+/// The same for several.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_each(tx: &DatabaseTransaction, decisions: Vec<NewDecision<'_>>) -> Result<(), DbErr> {
+    const INSERT: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
+        extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at)";
+    let rows = decisions.into_iter().map(row).collect();
+    insert_rows(tx, INSERT, rows, "").await?;
+    Ok(())
+}
+
+fn row(decision: NewDecision<'_>) -> [Bind; 16] {
+    [
         decision.rulebook_id.into(),
         decision.id.into(),
         owned(decision.call_id),
@@ -56,7 +73,5 @@ pub async fn insert(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Resu
         decision.degraded.into(),
         decision.duration_us.into(),
         decision.created_at.into(),
-    ];
-    tx.execute_raw(statement(tx, SQL, values)).await?;
-    Ok(())
+    ]
 }

@@ -1,10 +1,11 @@
 //! Writes the lead: what a message says of the caller, the job and its price.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, FromQueryResult as _, Value as Bind};
 use uuid::Uuid;
 
-use crate::sql::{owned, statement};
+use crate::leads;
+use crate::sql::{insert_rows, owned, statement};
 
 /// What is known of a lead; what is none leaves what stands.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +71,16 @@ impl LeadPart<'_> {
     }
 }
 
+/// The lead of a call, to be inserted or updated.
+#[derive(Debug, Clone)]
+pub struct NewLead<'a> {
+    /// Its id, where the call has none yet.
+    pub id: Uuid,
+    pub call_id: &'a str,
+    pub part: LeadPart<'a>,
+    pub now: DateTime<Utc>,
+}
+
 /// Makes the call's lead, or adds to it.
 ///
 /// # Errors
@@ -82,60 +93,86 @@ pub async fn upsert(
     lead: &LeadPart<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    const SQL: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
+    let part = lead.clone();
+    let lead = NewLead { id, call_id, part, now };
+    upsert_each(tx, rulebook_id, &[lead]).await.map(drop)
+}
+
+/// The same for the leads of several calls, which are all priced or all not. Returns them as they stand, without those
+/// whose caller was erased.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn upsert_each(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    leads: &[NewLead<'_>],
+) -> Result<Vec<leads::Model>, DbErr> {
+    const INSERT: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
         address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \
-        sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, late, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
-        $23, $24, $24) \
-        ON CONFLICT (rulebook_id, call_id) DO UPDATE SET \
+        sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, late, created_at, updated_at)";
+    const PRICE: &str = "currency = excluded.currency, price_from = excluded.price_from, price_to = excluded.price_to, \
+        quote_revision = excluded.quote_revision, quote_decision_id = excluded.quote_decision_id, ";
+    let price = if leads.iter().all(|lead| lead.part.is_priced) {
+        PRICE
+    } else {
+        ""
+    };
+    let then = format!(
+        "ON CONFLICT (rulebook_id, call_id) DO UPDATE SET {price}\
         customer_name = coalesce(excluded.customer_name, leads.customer_name), \
         customer_number = coalesce(excluded.customer_number, leads.customer_number), \
         customer_email = coalesce(excluded.customer_email, leads.customer_email), \
         address = coalesce(excluded.address, leads.address), city = coalesce(excluded.city, leads.city), \
         postal_code = coalesce(excluded.postal_code, leads.postal_code), \
         problem = coalesce(excluded.problem, leads.problem), service = coalesce(excluded.service, leads.service), \
-        area = coalesce(excluded.area, leads.area), currency = CASE WHEN $25 THEN excluded.currency ELSE leads.currency END, \
-        price_from = CASE WHEN $25 THEN excluded.price_from ELSE leads.price_from END, \
-        price_to = CASE WHEN $25 THEN excluded.price_to ELSE leads.price_to END, \
-        quote_revision = CASE WHEN $25 THEN excluded.quote_revision ELSE leads.quote_revision END, \
+        area = coalesce(excluded.area, leads.area), \
         priority = coalesce(excluded.priority, leads.priority), \
         sla_seconds = coalesce(excluded.sla_seconds, leads.sla_seconds), \
         due_at = coalesce(excluded.due_at, leads.due_at), \
         wanted_slot = coalesce(excluded.wanted_slot, leads.wanted_slot), \
         decision_id = coalesce(excluded.decision_id, leads.decision_id), \
-        quote_decision_id = CASE WHEN $25 THEN excluded.quote_decision_id ELSE leads.quote_decision_id END, \
         late = (leads.late OR excluded.late), \
         updated_at = excluded.updated_at \
-        WHERE leads.erased_at IS NULL";
-    let values: [Bind; 25] = [
+        WHERE leads.erased_at IS NULL RETURNING *"
+    );
+    let rows = leads.iter().map(|lead| row(rulebook_id, lead)).collect();
+    let written = insert_rows(tx, INSERT, rows, &then).await?;
+    written
+        .iter()
+        .map(|row| leads::Model::from_query_result(row, ""))
+        .collect()
+}
+
+fn row(rulebook_id: Uuid, lead: &NewLead<'_>) -> [Bind; 25] {
+    let part = &lead.part;
+    [
         rulebook_id.into(),
-        id.into(),
-        call_id.into(),
-        owned(lead.customer_name),
-        owned(lead.customer_number),
-        owned(lead.customer_email),
-        owned(lead.address),
-        owned(lead.city),
-        owned(lead.postal_code),
-        owned(lead.problem),
-        owned(lead.service),
-        owned(lead.area),
-        owned(lead.currency),
-        lead.price_from.into(),
-        lead.price_to.into(),
-        lead.quote_revision.into(),
-        owned(lead.priority),
-        lead.sla_seconds.into(),
-        lead.due_at.into(),
-        owned(lead.wanted_slot),
-        lead.decision_id.into(),
-        lead.quote_decision_id.into(),
-        lead.late.into(),
-        now.into(),
-        lead.is_priced.into(),
-    ];
-    tx.execute_raw(statement(tx, SQL, values)).await?;
-    Ok(())
+        lead.id.into(),
+        lead.call_id.into(),
+        owned(part.customer_name),
+        owned(part.customer_number),
+        owned(part.customer_email),
+        owned(part.address),
+        owned(part.city),
+        owned(part.postal_code),
+        owned(part.problem),
+        owned(part.service),
+        owned(part.area),
+        owned(part.currency),
+        part.price_from.into(),
+        part.price_to.into(),
+        part.quote_revision.into(),
+        owned(part.priority),
+        part.sla_seconds.into(),
+        part.due_at.into(),
+        owned(part.wanted_slot),
+        part.decision_id.into(),
+        part.quote_decision_id.into(),
+        part.late.into(),
+        lead.now.into(),
+        lead.now.into(),
+    ]
 }
 
 /// Adds to the call's lead what it lacks of the caller; what stands stays.

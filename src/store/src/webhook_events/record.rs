@@ -1,12 +1,16 @@
 //! Writes the inbox: a message under its business key, with its response.
 
+use std::collections::HashSet;
+use std::slice;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
+#[cfg(doc)]
 use crate::packed;
-use crate::sql::statement;
+use crate::sql::{insert_rows, statement};
 
 #[derive(Debug, Clone)]
 pub struct NewEvent<'a> {
@@ -22,7 +26,7 @@ pub struct NewEvent<'a> {
     /// When Vapi made it.
     pub message_at: Option<DateTime<Utc>>,
     pub received_at: DateTime<Utc>,
-    /// The raw body; none once the caller is erased.
+    /// The raw body as [`packed::pack`] makes it; none once the caller is erased.
     pub body: Option<&'a [u8]>,
     pub body_hash: [u8; 32],
     /// The response.
@@ -42,11 +46,24 @@ pub struct NewEvent<'a> {
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bool, DbErr> {
-    const SQL: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
-        message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-        ON CONFLICT (rulebook_id, business_key) DO NOTHING";
-    let values: [Bind; 15] = [
+    Ok(!insert_each(tx, slice::from_ref(event)).await?.is_empty())
+}
+
+/// Inserts messages under their business keys. Returns the ids of those whose key did not exist.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_each(tx: &DatabaseTransaction, events: &[NewEvent<'_>]) -> Result<HashSet<Uuid>, DbErr> {
+    const INSERT: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
+        message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside)";
+    const THEN: &str = "ON CONFLICT (rulebook_id, business_key) DO NOTHING RETURNING id";
+    let rows = events.iter().map(row).collect();
+    let inserted = insert_rows(tx, INSERT, rows, THEN).await?;
+    inserted.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+fn row(event: &NewEvent<'_>) -> [Bind; 15] {
+    [
         event.rulebook_id.into(),
         event.id.into(),
         event.business_key.into(),
@@ -55,15 +72,14 @@ pub async fn insert(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bo
         event.call_id.map(ToOwned::to_owned).into(),
         event.message_at.into(),
         event.received_at.into(),
-        event.body.map(packed::pack).into(),
+        event.body.map(<[u8]>::to_vec).into(),
         event.body_hash.to_vec().into(),
         event.answer.clone().into(),
         event.state.into(),
         event.amends.into(),
         event.origin.into(),
         event.set_aside.map(ToOwned::to_owned).into(),
-    ];
-    Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
+    ]
 }
 
 /// The stored event of a business key.
@@ -116,7 +132,7 @@ pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
         event.kind.into(),
         event.call_id.map(ToOwned::to_owned).into(),
         event.message_at.into(),
-        event.body.map(packed::pack).into(),
+        event.body.map(<[u8]>::to_vec).into(),
         event.answer.clone().into(),
         event.state.into(),
         event.amends.into(),

@@ -1,0 +1,230 @@
+//! What messages of one rulebook write when they share a transaction: one statement a table for all of them.
+//!
+//! In: their steps, of different calls. Out: what was written of each. It takes messages that are new and follow no report: a
+//! repeat, an amendment and whatever else needs to be looked at goes through [`Step::run`], in the same transaction.
+
+use std::collections::HashMap;
+
+use sea_orm::DatabaseTransaction;
+use serde_json::{Map, Value};
+
+use super::answer;
+use super::decided::Found;
+use super::event::{CallPart, Payload};
+use super::job::Job;
+use super::message::TransactError;
+use super::record::{self, Recording};
+use super::step::Step;
+use super::texts::{self, Outgoing};
+use store::leads::{self, NewLead};
+use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
+
+/// What was written of a message.
+pub(super) struct Written<'a> {
+    /// What it is answered.
+    pub answer: Value,
+    /// The texts that follow, in the end: they touch rows that many calls share.
+    texts: Option<Outgoing<'a>>,
+}
+
+/// A report that is new, and its call.
+struct Reported<'a> {
+    place: usize,
+    call_id: &'a str,
+    recording: Recording<'a, 'a>,
+}
+
+/// Writes those of the messages that it can; `None` for each that it leaves.
+///
+/// # Errors
+/// When the database fails, or a caller was erased meanwhile.
+pub(super) async fn write<'a>(
+    tx: &DatabaseTransaction,
+    steps: &'a [Step<'a>],
+) -> Result<Vec<Option<Written<'a>>>, TransactError> {
+    let asked: Vec<(usize, &Step<'_>, String, Value)> = steps
+        .iter()
+        .enumerate()
+        .filter_map(|(place, step)| Some((place, step, step.message.event.event_key(), answer_of(step)?)))
+        .collect();
+    let events: Vec<_> = asked
+        .iter()
+        .map(|(_, step, key, answer)| step.new_event(key, answer))
+        .collect();
+    let new = webhook_events::insert_each(tx, &events).await?;
+    fault_points::reach(fault_points::Step::MessageEventInserted)?;
+    let mut written: Vec<Option<Written<'a>>> = steps.iter().map(|_| None).collect();
+    for (place, step, _, answer) in asked {
+        if new.contains(&step.event_id) {
+            written[place] = Some(Written { answer, texts: None });
+        }
+    }
+    let is_new = |place: &usize| written[*place].is_some();
+    let new: Vec<usize> = (0..steps.len()).filter(is_new).collect();
+    tell_calls(tx, steps, &new).await?;
+    let reported: Vec<Reported<'a>> = new
+        .iter()
+        .filter_map(|place| reported(*place, &steps[*place]))
+        .collect();
+    for (place, texts) in report(tx, &reported).await? {
+        if let Some(written) = &mut written[place] {
+            written.texts = Some(texts);
+        }
+    }
+    Ok(written)
+}
+
+/// Queues the texts that follow; for each message, whether there are any.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn text(
+    tx: &DatabaseTransaction,
+    steps: &[Step<'_>],
+    written: Vec<Option<Written<'_>>>,
+) -> Result<Vec<bool>, TransactError> {
+    let mut texted = vec![false; steps.len()];
+    let waiting = written.into_iter().enumerate();
+    let waiting = waiting.filter_map(|(place, written)| Some((place, written?.texts?)));
+    let (places, mut outgoing): (Vec<usize>, Vec<Outgoing<'_>>) = waiting.unzip();
+    let mut sent = Vec::with_capacity(outgoing.len());
+    while let Some(first) = outgoing.first() {
+        let rulebook_id = first.step.message.access.rulebook_id;
+        let others = outgoing
+            .iter()
+            .position(|one| one.step.message.access.rulebook_id != rulebook_id);
+        let rest = outgoing.split_off(others.unwrap_or(outgoing.len()));
+        sent.extend(texts::send_each(tx, outgoing).await?);
+        outgoing = rest;
+    }
+    for (place, sent) in places.into_iter().zip(sent) {
+        texted[place] = sent;
+    }
+    Ok(texted)
+}
+
+/// What a message is answered when it is new; `None` for one that is not written here.
+fn answer_of(step: &Step<'_>) -> Option<Value> {
+    let event = &step.message.event;
+    match &event.payload {
+        Payload::Report(_) => {
+            let follows_none = step.head.call.as_ref().is_none_or(|call| !call.reported);
+            (event.call_id().is_some() && follows_none).then(|| Value::Object(Map::new()))
+        }
+        Payload::StatusUpdate { .. } | Payload::Transcript { .. } => Some(answer::neutral(event.kind).to_json()),
+        Payload::Other => Some(step.found.answer(event)),
+        _ => None,
+    }
+}
+
+/// Writes what status updates and transcripts say of their calls.
+async fn tell_calls(tx: &DatabaseTransaction, steps: &[Step<'_>], new: &[usize]) -> Result<(), TransactError> {
+    let nothing = CallPart::default();
+    let mut touched = Vec::new();
+    let mut turns = Vec::new();
+    for step in new.iter().map(|place| &steps[*place]) {
+        let event = &step.message.event;
+        let tells = matches!(event.payload, Payload::StatusUpdate { .. } | Payload::Transcript { .. });
+        let Some(call_id) = event.call_id().filter(|_| tells) else {
+            continue;
+        };
+        let part = event.call.as_ref().unwrap_or(&nothing);
+        touched.push((record::told_of_call(event, part, call_id), step.message.received_at));
+        turns.extend(record::live_turn(event, part, call_id));
+    }
+    let Some(rulebook_id) = steps.first().map(|step| step.message.access.rulebook_id) else {
+        return Ok(());
+    };
+    let calls: Vec<_> = touched.iter().map(|(touch, now)| (touch, *now)).collect();
+    if calls::touch_each(tx, rulebook_id, &calls).await? < calls.len() {
+        return Err(TransactError::CallErased);
+    }
+    call_transcripts::add_live(tx, rulebook_id, &turns).await?;
+    Ok(())
+}
+
+fn reported<'a>(place: usize, step: &'a Step<'a>) -> Option<Reported<'a>> {
+    let (Payload::Report(report), Found::Report(decided)) = (&step.message.event.payload, step.found) else {
+        return None;
+    };
+    let recording = Recording { step, report, decided };
+    Some(Reported {
+        place,
+        call_id: step.message.event.call_id()?,
+        recording,
+    })
+}
+
+/// Writes the calls, turns, decisions and leads of reports. Out: the texts that follow.
+async fn report<'a>(
+    tx: &DatabaseTransaction,
+    reports: &[Reported<'a>],
+) -> Result<Vec<(usize, Outgoing<'a>)>, TransactError> {
+    let Some(first) = reports.first() else {
+        return Ok(Vec::new());
+    };
+    let rulebook_id = first.recording.step.message.access.rulebook_id;
+    let calls: Vec<_> = reports
+        .iter()
+        .map(|one| (one.recording.reported_call(one.call_id), one.now()))
+        .collect();
+    let calls: Vec<_> = calls.iter().map(|(call, now)| (call, *now)).collect();
+    if calls::record_reports(tx, rulebook_id, &calls).await? < calls.len() {
+        return Err(TransactError::CallErased);
+    }
+    let turns = reports.iter().map(|one| one.recording.turns(one.call_id)).collect();
+    call_transcripts::replace(tx, rulebook_id, turns).await?;
+    let decisions: Result<Vec<_>, _> = reports
+        .iter()
+        .map(|one| one.recording.decided.new_row(one.recording.step, "report"))
+        .collect();
+    decisions::insert_each(tx, decisions?).await?;
+    let known: Vec<&str> = reports
+        .iter()
+        .filter(|one| one.recording.step.head.call.is_some())
+        .map(|one| one.call_id)
+        .collect();
+    let mut spoken = decisions::spoken(tx, rulebook_id, &known).await?;
+    let jobs: Vec<Job> = reports
+        .iter()
+        .map(|one| {
+            let spoken = spoken.remove(one.call_id).unwrap_or_default();
+            one.recording.decided.counts(one.recording.step);
+            Job::among(one.recording.step, one.recording.decided, spoken)
+        })
+        .collect();
+    let leads: Vec<_> = reports.iter().zip(&jobs).map(|(one, job)| one.lead(job)).collect();
+    let leads = leads::upsert_each(tx, rulebook_id, &leads).await?;
+    let leads: HashMap<&str, &leads::Model> = leads.iter().map(|lead| (lead.call_id.as_str(), lead)).collect();
+    let texts = reports.iter().zip(&jobs).filter_map(|(one, job)| {
+        let outgoing = one.texts(leads.get(one.call_id).copied(), job)?;
+        Some((one.place, outgoing))
+    });
+    Ok(texts.collect())
+}
+
+impl<'a> Reported<'a> {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.recording.step.message.received_at
+    }
+
+    fn lead<'b>(&'b self, job: &'b Job) -> NewLead<'b> {
+        NewLead {
+            id: self.recording.step.intake.clock.new_id(),
+            call_id: self.call_id,
+            part: self.recording.lead(&self.recording.who(), job),
+            now: self.now(),
+        }
+    }
+
+    fn texts(&self, lead: Option<&leads::Model>, job: &Job) -> Option<Outgoing<'a>> {
+        let Recording { step, decided, .. } = self.recording;
+        let template = decided.decision.template.as_deref()?;
+        Some(Outgoing {
+            step,
+            decided,
+            template,
+            texts: texts::about(step, lead, decided, job, template),
+        })
+    }
+}
