@@ -271,7 +271,7 @@ impl Use {
     }
 
     /// What holds in a session of this use, by PostgreSQL's names.
-    pub(super) fn session_settings(self) -> [(&'static str, String); 4] {
+    pub(super) fn session_settings(self) -> [(&'static str, String); 5] {
         let lock_ms = match self {
             Self::Messages => 1_500,
             Self::Write | Self::Read => 2_000,
@@ -283,6 +283,8 @@ impl Use {
             ("statement_timeout", self.statement_timeout_ms().to_string()),
             ("lock_timeout", i32::to_string(&lock_ms)),
             ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
+            // A message reads and writes by keys. A plan that was made for an empty table, and is kept, would read all of it.
+            ("enable_seqscan", on(self != Self::Messages).to_owned()),
         ]
     }
 
@@ -294,6 +296,10 @@ impl Use {
             Self::Migrate => 1,
         }
     }
+}
+
+const fn on(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
 }
 
 /// What the first statements of a transaction must set, where the session could not be told at its start: one string of
