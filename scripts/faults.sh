@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Breaks Ringbook on purpose and writes docs/fault-report.md: the campaigns of tests/faults in their long version, on SQLite
-# and on PostgreSQL, with the program as it is given to people and with a build that breaks where it is told (the cargo
-# feature `faults`, which exists in debug builds only). Meant to run beside a durable PostgreSQL: see `make faults`.
+# and on PostgreSQL, with the program as it is given to people, with a build that breaks where it is told (the cargo feature
+# `faults`, which exists in debug builds only), and with one that has mistakes in it (scripts/build_with_defects.sh). Meant to
+# run beside a durable PostgreSQL: see `make faults`.
 #
 # Arguments are campaigns' names: then only those are run, and their rows take the place of what the report said of them.
+# RINGBOOK_FAULTS_DEFECT=NAME looks for one mistake only.
 # RINGBOOK_FAULTS_PROFILE=dev spares the release build; RINGBOOK_FAULTS_DIVIDE=10 does a tenth of everything, and what comes of
 # it is only printed.
 set -euo pipefail
@@ -18,6 +20,8 @@ mkdir -p "$target/faults"
 # One campaign has a pooler in front of PostgreSQL; without it, it says so.
 . scripts/need.sh
 need pgbouncer pgbouncer || true
+RINGBOOK_FAULTS_DEFECTS_BINARY=$(scripts/build_with_defects.sh)
+export RINGBOOK_FAULTS_DEFECTS_BINARY
 cargo build --locked --features faults --bin ringbook
 cp --remove-destination "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
 cargo build --locked --profile "$profile" --bin ringbook

@@ -3,7 +3,7 @@
 //!
 //! In: `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all of
 //! them, long, and writes docs/fault-report.md. Arguments are the names of those that are to be run. Out: a line for each
-//! campaign, and failure when an invariant is violated or a planted defect is not found.
+//! campaign, and failure when an invariant is violated, a planted defect is not found or its patch no longer applies.
 //!
 //! [`world`] starts databases, programs and stand-ins; [`load`] plays callers and editors and remembers what they were
 //! answered; [`oracle`] checks the invariants; `campaigns` break things; [`report`] tells.

@@ -103,8 +103,8 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
     let loads = || ran().map(|outcome| outcome.load);
     let mut text = format!(
         "# What was broken, and what held\n\n\
-         Made by `make faults`; the campaigns that break the program at a named place, and the planted defects, with a debug \
-         build that has the feature `faults`. PostgreSQL waited for the disk. Everything ran on one machine of {} cores, over \
+         Made by `make faults`; the campaigns that break the program at a named place with a debug build that has the feature \
+         `faults`, and the planted defects with one of a copy of the source to which they were added. PostgreSQL waited for the disk. Everything ran on one machine of {} cores, over \
          loopback: when the campaigns began, between {:.1} and {:.1} programs wanted a processor (the mean of a minute, the \
          campaign before among them). Times are no benchmark.\n\n\
          The oracle (`tests/faults/oracle.rs`) is outside of the program: it reads the database, what each caller and editor \

@@ -39,6 +39,8 @@ pub struct Scale {
     pub binary: PathBuf,
     /// The program that breaks where it is told, if it was built.
     pub breaking: Option<PathBuf>,
+    /// The program with mistakes in it (`scripts/build_with_defects.sh`), if it was built.
+    pub defective: Option<PathBuf>,
     /// Where the report goes; what it is made of is kept beside it.
     pub report: Option<PathBuf>,
     /// What is tried: the day, the revision and the build.
@@ -56,6 +58,7 @@ impl Scale {
             long: std::env::var("RINGBOOK_FAULTS_LONG").is_ok(),
             binary: path("RINGBOOK").unwrap_or_else(|| env!("CARGO_BIN_EXE_ringbook").into()),
             breaking: path("RINGBOOK_FAULTS_BINARY"),
+            defective: path("RINGBOOK_FAULTS_DEFECTS_BINARY"),
             report: path("RINGBOOK_FAULTS_REPORT"),
             of: format!(
                 "revision {} ({}) on {}",

@@ -4,7 +4,6 @@
 //! or 428 when an existing row's version is missing, or 412 when it is not the one that stands.
 
 use authoring::change_set::Expected;
-use store::fault_points::{self, Defect};
 use web::problem::{Code, FieldFault, Problem};
 
 /// What a request said about the state it expects.
@@ -24,9 +23,6 @@ pub struct Precondition {
 /// 400, 412 or 428, each saying what to send.
 pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<Expected, Problem> {
     let brought = brought(said.body, said.if_match.as_deref())?;
-    if fault_points::planted(Defect::NoIfMatch) {
-        return Ok(Expected::Any);
-    }
     if let Some(value) = &said.if_none_match {
         if value.trim() != "*" {
             let detail = "`If-None-Match` on a write can only be `*`.";

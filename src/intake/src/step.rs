@@ -14,7 +14,7 @@ use super::late::Origin;
 use super::message::{Intake, Message, Taken};
 use rules::compile::Rulebook;
 use rules::decision::Decision;
-use store::fault_points::{self, Defect};
+use store::fault_points;
 use store::message_head::Head;
 use store::script_quarantines;
 use store::webhook_events::{self, NewEvent, StoredEvent};
@@ -52,11 +52,6 @@ impl Step<'_> {
         let new = self.new_event(&key, answer);
         if self.enter(tx, &new).await? {
             fault_points::reach(fault_points::Step::MessageEventInserted)?;
-            return Ok(None);
-        }
-        if fault_points::planted(Defect::InsertTwiceOnConflict) {
-            let business_key = &format!("{key}#{}", self.event_id);
-            webhook_events::insert(tx, &NewEvent { business_key, ..new }).await?;
             return Ok(None);
         }
         let stored = webhook_events::stored(tx, message.access.rulebook_id, &key).await?;

@@ -7,7 +7,7 @@
 use std::sync::PoisonError;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 
 use super::decided::{Decided, Found};
@@ -23,7 +23,6 @@ use sms::escalate::{self, ESCALATE_AFTER_S, pause};
 use sms::{Enqueued, NewSms};
 use store::calls::is_simulated;
 use store::escalations::{self, FIRST, Told};
-use store::fault_points::{self, Defect};
 use store::leads::{self, LeadPart};
 use store::{notices, sms_messages};
 
@@ -70,11 +69,6 @@ impl Step<'_> {
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
             }
             return Ok(false);
-        }
-        if fault_points::planted(Defect::OutboxOutsideTheTransaction) {
-            let any = !texts.is_empty();
-            tokio::spawn(apart(self.intake.db.clone(), texts));
-            return Ok(any);
         }
         let outgoing = Outgoing {
             step: self,
@@ -315,15 +309,4 @@ fn first_step(one: &Outgoing<'_>, told: Vec<String>, now: DateTime<Utc>) -> esca
         acknowledged_how: None,
         comment: None,
     }
-}
-
-/// What a planted defect does with a decision's texts: as soon as they can, in transactions of their own.
-pub(super) async fn apart(db: DatabaseConnection, texts: Vec<NewSms>) -> Result<(), DbErr> {
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    for text in texts {
-        let tx = store::begin(&db).await?;
-        sms::enqueue(&tx, text).await?;
-        tx.commit().await?;
-    }
-    Ok(())
 }

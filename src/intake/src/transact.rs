@@ -21,8 +21,7 @@ use super::tools;
 use rules::compile::Rulebook;
 use rules::script::Skips;
 use store::calls::is_simulated;
-use store::fault_points::{self, Defect};
-use store::{message_head, trial};
+use store::{fault_points, message_head, trial};
 
 /// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
 const MOST_TRIES: u32 = 3;
@@ -50,18 +49,8 @@ pub(super) async fn attempt(
             tx.rollback().await?;
             return Err(TransactError::AccessChanged);
         }
-        let last_seen = if fault_points::planted(Defect::StaleRulebook) {
-            intake.current.last_seen(rulebook_id)
-        } else {
-            None
-        };
-        let rulebook = if let Some(last_seen) = last_seen {
-            last_seen
-        } else {
-            let rulebook = intake.current.at(rulebook_id, head.revision).await?;
-            intake.current.saw(rulebook_id, &rulebook).await;
-            rulebook
-        };
+        let rulebook = intake.current.at(rulebook_id, head.revision).await?;
+        intake.current.saw(rulebook_id, &rulebook).await;
         ahead = ahead.filter(|ahead| ahead.revision == head.revision);
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
@@ -109,17 +98,6 @@ pub(super) async fn attempt(
         // Another answer was given meanwhile, and waits in the spool to be recorded.
         tx.rollback().await?;
         return Err(TransactError::TooSlow);
-    }
-    if fault_points::planted(Defect::AcknowledgeBeforeCommit) {
-        tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            tx.commit().await
-        });
-        return Ok(Outcome {
-            answer,
-            taken,
-            revision: head.revision,
-        });
     }
     tx.commit().await?;
     fault_points::reach(fault_points::Step::MessageAfterCommit)?;

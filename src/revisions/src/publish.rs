@@ -37,7 +37,7 @@ use rules::fault::Fault;
 use rules::guard_rails::GuardRails;
 use rules::own_turn::OwnTurns;
 use rules::rows::RowSet;
-use store::fault_points::{self, Defect, Step as FaultStep};
+use store::fault_points::{self, Step as FaultStep};
 use store::quotas::{self, Quota};
 use store::{Transaction, audit_log::AuditKey, guard_rails, rule_rows, rulebooks, trial};
 
@@ -444,9 +444,6 @@ impl Publisher {
                 let (stored, entry) = self.set_published(&tx, rulebook_id, claim, step, head + 1).await?;
                 entries.push(self.entry(step.author, entry));
                 set = Some(stored);
-            }
-            if fault_points::planted(Defect::AuditGap) {
-                entries.retain(|entry| entry.resource == "revisions");
             }
             step.settle(&tx, Effect::Published(head + 1)).await?;
             // The audit log last, as everywhere: another order could stop two for ever.

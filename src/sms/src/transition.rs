@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 
 use super::backoff::Patience;
 use super::classify::Outcome;
-use store::fault_points::{self, Defect};
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
 
 /// Why a text was given up.
@@ -59,7 +58,6 @@ pub(super) fn after_attempt(
             row.state = SIMULATED.into();
             return (row, None);
         }
-        Outcome::Ambiguous if fault_points::planted(Defect::ResendWhenAmbiguous) => now,
         Outcome::Ambiguous => {
             row.state = AMBIGUOUS.into();
             row.next_attempt_at = now + patience.ambiguous_wait;

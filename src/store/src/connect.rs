@@ -23,7 +23,6 @@ use sea_orm::{
 use super::Database;
 use super::replica::Replica;
 use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
-use crate::fault_points::{self, Defect};
 
 /// How long one waits for a connection of the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -397,11 +396,7 @@ fn sqlite(options: &mut ConnectOptions, usage: Use) {
         let sqlite = sqlite
             .create_if_missing(usage != Use::Read)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(if fault_points::planted(Defect::SynchronousNormal) {
-                SqliteSynchronous::Normal
-            } else {
-                SqliteSynchronous::Full
-            })
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
             .foreign_keys(true);
         if usage == Use::Read {

@@ -1,10 +1,9 @@
-//! Where the program can be broken on purpose: every step at which a message, a text or a publish may be cut in two, and
-//! defects that a test must be able to find.
+//! Where the program can be broken on purpose: every step at which a message, a text or a publish may be cut in two.
 //!
-//! In: `RINGBOOK_FAULT_AT=STEP:abort` (or `STEP:error`, either with `:N` for the Nth time) and `RINGBOOK_PLANTED_DEFECT=NAME`.
-//! Out: the process aborts there, the step fails, or the defect is there. All of it exists only with the cargo feature
-//! `faults`, and that only in a debug build: without it [`reach`] and [`planted`] are constants, and nothing of this is
-//! compiled in. `tests/faults` has a case for every step and every defect; one without a case fails there.
+//! In: `RINGBOOK_FAULT_AT=STEP:abort` (or `STEP:error`, either with `:N` for the Nth time).
+//! Out: the process aborts there, or the step fails. All of it exists only with the cargo feature `faults`, and that only in a
+//! debug build: without it [`reach`] is a constant, and nothing of this is compiled in. `tests/faults` has a case for every
+//! step; one without a case fails there.
 
 use sea_orm::DbErr;
 
@@ -93,40 +92,6 @@ named! {
     }
 }
 
-named! {
-    /// A mistake that somebody could make, made on purpose: a campaign that cannot find it proves nothing.
-    Defect {
-        /// A message is answered, and committed a moment later.
-        AcknowledgeBeforeCommit = "acknowledge_before_commit",
-        /// Of the messages that share a transaction one is not recorded.
-        BatchLosesOne = "batch_loses_one",
-        /// Texts are queued in a transaction of their own, after the message's.
-        OutboxOutsideTheTransaction = "outbox_outside_the_transaction",
-        /// A message that is there already is kept again.
-        InsertTwiceOnConflict = "insert_twice_on_conflict",
-        /// A message is decided by the rulebook that was last seen, not by the head.
-        StaleRulebook = "stale_rulebook",
-        /// Nobody looks at a webhook's signature.
-        NoSignatureCheck = "no_signature_check",
-        /// Only the first half of a signature is compared.
-        HalfASignature = "half_a_signature",
-        /// Whoever settles a text does so, held or not.
-        NoFence = "no_fence",
-        /// A text whose fate is unknown is sent again without looking.
-        ResendWhenAmbiguous = "resend_when_ambiguous",
-        /// An edit is taken whatever version it was made against.
-        NoIfMatch = "no_if_match",
-        /// A change is published and its rows are not told to the audit log.
-        AuditGap = "audit_gap",
-        /// SQLite does not wait for the disk.
-        SynchronousNormal = "synchronous_normal",
-        /// A caller's number and words are logged.
-        CallerInTheLog = "caller_in_the_log",
-        /// A restored database texts again what it had not sent when it was copied.
-        RestoredTextsGoOut = "restored_texts_go_out",
-    }
-}
-
 /// Breaks off here when a test asked for it.
 ///
 /// # Errors
@@ -136,15 +101,6 @@ named! {
 #[expect(clippy::inline_always, reason = "it is nothing, and shall stay nothing")]
 pub const fn reach(_step: Step) -> Result<(), DbErr> {
     Ok(())
-}
-
-/// Whether a defect is there; never in a normal build.
-#[cfg(not(feature = "faults"))]
-#[inline(always)]
-#[must_use]
-#[expect(clippy::inline_always, reason = "it is a constant, and shall stay one")]
-pub const fn planted(_defect: Defect) -> bool {
-    false
 }
 
 /// A duration of a normal build, or one that a test chose so that it need not wait.
@@ -157,14 +113,14 @@ pub const fn or_shorter(usual: chrono::TimeDelta) -> chrono::TimeDelta {
 }
 
 #[cfg(feature = "faults")]
-pub use with_faults::{or_shorter, planted, reach};
+pub use with_faults::{or_shorter, reach};
 
 #[cfg(feature = "faults")]
 mod with_faults {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::{DbErr, Defect, Step};
+    use super::{DbErr, Step};
 
     /// What is to happen, where, and how often it may be reached before.
     struct Asked {
@@ -182,7 +138,6 @@ mod with_faults {
             nth: parts.next().and_then(|nth| nth.parse().ok()).unwrap_or(1),
         })
     });
-    static DEFECT: LazyLock<Option<String>> = LazyLock::new(|| variable("RINGBOOK_PLANTED_DEFECT"));
     static SHORTER: LazyLock<Option<i32>> = LazyLock::new(|| variable("RINGBOOK_FAULTS_DIVIDE_WAITS")?.parse().ok());
     static REACHED: AtomicU64 = AtomicU64::new(0);
 
@@ -212,11 +167,6 @@ mod with_faults {
         let told = format!("a test asked for a failure at {}", step.name());
         tracing::error!("{told}");
         Err(DbErr::Custom(told))
-    }
-
-    #[must_use]
-    pub fn planted(defect: Defect) -> bool {
-        DEFECT.as_deref() == Some(defect.name())
     }
 
     #[must_use]

@@ -9,8 +9,6 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement, Value};
 use uuid::Uuid;
 
-use crate::fault_points::{Defect, planted};
-
 /// Why a message of a restored database was given up; also what a person searches for.
 pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent automatically";
 pub const NOTICE: &str = "restored";
@@ -28,9 +26,6 @@ pub async fn give_up_unsent(
     known: &str,
     mut new_id: impl FnMut() -> Uuid,
 ) -> Result<i64, DbErr> {
-    if planted(Defect::RestoredTextsGoOut) {
-        return Ok(0);
-    }
     let mut found = BTreeMap::<Uuid, Found>::new();
     for (rulebook_id, count) in counts(tx, &format!("sms_messages WHERE {UNSETTLED}")).await? {
         found.entry(rulebook_id).or_default().texts = count;

@@ -14,8 +14,6 @@ use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QueryS
 pub use self::again::{Dead, Not, locked_dead, send_again};
 use super::sql::{insert_each, portion};
 
-use crate::fault_points::{self, Defect};
-
 /// A row of `sms_messages`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "sms_messages")]
@@ -432,13 +430,9 @@ pub async fn due_times<C: ConnectionTrait>(
 /// Writes what the worker may change, if the row still has the fencing number that the writer holds and is not settled.
 /// Out: whether it was written; a stale writer changes nothing.
 pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Result<bool, DbErr> {
-    let held = if fault_points::planted(Defect::NoFence) {
-        Condition::all()
-    } else {
-        Condition::all()
-            .add(Column::Fence.eq(held_fence))
-            .add(Expr::cust(UNSETTLED))
-    };
+    let held = Condition::all()
+        .add(Column::Fence.eq(held_fence))
+        .add(Expr::cust(UNSETTLED));
     let written = update(row).filter(held).exec(tx).await?;
     Ok(written.rows_affected > 0)
 }

@@ -1,97 +1,191 @@
 //! Mistakes made on purpose: each must be found by the campaign that is there for it, or that campaign proves nothing.
+//!
+//! The mistakes are patches beside this folder, in `tests/faults/defects`; `scripts/build_with_defects.sh` builds a copy of the
+//! source with all of them, and a variable says which one is on.
 
-use store::fault_points::Defect;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::Command,
+};
 
 use super::{Found, Plan, Result, apart, backup, instances, kill, power, repeats, strangers, texts};
-use crate::support::Database;
+use crate::support::Database::{Postgres, Sqlite};
 
 pub const ABOUT: &str = "a build with one mistake in it, made on purpose, goes through the campaign that is there to find it. A \
-    mistake that is not found is a violation here";
+    mistake that is not found is a violation here, and so is one whose patch no longer applies to the source";
+
+/// The patch that the others stand on.
+const SWITCH: &str = "0_switch";
 
 /// How often a campaign, in its short version, may look for a defect.
 const CHANCES: u32 = 6;
 
-/// The campaign that finds a defect: one without a campaign does not compile.
-async fn hunt(plan: &Plan, defect: Defect) -> (&'static str, Result) {
-    use Database::{Postgres, Sqlite};
-    match defect {
-        Defect::AcknowledgeBeforeCommit | Defect::OutboxOutsideTheTransaction => {
-            ("kill", kill::kills(plan, Postgres).await)
-        }
-        Defect::AuditGap => ("kill", kill::kills(plan, Sqlite).await),
-        Defect::InsertTwiceOnConflict | Defect::BatchLosesOne => ("repeats", repeats::repeats(plan, Sqlite).await),
-        Defect::StaleRulebook => ("apart", apart::apart(plan, Postgres).await),
-        Defect::NoFence => ("instances", instances::instances(plan, Postgres).await),
-        Defect::NoSignatureCheck | Defect::HalfASignature => ("strangers", strangers::strangers(plan, Sqlite).await),
-        Defect::ResendWhenAmbiguous => ("texts", texts::faults(plan, Sqlite).await),
-        Defect::NoIfMatch => ("edits", strangers::edits(plan, Sqlite).await),
-        Defect::SynchronousNormal => ("power", power::losses(plan, Sqlite).await),
-        Defect::CallerInTheLog => ("secrets", strangers::secrets(plan, Sqlite).await),
-        Defect::RestoredTextsGoOut => ("backup", backup::backups(plan, Sqlite).await),
-    }
+type Hunt = for<'a> fn(&'a Plan) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
+
+/// A mistake that somebody could make.
+struct Defect {
+    /// The name of its patch, which says what it is.
+    name: &'static str,
+    /// What it breaks: another violation does not prove that it was found.
+    breaks: &'static [&'static str],
+    /// The campaign that finds it.
+    by: &'static str,
+    hunt: Hunt,
 }
 
-/// What a defect breaks: another violation does not prove that it was found.
-const fn breaks(defect: Defect) -> &'static [&'static str] {
-    match defect {
-        Defect::AcknowledgeBeforeCommit | Defect::OutboxOutsideTheTransaction => &["I1", "I3"],
-        Defect::AuditGap => &["I3", "I6"],
-        Defect::InsertTwiceOnConflict => &["I2"],
-        Defect::BatchLosesOne => &["I1", "I2"],
-        Defect::StaleRulebook | Defect::NoIfMatch => &["I7"],
-        Defect::NoFence | Defect::ResendWhenAmbiguous => &["I5"],
-        Defect::NoSignatureCheck | Defect::HalfASignature | Defect::SynchronousNormal => &["I1"],
-        Defect::CallerInTheLog => &["I8"],
-        Defect::RestoredTextsGoOut => &["I11"],
-    }
+const fn defect(name: &'static str, breaks: &'static [&'static str], by: &'static str, hunt: Hunt) -> Defect {
+    Defect { name, breaks, by, hunt }
 }
+
+const ALL: &[Defect] = &[
+    defect("acknowledge_before_commit", &["I1", "I3"], "kill", |plan| {
+        Box::pin(kill::kills(plan, Postgres))
+    }),
+    defect("batch_loses_one", &["I1", "I2"], "repeats", |plan| {
+        Box::pin(repeats::repeats(plan, Sqlite))
+    }),
+    defect("outbox_outside_the_transaction", &["I1", "I3"], "kill", |plan| {
+        Box::pin(kill::kills(plan, Postgres))
+    }),
+    defect("insert_twice_on_conflict", &["I2"], "repeats", |plan| {
+        Box::pin(repeats::repeats(plan, Sqlite))
+    }),
+    defect("stale_rulebook", &["I7"], "apart", |plan| {
+        Box::pin(apart::apart(plan, Postgres))
+    }),
+    defect("no_signature_check", &["I1"], "strangers", |plan| {
+        Box::pin(strangers::strangers(plan, Sqlite))
+    }),
+    defect("half_a_signature", &["I1"], "strangers", |plan| {
+        Box::pin(strangers::strangers(plan, Sqlite))
+    }),
+    defect("no_fence", &["I5"], "instances", |plan| {
+        Box::pin(instances::instances(plan, Postgres))
+    }),
+    defect("resend_when_ambiguous", &["I5"], "texts", |plan| {
+        Box::pin(texts::faults(plan, Sqlite))
+    }),
+    defect("no_if_match", &["I7"], "edits", |plan| {
+        Box::pin(strangers::edits(plan, Sqlite))
+    }),
+    defect("audit_gap", &["I3", "I6"], "kill", |plan| {
+        Box::pin(kill::kills(plan, Sqlite))
+    }),
+    defect("synchronous_normal", &["I1"], "power", |plan| {
+        Box::pin(power::losses(plan, Sqlite))
+    }),
+    defect("caller_in_the_log", &["I8"], "secrets", |plan| {
+        Box::pin(strangers::secrets(plan, Sqlite))
+    }),
+    defect("restored_texts_go_out", &["I11"], "backup", |plan| {
+        Box::pin(backup::backups(plan, Sqlite))
+    }),
+];
 
 fn invariant(violation: &str) -> &str {
     violation.split(' ').next().unwrap_or_default()
 }
 
 pub async fn defects(plan: &Plan) -> Result {
-    let binary = plan.breaking()?;
-    let mut found = Found::default();
+    let mut found = Found {
+        violations: unfit()?,
+        ..Found::default()
+    };
+    let binary = match plan.with_defects() {
+        // The short version has no such build, and is told all the same what is wrong with the patches.
+        Err(_) if !found.violations.is_empty() => return Ok(found),
+        binary => binary?,
+    };
     let only = only();
-    let wanted = |defect: &Defect| only.as_ref().is_none_or(|name| name == defect.name());
-    for defect in Defect::ALL.iter().copied().filter(wanted) {
-        let hunted = plan.with_defect(binary.clone(), defect.name());
+    if let Some(name) = only
+        .as_ref()
+        .filter(|name| ALL.iter().all(|defect| defect.name != *name))
+    {
+        return Err(format!("there is no defect `{name}`"));
+    }
+    for defect in ALL
+        .iter()
+        .filter(|defect| only.as_ref().is_none_or(|name| name == defect.name))
+    {
+        let Defect { name, by, .. } = defect;
+        let hunted = plan.with_defect(binary.clone(), name);
         // That a text still waits proves nothing: the patience is short here.
         let waits = |violation: &str| violation.contains("not settled") || violation.contains("nobody was texted");
-        let caught = |violation: &String| breaks(defect).contains(&invariant(violation)) && !waits(violation);
-        let (campaign, mut outcome) = hunt(&hunted, defect).await;
+        let caught = |violation: &String| defect.breaks.contains(&invariant(violation)) && !waits(violation);
+        let mut outcome = (defect.hunt)(&hunted).await;
         // A moment that must be met by chance is not always met in a short one.
         for _ in 1..CHANCES {
             if outcome
                 .as_ref()
                 .is_ok_and(|found| !found.violations.iter().any(&caught))
             {
-                (_, outcome) = hunt(&hunted, defect).await;
+                outcome = (defect.hunt)(&hunted).await;
             }
         }
         found.n += 1;
         match outcome {
-            Err(why) => found
-                .violations
-                .push(format!("{} was not looked for: {why}", defect.name())),
+            Err(why) => found.violations.push(format!("{name} was not looked for: {why}")),
             Ok(hunted) => match hunted.violations.iter().find(|violation| caught(violation)) {
                 None => found.violations.push(format!(
-                    "{} was not found by {campaign}, which told of: {}",
-                    defect.name(),
+                    "{name} was not found by {by}, which told of: {}",
                     hunted.violations.first().map_or("nothing", String::as_str)
                 )),
                 Some(first) => {
                     let told: String = first.chars().take(60).collect();
-                    println!("         {} found by {campaign}: {told}", defect.name());
-                    found
-                        .seen
-                        .push(format!("`{}` by {campaign} ({})", defect.name(), invariant(first)));
+                    println!("         {name} found by {by}: {told}");
+                    found.seen.push(format!("`{name}` by {by} ({})", invariant(first)));
                 }
             },
         }
     }
     Ok(found)
+}
+
+/// What is wrong with the patches: one that no campaign looks for, one that is missing, one that no longer applies.
+fn unfit() -> std::result::Result<Vec<String>, String> {
+    let mut patches: Vec<PathBuf> = std::fs::read_dir(root().join("tests/faults/defects"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    patches.sort();
+    let name = |patch: &PathBuf| patch.file_stem().unwrap().to_str().unwrap().to_owned();
+    let there: BTreeSet<String> = patches.iter().map(name).collect();
+    let listed: BTreeSet<String> = ALL.iter().map(|defect| defect.name.to_owned()).collect();
+    let known = &listed | &BTreeSet::from([SWITCH.to_owned()]);
+    let unlisted = there
+        .difference(&known)
+        .map(|name| format!("no campaign looks for {name}"));
+    let missing = known.difference(&there).map(|name| format!("there is no patch {name}"));
+    let mut wrong: Vec<String> = unlisted.chain(missing).collect();
+    for patch in &patches {
+        let why = refused(std::slice::from_ref(patch))?;
+        wrong.extend(why.map(|why| format!("{} no longer applies to the source: {why}", name(patch))));
+    }
+    if wrong.is_empty() {
+        let why = refused(&patches)?;
+        wrong.extend(why.map(|why| format!("the patches do not apply together: {why}")));
+    }
+    Ok(wrong)
+}
+
+/// Why patches, one after the other, do not apply to the source as it is; that git is missing is an error.
+fn refused(patches: &[PathBuf]) -> std::result::Result<Option<String>, String> {
+    let output = Command::new("git")
+        .args(["apply", "--check"])
+        .args(patches)
+        .current_dir(root())
+        // In a folder of a larger repository git would pass over all of it.
+        .env("GIT_CEILING_DIRECTORIES", root().parent().unwrap())
+        .output()
+        .map_err(|error| format!("git cannot be started: {error}"))?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    Ok((!output.status.success()).then(|| told.trim().replace('\n', "; ")))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// One defect by its name, to look at it alone.

@@ -58,6 +58,8 @@ pub struct Plan {
     pub binary: PathBuf,
     /// The build that breaks where it is told, if there is one.
     pub breaking: Option<PathBuf>,
+    /// The build with mistakes in it, if there is one.
+    defective: Option<PathBuf>,
     /// What its programs are told besides.
     pub env: Vec<(String, String)>,
     long: bool,
@@ -69,6 +71,7 @@ impl Plan {
         Self {
             binary: scale.binary.clone(),
             breaking: scale.breaking.clone(),
+            defective: scale.defective.clone(),
             env: Vec::new(),
             long: scale.long,
             divide: scale.count(1_000_000, 1_000_000),
@@ -88,9 +91,11 @@ impl Plan {
         self.long
     }
 
-    /// A short one with the build that breaks, told to have a defect.
+    /// A short one with the build that has all defects, told which one is on.
     pub fn with_defect(&self, binary: PathBuf, name: &str) -> Self {
         Self {
+            // It breaks where it is told, too.
+            breaking: Some(binary.clone()),
             binary,
             env: vec![("RINGBOOK_PLANTED_DEFECT".to_owned(), name.to_owned())],
             long: false,
@@ -109,6 +114,12 @@ impl Plan {
     pub fn breaking(&self) -> std::result::Result<PathBuf, String> {
         let why = "it needs the build with the feature `faults`: `make faults` makes it";
         self.breaking.clone().ok_or_else(|| why.to_owned())
+    }
+
+    /// The build with mistakes in it.
+    pub fn with_defects(&self) -> std::result::Result<PathBuf, String> {
+        let why = "the patches apply, and to look for them it needs the build with them: `make faults` makes it";
+        self.defective.clone().ok_or_else(|| why.to_owned())
     }
 }
 
@@ -179,7 +190,7 @@ impl Campaign {
     }
 }
 
-/// Every campaign. The short version has those that need neither another build nor long.
+/// Every campaign. The short version has those that need neither another build nor long; of `defects`, that its patches apply.
 pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
@@ -270,7 +281,7 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     add(NONE, "backup", "backups", BOTH, backup::ABOUT, |plan, on| {
         Box::pin(backup::backups(plan, on))
     });
-    add(NONE, "defects", "defects", SQLITE, defects::ABOUT, |plan, _| {
+    add(SQLITE, "defects", "defects", SQLITE, defects::ABOUT, |plan, _| {
         Box::pin(defects::defects(plan))
     });
     all
