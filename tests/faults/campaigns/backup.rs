@@ -33,7 +33,7 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         load.until(60).await;
         // What was answered before the backup began is in it; what comes while it is made may be.
         let so_far = load.so_far();
-        let file = world.folder().join(format!("backup-{round}"));
+        let file = world.folder().join(format!("backup-{round}.copy"));
         let made = world
             .run(
                 &plan.binary,
@@ -43,7 +43,7 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         load.until(10).await;
         memory.add(load.end().await);
         if !made.status.success() {
-            found.push(format!("I11 no backup: {}", String::from_utf8_lossy(&made.stderr)));
+            found.push(format!("there is no backup: {}", String::from_utf8_lossy(&made.stderr)));
             continue;
         }
         let (texts, wrong) = brought_back(plan, kind, &file, &so_far).await;
@@ -78,7 +78,11 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
         .run(&plan.binary, &["restore", "--quiet", &file.display().to_string()])
         .await;
     if !back.status.success() {
-        found.push(format!("I11 not restored: {}", String::from_utf8_lossy(&back.stderr)));
+        // No invariant: a planted defect is not found by it.
+        found.push(format!(
+            "it was not restored: {}",
+            String::from_utf8_lossy(&back.stderr)
+        ));
         return (0, found);
     }
     let db = world.look().await;
