@@ -141,19 +141,13 @@ async fn fill(
     {
         return Err(BackupError::NotOurs(from.to_owned()));
     }
-    // Not a schema that only a newer program understands.
+    // Not a schema that this program does not know.
     migrate::status(database).await?;
     let tx = begin(db).await?;
     let known = "The database was restored from a backup.";
     let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
-    // So that the next start does not do it again; a schema from before this existed needs nothing.
-    let knows = number(
-        &*tx,
-        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'outbox_place'",
-    );
-    if knows.await? == 1 {
-        restored::moved(&tx).await?;
-    }
+    // So that the next start does not do it again.
+    restored::moved(&tx).await?;
     tx.commit().await?;
     // A dump has no statistics: until there are some, reading decisions by page would sort all of them for each page.
     db.execute_unprepared("ANALYZE").await?;

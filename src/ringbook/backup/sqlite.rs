@@ -154,6 +154,8 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
         if number(&db, ours).await? != 2 {
             return Err(BackupError::NotOurs(part.to_owned()));
         }
+        // Not a schema that this program does not know.
+        migrate::status(&address(part)).await?;
         let tx = begin(&db).await?;
         let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
         tx.commit().await?;
@@ -162,8 +164,6 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     .await;
     db.close().await?;
     let done = done?;
-    // Not a schema that only a newer program understands.
-    migrate::status(&address(part)).await?;
     // A backup is one file, without a write-ahead log beside it.
     let db = open(part).await?;
     let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;

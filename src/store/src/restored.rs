@@ -1,7 +1,8 @@
 //! Prevents a restored database from sending old messages again.
 //!
 //! Unsent messages of a restored database become dead letters, which a person can resend; escalations stop; a notice
-//! explains it. The statements use columns that every schema had, because a backup may be older than this program.
+//! explains it. The statements use columns that every schema since the first release has, because a backup may be older than
+//! this program.
 
 use std::collections::BTreeMap;
 
@@ -30,19 +31,16 @@ pub async fn give_up_unsent(
     for (rulebook_id, count) in counts(tx, &format!("sms_messages WHERE {UNSETTLED}")).await? {
         found.entry(rulebook_id).or_default().texts = count;
     }
-    // A backup may be older than this table.
-    if has_escalations(tx).await? {
-        let going_on = "escalations WHERE next_at IS NOT NULL";
-        for (rulebook_id, count) in counts(tx, going_on).await? {
-            found.entry(rulebook_id).or_default().escalations = count;
-        }
-        execute(
-            tx,
-            "UPDATE escalations SET next_at = NULL WHERE next_at IS NOT NULL",
-            vec![],
-        )
-        .await?;
+    let going_on = "escalations WHERE next_at IS NOT NULL";
+    for (rulebook_id, count) in counts(tx, going_on).await? {
+        found.entry(rulebook_id).or_default().escalations = count;
     }
+    execute(
+        tx,
+        "UPDATE escalations SET next_at = NULL WHERE next_at IS NOT NULL",
+        vec![],
+    )
+    .await?;
     execute(
         tx,
         "UPDATE sms_attempts SET finished_at = $1, outcome = 'ambiguous', detail = $2 WHERE finished_at IS NULL",
@@ -84,14 +82,6 @@ async fn counts(tx: &DatabaseTransaction, of: &str) -> Result<Vec<(Uuid, i64)>, 
     rows.iter()
         .map(|row| Ok((row.try_get("", "rulebook_id")?, row.try_get("", "found")?)))
         .collect()
-}
-
-async fn has_escalations(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
-    let sql = match tx.get_database_backend() {
-        DatabaseBackend::Postgres => "SELECT 1 AS there WHERE to_regclass('escalations') IS NOT NULL",
-        _ => "SELECT 1 AS there FROM sqlite_master WHERE type = 'table' AND name = 'escalations'",
-    };
-    Ok(!query(tx, sql, vec![]).await?.is_empty())
 }
 
 async fn raise(
