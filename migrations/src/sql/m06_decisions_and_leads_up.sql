@@ -17,6 +17,12 @@ CREATE TABLE decisions (
   FOREIGN KEY (rulebook_id, revision) REFERENCES revisions (rulebook_id, number),
   FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
 );
+-- As for the raw bodies.
+{postgres}DO $$ BEGIN
+{postgres}  ALTER TABLE decisions ALTER COLUMN extracted SET COMPRESSION lz4, ALTER COLUMN result SET COMPRESSION lz4;
+{postgres}EXCEPTION WHEN feature_not_supported THEN
+{postgres}  RAISE NOTICE 'this server was built without lz4: decisions are compressed with pglz';
+{postgres}END $$;
 -- The list over all rulebooks, newest first.
 CREATE INDEX decisions_id ON decisions (id, rulebook_id);
 -- Figures by time.

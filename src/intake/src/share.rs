@@ -27,9 +27,9 @@ use super::transact;
 use base::telemetry::{self, metrics};
 use store::{Database, trial};
 
-/// How many transactions with several messages run at once on PostgreSQL: enough to keep a connection busy while another
-/// message is decided.
-const LINES: usize = 4;
+/// The most transactions with several messages that run at once on PostgreSQL. Fewer on a machine with few processors: the
+/// more messages share one, the less each costs.
+const MOST_LINES: usize = 4;
 /// The same on SQLite, which has one writer.
 const LINES_ON_SQLITE: usize = 1;
 /// The most messages of a transaction.
@@ -69,7 +69,7 @@ impl Sharing {
     pub fn new(database: &Database, tasks: TaskTracker) -> Self {
         let count = match database {
             Database::Sqlite(_) => LINES_ON_SQLITE,
-            Database::Postgres(_) => LINES,
+            Database::Postgres(_) => (processors() / 2).clamp(1, MOST_LINES),
         };
         Self {
             lines: (0..count).map(|_| Mutex::default()).collect(),
@@ -148,6 +148,10 @@ impl Sharing {
         #[expect(clippy::indexing_slicing, reason = "see above")]
         self.lines[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 enum Entered {

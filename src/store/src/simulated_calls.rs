@@ -10,8 +10,8 @@ use super::sql::statement;
 /// Calls per transaction.
 const BATCH: usize = 50;
 
-/// In dependency order; `sms_attempts`, `sms_status_callbacks` and `call_transcripts` are deleted by cascade.
-const TABLES: [(&str, &str); 8] = [
+/// In dependency order; `sms_attempts` and `sms_status_callbacks` are deleted by cascade.
+const TABLES: [(&str, &str); 9] = [
     ("sms_messages", "call_id"),
     ("escalations", "call_id"),
     ("decision_feedback", "call_id"),
@@ -19,6 +19,7 @@ const TABLES: [(&str, &str); 8] = [
     ("tool_calls", "call_id"),
     ("decisions", "call_id"),
     ("webhook_events", "call_id"),
+    ("call_transcripts", "call_id"),
     ("calls", "id"),
 ];
 
