@@ -9,8 +9,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// The most rows of one statement.
-const MOST_ROWS: usize = 32;
+/// How many rows a statement may have: few sizes, because a connection prepares each of its texts once and keeps it, and such
+/// that what is left over is small.
+const SIZES: [usize; 10] = [32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
 /// A statement with its values, in this database's dialect.
 pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
@@ -23,8 +24,6 @@ pub(super) fn owned(text: Option<&str>) -> Bind {
 }
 
 /// Inserts rows: `insert` is the statement up to `VALUES`, `then` what follows the rows. Returns what that returns.
-///
-/// A statement has 32, 16, 8, 4, 2 or 1 rows: few texts, which a connection prepares once.
 ///
 /// # Errors
 /// When the database fails.
@@ -47,7 +46,7 @@ pub(super) async fn insert_rows<const N: usize>(
 
 /// How many of `left` rows the next statement has.
 pub(super) fn portion(left: usize) -> Option<usize> {
-    left.min(MOST_ROWS).checked_ilog2().map(|power| 1 << power)
+    SIZES.into_iter().find(|size| *size <= left)
 }
 
 /// `($1, $2), ($3, $4)` for two rows of two columns.
@@ -137,13 +136,13 @@ mod tests {
 
     #[test]
     fn rows_are_inserted_in_portions_of_few_sizes() {
-        let mut left = 77;
+        let mut left = 87;
         let mut sizes = Vec::new();
         while let Some(count) = portion(left) {
             sizes.push(count);
             left -= count;
         }
-        assert_eq!(sizes, [32, 32, 8, 4, 1]);
+        assert_eq!(sizes, [32, 32, 16, 6, 1]);
         assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
     }
 }
