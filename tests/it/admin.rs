@@ -433,14 +433,18 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
     assert_eq!((status, &served["openapi"]), (StatusCode::OK, &json!("3.1.0")));
     let document = admin::document();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let mut here = path.replace("{rulebook}", "default");
-        let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
-        let code = parameters
-            .into_iter()
-            .find(|one| one["name"] == "code" && one["in"] == "path");
-        if let Some(code) = code {
-            here = here.replace("{code}", code["example"].as_str().expect("an example"));
-        }
+        let filled_in = |method: &str| {
+            let mut here = path.replace("{rulebook}", "default");
+            let parameters = item[method]["parameters"].as_array().into_iter().flatten();
+            let code = parameters
+                .into_iter()
+                .find(|one| one["name"] == "code" && one["in"] == "path");
+            if let Some(code) = code {
+                here = here.replace("{code}", code["example"].as_str().expect("an example"));
+            }
+            here
+        };
+        let here = filled_in("get");
         if item["get"]["parameters"]
             .as_array()
             .is_some_and(|all| all.iter().any(|one| one["name"] == "sort"))
@@ -460,7 +464,9 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
             continue;
         }
         for method in [Method::PUT, Method::PATCH] {
-            let operation = &item[method.as_str().to_lowercase()];
+            let name = method.as_str().to_lowercase();
+            let (operation, here) = (&item[name.as_str()], filled_in(&name));
+            let is_new = app.admin(Method::GET, &here, None).await.0 == StatusCode::NOT_FOUND;
             let media = operation["requestBody"]["content"]
                 .as_object()
                 .unwrap()
@@ -468,7 +474,8 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
                 .next()
                 .unwrap();
             let (status, answer) = app.admin(method.clone(), &here, Some(&media["example"])).await;
-            assert_eq!(status, StatusCode::OK, "{method} {here}: {answer}");
+            let wanted = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+            assert_eq!(status, wanted, "{method} {here}: {answer}");
         }
         let (_, mut answer) = app.admin(Method::GET, &here, None).await;
         if let Some(weights) = answer.get_mut("weights").and_then(Value::as_array_mut) {
@@ -521,8 +528,7 @@ async fn evaluate_decides_and_stores_nothing(database: Database) {
     let app = TestApp::start(database).await;
     let path = "/admin/v1/rulebooks/default/evaluate";
     let (_, document) = app.get("/openapi.json").await;
-    let operation = &document["paths"]["/admin/v1/rulebooks/{rulebook}/evaluate"]["post"];
-    let example = &operation["requestBody"]["content"]["application/json"]["example"];
+    let example = &document["components"]["schemas"]["Question"]["examples"][0];
     let (status, answer) = app.admin(Method::POST, path, Some(example)).await;
     assert_eq!((status, &answer["revision"]), (StatusCode::OK, &json!(1)), "{answer}");
     assert!(answer["decision"]["trace"].is_array() && answer["decision"]["priority"].is_string());

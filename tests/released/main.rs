@@ -26,6 +26,21 @@ fn documents() -> (Value, Value) {
 fn whole(mut document: Value) -> Value {
     let components = document["components"].clone();
     put_back(&mut document["paths"], &components);
+    for item in document["paths"]
+        .as_object_mut()
+        .unwrap()
+        .values_mut()
+        .map(|item| item.as_object_mut().unwrap())
+    {
+        let Some(Value::Array(of_path)) = item.remove("parameters") else {
+            continue;
+        };
+        for operation in item.values_mut() {
+            let mut all = of_path.clone();
+            all.extend(operation["parameters"].as_array().into_iter().flatten().cloned());
+            operation["parameters"] = all.into();
+        }
+    }
     document
 }
 

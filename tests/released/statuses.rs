@@ -1,5 +1,6 @@
 //! Each status that the document promises was seen by a test over HTTP. That none is sent which it does not promise, every
-//! such test sees for itself (`tests/it/support/contract.rs`).
+//! such test sees for itself (`tests/it/support/contract.rs`). Both look at the whole document, in which each operation lists
+//! also the errors that the published one has under `4XX` and `5XX`.
 //!
 //! `scripts/check.sh` runs those tests with RINGBOOK_SEEN_STATUSES, a file, and then this one with the same file in
 //! RINGBOOK_JUDGED_STATUSES. Without the setting there is nothing to judge.
@@ -7,8 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-
-const DOCUMENT: &str = include_str!("../../openapi/ringbook.json");
 
 /// Made by what all operations share (the readers of parameters and bodies, tags, limits): one of them shows it for all.
 const COMMON: [&str; 8] = ["304", "400", "406", "408", "413", "415", "429", "503"];
@@ -86,18 +85,17 @@ fn each_documented_status_was_seen() {
     };
     let seen = std::fs::read_to_string(&file);
     let seen = seen.unwrap_or_else(|error| panic!("no test noted a status in {}: {error}", file.display()));
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
-    let unseen = unseen(&document, &seen);
+    let unseen = unseen(admin::document(), &seen);
     let what_to_do = "show it in a test over HTTP, take it out of the document, or say in NEVER_SEEN why nothing can";
     assert!(unseen.is_empty(), "{what_to_do}: {unseen:#?}");
 }
 
 #[test]
 fn a_status_that_nobody_saw_is_told() {
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
-    let all = unseen(&document, "");
+    let document = admin::document();
+    let all = unseen(document, "");
     assert!(all.contains(&"evaluate 200".to_owned()) && all.contains(&"put_ROW 412".to_owned()));
-    let fewer = unseen(&document, "evaluate 200\nput_tax 412\nget_stats 429");
+    let fewer = unseen(document, "evaluate 200\nput_tax 412\nget_stats 429");
     assert!(!fewer.contains(&"evaluate 200".to_owned()) && !fewer.contains(&"put_ROW 412".to_owned()));
     assert!(
         !fewer.iter().any(|one| one.ends_with(" 429") || one.ends_with(" 500")),

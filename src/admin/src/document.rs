@@ -19,6 +19,7 @@ mod schemas;
 mod sent;
 mod shared;
 mod statuses;
+mod tidy;
 mod webhooks;
 
 use std::sync::{Arc, LazyLock};
@@ -98,7 +99,7 @@ fn build() -> Value {
         "title": "Ringbook",
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
-        "description": format!("{}{}", include_str!("document/guide.md"), super::docs_scripting::markdown()),
+        "description": format!("{}{}", guide(), super::docs_scripting::markdown()),
         "contact": {"name": "Ringbook"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
@@ -120,13 +121,20 @@ fn build() -> Value {
     document["webhooks"] = webhooks::all();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         webhooks::vapi::add_schemas(schemas);
+        schemas.insert("TimeOrDay".to_owned(), lists::time_or_day());
     }
     document["components"]["securitySchemes"] = json!({"api_key": {
         "type": "http",
         "scheme": "bearer",
         "description": "An admin key. The first one is printed at the first start; more are made with `create_api_key`.",
     }});
+    tidy::tidy(&mut document);
     document
+}
+
+/// How people begin, and what they find where.
+const fn guide() -> &'static str {
+    include_str!("document/guide.md")
 }
 
 /// The common prefix is written for the router; the document writes parameters in braces.

@@ -114,7 +114,8 @@ pub enum SheetDone {
     /// The changes, or the changes of a dry run.
     #[oai(status = 200)]
     Done(Json<SheetImport>),
-    /// The change exceeds the guard rails: a change set that waits for a second person.
+    /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
+    /// it.
     #[oai(status = 202)]
     Waits(
         Json<ChangeSetState>,

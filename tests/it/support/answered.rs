@@ -1,24 +1,31 @@
 //! Keeps real answers as the document's examples (`make examples`).
 //!
-//! In: RINGBOOK_KEEP_ANSWERS, a file; every answer of the admin API that the tests get. Out: in that file, by operation and
+//! In: RINGBOOK_KEEP_ANSWERS, a file; every answer of the admin API that the tests get. Out: in that file, by schema and
 //! status, the answer that shows the most fields and is not long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// Of a list so much is shown.
+/// Of a list so many are shown, or one if it is long, in characters.
 const ENTRIES: usize = 2;
+const LONG_ENTRY: usize = 150;
+
+/// So many entries of an object whose entries are alike, as facts by their name.
+const ALIKE: usize = 3;
+
+/// A text that is longer is shown by its first two lines.
+const LONG_TEXT: usize = 200;
 
 /// An example is no longer than this, in characters.
-const LONGEST: usize = 6_000;
+const LONGEST: usize = 2_000;
 
 static KEPT: LazyLock<Mutex<BTreeMap<String, BTreeMap<String, Value>>>> = LazyLock::new(Mutex::default);
 
 /// Keeps an answer if it shows more than what is kept.
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
-pub fn keep(operation: &str, status: &str, schema: &Value, body: &Value) {
+pub fn keep(status: &str, schema: &Value, body: &Value) {
     let (Some(file), Some(schema)) = (std::env::var_os("RINGBOOK_KEEP_ANSWERS"), schema["$ref"].as_str()) else {
         return;
     };
@@ -28,15 +35,12 @@ pub fn keep(operation: &str, status: &str, schema: &Value, body: &Value) {
         return;
     }
     let mut kept = KEPT.lock().unwrap();
-    let by_status = kept.entry(operation.to_owned()).or_default();
-    if by_status
-        .get(status)
-        .is_some_and(|known| worth(&known["value"]) >= worth(&value))
-    {
+    let schema = schema.rsplit('/').next().unwrap_or_default();
+    let by_status = kept.entry(schema.to_owned()).or_default();
+    if by_status.get(status).is_some_and(|known| worth(known) >= worth(&value)) {
         return;
     }
-    let schema = schema.rsplit('/').next();
-    by_status.insert(status.to_owned(), json!({"schema": schema, "value": value}));
+    by_status.insert(status.to_owned(), value);
     let text = serde_json::to_string_pretty(&*kept).unwrap();
     std::fs::write(file, text + "\n").unwrap();
 }
@@ -46,8 +50,30 @@ fn shorten(value: &mut Value) {
         Value::Array(entries) => {
             entries.truncate(ENTRIES);
             entries.iter_mut().for_each(shorten);
+            if entries
+                .first()
+                .is_some_and(|first| first.to_string().len() > LONG_ENTRY)
+            {
+                entries.truncate(1);
+            }
         }
-        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        Value::Object(fields) => {
+            let keys = |value: &Value| {
+                value
+                    .as_object()
+                    .map(|object| object.keys().cloned().collect::<Vec<_>>())
+            };
+            let mut all = fields.values().map(keys);
+            let first = all.next().flatten();
+            if first.is_some() && all.all(|other| other == first) {
+                let kept: Vec<String> = fields.keys().take(ALIKE).cloned().collect();
+                fields.retain(|name, _| kept.contains(name));
+            }
+            fields.values_mut().for_each(shorten);
+        }
+        Value::String(text) if text.len() > LONG_TEXT && text.contains('\n') => {
+            *text = text.lines().take(2).collect::<Vec<_>>().join("\n");
+        }
         _ => {}
     }
 }

@@ -4,19 +4,25 @@
 use serde_json::{Value, json};
 
 use super::super::dry_run;
+use super::operations::rows_at;
+use super::statuses;
 
 /// Says so of every operation.
 pub fn tell(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flatten();
-    for (method, operation) in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten()) {
+    let operations =
+        items.flat_map(|(path, item)| item.as_object_mut().into_iter().flatten().map(move |one| (path, one)));
+    for (path, (method, operation)) in operations {
         if gives_something(operation) {
-            operation["responses"]["406"] =
-                problem("`Accept` takes none of the media types that this operation gives.");
+            operation["responses"]["406"] = problem(statuses::about("406"));
         }
         require_version(operation);
         match method.as_str() {
             "get" => tell_tag(operation),
             _ => tell_trial(operation),
+        }
+        if path.ends_with("/{code}") && rows_at(path).is_some() {
+            answer_alike(operation);
         }
     }
 }
@@ -24,6 +30,17 @@ pub fn tell(document: &mut Value) {
 fn good(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
     let responses = operation["responses"].as_object_mut().into_iter().flatten();
     responses.filter_map(|(status, response)| status.starts_with('2').then_some(response))
+}
+
+/// What reads a row and what writes it answer with the same, so that one response stands for all of them.
+fn answer_alike(operation: &mut Value) {
+    for status in ["200", "201"] {
+        let Some(response) = operation["responses"].get_mut(status) else {
+            continue;
+        };
+        response["description"] = "The row; the next call uses it.".into();
+        response["headers"] = json!({"ETag": null, dry_run::HEADER: null});
+    }
 }
 
 fn gives_something(operation: &mut Value) -> bool {
@@ -62,8 +79,8 @@ fn tell_trial(operation: &mut Value) {
         operation,
         json!({
             "name": dry_run::PARAMETER, "in": "query", "required": false, "schema": {"type": "boolean", "default": false},
-            "description": "`true` does everything up to the end, answers as if it were done, and takes all of it back. Ids and \
-                keys in such an answer are good for nothing.",
+            "description": "`true` does everything up to the end, answers as if it were done, and takes all of it back. Such an answer \
+                has `X-Ringbook-Dry-Run: true`; ids and keys in it are good for nothing.",
         }),
     );
     if destroys(&id)
@@ -75,7 +92,7 @@ fn tell_trial(operation: &mut Value) {
         response["headers"][dry_run::HEADER] = Value::Null;
     }
     if operation["responses"]["400"].is_null() {
-        operation["responses"]["400"] = problem("A parameter is not what this operation takes.");
+        operation["responses"]["400"] = problem(statuses::about("400"));
     }
 }
 
@@ -102,7 +119,7 @@ fn destroys(id: &str) -> bool {
 }
 
 /// A write that is refused without a version (428) takes it in one of two places, which no parameter's `required` can say: both
-/// say so in words, and `x-required-one-of` for programs.
+/// say so in words.
 fn require_version(operation: &mut Value) {
     const HEADER: &str = "If-Match";
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
@@ -130,12 +147,6 @@ fn require_version(operation: &mut Value) {
         };
         let about = parameter["description"].as_str().unwrap_or_default();
         parameter["description"] = format!("{when}, here or as {other}. {about}").into();
-    }
-    let place = if in_query { "query" } else { "body" };
-    operation["x-required-one-of"] = json!([{"in": place, "name": "version"}, {"in": "header", "name": HEADER}]);
-    let sentence = format!("{when}: the version that was read, as {elsewhere} or as `If-Match`.");
-    if let Some(body) = operation["requestBody"].as_object_mut().filter(|_| !in_query) {
-        body.insert("description".to_owned(), sentence.into());
     }
 }
 

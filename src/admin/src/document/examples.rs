@@ -124,23 +124,29 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
         let Some((code, row)) = with_row!(*resource, R => first::<R>(sample)) else {
             continue;
         };
+        let Some((sent_code, sent)) = with_row!(*resource, R => sent::<R>(sample)) else {
+            continue;
+        };
         let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
         let one = format!("{list}/{{code}}");
-        let mut stored = row;
+        let (mut stored, mut sent) = (row, sent);
         // A row that the sample does not have is sent as a new one.
         if sample_has(*resource, sample) {
             stored["version"] = 1.into();
         }
+        if sent_code == code {
+            sent = stored.clone();
+        }
         let mut answered = with_few_weights(stored.clone());
         answered["version"] = 1.into();
-        answer(paths, &list, "get", "200", json!({"items": [answered.clone()]}));
         for (method, status) in [("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")] {
             answer(paths, &one, method, status, answered.clone());
         }
-        request(paths, &one, "put", stored.clone());
+        answer(paths, &list, "get", "200", json!({"items": [answered]}));
+        request(paths, &one, "put", sent);
         request(paths, &one, "patch", patch(*resource, &stored));
-        for method in ["get", "put", "patch", "delete"] {
-            parameter(paths, &one, method, "code", &code);
+        for (method, code) in [("get", &code), ("put", &sent_code), ("patch", &code), ("delete", &code)] {
+            parameter(paths, &one, method, "code", code);
         }
     }
 }
@@ -155,12 +161,14 @@ fn with_few_weights(mut row: Value) -> Value {
 }
 
 fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
+    // One shows it for all.
+    let exported = sheet_of_one::<rules::rows::Service>(sample).unwrap_or_default();
     for told in TOLD {
         let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
         let sheet = resource.and_then(|resource| with_row!(*resource, R => sheet_of_one::<R>(sample)));
         if let Some(sheet) = sheet {
             let path = format!("/admin/v1/rulebooks/{{rulebook}}/{}.csv", told.path);
-            answer(paths, &path, "get", "200", sheet.clone().into());
+            answer(paths, &path, "get", "200", exported.as_str().into());
             request(paths, &path, "post", sheet.into());
         }
     }
@@ -230,28 +238,67 @@ fn sample_has(resource: Resource, sample: &RowSet) -> bool {
 }
 
 fn first<R: Row>(sample: &RowSet) -> Option<(String, Value)> {
-    let row = first_row::<R>(sample)?;
-    Some((row.code().to_owned(), serde_json::to_value(&row).ok()?))
+    named(&first_row::<R>(sample)?)
+}
+
+fn sent<R: Row>(sample: &RowSet) -> Option<(String, Value)> {
+    named(&sent_row::<R>(sample)?)
+}
+
+fn named<R: Row>(row: &R) -> Option<(String, Value)> {
+    Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
 /// The first row of a kind; one that would fit where the sample has none, because it would be out of date one day.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
-    if let Some(stored) = R::table(sample).values().next() {
-        return Some(stored.row.clone());
+    let row = match R::RESOURCE {
+        // Some have a hundred phrases.
+        Resource::Cues | Resource::Concepts => shortest::<R>(sample),
+        _ => R::table(sample).values().next().map(|stored| stored.row.clone()),
+    };
+    if row.is_some() {
+        return row;
     }
+    made::<R>()
+}
+
+fn shortest<R: Row>(sample: &RowSet) -> Option<R> {
+    let rows = R::table(sample).values().map(|stored| &stored.row);
+    rows.min_by_key(|row| json!(row).to_string().len()).cloned()
+}
+
+/// The row that a request brings: the sample's first, so that sending it changes nothing.
+fn sent_row<R: Row>(sample: &RowSet) -> Option<R> {
+    // A classifier of the sample has about a thousand weights, and with fewer it would be another.
+    if R::RESOURCE == Resource::Classifiers {
+        return made::<R>();
+    }
+    first_row::<R>(sample)
+}
+
+/// A row that the sample does not have.
+fn made<R: Row>() -> Option<R> {
     let row = match R::RESOURCE {
         Resource::ShiftOverrides => json!({
             "code": "christmas", "contact": "second", "instead_of": "on_call", "from": "2026-12-24T17:00",
             "until": "2026-12-27T08:00", "comment": "Mario is away over Christmas",
+        }),
+        // No condition of the sample compares it, so it changes no decision.
+        Resource::Classifiers => json!({
+            "code": "sounds_like_a_leak", "learns": "P2", "bias": -1500,
+            "weights": ["dripping = 900", "fuite = 1200", "leak = 1200"],
         }),
         _ => return None,
     };
     serde_json::from_value(row).ok()
 }
 
-/// The sheet of one row of the sample.
+/// The sheet of one row, the shortest of its kind.
 fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<String> {
-    let row = first_row::<R>(sample)?;
+    let row = match R::RESOURCE {
+        Resource::Classifiers => made::<R>(),
+        _ => shortest::<R>(sample).or_else(made::<R>),
+    }?;
     let mut rows = RowSet::default();
     R::table_mut(&mut rows).insert(row.code().to_owned(), std::sync::Arc::new(Stored { version: 1, row }));
     authoring::sheet::write::<R>(&rows).ok()
@@ -277,7 +324,7 @@ fn patch(resource: Resource, stored: &Value) -> Value {
         Resource::Tools => &["runs"],
         Resource::AssistantRules => &["condition", "message"],
         Resource::Cases => &["comment", "facts"],
-        Resource::Calendars => &["holidays", "holiday_rules"],
+        Resource::Calendars => &["holidays"],
         Resource::Settings => &["rounding_step"],
     };
     for field in fields.iter().filter(|field| !stored[**field].is_null()) {

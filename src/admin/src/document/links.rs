@@ -20,13 +20,11 @@ type Link = (&'static str, &'static str, &'static [(&'static str, &'static str)]
 
 const SET: &[(&str, &str)] = &[("path.id", ID), ("query.version", VERSION)];
 const SET_READ: &[(&str, &str)] = &[("path.id", ID)];
-const SET_SEEN: &[(&str, &str)] = &[("query.change_set", ID)];
 
 #[rustfmt::skip] // a table reads better as one
 const LINKS: &[Link] = &[
     ("list_rulebooks", "get_rulebook", &[("path.rulebook", FIRST_CODE)]),
     ("create_rulebook", "get_rulebook", &[("path.rulebook", CODE)]),
-    ("create_rulebook", "list_services", &[("path.rulebook", CODE)]),
     ("create_rulebook", "evaluate", &[("path.rulebook", CODE)]),
     ("create_rulebook", "create_change_set", &[("path.rulebook", CODE)]),
     ("get_rulebook", "put_rulebook", &[("header.If-Match", TAG)]),
@@ -36,13 +34,9 @@ const LINKS: &[Link] = &[
     ("list_change_sets", "get_change_set", &[("path.id", FIRST_ID)]),
     ("create_change_set", "get_change_set", SET_READ),
     ("create_change_set", "add_change", SET),
-    ("create_change_set", "diff_change_set", SET_READ),
     ("create_change_set", "check_change_set", SET_READ),
     ("create_change_set", "publish_change_set", SET),
     ("create_change_set", "discard_change_set", SET),
-    ("create_change_set", "evaluate", SET_SEEN),
-    ("create_change_set", "list_services", SET_SEEN),
-    ("create_change_set", "start_backtest", &[]),
     ("get_change_set", "add_change", SET),
     ("get_change_set", "remove_change", &[("path.id", ID), ("path.number", "$response.body#/changes/0/number"), ("query.version", VERSION)]),
     ("get_change_set", "publish_change_set", SET),
@@ -52,14 +46,9 @@ const LINKS: &[Link] = &[
     ("get_change_set", "discard_change_set", SET),
     ("add_change", "get_change_set", SET_READ),
     ("add_change", "publish_change_set", SET),
-    ("add_change", "diff_change_set", SET_READ),
-    ("add_change", "check_change_set", SET_READ),
     ("publish_change_set", "get_change_set", SET_READ),
     ("publish_change_set", "cancel_schedule", SET),
     ("list_revisions", "get_revision", &[("path.number", NUMBER)]),
-    ("list_revisions", "diff_revision", &[("path.number", NUMBER)]),
-    ("list_revisions", "export_revision", &[("path.number", NUMBER)]),
-    ("list_revisions", "roll_back", &[("path.number", NUMBER), ("query.version", NUMBER)]),
     ("get_revision", "diff_revision", &[("path.number", "$response.body#/number")]),
     ("get_revision", "roll_back", &[("path.number", "$response.body#/number"), ("header.If-Match", TAG)]),
     ("start_backtest", "get_backtest", &[("path.id", ID)]),
@@ -75,19 +64,14 @@ const LINKS: &[Link] = &[
     ("create_secret", "retire_secret", &[("path.id", ID)]),
     ("list_secrets", "retire_secret", &[("path.id", FIRST_ID)]),
     ("list_calls", "get_call", &[("path.call_id", FIRST_ID)]),
-    ("list_calls", "create_case_of_call", &[("path.call_id", FIRST_ID)]),
-    ("list_calls", "list_decisions", &[("query.call_id", FIRST_ID)]),
-    ("list_calls", "list_leads", &[("query.call_id", FIRST_ID)]),
     ("create_case_of_call", "get_case", &[("path.code", CODE)]),
     ("list_decisions", "get_decision", &[("path.id", FIRST_ID)]),
     ("list_decisions", "replay_decision", &[("path.id", FIRST_ID)]),
-    ("list_decisions", "get_call", &[("path.call_id", "$response.body#/items/0/call_id")]),
     ("list_calls", "create_feedback", &[("path.call_id", FIRST_ID)]),
     ("create_feedback", "create_case_of_feedback", &[("path.id", ID)]),
     ("create_feedback", "dismiss_feedback", &[("path.id", ID)]),
     ("list_feedback", "create_case_of_feedback", &[("path.id", FIRST_ID)]),
     ("list_feedback", "dismiss_feedback", &[("path.id", FIRST_ID)]),
-    ("list_feedback", "get_call", &[("path.call_id", "$response.body#/items/0/call_id")]),
     ("list_leads", "get_lead", &[("path.id", FIRST_ID)]),
     ("list_leads", "acknowledge_lead", &[("path.id", FIRST_ID)]),
     ("get_lead", "get_call", &[("path.call_id", "$response.body#/call_id")]),
@@ -106,8 +90,6 @@ const LINKS: &[Link] = &[
     ("list_calendars", "get_calendar_days", &[("path.code", FIRST_CODE)]),
     ("list_calendar_feeds", "revoke_calendar_feed", &[("path.id", FIRST_ID)]),
     ("create_calendar_feed", "revoke_calendar_feed", &[("path.id", "$response.body#/feed/id")]),
-    ("list_shift_overrides", "get_shifts", &[]),
-    ("put_shift_override", "get_shifts", &[]),
 ];
 
 /// Adds the links.
@@ -118,26 +100,14 @@ pub fn add(document: &mut Value) {
     for told in TOLD {
         let of = |verb: &str| format!("{verb}_{}", told.one);
         let list = format!("list_{}", told.many);
-        for from in [&list, &of("put"), &of("get"), &of("patch")] {
-            let listed = *from == list;
-            let code = if listed { FIRST_CODE } else { CODE };
-            for verb in ["get", "put", "patch", "delete"]
-                .into_iter()
-                .filter(|verb| of(verb) != *from)
-            {
-                let named = [("path.code", code), ("header.If-Match", TAG)];
-                let tagged = !listed && verb != "get";
-                link(document, from, &of(verb), if tagged { &named } else { &named[..1] });
+        for from in [&of("put"), &of("get"), &of("patch")] {
+            // All three answer with the row, so they have the same links, also to themselves.
+            for verb in ["put", "patch", "delete"] {
+                let named = [("path.code", CODE), ("header.If-Match", TAG)];
+                link(document, from, &of(verb), &named);
             }
         }
-        link(
-            document,
-            &of("delete"),
-            &of("get"),
-            &[("path.code", "$request.path.code")],
-        );
-        let next = ("query.cursor", "$response.body#/next_cursor");
-        link(document, &list, &list, &[next]);
+        link(document, &list, &of("get"), &[("path.code", FIRST_CODE)]);
     }
 }
 

@@ -44,6 +44,18 @@ pub fn at(path: &str) -> Option<ListSpec> {
     }
 }
 
+/// The schema of filters by time.
+pub fn time_or_day() -> Value {
+    json!({
+        "description": "An instant, or a day in the rulebook's time zone: its beginning for `since`, its end for `until`.",
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "format": "date"},
+            {"type": "string", "enum": ["today", "yesterday"]},
+        ],
+    })
+}
+
 /// Adds a list's parameters to its operation.
 pub fn add(operation: &mut Value, spec: &ListSpec) {
     let mut added = Vec::new();
@@ -63,12 +75,6 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
     }
     for Filter { name, kind, doc } in spec.filters {
         let mut about = (*doc).to_owned();
-        if matches!(kind, Kind::Time) {
-            let end = if *name == "until" { "end" } else { "beginning" };
-            about.push_str(&format!(
-                " A day (`2026-11-28`, `today`, `yesterday`) is in the rulebook's time zone and means its {end}."
-            ));
-        }
         if is_masked(name) {
             about.push_str(" Needs a key with the role `editor`: it reveals what is masked for viewers.");
         }
@@ -76,11 +82,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
             Kind::Text => json!({"type": "string"}),
             Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
             Kind::Id => json!({"type": "string", "format": "uuid"}),
-            Kind::Time => json!({"anyOf": [
-                {"type": "string", "format": "date-time"},
-                {"type": "string", "format": "date"},
-                {"type": "string", "enum": ["today", "yesterday"]},
-            ]}),
+            Kind::Time => json!({"$ref": "#/components/schemas/TimeOrDay"}),
             Kind::Boolean => json!({"type": "boolean"}),
             Kind::Number => json!({"type": "integer", "format": "int64"}),
             Kind::Object => {

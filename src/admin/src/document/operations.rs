@@ -122,9 +122,10 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     operation["x-required-role"] = role.clone().into();
     let about = operation["description"]
         .as_str()
+        .filter(|about| !about.is_empty())
         .map(|about| format!("{about}\n\n"))
         .unwrap_or_default();
-    operation["description"] = format!("{about}Needs a key with the role `{role}`.").into();
+    operation["description"] = format!("{about}Role: `{role}`.").into();
     if let Some(spec) = lists::at(path).filter(|_| method == "get") {
         lists::add(operation, &spec);
     }
@@ -386,32 +387,29 @@ fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Valu
         ("get", false) => (
             format!("list_{}", told.many),
             format!("List the {several}"),
-            told.about.to_owned(),
+            // The group says what it is.
+            "",
         ),
         ("get", _) => (
             format!("get_{}", told.one),
             format!("Read {article} {single}"),
-            told.about.to_owned(),
+            // The group says what it is.
+            "",
         ),
         ("put", _) => (
             format!("put_{}", told.one),
             format!("Create or replace {article} {single}"),
-            "A new row needs no version. For an existing row, send the `version` that you read, in the body or as \
-             `If-Match`. The whole rulebook is compiled with the change and its cases are run; a fault is rejected \
-             with its place. The change is live when the response arrives."
-                .to_owned(),
+            "The row is live when the response arrives.",
         ),
         ("patch", _) => (
             format!("patch_{}", told.one),
             format!("Change fields of {article} {single}"),
-            "A JSON merge patch: omitted fields stay, null removes an optional one. Send the `version` that \
-             you read."
-                .to_owned(),
+            "A JSON merge patch: omitted fields stay.",
         ),
         _ => (
             format!("delete_{}", told.one),
             format!("Delete {article} {single}"),
-            "Send the `version` that you read. A row that other rows name cannot be deleted.".to_owned(),
+            "Not while other rows name it.",
         ),
     };
     operation["operationId"] = id.into();
@@ -425,20 +423,13 @@ fn name_sheet_operation(told: &Told, method: &str, operation: &mut Value) {
         (
             "export",
             format!("Export the {several} as a spreadsheet"),
-            "CSV with `code`, the fields, and `version`. A text by language has a column per language, \
-             as `names.fr`; a list of words is one cell, separated by ` | `; nested values are JSON. A text that a \
-             spreadsheet could take for a formula has an apostrophe in front."
-                .to_owned(),
+            "CSV with `code`, the fields and `version`.",
         )
     } else {
         (
             "import",
             format!("Import {several} from a spreadsheet"),
-            "Accepts an edited export: CSV in UTF-8 with commas, semicolons or tabs. An omitted column \
-             leaves its fields unchanged; an empty cell empties its field. A changed row must have the current `version`; \
-             a new row has none. Everything becomes one revision, or nothing changes and every fault is listed with its \
-             row and column."
-                .to_owned(),
+            "Accepts an edited export: all of it, as one revision, or nothing.",
         )
     };
     operation["operationId"] = format!("{verb}_{}_csv", told.many).into();

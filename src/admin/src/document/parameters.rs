@@ -56,7 +56,9 @@ fn of(place: &str, name: &str, schema: &Value) -> Value {
         ("query", "revision") => json!({"minimum": 1}),
         ("query", "version") => json!({"minimum": 0}),
         ("query", "days") => json!({"minimum": 1, "maximum": 400, "format": "int32"}),
-        ("query", "from" | "until") if schema["format"].is_null() => json!({"format": "date"}),
+        ("query", "from" | "until") if schema["type"] == "string" && schema["format"].is_null() => {
+            json!({"format": "date"})
+        }
         ("query", "head") => json!({"pattern": CHAIN_HEAD}),
         ("header", "If-Match") => json!({"pattern": VERSION_TAG}),
         ("header", "If-None-Match") => json!({"enum": ["*"]}),

@@ -126,15 +126,14 @@ fn patch(name: &str, row: &Value) -> Value {
 fn change_bodies(change: &mut Value) {
     change["properties"]["resource"]["enum"] = Resource::ALL.iter().map(|resource| resource.path()).collect();
     let is = |field: &str, value: &str| json!({"properties": {field: {"const": value}}});
-    let body =
-        |name: String| json!({"properties": {"body": {"$ref": format!("{REFERENCE}{name}")}}, "required": ["body"]});
+    let body = |name: String| json!({"properties": {"body": {"$ref": format!("{REFERENCE}{name}")}}});
     let mut last = None;
     for resource in Resource::ALL.iter().rev() {
         let name = with_row!(*resource, R => schema_of::<R>());
         let of_kind = json!({
             "if": is("method", "put"),
             "then": body(name.to_string()),
-            "else": {"if": is("method", "patch"), "then": body(format!("{name}Patch"))},
+            "else": body(format!("{name}Patch")),
         });
         let mut of_resource = json!({"if": is("resource", resource.path()), "then": of_kind});
         if let Some(others) = last {
@@ -143,8 +142,11 @@ fn change_bodies(change: &mut Value) {
         last = Some(of_resource);
     }
     change["properties"]["body"]["type"] = json!(["object", "null"]);
+    let mut others = last.unwrap_or_default();
+    others["required"] = json!(["body"]);
+    others["properties"] = json!({"body": {}});
     let delete =
-        json!({"if": is("method", "delete"), "then": {"properties": {"body": {"maxProperties": 0}}}, "else": last});
+        json!({"if": is("method", "delete"), "then": {"properties": {"body": {"maxProperties": 0}}}, "else": others});
     for (keyword, schema) in delete.as_object().into_iter().flatten() {
         change[keyword] = schema.clone();
     }

@@ -1,16 +1,25 @@
 //! Moves what operations share into the document's `components`.
 //!
-//! Responses with an error, parameters, headers and links that occur more than once become `$ref`s. The program itself reads
-//! the whole document; clients get this one, which is about half as long.
+//! Responses, parameters, examples, headers and links that occur more than once become `$ref`s, the errors that any
+//! operation can give become one response for each range of statuses, and examples move to their schemas. The program
+//! itself reads the whole document, and `/docs` shows it; clients get this one, which is about a third as long.
+
+mod errors;
+mod examples;
+mod parameters;
+mod schemas;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// What occurs more than once, by its JSON text.
+use super::super::dry_run;
+
+/// What occurs more than once.
 #[derive(Default)]
 struct Repeated {
-    counts: BTreeMap<String, usize>,
+    /// By its JSON text: how often, and a name for it.
+    counts: BTreeMap<String, (usize, String)>,
     named: BTreeMap<String, String>,
     /// The components by name, with those that the document already has.
     components: Map<String, Value>,
@@ -20,111 +29,282 @@ struct Repeated {
 #[must_use]
 pub fn shared(document: &Value) -> Value {
     let mut document = document.clone();
-    // Headers and links come before the responses that contain them.
-    for kind in ["headers", "links", "parameters", "responses"] {
+    document["info"]["description"] = super::guide().into();
+    schemas::shorten(&mut document);
+    shorten_paths(&mut document);
+    // Responses first: what one of them alone has stays in it.
+    for kind in ["responses", "headers", "examples", "links", "parameters"] {
         let known = document["components"][kind].as_object().cloned();
         let mut repeated = Repeated {
             components: known.unwrap_or_default(),
             ..Repeated::default()
         };
-        each(&mut document, kind, |_, value| {
-            *repeated.counts.entry(value.to_string()).or_default() += 1;
-        });
-        each(&mut document, kind, |name, value| repeated.share(kind, name, value));
+        each(&mut document, kind, |name, value| repeated.count(name, value));
+        repeated.name();
+        each(&mut document, kind, |_, value| repeated.share(kind, value));
         if !repeated.components.is_empty() {
             document["components"][kind] = Value::Object(repeated.components);
         }
     }
+    without_unused(&mut document);
     document
 }
 
-impl Repeated {
-    fn share(&mut self, kind: &str, name: &str, value: &mut Value) {
-        let text = value.to_string();
-        if value.get("$ref").is_some() || self.counts.get(&text).is_none_or(|count| *count < 2) {
-            return;
-        }
-        let name = match self.named.get(&text) {
-            Some(name) => name.clone(),
-            None => {
-                let mut free = name.to_owned();
-                for number in 2.. {
-                    if !self.components.contains_key(&free) {
-                        break;
-                    }
-                    free = format!("{name}_{number}");
-                }
-                self.components.insert(free.clone(), value.take());
-                self.named.insert(text, free.clone());
-                free
+/// What programs need of the operations.
+fn shorten_paths(document: &mut Value) {
+    without_keywords(document);
+    errors::by_range(document);
+    without_usual_headers(document);
+    without_roles(document);
+    examples::to_schemas(document);
+    parameters::of_paths(document);
+}
+
+/// The words of the search at `/docs`, which has the whole document.
+fn without_keywords(document: &mut Value) {
+    let remove = |at: &mut Value| at.as_object_mut().and_then(|at| at.remove("x-keywords"));
+    for tag in document["tags"].as_array_mut().into_iter().flatten() {
+        remove(tag);
+    }
+    operations(document).for_each(|operation| drop(remove(operation)));
+}
+
+/// Headers that follow from the request are told once: the request's id with the errors, for whoever reports one, that of
+/// a dry run with its parameter, and the tag of what is only read with 304.
+fn without_usual_headers(document: &mut Value) {
+    for operation in operations(document) {
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+        let has_304 = responses.as_ref().is_some_and(|all| all.contains_key("304"));
+        for (status, response) in responses.into_iter().flatten() {
+            let is_for_change = response["links"].to_string().contains("$response.header.ETag");
+            let tells_tag = !has_304 || status == "304" || is_for_change;
+            let Some(response) = response.as_object_mut() else {
+                continue;
+            };
+            let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) else {
+                continue;
+            };
+            headers.retain(|name, _| match name.as_str() {
+                "ETag" => tells_tag,
+                "X-Request-Id" => false,
+                name => !name.eq_ignore_ascii_case(dry_run::HEADER),
+            });
+            if headers.is_empty() {
+                response.remove("headers");
             }
-        };
-        *value = json!({"$ref": format!("#/components/{kind}/{name}")});
+        }
     }
 }
 
-/// Calls `tell` with each part of a kind in the operations, and a name for it.
-fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)) {
+/// Programs read it in `x-required-role`.
+fn without_roles(document: &mut Value) {
+    for operation in operations(document) {
+        let sentence = format!(
+            "\n\nRole: `{}`.",
+            operation["x-required-role"].as_str().unwrap_or_default()
+        );
+        let about = operation["description"]
+            .as_str()
+            .map(|about| about.replace(&sentence, ""));
+        operation["description"] = about.into();
+    }
+}
+
+/// Takes out the components that nothing refers to any more.
+fn without_unused(document: &mut Value) {
+    let text = document.to_string();
+    for kind in ["headers", "examples"] {
+        if let Some(all) = document["components"][kind].as_object_mut() {
+            all.retain(|name, _| text.contains(&format!("\"#/components/{kind}/{name}\"")));
+        }
+    }
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     let items = document["paths"].as_object_mut().into_iter().flatten();
-    let operations = items.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
-    for (_, operation) in operations {
-        if kind == "parameters" {
-            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    let operations = items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(Map::values_mut));
+    // The other value of an item is the list of its parameters.
+    operations.filter(|operation| operation.is_object())
+}
+
+impl Repeated {
+    fn count(&mut self, name: &str, value: &Value) {
+        if value.get("$ref").is_none() {
+            let known = self.counts.entry(value.to_string());
+            known.or_insert_with(|| (0, name.to_owned())).0 += 1;
+        }
+    }
+
+    /// Of several with one name, what occurs most often gets the name without a number.
+    fn name(&mut self) {
+        let counts = std::mem::take(&mut self.counts).into_iter();
+        let mut repeated: Vec<_> = counts.filter(|(_, (count, _))| *count > 1).collect();
+        repeated.sort_by(|(_, (one, _)), (_, (other, _))| other.cmp(one));
+        for (text, (_, name)) in repeated {
+            let numbered = (2..).map(|number| format!("{name}_{number}"));
+            let mut names = std::iter::once(name.clone()).chain(numbered);
+            if let Some(free) = names.find(|name| !self.components.contains_key(name)) {
+                self.components.insert(free.clone(), Value::Null);
+                self.named.insert(text, free);
+            }
+        }
+    }
+
+    fn share(&mut self, kind: &str, value: &mut Value) {
+        if let Some(name) = self.named.get(&value.to_string()) {
+            let reference = json!({"$ref": format!("#/components/{kind}/{name}")});
+            self.components
+                .insert(name.clone(), std::mem::replace(value, reference));
+        }
+    }
+}
+
+/// Calls `tell` with each part of a kind, and a name for it.
+fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)) {
+    if kind == "parameters" {
+        let items = document["paths"].as_object_mut().into_iter().flatten();
+        for holder in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(Map::values_mut)) {
+            let parameters = match holder {
+                Value::Array(of_path) => Some(of_path),
+                operation => operation.get_mut("parameters").and_then(Value::as_array_mut),
+            };
             for parameter in parameters.into_iter().flatten() {
                 let name = parameter["name"].as_str().unwrap_or_default().to_owned();
                 tell(&name, parameter);
             }
-            continue;
+        }
+        return;
+    }
+    for operation in operations(document) {
+        let tag = operation["tags"][0].as_str().unwrap_or_default().to_owned();
+        if kind == "examples"
+            && let Some(body) = operation.get_mut("requestBody")
+        {
+            each_example(body, &tag, &mut tell);
         }
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
         for (status, response) in responses.into_iter().flatten() {
             if kind == "responses" {
-                // Each operation has its own successful responses.
-                if !status.starts_with('2') {
-                    tell(&format!("status_{status}"), response);
-                }
-                continue;
-            }
-            for (name, part) in response
-                .get_mut(kind)
-                .and_then(Value::as_object_mut)
-                .into_iter()
-                .flatten()
-            {
-                tell(name, part);
+                let name = response_name(status, response);
+                tell(&name, response);
+            } else {
+                each_of_response(response, kind, &tag, &mut tell);
             }
         }
     }
+    let responses = document["components"]
+        .get_mut("responses")
+        .and_then(Value::as_object_mut);
+    for (_, response) in responses.into_iter().flatten().filter(|_| kind != "responses") {
+        each_of_response(response, kind, "response", &mut tell);
+    }
+}
+
+fn each_of_response(response: &mut Value, kind: &str, tag: &str, tell: &mut impl FnMut(&str, &mut Value)) {
+    if kind == "examples" {
+        return each_example(response, tag, tell);
+    }
+    let parts = response.get_mut(kind).and_then(Value::as_object_mut);
+    for (name, part) in parts.into_iter().flatten() {
+        tell(name, part);
+    }
+}
+
+/// An error is named by its status, another response by its schema.
+fn response_name(status: &str, response: &Value) -> String {
+    match response
+        .pointer("/content/application~1json/schema")
+        .and_then(schema_name)
+    {
+        Some(schema) if status == "200" => schema.to_owned(),
+        Some(schema) => format!("{schema}.{status}"),
+        None if status == "200" => {
+            let mut kinds = response["content"].as_object().into_iter().flatten();
+            kinds.next().map_or(status, |(kind, _)| last(kind)).to_owned()
+        }
+        None => status.to_owned(),
+    }
+}
+
+fn schema_name(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.rsplit('/').next()
+}
+
+/// The examples of a body. One alone stands as `example`; only `examples` can be references.
+fn each_example(body: &mut Value, tag: &str, tell: &mut impl FnMut(&str, &mut Value)) {
+    let content = body.get_mut("content").and_then(Value::as_object_mut);
+    for (kind, media) in content.into_iter().flatten() {
+        let name = schema_name(&media["schema"]).map_or_else(|| format!("{tag}.{}", last(kind)), ToOwned::to_owned);
+        let Some(media) = media.as_object_mut() else { continue };
+        if let Some(alone) = media.remove("example") {
+            let mut one = json!({"value": alone});
+            tell(&name, &mut one);
+            if one["$ref"].is_null() {
+                media.insert("example".to_owned(), one["value"].take());
+            } else {
+                media.insert("examples".to_owned(), json!({"example": one}));
+            }
+        }
+    }
+}
+
+/// `csv` of `text/csv; charset=utf-8`.
+fn last(media: &str) -> &str {
+    let essence = media.split(';').next().unwrap_or_default();
+    essence.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Clients read it before anything else, some on a phone, and what reads it by a model pays for each byte.
+    const MOST_BYTES: usize = 500_000;
+
+    #[test]
+    fn the_document_is_short() {
+        let length = shared(super::super::document()).to_string().len();
+        assert!(length <= MOST_BYTES, "{length} bytes; see what repeats itself");
+    }
+
     #[test]
     fn repeated_parts_stand_once_and_nothing_is_lost() {
-        let whole = super::super::document();
-        let mut short = shared(whole);
-        let length = |value: &Value| value.to_string().len();
-        assert!(
-            length(&short) * 2 < length(whole) + length(whole) / 10,
-            "{} of {}",
-            length(&short),
-            length(whole)
-        );
-        // Put back, responses first, it is the whole document again.
-        let components = short["components"].clone();
-        for kind in ["responses", "parameters", "links", "headers"] {
-            each(&mut short, kind, |_, value| {
-                let target = value["$ref"].as_str().map(str::to_owned);
-                let own = format!("#/components/{kind}/");
-                if let Some(name) = target.as_deref().and_then(|target| target.strip_prefix(&own))
-                    && whole["components"][kind].get(name).is_none()
-                {
-                    *value = components[kind][name].clone();
-                }
-            });
+        let mut whole = super::super::document().clone();
+        let mut short = shared(&whole);
+        shorten_paths(&mut whole);
+        // Put back, it is the whole again.
+        let (components, known) = (short["components"].clone(), whole["components"].clone());
+        for kind in ["responses", "parameters", "links", "headers", "examples"] {
+            put_back(&mut short["paths"], kind, &components, &known);
         }
         assert_eq!(short["paths"], whole["paths"]);
+    }
+
+    fn put_back(value: &mut Value, kind: &str, components: &Value, known: &Value) {
+        let own = format!("#/components/{kind}/");
+        let name = value["$ref"].as_str().and_then(|target| target.strip_prefix(&own));
+        if let Some(name) = name.filter(|name| known[kind].get(*name).is_none()) {
+            *value = components[kind][name].clone();
+        }
+        match value {
+            Value::Array(values) => values
+                .iter_mut()
+                .for_each(|value| put_back(value, kind, components, known)),
+            Value::Object(object) => {
+                object
+                    .values_mut()
+                    .for_each(|value| put_back(value, kind, components, known));
+                if kind == "examples"
+                    && let Some(alone) = object
+                        .get("examples")
+                        .and_then(|all| all.pointer("/example/value"))
+                        .cloned()
+                {
+                    object.remove("examples");
+                    object.insert("example".to_owned(), alone);
+                }
+            }
+            _ => {}
+        }
     }
 }

@@ -6,6 +6,37 @@ use serde_json::{Value, json};
 
 use super::super::list::is_masked;
 
+/// What they mean, alike for all operations.
+pub const OF_SHAPE: [(&str, &str); 12] = [
+    ("400", "The request is not valid; each fault is listed with its place."),
+    ("401", "No valid key."),
+    ("403", "The key's role is not enough."),
+    ("404", "It does not exist, or not for this key."),
+    (
+        "406",
+        "`Accept` takes none of the media types that this operation gives.",
+    ),
+    ("408", "The body took too long to arrive."),
+    ("413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
+    ("415", "The body is not JSON, or a sheet not CSV."),
+    (
+        "422",
+        "The parts are valid, but not together or not here; each fault is listed with its place.",
+    ),
+    (
+        "429",
+        "Too many requests from this address; wait as long as Retry-After says.",
+    ),
+    (
+        "500",
+        "An internal error; the operator finds it in the log under the request id.",
+    ),
+    (
+        "503",
+        "The database is unavailable; retry after the time in Retry-After.",
+    ),
+];
+
 /// Operations whose body's schema says all that can be wrong with it.
 const TOLD_BY_SCHEMA: [&str; 4] = [
     "create_erasure",
@@ -35,41 +66,27 @@ pub fn add(operation: &mut Value, role: &str) {
     if open {
         also_unprocessable(operation);
     }
-    let statuses = [
-        (
-            body || others,
-            "400",
-            "The request is not valid; each fault is listed with its place.",
-        ),
-        (true, "401", "No valid key."),
-        (role != "viewer" || masked, "403", "The key's role is not enough."),
-        (
-            in_path || named_rulebook,
-            "404",
-            "It does not exist, or not for this key.",
-        ),
-        (body, "408", "The body took too long to arrive."),
-        (body, "413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
-        (body, "415", "The body is not JSON, or a sheet not CSV."),
-        (
-            true,
-            "429",
-            "Too many requests from this address; wait as long as Retry-After says.",
-        ),
-        (
-            true,
-            "500",
-            "An internal error; the operator finds it in the log under the request id.",
-        ),
-        (
-            true,
-            "503",
-            "The database is unavailable; retry after the time in Retry-After.",
-        ),
+    let of_shape = [
+        (body || others, "400"),
+        (true, "401"),
+        (role != "viewer" || masked, "403"),
+        (in_path || named_rulebook, "404"),
+        (body, "408"),
+        (body, "413"),
+        (body, "415"),
+        (true, "429"),
+        (true, "500"),
+        (true, "503"),
     ];
-    for (_, status, about) in statuses.into_iter().filter(|(holds, ..)| *holds) {
-        operation["responses"][status] = problem(about);
+    for (_, status) in of_shape.into_iter().filter(|(holds, _)| *holds) {
+        operation["responses"][status] = problem(about(status));
     }
+}
+
+/// What a status means that follows from the shape.
+pub fn about(status: &str) -> &'static str {
+    let told = OF_SHAPE.iter().find(|(of, _)| *of == status);
+    told.map_or("", |(_, about)| about)
 }
 
 /// The 422 of contradictory parts, beside the operation's own.
@@ -78,7 +95,7 @@ fn also_unprocessable(operation: &mut Value) {
     if response.is_null() {
         *response = problem("");
     }
-    let about = "The parts are valid, but not together or not here; each fault is listed with its place.";
+    let about = about("422");
     let about = match response["description"].as_str() {
         Some(before) if !before.is_empty() => format!("{before} Or: {about}"),
         _ => about.to_owned(),
