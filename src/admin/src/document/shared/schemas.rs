@@ -65,7 +65,7 @@ fn refer(row: &str, patch: &mut Value) {
 
 fn fields(schema: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
-    fields.into_iter().flatten().map(|(name, field)| (name, field))
+    fields.into_iter().flatten()
 }
 
 fn share_fields(schemas: &mut Map<String, Value>) {
