@@ -38,7 +38,7 @@ fill() {
     for rulebook in default second; do
         admin POST "/rulebooks/$rulebook/change-sets" '{"comment": "Open"}'
         admin POST "/rulebooks/$rulebook/backtests" '{"revision": 1, "days": 30, "simulated": true}'
-        admin POST "/rulebooks/$rulebook/secrets" '{"purpose": "webhook", "value": "the secret that Vapi has too"}'
+        admin POST "/rulebooks/$rulebook/secrets" '{"purpose": "webhook"}'
     done >/dev/null
     admin POST /api-keys '{"name": "office", "role": "editor", "rulebook": "second"}' >/dev/null
 }
