@@ -24,6 +24,9 @@ CREATE TABLE sms_messages (
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
 );
 CREATE INDEX sms_messages_due ON sms_messages (next_attempt_at) WHERE state IN ('queued', 'sending', 'ambiguous');
+-- The next ones of a rulebook, the most urgent first, without reading all that wait.
+CREATE INDEX sms_messages_next ON sms_messages (rulebook_id, priority, next_attempt_at, id)
+  WHERE state IN ('queued', 'sending', 'ambiguous');
 CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id);
 CREATE INDEX sms_messages_created ON sms_messages (created_at, rulebook_id);
 -- What belongs to a call.
