@@ -214,8 +214,8 @@ impl Line {
 
 /// Records those who share a transaction, and answers each; how many shared one.
 async fn record(mut waiting: Vec<Waiting>) -> u64 {
-    let mut writes = Writes::AllAtOnce;
-    for _ in 0..=MOST_LEFT_OUT {
+    let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
+    while left_out <= MOST_LEFT_OUT {
         // Whoever gave up was answered from the spool; one of them would undo the transaction of all.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
@@ -252,6 +252,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
             Ok(Err(Broken::By(place, error))) => {
                 telemetry::log_cause("message_left_out", &error);
                 let _ = waiting.remove(place).answer.send(None);
+                (writes, left_out) = (Writes::AllAtOnce, left_out + 1);
             }
             Ok(Err(Broken::All(error))) => {
                 telemetry::log_cause("messages_not_shared", &error);
