@@ -61,10 +61,7 @@ pub struct SpokenDecision {
     pub result: Json,
 }
 
-/// How many of a call are read.
-const MOST_OF_A_CALL: u8 = 20;
-
-/// The last quotes and bookings of each of these calls, the newest first.
+/// The last 20 quotes and bookings of each of these calls, the newest first.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -73,21 +70,23 @@ pub async fn spoken(
     rulebook_id: Uuid,
     call_ids: &[&str],
 ) -> Result<HashMap<String, Vec<SpokenDecision>>, DbErr> {
+    const POSTGRES: &str = "SELECT d.* FROM jsonb_array_elements_text($2) AS asked (id) \
+        CROSS JOIN LATERAL (SELECT call_id, id, purpose, extracted, result FROM decisions \
+        WHERE rulebook_id = $1 AND call_id = asked.id AND purpose IN ('quote', 'booking') \
+        ORDER BY created_at DESC, id DESC LIMIT 20) AS d";
+    const SQLITE: &str = "SELECT call_id, id, purpose, extracted, result FROM (SELECT call_id, id, purpose, extracted, result, \
+        row_number() OVER (PARTITION BY call_id ORDER BY created_at DESC, id DESC) AS place FROM decisions \
+        WHERE rulebook_id = $1 AND call_id IN (SELECT value FROM json_each($2)) AND purpose IN ('quote', 'booking')) AS spoken \
+        WHERE place <= 20 ORDER BY call_id, place";
     if call_ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let calls = if tx.get_database_backend() == DatabaseBackend::Postgres {
-        "= ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
+    let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        POSTGRES
     } else {
-        "IN (SELECT value FROM json_each($2))"
+        SQLITE
     };
-    let sql = format!(
-        "SELECT call_id, id, purpose, extracted, result FROM (SELECT call_id, id, purpose, extracted, result, \
-        row_number() OVER (PARTITION BY call_id ORDER BY created_at DESC, id DESC) AS place FROM decisions \
-        WHERE rulebook_id = $1 AND call_id {calls} AND purpose IN ('quote', 'booking')) AS spoken \
-        WHERE place <= {MOST_OF_A_CALL} ORDER BY call_id, place"
-    );
-    let asked = statement(tx, &sql, [rulebook_id.into(), json!(call_ids).into()]);
+    let asked = statement(tx, sql, [rulebook_id.into(), json!(call_ids).into()]);
     let mut spoken: HashMap<String, Vec<SpokenDecision>> = HashMap::new();
     for row in tx.query_all_raw(asked).await? {
         spoken

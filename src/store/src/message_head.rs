@@ -68,11 +68,12 @@ pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id IN (SELECT value FROM json_each($2)) \
         WHERE r.id = $1";
-    // A lock waits for whoever holds the row and then reads it as it has become. All take their locks in one order, that of
-    // the bytes. SQLite has one writer at a time.
-    const POSTGRES: &str = "WITH c AS (SELECT id, report_at, erased_at FROM calls \
-        WHERE rulebook_id = $1 AND id = ANY(ARRAY(SELECT jsonb_array_elements_text($2))) \
-        ORDER BY id COLLATE \"C\" FOR NO KEY UPDATE) \
+    // A lock waits for whoever holds the row and then reads it as it has become. All take their locks in the order in which
+    // the calls are given, which is that of their bytes. SQLite has one writer at a time. `LATERAL` keeps the planner from
+    // reading all calls of the rulebook, which it takes for cheaper while it knows a table as empty.
+    const POSTGRES: &str = "WITH c AS (SELECT l.* FROM jsonb_array_elements_text($2) AS asked (id) \
+        CROSS JOIN LATERAL (SELECT id, report_at, erased_at FROM calls \
+        WHERE rulebook_id = $1 AND id = asked.id FOR NO KEY UPDATE) AS l) \
         SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at \
         FROM rulebooks r LEFT JOIN c ON true \
         WHERE r.id = $1";
