@@ -1,10 +1,10 @@
-//! Another state of the rulebook over the calls that were: what would they have cost, and who would have gone first?
+//! Decides stored calls again under another state of the rulebook: what would have changed in prices and priorities?
 //!
-//! In: two compiled rulebooks, the base and the candidate, and stored calls. Out: a [`Tally`] that counts what changes,
-//! which [`Tally::result`] makes into a [`BacktestResult`]. What a decision extracted is stored apart from what it
-//! derived, so service, area and calendar are derived anew under both. The base decides anew as well, so that only the
-//! change between the two shows; where the stored decision says otherwise, an older change did that, and it is counted
-//! apart. Pure: who reads the calls and how many at a time is not known here.
+//! In: two compiled rulebooks, the base and the candidate, and stored calls. Out: a [`Tally`] of the changes, which
+//! [`Tally::result`] turns into a [`BacktestResult`]. Extracted facts are stored separately from derived ones, so
+//! service, area and calendar are derived again under both rulebooks. The base also decides again, so that only the
+//! change between the two rulebooks counts. Calls whose stored decision differs from the base's are counted separately:
+//! an older change caused that. Pure: reading the calls and choosing the batch size is up to the caller.
 
 mod drawn;
 mod outcome;
@@ -24,22 +24,22 @@ use rules::decision::{Decision, Step};
 use rules::facts::{Extracted, Facts, Note};
 use rules::rows::{self, FactMapping, Resource, Row, with_row};
 
-/// A stored decision, as far as a backtest asks for it.
+/// The parts of a stored decision that a backtest needs.
 #[derive(Debug, Clone)]
 pub struct StoredCall {
     /// The decision.
     pub decision_id: Uuid,
-    /// The call that it was made in.
+    /// The call in which the decision was made.
     pub call_id: Option<String>,
-    /// The instant that it was made for.
+    /// The instant for which the decision was made.
     pub at: DateTime<Utc>,
-    /// What came out at the time.
+    /// The stored outcome.
     pub stored: StoredOutcome,
-    /// What the message said.
+    /// The facts of the message.
     pub said: Said,
 }
 
-/// What came out of a stored decision, in its columns.
+/// The outcome of a stored decision, from its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredOutcome {
     /// The service.
@@ -57,11 +57,11 @@ pub struct StoredOutcome {
 pub enum Said {
     /// As stored with the decision: the same for base and candidate.
     Stored(Extracted),
-    /// Read again from the message as it came, because the two map facts differently.
+    /// Extracted again from the original message, because the two rulebooks map facts differently.
     Anew {
-        /// Through the base's fact mappings.
+        /// Extracted with the base's fact mappings.
         base: Extracted,
-        /// Through the candidate's.
+        /// Extracted with the candidate's fact mappings.
         candidate: Extracted,
     },
 }
@@ -75,7 +75,7 @@ impl Said {
     }
 }
 
-/// A decision's stored facts; after an erasure only that they were erased.
+/// The stored facts of a decision, or a mark that they were erased.
 #[derive(Debug, Deserialize)]
 struct Kept {
     facts: Facts,
@@ -90,7 +90,7 @@ struct Kept {
 /// The facts stored with a decision; `None` when they were erased.
 ///
 /// # Errors
-/// When the text is not what decisions are stored as.
+/// When `json` is not in the format in which decisions are stored.
 pub fn stored_facts(json: &str) -> Result<Option<Extracted>, serde_json::Error> {
     let Kept {
         facts,
@@ -110,7 +110,7 @@ pub struct Backtest {
 }
 
 impl Backtest {
-    /// What changes from `base` to `candidate`?
+    /// Compares `candidate` with `base`.
     #[must_use]
     pub fn new(base: Arc<Rulebook>, candidate: Arc<Rulebook>) -> Self {
         let reads_anew = !rows::changed::<FactMapping>(base.rows(), candidate.rows()).is_empty();
@@ -121,25 +121,25 @@ impl Backtest {
         }
     }
 
-    /// The state that is compared with, and the one that might be.
+    /// The base and the candidate.
     #[must_use]
     pub fn both(&self) -> (&Rulebook, &Rulebook) {
         (&self.base, &self.candidate)
     }
 
-    /// Whether the two read messages differently, so that the stored facts will not do.
+    /// Whether the two rulebooks read messages differently, so that the stored facts cannot be used.
     #[must_use]
     pub const fn reads_anew(&self) -> bool {
         self.reads_anew
     }
 
-    /// Decides a stored call with both and counts what differs.
+    /// Decides a stored call with both rulebooks and counts the differences.
     pub fn look(&self, call: StoredCall, tally: &mut Tally) {
         let [before, after] = self.decided(&call);
         tally.add(self, call, before, after);
     }
 
-    /// The same for a price that a tool was asked for during a call.
+    /// Same as [`Self::look`], for a price that a tool was asked for during a call.
     pub fn look_at_quote(&self, call: &StoredCall, tally: &mut Tally) {
         let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);
@@ -149,8 +149,8 @@ impl Backtest {
         both::decide([&self.base, &self.candidate], call.said.both(), call.at)
     }
 
-    /// The rows that made the difference between two decisions: those that took part in one only, and those that read
-    /// differently in base and candidate; where there is neither, those that did something else.
+    /// The rows that explain the difference between two decisions: rows that took part in only one of them, and rows
+    /// whose content differs between base and candidate. If there are none, the rows whose steps differ.
     fn rows_between(&self, before: &Decision, after: &Decision) -> Vec<RowPart> {
         let mut parts: Vec<RowPart> = Vec::new();
         let mut others: Vec<RowPart> = Vec::new();
@@ -179,7 +179,7 @@ impl Backtest {
         if parts.is_empty() { others } else { parts }
     }
 
-    /// Whether a row reads differently in the two.
+    /// Whether the content of a row differs between the two rulebooks.
     fn rewritten(&self, resource: &str, code: &str) -> bool {
         let Some(resource) = Resource::ALL.iter().find(|known| known.path() == resource) else {
             return false;
@@ -191,14 +191,14 @@ impl Backtest {
     }
 }
 
-/// What a row did in a decision, every step of it.
+/// All steps of a row in a decision, joined.
 fn told(decision: &Decision, step: &Step) -> Option<String> {
     let same = |other: &&Step| other.resource == step.resource && other.code == step.code;
     let told: Vec<String> = decision.trace.iter().filter(same).map(ToString::to_string).collect();
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-/// How many people a decision texts.
+/// The number of people who get an SMS message for a decision.
 fn texts(book: &Rulebook, decision: &Decision) -> u64 {
     let Some(template) = &decision.template else { return 0 };
     let contacts = decision.notify.iter().filter_map(|code| book.contact(code));
@@ -215,7 +215,7 @@ mod tests {
     use rules::{compile, sample};
     use serde_json::{Value, json};
 
-    /// The sample with `south_shore` 20 dearer, without the lining and with floods no longer an emergency.
+    /// The sample with `south_shore` 20 dearer, without the lining service, and with floods no longer an emergency.
     fn comparison() -> Backtest {
         let base = compile(1, &sample::rows(), None).unwrap();
         let row = |resource, code: &str, change: Value| {
@@ -294,7 +294,7 @@ mod tests {
             ("200.00".to_owned(), "20.00".to_owned())
         );
         assert_eq!((found.lost_service.count, found.lost_price.count), (10, 10));
-        // The floods fall from P1 to P4, the linings from P3, and the floods no longer text those on call.
+        // Floods fall from P1 to P4, linings fall from P3, and floods no longer send SMS messages to those on call.
         let moves: Vec<_> = found
             .moves
             .iter()

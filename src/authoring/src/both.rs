@@ -1,5 +1,5 @@
-//! Two states of a rulebook decide the same call. Where they hear alike, the caller is listened to once: that is most of the
-//! work of a decision, and a change of prices does not touch it.
+//! Decides the same call with two states of a rulebook. If both hear the same in every text, the caller's words are
+//! analysed only once: that is most of the work of a decision, and a change of prices does not affect it.
 
 use chrono::{DateTime, Utc};
 
@@ -8,10 +8,10 @@ use rules::decision::Decision;
 use rules::facts::Extracted;
 use rules::lookups::Listened;
 
-/// How often a decision is made again whose script was left out: a busy machine says nothing about the rules.
+/// Number of retries if a script was left out: a timeout on a busy machine is not a property of the rules.
 const RETRIES: usize = 2;
 
-/// What the first and the second decide about a call, each by its facts as it reads them.
+/// The decisions of the first and the second rulebook about a call, each on its own facts.
 pub fn decide(books: [&Rulebook; 2], facts: [&Extracted; 2], at: DateTime<Utc>) -> [Decision; 2] {
     let [first, second] = books;
     let heard = first.listened(facts[0]);

@@ -1,9 +1,9 @@
-//! Edits not yet published. In: the rows as they stand. Out: the rows as they shall be, sharing what the edits leave
-//! alone, and which edits no longer fit what stands.
+//! Edits that are not published yet. In: the current rows. Out: the rows after the edits, which share unchanged rows
+//! with the current ones, and the edits that conflict with the current rows.
 //!
-//! An edit says which version of its row it was made against: its ground. Several edits of one row in one change set
-//! have the same ground, that of the row as it stands outside the change set. Where the ground moved, all edits of that
-//! row are left out and told as a [`Conflict`]; edits of other rows stand.
+//! An edit names the version of its row on which it is based: its base version. All edits of one row in one change set
+//! have the same base version, that of the row outside the change set. If the row has changed since, all its edits are
+//! left out and reported as a [`Conflict`]; edits of other rows still apply.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use serde_json::Value;
 use rules::fault::Fault;
 use rules::rows::{Resource, Row, RowSet, Stored, with_row};
 
-/// One edit of a row, and how it is kept until it is published.
+/// One edit of a row, in the form in which it is stored until it is published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Edit {
-    /// The row as it shall be.
+    /// Creates or replaces the row.
     Put {
         /// The kind of row.
         resource: Resource,
@@ -25,27 +25,27 @@ pub enum Edit {
         code: String,
         /// The whole row.
         row: Value,
-        /// What the writer believes to be there.
+        /// The version that the editor expects.
         expected: Expected,
     },
-    /// What shall be different in the row: a merge patch (RFC 7396).
+    /// Changes some fields of the row: a merge patch (RFC 7396).
     Patch {
         /// The kind of row.
         resource: Resource,
         /// Its code.
         code: String,
-        /// The fields to change; null takes one away.
+        /// The fields to change; null removes a field.
         patch: Value,
-        /// What the writer believes to be there.
+        /// The version that the editor expects.
         expected: Expected,
     },
-    /// The row shall be gone.
+    /// Deletes the row.
     Delete {
         /// The kind of row.
         resource: Resource,
         /// Its code.
         code: String,
-        /// What the writer believes to be there.
+        /// The version that the editor expects.
         expected: Expected,
     },
 }
@@ -65,66 +65,66 @@ impl Edit {
         code
     }
 
-    /// What the writer believes to be there.
+    /// The version that the editor expects.
     #[must_use]
     pub const fn expected(&self) -> Expected {
         let (Self::Put { expected, .. } | Self::Patch { expected, .. } | Self::Delete { expected, .. }) = self;
         *expected
     }
 
-    /// Whether it is about this row.
+    /// Whether the edit is about this row.
     #[must_use]
     pub fn is_of(&self, resource: Resource, code: &str) -> bool {
         self.resource() == resource && self.code() == code
     }
 }
 
-/// What the writer of an edit believes to be there.
+/// The version of the row that the author of an edit expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
-    /// Nothing.
+    /// The row does not exist.
     Absent,
-    /// The row of this version.
+    /// The row has this version.
     Version(i64),
-    /// Whatever there is: an import.
+    /// Any version, or no row: for imports.
     Any,
 }
 
-/// Edits not yet published, and why they are made.
+/// Edits that are not published yet, and the reason for them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeSet {
     /// The edits, in order.
     pub edits: Vec<Edit>,
-    /// For those who read the history.
+    /// The reason, shown in the change history.
     pub comment: String,
 }
 
-/// A row whose edits were made against something else than what stands.
+/// A row whose edits are based on another version than the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The kind of row.
     pub resource: Resource,
     /// Its code.
     pub code: String,
-    /// What the edit was made against.
+    /// The version that the edit expects.
     pub expected: Expected,
-    /// The version that stands; none when there is no such row.
+    /// The current version; `None` if there is no such row.
     pub current: Option<i64>,
 }
 
-/// What comes of edits.
+/// The result of applying edits.
 #[derive(Debug, Clone, Default)]
 pub struct Applied {
-    /// The rows with every edit that fits.
+    /// The rows after all edits that do not conflict.
     pub rows: RowSet,
-    /// The rows whose edits do not, left out.
+    /// The rows whose edits conflict; those edits are left out.
     pub conflicts: Vec<Conflict>,
-    /// Edits that make no row, left out.
+    /// Edits whose result is not a valid row; they are left out.
     pub malformed: Vec<Fault>,
 }
 
-/// The rows after the edits; rows that the edits leave alone are shared, not copied.
+/// Applies the edits. Rows without edits are shared, not copied.
 #[must_use]
 pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> Applied {
     let mut bench = Bench::new(base, revision);
@@ -134,7 +134,7 @@ pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> Applied {
     bench.out
 }
 
-/// Edits laid one after the other on the rows as they stand.
+/// Applies edits one after the other to the current rows.
 #[derive(Debug)]
 pub struct Bench<'a> {
     base: &'a RowSet,
@@ -143,7 +143,7 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// The rows as they stand, for edits that would make this revision.
+    /// Starts from the current rows; edited rows get this revision as their version.
     #[must_use]
     pub fn new(base: &'a RowSet, revision: i64) -> Self {
         let out = Applied {
@@ -153,13 +153,13 @@ impl<'a> Bench<'a> {
         Self { base, revision, out }
     }
 
-    /// What has come of the edits so far.
+    /// The result of the edits so far.
     #[must_use]
     pub const fn out(&self) -> &Applied {
         &self.out
     }
 
-    /// One more edit. Made against what stands, it takes the place of its row's edits that were not.
+    /// Applies one more edit. If it expects the current version, it clears the conflict of its row.
     pub fn push(&mut self, edit: &Edit) {
         with_row!(edit.resource(), R => self.push_one::<R>(edit));
     }
@@ -197,7 +197,7 @@ impl<'a> Bench<'a> {
         let row = match edit {
             Edit::Put { row, .. } => row.clone(),
             Edit::Patch { patch, .. } => {
-                // A row is an object of texts, numbers and lists, which always becomes JSON.
+                // A row is an object of strings, numbers and lists, which always converts to JSON.
                 let row = there.and_then(|stored| serde_json::to_value(&stored.row).ok());
                 let mut row = row.unwrap_or_default();
                 merge(&mut row, patch.clone());
@@ -259,7 +259,7 @@ pub fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// The wanted rows, keeping the version of those that stand already as wanted.
+/// The wanted rows. Rows that are already as wanted keep their current version.
 pub fn brought_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
     let mut next = RowSet::default();
     for &resource in Resource::ALL {
@@ -336,7 +336,7 @@ mod tests {
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("4".into(), 9)));
         assert_eq!(out.rows.taxes["eco"].row.rank, 8);
-        // Gone, made anew, and in the end as it stands: the row keeps its version.
+        // Deleted, created again, and finally identical to the current row: the row keeps its version.
         let edits = [delete(ground), put(tax("2"), ground), put(tax("1"), ground)];
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("1".into(), 3)));

@@ -1,8 +1,8 @@
-//! What is different between two states of a rulebook.
+//! The differences between two states of a rulebook.
 //!
-//! Comes in: two sets of rows. Goes out: one [`RowDiff`] per row that is not the same, in the order of the resources,
-//! then by code, with the fields that changed, and texts of several lines line by line; as JSON for programs and as a
-//! text that reads like `git diff` for people.
+//! In: two sets of rows. Out: one [`RowDiff`] per row that differs, in the order of the resources, then by code, with
+//! the changed fields. Multi-line strings are compared line by line. The result is JSON for programs, or text in the
+//! style of `git diff` for people.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,20 +15,20 @@ use similar::{ChangeTag, TextDiff};
 
 use rules::rows::{Resource, Row, RowSet, Stored, changed, with_row};
 
-/// Lines shown around a changed line.
+/// Context lines shown around a changed line.
 const CONTEXT: usize = 3;
 
-/// One row that is not the same.
+/// One row that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RowDiff {
-    /// The kind of row, as in paths: `services`.
+    /// The resource, as in paths: `services`.
     pub resource: String,
     /// The row's code.
     pub code: String,
     /// What happened to it.
     pub what: What,
-    /// The fields that are not the same, in the order of the row's fields.
+    /// The changed fields, in the order of the row's fields.
     pub changes: Vec<FieldDiff>,
 }
 
@@ -37,41 +37,41 @@ pub struct RowDiff {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum What {
-    /// It is new.
+    /// It was added.
     Added,
-    /// It was there and is different.
+    /// It was changed.
     Changed,
-    /// It is gone.
+    /// It was removed.
     Removed,
 }
 
-/// One field that is not the same.
+/// One field that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct FieldDiff {
     /// The field's name.
     pub column: String,
-    /// Which of its entries, where the field is a map: the language of a text, the fact of a case.
+    /// The key of the entry, if the field is a map: the language of a label, the fact of a case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// As it was; absent when there was nothing.
+    /// Value before; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub before: Option<Value>,
-    /// As it is; absent when there is nothing any more.
+    /// Value after; absent if there is none any more.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub after: Option<Value>,
-    /// The lines that changed, with some around them, where a text has several lines.
+    /// Changed lines with context, if the string has several lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub lines: Vec<LineDiff>,
 }
 
-/// A null that is there is something else than nothing.
+/// Reads an explicit null as a value, not as an absent field.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// One line of a text of several lines.
+/// One line of a multi-line string.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct LineDiff {
@@ -81,11 +81,11 @@ pub struct LineDiff {
     /// Its number after, from 1; absent when the line is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// The line, with its end.
+    /// The line, including its line ending.
     pub text: String,
 }
 
-/// What is different between two states of a rulebook.
+/// The differences between two states of a rulebook.
 #[must_use]
 pub fn diff(before: &RowSet, after: &RowSet) -> Vec<RowDiff> {
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ fn table<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowDiff>) {
     }
 }
 
-/// A row's fields in the order in which its struct names them, which a JSON object forgets.
+/// The fields of a row in the order of its struct, which a JSON object does not preserve.
 pub(super) fn fields<R: Row>(row: &R) -> Vec<(String, Value)> {
     struct InOrder(Vec<(String, Value)>);
     impl<'de> Deserialize<'de> for InOrder {
@@ -134,7 +134,7 @@ pub(super) fn fields<R: Row>(row: &R) -> Vec<(String, Value)> {
             deserializer.deserialize_map(Collect)
         }
     }
-    // Rows are structs of texts, numbers and lists, which always become JSON objects.
+    // Rows are structs of strings, numbers and lists, which always convert to JSON objects.
     let text = serde_json::to_string(row).unwrap_or_default();
     serde_json::from_str(&text)
         .map(|InOrder(fields)| fields)
@@ -146,7 +146,7 @@ fn changes(before: &[(String, Value)], after: &[(String, Value)]) -> Vec<FieldDi
         let found = fields.iter().find(|(field, _)| field == name);
         found.map(|(_, value)| value.clone())
     };
-    // Optional fields that are empty are left out, so neither side alone has all names in their order.
+    // Empty optional fields are omitted, so neither side alone has all field names in order.
     let mut names: Vec<&String> = after.iter().map(|(name, _)| name).collect();
     for (place, (name, _)) in before.iter().enumerate() {
         if !names.contains(&name) {
@@ -191,7 +191,7 @@ fn field(column: &str, before: Option<Value>, after: Option<Value>, found: &mut 
     }
 }
 
-/// Line by line, when either text has several lines.
+/// The line-by-line differences, if either string has several lines.
 fn lines(before: Option<&Value>, after: Option<&Value>) -> Vec<LineDiff> {
     let text = |value: Option<&Value>| match value {
         None => Some(String::new()),
@@ -217,7 +217,7 @@ fn lines(before: Option<&Value>, after: Option<&Value>) -> Vec<LineDiff> {
     found
 }
 
-/// For people: a line per row, and below it what went (`-`) and what came (`+`).
+/// The text for people: a line per row, then removed (`-`) and added (`+`) values.
 #[must_use]
 pub fn text(diff: &[RowDiff]) -> String {
     let mut out = String::new();
@@ -244,7 +244,7 @@ pub fn text(diff: &[RowDiff]) -> String {
     out
 }
 
-/// How many rows were added, changed and removed, in words.
+/// A sentence with the number of rows added, changed and removed.
 #[must_use]
 pub fn summary(diff: &[RowDiff]) -> String {
     let count = |wanted: What| diff.iter().filter(|row| row.what == wanted).count();
@@ -283,7 +283,7 @@ fn field_text(change: &FieldDiff, out: &mut String) {
     }
 }
 
-/// Of a list, the items that went and came; all of it when only their order or number is another.
+/// The added and removed items of a list; the whole list if only the order or the number of repetitions differs.
 fn list_text(name: &str, before: &[Value], after: &[Value], out: &mut String) {
     let mut told = false;
     for (sign, these, others) in [('-', before, after), ('+', after, before)] {
@@ -304,7 +304,7 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     for line in lines {
         let (old, new) = last.unwrap_or_default();
         let (before, after) = (line.before.unwrap_or(old), line.after.unwrap_or(new));
-        // Lines were left out before this one, or it is the first.
+        // A gap before this line, or the first line.
         if last.is_none() || before > old + 1 || after > new + 1 {
             let _ = writeln!(out, "@@ {name}, line {} @@", line.after.or(line.before).unwrap_or(1));
         }
@@ -325,7 +325,7 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     }
 }
 
-/// Texts without quotes where they can be told from numbers, lists and nothing.
+/// Strings without quotes, unless they could be read as a number, a list or a null.
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::String(text) => {
@@ -343,7 +343,7 @@ fn shown(value: &Value) -> String {
     visible(&text)
 }
 
-/// Control characters, which could paint a terminal, spelt out.
+/// Escapes control characters, which could act on a terminal.
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! What must be edited so that rows become others. In: the rows as they stand and as they shall be. Out: the edits, each
-//! made against the version that stands, so that nobody's change in between is lost.
+//! The edits that turn one set of rows into another. In: the current rows and the wanted rows. Out: the edits, each
+//! with the current version as its base version, so that no concurrent change is lost.
 
 use super::change_set::{Edit, Expected};
 use rules::rows::{Resource, Row, RowSet, changed, with_row};
@@ -22,7 +22,7 @@ fn of_one<R: Row>(before: &RowSet, after: &RowSet, edits: &mut Vec<Edit>) {
             Some(wanted) => Edit::Put {
                 resource,
                 code,
-                // Rows are structs of texts, numbers and lists, which always become JSON.
+                // Rows are structs of strings, numbers and lists, which always convert to JSON.
                 row: serde_json::to_value(&wanted.row).unwrap_or_default(),
                 expected,
             },

@@ -1,9 +1,9 @@
-//! Guard rails (pure): which changes of prices go so far that a second person must look at them.
+//! Guard rails (pure): price changes that are so large that a second person must approve them.
 //!
-//! In: a rulebook's limits, its rows as they stand and as they shall be. Out: every change beyond a limit, with its place
-//! and a sentence. Each row is judged alone, by its numbers and by which services and instants it is for: what a
-//! condition, a rank, a stacking group or a script does to a price, [`super::probes`] judges by examples. A column
-//! that stays as it is never is one, so that limits may be set which some rows already exceed.
+//! In: a rulebook's limits, its current rows and the proposed rows. Out: every change beyond a limit, with its place
+//! and a sentence. Each row is judged alone, by its numbers and by the services and the period that it applies to. The
+//! effects of conditions, ranks, stacking groups and scripts are judged by [`super::probes`] with examples. An
+//! unchanged column is never a breach, so that limits can be set that some rows already exceed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use rules::money::{Money, Rate};
 use rules::price;
 use rules::rows::{Adjustment, AdjustmentKind, Resource, Rounding, RowSet, Service, Settings, Stored, Tax, changed};
 
-/// So many services of a list are named.
+/// Maximum number of services named in a list.
 const MOST_NAMED: usize = 10;
 
-/// Which limit.
+/// The limit that a change exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
@@ -42,13 +42,13 @@ pub struct Breach {
     pub code: String,
     /// The column.
     pub column: &'static str,
-    /// What it was; none for a new row.
+    /// The value before; `None` for a new row.
     pub before: Option<String>,
-    /// What it becomes; none for a row that goes.
+    /// The value after; `None` for a deleted row.
     pub after: Option<String>,
-    /// The limit that it goes beyond.
+    /// The limit that is exceeded.
     pub limit: Limit,
-    /// The same in a sentence.
+    /// The same as a sentence.
     pub text: String,
 }
 
@@ -60,7 +60,7 @@ pub fn breaches(guards: &GuardRails, before: &RowSet, after: &RowSet) -> Vec<Bre
     }
     let mut found = Vec::new();
     for (_, old, new) in changed::<Settings>(before, after) {
-        // The first settings round no price that stood before.
+        // The first settings row changes no existing price, so its rounding is not judged.
         if let (Some(old), Some(new)) = (row(old), row(new)) {
             rounding(guards, old, new, after, &mut found);
         }
@@ -81,7 +81,7 @@ fn row<R>(stored: Option<&Arc<Stored<R>>>) -> Option<&R> {
     stored.map(|stored| &stored.row)
 }
 
-/// Another rounding, by what it makes of the services' own prices.
+/// Judges a change of rounding by its effect on the services' own prices.
 fn rounding(guards: &GuardRails, old: &Settings, new: &Settings, rows: &RowSet, found: &mut Vec<Breach>) {
     if (old.rounding, old.rounding_step) == (new.rounding, new.rounding_step) {
         return;
@@ -105,7 +105,7 @@ fn rounding(guards: &GuardRails, old: &Settings, new: &Settings, rows: &RowSet, 
     found.extend(judge.found);
 }
 
-/// As rows write it.
+/// The name in rows.
 const fn rounding_name(rounding: Rounding) -> &'static str {
     match rounding {
         Rounding::HalfUp => "half_up",
@@ -133,7 +133,7 @@ fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, f
         judge.price(after.map(Money::decimal), before.map(Money::decimal), || {
             "the price".to_owned()
         });
-        // A price that is taken away may come back as any other.
+        // A removed price counts as zero: it could come back later as any other price.
         let zero = after.or(before.map(|_| Money::default()));
         judge.change(before.map(Money::decimal), zero.map(Money::decimal), String::new);
         found.extend(judge.found);
@@ -143,7 +143,7 @@ fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, f
     }
 }
 
-/// A price that becomes one for each of something, or no longer is: how many there will be, nobody knows.
+/// Judges a price that becomes a price per unit, or stops being one: the number of units is unknown.
 fn quantities(guards: &GuardRails, old: &Service, new: &Service, found: &mut Vec<Breach>) {
     let has_price = |row: &Service| row.price_from.is_some() || row.price_to.is_some();
     let (before, after) = (old.quantity_fact.as_ref(), new.quantity_fact.as_ref());
@@ -169,7 +169,7 @@ fn adjustments(
     };
     let told = |row: Option<&Adjustment>| row.and_then(|row| worded(row, column));
     let mut judge = Judge::new(guards, Resource::Adjustments, &row.code, column, told(old), told(new));
-    // An amount of the same kind is compared with itself: from 80.00 to 120.00 is half as much again.
+    // Amounts of the same kind are compared directly: from 80.00 to 120.00 is a change of 50 %.
     let amounts = match (old, new) {
         (Some(old), Some(new)) if old.kind == new.kind => old.amount.zip(new.amount),
         _ => None,
@@ -177,7 +177,7 @@ fn adjustments(
     if let Some((before, after)) = amounts {
         judge.change(Some(before.decimal()), Some(after.decimal()), String::new);
     }
-    // How many units there will be, nobody knows.
+    // The number of units is unknown.
     if column == "per"
         && let Some(largest) = guards.largest_change_percent
     {
@@ -191,12 +191,12 @@ fn adjustments(
         _ => (false, false),
     };
     let (old, new) = (old.map(Reach::of), new.map(Reach::of));
-    // All else is judged by what it does to the prices of the services that it applies to.
+    // Everything else is judged by its effect on the prices of the services that it applies to.
     for service in rows.services.values().map(|stored| &stored.row) {
         let was = old.as_ref().and_then(|reach| reach.at(service));
         let is = new.as_ref().and_then(|reach| reach.at(service));
         let both = was.is_some() && is.is_some();
-        // At the instants that it is for now it is new, and at those that it no longer is for it is gone.
+        // In a period that was added the adjustment counts as new; in a period that was removed it counts as deleted.
         let moves = [
             Some((was, is)),
             (both && wider).then_some((None, is)),
@@ -210,7 +210,8 @@ fn adjustments(
     found.extend(judge.found);
 }
 
-/// What an adjustment did and does to a service's prices; `by_itself` when its amount was compared already.
+/// Judges the effect of an adjustment on a service's prices, before and after; `by_itself` if its amount was already
+/// compared.
 fn effects(
     judge: &mut Judge<'_>,
     service: &Service,
@@ -233,7 +234,7 @@ fn effects(
     }
 }
 
-/// An adjustment with the services that it applies to.
+/// An adjustment with the services to which it applies.
 struct Reach<'a> {
     row: &'a Adjustment,
     services: HashSet<&'a str>,
@@ -247,14 +248,14 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The adjustment, where it applies to this service.
+    /// The adjustment, if it applies to this service.
     fn at(&self, service: &Service) -> Option<&'a Adjustment> {
         let applies = self.services.is_empty() || self.services.contains(service.code.as_str());
         applies.then_some(self.row)
     }
 }
 
-/// The column that tells what changes; none when nothing does that is judged.
+/// The column that best describes the change; `None` if no judged column changes.
 fn telling(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'static str> {
     let row = new.or(old)?;
     let number = if row.rate.is_some() { "rate" } else { "amount" };
@@ -274,7 +275,7 @@ fn telling(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'stati
     }
 }
 
-/// A column of an adjustment, as it is told.
+/// A column of an adjustment, in words.
 fn worded(row: &Adjustment, column: &str) -> Option<String> {
     match column {
         "services" if row.services.is_empty() => Some("all services".to_owned()),
@@ -293,7 +294,7 @@ fn worded(row: &Adjustment, column: &str) -> Option<String> {
     }
 }
 
-/// Whether one applies at instants at which the other does not.
+/// Whether `one` applies at instants at which `other` does not.
 fn outlasts(one: &Adjustment, other: &Adjustment) -> bool {
     let earlier = |from: DateTime<Utc>| one.valid_from.is_none_or(|own| own < from);
     let later = |until: DateTime<Utc>| one.valid_until.is_none_or(|own| own > until);
@@ -314,7 +315,7 @@ fn taxes(guards: &GuardRails, old: Option<&Tax>, new: Option<&Tax>, found: &mut 
     found.extend(judge.found);
 }
 
-/// What an adjustment alone makes of a price; none when that is beyond all numbers.
+/// The price after this adjustment alone; `None` on overflow.
 fn effect(row: &Adjustment, price: Decimal) -> Option<Decimal> {
     let (amount, rate) = (row.amount.map(Money::decimal), row.rate.map(Rate::decimal));
     match (row.kind, amount, rate) {
@@ -327,12 +328,12 @@ fn effect(row: &Adjustment, price: Decimal) -> Option<Decimal> {
             let part = price.checked_mul(rate)?.checked_div(Decimal::ONE_HUNDRED)?;
             price.checked_add(part)
         }
-        // A row without its number does not compile: it changes nothing.
+        // A row without its amount or rate does not compile: it changes nothing.
         _ => Some(price),
     }
 }
 
-/// One column of one row, held against the limits; each limit is told once, at its worst.
+/// One column of one row, checked against the limits. Each limit is reported once, with the largest excess.
 struct Judge<'a> {
     guards: &'a GuardRails,
     place: Breach,
@@ -379,7 +380,7 @@ impl<'a> Judge<'a> {
         self.found.iter().any(|breach| breach.limit == limit)
     }
 
-    /// A price that was not beyond a limit before.
+    /// Reports a price beyond a limit that the previous price was not beyond.
     fn price(&mut self, after: Option<Decimal>, before: Option<Decimal>, what: impl Fn() -> String) {
         let Some(price) = after else { return };
         if let Some(lowest) = self.guards.lowest_price {
@@ -410,7 +411,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A change from one number to another.
+    /// Reports a change between two numbers if it is too large.
     fn change(&mut self, before: Option<Decimal>, after: Option<Decimal>, what: impl Fn() -> String) {
         let (Some(largest), Some(before), Some(after)) = (self.guards.largest_change_percent, before, after) else {
             return;
@@ -436,7 +437,7 @@ impl<'a> Judge<'a> {
         self.too_large(largest, &by);
     }
 
-    /// A change beyond the largest one.
+    /// Reports a change beyond the largest allowed one.
     fn too_large(&mut self, largest: Rate, by: &str) {
         let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         let text = format!(
@@ -451,7 +452,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// As money, however it came about.
+/// Rounded like an amount of money.
 fn rounded(price: Decimal) -> String {
     format!("{:.2}", price.round_dp(2))
 }
@@ -508,7 +509,7 @@ mod tests {
         rows
     }
 
-    /// What is found when one thing changes: column and limit.
+    /// The column and limit of each breach after one change.
     fn found(guards: &GuardRails, change: impl Fn(&mut RowSet)) -> Vec<(String, Limit)> {
         from(guards, &rows(), change)
     }
@@ -611,7 +612,7 @@ mod tests {
         let evening = |rate: &'static str| {
             move |rows: &mut RowSet| put::<Adjustment>(rows, adjustment("evening", "percent", None, Some(rate)))
         };
-        // From 1.2 to 1.5 times the price is a quarter more.
+        // From 1.2 to 1.5 times the price is 25 % more.
         assert_eq!(found(&guards, evening("50")), vec![]);
         assert_eq!(
             found(&guards, evening("50.1")),
@@ -622,7 +623,7 @@ mod tests {
             found(&guards, |rows| drop(rows.adjustments.remove("holiday"))),
             one("adjustments/holiday/rate", Limit::LargestChange)
         );
-        // 80 on a price of 100 is 80 %.
+        // An amount of 80 on a price of 100 is 80 %.
         assert_eq!(
             found(&guards, |rows| drop(rows.adjustments.remove("travel"))),
             one("adjustments/travel/amount", Limit::LargestChange)
@@ -637,7 +638,7 @@ mod tests {
         assert_eq!(found(&guards, new("cap", "150.00")), vec![]);
         assert_eq!(found(&guards, new("cap", "149.00")).len(), 1);
         assert_eq!(found(&guards, new("set", "0.00")).len(), 1);
-        // Only on services that it applies to.
+        // Only for services that it applies to.
         let elsewhere = |rows: &mut RowSet| {
             let mut row = adjustment("new", "set", Some("0.00"), None);
             row["services"] = json!(["another"]);
@@ -689,7 +690,7 @@ mod tests {
         };
         let guards = rails(Some("50.00"), Some("250.00"), Some("25"));
         assert_eq!(from(&guards, &before, to("down", "50.00")), vec![]);
-        // 100 becomes 300 and 200 too.
+        // Both 100 and 200 become 300.
         let found = from(&guards, &before, to("up", "300.00"));
         let place = "settings/settings/rounding_step".to_owned();
         assert_eq!(found.len(), 2, "{found:?}");
@@ -733,7 +734,7 @@ mod tests {
                 one("adjustments/promotion/valid_until", Limit::LargestChange)
             );
         }
-        // To let it end earlier is to take it away.
+        // An earlier end counts as a removal.
         let ends = |rows: &mut RowSet| {
             let mut row = adjustment("travel", "add", Some("80.00"), None);
             row["valid_until"] = json!(past);
@@ -772,7 +773,7 @@ mod tests {
     }
 
     proptest! {
-        /// No numbers that the rows can hold make it panic, and what is not changed is not told.
+        /// No numbers that rows can hold cause a panic, and unchanged values are not reported.
         #[test]
         fn any_numbers_are_judged(minor in -1_000_000_000_000i64..=1_000_000_000_000, rate in -1_000_000_000_000i64..=1_000_000_000_000, percent in 0i64..1000) {
             let guards = GuardRails {

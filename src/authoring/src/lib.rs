@@ -1,9 +1,9 @@
-//! What people do with rules before they publish them. Pure: rows in, rows and findings out.
+//! Tools for editing rules before they are published. Pure: rows in, rows and findings out.
 //!
-//! [`change_set`] applies edits to rows, [`edits`] and [`diff`] tell two states apart, [`sheet`] reads and writes rows as a
-//! spreadsheet, [`lint`] finds what contradicts or never happens, [`guard`] with [`probes`] says which changes go too far for
-//! one person, [`backtest`] compares what two states decide of the same
-//! calls, and [`unmatched`] finds the words that calls without a service share.
+//! [`change_set`] applies edits to rows, [`edits`] and [`diff`] compare two states, [`sheet`] reads and writes rows as
+//! a spreadsheet, [`lint`] finds contradictions and rules that never apply, [`guard`] with [`probes`] finds changes
+//! that need a second person, [`backtest`] compares the decisions of two states on the same calls, and [`unmatched`]
+//! finds the words that calls without a service share.
 
 pub mod backtest;
 mod both;

@@ -1,7 +1,7 @@
-//! What compiles and yet cannot be meant: rules that never fire, gaps, rows that nobody uses.
+//! Finds rows that compile but cannot be intended: rules that never match, gaps, unused rows.
 //!
-//! Comes in: a compiled rulebook and the present instant. Goes out: every finding with its place. What cannot be proven
-//! is not reported: a finding is a fact about the rows, never a guess.
+//! In: a compiled rulebook and the present instant. Out: every finding with its place. Only what can be proven is
+//! reported: a finding is a fact about the rows, never a guess.
 
 mod adjustments;
 mod errors;
@@ -35,13 +35,13 @@ use rules::rows::{Resource, Row};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth a look; a publish goes through.
+    /// Worth checking; publishing still works.
     Warning,
-    /// A row that for sure does not do what it says; a change that brings one in is refused.
+    /// The row certainly does not do what it says; a change that introduces one is refused.
     Error,
 }
 
-/// Something in a rulebook that cannot be meant.
+/// Something in a rulebook that cannot be intended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// How bad it is.
@@ -50,17 +50,17 @@ pub struct Finding {
     pub resource: Resource,
     /// The row's code.
     pub code: String,
-    /// The field, as `condition` or `names/fr`; empty for the whole row.
+    /// The field, for example `condition` or `names/fr`; empty for the whole row.
     pub column: String,
     /// The line within the field, from 1.
     pub line: Option<usize>,
     /// The character within the line, from 1.
     pub position: Option<usize>,
-    /// A short fixed code for programs, as `never_true`.
+    /// A stable code for programs, for example `never_true`.
     pub problem: &'static str,
     /// A sentence for people.
     pub text: String,
-    /// Other rows that have to do with it.
+    /// Other rows that are involved.
     pub related: Vec<(Resource, String)>,
 }
 
@@ -92,7 +92,7 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Everything found in a rulebook, in the order of the resources, then by code and column. `now` tells what has expired.
+/// All findings in a rulebook, in the order of the resources, then by code and column. `now` decides what has expired.
 #[must_use]
 pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     let mut found = Findings::default();
@@ -116,7 +116,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     found.in_order()
 }
 
-/// The same, and what no call has met for a long time.
+/// Same as [`lint`], plus rows that no call has used for a long time.
 #[must_use]
 pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Usage) -> Vec<Finding> {
     let mut found = Findings(lint(rulebook, now));
@@ -124,7 +124,7 @@ pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Us
     found.in_order()
 }
 
-/// The findings that `after` has and `before` had not: what a change brought in.
+/// The findings of `after` that are not in `before`: those that a change introduced.
 #[must_use]
 pub fn introduced(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
     let place = |found: &Finding| (found.resource, found.code.clone(), found.column.clone(), found.problem);
@@ -135,7 +135,7 @@ pub fn introduced(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
         .collect()
 }
 
-/// Findings being collected.
+/// The findings collected so far.
 #[derive(Debug, Default)]
 struct Findings(Vec<Finding>);
 

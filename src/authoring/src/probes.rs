@@ -1,9 +1,10 @@
-//! What a change does to prices, by examples (pure): where the numbers of rows do not tell, calls do.
+//! Judges the effect of a change on prices with example calls (pure), where the numbers in the rows do not show it.
 //!
-//! A script, a condition, a rank or a stacking group moves prices although no amount changes. So base and candidate both decide
-//! the cases of the rulebook, calls that were stored, and a grid of calls made of the facts and values which the changed rows
-//! name; every price that moves beyond the guard rails is a [`Breach`]. A script may hide a price behind facts that no
-//! example has: the grid takes every value that stands in its text, but not every combination of many of them.
+//! A script, a condition, a rank or a stacking group can change prices although no amount changes. So base and
+//! candidate both decide the rulebook's cases, stored calls, and a grid of calls created from the facts and values that
+//! the changed rows name. Every price change beyond the guard rails is a [`Breach`]. Limitation: a script may hide a
+//! price behind facts that no example has. The grid uses every value in the script's source, but not every combination
+//! of many values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -24,21 +25,21 @@ use rules::rows::{
     changed,
 };
 
-/// A call to be decided twice.
+/// A call that both rulebooks decide.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// Which one it is, as a sentence goes on with it: "in the case `flood`".
+    /// A phrase that identifies the call in a sentence: "in the case `flood`".
     pub about: String,
-    /// Its facts as the base reads them.
+    /// The facts as the base reads them.
     pub base: Extracted,
-    /// Its facts as the candidate reads them.
+    /// The facts as the candidate reads them.
     pub candidate: Extracted,
-    /// The instant it is about.
+    /// The instant of the call.
     pub at: DateTime<Utc>,
 }
 
 impl Probe {
-    /// A call whose facts are known.
+    /// A call with known facts.
     #[must_use]
     pub fn stored(about: String, extracted: Extracted, at: DateTime<Utc>) -> Self {
         Self {
@@ -50,21 +51,21 @@ impl Probe {
     }
 }
 
-/// The most calls of the grid.
+/// Maximum number of calls in the grid.
 const MAX_GRID: usize = 2_000;
-/// Where there are more combinations than turns, steps of a prime reach into every axis.
+/// If there are more combinations than calls, steps of this prime sample every axis.
 const STRIDE: usize = 7_919;
-/// The longest literal that is a value, in bytes, and the most beside one fact.
+/// Maximum length of a literal that counts as a value, in bytes, and maximum number of literals next to one fact.
 const MAX_LITERAL: usize = 100;
 const MAX_BESIDE: usize = 8;
-/// The most values of one fact, words, services, or rows that are combined with each changed one.
+/// Maximum numbers: values of one fact, words, services, and rows combined with each changed one.
 const MAX_VALUES: usize = 24;
 const MAX_SERVICES: usize = 40;
 const MAX_COMBINED: usize = 30;
-/// A change that cannot be judged in this time waits for a second person.
+/// A change that cannot be judged in this time needs a second person.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// A changed row on which prices depend.
+/// A changed row that affects prices.
 #[derive(Debug, Clone)]
 struct ChangedRow {
     resource: Resource,
@@ -72,7 +73,7 @@ struct ChangedRow {
     column: &'static str,
 }
 
-/// Columns that say what changes, the most telling first.
+/// Columns that describe a change, the most important first.
 const COLUMNS: [&str; 24] = [
     "source",
     "condition",
@@ -100,7 +101,7 @@ const COLUMNS: [&str; 24] = [
     "pointers",
 ];
 
-/// Every price that moves beyond a guard rail between two states of a rulebook; `stored` are calls that were.
+/// Every price change beyond a guard rail between two states of a rulebook; `stored` are stored calls.
 #[must_use]
 pub fn breaches(
     guards: &GuardRails,
@@ -133,7 +134,7 @@ pub fn breaches(
     worst.into_iter().map(|(_, breach)| breach).collect()
 }
 
-/// The limits that one call's price goes beyond, each with how far.
+/// The limits that the price of one call exceeds, each with the size of the excess.
 fn judged(
     guards: &GuardRails,
     rows: &[ChangedRow],
@@ -212,7 +213,7 @@ fn percent(before: Money, after: Money) -> Option<Decimal> {
     Some(part.checked_mul(Decimal::ONE_HUNDRED)?.abs())
 }
 
-/// The changed row that took part in one of the decisions, else the first that changed.
+/// A changed row that took part in one of the decisions, else the first changed row.
 fn taking_part<'a>(rows: &'a [ChangedRow], before: &Decision, after: &Decision) -> &'a ChangedRow {
     let steps = || after.trace.iter().chain(&before.trace);
     let took_part =
@@ -220,7 +221,7 @@ fn taking_part<'a>(rows: &'a [ChangedRow], before: &Decision, after: &Decision) 
     rows.iter().find(took_part).unwrap_or(&rows[0])
 }
 
-/// Nobody knows what it does: a second person looks.
+/// The breach for a change that could not be judged: a second person must check it.
 fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
     let limit = match (guards.largest_change_percent, guards.lowest_price) {
         (Some(_), _) => Limit::LargestChange,
@@ -244,7 +245,7 @@ fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
     }
 }
 
-/// The rows that changed and on which prices depend, those that people look at first before the others.
+/// The changed rows that affect prices, in the order in which people would check them.
 fn changed_rows(before: &RowSet, after: &RowSet) -> Vec<ChangedRow> {
     let mut rows = Vec::new();
     rows_of::<Script>(before, after, &mut rows);
@@ -278,7 +279,7 @@ fn rows_of<R: Row>(before: &RowSet, after: &RowSet, rows: &mut Vec<ChangedRow>) 
     }
 }
 
-/// The cases of one of the two, as calls.
+/// The cases of one rulebook, as calls.
 fn cases<'a>(base: &'a Rulebook, candidate: &'a Rulebook, rows: &'a RowSet) -> impl Iterator<Item = Probe> + 'a {
     rows.cases.values().map(move |stored| {
         let case = &stored.row;
@@ -296,7 +297,7 @@ fn cases<'a>(base: &'a Rulebook, candidate: &'a Rulebook, rows: &'a RowSet) -> i
     })
 }
 
-/// A word of a text that matters here.
+/// A token of a condition or script that matters here.
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Word(String),
@@ -304,7 +305,7 @@ enum Token {
     Number(Decimal),
 }
 
-/// What a text names: a condition, or a script.
+/// The names and values that a condition or a script contains.
 #[derive(Debug, Default)]
 struct Named {
     tokens: Vec<Token>,
@@ -342,7 +343,7 @@ impl Named {
         Self { tokens }
     }
 
-    /// Whether it names a fact: in a condition by itself, in a script as a text.
+    /// Whether a fact is named: as an identifier in a condition, as a string in a script.
     fn has(&self, name: &str) -> bool {
         self.tokens.iter().any(|token| is_name(token, name))
     }
@@ -351,7 +352,7 @@ impl Named {
         texts_in(&self.tokens)
     }
 
-    /// The literals that stand beside a fact: what follows it up to the next word, and the one before it.
+    /// The literals next to a fact: those after it up to the next word, and the one before it.
     fn beside(&self, name: &str) -> Self {
         let mut tokens = Vec::new();
         for (place, _) in self.tokens.iter().enumerate().filter(|(_, token)| is_name(token, name)) {
@@ -377,7 +378,7 @@ fn texts_in(tokens: &[Token]) -> impl Iterator<Item = &String> {
     })
 }
 
-/// What sets one part of a call: facts, what was said, the instant.
+/// One part of a call: facts, spoken words or the instant.
 #[derive(Debug, Clone)]
 enum Part {
     Facts(Vec<(&'static str, Fact)>),
@@ -387,7 +388,7 @@ enum Part {
     Nothing,
 }
 
-/// Calls about each service with the facts, words and instants that the changed rows name.
+/// Calls about each service, with the facts, words and instants that the changed rows name.
 fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe> {
     let texts = texts(base.rows(), candidate.rows());
     let services: Vec<&Service> = candidate
@@ -405,7 +406,7 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
         let named = Named::of(text);
         let is_named = |service: &&&Service| named.texts().any(|text| *text == service.code);
         let wanted: Vec<&Service> = services.iter().filter(is_named).copied().collect();
-        // Each value by itself, about every service.
+        // One value at a time, for every service.
         let wide = axes(both, &named, &|_: &str| &named, now);
         let singles: usize = wide.iter().map(Vec::len).sum();
         for number in 0..singles.min(share) {
@@ -420,7 +421,7 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
                 probes.extend(single(&wide, number).map(|parts| probe(both, service, &parts, now)));
             }
         }
-        // Together: each fact with the values that stand beside it, or with all, where those are few.
+        // Combinations: each fact with the values next to it, or with all values if there are few.
         let near: BTreeMap<String, Named> = facts_of(candidate.rows())
             .filter(|(name, _)| named.has(name))
             .map(|(name, _)| (name.to_owned(), named.beside(name)))
@@ -447,7 +448,7 @@ fn combinations(axes: &[Vec<Part>]) -> usize {
     axes.iter().fold(1, |all: usize, axis| all.saturating_mul(axis.len()))
 }
 
-/// The call of a number, of all combinations.
+/// The combination with this index.
 fn combination(axes: &[Vec<Part>], index: usize) -> Vec<&Part> {
     let mut place = index;
     let part = |axis: &Vec<Part>| {
@@ -462,7 +463,7 @@ fn combination(axes: &[Vec<Part>], index: usize) -> Vec<&Part> {
         .collect()
 }
 
-/// The call in which only one axis has another value than its first, by their number.
+/// The combination with this number in which only one axis differs from its first value.
 fn single(axes: &[Vec<Part>], number: usize) -> Option<Vec<&Part>> {
     let mut left = number;
     for (own, axis) in axes.iter().enumerate() {
@@ -519,7 +520,7 @@ fn probe((base, candidate): (&Rulebook, &Rulebook), service: &Service, parts: &[
     }
 }
 
-/// As a rulebook reads a call in which nothing else is known: with its defaults.
+/// The facts that a rulebook extracts if nothing else is known: with its defaults.
 fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> Extracted {
     let mut extracted = rulebook
         .extract_named(&BTreeMap::new(), said.to_owned())
@@ -528,7 +529,7 @@ fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> Extracted {
     extracted
 }
 
-/// A value, as a sentence has it.
+/// A value as shown in a sentence.
 fn shown(fact: &Fact) -> String {
     match fact {
         Fact::Boolean(value) => value.to_string(),
@@ -538,7 +539,8 @@ fn shown(fact: &Fact) -> String {
     }
 }
 
-/// The texts whose facts and values make the grid: of each changed row together with each adjustment that it may meet.
+/// The conditions and scripts whose facts and values form the grid: each changed row together with each adjustment that
+/// may apply with it.
 fn texts(before: &RowSet, after: &RowSet) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let conditions = |set: &RowSet| -> Vec<String> {
@@ -569,7 +571,7 @@ fn texts(before: &RowSet, after: &RowSet) -> Vec<String> {
     if texts.is_empty() {
         texts = others;
     }
-    // What a changed row needs is first in the budget.
+    // The facts that a changed row needs come first in the budget.
     texts.dedup();
     texts
 }
@@ -583,7 +585,8 @@ fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> {
     mapped.chain(rules::vocabulary::GIVEN.iter().map(|(name, kind)| (*name, *kind)))
 }
 
-/// What each fact that a text names may be, what may be said, and when it may be. `literals` has the values of a fact.
+/// The values to try: for each named fact, for the spoken words and for the instant. `literals` has the values of a
+/// fact.
 fn axes<'n>(
     (base, rulebook): (&Rulebook, &Rulebook),
     named: &Named,
@@ -634,7 +637,7 @@ fn axes<'n>(
             (None, None) => None,
         };
         let mut areas: Vec<&Area> = rows.areas.values().map(|stored| &stored.row).collect();
-        // Those that are named first.
+        // Named areas come first.
         areas.sort_by_key(|area| !named.texts().any(|text| *text == area.code));
         add(std::iter::once(Part::Nothing)
             .chain(areas.into_iter().filter_map(place))
@@ -659,7 +662,7 @@ fn axes<'n>(
     axes
 }
 
-/// When rules may differ: at the ends of what is valid for a time, and by the clock where a text names it.
+/// Instants at which rules may differ: the ends of validity periods, and times of day if a rule names the clock.
 fn instants(rows: &RowSet, before: &RowSet, named: &Named, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     let mut instants = Vec::new();
     for (_, old, new) in changed::<Adjustment>(before, rows) {

@@ -1,13 +1,13 @@
-//! Rows of one kind as a spreadsheet: CSV out and in, with nothing lost on the way.
+//! Rows of one resource as a spreadsheet: CSV export and import without loss.
 //!
-//! A row is a line; its fields are columns, in the order of the row's shape, between its code and its version. A map has
-//! a column per key (`names.fr`); a list of words is one cell with ` | ` between them; what is deeper is a cell of JSON.
-//! [`write`] writes for Excel as for everyone else: UTF-8 with a byte order mark, commas, CRLF. [`read`] takes what comes
-//! back from a spreadsheet, semicolons and all, and gives the edits that make the rows so, or every fault with its row
-//! and column.
+//! Each row is a line; its fields are columns, in the order of the row's struct, between its code and its version. A
+//! map has a column per key (`names.fr`). A list of strings is one cell with ` | ` as separator. Deeper structures are
+//! a cell of JSON. [`write`] writes UTF-8 with a byte order mark, commas and CRLF, which Excel and other programs read.
+//! [`read`] accepts what spreadsheets save, semicolons included, and returns the edits, or every fault with its row and
+//! column.
 //!
-//! A text that a spreadsheet could take for a formula gets an apostrophe in front (`'+15145550101`), and so does a text
-//! that begins with one: taking one apostrophe off on the way in gives the text back.
+//! A string that a spreadsheet could read as a formula gets a leading apostrophe (`'+15145550101`), and so does a
+//! string that begins with one. Removing one apostrophe on import restores the string.
 
 mod cell;
 mod read;
@@ -25,19 +25,19 @@ use serde_json::Value;
 
 use rules::rows::Row;
 
-/// Excel takes a file for UTF-8 only with this in front.
+/// Excel reads a file as UTF-8 only if it begins with this.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A value as a cell that is only read: no text begins a formula.
+/// A value as a cell for display only: no string begins a formula.
 #[must_use]
 pub fn plain_cell(value: &Value) -> String {
     cell::of(value, Shape::Text, true)
 }
 
-/// Lines of cells as CSV for every spreadsheet: UTF-8 with a byte order mark, commas, CRLF.
+/// Lines of cells as CSV for all spreadsheets: UTF-8 with a byte order mark, commas, CRLF.
 ///
 /// # Errors
-/// When the writer fails, which writing to memory does not.
+/// When the writer fails, which does not happen in memory.
 pub fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, String> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -50,32 +50,32 @@ pub fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, 
     Ok(format!("{BYTE_ORDER_MARK}{text}"))
 }
 
-/// What a field holds, as far as a cell is concerned.
+/// The type of a field, as far as cells are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Text,
-    /// Money and rates: texts that are numbers to a spreadsheet.
+    /// Money and rates: strings that are numbers to a spreadsheet.
     Number,
     Integer,
     Boolean,
     Texts,
-    /// A text per key.
+    /// One string per key.
     TextMap,
-    /// A list of texts per key.
+    /// A list of strings per key.
     TextsMap,
     Json,
 }
 
-/// A field of a kind of row.
+/// A field of a row type.
 #[derive(Debug, Clone)]
 struct Field {
     name: &'static str,
     shape: Shape,
-    /// Whether an empty cell is an empty value rather than none.
+    /// Whether an empty cell means an empty value; otherwise it means no value.
     required: bool,
 }
 
-/// The fields of a kind of row but its code, from the one place that says its shape.
+/// The fields of a row type except its code, from its schema.
 fn fields<R: Row + Type>() -> Vec<Field> {
     let mut registry = Registry::new();
     R::register(&mut registry);
@@ -112,7 +112,7 @@ fn shape(registry: &Registry, schema: &MetaSchemaRef) -> Shape {
     }
 }
 
-/// A schema, also where it is told elsewhere and described here.
+/// The schema itself; a reference is looked up in the registry.
 fn resolved<'a>(registry: &'a Registry, schema: &'a MetaSchemaRef) -> Option<&'a MetaSchema> {
     match schema {
         MetaSchemaRef::Inline(schema) => match schema.all_of.first() {

@@ -1,21 +1,21 @@
-//! Groups calls for which no service was found by the words that several of them share. Pure: what was said in, groups out.
+//! Groups calls without a service by the words that several of them share. Pure: transcripts in, groups out.
 //!
-//! A group's words are one to three words in a row, in one sentence, that at least two of the calls have and that calls which
-//! found a service seldom have. It must never be a name's or a number's: words with digits form no group.
+//! The words of a group are one to three consecutive words of one sentence that at least two of the calls share and
+//! that calls with a service seldom contain. They must never be a name or a number: words with digits form no group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rules::words::fold;
 
-/// The most words in a row that form a group.
+/// Maximum number of consecutive words that form a group.
 const MAX_WORDS: usize = 3;
-/// The fewest letters of a word that says something alone.
+/// Minimum number of letters of a word that forms a group alone.
 const MIN_LETTERS: usize = 4;
-/// So many calls make a group.
+/// Minimum number of calls in a group.
 const MIN_CALLS: usize = 2;
-/// The most groups.
+/// Maximum number of groups.
 const MAX_GROUPS: usize = 20;
-/// Words that neither begin nor end what a group shares, folded.
+/// Words that neither begin nor end the phrase of a group, folded.
 const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi aux avec avez avoir be been bonjour bonsoir but by \
     c call calling can car ce cela ces cest cet cette chez come comme could d dans de des did do does don donc du elle en \
     est et etait ete etes eu fait faire for from get going good got had has have he hello help here hi how i id il ils im in \
@@ -28,14 +28,14 @@ const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi a
 /// Calls that share words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The words, as the first of the calls says them, in lower case.
+    /// The words as in the first of the calls, in lower case.
     pub phrase: String,
-    /// The calls, by their places.
+    /// The calls, by index.
     pub calls: Vec<usize>,
 }
 
-/// Groups the calls without a service; `matched` are others, which found one. The largest group comes first, and a call is in
-/// one group at most.
+/// Groups the calls without a service; `matched` are calls with a service. The largest group comes first, and a call is
+/// in at most one group.
 #[must_use]
 pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
     let mut shared: BTreeMap<String, (String, BTreeSet<usize>)> = BTreeMap::new();
@@ -53,14 +53,14 @@ pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
             *known.entry(key).or_default() += 1;
         }
     }
-    // Words that calls with a service have half as often tell nothing about these.
+    // Words are left out if their share among matched calls is more than half their share among unmatched ones.
     let is_telling = |key: &str, calls: usize| {
         known.get(key).copied().unwrap_or_default() * 2 * unmatched.len() <= calls * matched.len()
     };
     shared.retain(|key, (_, calls)| is_telling(key, calls.len()));
     let mut groups = Vec::new();
     while groups.len() < MAX_GROUPS {
-        // Longer words say more: two words of three calls go before one word of four.
+        // Longer phrases weigh more: two words in three calls come before one word in four.
         let weight = |key: &str, calls: &BTreeSet<usize>| calls.len() * (key.split(' ').count() + 1);
         let best = shared
             .iter()
@@ -81,7 +81,7 @@ pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
     groups
 }
 
-/// Every run of words that may form a group: as it is compared, and as it is shown.
+/// Every run of words that may form a group: the form for comparison, and the form for display.
 fn runs(said: &str) -> impl Iterator<Item = (String, String)> {
     let sentences = said.split(['.', ',', ';', ':', '!', '?', '\n', '(', ')', '"', '«', '»']);
     sentences.flat_map(|sentence| {
@@ -115,7 +115,7 @@ fn is_sound(run: &[(&str, String)]) -> bool {
     is_long && !has_digits && says(first) && says(last)
 }
 
-/// The run as it stands in its sentence, in lower case.
+/// The run as in its sentence, in lower case.
 fn shown(sentence: &str, run: &[(&str, String)]) -> String {
     let place = |word: &str| word.as_ptr() as usize - sentence.as_ptr() as usize;
     let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {

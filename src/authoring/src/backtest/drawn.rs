@@ -1,4 +1,4 @@
-//! Quotes to be drawn: each by itself up to a limit, and all of them by service.
+//! Quotes for a chart: individual quotes up to a limit, and totals by service.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use super::tally::plus;
 use rules::decision::{Decision, Price};
 use rules::money::Money;
 
-/// The most quotes that change.
+/// Maximum number of changed quotes.
 const MAX_CHANGED: usize = 200;
-/// The most quotes that stay.
+/// Maximum number of unchanged quotes.
 const MAX_UNCHANGED: usize = 100;
 
-/// The quotes of the calls counted so far, the newest first.
+/// The quotes of the calls counted so far, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct Drawn {
     changed: Vec<QuotedCall>,
@@ -68,7 +68,7 @@ impl Drawn {
         }
     }
 
-    /// Adds those of the calls that were read next.
+    /// Adds the quotes of the next batch of calls.
     pub fn merge(&mut self, next: Self) {
         for quote in next.changed.into_iter().chain(next.unchanged) {
             self.keep(quote);
@@ -89,18 +89,18 @@ impl Drawn {
         }
     }
 
-    /// What changes by service.
+    /// The changes by service.
     pub fn services(&self) -> Vec<ServiceChange> {
         self.services.values().cloned().collect()
     }
 
-    /// The quotes: those that change, then the others.
+    /// The quotes: changed ones first, then unchanged ones.
     pub fn quotes(&self) -> Vec<QuotedCall> {
         self.changed.iter().chain(&self.unchanged).cloned().collect()
     }
 }
 
-/// The middle of a price's range.
+/// The midpoint of a price range.
 fn middle(price: &Price) -> Money {
     Money::from_minor(price.from.minor().midpoint(price.to.minor()))
 }

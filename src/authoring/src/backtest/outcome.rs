@@ -1,4 +1,4 @@
-//! What a backtest found, as the API, the database and the command line show it.
+//! The result of a backtest, as the API, the database and the command line show it.
 
 use std::collections::BTreeMap;
 
@@ -10,55 +10,55 @@ use uuid::Uuid;
 use rules::money::Money;
 use rules::rows::Priority;
 
-/// What would be different with the candidate, over the calls looked at so far.
+/// What would be different with the candidate, over the calls processed so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct BacktestResult {
-    /// Calls decided with both; a call counts once, by the decision that its lead carries.
+    /// Calls decided with both; each call counts once, by the decision of its lead.
     pub calls: u64,
-    /// Calls left out because what they said was erased.
+    /// Calls left out because their facts were erased.
     pub erased: u64,
-    /// Calls left out because they could not be read again; only where the candidate maps facts differently.
+    /// Calls left out because they could not be read again; only if the candidate maps facts differently.
     pub unreadable: u64,
-    /// Calls whose stored decision is not the base's any more: older changes did that, and nothing here counts it.
+    /// Calls whose stored decision differs from the base's because of older changes; not counted as changes here.
     pub differ_already: u64,
-    /// Calls for which anything changes: service, area, price, its taxes, priority or texts.
+    /// Calls with any change: service, area, price, taxes, priority or SMS messages.
     pub changed: u64,
-    /// What changes in the quotes, by currency.
+    /// Changes in the quotes, by currency.
     pub money: Vec<MoneyChange>,
     /// Calls quoted in another currency.
     pub currency_changed: Listed,
-    /// How many calls each priority has before (the row, P1 to P4) and after (the column).
+    /// Calls by priority before (row, P1 to P4) and after (column).
     pub priorities: Vec<Vec<u64>>,
-    /// The calls that move between priorities.
+    /// The calls whose priority changes.
     pub moves: Vec<Move>,
-    /// The texts that would be sent.
+    /// The SMS messages that would be sent.
     pub texts: Texts,
-    /// Calls that match no service although they did.
+    /// Calls that matched a service and no longer do.
     pub lost_service: Listed,
-    /// Calls that match a service although they did not.
+    /// Calls that match a service and did not before.
     pub gained_service: Listed,
-    /// Calls without a price although they had one.
+    /// Calls that had a price and no longer do.
     pub lost_price: Listed,
-    /// Calls with a price although they had none.
+    /// Calls that have a price and had none before.
     pub gained_price: Listed,
-    /// Calls decided without a script that failed.
+    /// Calls decided without a script, because it failed.
     pub degraded: Degraded,
-    /// Prices that tools were asked for during calls; only where the backtest was told to look at them.
+    /// Prices that tools were asked for during calls; only if the backtest includes them.
     pub tool_quotes: Option<ToolQuotes>,
     /// The calls that change most, at most twenty, side by side.
     pub most_changed: Vec<ChangedCall>,
-    /// What changes in the quotes, by service and currency.
+    /// Changes in the quotes, by service and currency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub services: Vec<ServiceChange>,
-    /// Quotes to be drawn, before and after: the newest 200 that change, and the newest 100 that do not.
+    /// Quotes for a chart, before and after: the newest 200 that change, and the newest 100 that do not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub quotes: Vec<QuotedCall>,
 }
 
-/// What changes in the quotes of one currency; a quote is a range, before tax.
+/// Changes in the quotes of one currency; a quote is a range before tax.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct MoneyChange {
@@ -66,30 +66,30 @@ pub struct MoneyChange {
     pub currency: String,
     /// Calls with a price before and after.
     pub quotes: u64,
-    /// Those whose price changes.
+    /// Calls whose price changes.
     pub changed: u64,
-    /// Those whose price stays and of which only the taxes change.
+    /// Calls whose price before tax stays and whose taxes change.
     #[serde(default)]
     pub taxes_only: u64,
-    /// Those that become dearer: the sum of both ends rises.
+    /// Calls that become dearer: the sum of both ends rises.
     pub dearer: u64,
-    /// Those that become cheaper.
+    /// Calls that become cheaper.
     pub cheaper: u64,
-    /// The sum of the lowest prices, before.
+    /// Sum of the lowest prices before.
     pub before_from: Money,
-    /// The sum of the highest prices, before.
+    /// Sum of the highest prices before.
     pub before_to: Money,
-    /// By how much the sum of the lowest prices changes.
+    /// Change in the sum of the lowest prices.
     pub change_from: Money,
-    /// By how much the sum of the highest prices changes.
+    /// Change in the sum of the highest prices.
     pub change_to: Money,
-    /// The greatest change of one quote, with its sign: of its lowest or its highest price, whichever changes more.
+    /// Largest change of one quote, signed: of its lowest or highest price, whichever changes more.
     pub most: Money,
     /// The call with that change.
     pub most_call: Option<String>,
 }
 
-/// What changes in the quotes of one service in one currency.
+/// Changes in the quotes of one service in one currency.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ServiceChange {
@@ -100,13 +100,13 @@ pub struct ServiceChange {
     pub currency: String,
     /// Calls with a price before and after.
     pub quotes: u64,
-    /// Those that become dearer.
+    /// Calls that become dearer.
     pub dearer: u64,
-    /// Those that become cheaper.
+    /// Calls that become cheaper.
     pub cheaper: u64,
-    /// By how much the dearer ones rise together, in the middle of their ranges.
+    /// Total rise of the dearer quotes, by the midpoints of their ranges.
     pub dearer_by: Money,
-    /// By how much the cheaper ones fall together, without a sign.
+    /// Total fall of the cheaper quotes, by midpoint, unsigned.
     pub cheaper_by: Money,
 }
 
@@ -122,9 +122,9 @@ pub struct QuotedCall {
     pub service: Option<String>,
     /// The currency.
     pub currency: String,
-    /// The middle of the price range before tax, with the base.
+    /// Midpoint of the price range before tax, with the base.
     pub before: Money,
-    /// The same with the candidate.
+    /// The same midpoint with the candidate.
     pub after: Money,
     /// The priority with the base.
     pub priority_before: Priority,
@@ -139,31 +139,31 @@ pub struct Move {
     pub from: Priority,
     /// The priority after.
     pub to: Priority,
-    /// How many.
+    /// Number of calls.
     pub count: u64,
-    /// The newest of them, at most a hundred.
+    /// The newest of these calls, at most 100.
     pub calls: Vec<String>,
 }
 
-/// A number of calls, and which.
+/// A number of calls, and their ids.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Listed {
-    /// How many.
+    /// Number of calls.
     pub count: u64,
-    /// The newest of them, at most a hundred.
+    /// The newest of these calls, at most 100.
     pub calls: Vec<String>,
 }
 
-/// The texts that decisions send.
+/// The SMS messages that decisions send.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Texts {
     /// With the base.
     pub before: u64,
     /// With the candidate.
     pub after: u64,
-    /// Calls that send more.
+    /// Calls that send more messages.
     pub calls_with_more: u64,
-    /// Calls that send fewer.
+    /// Calls that send fewer messages.
     pub calls_with_fewer: u64,
 }
 
@@ -174,18 +174,18 @@ pub struct Degraded {
     pub before: u64,
     /// With the candidate.
     pub after: u64,
-    /// The candidate's scripts that failed, and how often.
+    /// The candidate's failed scripts, with the number of failures.
     pub scripts: BTreeMap<String, u64>,
 }
 
 /// Prices that tools were asked for during calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct ToolQuotes {
-    /// Those decided with both.
+    /// Prices decided with both.
     pub looked_at: u64,
-    /// Those left out because they cannot be read again.
+    /// Prices left out because they cannot be read again.
     pub unreadable: u64,
-    /// What changes in them, by currency.
+    /// Changes in these prices, by currency.
     pub money: Vec<MoneyChange>,
 }
 
@@ -195,19 +195,19 @@ pub struct ToolQuotes {
 pub struct ChangedCall {
     /// The call.
     pub call_id: Option<String>,
-    /// Its stored decision.
+    /// Id of its stored decision.
     pub decision_id: Uuid,
-    /// The instant that it was decided for.
+    /// The instant of the decision.
     pub at: DateTime<Utc>,
     /// With the base.
     pub before: Side,
     /// With the candidate.
     pub after: Side,
-    /// The rows that made the difference.
+    /// The rows that caused the difference.
     pub rows: Vec<RowPart>,
 }
 
-/// What is decided about a call.
+/// The decision about a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Side {
@@ -234,7 +234,7 @@ pub struct Side {
     pub total_to: Option<Money>,
     /// The priority.
     pub priority: Priority,
-    /// How many texts are sent.
+    /// Number of SMS messages.
     pub texts: u64,
 }
 
@@ -242,14 +242,14 @@ pub struct Side {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RowPart {
-    /// The kind of row, as `adjustments`.
+    /// The resource, for example `adjustments`.
     pub resource: String,
     /// Its code.
     pub code: String,
-    /// What it did before; nothing when it took no part.
+    /// What it did before; absent if it took no part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What it does after; nothing when it takes no part.
+    /// What it does after; absent if it takes no part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }

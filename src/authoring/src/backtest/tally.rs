@@ -1,5 +1,5 @@
-//! Counting. In: a call with its two decisions. Out: numbers that can be added to those of other calls, so that several
-//! threads count at once; added in the order in which the calls were read, they give the same result every time.
+//! Counts backtest results. In: a call with its two decisions. Out: counts that can be merged, so that several threads
+//! count at the same time. Merged in the order in which the calls were read, they always give the same result.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use rules::decision::{Decision, Price};
 use rules::money::Money;
 use rules::rows::Priority;
 
-/// How many changed calls are shown side by side.
+/// Maximum number of changed calls that are shown side by side.
 const MOST_CHANGED: usize = 20;
-/// How many calls of a kind are named.
+/// Maximum number of calls listed by id in each group.
 const NAMED: usize = 100;
 const PRIORITIES: [Priority; 4] = [Priority::P1, Priority::P2, Priority::P3, Priority::P4];
 
-/// How much a call changes, in thousandths: of its price, where one that comes or goes is all of it, and a quarter for each
-/// step of priority; of equals, by how much money.
+/// How much a call changes. First number: the price change in thousandths of the price (an added or removed price
+/// counts as 1000), plus 250 for each step of priority. Second number, for ties: the price change in minor units.
 type Weight = (u64, u64);
 const STEP: u64 = 250;
-/// What else may change counts little, but it counts.
+/// Weight of any other change: small, but not zero.
 const OTHERWISE: u64 = 1;
 
-/// A call that changes much, with what is needed to say why.
+/// A call that changes much, with the data to explain why.
 #[derive(Debug, Clone)]
 struct Kept {
     weight: Weight,
@@ -33,7 +33,7 @@ struct Kept {
     after: Decision,
 }
 
-/// What was counted so far.
+/// The counts so far.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     calls: u64,
@@ -57,7 +57,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing counted yet; prices that tools were asked for are shown when `with_quotes`.
+    /// An empty tally. With `with_quotes`, the result includes prices that tools were asked for.
     #[must_use]
     pub fn new(with_quotes: bool) -> Self {
         Self {
@@ -66,18 +66,18 @@ impl Tally {
         }
     }
 
-    /// How many calls were looked at, with those that had to be left out.
+    /// The number of calls read, including those left out.
     #[must_use]
     pub const fn seen(&self) -> u64 {
         self.calls + self.erased + self.unreadable
     }
 
-    /// A call whose caller was erased.
+    /// Counts a call whose data was erased.
     pub const fn add_erased(&mut self) {
         self.erased += 1;
     }
 
-    /// A call, or a price asked for during one, that cannot be read again.
+    /// Counts a call, or a price that a tool was asked for, that cannot be read again.
     pub const fn add_unreadable(&mut self, is_quote: bool) {
         match &mut self.tool_quotes {
             Some(quotes) if is_quote => quotes.unreadable += 1,
@@ -137,7 +137,7 @@ impl Tally {
         let taxed = taxed.is_some_and(|(was, is)| differs_in_taxes_only(was, is));
         let otherwise = before.service != after.service || before.area != after.area || was != is || taxed;
         let dear = whole(before.price.as_ref()).max(whole(after.price.as_ref())).max(1);
-        // The least change of a great price is one.
+        // Rounded up: a small change of a large price counts as at least one.
         let of_price = money.saturating_mul(1000).div_ceil(dear);
         let weight = (of_price + steps * STEP + u64::from(otherwise) * OTHERWISE, money);
         if weight > (0, 0) {
@@ -161,7 +161,7 @@ impl Tally {
         }
     }
 
-    /// Keeps a call when it is one of those that change most; of equals the one that was read first.
+    /// Stores a call if it is among those that change most. Of calls with equal weight, the first one read wins.
     fn keep(&mut self, kept: Kept) {
         let place = self.most_changed.partition_point(|known| known.weight >= kept.weight);
         if place < MOST_CHANGED {
@@ -170,7 +170,7 @@ impl Tally {
         }
     }
 
-    /// Adds what was counted of the calls that were read next.
+    /// Adds the counts of the next batch of calls.
     pub fn merge(&mut self, next: Self) {
         self.calls += next.calls;
         self.erased += next.erased;
@@ -206,7 +206,7 @@ impl Tally {
         self.drawn.merge(next.drawn);
     }
 
-    /// What was found, to be shown.
+    /// The result in the form in which it is shown.
     #[must_use]
     pub fn result(&self, test: &Backtest) -> BacktestResult {
         let moves = PRIORITIES.into_iter().flat_map(|from| PRIORITIES.map(|to| (from, to)));
@@ -293,7 +293,7 @@ impl Listed {
     }
 }
 
-/// Whether the base still decides as was decided at the time.
+/// Whether the base's decision is the same as the stored one.
 fn is_as_stored(call: &StoredCall, decision: &Decision) -> bool {
     let price = decision.price.as_ref();
     let stored = &call.stored;
@@ -303,18 +303,18 @@ fn is_as_stored(call: &StoredCall, decision: &Decision) -> bool {
         && stored.price_to == price.map(|price| price.to.minor())
 }
 
-/// A price that comes or goes changes by all of it.
+/// The change in minor units when a price is added or removed: the whole price.
 fn whole(price: Option<&Price>) -> u64 {
     price.map_or(0, |price| price.to.minor().unsigned_abs())
 }
 
-/// Whether the price before tax is the same and the total is not.
+/// Whether the price before tax is the same and the total differs.
 fn differs_in_taxes_only(was: &Price, is: &Price) -> bool {
     let before_tax = (&was.currency, was.from, was.to) == (&is.currency, is.from, is.to);
     before_tax && (was.total_from, was.total_to) != (is.total_from, is.total_to)
 }
 
-/// Counts a quote with a price on both sides; the greater change of its two ends.
+/// Counts a quote that has a price on both sides. Returns the larger change of its two ends.
 fn count(money: &mut BTreeMap<String, MoneyChange>, call: Option<&str>, was: &Price, is: &Price) -> u64 {
     if !money.contains_key(&was.currency) {
         let new = MoneyChange {

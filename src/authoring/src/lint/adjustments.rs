@@ -12,7 +12,7 @@ use rules::condition::Test;
 use rules::rows::{Adjustment, Resource, Row as _};
 use rules::vocabulary::Env;
 
-/// Whether an adjustment's condition can hold at all.
+/// Whether the condition of an adjustment can hold for any call.
 pub(super) fn can_hold(world: &World<'_>, row: &Adjustment, test: &Test, found: &mut Findings) -> bool {
     let never_holds = matches!(search(world, &[(test, true)]), Found::Impossible);
     if never_holds {
@@ -50,7 +50,7 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
     stacking_groups(world, found);
 }
 
-/// An amount for each unit, where no service is priced by units.
+/// Reports an amount per unit if no service that it applies to is priced by units.
 fn units(world: &World<'_>, row: &Adjustment, found: &mut Findings) {
     let services = world.rulebook().rows().services.values().map(|stored| &stored.row);
     let mut own = services.filter(|service| row.services.is_empty() || row.services.contains(&service.code));
@@ -60,7 +60,7 @@ fn units(world: &World<'_>, row: &Adjustment, found: &mut Findings) {
     }
 }
 
-/// Of a group the first that holds applies, so that a later one may never be it.
+/// In a stacking group only the first adjustment that holds applies: reports those that can never be the first.
 fn stacking_groups(world: &World<'_>, found: &mut Findings) {
     let mut groups: BTreeMap<&str, Vec<(&Adjustment, &Test)>> = BTreeMap::new();
     for (row, test) in world.rulebook().adjustments.with_tests() {
@@ -73,7 +73,7 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
         for (place, (row, _)) in members.iter().enumerate() {
             let first = |call: &Env<'_>| {
                 let mut before = members.iter().take(place).enumerate();
-                // One that stands for a while only leaves the rest of the time to others.
+                // An adjustment with a limited period leaves the rest of the time to others.
                 let taken = before
                     .find(|(_, (row, test))| row.valid_from.is_none() && row.valid_until.is_none() && test.holds(call));
                 taken.map(|(other, _)| other)

@@ -1,24 +1,24 @@
-//! The errors that a change brings in, for which it is refused: of what the change leaves alone nothing is looked at again.
+//! The errors that a change introduces, for which it is refused. What the change does not affect is not checked again.
 //!
-//! Comes in: the rulebook as it stands, where there is one, and as it shall be. Goes out: errors that only the latter has.
+//! In: the current rulebook, if there is one, and the proposed one. Out: errors that only the proposed one has.
 
 use super::world::World;
 use super::{Finding, Findings, Severity, adjustments, introduced, pointers, ranked, scripts};
 use rules::compile::Rulebook;
 use rules::rows::{Adjustment, AssistantRule, PriorityRule, Script, changed, same};
 
-/// The errors that `after` has and `before` had not.
+/// The errors of `after` that are not in `before`.
 #[must_use]
 pub fn brought_in(before: Option<&Rulebook>, after: &Rulebook) -> Vec<Finding> {
     let found = errors(after, before);
     match before {
-        // Without an error there is nothing to compare.
+        // Without an error nothing has to be compared.
         Some(before) if !found.is_empty() => introduced(&errors(before, None), found),
         _ => found,
     }
 }
 
-/// The errors of a rulebook; where only those that another has not are wanted, at least these.
+/// The errors of a rulebook. With `other`, at least those that `other` does not have.
 fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
     let world = World::new(rulebook, true);
     let same_world = other.filter(|other| World::new(other, true).is_like(&world));

@@ -1,6 +1,7 @@
-//! Rows that no call has met for a long time.
+//! Rows that no call has used for a long time.
 //!
-//! Comes in: which rows took part in what was decided. Goes out: a warning for each that did not and has stood for long.
+//! In: the rows that took part in decisions. Out: a warning for each row that took no part and has been unchanged for
+//! long.
 
 use std::collections::BTreeSet;
 
@@ -8,26 +9,26 @@ use super::Findings;
 use rules::compile::Rulebook;
 use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, Script, Service, Stored};
 
-/// What took part in decisions over some days.
+/// The rows that took part in decisions over some days.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
-    /// Over how many days.
+    /// The number of days.
     pub days: u32,
-    /// Rows that were written by this revision or one before have stood for all of these days.
+    /// Rows of this revision or an older one have been unchanged for all of these days.
     pub settled: i64,
     /// The rows that took part in at least one decision.
     pub fired: BTreeSet<(Resource, String)>,
 }
 
 impl Usage {
-    /// Whether a row has stood all the time and never took part.
+    /// Whether a row was unchanged for all of these days and never took part.
     #[must_use]
     pub fn is_unused<R: Row>(&self, stored: &Stored<R>) -> bool {
         stored.version <= self.settled && !self.fired.contains(&(R::RESOURCE, stored.row.code().to_owned()))
     }
 }
 
-/// The kinds of row that can take part in a decision and whose part is counted.
+/// The resources whose rows can take part in a decision and are counted.
 pub const COUNTED: &[Resource] = &[
     Resource::Services,
     Resource::Areas,
@@ -45,7 +46,7 @@ pub(super) fn lint(rulebook: &Rulebook, usage: &Usage, found: &mut Findings) {
     unused::<Adjustment>(rows, usage, "it changed no price", found);
     unused::<PriorityRule>(rows, usage, "it gave no call its priority", found);
     for stored in rows.scripts.values() {
-        // What a tool runs is not part of a decision.
+        // Scripts of tools are not part of a decision.
         if matches!(stored.row.hook, Hook::Price | Hook::Priority) {
             one::<Script>(stored, usage, "it did nothing", found);
         }

@@ -1,4 +1,4 @@
-//! Rows that nobody uses, rules that tell nobody, templates that cannot know what they say, languages left out.
+//! Unused rows, rules that notify nobody, templates with placeholders that are never filled, missing languages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use rules::rows::{
     Adjustment, Area, AssistantRule, Hook, Labels, PriorityRule, Resource, Row, Service, Tax, Template, ToolKind,
 };
 
-/// The facts that a placeholder reads, for those that read any.
+/// The facts that each placeholder reads; placeholders that read none are not listed.
 const READS: &[(&str, &[&str])] = &[
     ("customer", &["customer_name"]),
     ("problem", &["problem"]),
@@ -25,7 +25,7 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     translations(rulebook, found);
 }
 
-/// Of two contacts with one number only the first is texted, and a reply is taken for the first one's.
+/// If two contacts share a number, only the first gets SMS messages, and a reply is attributed to the first.
 fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     let mut known: BTreeMap<&str, &str> = BTreeMap::new();
     for row in rulebook.rows().contacts.values().map(|stored| &stored.row) {
@@ -41,7 +41,7 @@ fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// What nothing names. A tool is named by the assistant, which is not ours to look into.
+/// Rows that no other row names. Tools are left out: the assistant at Vapi names them, which Ringbook cannot check.
 fn unused(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let mut used: BTreeSet<(Resource, &str)> = BTreeSet::new();
@@ -110,7 +110,7 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// A rule that names contacts and sends no text, or sends a text to nobody.
+/// Reports a rule that names contacts and sends no SMS message, or that sends one to nobody.
 fn told(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let somebody = !rulebook.on_call().is_empty();
@@ -137,7 +137,7 @@ fn told(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// A placeholder for what no message gives is never filled.
+/// Reports a placeholder for a fact that no message provides: it is never filled.
 fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
     let mappings = &rulebook.rows().fact_mappings;
     for row in rulebook.rows().templates.values().map(|stored| &stored.row) {
@@ -160,7 +160,7 @@ fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// What is said in some of the rulebook's languages only: in the others it is said in the first.
+/// Reports labels that are missing in some of the rulebook's languages: in those, the first language is used.
 fn translations(rulebook: &Rulebook, found: &mut Findings) {
     let settings = rulebook.settings();
     labels(

@@ -1,5 +1,4 @@
-//! Phrases of concepts and cues that cannot do what they are for: those that cancel themselves, and those that two rows
-//! share.
+//! Phrases of concepts and cues that have no effect: those that cancel themselves, and those that two rows share.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     cues(rulebook, found);
 }
 
-/// A caller who says exactly a phrase must be heard; and a phrase means one concept.
+/// A caller who says exactly a phrase must be heard, and a phrase belongs to one concept only.
 fn concepts(rulebook: &Rulebook, found: &mut Findings) {
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for stored in rulebook.rows().concepts.values() {
@@ -42,7 +41,7 @@ fn concepts(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// A phrase may have several effects ("still" is now, and is present), but each only once.
+/// A phrase may have several effects ("still" is both `now` and `present`), but each only once.
 fn cues(rulebook: &Rulebook, found: &mut Findings) {
     let mut owners: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for stored in rulebook.rows().cues.values() {
@@ -59,7 +58,7 @@ fn cues(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// What a caller may say that a phrase finds: its first alternatives, without gaps.
+/// An example of words that a phrase matches: its first alternatives, without gaps.
 fn example(phrase: &str) -> String {
     let items = phrase
         .split_whitespace()

@@ -1,4 +1,5 @@
-//! How callers name a service or a place: names, words, postal codes and cities that another row takes first.
+//! The words by which callers name a service or a place: names, keywords, postal codes and cities that an earlier row
+//! matches first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +16,7 @@ pub(super) fn lint(world: &World<'_>, found: &mut Findings) {
     areas(world.rulebook(), found);
 }
 
-/// A word that names two services names the first only.
+/// A word that names two services matches the first one only.
 fn services(world: &World<'_>, found: &mut Findings) {
     let rulebook = world.rulebook();
     let mut taken: HashMap<WordId, &Service> = HashMap::new();
@@ -26,7 +27,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
             .filter_map(|word| Some((word, rulebook.ears.lexicon().id(word)?)));
         let words: Vec<(&String, WordId)> = words.collect();
         for (word, id) in &words {
-            // Saying this one says all that it implies, and the service that comes first wins.
+            // Whoever says this word also says all words that it implies, and the first service wins.
             let other = world.implied(*id).into_iter().find_map(|implied| taken.get(&implied));
             if let Some(other) = other {
                 let text = format!(
@@ -51,7 +52,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
     }
 }
 
-/// The area that comes first wins: by a beginning of a postal code, by a city.
+/// The first area wins, by a postal prefix or by a city.
 fn areas(rulebook: &Rulebook, found: &mut Findings) {
     let mut prefixes: BTreeMap<String, &Area> = BTreeMap::new();
     let mut cities: HashMap<String, &Area> = HashMap::new();

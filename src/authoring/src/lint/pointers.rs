@@ -1,7 +1,7 @@
-//! Pointers of fact mappings that can never match: a place that no message has.
+//! Pointers of fact mappings that can never match, because no message has such a place.
 //!
-//! Comes in: the fact mappings. Goes out: an error for what is proven never to match, a warning for what Vapi has not
-//! published.
+//! In: the fact mappings. Out: an error for a pointer that provably never matches, a warning for a field that Vapi does
+//! not document.
 
 use super::{Findings, Severity};
 use rules::compile::Rulebook;
@@ -9,7 +9,7 @@ use rules::extract::SAID;
 use rules::rows::{FactMapping, RowSet, changed};
 use rules::vocabulary::did_you_mean;
 
-/// Where a pointer may begin: the fields of Vapi's messages, and Ringbook's own places.
+/// The first tokens that a pointer may have: the fields of Vapi's messages, and Ringbook's own places.
 const FIELDS: &[&str] = &[
     "analysis",
     "arguments",
@@ -73,7 +73,7 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Only the mappings that a change touches.
+/// Checks only the mappings that a change touches.
 pub(super) fn changed_ones(rulebook: &Rulebook, before: &RowSet, found: &mut Findings) {
     for (_, _, after) in changed::<FactMapping>(before, rulebook.rows()) {
         if let Some(stored) = after {
@@ -106,7 +106,7 @@ fn mapping(row: &FactMapping, found: &mut Findings) {
     }
 }
 
-/// Why a pointer can never match, where that is proven.
+/// The reason why a pointer can never match, if that is proven.
 fn never(pointer: &str) -> Option<String> {
     let tokens: Vec<&str> = pointer.split('/').skip(1).collect();
     let by_name = |name: &str| {
@@ -141,7 +141,7 @@ fn stars(tokens: &[&str]) -> Option<String> {
     tokens.contains(&"*").then(|| text.to_owned())
 }
 
-/// Whether this is an id as Vapi makes them.
+/// Whether this has the form of an id from Vapi.
 fn is_id(token: &str) -> bool {
     token.len() == 36
         && token.bytes().enumerate().all(|(place, byte)| match place {

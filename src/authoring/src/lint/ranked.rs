@@ -1,8 +1,8 @@
-//! Rules of which the first that holds is taken: those that can never be that one.
+//! Rules in lists where the first match wins: finds those that can never be the first match.
 //!
-//! Comes in: rules in their order. Goes out: for each whether its condition can hold at all, and whether those before it
-//! leave it anything. A call in which it is the first is looked for; each rule that comes first instead is shut out in
-//! turn, until there is no call left or the rule is the first.
+//! In: rules in their order. Out: for each rule, whether its condition can hold at all, and whether the rules before it
+//! leave it any call. It searches for a call in which the rule is the first match. Each rule that matches first instead
+//! is excluded in turn, until there is no such call left or the rule is the first match.
 
 use super::Findings;
 use super::Severity;
@@ -13,10 +13,10 @@ use rules::condition::Test;
 use rules::rows::{AssistantRule, PriorityRule, Resource, Row};
 use rules::vocabulary::Env;
 
-/// How many rules together may be looked at as those that leave another nothing.
+/// Maximum number of earlier rules that are considered together as covering a rule.
 const MOST_TOGETHER: usize = 24;
 
-/// How many rules are looked at, for a call, in the time of one step of a search.
+/// Number of rules checked against a call that count as one search step.
 const RULES_A_STEP: usize = 64;
 
 pub(super) fn priorities(world: &World<'_>, found: &mut Findings) {
@@ -72,7 +72,7 @@ fn first_that_holds<R: Row>(
                             let text = format!(
                                 "{names} has the same condition, another result and comes first, so that this never applies"
                             );
-                            // Two rules that always hold are one that was put before the others, perhaps for a day.
+                            // Two rules that always hold: one was put first on purpose, perhaps for a day.
                             let severity = match **test {
                                 Test::Always(_) => Severity::Warning,
                                 _ => Severity::Error,
@@ -97,7 +97,7 @@ fn first_that_holds<R: Row>(
     }
 }
 
-/// A condition that no call fulfils: an error, unless it is only for want of a calendar or the like.
+/// Reports a condition that no call fulfils: an error, unless only a calendar or an address mapping is missing.
 pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
     let rulebook = world.rulebook();
     if matches!(search(world.at_all(), &[(test, true)]), Found::Impossible) {
@@ -115,17 +115,17 @@ pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut
     }
 }
 
-/// What can become of a rule.
+/// Whether a rule can be reached.
 pub(super) enum Reach {
-    /// It may be the first that holds, or nothing else could be proven.
+    /// The rule may be the first match, or nothing else could be proven.
     Reachable,
-    /// It can never hold.
+    /// The condition can never hold.
     Never,
-    /// These, which come before it, hold whenever it does.
+    /// One of these earlier rules holds whenever this one does.
     Taken(Vec<usize>),
 }
 
-/// Whether the rule at a place can be the first that holds; `first` says which is for a call.
+/// Whether the rule at `place` can be the first match; `first` returns the first match for a call.
 pub(super) fn reach(
     world: &World<'_>,
     tests: &[&Test],
@@ -164,12 +164,12 @@ pub(super) fn reach(
     }
 }
 
-/// Whether two conditions hold for the same calls; the first is known to hold whenever the second does.
+/// Whether two conditions hold for the same calls, given that the first holds whenever the second does.
 fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
     matches!(search(world, &[(first, true), (second, false)]), Found::Impossible)
 }
 
-/// Names in a sentence.
+/// A list of names for a sentence.
 pub(super) fn listed<'a>(codes: impl Iterator<Item = &'a str>) -> String {
     let codes: Vec<String> = codes.map(|code| format!("`{code}`")).collect();
     match codes.split_last() {

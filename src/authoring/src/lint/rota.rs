@@ -1,4 +1,5 @@
-//! Hours in which nobody is on call: then everybody on the list is told, which is rarely meant; and overrides that are over.
+//! Hours in which nobody is on call, so that everybody on the list is notified, which is rarely intended; and expired
+//! overrides.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +10,15 @@ use rules::compile::Rulebook;
 use rules::rows::Contact;
 use rules::{derive, wall_clock};
 
-/// Opening hours may begin at any minute, and do at a quarter.
+/// Step of the search: opening hours may begin at any minute, but usually begin on a quarter of an hour.
 const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
-/// An override may stand so long after it is over.
+/// An override may stay this long after it has ended.
 const KEPT: TimeDelta = TimeDelta::days(31);
 
 pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     overrides(rulebook, now, found);
     let on_call = rulebook.on_call();
-    // Whoever has no plan is on call at all hours.
+    // A contact without a schedule is always on call.
     if on_call.is_empty() || on_call.iter().any(|contact| !rulebook.has_plan(contact)) {
         return;
     }
@@ -25,7 +26,7 @@ pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings
     hours(rulebook, now, found);
 }
 
-/// Overrides that are long over, which only hide those to come.
+/// Reports overrides that ended long ago and clutter the list.
 fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let long_ago = derive::local(now, rulebook.time_zone()) - KEPT;
     for row in rulebook.rows().shift_overrides.values().map(|stored| &stored.row) {
@@ -36,7 +37,7 @@ fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     }
 }
 
-/// A week of a rotation that is nobody's.
+/// Reports a week of a rotation that no contact has.
 fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
     let mut rotations: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (week, of) in on_call
@@ -46,7 +47,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
         rotations.entry(of).or_default().push(week);
     }
     if on_call.iter().any(|contact| contact.rotation_week.is_none()) {
-        // Somebody is on call every week, at some hours; which, the coming week shows.
+        // Every week has a contact, for some hours; the check of the coming week finds the gaps.
         return;
     }
     if rotations.len() != 1 {
@@ -67,7 +68,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
     }
 }
 
-/// The first time in the coming week at which it is nobody's turn, and how long that lasts.
+/// Reports the first time in the coming week at which nobody is on call, and how long that lasts.
 fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let this_hour = now - TimeDelta::minutes(i64::from(now.minute())) - TimeDelta::seconds(i64::from(now.second()));
     let at = |quarter: i32| this_hour + TimeDelta::minutes(15) * quarter;

@@ -1,10 +1,10 @@
-//! Scripts whose numbers cannot mean what they say.
+//! Scripts with numbers that do not work as written.
 
 use super::{Finding, Findings, Severity};
 use rules::rows::{Resource, Script};
 use rules::script::number_in_switch;
 
-/// A number in a case of a `switch`, which a decimal never is.
+/// Reports a number in a case of a `switch`, which a decimal never matches.
 pub(super) fn lint(row: &Script, found: &mut Findings) {
     let Some(at) = number_in_switch(&row.source) else {
         return;

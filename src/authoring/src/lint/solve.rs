@@ -1,7 +1,7 @@
-//! Whether conditions can hold together: a search for a call in which they do.
+//! Decides whether conditions can hold together: searches for a call that fulfils them.
 //!
-//! Comes in: tests that must hold and tests that must not, in a [`World`]. Goes out: such a call, proof that there is
-//! none, or that the search was given up.
+//! In: tests that must hold and tests that must not, in a [`World`]. Out: such a call, proof that there is none, or
+//! that the search was given up.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,25 +13,25 @@ use rules::facts::Fact;
 use rules::hearing::WordId;
 use rules::vocabulary::{Env, Slot};
 
-/// How many terms one search looks at before it is given up.
+/// Maximum number of terms that one search examines before it is given up.
 const PATIENCE: u32 = 4_000;
-/// How many alternatives may wait for their turn: each is a call deeper.
+/// Maximum number of alternatives that are pending: each is one level of recursion.
 const DEEPEST: u32 = 200;
 
 /// A test and whether it must hold.
 pub(super) type Wanted<'t> = (&'t Test, bool);
 
-/// What came of a search.
+/// The result of a search.
 pub(super) enum Found {
-    /// A call in which all is as wanted.
+    /// A call that fulfils all tests.
     Call(Env<'static>),
-    /// There is none.
+    /// There is no such call.
     Impossible,
-    /// It took too long, or no fitting value was thought of.
+    /// The search took too long, or no suitable value was found.
     GivenUp,
 }
 
-/// Looks for a call in which every wanted test is as wanted.
+/// Searches for a call in which every test has the wanted result.
 pub(super) fn search(world: &World<'_>, wanted: &[Wanted<'_>]) -> Found {
     let state = State {
         todo: wanted.to_vec(),
@@ -45,7 +45,7 @@ pub(super) fn search(world: &World<'_>, wanted: &[Wanted<'_>]) -> Found {
     search.from(state, 0)
 }
 
-/// How two facts may compare, as bits.
+/// The possible results of comparing two facts, as bits.
 const LESS: u8 = 1;
 const EQUAL: u8 = 2;
 const MORE: u8 = 4;
@@ -54,16 +54,16 @@ const INCOMPARABLE: u8 = 8;
 #[derive(Clone, Default)]
 struct State<'t> {
     todo: Vec<Wanted<'t>>,
-    /// Of each of these one must be as wanted.
+    /// In each list, at least one test must have the given result.
     choices: Vec<(&'t [Test], bool)>,
     facts: BTreeMap<Slot, Values>,
     pairs: BTreeMap<(Slot, Slot), u8>,
-    /// Of each of these one is heard.
+    /// In each list, at least one phrase or concept is heard.
     heard: Vec<&'t [WordId]>,
     silent: BTreeSet<WordId>,
-    /// The words of these occur.
+    /// Phrases and concepts whose words occur.
     mentioned: BTreeSet<WordId>,
-    /// These are denied.
+    /// Phrases and concepts that are denied.
     denied: BTreeSet<WordId>,
 }
 
@@ -106,7 +106,7 @@ impl<'t> Search<'_, '_, 't> {
         if given_up { Found::GivenUp } else { Found::Impossible }
     }
 
-    /// Adds one test to what is known; false when they contradict each other.
+    /// Adds one test to the state; false if they contradict each other.
     fn take(&self, state: &mut State<'t>, test: &'t Test, holds: bool) -> bool {
         match test {
             Test::Always(value) => return *value == holds,
@@ -132,7 +132,7 @@ impl<'t> Search<'_, '_, 't> {
             Test::CompareFacts(left, op, right) => return self.pair(state, *left, *op, *right, holds),
             Test::Says(words) if holds => state.heard.push(words),
             Test::Says(words) => state.silent.extend(words),
-            // They go together with any words that are so.
+            // Any heard words are compatible with these.
             Test::Mentions(words) if holds => state.mentioned.extend(words.first()),
             Test::Denies(words) if holds => state.denied.extend(words.first()),
             Test::Mentions(_) | Test::Denies(_) => {}
@@ -180,7 +180,8 @@ impl<'t> Search<'_, '_, 't> {
         !both_there || (there(state, left) && there(state, right))
     }
 
-    /// A word for each that must be heard, with all that they imply; none when something silent would be heard.
+    /// One word from each list that must be heard, with all words that it implies; `None` if a word that must not be
+    /// heard is implied.
     fn words(&self, state: &State<'t>) -> Option<Vec<WordId>> {
         let mut heard = BTreeSet::new();
         for words in &state.heard {
@@ -190,7 +191,7 @@ impl<'t> Search<'_, '_, 't> {
         Some(heard.into_iter().collect())
     }
 
-    /// The call that was found, if it is one: not every way for facts to compare with each other is tried.
+    /// The call that was found, if it is valid. Not every combination of comparisons between facts is tried.
     fn call(&self, state: &State<'t>, heard: Vec<WordId>) -> Found {
         let mut call = self.world.call(&state.facts, heard);
         if let Some(call) = &mut call {
@@ -204,7 +205,7 @@ impl<'t> Search<'_, '_, 't> {
         call.filter(fits).map_or(Found::GivenUp, Found::Call)
     }
 
-    /// Gives the second of two facts, or else the first, a value beside the other's, so that they compare as they must.
+    /// Gives the second of two facts, or else the first, a value next to the other's, so that they compare as required.
     fn arrange(&self, state: &State<'t>, call: &mut Env<'static>, (left, right): (Slot, Slot), allowed: u8) {
         let fits = |a: &Fact, b: &Fact| {
             let bit = match a.cmp(b) {

@@ -1,4 +1,4 @@
-//! Each finding from the smallest change of the sample that makes it, and the search against trying everything.
+//! Tests each finding with the smallest change of the sample that causes it, and the search against exhaustive trials.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,7 +60,7 @@ fn findings(rows: &RowSet) -> Vec<String> {
         .collect()
 }
 
-/// What a change of the sample makes lint find.
+/// The findings after a change of the sample.
 fn found(change: impl Fn(&mut RowSet)) -> Vec<String> {
     let mut rows = sample::rows();
     change(&mut rows);
@@ -72,7 +72,7 @@ fn the_sample_has_no_findings() {
     assert_eq!(findings(&sample::rows()), Vec::<String>::new());
 }
 
-/// What lint finds in these priority rules, in this order, instead of the sample's.
+/// The findings for these priority rules, in this order, which replace the sample's.
 fn in_rules(rules: &[(&str, &str)]) -> Vec<String> {
     found(|rows| {
         rows.priority_rules.clear();
@@ -158,7 +158,7 @@ fn a_rule_that_may_come_first_is_not_found() {
     let fine: &[&[(&str, &str)]] = &[
         &[("a", "evening && weekend"), ("b", "evening")],
         &[("a", "evening"), ("b", "weekend")],
-        // A missing fact makes both false.
+        // With a missing fact both conditions are false.
         &[("a", "price_to >= 1000"), ("b", "price_to < 1000"), ("c", "")],
         &[
             ("a", "urgency == \"urgent\""),
@@ -210,7 +210,7 @@ fn the_same_rule_twice_is_a_warning_and_another_result_an_error() {
     assert_eq!(introduced(&found[..1], found.clone()), found[1..]);
 }
 
-/// The errors that a change of the rows brings in, as `code problem`.
+/// The errors that a change of the rows introduces, as `code problem`.
 fn brought(before: &RowSet, change: impl Fn(&mut RowSet)) -> Vec<String> {
     let mut after = before.clone();
     change(&mut after);
@@ -238,7 +238,7 @@ fn a_change_is_answerable_for_the_errors_it_brings_in_and_no_others() {
     let mut wrong = sample.clone();
     odd(&mut wrong);
     let none: [&str; 0] = [];
-    // A price, another rule, a new service: what was wrong before stays as it was.
+    // A price, another rule, a new service: existing errors are not reported again.
     assert_eq!(
         brought(&wrong, |rows| edit::<Service>(
             rows,
@@ -260,7 +260,7 @@ fn a_change_is_answerable_for_the_errors_it_brings_in_and_no_others() {
     };
     assert_eq!(brought(&wrong, roof), none);
     assert_eq!(brought(&wrong, |rows| rule(rows, "odd", 5, "P2", "false")), none);
-    // What another row's change makes impossible is that change's.
+    // An error that a change causes in another row belongs to that change.
     let mut with_pool = sample;
     pool(&mut with_pool);
     let offered = |row: &mut Value| {
@@ -472,7 +472,7 @@ fn a_rule_that_tells_nobody_is_found() {
     );
 }
 
-/// Ten thousand rows: services, adjustments for each, and rules with ranges that no index helps.
+/// Ten thousand rows: services, adjustments for each, and rules with ranges that no index can serve.
 fn many(rules: i64) -> RowSet {
     let mut rows = sample::rows();
     rows.priority_rules.clear();
@@ -507,7 +507,7 @@ fn ten_thousand_rows_are_looked_through_in_time() {
     let found = lint(&book, now());
     let took = started.elapsed();
     println!("lint of {} rows: {took:?}, {} findings", book.row_count(), found.len());
-    // Every second service comes again after 3000 rules.
+    // Every second service is repeated 3000 rules later.
     assert_eq!(
         found
             .iter()
@@ -515,11 +515,11 @@ fn ten_thousand_rows_are_looked_through_in_time() {
             .count(),
         500
     );
-    // Unoptimised, on a busy machine; optimised it is a fraction of a second.
+    // Limit for an unoptimised build on a busy machine; optimised, it takes a fraction of a second.
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
-/// Five facts of small domains, as random conditions use them.
+/// Five facts with few possible values, as used in the random conditions.
 fn small_world() -> RowSet {
     let mut rows = sample::rows();
     for (code, kind) in [
@@ -540,7 +540,7 @@ fn small_world() -> RowSet {
     rows
 }
 
-/// Terms over the slots of [`small_world`], by place in this list.
+/// The facts of [`small_world`]; tests refer to them by index in this list.
 const FACTS: [&str; 4] = ["a_text", "a_number", "b_number", "a_boolean"];
 
 fn some_test() -> impl Strategy<Value = Test> {
@@ -573,7 +573,7 @@ fn some_test() -> impl Strategy<Value = Test> {
     })
 }
 
-/// The test with the slots and words of a vocabulary instead of places in lists.
+/// The test with the slots and words of a vocabulary in place of list indexes.
 fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
     let slot = |place: usize| slots[place];
     let each = |tests: Vec<Test>| tests.into_iter().map(|test| placed(test, slots, words)).collect();
@@ -596,8 +596,8 @@ fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// What is said to be impossible holds in no call of a world in which every value between and beside the literals
-    /// is tried; what is said to be possible is shown by a call.
+    /// If the search says impossible, no call in a small world holds, with every value between and next to the literals
+    /// tried. If it says possible, it returns a call that holds.
     #[test]
     fn the_search_agrees_with_trying_everything(test in some_test(), other in some_test()) {
         use std::sync::LazyLock;
@@ -662,13 +662,13 @@ fn a_letter_that_makes_a_text_cost_more_is_named_with_what_to_write() {
     for part in ["`’`", "`ê`", "`'`", "`e`", "parts instead of"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // In one part it costs nothing.
+    // It costs nothing extra within one part.
     assert_eq!(said("{priority} fenêtre {ref}"), []);
     let found = said(&format!("{base} 😀 {{ref}}"));
     assert!(found[0].1.contains("leave `😀` out"), "{found:?}");
 }
 
-/// The sample's contacts with these plans, and weeks of a rotation that began on a Monday.
+/// The sample's contacts with these schedules, and a weekly rotation that began on a Monday.
 fn planned(first: &Value, second: &Value) -> RowSet {
     let mut rows = sample::rows();
     edit::<rules::rows::Settings>(&mut rows, "settings", |row| {
@@ -694,7 +694,7 @@ fn an_hour_in_which_nobody_is_on_call_is_named() {
     let book = compile(1, &rows, None).unwrap();
     let found = lint(&book, now());
     assert_eq!(findings(&rows), ["settings/settings  nobody_on_call"]);
-    // It is Tuesday, ten in the morning, in Montréal.
+    // The time is Tuesday, ten in the morning, in Montréal.
     assert!(
         found[0]
             .text
@@ -715,7 +715,7 @@ fn a_week_of_the_rotation_that_is_nobodys_is_named() {
         findings(&planned(&turn(1, 3), &turn(2, 3))),
         ["settings/settings rotation_from rotation_gap"]
     );
-    // Nobody has the week after next Monday morning.
+    // No contact has the week that begins after next Monday morning.
     assert_eq!(
         findings(&planned(&turn(1, 2), &turn(1, 2))),
         [

@@ -1,5 +1,6 @@
-//! Texts that cost more than they must: letters outside the SMS alphabet turn a whole text to UCS-2, which holds less
-//! than half as much in a part. And texts about a P1 or P2 that nobody can act on.
+//! SMS messages that cost more than necessary: one letter outside the SMS alphabet switches the whole message to UCS-2,
+//! with less than half as many characters per part. Also messages about a P1 or P2 without the information to act on
+//! them.
 
 use super::Findings;
 use rules::compile::Rulebook;
@@ -7,7 +8,7 @@ use rules::rows::Priority;
 use rules::segments::{cheaper, outside_gsm7, respelt, segments};
 use rules::wording::{Part, next_placeholder, parts};
 
-/// How many letters a placeholder usually becomes.
+/// Typical length in letters of each placeholder's value.
 const USUAL: &[(&str, usize)] = &[
     ("priority", 2),
     ("service", 24),
@@ -24,7 +25,7 @@ const USUAL: &[(&str, usize)] = &[
     ("slot", 20),
 ];
 
-/// What whoever is to drive out must read: whom to call, where to go, and what for.
+/// The information that a technician needs: whom to call, where to go, and why.
 const NEEDED: &[(&[&str], &str)] = &[
     (&["phone"], "whom to call ({phone})"),
     (&["address"], "where to go ({address})"),
@@ -59,7 +60,7 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// A template that tells of an emergency must be enough to act on.
+/// Reports a template for an emergency without the information to act on it.
 fn actionable(rulebook: &Rulebook, found: &mut Findings) {
     let urgent = |code: &str| {
         let rules = rulebook.rows().priority_rules.values().map(|stored| &stored.row);
@@ -89,7 +90,7 @@ fn gsm(letter: char) -> bool {
     outside_gsm7(letter.encode_utf8(&mut [0; 4])).is_empty()
 }
 
-/// The template with each placeholder as long as it usually becomes, and with its reference.
+/// The template with each placeholder at its typical length, and with its reference.
 fn filled(template: &str) -> String {
     let mut text = String::new();
     for part in parts(template) {

@@ -1,7 +1,7 @@
-//! What values a fact may have: a set of points and intervals, and whether it may be missing.
+//! The possible values of a fact: a set of points and intervals, and whether the fact may be missing.
 //!
-//! Comes in: one test of one fact. Goes out: the set for which it holds; sets are cut with each other and turned around.
-//! Every set holds at least what it should, so that an empty one is proof.
+//! In: one test of one fact. Out: the set for which it holds. Sets can be intersected and complemented. Every set is at
+//! least as large as the exact one, so that an empty set is proof.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -13,24 +13,24 @@ use rules::condition::Op;
 use rules::facts::Fact;
 use rules::rows::FactKind;
 
-/// Everything between two ends, in the order of facts.
+/// All values between two ends, in the order of facts.
 #[derive(Debug, Clone, PartialEq)]
 struct Span {
     from: Bound<Fact>,
     until: Bound<Fact>,
 }
 
-/// The values that a fact may have.
+/// The possible values of a fact.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Values {
-    /// Whether it may be missing.
+    /// Whether the fact may be missing.
     missing: bool,
-    /// Ascending, apart from each other.
+    /// Ascending and disjoint.
     spans: Vec<Span>,
 }
 
 impl Values {
-    /// Anything at all.
+    /// Any value, or missing.
     pub fn anything() -> Self {
         let whole = Span {
             from: Bound::Unbounded,
@@ -42,7 +42,7 @@ impl Values {
         }
     }
 
-    /// Nothing but missing.
+    /// Only missing, no value.
     pub const fn never() -> Self {
         Self {
             missing: true,
@@ -50,7 +50,7 @@ impl Values {
         }
     }
 
-    /// One of these, not missing.
+    /// One of these values, not missing.
     pub fn one_of(facts: impl IntoIterator<Item = Fact>) -> Self {
         let mut facts: Vec<Fact> = facts.into_iter().collect();
         facts.sort_unstable();
@@ -65,7 +65,7 @@ impl Values {
         }
     }
 
-    /// Those for which a comparison holds; a missing fact never does.
+    /// The values for which a comparison holds; a missing fact never fulfils one.
     pub fn compared(op: Op, literal: &Fact) -> Self {
         let span = |from, until| Span { from, until };
         let (less, more) = (Bound::Excluded(literal.clone()), Bound::Excluded(literal.clone()));
@@ -81,10 +81,10 @@ impl Values {
         Self { missing: false, spans }
     }
 
-    /// Everything else.
+    /// The complement.
     pub fn others(&self) -> Self {
         let mut spans = Vec::with_capacity(self.spans.len() + 1);
-        // Where the next gap begins; none once there is nothing more.
+        // The beginning of the next gap; `None` after the last one.
         let mut from = Some(Bound::Unbounded);
         for span in &self.spans {
             let gap = from.zip(turned(&span.from)).map(|(from, until)| Span { from, until });
@@ -101,7 +101,7 @@ impl Values {
         }
     }
 
-    /// What both hold.
+    /// The intersection.
     pub fn both(&self, other: &Self) -> Self {
         let (few, many) = if self.spans.len() <= other.spans.len() {
             (&self.spans, &other.spans)
@@ -126,7 +126,7 @@ impl Values {
         }
     }
 
-    /// Whether it holds nothing, not even that the fact is missing.
+    /// Whether the set is empty: no value, and not missing either.
     pub fn is_empty(&self) -> bool {
         !self.missing && self.spans.is_empty()
     }
@@ -136,23 +136,23 @@ impl Values {
         self.missing
     }
 
-    /// Whether it holds any value at all.
+    /// Whether the set has any value.
     pub fn has_value(&self) -> bool {
         !self.spans.is_empty()
     }
 
-    /// The same, and whether it may be missing.
+    /// The same values, with `missing` as given.
     pub fn or_missing(mut self, missing: bool) -> Self {
         self.missing = missing;
         self
     }
 
-    /// Whether a fact may have this value.
+    /// Whether the fact may have this value.
     pub fn holds(&self, fact: &Fact) -> bool {
         self.spans.iter().any(|span| span.holds(fact))
     }
 
-    /// Some value of this kind; none when none was found, which proves nothing.
+    /// A value of this kind from the set. `None` if none was found, which proves nothing.
     pub fn example(&self, kind: FactKind) -> Option<Fact> {
         self.spans.iter().find_map(|span| span.example(kind))
     }
@@ -198,7 +198,7 @@ impl Span {
     }
 }
 
-/// Values next to one, on both sides.
+/// The values next to a value, on both sides.
 pub(super) fn beside(fact: &Fact) -> Vec<Fact> {
     match fact {
         Fact::Boolean(value) => vec![Fact::Boolean(!value)],
@@ -207,7 +207,7 @@ pub(super) fn beside(fact: &Fact) -> Vec<Fact> {
             let both = [number.checked_add(one), number.checked_sub(one)];
             both.into_iter().flatten().map(Fact::Number).collect()
         }
-        // Before a text there is little to find that a person would write.
+        // Few strings that a person would write sort just before a string, so these two are used.
         Fact::Text(text) => vec![Fact::Text(format!("{text} ")), Fact::Text("!".to_owned())],
         Fact::Time(time) => {
             let both = [TimeDelta::seconds(1), TimeDelta::seconds(-1)];
@@ -228,7 +228,7 @@ fn between(from: &Fact, until: &Fact) -> Option<Fact> {
     }
 }
 
-/// The end that begins where another stops, or stops where it begins; none at the end of the world.
+/// The bound where the neighbouring interval ends or begins; `None` if unbounded.
 fn turned(end: &Bound<Fact>) -> Option<Bound<Fact>> {
     match end {
         Bound::Included(fact) => Some(Bound::Excluded(fact.clone())),
@@ -237,7 +237,7 @@ fn turned(end: &Bound<Fact>) -> Option<Bound<Fact>> {
     }
 }
 
-/// Whether anything lies between a beginning and an end.
+/// Whether any value lies between a lower and an upper bound.
 fn meets(from: &Bound<Fact>, until: &Bound<Fact>) -> bool {
     match (from, until) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => true,

@@ -1,8 +1,8 @@
-//! What calls can be like as far as a rulebook's rows say: the values that each fact can have, and which words imply
-//! which.
+//! The calls that are possible according to a rulebook's rows: the values that each fact can have, and which words
+//! imply which.
 //!
-//! Comes in: a compiled rulebook. Goes out: a [`World`] that is never smaller than the real one, so that what is
-//! impossible in it is impossible.
+//! In: a compiled rulebook. Out: a [`World`] that contains at least all real calls, so that anything impossible in it
+//! is impossible.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -21,29 +21,29 @@ use rules::vocabulary::{Env, Slot, Vocabulary, derived_slot};
 
 static NO_FACTS: Facts = Facts::new();
 
-/// How much may be looked at in all, so that no rulebook keeps a processor busy for long.
+/// Maximum number of steps in total, so that no rulebook keeps a processor busy for long.
 const PATIENCE: u64 = 20_000_000;
 
-/// All that a rule may meet.
+/// All calls that a rule may meet.
 pub(super) struct World<'a> {
     rulebook: &'a Rulebook,
     vocabulary: &'a Vocabulary,
     lexicon: &'a Lexicon,
-    /// What each fact can be.
+    /// The possible values of each fact.
     slots: Vec<Values>,
-    /// The services' offers: what the fact `offer` is follows from the fact `service`.
+    /// The offer of each service: the fact `offer` follows from the fact `service`.
     offers: BTreeMap<&'a str, Offer>,
-    /// The days of the weekend, when there is a calendar.
+    /// The days of the weekend, if there is a calendar.
     weekend: Option<Vec<&'static str>>,
     implied: RefCell<HashMap<WordId, Vec<WordId>>>,
     patience: Cell<u64>,
-    /// The same world when nothing is wanting.
+    /// The same world with calendar and address assumed to exist.
     at_all: OnceCell<Box<World<'a>>>,
 }
 
 impl<'a> World<'a> {
-    /// As the rows allow. Without `as_it_stands`, what a calendar or an address mapping that is still missing would make
-    /// possible is possible.
+    /// The calls that the rows allow. Without `as_it_stands`, a missing calendar or address mapping is assumed to
+    /// exist.
     pub fn new(rulebook: &'a Rulebook, as_it_stands: bool) -> Self {
         let (rows, vocabulary) = (rulebook.rows(), &rulebook.vocabulary);
         let mut slots = Vec::with_capacity(vocabulary.count());
@@ -76,7 +76,7 @@ impl<'a> World<'a> {
                         _ if vocabulary.kind(slot) == Some(rules::rows::FactKind::Boolean) => or_missing(either()),
                         _ => Values::anything(),
                     };
-                    // With a default it is never missing.
+                    // With a default value the fact is never missing.
                     match mapping.and_then(|mapping| mapping.default_value.as_ref()) {
                         Some(_) => values.or_missing(false),
                         None => values,
@@ -98,7 +98,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Calls about a service with a price, which adjustments are for; none when there is no such service.
+    /// Calls about a service with a price, to which adjustments apply; `None` if there is no such service.
     pub fn with_a_price(rulebook: &'a Rulebook) -> Option<Self> {
         let services = rulebook.services().filter(|service| service.offer != Offer::Refused);
         let codes = Values::one_of(services.map(|service| Fact::Text(service.code.clone())));
@@ -108,17 +108,17 @@ impl<'a> World<'a> {
         Some(world)
     }
 
-    /// The rulebook whose world it is.
+    /// The rulebook of this world.
     pub fn rulebook(&self) -> &'a Rulebook {
         self.rulebook
     }
 
-    /// What would be possible with a calendar and an address.
+    /// The world with calendar and address assumed to exist.
     pub fn at_all(&self) -> &World<'a> {
         self.at_all.get_or_init(|| Box::new(World::new(self.rulebook, false)))
     }
 
-    /// Whether the same is possible in both, so that what was found about a condition still holds.
+    /// Whether both worlds allow the same calls, so that findings about a condition still hold.
     pub fn is_like(&self, other: &World<'_>) -> bool {
         self.vocabulary.names().eq(other.vocabulary.names())
             && self.slots == other.slots
@@ -126,25 +126,25 @@ impl<'a> World<'a> {
             && self.weekend == other.weekend
     }
 
-    /// Spends some of the patience; false when there is none left.
+    /// Uses some of the remaining steps; false if none are left or the work was abandoned.
     pub fn spend(&self, steps: usize) -> bool {
         let left = self.patience.get().saturating_sub(steps as u64);
         self.patience.set(left);
         left > 0 && !is_abandoned()
     }
 
-    /// Whether everything was looked at.
+    /// Whether the search finished within its steps.
     pub fn had_patience(&self) -> bool {
         self.patience.get() > 0
     }
 
-    /// What a fact can be.
+    /// The possible values of a fact.
     pub fn values(&self, slot: Slot) -> &Values {
         &self.slots[slot]
     }
 
-    /// The fact that a test of this one is really about, and what it must be: `offer` follows from `service`,
-    /// `weekend` from `weekday` and `after_hours` from `open`.
+    /// The underlying fact of a test and its required values: `offer` follows from `service`, `weekend` from `weekday`
+    /// and `after_hours` from `open`.
     pub fn rooted(&self, slot: Slot, values: Values) -> (Slot, Values) {
         let root = |name: &str| derived_slot(name).unwrap_or(slot);
         let allows = |fact: Fact| values.both(&Values::one_of([fact])).has_value();
@@ -155,7 +155,7 @@ impl<'a> World<'a> {
                 let services = Values::one_of(fitting.map(|(code, _)| Fact::Text((*code).to_owned())));
                 (root("service"), services.or_missing(values.may_be_missing()))
             }
-            // The opposite of the other.
+            // `after_hours` is the opposite of `open`.
             ("after_hours", Some(_)) => {
                 let opposite = [false, true].into_iter().filter(|open| allows(Fact::Boolean(!open)));
                 (root("open"), Values::one_of(opposite.map(Fact::Boolean)))
@@ -177,8 +177,8 @@ impl<'a> World<'a> {
         known.entry(word).or_insert_with(|| self.lexicon.implied(word)).clone()
     }
 
-    /// A call in which the facts have these values and these words are heard; other facts are missing where they may
-    /// be. None when no fitting value was thought of.
+    /// A call in which the facts have these values and these words are heard; other facts are missing if they may be.
+    /// `None` if no suitable value was found.
     pub fn call(&self, facts: &BTreeMap<Slot, Values>, heard: Vec<WordId>) -> Option<Env<'static>> {
         let mut env = self.vocabulary.env(&NO_FACTS, heard);
         for (slot, all) in self.slots.iter().enumerate() {

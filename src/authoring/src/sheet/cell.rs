@@ -1,26 +1,27 @@
-//! One value in one cell, and back.
+//! Converts one value to a cell and back.
 
 use serde_json::Value;
 
 use super::Shape;
 
-/// What stands between the words of a list.
+/// Separator between the items of a list.
 const BETWEEN: &str = " | ";
-/// A text that is there and empty, where an empty cell means that there is none.
+/// An empty string; an empty cell means no value.
 const EMPTY: &str = "\"\"";
 
-/// What a spreadsheet takes for a formula, full-width signs included, and the mark itself.
+/// Characters that begin a formula in a spreadsheet, full-width signs included, and the apostrophe that marks a string.
 const SIGNS: [char; 9] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
-/// What stands before the first letter of a cell and is stripped, or ends a cell in a spreadsheet of another language: a French
-/// one parts `x;=1` into two cells, and a sheet that it parts so has no quotes around line breaks either.
+/// Characters after which a spreadsheet may begin a new cell, or which it strips from the beginning of one. A
+/// spreadsheet set to French splits `x;=1` into two cells, and in a sheet that it splits this way quotes do not protect
+/// line breaks either.
 const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
-/// A value as a cell; `required` is whether an empty cell is an empty text.
+/// A value as a cell; `required` means that an empty cell is an empty string.
 pub(super) fn of(value: &Value, shape: Shape, required: bool) -> String {
     match (shape, value) {
         (_, Value::Null) => String::new(),
         (Shape::Text | Shape::TextMap, Value::String(text)) => of_text(text, required),
-        // Digits with a sign, as the type holds them: a spreadsheet may count with them.
+        // Digits with an optional sign: a spreadsheet may calculate with them.
         (Shape::Number, Value::String(text)) => text.clone(),
         (Shape::Texts | Shape::TextsMap, Value::Array(items)) => of_texts(items, shape == Shape::Texts),
         (_, value) => json_cell(value),
@@ -42,18 +43,18 @@ fn begins_formula(text: &str) -> bool {
     text.trim_start().starts_with(SIGNS)
 }
 
-/// A text in which no part begins a formula, wherever a spreadsheet ends a cell.
+/// The string with marks, so that no part begins a formula wherever a spreadsheet splits cells.
 pub(super) fn marked_inside(text: &str) -> String {
     rewritten(text, |rest| if begins_formula(rest) { Some(("'", 0)) } else { None })
 }
 
-/// The text that was marked so.
+/// Removes the marks of [`marked_inside`].
 pub(super) fn unmarked_inside(text: &str) -> String {
     let is_mark = |rest: &str| rest.strip_prefix('\'').is_some_and(begins_formula);
     rewritten(text, |rest| is_mark(rest).then_some(("", 1)))
 }
 
-/// Replaces, after each end of a cell, as many bytes as the change says.
+/// Applies a replacement after each character that may end a cell: the new string, and the number of bytes to skip.
 fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -61,7 +62,7 @@ fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>)
         let (done, after) = rest.split_at(at + 1);
         out.push_str(done);
         rest = after;
-        // A carriage return and a line feed are one end.
+        // A carriage return with a line feed counts as one end.
         if done.ends_with('\r') && rest.starts_with('\n') {
             continue;
         }
@@ -74,7 +75,7 @@ fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>)
     out
 }
 
-/// JSON in which no `;` begins a formula for a spreadsheet that parts cells with it.
+/// JSON in which no `;` is followed by a formula, for spreadsheets that split cells at `;`.
 fn json_cell(value: &Value) -> String {
     let text = value.to_string();
     let mut out = String::with_capacity(text.len());
@@ -109,8 +110,8 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
     }
 }
 
-/// The value in a cell; none where the cell says that there is none. Or what was expected.
-/// `has_commas` is whether numbers have decimal commas, as in a spreadsheet that is set to French.
+/// The value of a cell, `None` if the cell means no value, or a description of the expected value. `has_commas` means
+/// that numbers have decimal commas, as in a spreadsheet set to French.
 pub(super) fn read(cell: &str, shape: Shape, required: bool, has_commas: bool) -> Result<Option<Value>, String> {
     if cell.contains('\0') {
         return Err("a cell cannot hold NUL characters".to_owned());
@@ -139,7 +140,7 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool, has_commas: bool) -
         },
         Shape::Boolean => match unmarked.trim().to_lowercase().as_str() {
             "" => Ok(None),
-            // As a spreadsheet in French writes them too.
+            // A spreadsheet set to French writes these words.
             "true" | "vrai" => Ok(Some(true.into())),
             "false" | "faux" => Ok(Some(false.into())),
             text => Err(format!("expected true or false, not `{}`", shortened(text))),
@@ -161,7 +162,8 @@ pub(super) fn read(cell: &str, shape: Shape, required: bool, has_commas: bool) -
     }
 }
 
-/// The items of a list: what stands between bars with white space on a side. In `basement|cellar` the bar is part of a phrase.
+/// The items of a list: the parts between bars that have white space on one side. In `basement|cellar` the bar is part
+/// of a phrase.
 fn listed(cell: &str) -> Vec<&str> {
     let parts_here = |at: usize| {
         let before = cell.get(..at).and_then(|text| text.chars().next_back());
@@ -189,8 +191,8 @@ fn json(text: &str) -> Result<Value, String> {
     })
 }
 
-/// A number with a point. Where the sheet has decimal commas, it may have one, spaces between its thousands and the sign of a
-/// currency behind it; elsewhere a comma may part thousands, and is refused.
+/// A number with a decimal point. If the sheet has decimal commas, a comma, spaces between thousands and a trailing
+/// currency sign are accepted. Otherwise a comma could be a thousands separator, and is refused.
 fn decimal(text: &str, has_commas: bool) -> Option<String> {
     if !has_commas {
         return (!text.contains(',')).then(|| text.to_owned());
@@ -201,7 +203,7 @@ fn decimal(text: &str, has_commas: bool) -> Option<String> {
     is_sound.then(|| digits.replace(',', "."))
 }
 
-/// What a decimal comma should have been.
+/// The number with a point in place of its decimal comma.
 fn with_point(text: &str) -> String {
     let decimal = text.matches(',').count() == 1 && !text.contains('.');
     if decimal {

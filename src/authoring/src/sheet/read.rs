@@ -1,4 +1,4 @@
-//! CSV to edits.
+//! Converts CSV to edits.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use crate::change_set::{Edit, Expected};
 use rules::rows::{Row, RowSet};
 use rules::vocabulary::{did_you_mean, hinted};
 
-/// What is wrong with a sheet.
+/// A fault in a sheet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("row {row}{}: {text}", if column.is_empty() { String::new() } else { format!(", column {column}") })]
 pub struct SheetFault {
-    /// The row as a spreadsheet counts them: the heads of the columns are row 1.
+    /// The row number in the spreadsheet: the header is row 1.
     pub row: u64,
-    /// The head of the column; empty for the whole row.
+    /// The column's header; empty for the whole row.
     pub column: String,
-    /// A short fixed code: `invalid_value`, `version_required`, `stale_version` and the like.
+    /// A stable code: `invalid_value`, `version_required`, `stale_version` and others.
     pub problem: &'static str,
     /// A sentence for people.
     pub text: String,
@@ -35,26 +35,27 @@ impl SheetFault {
     }
 }
 
-/// What a column of the sheet is.
+/// The meaning of a column.
 enum Head {
-    /// It has no name, and no cell below it holds anything.
+    /// A column without a header and without content.
     Empty,
     Code,
     Version,
     Field(Field, Option<String>),
 }
 
-/// What becomes of the rows that a sheet does not have.
+/// What happens to rows that are not in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// They stay.
     Stay,
-    /// They are deleted, as they stood at this revision: whoever made the sheet has not seen what was written since.
+    /// They are deleted. A row that changed after this revision is a fault: the author of the sheet has not seen
+    /// that change.
     DeletedAsOf(i64),
 }
 
-/// The edits that make the rows as the sheet says. A column that is left out leaves its fields as they are. A row that would
-/// change must bring the version that stands.
+/// The edits that bring the rows to the content of the sheet. Fields without a column stay as they are. A row with
+/// changes must have the current version.
 ///
 /// # Errors
 /// Every fault, with its row and column.
@@ -80,7 +81,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
                 break;
             }
         };
-        // What a spreadsheet leaves of columns that are empty.
+        // Spreadsheets may leave empty columns at the end.
         let places = (1..).zip(record.iter()).filter(|(_, cell)| !cell.trim().is_empty());
         let filled = places.map(|(place, _)| place).last().unwrap_or(0);
         if filled > heads.len() || record.len() < heads.len() {
@@ -153,17 +154,17 @@ fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {
         let text = "the file is not UTF-8: in Excel, save as “CSV UTF-8 (Comma delimited)”";
         SheetFault::new(row, "", "not_utf8", text)
     })?;
-    // Excel's own line that says what separates the cells; what does is seen from the heads.
+    // Excel's own line that names the separator. It is skipped: the separator is detected from the header.
     let hint = text.get(..4).filter(|hint| hint.eq_ignore_ascii_case("sep="));
     let rest = hint.and_then(|_| text.split_once('\n')).map(|(_, rest)| rest);
     Ok(rest.unwrap_or(text))
 }
 
-/// What separates the cells: a spreadsheet set to French writes semicolons.
+/// The separator: a spreadsheet set to French writes semicolons.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     let count = |byte: &u8| first.bytes().filter(|one| one == byte).count();
-    // Of those that are equally many the last wins, which is the comma.
+    // On a tie the last one wins, which is the comma.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
@@ -237,7 +238,7 @@ impl<R: Row + Type> Line<'_, R> {
         SheetFault::new(self.number, column, problem, text)
     }
 
-    /// The first cell, from 1, that holds something in a column without a name.
+    /// The number, from 1, of the first cell with content in a column without a header.
     fn beside_the_columns(&self) -> Option<usize> {
         let mut cells = self.heads.iter().zip(self.record);
         let found = cells.position(|(head, cell)| matches!(head, Head::Empty) && !cell.trim().is_empty());
@@ -251,7 +252,7 @@ impl<R: Row + Type> Line<'_, R> {
         code.as_str().map(ToOwned::to_owned).filter(|code| !code.is_empty())
     }
 
-    /// The edit that makes the row so; none when it stands so.
+    /// The edit for this row; `None` if nothing changes.
     fn edit(&self, code: &str) -> Result<Option<Edit>, Vec<SheetFault>> {
         let standing = R::table(self.rows).get(code);
         let (row, version) = self.filled(code, standing.map(|stored| &stored.row))?;
@@ -287,7 +288,7 @@ impl<R: Row + Type> Line<'_, R> {
         }))
     }
 
-    /// The standing row with what the cells say, and the version that the row brings.
+    /// The current row with the cells applied, and the version given in the sheet.
     fn filled(&self, code: &str, standing: Option<&R>) -> Result<(Value, Option<i64>), Vec<SheetFault>> {
         let standing = standing.and_then(|row| serde_json::to_value(row).ok());
         let mut row = match standing {
@@ -326,7 +327,7 @@ impl<R: Row + Type> Line<'_, R> {
                 },
             }
         }
-        // A map without any column has no entries, rather than being missing.
+        // A map without any column has no entries; it is not missing.
         for field in fields::<R>() {
             if field.required && matches!(field.shape, Shape::TextMap | Shape::TextsMap) {
                 row.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
@@ -339,7 +340,7 @@ impl<R: Row + Type> Line<'_, R> {
         }
     }
 
-    /// What does not fit the row's shape, told by its column.
+    /// The fault for a value that does not match the row's struct, with its column.
     fn misfit(&self, error: &serde_path_to_error::Error<serde_json::Error>) -> SheetFault {
         let text = error.inner().to_string();
         let path = error.path().to_string();

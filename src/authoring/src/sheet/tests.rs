@@ -17,7 +17,7 @@ fn with<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(row.code().to_owned(), Arc::new(stored));
 }
 
-/// A sheet is read into rows that stand already, and into none.
+/// Reads a sheet into rows that already exist, and into no rows.
 fn survives<R: Row + Type>(rows: &RowSet) {
     let text = write::<R>(rows).unwrap();
     assert_eq!(
@@ -78,7 +78,8 @@ fn a_price_list_reads_as_one() {
     survives::<Contact>(&rows);
 }
 
-/// Whatever ends a cell: a spreadsheet in French parts with `;`, and then no quotes protect commas and line breaks.
+/// Covers every character that may end a cell: a spreadsheet set to French splits at `;`, and then quotes protect
+/// neither commas nor line breaks.
 #[test]
 fn no_cell_begins_a_formula_in_any_spreadsheet() {
     let hostile = [
@@ -133,7 +134,7 @@ fn no_cell_begins_a_formula_in_any_spreadsheet() {
     }
 }
 
-/// The one edit or the faults of a sheet of taxes, of which `tps` stands at version 0.
+/// The only edit, or the faults, of a sheet of taxes in which `tps` has version 0.
 fn taxes(text: &str) -> Result<Vec<Edit>, Vec<String>> {
     let faults = |faults: Vec<SheetFault>| faults.iter().map(ToString::to_string).collect();
     read::<Tax>(text.as_bytes(), &sample::rows(), Missing::Stay).map_err(faults)
@@ -242,7 +243,7 @@ fn every_fault_names_its_row_and_column() {
     assert!(offer[0].text.contains("did you mean `offered`?"), "{offer:?}");
 }
 
-/// Texts that are hard on spreadsheets.
+/// Strings that are difficult for spreadsheets.
 fn awkward() -> impl Strategy<Value = String> {
     let parts = [
         "a", "é", "\"", "\"\"", "'", "=", "+", "-1", "@", "|", " | ", ",", ";", "\n", "\r\n", "\r", "\t", " ", "[",

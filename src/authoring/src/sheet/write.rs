@@ -1,4 +1,4 @@
-//! Rows to CSV.
+//! Writes rows as CSV.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use super::{Field, Shape, cell, csv_text, fields};
 use rules::compile::SETTINGS;
 use rules::rows::{Row, RowSet};
 
-/// A column: a field, and which of its entries when it is a map.
+/// A column: a field, and the key of its entry if it is a map.
 struct Column {
     field: Field,
     key: Option<String>,
 }
 
-/// Writes the rows of a kind.
+/// Writes the rows of one resource.
 ///
 /// # Errors
-/// When the writer fails, which writing to memory does not.
+/// When the writer fails, which does not happen in memory.
 pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
     let whole: Vec<(i64, Value)> = R::table(rows)
         .values()
-        // Rows are structs of texts, numbers and lists, which always become JSON.
+        // Rows are structs of strings, numbers and lists, which always convert to JSON.
         .map(|stored| (stored.version, serde_json::to_value(&stored.row).unwrap_or_default()))
         .collect();
     let columns = columns::<R>(rows, &whole);
@@ -50,8 +50,8 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
     csv_text(std::iter::once(heads).chain(lines))
 }
 
-/// A map has a column for each of its keys in any row; a text by language also for each language spoken, so that it can
-/// be filled in.
+/// A map has a column for each key that any row has. Labels also have a column for each language of the rulebook, so
+/// that they can be filled in.
 fn columns<R: Row + Type>(rows: &RowSet, whole: &[(i64, Value)]) -> Vec<Column> {
     let languages = rows.settings.get(SETTINGS).map(|settings| &settings.row.languages);
     let mut columns = Vec::new();
