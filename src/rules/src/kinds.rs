@@ -1,7 +1,7 @@
-//! What a value is read as: a text, a number, a length, a telephone number, a city, …
+//! The kinds of values: text, number, length, telephone number, city, …
 //!
-//! Comes in: a value out of a message, or what the caller said. Goes out: a fact, or why there is none. Each kind refuses
-//! what it cannot read: a wrong value costs more than a missing one.
+//! In: a value from a message, or the caller's words. Out: a fact, or why there is none. Each kind refuses values that
+//! it cannot read: a wrong value costs more than a missing one.
 
 use std::sync::LazyLock;
 
@@ -25,13 +25,13 @@ pub mod phone;
 pub mod place;
 pub mod speech;
 
-/// The longest text that a fact holds, in characters.
+/// Maximum length of a text fact, in characters.
 const MAX_TEXT: usize = 10_000;
 
-/// Why a value is no fact, in a few words that hold nothing of the value.
+/// Why a value is not a fact, in a few words that contain nothing of the value.
 pub type Refusal = &'static str;
 
-/// Reads values as facts: the kinds, and what a rulebook knows that they need.
+/// Reads values as facts, with the settings and areas of the rulebook.
 #[derive(Debug, Clone, Default)]
 pub struct Reader {
     region: Option<Id>,
@@ -41,7 +41,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// From a rulebook's settings and areas.
+    /// Builds the reader from a rulebook's settings and areas.
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
         let settings = rows.settings.values().next().map(|stored| &stored.row);
@@ -60,24 +60,24 @@ impl Reader {
         }
     }
 
-    /// A value as a mapping has it: one of its choices where it has such, else of its kind.
+    /// Reads a value for a mapping: as one of its choices if it has any, else by its kind.
     ///
     /// # Errors
-    /// Why it is none.
+    /// Why the value is refused.
     pub fn read(&self, kind: FactKind, choices: Option<&Choices>, value: &Value) -> Result<Fact, Refusal> {
         let Some(choices) = choices else {
             return self.typed(kind, value);
         };
         let text = text(value).ok_or(NO_TEXT)?;
-        // Before anything else: "none" may be one of the values.
+        // Choices come first: "none" may be one of the values.
         let chosen = choices.choose(&text).map(str::to_owned);
         chosen.map(Fact::Text).ok_or("it names none of the values")
     }
 
-    /// A value as a kind has it.
+    /// Reads a value as a kind.
     ///
     /// # Errors
-    /// Why it is none.
+    /// Why the value is refused.
     pub fn typed(&self, kind: FactKind, value: &Value) -> Result<Fact, Refusal> {
         if let Value::String(text) = value
             && is_no_value(text)
@@ -104,7 +104,7 @@ impl Reader {
         }
     }
 
-    /// What the caller said as a kind has it: the last one named. Only some kinds can be told in speech.
+    /// The last value of this kind in the caller's words. Only some kinds can be found in speech.
     #[must_use]
     pub fn said(&self, kind: FactKind, said: &Speech<'_>) -> Option<Fact> {
         match kind {
@@ -117,15 +117,15 @@ impl Reader {
         }
     }
 
-    /// What the agent named and the caller agreed to; only for cities.
+    /// A value that the agent named and the caller agreed to; only for cities.
     #[must_use]
     pub fn agreed(&self, kind: FactKind, said: &str) -> Option<Fact> {
         let city = (kind == FactKind::City).then(|| self.cities.agreed(said));
         city.flatten().map(Fact::Text)
     }
 
-    /// What the caller said where a field holds something else: another city, or the same bare number with another unit
-    /// than metres.
+    /// The value in the caller's words if a field has a different one: another city, or the same bare number with a
+    /// unit other than metres.
     #[must_use]
     pub fn said_otherwise(&self, kind: FactKind, value: &Value, said: &Speech<'_>) -> Option<Fact> {
         let text = text(value)?;
@@ -173,13 +173,13 @@ impl Reader {
 const NO_TEXT: Refusal = "it is no text";
 const NOT_KNOWN: Refusal = "it says that nothing is known";
 
-/// Kinds that can be found in what the caller said.
+/// Whether values of this kind can be found in speech.
 #[must_use]
 pub const fn can_be_said(kind: FactKind) -> bool {
     matches!(kind, FactKind::Length | FactKind::City | FactKind::PostalCode)
 }
 
-/// What models write where they know nothing, folded and without marks.
+/// Words that models write for an unknown value, folded and without punctuation.
 static NO_VALUES: LazyLock<std::collections::HashSet<&str>> = LazyLock::new(|| {
     [
         "",
@@ -275,10 +275,10 @@ static NO_VALUES: LazyLock<std::collections::HashSet<&str>> = LazyLock::new(|| {
     .collect()
 });
 
-/// Whether a text says that there is no value, in any case and punctuation.
+/// Whether a text says that there is no value, regardless of case and punctuation.
 #[must_use]
 pub fn is_no_value(text: &str) -> bool {
-    // Longer texts say something.
+    // Longer texts contain information.
     if text.len() > 80 {
         return false;
     }
@@ -291,7 +291,7 @@ pub fn is_no_value(text: &str) -> bool {
     NO_VALUES.contains(words.join(" ").as_str())
 }
 
-/// A text, a number or a truth value as text; none where nothing is left of it.
+/// A string, number or boolean as text; `None` if nothing is left of it.
 #[must_use]
 pub fn text(value: &Value) -> Option<String> {
     let text = match value {
@@ -337,7 +337,7 @@ fn boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// An address of electronic mail, also as people say it: "jean at exemple dot com".
+/// An email address, also in spoken form: "jean at exemple dot com".
 fn email(text: &str) -> Result<String, Refusal> {
     const NONE: Refusal = "it is no address of electronic mail";
     if text.chars().count() > 320 {

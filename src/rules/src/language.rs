@@ -1,7 +1,7 @@
-//! Which language a caller speaks: what the assistant says, else the caller's own words.
+//! Detects the language of a caller: from the assistant's value, else from the caller's words.
 //!
-//! Short words that only one language has weigh most in what people say on a phone; where they do not tell, a detector
-//! by letter sequences does, among the rulebook's languages only.
+//! Short words that exist in only one language weigh most in phone speech. If they do not decide, a detector by letter
+//! sequences does, restricted to the rulebook's languages.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::hearing::{Speaker, Text};
 use super::prefixes::Prefixes;
 use super::words::fold;
 
-/// The mapped fact with the caller's language, where the assistant knows it.
+/// The mapped fact with the caller's language, if the assistant knows it.
 pub const LANGUAGE: &str = "language";
 
 const FRENCH: &[&str] = &[
@@ -31,10 +31,10 @@ const ENGLISH: &[&str] = &[
     "someone", "coming", "feet", "nope", "okay", "sewer", "hi", "help", "no",
 ];
 
-/// Words that tell the two languages apart.
+/// Words that distinguish French and English.
 struct Telling {
     words: Prefixes,
-    /// By a word's number.
+    /// For each word, by number, whether it is French.
     are_french: Vec<bool>,
 }
 
@@ -47,7 +47,7 @@ static TELLING: LazyLock<Telling> = LazyLock::new(|| {
     }
 });
 
-/// The language in which to answer, one of `languages`.
+/// The language for replies, one of `languages`.
 #[must_use]
 pub fn language(languages: &[String], facts: &Facts, text: &Text) -> String {
     let first = languages.first().cloned().unwrap_or_default();
@@ -68,7 +68,7 @@ pub fn language(languages: &[String], facts: &Facts, text: &Text) -> String {
         .unwrap_or(first)
 }
 
-/// By words that only one of French and English has.
+/// Detects the language by words that exist only in French or only in English.
 fn by_words(text: &Text, whose: impl Fn(Speaker) -> bool) -> Option<&'static str> {
     let telling = &*TELLING;
     let (mut french, mut english) = (0, 0);
@@ -91,7 +91,7 @@ fn by_words(text: &Text, whose: impl Fn(Speaker) -> bool) -> Option<&'static str
     }
 }
 
-/// By sequences of letters; only so much text as is needed.
+/// Detects the language by letter sequences; uses only as much text as needed.
 fn by_letters(languages: &[String], text: &Text) -> Option<&'static str> {
     use whatlang::{Detector, Lang};
     const CODES: &[(&str, Lang)] = &[

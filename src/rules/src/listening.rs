@@ -1,4 +1,5 @@
-//! Rows of concepts and cues into what a rulebook listens with, and what it listens to.
+//! Compiles rows of concepts and cues into [`Ears`](crate::hearing::dialogue::Ears), and selects the words to listen
+//! to.
 
 use super::derive::PROBLEM;
 use super::facts::{Extracted, Fact};
@@ -6,12 +7,12 @@ use super::fault::Fault;
 use super::hearing::{CueRule, Ears, Heard, LexiconBuilder};
 use super::rows::{Concept, Cue, CueEffect, Resource, RowSet, Settings, Trust};
 
-/// The farthest that a cue reaches, in words.
+/// Maximum reach of a cue, in words.
 pub const MAX_REACH: i64 = 30;
 
-/// Adds every concept and cue; services and conditions add their phrases after them.
+/// Adds every concept and cue; services and conditions add their phrases afterwards.
 pub fn add(rows: &RowSet, lexicon: &mut LexiconBuilder, faults: &mut Vec<Fault>) -> Vec<CueRule> {
-    // First all names, so that a cue may name any concept.
+    // All names come first, so that a cue may name any concept.
     for stored in rows.concepts.values() {
         lexicon.concept(&stored.row.code);
     }

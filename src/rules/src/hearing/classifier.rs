@@ -1,8 +1,8 @@
-//! A second listener: linear classifiers over the words of a whole call.
+//! Linear classifiers over the words of a whole call, in addition to phrases.
 //!
-//! Each classifier sums the weights of the features that occur in a call, and its likelihood is the logistic function of
-//! that sum. Weights are whole numbers (thousandths of log-odds), so that a replay gives the same result everywhere.
-//! Nothing here decides: conditions compare the likelihood as they compare any number.
+//! Each classifier sums the weights of the features that occur in a call; its likelihood is the logistic function of
+//! that sum. Weights are whole numbers (thousandths of log-odds), so that a replay gives the same result on every
+//! machine. Classifiers decide nothing: conditions compare the likelihood like any number.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -13,33 +13,33 @@ use super::features::{Feature, each_feature, parse};
 use crate::facts::Facts;
 use crate::rows::{RowSet, same};
 
-/// The most weights of all classifiers of a rulebook.
+/// Maximum number of weights in all classifiers of a rulebook.
 pub const MAX_WEIGHTS: usize = 100_000;
 /// The largest weight, in thousandths of log-odds.
 const MAX_WEIGHT: i64 = 20_000;
-/// So many words of the caller's are needed; the lists of concepts judge shorter ones better. "l'eau" is two words.
+/// Minimum number of words from the caller; concepts judge shorter calls better. "l'eau" counts as two words.
 const MIN_WORDS: usize = 8;
-/// Of fewer words than these a classifier is never sure that a call is not what it has learnt.
+/// With fewer words than these, a classifier never reports a likelihood below `UNSURE`.
 const FEW_WORDS: usize = 12;
-/// What it says then, at least.
+/// The minimum likelihood in that case.
 const UNSURE: i64 = 40;
-/// From this likelihood on the trace tells what a call sounds like; of priorities it always does.
+/// From this likelihood on, the trace shows what a call sounds like; for priorities it always does.
 const NOTABLE: i64 = 50;
-/// How many features the trace names on each side.
+/// Maximum number of features that the trace names on each side.
 const MAX_REASONS: usize = 4;
 
-/// Where the weights of a feature begin and end in the table.
+/// The range of a feature's weights in the table.
 type Span = (u32, u32);
 
 /// All classifiers of a rulebook, compiled into one table.
 #[derive(Debug, Clone, Default)]
 pub struct Classifiers {
     rows: Vec<Compiled>,
-    /// By a feature's hash, where its weights stand.
+    /// The range of weights for each feature hash.
     by_feature: HashMap<u64, Span, BuildHasherDefault<AsItIs>>,
-    /// Which classifier, and how much.
+    /// The classifier's index, and the weight.
     weights: Vec<(u16, i32)>,
-    /// Facts with a fixed list of values, which are features as a whole.
+    /// Facts with a closed set of values; each value is one feature.
     choices: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ struct Compiled {
     bias: i64,
 }
 
-/// Features are hashed already.
+/// A hasher for features, which are already hashes.
 #[derive(Debug, Clone, Default)]
 struct AsItIs(u64);
 
@@ -61,7 +61,7 @@ impl Hasher for AsItIs {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Only numbers come; this is for completeness.
+        // Only numbers are hashed; this branch exists for completeness.
         self.0 = bytes
             .iter()
             .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
@@ -72,24 +72,24 @@ impl Hasher for AsItIs {
     }
 }
 
-/// How likely a classifier finds what it has learnt.
+/// The likelihood from one classifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Likelihood {
     /// The classifier's code.
     pub code: String,
-    /// What it has learnt.
+    /// The label that it has learnt.
     pub learns: String,
     /// 0 to 100.
     pub percent: i64,
-    /// The features that weighed most, as the trace names them; none where a call does not sound like a service.
+    /// The features with the largest weights, as the trace names them; `None` if a call does not sound like a service.
     pub reasons: Option<String>,
 }
 
-/// What is wrong with a row: the column, and a sentence.
+/// A fault in a row: the column, a code and a sentence.
 pub type RowFault = (String, &'static str, String);
 
 impl Classifiers {
-    /// From the rows; each fault goes to `fault`.
+    /// Compiles the rows; each fault goes to `fault`.
     pub fn new(rows: &RowSet, mut fault: impl FnMut(&str, RowFault)) -> Self {
         let mut by_feature: BTreeMap<u64, Vec<(u16, i32)>> = BTreeMap::new();
         let mut compiled = Vec::new();
@@ -134,7 +134,7 @@ impl Classifiers {
         classifiers
     }
 
-    /// What each classifier makes of what was heard; nothing where the caller said too little.
+    /// The likelihood from each classifier; empty if the caller said too little.
     #[must_use]
     pub fn judge(&self, heard: &Heard, facts: &Facts) -> Vec<Likelihood> {
         let words = heard.callers_word_count();
@@ -144,7 +144,7 @@ impl Classifiers {
         let least = if words < FEW_WORDS { UNSURE } else { 0 };
         // A feature counts once, however often it occurs.
         let mut found: Vec<(Span, Feature<'_>)> = Vec::with_capacity(heard.text().len());
-        // A bit for each place at which weights may begin.
+        // One bit for each index at which a range of weights may begin.
         let mut known = vec![0_u64; self.weights.len() / 64 + 1];
         each_feature(heard, facts, &self.choices, |feature| {
             if let Some(span) = self.by_feature.get(&feature.hash())
@@ -177,7 +177,7 @@ impl Classifiers {
         self.weights.get(begin as usize..end as usize).unwrap_or_default()
     }
 
-    /// The features that weighed most on each side of a classifier, the heaviest first.
+    /// The features with the largest weights for and against a classifier, largest first.
     fn reasons(&self, classifier: usize, found: &[(Span, Feature<'_>)]) -> String {
         let (mut for_it, mut against) = (Heaviest::default(), Heaviest::default());
         for (span, feature) in found {
@@ -198,7 +198,7 @@ impl Classifiers {
     }
 }
 
-/// The few features of one side that weigh most, the heaviest first.
+/// The few features with the largest weights of one side, largest first.
 #[derive(Debug, Default)]
 struct Heaviest<'a>(Vec<(Reverse<u32>, Span, &'a Feature<'a>)>);
 
@@ -220,7 +220,7 @@ impl<'a> Heaviest<'a> {
     }
 }
 
-/// Facts whose values are a fixed list, other than those that are listened to as text.
+/// Facts with a closed set of values, except those that are listened to as text.
 #[must_use]
 pub fn choices(rows: &RowSet) -> Vec<String> {
     let chosen = rows
@@ -230,7 +230,7 @@ pub fn choices(rows: &RowSet) -> Vec<String> {
     chosen.map(|stored| stored.row.code.clone()).collect()
 }
 
-/// A line of a row's weights.
+/// Parses one line of a row's weights.
 fn weight(line: &str) -> Result<(u64, i32), String> {
     let expected = "expected a feature, an equals sign and a whole number, as \"coming up = 812\"";
     let (feature, number) = line.rsplit_once(" = ").ok_or(expected)?;
@@ -254,13 +254,13 @@ fn percent(sum: i64) -> i64 {
     (100.0 * odds / (1.0 + odds)).round() as i64
 }
 
-/// A row as text, a weight a line.
+/// One line of a row's weights.
 #[must_use]
 pub fn line(feature: &str, weight: i64) -> String {
     format!("{feature} = {}", weight.clamp(-MAX_WEIGHT, MAX_WEIGHT))
 }
 
-/// Whether two sets of rows have the same classifiers, so that what was compiled can be shared.
+/// Whether two sets of rows have the same classifiers, so that the compiled ones can be shared.
 #[must_use]
 pub fn are_same(one: &RowSet, other: &RowSet) -> bool {
     let (rows, others) = (&one.classifiers, &other.classifiers);

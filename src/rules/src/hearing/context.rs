@@ -1,7 +1,8 @@
-//! How the phrases of one utterance are meant: denied, over, imagined, about somebody else.
+//! The sense in which the phrases of one utterance are meant: denied, over, hypothetical, about somebody else.
 //!
-//! After `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if" governs the words
-//! around it, as far as its row says, until the sentence or the clause ends. Which cues there are is the rulebook's.
+//! Based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if" governs the
+//! words around it, up to the distance in its row, until the sentence or the clause ends. The cues come from the
+//! rulebook.
 
 use std::ops::Range;
 
@@ -9,74 +10,74 @@ use super::lexicon::{Effort, Hit, Lexicon, Sense, WordId};
 use super::text::{Separator, Text};
 use crate::rows::CueEffect;
 
-/// A cue, compiled.
+/// A compiled cue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CueRule {
     /// The code of its row.
     pub code: String,
-    /// What it says about the mentions that it governs.
+    /// Its effect on the mentions that it governs.
     pub effect: CueEffect,
-    /// How many words before it it governs.
+    /// How many words in front of it it governs.
     pub before: usize,
-    /// How many words after it.
+    /// How many words behind it it governs.
     pub after: usize,
-    /// For what is over: the concept that is meant when the question is answered no.
+    /// For `over` and `nothing`: the concept that is meant if the caller answers no to the question.
     pub otherwise: Option<WordId>,
 }
 
-/// A cue in a text.
+/// A cue found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CueHit {
-    /// Its place in the list of cues.
+    /// Its index in the list of cues.
     pub cue: usize,
     /// Its words.
     pub words: Range<usize>,
 }
 
-/// How a mention is meant.
+/// The sense in which a mention is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is so, now, at the caller's.
+    /// It is true now and at the caller's place.
     Counts,
     /// The caller agreed to the agent's question.
     AgreedTo,
-    /// It is not so.
+    /// It is not true.
     Denied,
     /// The caller answered no to the agent's question.
     AnsweredNo,
-    /// It was so once.
+    /// It was true once.
     Past,
-    /// It was so, and is over.
+    /// It was true, and is over.
     Over,
-    /// It might be so.
+    /// It might be true.
     Hypothetical,
     /// The caller only asks about it.
     Asked,
-    /// It is so at somebody else's.
+    /// It is true at somebody else's place.
     SomeoneElse,
     /// The words mean something else.
     OtherSense,
-    /// It only says where something is.
+    /// It only says where something is located.
     Place,
 }
 
-/// The hits of one utterance, apart by what they stand for.
+/// The hits of one utterance, grouped by meaning.
 #[derive(Debug, Default)]
 pub struct Found<'a> {
     /// Phrases that rules listen for, with their concepts.
     pub mentions: Vec<(Hit, &'a [WordId])>,
     /// Exceptions, with their concept.
     pub exceptions: Vec<(Range<usize>, WordId)>,
-    /// The cues that are in force: those inside a longer cue, or inside the words of a mention, are not.
+    /// The cues that apply. Cues inside a longer cue, or inside the words of a mention, do not.
     pub cues: Vec<CueHit>,
-    /// Behind which words mentions end, ascending.
+    /// The word indexes directly behind mentions, ascending.
     mention_ends: Vec<usize>,
     /// The longest mention or exception, in words.
     longest: usize,
 }
 
 impl<'a> Found<'a> {
-    /// These cues and nothing else.
+    /// Only these cues.
     pub fn of_cues(cues: Vec<CueHit>) -> Self {
         Self {
             cues,
@@ -101,21 +102,21 @@ impl<'a> Found<'a> {
         overlapping.map(|(_, concept)| *concept).collect()
     }
 
-    /// From where something may begin that reaches into these words.
+    /// The word indexes at which a phrase may begin that overlaps these words.
     fn reaching(&self, words: &Range<usize>) -> Range<usize> {
         words.start.saturating_sub(self.longest)..words.end
     }
 }
 
-/// Those that begin within these words, of things in the order of the text: only those are looked at, so that the work follows
-/// the length of a text and not its square.
+/// The items that begin within these words, from a list in the order of the text. Only these are examined, so that the
+/// work is linear in the length of a text and not quadratic.
 fn beginning_in<'a, T>(all: &'a [T], words: &Range<usize>, start: impl Fn(&T) -> usize) -> &'a [T] {
     let from = all.partition_point(|one| start(one) < words.start);
     let until = all.partition_point(|one| start(one) < words.end);
     all.get(from..until).unwrap_or_default()
 }
 
-/// Looks for everything in an utterance's words.
+/// Finds all phrases and cues in an utterance's words.
 pub fn find<'a>(
     lexicon: &'a Lexicon,
     cues: &[CueRule],
@@ -148,7 +149,8 @@ fn in_force(found: &mut Found<'_>, cues: &[CueRule]) {
         outer.start <= inner.start && inner.end <= outer.end && outer.len() > inner.len()
     };
     let all = std::mem::take(&mut found.cues);
-    // A longer cue says what a shorter one inside it means: "not only" denies nothing. Answers stand beside others.
+    // A longer cue replaces a shorter one inside it: "not only" denies nothing. But an answer (yes, no, filler) never
+    // replaces a cue of another kind.
     let is_answer = |hit: &CueHit| matches!(effect(hit), Some(CueEffect::Yes | CueEffect::No | CueEffect::Filler));
     let kept = all.iter().enumerate().filter(|(place, hit)| {
         let longer = all.iter().enumerate().skip(place.saturating_sub(REACH)).take(2 * REACH);
@@ -165,10 +167,10 @@ fn in_force(found: &mut Found<'_>, cues: &[CueRule]) {
     found.cues = kept.map(|(_, hit)| hit.clone()).collect();
 }
 
-/// How many neighbours of a cue are looked at for a longer one; they are in the order of the text.
+/// How many neighbours of a cue, in the order of the text, are checked for a longer one.
 const REACH: usize = 24;
 
-/// How a mention is meant, and the cue because of which.
+/// The sense in which a mention is meant, and the cue that decides it.
 pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) -> (Verdict, Option<CueHit>) {
     let from = found
         .cues
@@ -224,14 +226,14 @@ pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) 
     }
 }
 
-/// The farthest that any cue reaches, in words.
+/// Maximum reach of any cue, in words.
 pub const FARTHEST: usize = 30;
 
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start < other.end && other.start < one.end
 }
 
-/// Whether a cue reaches a mention.
+/// Whether a cue governs a mention.
 fn governs(text: &Text, found: &Found<'_>, cues: &[CueRule], (hit, cue): (&CueHit, &CueRule), mention: &Hit) -> bool {
     let (words, spoken) = (&mention.words, &hit.words);
     if spoken.end <= words.start {
@@ -239,12 +241,12 @@ fn governs(text: &Text, found: &Found<'_>, cues: &[CueRule], (hit, cue): (&CueHi
     } else if words.end <= spoken.start {
         spoken.start - words.end < cue.before && is_open(text, found, cues, cue.effect, words.end..spoken.start, true)
     } else {
-        // Between the words of the mention itself.
+        // The cue is between the words of the mention itself.
         !mention.is_tight && words.start < spoken.start && spoken.end < words.end
     }
 }
 
-/// Whether neither a sentence nor a clause ends within the words between a cue and a mention.
+/// Whether no sentence or clause ends within the words between a cue and a mention.
 fn is_open(
     text: &Text,
     found: &Found<'_>,
@@ -253,13 +255,13 @@ fn is_open(
     between: Range<usize>,
     is_behind: bool,
 ) -> bool {
-    // The word behind the stretch is the beginning of the mention or of the cue.
+    // The last index is the first word of the mention or of the cue.
     for place in between.start..=between.end {
         match text.before(place) {
             Separator::Space => {}
             Separator::Sentence => return false,
             Separator::Comma => {
-                // Not so in a list: "no leak, flood or backup".
+                // A comma in a list ends no clause: "no leak, flood or backup".
                 let in_list = found.mention_ends.binary_search(&place).is_ok();
                 if ends_at_comma(effect) && !in_list {
                     return false;
@@ -273,7 +275,7 @@ fn is_open(
         .take_while(|hit| hit.words.start < between.end)
         .filter_map(|hit| cues.get(hit.cue))
         .any(|cue| match cue.effect {
-            // What is said to be over later in the sentence is over, whatever stands between.
+            // "Over" later in the sentence applies whatever is in between.
             CueEffect::ClauseEnd => !(effect == CueEffect::Over && is_behind),
             CueEffect::Subject => effect == CueEffect::Denied,
             _ => false,

@@ -1,5 +1,6 @@
-//! A conversation from the first word to the last: short answers take over what the agent asked, later statements
-//! override earlier ones, and what a model filled in counts where the caller does not say otherwise.
+//! Follows a conversation from the first word to the last. Short answers take their content from the agent's question,
+//! later statements override earlier ones, and facts filled in by a model count only if the caller does not contradict
+//! them.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -11,22 +12,23 @@ use super::lexicon::{Effort, Lexicon, WordId};
 use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rows::{CueEffect, Trust};
 
-/// The most that is listened to, in bytes: the beginning and the end of what is longer. An hour of talk has 60,000.
+/// Maximum number of bytes that are listened to: of a longer text, the beginning and the end. An hour of talk has
+/// 60,000.
 const MAX_LISTENED: usize = 600_000;
-/// How much of what the agent said last is listened to, in bytes: its question stands at the end.
+/// How many bytes of the agent's last words are listened to: the question is at the end.
 const MAX_ASKED: usize = 400;
-/// The most mentions that are kept for the trace and for finding the service.
+/// Maximum number of mentions stored for the trace and for finding the service.
 const MAX_MENTIONS: usize = 4_096;
-/// Of one phrase, so many of them.
+/// Maximum number of mentions stored for one phrase.
 const MAX_PER_PHRASE: u16 = 40;
-/// The most mentions that a later question may be about.
+/// Maximum number of mentions to which a later question may refer.
 const MAX_OPEN: usize = 64;
-/// How many words may stand before an answer: "oh my god yes".
+/// Maximum number of words before an answer: "oh my god yes".
 const BEFORE_ANSWER: usize = 3;
-/// How far into an utterance an answer is looked for, in words.
+/// Maximum number of words of an utterance in which an answer is searched.
 const ANSWER_WITHIN: usize = 14;
 
-/// Begins a line of the agent's in what was said.
+/// Prefix of the agent's lines in a transcript.
 pub const AGENT_LINE: &str = "> ";
 
 /// The caller's lines of a conversation.
@@ -39,7 +41,7 @@ pub fn callers_words(said: &str) -> Cow<'_, str> {
     Cow::Owned(own.collect::<Vec<_>>().join("\n"))
 }
 
-/// Where a mention comes from.
+/// The source of a mention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The caller said it.
@@ -50,33 +52,33 @@ pub enum Source {
     Fact(String),
 }
 
-/// A phrase that rules listen for, where it stands, and whether it counts.
+/// A phrase that rules listen for, with its place and whether it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     /// The phrase.
     pub phrase: WordId,
     /// Its concepts.
     pub concepts: Vec<WordId>,
-    /// How it is meant.
+    /// The sense in which it is meant.
     pub verdict: Verdict,
-    /// Of its concepts those of which it is an exception.
+    /// Those of its concepts for which it is an exception.
     pub excepted: Vec<WordId>,
-    /// The words by which it is meant so: "no", "last year".
+    /// The words of the cue that decided the sense: "no", "last year".
     pub cue: Option<String>,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
     /// Its sentence, as it was said.
     pub sentence: String,
     /// Its own words.
     pub words: String,
-    /// Which utterance it stands in, counted from 0.
+    /// The index of its utterance, from 0.
     pub turn: usize,
-    /// Its place in the text, in words.
+    /// The index of its first word in the text.
     pub place: usize,
 }
 
 impl Mention {
-    /// Whether it is so, now, at the caller's.
+    /// Whether it is true now and at the caller's place.
     #[must_use]
     pub const fn counts(&self) -> bool {
         matches!(self.verdict, Verdict::Counts | Verdict::AgreedTo | Verdict::Place)
@@ -90,7 +92,7 @@ pub struct Ears {
     cues: Arc<[CueRule]>,
 }
 
-/// How things stand with a phrase or a concept at the end of the conversation.
+/// The status of a phrase or a concept at the end of the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Affirmed,
@@ -98,37 +100,37 @@ enum Standing {
     Over,
 }
 
-/// What was heard.
+/// The result of listening.
 #[derive(Debug, Clone)]
 pub struct Heard {
     ears: Ears,
     text: Text,
-    /// The cues of each utterance, for phrases that only a script knows.
+    /// The cues of each utterance, for phrases that occur only in scripts.
     cues: Vec<Vec<CueHit>>,
-    /// The facts listened to, by the number that [`Speaker::Field`] holds.
+    /// The facts that were listened to, by the index in [`Speaker::Field`].
     fields: Vec<String>,
-    /// Phrases and concepts that are so, ascending.
+    /// Phrases and concepts that are true, ascending.
     pub said: Vec<WordId>,
-    /// Phrases and concepts whose words occur, whatever is said about them, ascending.
+    /// Phrases and concepts whose words occur, in whatever sense, ascending.
     pub mentioned: Vec<WordId>,
     /// Phrases and concepts that the caller denies or that are over, ascending.
     pub denied: Vec<WordId>,
-    /// Every mention, in order, up to a limit.
+    /// Every mention, in order, up to `MAX_MENTIONS`.
     pub mentions: Vec<Mention>,
-    /// Where a cue says that everything before is taken back, as "actually" and "no wait" do: places in words.
+    /// Word indexes of cues that take back everything before, such as "actually" and "no wait".
     pub corrections: Vec<usize>,
 }
 
-/// What the agent asked last.
+/// The agent's last question.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent marks of one sentence")]
 struct Question {
     asked: Vec<(WordId, Vec<WordId>, Verdict)>,
-    /// "Has it stopped?", with what is meant when it has not.
+    /// Whether it asks for an end: "Has it stopped?"
     over: bool,
-    /// What is meant by a no to that, or to "can you stop the water?".
+    /// The concept that is meant if the reply to that, or to "can you stop the water?", is no.
     otherwise: Option<WordId>,
-    /// "Is it happening now?", which asks about what the caller said before.
+    /// Whether it asks about the caller's earlier words: "Is it happening now?"
     refers_back: bool,
     /// "Anything else?": a no takes nothing back.
     besides: bool,
@@ -149,27 +151,27 @@ impl Question {
 struct Answer {
     hit: CueHit,
     is_yes: bool,
-    /// "No, it is."
+    /// Whether it contradicts the question: "No, it is."
     contradicts: bool,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
     caller: HashMap<WordId, Standing>,
-    /// What the caller spoke of at all, in whatever sense but another one.
+    /// Everything that the caller mentioned, in any sense except another meaning of the words.
     spoken: HashSet<WordId>,
-    /// What the caller last supposed, asked about or told of the past.
+    /// What the caller last supposed, asked about or reported from the past.
     open: Vec<(WordId, Vec<WordId>)>,
-    /// What the caller told of the past, or said to be over.
+    /// What the caller affirmed, reported from the past, or said to be over.
     gone: Vec<(WordId, Vec<WordId>)>,
-    /// Whether the caller says that nothing is wrong: then a model that reports otherwise is not believed.
+    /// Whether the caller says that nothing is wrong: then contradicting facts from a model are ignored.
     all_well: bool,
     model: HashMap<WordId, Standing>,
     kept: HashMap<WordId, u16>,
 }
 
 impl Ears {
-    /// From what was compiled; equal cues are shared with those of `known`.
+    /// Combines the compiled parts; equal cues are shared with `known`.
     #[must_use]
     pub fn new(lexicon: Lexicon, cues: Vec<CueRule>, known: Option<&Self>) -> Self {
         let shared = known.filter(|known| *known.cues == *cues);
@@ -177,7 +179,8 @@ impl Ears {
         Self { lexicon, cues }
     }
 
-    /// Whether others are known to hear the same in every text. Ears that were compiled apart are not, even if they do.
+    /// Whether both are known to hear the same in every text. Ears that were compiled separately are not, even if they
+    /// do.
     #[must_use]
     pub fn are_same(&self, other: &Self) -> bool {
         self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
@@ -189,14 +192,14 @@ impl Ears {
         &self.lexicon
     }
 
-    /// Listens to a conversation, a line a turn, the agent's lines after [`AGENT_LINE`], and to facts with the trust that
-    /// each has.
+    /// Listens to a conversation, one turn per line with the agent's lines after [`AGENT_LINE`], and to facts, each
+    /// with its trust.
     #[must_use]
     pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> Heard {
         let mut text = Text::default();
         let bytes = said.len() + facts.iter().map(|(_, value, _)| value.len()).sum::<usize>();
         text.reserve(bytes.min(MAX_LISTENED));
-        // What a fact says of the caller's trust is as if the caller had said it first.
+        // Facts with the trust `caller` count as if the caller had said them first.
         let by_trust = |trust: Trust| facts.iter().enumerate().filter(move |(_, fact)| fact.2 == trust);
         for (place, (_, value, _)) in by_trust(Trust::Caller) {
             push_bounded(&mut text, Speaker::Field(place), value);
@@ -233,7 +236,7 @@ impl Ears {
             match utterance.speaker {
                 Speaker::Agent => {
                     let asked = self.question(&text, utterance, &found);
-                    // "Okay, and what is the …" is no new question: the caller may still correct the last answer.
+                    // "Okay, and what is the …" is not a new question: the caller may still correct the last answer.
                     if asked.is_about_something() || !question.is_answered {
                         question = asked;
                     }
@@ -256,7 +259,7 @@ impl Ears {
         self.cues.get(hit.cue).map(|cue| cue.effect)
     }
 
-    /// What the agent's last sentences ask.
+    /// The question in the agent's last sentences.
     fn question(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Question {
         let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
         let mut asked = sentences.iter().filter(|sentence| sentence.is_question);
@@ -298,7 +301,7 @@ impl Ears {
         }
     }
 
-    /// A short answer takes over the content of the question.
+    /// Applies a short answer to the content of the question.
     #[expect(clippy::too_many_arguments, reason = "one step of `hear`, on all that it holds")]
     fn answer(
         &self,
@@ -313,7 +316,7 @@ impl Ears {
         if !question.is_about_something() {
             return;
         }
-        // Once answered, only a correction answers again.
+        // After the first answer, only a correction answers again.
         let corrects = || {
             found
                 .cues
@@ -367,7 +370,7 @@ impl Ears {
             memory.all_over();
         }
         for ((phrase, concepts, verdict), words) in question.asked.iter().zip(&question.words) {
-            // "Has the flooding stopped?" asks about the end of it.
+            // "Has the flooding stopped?" asks whether it is over.
             let asked_whether_over = question.over && matches!(verdict, Verdict::Over | Verdict::Counts);
             let standing = match (verdict, is_yes) {
                 _ if asked_whether_over && is_yes => Standing::Over,
@@ -390,18 +393,19 @@ impl Ears {
         }
     }
 
-    /// The answer with which an utterance begins, and whether it is yes.
+    /// The answer at the beginning of an utterance, and whether it is yes.
     fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<Answer> {
         let words = text.words_of(utterance);
         let mut answer: Option<Answer> = None;
-        // Up to where an answer may begin, and whether what is said is taken back on the way: "no, wait, sorry, yes".
+        // The limit within which an answer may begin, and whether earlier words were taken back: "no, wait, sorry,
+        // yes".
         let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
         for hit in &found.cues {
             let start = hit.words.start;
             if start >= words.start + ANSWER_WITHIN {
                 break;
             }
-            // "He asks her … he says yes": a new sentence begins anew.
+            // "He asks her … he says yes": the limit starts again with each sentence.
             if text.before(start) == Separator::Sentence {
                 limit = limit.max(start);
             }
@@ -434,7 +438,7 @@ impl Ears {
         answer
     }
 
-    /// What an utterance says by itself.
+    /// Applies the statements of an utterance itself.
     fn statements(
         &self,
         text: &Text,
@@ -492,7 +496,7 @@ impl Ears {
                     heard.keep(mention, memory);
                 }
             }
-            // "It's all dry now": what was said before is over.
+            // "It's all dry now": everything said before is over.
             let is_empty = mentions.is_empty();
             let over = is_empty && source == Source::Said && self.is_over(text, found, words);
             if over && !sentence.is_question {
@@ -536,10 +540,10 @@ impl Ears {
     }
 }
 
-/// How long a question such as "is that right?" is at most, in words.
+/// Maximum length of a question such as "is that right?", in words.
 const TAG_WORDS: usize = 6;
 
-/// The beginning and the end of what is longer than we listen to.
+/// The beginning and the end of a text longer than `MAX_LISTENED`.
 fn ends(text: &str) -> (&str, &str) {
     if text.len() <= MAX_LISTENED {
         return (text, "");
@@ -570,7 +574,7 @@ impl Memory {
         }
     }
 
-    /// What the caller speaks of, and what of it is open: a later question may be about it.
+    /// Records what the caller mentioned, and what of it a later question may refer to.
     fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: Verdict) {
         if verdict != Verdict::OtherSense {
             self.spoken.insert(phrase);
@@ -584,7 +588,7 @@ impl Memory {
         }
     }
 
-    /// A model's texts stand side by side: one that affirms is enough.
+    /// Facts from a model have no order: one that affirms is enough.
     fn set_by_model(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
         for id in std::iter::once(&phrase).chain(concepts) {
             let known = self.model.entry(*id).or_insert(standing);
@@ -607,7 +611,7 @@ impl Memory {
 }
 
 impl Heard {
-    /// Whether another mention of a phrase is kept: whoever repeats one without end makes no list of it.
+    /// Whether another mention of a phrase is stored: endless repetitions must not fill the list.
     fn keeps(&self, phrase: WordId, memory: &Memory) -> bool {
         self.mentions.len() < MAX_MENTIONS && memory.kept.get(&phrase).is_none_or(|kept| *kept < MAX_PER_PHRASE)
     }
@@ -625,7 +629,7 @@ impl Heard {
             |wanted: fn(&Standing) -> bool| memory.caller.iter().filter(move |(_, s)| wanted(s)).map(|(id, _)| *id);
         self.said = by(|standing| *standing == Standing::Affirmed).collect();
         self.denied = by(|standing| *standing != Standing::Affirmed).collect();
-        // What the caller speaks of is as the caller says, whatever a model makes of it.
+        // For everything that the caller mentioned, the caller's words decide, not a model's facts.
         let spoken_of = |id: &WordId| memory.caller.contains_key(id) || memory.spoken.contains(id);
         let affirmed = memory
             .model
@@ -652,19 +656,19 @@ impl Heard {
         self.ears.lexicon()
     }
 
-    /// What was listened to.
+    /// The text that was listened to.
     #[must_use]
     pub const fn text(&self) -> &Text {
         &self.text
     }
 
-    /// The name of a fact that was listened to, by the number that [`Speaker::Field`] holds.
+    /// The name of a fact that was listened to, by the index in [`Speaker::Field`].
     #[must_use]
     pub fn field(&self, place: usize) -> &str {
         self.fields.get(place).map(String::as_str).unwrap_or_default()
     }
 
-    /// How many words the caller said.
+    /// The number of words that the caller said.
     #[must_use]
     pub fn callers_word_count(&self) -> usize {
         let own = self

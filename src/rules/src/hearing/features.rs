@@ -1,7 +1,7 @@
-//! What classifiers look at: words and pairs of words, by who said them.
+//! The features that classifiers use: words and pairs of words, by speaker.
 //!
-//! A feature is written as an owner reads it: `coming up` (the caller), `> still coming` (the agent), `yes: flooding` (a
-//! word of the agent's question that the caller answered so), `problem: sewage` (a fact that is listened to).
+//! Features have a readable form: `coming up` (the caller), `> still coming` (the agent), `yes: flooding` (a word of
+//! the agent's question to which the caller said yes), `problem: sewage` (a fact that is listened to).
 
 use std::fmt;
 
@@ -11,27 +11,27 @@ use super::text::Speaker;
 use crate::facts::{Fact, Facts};
 use crate::rows::CueEffect;
 
-/// How many words of a question are features of its answer.
+/// How many last words of a question are features of its answer.
 const QUESTION_WORDS: usize = 14;
-/// Where in an utterance its answer begins, in words.
+/// Within how many first words of an utterance its answer begins.
 const ANSWER_WITHIN: usize = 3;
 
-/// Where the words of a feature stand.
+/// The source of a feature's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place<'a> {
     /// The caller said them.
     Caller,
     /// The agent said them.
     Agent,
-    /// The agent asked, and the caller agreed.
+    /// The agent asked, and the caller said yes.
     Yes,
-    /// The agent asked, and the caller denied.
+    /// The agent asked, and the caller said no.
     No,
-    /// A fact holds them.
+    /// A fact contains them.
     Fact(&'a str),
 }
 
-/// A word, or two that stand side by side.
+/// A word, or two adjacent words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feature<'a> {
     place: Place<'a>,
@@ -62,14 +62,14 @@ impl<'a> Feature<'a> {
         place.hash().first(first).feature(second)
     }
 
-    /// A number that stands for it: FNV-1a over its parts, the same on every machine.
+    /// A stable hash: FNV-1a over its parts, the same on every machine.
     #[must_use]
     pub const fn hash(&self) -> u64 {
         self.hash
     }
 }
 
-/// A hash so far. A word is hashed once for itself and for the pair that it begins.
+/// A partial hash. A word is hashed once for itself and for the pair that it begins.
 #[derive(Clone, Copy)]
 struct PlaceHash<'a>(Place<'a>, u64);
 
@@ -106,7 +106,7 @@ impl<'a> FirstHash<'a> {
     }
 }
 
-/// The hash of a feature as it is written.
+/// The hash of a feature in its readable form.
 #[must_use]
 pub fn parse(written: &str) -> Option<u64> {
     let (place, words) = match written.strip_prefix("> ") {
@@ -124,7 +124,7 @@ pub fn parse(written: &str) -> Option<u64> {
     words.next().is_none().then(|| feature.hash())
 }
 
-/// Names every feature of what was heard, some of them more than once.
+/// Calls `tell` with every feature of what was heard; some are repeated.
 pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String], mut tell: impl FnMut(Feature<'a>)) {
     let text = heard.text();
     let mut question: Option<std::ops::Range<usize>> = None;
@@ -164,7 +164,7 @@ pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String
     }
 }
 
-/// Whether an utterance begins with a yes or a no.
+/// The answer at the beginning of an utterance: a yes, a no, or `None`.
 fn answer<'a>(heard: &Heard, turn: usize, start: usize) -> Option<Place<'a>> {
     let mut effects = heard.cues_of(turn).iter().filter_map(|hit| {
         let is_first = hit.words.start < start + ANSWER_WITHIN;

@@ -1,12 +1,12 @@
-//! FNV-1a over parts of text: the same on every machine and in every version, as learnt classifiers need it.
+//! FNV-1a over parts of text: the same on every machine and in every version, as learnt classifiers require.
 
-/// The hash of nothing.
+/// The hash of an empty input.
 pub const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
 
-/// A hash with one more part in it.
+/// The hash extended by one more part.
 pub fn extended(hash: u64, part: &str) -> u64 {
     let with = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
-    // A byte that no word holds ends each part.
+    // A byte that occurs in no word ends each part.
     with(part.bytes().fold(hash, with), 0xff)
 }

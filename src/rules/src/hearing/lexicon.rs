@@ -1,7 +1,7 @@
-//! Every phrase that a rulebook listens for, looked for in one pass over a text.
+//! Finds all phrases that a rulebook listens for in one pass over a text.
 //!
-//! Each word of the text is looked up once among the words of all phrases. A phrase is tried only where
-//! its rarest word stands, so the work follows the text's length, whatever the phrases are.
+//! Each word of the text is looked up once among the words of all phrases. A phrase is tried only at its rarest word,
+//! so the work depends on the length of the text and not on the phrases.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,23 +12,23 @@ use super::stems::StemLanguage;
 use super::text::{Separator, Text, squeezed};
 use crate::prefixes::Prefixes;
 
-/// Names a phrase or a concept within one [`Lexicon`].
+/// The id of a phrase or a concept within one [`Lexicon`].
 pub type WordId = u32;
 
-/// The most bytes of all phrases of a rulebook together.
+/// Maximum total bytes of all phrases of a rulebook.
 pub const MAX_PHRASE_BYTES: usize = 400_000;
-/// The most phrases of a rulebook.
+/// Maximum number of phrases of a rulebook.
 pub const MAX_PHRASES: usize = 10_000;
-/// The most phrases that can only be told apart by the same word.
+/// Maximum number of phrases that share the same rarest word.
 const MAX_PER_WORD: usize = 200;
-/// The longest word, in bytes, that is compared by its stem.
+/// Maximum length in bytes of a word that is compared by its stem.
 const MAX_STEMMED: usize = 200;
-/// How often a phrase is tried in one text, in all. A call of an hour needs less than a tenth of it.
+/// Maximum number of tries of phrases in one text. An hour's call needs less than a tenth of it.
 const MAX_TRIES: usize = 5_000_000;
-/// How often phrases are found in one text, in all.
+/// Maximum number of hits in one text.
 const MAX_HITS: usize = 200_000;
 
-/// What was done so far to find phrases in one text: where it is too much, nothing more is found.
+/// The work done so far on one text; beyond the limits, nothing more is found.
 #[derive(Debug, Default)]
 pub struct Effort {
     tries: usize,
@@ -41,42 +41,42 @@ impl Effort {
     }
 }
 
-/// What it means when a phrase is found.
+/// The meaning of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Meaning {
     /// A phrase that rules listen for, with the concepts that it belongs to.
     Phrase { name: String, concepts: Vec<WordId> },
-    /// A concept; never found by itself.
+    /// A concept; it is only found through its phrases.
     Concept { code: String },
-    /// Where it overlaps a mention of the concept, that is about something else.
+    /// If it overlaps a mention of the concept, that mention is about something else.
     Exception { concept: WordId, text: String },
-    /// Says how mentions around it are meant, by its place in the list of cues.
+    /// A cue, by its index in the list of cues.
     Cue { place: usize },
 }
 
-/// Where a phrase stands in a text.
+/// A phrase found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// Its place in the lexicon.
+    /// Its id in the lexicon.
     pub entry: WordId,
     /// Its words.
     pub words: Range<usize>,
-    /// Whether there is no other word between them.
+    /// Whether no other words are in between.
     pub is_tight: bool,
 }
 
-/// What a hit stands for.
+/// The meaning of a hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sense<'a> {
     /// A phrase that rules listen for, with its concepts.
     Phrase(&'a [WordId]),
     /// An exception of this concept.
     Exception(WordId),
-    /// A cue, by its place.
+    /// A cue, by its index.
     Cue(usize),
 }
 
-/// Collects phrases; equal ones share an id.
+/// Collects phrases; equal phrases share an id.
 #[derive(Debug, Default)]
 pub struct LexiconBuilder {
     entries: Vec<(Meaning, Vec<Variant>)>,
@@ -89,7 +89,7 @@ impl LexiconBuilder {
     /// The id of a phrase, or of a concept written as `#code`.
     ///
     /// # Errors
-    /// A sentence that says why nothing can be listened for.
+    /// A sentence that says why it cannot be listened for.
     pub fn id(&mut self, phrase: &str) -> Result<WordId, String> {
         if let Some(code) = phrase.trim().strip_prefix('#') {
             return self.concepts.get(code).copied().ok_or_else(|| {
@@ -100,7 +100,7 @@ impl LexiconBuilder {
         self.phrase(phrase, None)
     }
 
-    /// A concept, under which its phrases and exceptions come.
+    /// The id of a concept, to which phrases and exceptions are added.
     pub fn concept(&mut self, code: &str) -> WordId {
         if let Some(known) = self.concepts.get(code) {
             return *known;
@@ -110,7 +110,7 @@ impl LexiconBuilder {
         id
     }
 
-    /// A phrase that means a concept, in a language by whose stems its words are compared.
+    /// Adds a phrase of a concept, in a language by whose stems its words are compared.
     ///
     /// # Errors
     /// A sentence that says why it cannot be listened for.
@@ -124,7 +124,7 @@ impl LexiconBuilder {
         Ok(id)
     }
 
-    /// A phrase that is not about the concept although its words may look so.
+    /// Adds a phrase that is not about the concept although its words look like it.
     ///
     /// # Errors
     /// A sentence that says why it cannot be listened for.
@@ -135,7 +135,7 @@ impl LexiconBuilder {
         Ok(())
     }
 
-    /// A phrase of the cue at this place of the list of cues.
+    /// Adds a phrase of the cue at this index in the list of cues.
     ///
     /// # Errors
     /// A sentence that says why it cannot be listened for.
@@ -179,10 +179,10 @@ impl LexiconBuilder {
         id
     }
 
-    /// Builds the lexicon, or shares `known` where it is of the same phrases.
+    /// Builds the lexicon, or shares `known` if it has the same phrases.
     ///
     /// # Errors
-    /// When too many phrases can only be told apart by one word.
+    /// When too many phrases share one rarest word.
     pub fn build(self, known: Option<&Lexicon>) -> Result<Lexicon, String> {
         if let Some(known) = known
             && known.0.entries == self.entries
@@ -202,10 +202,10 @@ struct Compiled {
     entries: Vec<(Meaning, Vec<Variant>)>,
     by_form: HashMap<Vec<Variant>, WordId>,
     concepts: HashMap<String, WordId>,
-    /// Over the letters of all patterns; which patterns have them.
+    /// A trie over the letters of all patterns; its numbers index `patterns`.
     letters: Prefixes,
     patterns: Vec<Vec<(u32, Form)>>,
-    /// By pattern: where to try which phrase.
+    /// For each pattern, the phrases to try there.
     anchors: Vec<Vec<Anchor>>,
     variants: Vec<Sought>,
 }
@@ -216,7 +216,7 @@ struct Anchor {
     element: u32,
 }
 
-/// A variant with its patterns by number.
+/// A variant with the ids of its patterns.
 #[derive(Debug)]
 struct Sought {
     entry: WordId,
@@ -277,7 +277,7 @@ impl Compiled {
     }
 }
 
-/// Each variant is tried where its rarest word stands.
+/// Assigns each variant to its rarest word, where it will be tried.
 fn anchors(variants: &[Sought], uses: &[usize], lengths: &[usize]) -> Result<Vec<Vec<Anchor>>, String> {
     let mut anchors: Vec<Vec<Anchor>> = vec![Vec::new(); uses.len()];
     for (variant, sought) in (0..).zip(variants) {
@@ -301,7 +301,7 @@ fn anchors(variants: &[Sought], uses: &[usize], lengths: &[usize]) -> Result<Vec
     Ok(anchors)
 }
 
-/// Which patterns each word of a stretch of text fits.
+/// The patterns that each word of a range of text matches.
 struct Fits {
     first: usize,
     ids: Vec<u32>,
@@ -326,12 +326,12 @@ impl Fits {
 }
 
 impl Lexicon {
-    /// Whether two are one.
+    /// Whether both share the same compiled data.
     pub fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// A phrase as rules write it, folded; a concept as `#code`.
+    /// A phrase in the form of rules, folded; a concept as `#code`.
     #[must_use]
     pub fn name(&self, id: WordId) -> String {
         match self.0.entries.get(id as usize) {
@@ -368,7 +368,7 @@ impl Lexicon {
         ids
     }
 
-    /// What an entry stands for.
+    /// The meaning of an entry.
     #[must_use]
     pub fn sense(&self, entry: WordId) -> Option<Sense<'_>> {
         match self.0.entries.get(entry as usize) {
@@ -379,7 +379,7 @@ impl Lexicon {
         }
     }
 
-    /// Every phrase in a stretch of a text, in the order of the words at which they begin.
+    /// Every phrase in a range of a text, in the order of their first words.
     #[must_use]
     pub fn scan(&self, text: &Text, words: Range<usize>, effort: &mut Effort) -> Vec<Hit> {
         let compiled = &*self.0;
@@ -417,7 +417,7 @@ impl Lexicon {
     fn fits(&self, text: &Text, words: Range<usize>) -> Fits {
         let mut fits = Fits {
             first: words.start,
-            // So many patterns fit a word, about.
+            // About two patterns match each word.
             ids: Vec::with_capacity(2 * words.len()),
             starts: Vec::with_capacity(words.len() + 1),
         };
@@ -449,8 +449,8 @@ impl Lexicon {
         });
     }
 
-    /// The ids that are found whenever this phrase is, itself and its concepts among them. Never too many; perhaps too
-    /// few, where a phrase can be said in several ways.
+    /// The ids that are always found together with this phrase, including itself and its concepts. Never too many, but
+    /// possibly too few if a phrase can be said in several ways.
     #[must_use]
     pub fn implied(&self, id: WordId) -> Vec<WordId> {
         let Some((Meaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {
@@ -491,12 +491,12 @@ impl Lexicon {
     }
 }
 
-/// A text that holds a phrase and nothing that it need not hold; none where it has a gap or alternatives.
+/// A text that contains only what the phrase requires; `None` if it has a gap or alternatives.
 fn example(variant: &Variant) -> Option<String> {
     let words = variant.iter().map(|element| match element.patterns.as_slice() {
         [pattern] if element.gap == 0 => match pattern.form {
             Form::Exact => Some(pattern.letters.clone()),
-            // What only begins a word may go on, so that another which ends there must be able to go on too.
+            // A prefix matches longer words, so the example must be longer: another phrase must match those too.
             Form::Prefix => Some(format!("{}zqxzqx", pattern.letters)),
             Form::Stem(..) => None,
         },
@@ -505,7 +505,7 @@ fn example(variant: &Variant) -> Option<String> {
     words.collect::<Option<Vec<_>>>().map(|words| words.join(" "))
 }
 
-/// The words of a phrase whose element `anchor` stands at `word`; the nearest way to fill its gaps.
+/// The words of a phrase whose element `anchor` is at `word`, with the gaps as short as possible.
 fn found(
     text: &Text,
     fits: &Fits,

@@ -1,8 +1,8 @@
-//! What a caller means: which phrases were said, and whether they are so, now, at the caller's.
+//! Understands a caller: which phrases were said, and whether they are true now and at the caller's place.
 //!
-//! [`Ears`] are a rulebook's concepts, cues and phrases, compiled. [`Ears::hear`] goes once over a conversation and what
-//! a model made of it, and gives [`Heard`]: what counts, what does not, and why. Deterministic: the same rulebook and
-//! text give the same result. Nothing here looks at prices, services or priorities.
+//! [`Ears`] are the compiled concepts, cues and phrases of a rulebook. [`Ears::hear`] reads a conversation and a
+//! model's facts once, and returns [`Heard`]: what counts, what does not, and why. It is deterministic: the same
+//! rulebook and text give the same result. It never uses prices, services or priorities.
 
 mod classifier;
 mod context;

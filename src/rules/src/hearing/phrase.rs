@@ -1,4 +1,4 @@
-//! Phrases as rules write them: `flood*`, `water ... basement|cellar`, `toilet & overflow*`.
+//! Parses phrases in the form of rules: `flood*`, `water ... basement|cellar`, `toilet & overflow*`.
 //!
 //! | written | means |
 //! |---|---|
@@ -13,52 +13,52 @@
 use super::stems::StemLanguage;
 use super::text::{LONG_WORD, Speaker, Text, squeezed};
 
-/// How many other words may stand where a phrase has a gap.
+/// Maximum number of other words in a gap.
 pub const GAP: usize = 6;
-/// How many where it has a short one.
+/// Maximum number of other words in a short gap.
 pub const SHORT_GAP: usize = 2;
-/// The longest phrase, in bytes.
+/// Maximum length of a phrase, in bytes.
 pub const MAX_BYTES: usize = 200;
-/// The most words in a phrase.
+/// Maximum number of words in a phrase.
 pub const MAX_WORDS: usize = 12;
-/// The most gaps in a phrase, so that looking for it stays cheap.
+/// Maximum number of gaps in a phrase, so that the search stays cheap.
 const MAX_GAPS: usize = 2;
-/// The most ways in which a phrase is looked for: its alternatives, and its words split and joined.
+/// Maximum number of variants of a phrase: its alternatives, and its words split and joined.
 const MAX_VARIANTS: usize = 32;
 
-/// How a word of a text is compared with one of a phrase.
+/// How a word of a text is compared with a word of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// It is the same.
+    /// It is equal.
     Exact,
-    /// It begins so.
+    /// It begins with these letters.
     Prefix,
-    /// It begins so and has this stem.
+    /// It begins with these letters and has this stem.
     Stem(StemLanguage, String),
 }
 
 /// One word of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
-    /// The letters that a word must be or begin with.
+    /// The letters that a word must equal or begin with.
     pub letters: String,
-    /// How it is compared.
+    /// The kind of comparison.
     pub form: Form,
 }
 
-/// One place in a phrase: one of these words, after at most so many others.
+/// One position in a phrase: one of these words, after a limited number of others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Element {
-    /// One of these.
+    /// The alternatives.
     pub patterns: Vec<Pattern>,
-    /// How many other words may stand before it.
+    /// Maximum number of other words before it.
     pub gap: usize,
 }
 
-/// A way in which a phrase is looked for.
+/// One form of a phrase that is searched.
 pub type Variant = Vec<Element>;
 
-/// Reads a phrase. With `stems`, a word of four letters and more stands for its other forms in that language.
+/// Parses a phrase. With `stems`, a word of at least four letters also stands for its other forms in that language.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
@@ -115,7 +115,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     Ok(variants)
 }
 
-/// The words of one item, alternative by alternative; `sous-sol` is two words in a row.
+/// The words of each alternative of an item; `sous-sol` is two consecutive words.
 fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Pattern>>, String> {
     item.split('|')
         .map(|alternative| {
@@ -147,7 +147,7 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
         .collect()
 }
 
-/// What a word of a text must have in common with one of a phrase.
+/// What a word of a text must have in common with a word of a phrase.
 #[derive(Debug, Clone, Copy)]
 enum Wanted {
     Whole,
@@ -155,7 +155,7 @@ enum Wanted {
     Stem(StemLanguage),
 }
 
-/// A pattern for a folded word.
+/// The pattern for a folded word.
 fn pattern(word: &str, wanted: Wanted) -> Pattern {
     match wanted {
         Wanted::Beginning => Pattern {
@@ -166,7 +166,7 @@ fn pattern(word: &str, wanted: Wanted) -> Pattern {
         Wanted::Stem(language) if word.len() >= 4 && word.chars().all(char::is_alphabetic) => {
             let word = squeezed(word).unwrap_or_else(|| word.to_owned());
             let stem = language.stem(&word);
-            // A stem may end otherwise than the words that have it: `happi` is the stem of `happy`.
+            // A stem may end differently from its words: `happi` is the stem of `happy`.
             let common = stem.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
             let kept = if common > 4 { common - 1 } else { common };
             Pattern {
@@ -181,7 +181,7 @@ fn pattern(word: &str, wanted: Wanted) -> Pattern {
     }
 }
 
-/// Every variant with every alternative behind it. Alternatives of one word share an element.
+/// Every variant followed by every alternative. Alternatives of one word share an element.
 fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> Vec<Variant> {
     let (single, compound): (Vec<_>, Vec<_>) = alternatives.iter().partition(|words| words.len() == 1);
     let mut tails: Vec<Variant> = Vec::new();
@@ -210,7 +210,7 @@ fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> 
     all
 }
 
-/// The two sides of the one gap exchanged.
+/// The variant with the two sides of its one gap exchanged.
 fn turned(variant: &Variant) -> Variant {
     let at = variant.iter().position(|element| element.gap > 0).unwrap_or(0);
     let (left, right) = variant.split_at(at);
@@ -224,7 +224,7 @@ fn turned(variant: &Variant) -> Variant {
     all
 }
 
-/// What speech-to-text makes of it: `over flow` for `overflow`, `backup` for `back up`.
+/// Adds forms that speech-to-text produces: `over flow` for `overflow`, `backup` for `back up`.
 fn add_split_and_joined(variants: &mut Vec<Variant>) {
     let mut more: Vec<Variant> = Vec::new();
     for variant in variants.iter() {
@@ -251,7 +251,7 @@ fn add_split_and_joined(variants: &mut Vec<Variant>) {
     variants.extend(more);
 }
 
-/// The letters of a word as it was written, as far as they are kept.
+/// The letters of a word as far as they are stored.
 fn whole(pattern: &Pattern) -> &str {
     match &pattern.form {
         Form::Stem(_, stem) if stem.starts_with(&pattern.letters) => stem,
@@ -259,7 +259,7 @@ fn whole(pattern: &Pattern) -> &str {
     }
 }
 
-/// A long word in two parts of at least three letters each.
+/// A long word split into two parts of at least three letters each.
 fn split(pattern: &Pattern) -> Vec<Variant> {
     let letters = match &pattern.form {
         Form::Exact | Form::Prefix => pattern.letters.as_str(),

@@ -1,4 +1,4 @@
-//! Phrases that are only known while a script runs: looked for in what was heard already, meant as the cues say.
+//! Phrases that are only known while a script runs: searched in the text already heard, and judged by its cues.
 
 use super::context::{self, Found, Verdict};
 use super::dialogue::Heard;
@@ -8,14 +8,14 @@ use super::text::Speaker;
 /// How a phrase of a script was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presence {
-    /// It is so, now, at the caller's.
+    /// It is true now and at the caller's place.
     pub said: bool,
     /// Its words occur.
     pub mentioned: bool,
 }
 
 impl Heard {
-    /// How a phrase or a `#concept` was heard; `None` where it is neither.
+    /// How a phrase or a `#concept` was heard; `None` if it is neither.
     #[must_use]
     pub fn presence(&self, phrase: &str) -> Option<Presence> {
         if let Some(id) = self.lexicon().id(phrase) {

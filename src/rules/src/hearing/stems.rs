@@ -1,5 +1,5 @@
-//! Stems of words, which take long to find: each thread remembers those that it found last. Callers share a few thousand
-//! words, so that most stems are known. A stem depends on nothing but its word and language.
+//! Stems of words, which are slow to compute: each thread caches its latest ones. Callers share a few thousand words,
+//! so most lookups hit. A stem depends only on its word and language.
 
 use std::cell::RefCell;
 
@@ -7,12 +7,12 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 use super::fnv::extended;
 
-/// How many stems a thread remembers; a power of two. A stem takes the place of another whose word has the same hash.
+/// Cache size of a thread; a power of two. A stem replaces another whose word has the same slot.
 const MAX_KNOWN: usize = 2_048;
-/// Longer words, in bytes, are rare and not remembered.
+/// Longer words, in bytes, are rare and not cached.
 const MAX_WORD: usize = 32;
 
-/// A language whose words can be brought to their stems.
+/// A language with a stemmer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StemLanguage {
     /// English.
@@ -34,7 +34,7 @@ thread_local! {
 }
 
 impl StemLanguage {
-    /// The language of this code, where there is a stemmer for it.
+    /// The language with this code, if there is a stemmer for it.
     #[must_use]
     pub fn of(code: &str) -> Option<Self> {
         match code {
@@ -45,7 +45,7 @@ impl StemLanguage {
         }
     }
 
-    /// A folded word's stem.
+    /// The stem of a folded word.
     #[must_use]
     pub fn stem(self, word: &str) -> String {
         let algorithm = match self {

@@ -1,20 +1,20 @@
 //! What was heard, as steps of a decision's trace: each mention of a concept that counted, and each that did not, with
-//! its sentence and why.
+//! its sentence and the reason.
 
 use super::context::Verdict;
 use super::dialogue::{Heard, Mention, Source};
 use crate::decision::Step;
 use crate::rows::Resource;
 
-/// The most steps about what was heard; the last statements are the ones that decide.
+/// Maximum number of steps about what was heard; the last statements are the ones that decide.
 const MAX_STEPS: usize = 24;
-/// The longest quotation, in characters.
+/// Maximum length of a quotation, in characters.
 const MAX_QUOTE: usize = 160;
 
 /// Whether a step of a trace says that a mention of a concept counts.
 #[must_use]
 pub fn is_counted(step: &Step) -> bool {
-    // The end of the quotation, or of the fact that it comes from.
+    // The text ends with the quotation or with the name of the fact.
     let counts = |end: &str| {
         step.did
             .rsplit_once(end)
@@ -33,7 +33,7 @@ impl Heard {
             .flat_map(|mention| mention.concepts.iter().map(move |concept| (mention, *concept)))
             .collect();
         let mut about = about;
-        // Several phrases may find the same words.
+        // Several phrases may match the same words.
         about.dedup_by(|one, other| {
             one.1 == other.1
                 && one.0.turn == other.0.turn
@@ -85,14 +85,14 @@ impl Heard {
         format!("\"{words}\" in \"{}\"{place}: {how}", quoted(&mention.sentence))
     }
 
-    /// Whether the caller's last word on it is another.
+    /// Whether a later statement of the caller contradicts the mention.
     fn is_overruled(&self, mention: &Mention, concept: u32) -> bool {
         let ids = [mention.phrase, concept];
         !ids.iter().any(|id| self.said.binary_search(id).is_ok())
     }
 }
 
-/// The end of what is too long to quote.
+/// Cuts off the rest of a sentence that is too long to quote.
 fn quoted(sentence: &str) -> String {
     match sentence.char_indices().nth(MAX_QUOTE) {
         Some((end, _)) => format!("{} …", sentence.get(..end).unwrap_or_default()),

@@ -1,13 +1,13 @@
-//! Text as words and sentences: what rules listen to, brought to the form in which words are compared.
+//! Text as words and sentences, in the form in which words are compared.
 //!
 //! Accents, case, hyphens, underscores and the shape of apostrophes do not matter. A word is a run of letters and
-//! digits; punctuation only separates words, ends clauses or ends sentences.
+//! digits; punctuation separates words, ends clauses or ends sentences.
 
 use std::ops::Range;
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
-/// What stands between a word and the one before it.
+/// The separator between a word and the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
     /// White space, a hyphen, an apostrophe or the like.
@@ -18,43 +18,43 @@ pub enum Separator {
     Sentence,
 }
 
-/// A word: where its folded form lies in [`Text::word`]'s buffer, and where it stood in its utterance.
+/// A word: the position of its folded form in the buffer of [`Text::word`], and its position in the utterance.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
     start: u32,
     end: u32,
     raw_start: u32,
     raw_end: u32,
-    /// What stands before it.
+    /// The separator before it.
     pub before: Separator,
 }
 
 /// A run of words up to the end of a sentence.
 #[derive(Debug, Clone)]
 pub struct Sentence {
-    /// Its words, by their places in the text.
+    /// Its words, by index in the text.
     pub words: Range<usize>,
     /// Whether it ends with a question mark.
     pub is_question: bool,
 }
 
-/// Whose words an utterance holds.
+/// The speaker of an utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
     /// The caller.
     Caller,
     /// The voice agent.
     Agent,
-    /// A fact that a model filled in, by its place in the list of what is listened to.
+    /// A fact that a model filled in, by its index in the list of facts that are listened to.
     Field(usize),
 }
 
-/// Something said in one go, or the text of one fact.
+/// Words said in one turn, or the text of one fact.
 #[derive(Debug, Clone)]
 pub struct Utterance {
-    /// Whose words these are.
+    /// Who said them.
     pub speaker: Speaker,
-    /// Its sentences, by their places in the text.
+    /// Its sentences, by index in the text.
     pub sentences: Range<usize>,
     raw: Box<str>,
 }
@@ -68,15 +68,15 @@ pub struct Text {
     utterances: Vec<Utterance>,
 }
 
-/// The longest quotation, in bytes: a sentence without an end is not copied for each of its mentions.
+/// Maximum length of a quotation, in bytes: an endless sentence is not copied for each of its mentions.
 const MAX_QUOTE: usize = 1_000;
-/// Short forms whose full stop ends no sentence.
+/// Abbreviations whose full stop does not end a sentence.
 const ABBREVIATIONS: [&str; 15] = [
     "st", "ste", "mr", "mrs", "ms", "dr", "no", "ave", "av", "boul", "blvd", "apt", "app", "tel", "ext",
 ];
 
 impl Text {
-    /// Makes room for so many bytes, five of which are a word with what stands before it, about.
+    /// Reserves space for this many bytes; about five of them make a word with its separator.
     pub fn reserve(&mut self, bytes: usize) {
         self.folded.reserve(bytes);
         self.words.reserve(bytes / 5);
@@ -88,7 +88,7 @@ impl Text {
         let mut open = self.words.len();
         let mut separator = Separator::Sentence;
         let mut word_start: Option<(usize, usize)> = None;
-        // As long as `raw`: only ASCII letters change.
+        // Same length as `raw`: only ASCII letters change.
         let lower = raw.to_ascii_lowercase();
         let mut end = 0;
         while let Some(rest) = lower.get(end..).filter(|rest| !rest.is_empty()) {
@@ -149,7 +149,7 @@ impl Text {
         });
     }
 
-    /// Whether an apostrophe stands for an e within a word, as spoken French drops it: `r'monte`, `p'tit`.
+    /// Whether an apostrophe replaces an e within a word, as in spoken French: `r'monte`, `p'tit`.
     fn is_elided(&self, word_start: Option<(usize, usize)>, next: Option<char>) -> bool {
         let word = word_start.and_then(|(start, _)| self.folded.get(start..));
         let is_consonant = |c: char| c.is_alphabetic() && !"aeiouyhéèêàâîôûAEIOUYH".contains(c);
@@ -172,7 +172,7 @@ impl Text {
         last.is_some_and(|last| ABBREVIATIONS.contains(&self.word(last)))
     }
 
-    /// Ends the open sentence where it has words.
+    /// Ends the open sentence if it has words.
     fn close(&mut self, open: &mut usize, is_question: bool) {
         if self.words.len() > *open {
             self.sentences.push(Sentence {
@@ -183,26 +183,26 @@ impl Text {
         }
     }
 
-    /// How many words there are.
+    /// The number of words.
     #[must_use]
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether there is no word.
+    /// Whether there are no words.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// A word's folded form.
+    /// The folded form of a word.
     #[must_use]
     pub fn word(&self, place: usize) -> &str {
         let span = |word: &Word| self.folded.get(word.start as usize..word.end as usize);
         self.words.get(place).and_then(span).unwrap_or_default()
     }
 
-    /// What stands before a word.
+    /// The separator before a word.
     #[must_use]
     pub fn before(&self, place: usize) -> Separator {
         self.words.get(place).map_or(Separator::Sentence, |word| word.before)
@@ -214,7 +214,7 @@ impl Text {
         &self.utterances
     }
 
-    /// The words of an utterance, by their places in the text.
+    /// The words of an utterance, by index in the text.
     #[must_use]
     pub fn words_of(&self, utterance: &Utterance) -> Range<usize> {
         let sentences = self.sentences.get(utterance.sentences.clone()).unwrap_or_default();
@@ -224,7 +224,7 @@ impl Text {
         }
     }
 
-    /// A sentence by its place.
+    /// A sentence by index.
     #[must_use]
     pub fn sentence(&self, place: usize) -> Option<&Sentence> {
         self.sentences.get(place)
@@ -236,15 +236,14 @@ impl Text {
         &self.sentences
     }
 
-    /// The beginning of an utterance as it was written, at most so many bytes.
+    /// The beginning of an utterance, unchanged, at most this many bytes.
     #[must_use]
     pub fn whole(&self, utterance: &Utterance, bytes: usize) -> String {
         let raw = &utterance.raw;
         raw.get(..raw.floor_char_boundary(bytes)).unwrap_or_default().to_owned()
     }
 
-    /// Words as they were written, from the first to the one before `words.end`; all of one utterance, and of long ones the
-    /// beginning.
+    /// The original words in a range, all of one utterance; long ranges are cut at the end.
     #[must_use]
     pub fn quote(&self, utterance: &Utterance, words: &Range<usize>) -> String {
         let first = self.words.get(words.start);
@@ -259,7 +258,7 @@ impl Text {
     }
 }
 
-/// Adds the folded letters of a character that is no ASCII letter or digit; whether it is part of a word.
+/// Adds the folded letters of a character that is not an ASCII letter or digit. Returns whether it is part of a word.
 fn push_letters(folded: &mut String, c: char) -> bool {
     match c {
         c if c.is_ascii() => return false,
@@ -279,7 +278,7 @@ const fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '\u{02BC}' | '\u{FF07}')
 }
 
-/// Whether a character may end a clause. A hyphen does where white space stands on both sides.
+/// Whether a character may end a clause. A hyphen does if there is white space on both sides.
 fn is_comma(c: char, raw: &str, at: usize, next: Option<char>) -> bool {
     match c {
         ',' | '(' | ')' | '–' | '—' => true,
@@ -291,8 +290,8 @@ fn is_comma(c: char, raw: &str, at: usize, next: Option<char>) -> bool {
     }
 }
 
-/// A word with its doubled consonants written once, as speech-to-text may spell it either way; `None` where that
-/// changes nothing. Short words stay as they are: `off` is not `of`.
+/// A word with its double consonants written once, since speech-to-text may spell it either way; `None` if nothing
+/// changes. Short words stay: `off` is not `of`.
 #[must_use]
 pub fn squeezed(word: &str) -> Option<String> {
     if word.len() < LONG_WORD {
@@ -315,7 +314,7 @@ pub fn squeezed(word: &str) -> Option<String> {
     Some(once)
 }
 
-/// From this many letters on a word's doubled consonants do not matter.
+/// Minimum number of letters of a word whose double consonants do not matter.
 pub const LONG_WORD: usize = 6;
 
 const fn is_consonant(letter: u8) -> bool {

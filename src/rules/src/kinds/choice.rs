@@ -1,14 +1,14 @@
-//! Texts brought to one of a few values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`.
+//! Maps texts to a closed set of values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`.
 //!
-//! Comes in: a text, and the words of each value. Goes out: the value that the text names, with denials understood: a word
-//! that the text denies names nothing, and a word that is itself a denial ("not urgent") is named by every way to say so.
+//! In: a text, and the words of each value. Out: the value that the text names. Denials are understood: a denied word
+//! names nothing, and a word that is itself a denial ("not urgent") matches every way to say it.
 
 use std::collections::BTreeMap;
 
 use super::number::{Plain, Token};
 use crate::rows::{FactKind, FactMapping};
 
-/// Words that deny what follows.
+/// Words that deny the words behind them.
 const DENIALS: &[&str] = &[
     "not",
     "no",
@@ -32,7 +32,7 @@ const DENIALS: &[&str] = &[
     "doesnt",
     "cannot",
 ];
-/// What may stand between a denial and what it denies.
+/// Words that may be between a denial and the denied word.
 const BETWEEN: &[&str] = &[
     "very",
     "so",
@@ -82,7 +82,7 @@ const BETWEEN: &[&str] = &[
     "etre",
     "be",
 ];
-/// Degrees that mean the same: a word with one of them is named by any.
+/// Degrees that mean the same: a word with one of them matches any other.
 const DEGREES: &[&str] = &[
     "very",
     "really",
@@ -95,7 +95,7 @@ const DEGREES: &[&str] = &[
     "hautement",
     "fortement",
 ];
-/// A denial in front of one of these denies nothing: "not only urgent".
+/// A denial before one of these denies nothing: "not only urgent".
 const NO_DENIALS: &[&str] = &[
     "only",
     "just",
@@ -107,13 +107,13 @@ const NO_DENIALS: &[&str] = &[
     "probleme",
 ];
 
-/// A word of a value, or a text, in comparable pieces.
+/// A token of a word or a text, for comparison.
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
     Word(String),
-    /// Where a sense ends: a comma, a full stop, "but".
+    /// The end of a clause: a comma, a full stop, "but".
     Stop,
-    /// `:`, `=` and `?`, behind which an answer stands.
+    /// `:`, `=` and `?`, which are followed by an answer.
     Asks,
 }
 
@@ -121,25 +121,25 @@ enum Piece {
 #[derive(Debug, Clone)]
 struct Phrase {
     pieces: Vec<String>,
-    /// Whether it only begins its last word.
+    /// Whether its last word is only a prefix.
     is_stem: bool,
-    /// Whether it denies the rest of itself.
+    /// Whether it begins with a denial.
     is_denied: bool,
     length: usize,
 }
 
-/// The values of a mapping, with their words split.
+/// The values of a mapping, with their words in tokens.
 #[derive(Debug, Clone)]
 pub struct Choices {
     values: Vec<String>,
-    /// What a whole text may be, and the place of its value.
+    /// Complete texts, each with the index of its value.
     whole: Vec<(usize, Vec<String>)>,
-    /// What may stand in a text, and the place of its value.
+    /// Phrases within a text, each with the index of its value.
     phrases: Vec<(usize, Phrase)>,
 }
 
 impl Choices {
-    /// The values of a mapping; none where any text will do.
+    /// The values of a mapping; `None` if any text is allowed.
     #[must_use]
     pub fn of(mapping: &FactMapping) -> Option<Self> {
         let is_closed = mapping.kind == FactKind::Text && !mapping.values.is_empty();
@@ -162,7 +162,7 @@ impl Choices {
         }
     }
 
-    /// The value that a text names; where several would do, the one whose word is the longest.
+    /// The value that a text names; if there are several, the one with the longest word.
     #[must_use]
     pub fn choose(&self, text: &str) -> Option<&str> {
         let pieces = pieces(text);
@@ -173,7 +173,7 @@ impl Choices {
                 _ => None,
             })
             .collect();
-        // The whole text is a value or one of its words, denials and all.
+        // The whole text equals a value or one of its words, including denials.
         let whole = self.whole.iter().find(|(_, words)| *words == plain);
         let chosen = whole
             .map(|(value, _)| *value)
@@ -184,7 +184,7 @@ impl Choices {
 
 /// The value of the longest phrase that a text names.
 fn longest(phrases: &[(usize, Phrase)], pieces: &[Piece]) -> Option<usize> {
-    // Where each begins and ends, whether it is denied there, and how much of the text it takes.
+    // For each hit: start, end, whether it is denied, the index of its value, and the phrase.
     let mut found: Vec<(usize, usize, bool, usize, &Phrase)> = Vec::new();
     for (value, phrase) in phrases {
         for start in 0..pieces.len() {
@@ -195,7 +195,7 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[Piece]) -> Option<usize> {
     }
     let inside = |one: &(usize, usize, bool, usize, &Phrase)| {
         found.iter().any(|other| {
-            // "urgent" within "not urgent" is the same words told with their denial.
+            // "urgent" within "not urgent" is the same words with their denial.
             let wider = other.0 <= one.0 && one.1 <= other.1 && other.1 - other.0 > one.1 - one.0;
             wider && !other.4.is_denied && !one.4.is_denied
         })
@@ -213,7 +213,7 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[Piece]) -> Option<usize> {
     best.map(|(_, _, value)| value)
 }
 
-/// Whether a phrase stands at a place, and where it ends.
+/// The end of a phrase if it matches at a position.
 fn ends(pieces: &[Piece], start: usize, phrase: &Phrase) -> Option<usize> {
     let last = phrase.pieces.len() - 1;
     for (offset, wanted) in phrase.pieces.iter().enumerate() {
@@ -228,7 +228,7 @@ fn ends(pieces: &[Piece], start: usize, phrase: &Phrase) -> Option<usize> {
     Some(start + last + 1)
 }
 
-/// Whether what stands between two places is denied, in front of it or by the answer behind it.
+/// Whether a range is denied, by a word before it or by the answer behind it.
 fn is_denied(pieces: &[Piece], start: usize, end: usize) -> bool {
     let mut at = start;
     while at > 0 {
@@ -238,7 +238,7 @@ fn is_denied(pieces: &[Piece], start: usize, end: usize) -> bool {
                 Some(Piece::Word(next)) if at < start => next.as_str(),
                 _ => "",
             };
-            // "un peu complexe" is a little of it.
+            // "un peu complexe" is an affirmation.
             let a_little = word == "peu" && at > 1 && matches!(&pieces[at - 2], Piece::Word(un) if un == "un");
             return !a_little && !NO_DENIALS.contains(&next);
         }
@@ -262,7 +262,7 @@ fn phrase(word: &str) -> Phrase {
     let length = pieces.iter().map(|piece| piece.chars().count() + 1).sum();
     let denied = pieces.len() > 1 && pieces.first().is_some_and(|first| DENIALS.contains(&first.as_str()));
     if denied {
-        // "not an emergency", "pas une urgence": what is denied is what stands behind the articles.
+        // "not an emergency", "pas une urgence": the denied words begin behind the articles.
         let skip = 1 + pieces[1..pieces.len() - 1]
             .iter()
             .take_while(|piece| BETWEEN.contains(&piece.as_str()))
@@ -295,7 +295,7 @@ fn pieces(text: &str) -> Vec<Piece> {
             Token::Word("but" | "mais" | "however" | "cependant") => {
                 pieces.push(Piece::Stop);
             }
-            // "isn't": the negation is what counts; "n'est": it follows as "pas".
+            // In "isn't" the negation counts; after "n'est", "pas" follows.
             Token::Word("t") if ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),
             Token::Word("n" | "l") | Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
             Token::Word(word) if DEGREES.contains(&word) => pieces.push(Piece::Word("very".to_owned())),

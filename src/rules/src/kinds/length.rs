@@ -1,7 +1,7 @@
 //! Lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`.
 //!
-//! Comes in: what a field holds, or what the caller said. Goes out: metres, or why there is no length. A unit that is not
-//! understood is no length, and neither are two different ones: a price is never made from a guess.
+//! In: the content of a field, or the caller's words. Out: metres, or why there is no length. An unknown unit gives no
+//! length, and neither do two different lengths: a price never depends on a guess.
 
 use rust_decimal::Decimal;
 
@@ -13,13 +13,13 @@ use super::speech::Speech;
 pub struct Length {
     /// In metres.
     pub metres: Decimal,
-    /// The number as it stands there.
+    /// The number as written or said.
     pub number: Decimal,
-    /// Whether it stands there in metres, or without any unit.
+    /// Whether its unit is metres, or it has none.
     pub in_metres: bool,
 }
 
-/// What people say around a bare number without giving it another meaning.
+/// Words that may be around a bare number without changing its meaning.
 const AROUND: &[&str] = &[
     "about",
     "around",
@@ -57,13 +57,13 @@ const AROUND: &[&str] = &[
     "estimated",
     "estime",
 ];
-/// What may stand between a number and its unit.
+/// Words that may be between a number and its unit.
 const BETWEEN: &[&str] = &["linear", "lineal", "running", "good", "bons", "or", "so"];
-/// A number with one of these behind its unit is no length.
+/// A number whose unit is followed by one of these is not a length.
 const NOT_LENGTHS: &[&str] = &[
     "square", "sq", "cubic", "carre", "carres", "carree", "carrees", "cube", "cubes", "cubique", "cubiques",
 ];
-/// What is deep, wide or thick is not how long the job is; neither is how far something is away.
+/// Words for depth, width, thickness and distance, which are not the length of the job.
 const OTHER_MEASURES: &[&str] = &[
     "deep",
     "depth",
@@ -97,14 +97,14 @@ const OTHER_MEASURES: &[&str] = &[
     "neige",
     "sous",
 ];
-/// A length after one of these is not the one that is meant.
+/// A length after one of these is not the intended one.
 const DENIALS: &[&str] = &["not", "pas", "instead", "lieu", "rather", "plutot"];
 /// After one of these, a number without a unit corrects the length before it.
 const CORRECTIONS: &[&str] = &[
     "no", "non", "sorry", "actually", "rather", "mean", "make", "fait", "plutot", "pardon", "dire",
 ];
 
-/// What a field holds, in metres; a bare number is metres.
+/// The length in a field, in metres; a bare number is in metres.
 ///
 /// # Errors
 /// Why there is no length.
@@ -135,19 +135,20 @@ pub fn in_field(text: &str) -> Result<Length, &'static str> {
     found.ok_or("there is no length in it")
 }
 
-/// "40 feet (12.2 m)" is one length, told twice.
+/// "40 feet (12.2 m)" is one length in two units.
 fn alike(one: Decimal, other: Decimal) -> bool {
     let apart = one.saturating_sub(other).abs();
     apart.saturating_mul(Decimal::from(50)) <= one.abs()
 }
 
-/// The length or the number at a token, and where it ends. None where no number stands; an error where its unit is unknown.
+/// The length or the number at a token, and where it ends. `None` if there is no number; an error if its unit is
+/// unknown.
 fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let (number, next) = number_at(tokens, at)?;
     if let Some(found) = with_unit(tokens, number, next) {
         return Some(found);
     }
-    // Bare: nothing but the end, a mark or small talk may follow.
+    // A bare number: only the end, punctuation or filler words may follow.
     let sound = match tokens.get(next) {
         None => true,
         Some(Token::Mark(mark)) => !matches!(mark, '%' | '$' | '/' | '°' | '#' | ':'),
@@ -166,7 +167,7 @@ fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'
     Some(Ok((length, next)))
 }
 
-/// The number at a token and what follows it; "a metre" and "half a metre" are numbers too.
+/// The number at a token, and the index behind it; "a metre" and "half a metre" are numbers too.
 fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     match tokens.get(at)? {
         Token::Number(number) => {
@@ -192,7 +193,7 @@ fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     }
 }
 
-/// A number followed by a unit; with what belongs to it, as in `10'6"` and `1 m 50`.
+/// A number followed by a unit, with its smaller parts, as in `10'6"` and `1 m 50`.
 fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let mut at = at;
     while tokens.get(at).is_some_and(|token| token.is_one_of(BETWEEN)) {
@@ -231,7 +232,7 @@ fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<
     Some(Ok((length, end)))
 }
 
-/// What belongs to a length behind its unit: inches to feet, centimetres to metres, "and a half".
+/// The smaller parts behind a unit: inches after feet, centimetres after metres, "and a half".
 fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, usize)> {
     let joined = tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "et"]));
     let from = at + usize::from(joined);
@@ -274,7 +275,7 @@ fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, us
     if written(smaller) || (doubled && smaller == INCH) {
         return Some((number.checked_mul(smaller)?, next + 1 + usize::from(doubled)));
     }
-    // "10'6", "1 m 50": no unit of its own, and nothing that it could count.
+    // "10'6", "1 m 50": no unit of its own, and no other word that it could count.
     let alone = !joined
         && !matches!(
             tokens.get(next),
@@ -292,7 +293,7 @@ fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, us
 const INCH: Decimal = Decimal::from_parts(254, 0, 0, false, 4);
 const FOOT: Decimal = Decimal::from_parts(3048, 0, 0, false, 4);
 
-/// How many metres a unit has.
+/// The length of a unit in metres.
 fn unit(word: &str) -> Option<Decimal> {
     Some(match word {
         "m" | "metre" | "metres" | "meter" | "meters" | "mt" | "mts" | "mtr" | "mtrs" => Decimal::ONE,
@@ -307,13 +308,13 @@ fn unit(word: &str) -> Option<Decimal> {
     })
 }
 
-/// The length that the caller named last, if any: with a unit, not denied, and not how deep, wide or far something is. Of
-/// two ends of a range, or two sides, none is taken.
+/// The last length that the caller named, if any: with a unit, not denied, and not a depth, a width or a distance. A
+/// range, or two sides, gives no length.
 #[must_use]
 pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     let tokens = said.tokens();
     let mut last: Option<Length> = None;
-    // What a number without a unit would be in, when it corrects.
+    // The unit for a number without a unit in a correction.
     let mut factor = Decimal::ONE;
     let mut at = 0;
     while at < tokens.len() {
@@ -349,7 +350,7 @@ pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     last.filter(|length| length.metres >= Decimal::new(5, 1))
 }
 
-/// Whether a length may be that of the job: not so small that it is a pipe's, not denied, no other measure.
+/// Whether a length may be that of the job: not as small as a pipe's diameter, not denied, not another measure.
 fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     let before_of = at.checked_sub(2).and_then(|at| tokens.get(at));

@@ -1,22 +1,22 @@
-//! Numbers as people write and say them: `12,5`, `1 200`, `3/4`, `forty-two`, `quatre-vingt-dix`, `dix et demi`.
+//! Reads written and spoken numbers: `12,5`, `1 200`, `3/4`, `forty-two`, `quatre-vingt-dix`, `dix et demi`.
 //!
-//! Comes in: a text. Goes out: its tokens, in which every number is one token, in English and French. It never guesses: what
+//! In: a text. Out: its tokens, in which every number, in English or French, is one token. It never guesses: anything
 //! it cannot read stays a word.
 
 use rust_decimal::Decimal;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
-/// The most digits of a number.
+/// Maximum number of digits of a number.
 const MAX_DIGITS: usize = 24;
 
-/// A text in lower case without accents, with one shape of quotes, dashes, spaces and fractions: what tokens lie in.
+/// A text in lower case without accents, with uniform quotes, dashes, spaces and fractions. Tokens borrow from it.
 #[derive(Debug, Default)]
 pub struct Plain(String);
 
-/// A piece of a text.
+/// A token of a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Token<'a> {
-    /// A number, however it is written.
+    /// A number in any notation.
     Number(Decimal),
     /// A word in lower case, without accents.
     Word(&'a str),
@@ -25,7 +25,7 @@ pub enum Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// The word, where it is one.
+    /// The word, if it is one.
     #[must_use]
     pub const fn word(&self) -> Option<&'a str> {
         match self {
@@ -42,7 +42,7 @@ impl<'a> Token<'a> {
 }
 
 impl Plain {
-    /// From a text as it was written or said.
+    /// Normalises a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut plain = String::with_capacity(text.len());
@@ -51,7 +51,8 @@ impl Plain {
                 '\n' => plain.push('\n'),
                 '\t' | '\u{b}' | '\u{c}' | '\r' => plain.push(' '),
                 c if c.is_ascii() => plain.push(c.to_ascii_lowercase()),
-                // Part by part is enough: only the order of accents depends on what stands around, and they are left out.
+                // Each part can be handled alone: only the order of accents depends on the context, and they are
+                // dropped.
                 c => decompose_canonical(c, |part| push_plain(&mut plain, part)),
             }
         }
@@ -64,14 +65,14 @@ impl Plain {
         said_numbers(&self.words())
     }
 
-    /// The same with number words left as words: names hold some ("Deux-Montagnes").
+    /// Same as [`Plain::tokens`], with number words left as words: names contain some ("Deux-Montagnes").
     #[must_use]
     pub fn words(&self) -> Vec<Token<'_>> {
         written_numbers(&self.0)
     }
 }
 
-/// Adds a character that is not ASCII, or what is left of one without its accents.
+/// Adds a character that is not ASCII, without its accents.
 fn push_plain(plain: &mut String, c: char) {
     match c {
         c if is_combining_mark(c) => {}
@@ -94,9 +95,9 @@ fn push_plain(plain: &mut String, c: char) {
     }
 }
 
-/// Digits become numbers; words and marks are told apart.
+/// Turns digits into numbers and separates words and punctuation.
 fn written_numbers(text: &str) -> Vec<Token<'_>> {
-    // A word has four letters and a space, about.
+    // A word has about four letters and a space.
     let mut tokens: Vec<Token<'_>> = Vec::with_capacity(text.len() / 4);
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -141,7 +142,7 @@ fn written_numbers(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// A fraction in digits, and its length: `3/4`. A denominator beyond 64 is a date or an address.
+/// A fraction in digits, and its length in bytes: `3/4`. With a denominator above 64 it is a date or an address.
 fn fraction(text: &str) -> Option<(Decimal, usize)> {
     let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let top = run(text);
@@ -158,7 +159,8 @@ fn fraction(text: &str) -> Option<(Decimal, usize)> {
     Some((part?, end))
 }
 
-/// The number that a text begins with, and how many bytes it has: `12`, `12.5`, `12,5`, `1 200`, `1,200.50`, `1.200,50`.
+/// The number at the beginning of a text, and its length in bytes: `12`, `12.5`, `12,5`, `1 200`, `1,200.50`,
+/// `1.200,50`.
 fn digits(text: &str) -> (Option<Decimal>, usize) {
     let bytes = text.as_bytes();
     let run = |from: usize| {
@@ -170,7 +172,7 @@ fn digits(text: &str) -> (Option<Decimal>, usize) {
     let first = run(0);
     let mut number = text[..first].to_owned();
     let mut at = first;
-    // Groups of three digits after one to three, all with the same mark between them.
+    // Groups of three digits after one to three digits, with the same separator throughout.
     let separators: [&str; 5] = [" ", "\u{a0}", ",", ".", "'"];
     if first <= 3 && number != "0" {
         let grouped = |mark: &str, from: usize| {
@@ -178,7 +180,7 @@ fn digits(text: &str) -> (Option<Decimal>, usize) {
         };
         let mark = separators.into_iter().find(|mark| grouped(mark, at));
         let mark = mark.filter(|mark| match *mark {
-            // "1.200" is one and a fifth unless another group or a comma follows; "10'600" is feet.
+            // "1.200" is 1.2 unless another group or a comma follows; "10'600" is feet.
             "." => {
                 grouped(".", at + 4)
                     || (text.get(at + 4..).is_some_and(|rest| rest.starts_with(',')) && run(at + 5) > 0)
@@ -211,17 +213,17 @@ fn digits(text: &str) -> (Option<Decimal>, usize) {
     (value, at)
 }
 
-/// What a number word adds to the number being said.
+/// The part that a number word adds to a spoken number.
 #[derive(Clone, Copy, PartialEq)]
 enum Said {
-    /// 0 to 19, and French tens of their own such as `septante`.
+    /// 0 to 19, and regional French tens such as `septante`.
     Unit(u32),
     /// 20 to 90.
     Ten(u32),
     Hundred,
     Thousand,
     Million,
-    /// 12, 15, 20, … of something.
+    /// 12, 15, 20, … items.
     Lot(u32),
 }
 
@@ -271,7 +273,7 @@ fn said(word: &str) -> Option<Said> {
     })
 }
 
-/// Words become numbers, alone or behind digits ("12 and a half", "2 thousand").
+/// Turns number words into numbers, alone or behind digits ("12 and a half", "2 thousand").
 pub fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let mut done = Vec::with_capacity(tokens.len());
     let mut at = 0;
@@ -356,11 +358,11 @@ fn part_word(token: &Token<'_>) -> Option<Decimal> {
     })
 }
 
-/// The number whose words begin here, and where they end; no number, and the next token, where none do.
+/// The number in words that begins here, and where it ends; `None` and the next token if there is none.
 fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     let none = (None, from + 1);
     let word = |at: usize| tokens.get(at).and_then(Token::word);
-    // "half a dozen", "a hundred", "three quarters"; an article alone is no number.
+    // "half a dozen", "a hundred", "three quarters"; an article alone is not a number.
     let mut at = from;
     let mut half = false;
     match word(at) {
@@ -474,7 +476,7 @@ fn parts_of(value: Decimal, word: Option<&str>) -> Option<Decimal> {
     if few { value.checked_div(of) } else { None }
 }
 
-/// The one number in a text; a text with none, or with several different ones, has none.
+/// The only number in a text. A text without a number, or with several different ones, is an error.
 ///
 /// # Errors
 /// Why there is no number, in a few words.

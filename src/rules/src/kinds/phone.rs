@@ -1,17 +1,17 @@
-//! Telephone numbers as E.164: `+15145550100`.
+//! Reads telephone numbers as E.164: `+15145550100`.
 //!
-//! Comes in: what a field holds, and the region whose national numbers are meant where none is named. Goes out: one number
-//! that can be dialled, or why there is none.
+//! In: the content of a field, and the region of numbers without a country code. Out: one number that can be dialled,
+//! or why there is none.
 
 use phonenumber::Mode;
 use phonenumber::country::Id;
 
 use super::number::{Plain, Token};
 
-/// The longest text that is looked at.
+/// Maximum length of a text, in bytes.
 const MAX_TEXT: usize = 200;
 
-/// The one number in a text.
+/// The only telephone number in a text.
 ///
 /// # Errors
 /// Why there is no number.
@@ -29,7 +29,7 @@ pub fn phone(text: &str, region: Option<Id>) -> Result<String, &'static str> {
         .chars()
         .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'))
         .collect();
-    // Letters beside the digits are another number's or an account's name; "tel" and the like were cut off.
+    // Letters beside the digits mean another kind of number or an account name; "tel" and the like were removed before.
     let foreign = |c: char| c.is_alphabetic();
     let around: String = written
         .chars()
@@ -48,7 +48,7 @@ pub fn phone(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     dialable(written.get(start..).unwrap_or_default(), region)
 }
 
-/// What is dialled of `sip:+15145550100@host` and `tel:+1-514-555-0100;ext=2`.
+/// The number in `sip:+15145550100@host` and `tel:+1-514-555-0100;ext=2`.
 fn address(text: &str) -> &str {
     let scheme = text.split_once(':').filter(|(scheme, _)| {
         ["sip", "sips", "tel", "callto", "whatsapp"]
@@ -60,7 +60,7 @@ fn address(text: &str) -> &str {
     rest.trim_start_matches('/')
 }
 
-/// Where an extension begins: `x12`, `#12`. Longer words are cut off before.
+/// Characters before an extension: `x12`, `#12`. Longer words are removed before.
 fn extension(c: char) -> bool {
     matches!(c, 'x' | 'X' | '#' | ',')
 }
@@ -69,7 +69,8 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     const NONE: &str = "no telephone number has these digits";
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let international = text.trim_start().starts_with('+');
-    // `011` and `00` are dialled before a country; a country without its `+` is tried where the number is none of the region.
+    // `011` and `00` are international prefixes. A country code without `+` is tried if the number is not one of the
+    // region.
     let tries = [
         (international || region.is_none()).then(|| format!("+{digits}")),
         (!international).then(|| digits.clone()).filter(|_| region.is_some()),
@@ -85,7 +86,7 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     for text in tries.into_iter().flatten() {
         let known = if text.starts_with('+') { None } else { region };
         let parsed = phonenumber::parse(known, &text).ok();
-        // The second looks into tables of patterns, which takes long.
+        // The second check searches tables of patterns, which is slow.
         let sound = parsed.filter(|number| is_possible_nanp(number) || phonenumber::is_valid(number));
         if let Some(number) = sound {
             return Ok(number.format().mode(Mode::E164).to_string());
@@ -94,14 +95,14 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     Err(NONE)
 }
 
-/// A number of ten digits in North America, whose area code may be younger than the tables.
+/// A ten-digit number in North America, whose area code may be newer than the tables.
 fn is_possible_nanp(number: &phonenumber::PhoneNumber) -> bool {
     let national = number.national().value();
     let (area, exchange) = (national / 10_000_000, national / 10_000 % 1_000);
     number.code().value() == 1 && national < 10_000_000_000 && area >= 200 && exchange >= 200
 }
 
-/// A number in words, digit by digit or in groups: "five one four, five five five, oh one hundred".
+/// A number in words, by digits or in groups: "five one four, five five five, oh one hundred".
 fn spoken(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     let mut digits = String::new();
     for token in Plain::new(text).tokens() {
@@ -121,7 +122,7 @@ fn spoken(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     dialable(&digits, region)
 }
 
-/// The region whose national numbers are meant: the settings' own, else that of the currency.
+/// The region of numbers without a country code: from the settings, else from the currency.
 #[must_use]
 pub fn region(own: Option<&str>, currency: &str) -> Option<Id> {
     let code = own.or(match currency {

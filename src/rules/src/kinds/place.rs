@@ -1,7 +1,7 @@
-//! Places: cities, however they are written, and postal codes.
+//! Reads places: cities in any spelling, and postal codes.
 //!
-//! Comes in: what a field holds, or what the caller said. Goes out: the city's name without province and country, in the
-//! spelling of a service area that names it; a postal code in its usual form.
+//! In: the content of a field, or the caller's words. Out: the city's name without province and country, in the
+//! spelling of a service area that names it; or a postal code in its usual form.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::hearing::AGENT_LINE;
 use crate::prefixes::{Place, Prefixes};
 use crate::words::fold;
 
-/// The longest name of a city, in characters.
+/// Maximum length of a city's name, in characters.
 const MAX_CITY: usize = 80;
-/// The longest text that is looked at: an address with a city in it, in characters.
+/// Maximum length of a text: an address with a city in it, in characters.
 const MAX_TEXT: usize = 300;
 
-/// Provinces, states beside them and countries, folded; what stands behind a city and says nothing about it.
+/// Provinces, neighbouring states and countries, folded; they may follow a city and add nothing.
 const REGIONS: &[&str] = &[
     "qc",
     "pq",
@@ -53,7 +53,7 @@ const REGIONS: &[&str] = &[
     "province de quebec",
     "province of quebec",
 ];
-/// What stands before a city's name.
+/// Words before a city's name.
 const BEFORE: &[&str] = &[
     "ville de ",
     "ville d'",
@@ -77,12 +77,12 @@ const BEFORE: &[&str] = &[
     "at ",
 ];
 
-/// What may stand between a word and the city that it belongs to.
+/// Words that may be between a word and the city to which it belongs.
 const LINKS: &[&str] = &[
     "de", "du", "des", "la", "le", "l", "d", "of", "the", "in", "a", "at", "from", "to", "en",
 ];
 
-/// What makes names of cities equal: case, accents, spaces, hyphens, points and the ways to write "saint" do not matter.
+/// The comparison key of a city: case, accents, spaces, hyphens, points and the spelling of "saint" do not matter.
 #[must_use]
 pub fn key(city: &str) -> String {
     let folded = fold(&city.replace(['_', '/'], " "));
@@ -101,18 +101,18 @@ fn in_full(word: &str) -> &str {
     }
 }
 
-/// Cities that service areas name, by their keys.
+/// The cities of the service areas, by key.
 #[derive(Debug, Clone, Default)]
 pub struct Cities {
-    /// The keys; their numbers are the places of the names.
+    /// The keys; their numbers are indexes of the names.
     keys: Prefixes,
     names: Vec<String>,
-    /// The most words of a name.
+    /// Maximum number of words in a name.
     longest: usize,
 }
 
 impl Cities {
-    /// From their names.
+    /// Builds the index from names.
     pub fn new<'a>(names: impl Iterator<Item = &'a String>) -> Self {
         let mut by_key: BTreeMap<String, &String> = BTreeMap::new();
         let mut longest = 0;
@@ -152,7 +152,7 @@ impl Cities {
                 best = Some(part);
             }
         }
-        // "Québec" alone is a city too.
+        // "Québec" alone is also a city.
         let alone = || Some(bare(text)).filter(|part| fold(part) == "quebec");
         let city = best.or_else(alone).ok_or("it names no city")?;
         if city.chars().count() > MAX_CITY {
@@ -161,7 +161,7 @@ impl Cities {
         Ok(city)
     }
 
-    /// The city where the job is, by what was said: the last one that is named as a place.
+    /// The city of the job in the caller's words: the last one that is named as a place.
     #[must_use]
     pub fn in_speech(&self, said: &Speech<'_>) -> Option<String> {
         self.last_named(said.words())
@@ -184,8 +184,8 @@ impl Cities {
         last.cloned()
     }
 
-    /// The city that the caller names last, where a field holds another one: "I live in Laval, but the house is in Brossard".
-    /// A field's city of no area stays when the caller names it too, but for one that is taken back.
+    /// The last city that the caller names, if a field has another one: "I live in Laval, but the house is in
+    /// Brossard". If the field's city is in no area, it stays if the caller names it too and does not take it back.
     #[must_use]
     pub fn said_otherwise(&self, field: &str, said: &Speech<'_>) -> Option<String> {
         let named = self.in_speech(said)?;
@@ -230,7 +230,7 @@ impl Cities {
                     };
                     words += 1;
                     is_short = words == 1 && in_full(word) != *word;
-                    // No name goes on like this.
+                    // No longer name is possible.
                     let Some(behind) = behind else { break };
                     place = behind;
                     let number = self.keys.number(place).map(|number| number as usize);
@@ -238,7 +238,7 @@ impl Cities {
                     found = city.map(|city| (city, next + 1)).or(found);
                 }
                 Some(Token::Mark('-' | '\'')) if words > 0 => {}
-                // "St. Lambert", and no end of a sentence.
+                // "St. Lambert": not the end of a sentence.
                 Some(Token::Mark('.')) if is_short => {}
                 _ => break,
             }
@@ -277,7 +277,7 @@ fn is_taken_back(city: &str, line: &str) -> bool {
     false
 }
 
-/// Behind the last token of a city's name, where it begins at a token.
+/// The index behind a city's name that begins at this token.
 fn end_of(city: &str, tokens: &[Token<'_>], from: usize) -> Option<usize> {
     tokens.get(from)?.word()?;
     let mut name = String::new();
@@ -296,7 +296,7 @@ fn end_of(city: &str, tokens: &[Token<'_>], from: usize) -> Option<usize> {
     None
 }
 
-/// Whether what bears a city's name is the city.
+/// Whether the words are the city itself and not a street, a person or the like with its name.
 fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
     const ROADS: &[&str] = &[
         "rue",
@@ -380,16 +380,16 @@ fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
     let is_road = is_sir || (!is_street_there && before.is_some_and(|token| token.is_one_of(ROADS)));
     let is_denied = !abbreviated && before.is_some_and(|token| token.is_one_of(DENIED));
     let behind = tokens.get(end).is_some_and(|token| token.is_one_of(BEHIND));
-    // "the school in Châteauguay" is a place, "Laval street" is none.
+    // "the school in Châteauguay" is a place, "Laval street" is not.
     (!is_road || is_located && !is_sir) && !is_denied && !behind
 }
 
-/// A part of an address without what stands before and behind the city.
+/// A part of an address without the words before and behind the city.
 fn bare(part: &str) -> String {
     let mut part = part.trim().trim_end_matches(['.', '!', '?']).trim();
     let mut rest = fold(part);
     while let Some(prefix) = BEFORE.iter().find(|prefix| rest.starts_with(**prefix)) {
-        // Folding keeps the number of words, so that the same number is cut off in front.
+        // Folding keeps the number of words, so that the same number of words is removed from the front.
         let cut = cut_words(part, prefix);
         if cut.is_empty() || cut.len() == part.len() {
             break;
@@ -397,7 +397,7 @@ fn bare(part: &str) -> String {
         part = cut;
         rest = fold(part);
     }
-    // A postal code and regions behind it.
+    // A postal code and regions at the end.
     let mut words: Vec<&str> = part.split_whitespace().collect();
     loop {
         let tail = |many: usize| {
@@ -419,7 +419,7 @@ fn bare(part: &str) -> String {
         .to_owned()
 }
 
-/// The text without a beginning of so many letters, by what folds to it.
+/// The text without the leading words that fold to the prefix.
 fn cut_words<'a>(text: &'a str, prefix: &str) -> &'a str {
     for (at, c) in text.char_indices() {
         let end = at + c.len_utf8();
@@ -438,10 +438,10 @@ fn cut_words<'a>(text: &'a str, prefix: &str) -> &'a str {
     text
 }
 
-/// Whose postal codes are meant.
+/// The country of the postal codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Postal {
-    /// `J4K 2M6`, or the beginning of one.
+    /// `J4K 2M6`, or its beginning.
     Canada,
     /// `12345` or `12345-6789`.
     UnitedStates,
@@ -489,21 +489,22 @@ pub fn postal_code(text: &str, postal: Postal) -> Result<String, &'static str> {
     }
 }
 
-/// Whether letters and digits are those of a Canadian postal code or of its beginning.
+/// Whether letters and digits are a Canadian postal code or its beginning.
 fn is_canadian(code: &str) -> bool {
     code.bytes().enumerate().all(|(place, byte)| match place {
         0 => byte.is_ascii_uppercase() && !b"DFIOQUWZ".contains(&byte),
-        // Canada Post has no D, F, I, O, Q or U here; an area only needs the beginning, so a slip behind it does no harm.
+        // Canada Post uses no D, F, I, O, Q or U here; an area needs only the beginning, so a mistake behind it does no
+        // harm.
         2 | 4 => byte.is_ascii_uppercase(),
         _ => byte.is_ascii_digit(),
     })
 }
 
-/// The last whole Canadian postal code in a text, also said letter by letter.
+/// The last complete Canadian postal code in a text, also spelled letter by letter.
 #[must_use]
 pub fn last_canadian(text: &str) -> Option<String> {
     let mut last = None;
-    // The letters and digits so far that could be one, with whether each begins a word.
+    // The latest letters and digits that could be part of one, each with whether it begins a word.
     let mut run: Vec<(char, bool)> = Vec::new();
     let mut in_word = false;
     for c in text.chars().chain(std::iter::once(' ')) {
@@ -511,10 +512,10 @@ pub fn last_canadian(text: &str) -> Option<String> {
             run.push((c.to_ascii_uppercase(), !in_word));
             in_word = true;
         } else {
-            // At the end of a word: do the six characters before it begin a word and form a code?
+            // At the end of a word: check whether the six characters before it begin at a word and form a code.
             if in_word && run.len() >= 6 {
                 let six = &run[run.len() - 6..];
-                // Most words are none, which shows before anything is copied.
+                // Most words are not codes; this check is cheap, before anything is copied.
                 if six[0].1 && six[1].0.is_ascii_digit() {
                     let code: String = six.iter().map(|(c, _)| *c).collect();
                     if code.is_ascii() && is_canadian(&code) {
@@ -533,13 +534,13 @@ pub fn last_canadian(text: &str) -> Option<String> {
     last
 }
 
-/// The beginning of a Canadian postal code, as people say it alone: "H3S". The last one.
+/// The last beginning of a Canadian postal code that people say alone: "H3S".
 #[must_use]
 pub fn last_canadian_beginning(text: &str) -> Option<String> {
     let mut words = text.rsplit(|c: char| !c.is_alphanumeric());
     words.find_map(|word| {
         let code = word.to_ascii_uppercase();
-        // What Canada Post never uses as the third letter would make a code of H2O.
+        // Canada Post never uses these as the third letter; without this check, H2O would be a code.
         let sound = code.len() == 3 && is_canadian(&code) && !code.ends_with(['D', 'F', 'I', 'O', 'Q', 'U']);
         sound.then_some(code)
     })

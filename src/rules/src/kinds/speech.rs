@@ -1,10 +1,10 @@
-//! What was said, split once for every kind that looks into it.
+//! The caller's words, tokenised once for all kinds that search them.
 
 use std::cell::OnceCell;
 
 use super::number::{Plain, Token, said_numbers};
 
-/// What was said, as it stands and in tokens.
+/// The caller's words, as text and as tokens.
 #[derive(Debug)]
 pub struct Speech<'a> {
     text: &'a str,
@@ -14,7 +14,7 @@ pub struct Speech<'a> {
 }
 
 impl<'a> Speech<'a> {
-    /// From a text and its plain form.
+    /// Tokenises a text, given with its plain form.
     #[must_use]
     pub const fn of(text: &'a str, plain: &'a Plain) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl<'a> Speech<'a> {
         }
     }
 
-    /// As it stands.
+    /// The text, unchanged.
     #[must_use]
     pub const fn text(&self) -> &'a str {
         self.text
