@@ -1,5 +1,5 @@
-//! The rows a rulebook is made of, one struct per resource: the same shape in TOML files, in the API and,
-//! column by column, in the database. A [`RowSet`] is all rows of one revision.
+//! The rows of a rulebook, one struct per resource: the same shape in TOML files, in the API and, column by column, in
+//! the database. A [`RowSet`] contains all rows of one revision.
 
 mod assistant;
 mod facts;
@@ -19,13 +19,13 @@ pub use self::hearing::*;
 pub use self::pricing::*;
 pub use self::urgency::*;
 
-/// Texts by language code (`fr`, `en`): what is said to a caller or written to a technician.
+/// Text by language code (`fr`, `en`), spoken to a caller or sent to a technician.
 pub type Labels = BTreeMap<String, String>;
 
-/// A row and the revision since which it stands, which is its `version`.
+/// A row and its `version`: the revision that last changed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored<R> {
-    /// The revision that wrote the row as it is; only rises.
+    /// The revision that last wrote the row; never decreases.
     pub version: i64,
     /// The row.
     pub row: R,
@@ -34,28 +34,28 @@ pub struct Stored<R> {
 /// All rows of one resource by code.
 pub type Table<R> = BTreeMap<String, Arc<Stored<R>>>;
 
-/// What every kind of row has.
+/// The common properties of all rows.
 pub trait Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
-    /// Which resource this is.
+    /// The resource of the row.
     const RESOURCE: Resource;
     /// The code that names the row within its rulebook.
     fn code(&self) -> &str;
-    /// This resource's rows in a set.
+    /// The rows of this resource in a set.
     fn table(set: &RowSet) -> &Table<Self>;
-    /// This resource's rows in a set, to change.
+    /// The rows of this resource in a set, mutable.
     fn table_mut(set: &mut RowSet) -> &mut Table<Self>;
 }
 
-/// Whether a row reads alike, whichever revision wrote it.
+/// Whether two rows have the same content, regardless of the revision that wrote them.
 #[must_use]
 pub fn same<R: Row>(one: &Arc<Stored<R>>, other: &Arc<Stored<R>>) -> bool {
     Arc::ptr_eq(one, other) || one.row == other.row
 }
 
-/// A row's code, and the row as it was and as it is; none where it was not there yet, or is gone.
+/// A row's code, the row before and the row after; `None` if it did not exist yet, or no longer exists.
 pub type Changed<'a, R> = (&'a String, Option<&'a Arc<Stored<R>>>, Option<&'a Arc<Stored<R>>>);
 
-/// The rows of one kind that do not read alike in two states, by code.
+/// The rows of one resource whose content differs between two states, by code.
 #[must_use]
 pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<Changed<'a, R>> {
     let (old, new) = (R::table(before), R::table(after));
@@ -67,12 +67,12 @@ pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<Changed
 
 macro_rules! resources {
     ($($(#[$doc:meta])* $variant:ident $field:ident $row:ident $path:literal $table:literal;)*) => {
-        /// The kinds of row, in the order in which a decision meets them.
+        /// The resources, in the order of a decision.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Resource { $($(#[$doc])* $variant),* }
 
         impl Resource {
-            /// All of them.
+            /// All resources.
             pub const ALL: &'static [Resource] = &[$(Resource::$variant),*];
 
             /// The name in the API's paths and in file names.
@@ -81,7 +81,7 @@ macro_rules! resources {
                 match self { $(Resource::$variant => $path),* }
             }
 
-            /// The table that holds it.
+            /// The database table.
             #[must_use]
             pub const fn table(self) -> &'static str {
                 match self { $(Resource::$variant => $table),* }
@@ -93,7 +93,7 @@ macro_rules! resources {
         pub struct RowSet { $($(#[$doc])* pub $field: Table<$row>),* }
 
         impl RowSet {
-            /// How many rows there are.
+            /// The number of rows.
             #[must_use]
             pub fn count(&self) -> usize {
                 [$(self.$field.len()),*].iter().sum()
@@ -107,8 +107,8 @@ macro_rules! resources {
             fn table_mut(set: &mut RowSet) -> &mut Table<Self> { &mut set.$field }
         })*
 
-        /// Calls a generic function of one row type for the resource that is only known at run time:
-        /// `with_row!(resource, R => do_it::<R>(…))`.
+        /// Calls a generic function for the row type of a resource that is only known at run time: `with_row!(resource,
+        /// R => do_it::<R>(…))`.
         #[macro_export]
         macro_rules! with_row {
             ($resource:expr, $R:ident => $body:expr) => {
@@ -125,51 +125,51 @@ resources! {
     Settings settings Settings "settings" "rulebook_settings";
     /// How a fact is read from a message.
     FactMappings fact_mappings FactMapping "fact-mappings" "fact_mappings";
-    /// What callers say in many ways.
+    /// Topics that callers express in many ways.
     Concepts concepts Concept "concepts" "concepts";
-    /// Words that say how others are meant.
+    /// Words that change the sense of others.
     Cues cues Cue "cues" "cues";
-    /// How likely a call is about something, by its words.
+    /// Likelihoods that a call is about something, by its words.
     Classifiers classifiers Classifier "classifiers" "classifiers";
-    /// What we do and refuse to do.
+    /// Services that the business offers or refuses.
     Services services Service "services" "services";
-    /// Where we go.
+    /// Regions that the business serves.
     Areas areas Area "areas" "service_areas";
-    /// When we are open.
+    /// Opening hours and holidays.
     Calendars calendars Calendar "calendars" "calendars";
-    /// What changes a price.
+    /// Rules that change a price.
     Adjustments adjustments Adjustment "adjustments" "price_adjustments";
     /// Lines added to the price.
     Taxes taxes Tax "taxes" "taxes";
     /// How urgent it is.
     PriorityRules priority_rules PriorityRule "priority-rules" "priority_rules";
-    /// What rows cannot say, in Rhai.
+    /// Logic that rows cannot express, in Rhai.
     Scripts scripts Script "scripts" "scripts";
-    /// Whom we text and to whom we transfer.
+    /// People to send SMS messages or transfer calls to.
     Contacts contacts Contact "contacts" "contacts";
-    /// Who is on shift for a while, whatever the plans say.
+    /// Temporary changes of who is on shift, regardless of schedules.
     ShiftOverrides shift_overrides ShiftOverride "shift-overrides" "shift_overrides";
-    /// What a text says.
+    /// Wording of SMS messages.
     Templates templates Template "templates" "message_templates";
-    /// What runs when the assistant calls a tool.
+    /// Functions that the assistant can call.
     Tools tools Tool "tools" "tools";
-    /// What an assistant request is answered with.
+    /// Responses to assistant requests.
     AssistantRules assistant_rules AssistantRule "assistant-rules" "assistant_rules";
-    /// Facts and the decision expected of them.
+    /// Facts with the expected decision.
     Cases cases Case "cases" "cases";
 }
 
 pub use with_row;
 
 impl Resource {
-    /// The resource of this name in paths.
+    /// The resource with this name in paths.
     #[must_use]
     pub fn named(path: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|resource| resource.path() == path)
     }
 }
 
-/// By its name in paths.
+/// As its name in paths.
 impl Serialize for Resource {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.path())

@@ -1,4 +1,4 @@
-//! What the assistant is answered with: tools, scripts, assistant rules.
+//! Rows for the assistant: tools, scripts, assistant rules.
 
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use super::Labels;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
-    /// Names the script.
+    /// Code of the script.
     pub code: String,
     /// Where it runs.
     pub hook: Hook,
     /// The order among scripts of one hook.
     pub rank: i64,
-    /// Rhai. What it may call stands at `/docs/scripting`; `import "money" as money;` at the top uses a library.
+    /// Rhai source. For its functions see `/docs/scripting`; `import "money" as money;` at the top uses a library.
     pub source: String,
 }
 
@@ -30,12 +30,12 @@ pub enum Hook {
     Priority,
     /// As a tool that the assistant calls.
     Tool,
-    /// Nowhere by itself: its functions are used by scripts that import it.
+    /// Nowhere by itself: other scripts import its functions.
     Library,
 }
 
 impl Hook {
-    /// Its name in rows.
+    /// The name in rows.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,50 +53,50 @@ impl Hook {
 pub struct Tool {
     /// The name under which the assistant calls it.
     pub code: String,
-    /// What runs.
+    /// The action.
     pub runs: ToolKind,
-    /// Code of the script, when a script runs.
+    /// Code of the script, for `script`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
-    /// Code of the text's template, for `sms_alert`.
+    /// Code of the SMS template, for `sms_alert`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }
 
-/// What a tool does.
+/// The action of a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum ToolKind {
-    /// A price, spoken.
+    /// Says a price.
     Quote,
-    /// A priority.
+    /// Says a priority.
     Priority,
-    /// Whether we do it, and where.
+    /// Says whether a service is offered, and where.
     ServiceCheck,
-    /// When we could come.
+    /// Says when the work is possible.
     Scheduling,
-    /// A text to those concerned.
+    /// Sends an SMS message to the contacts.
     SmsAlert,
-    /// A wanted slot, kept as a lead.
+    /// Stores a requested slot as a lead.
     Booking,
-    /// A Rhai script.
+    /// Runs a Rhai script.
     Script,
 }
 
-/// Answers an assistant request; the first by rank whose condition holds.
+/// Responds to an assistant request; the first rule by rank whose condition holds applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct AssistantRule {
-    /// Names the rule.
+    /// Code of the rule.
     pub code: String,
-    /// The order in which rules are tried, lowest first; codes break ties.
+    /// Order in which rules are tried, lowest first; ties by code.
     pub rank: i64,
-    /// When it applies; empty is always.
+    /// When it applies; empty means always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub condition: String,
-    /// What the caller gets.
+    /// The response to the caller.
     pub answer: AssistantAnswer,
     /// Id of the saved assistant at Vapi, for `assistant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ pub struct AssistantRule {
     pub message: Labels,
 }
 
-/// What an assistant request is answered with.
+/// The response to an assistant request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-//! What rules may see and what is expected of them: fact mappings, calendars, cases.
+//! Rows for facts and expectations: fact mappings, calendars, cases.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct FactMapping {
-    /// The fact's name in conditions and scripts.
+    /// Name of the fact in conditions and scripts.
     pub code: String,
-    /// JSON pointers into the message, tried in order; `/arguments/…` looks into a tool's arguments, `/said` into what the
-    /// caller said (last of all, and only for a `length`, a `city` or a `postal_code`).
+    /// JSON pointers into the message, tried in order. `/arguments/…` reads a tool's arguments, `/said` the caller's
+    /// words (always last, and only for `length`, `city` and `postal_code`).
     pub pointers: Vec<String>,
-    /// What the value is read as.
+    /// The type as which the value is read.
     pub kind: FactKind,
-    /// The value, as text, when no pointer finds one; without it the fact is missing.
+    /// The value, as a string, if no pointer finds one; without it the fact is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_value: Option<String>,
-    /// Words by which a text is brought to one of a few values: `{"complex": ["complexe", "difficult"]}`.
+    /// Words that map a text to one of a few values: `{"complex": ["complexe", "difficult"]}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[oai(default)]
     pub values: BTreeMap<String, Vec<String>>,
@@ -37,22 +37,22 @@ pub enum FactKind {
     Number,
     /// True or false.
     Boolean,
-    /// An instant, RFC 3339, or a local time as `2026-12-24T17:00`.
+    /// An instant in RFC 3339, or a local time such as `2026-12-24T17:00`.
     Time,
-    /// A telephone number, brought to E.164: text.
+    /// A telephone number, converted to E.164: text.
     Phone,
-    /// A length in any usual unit, brought to metres: a number.
+    /// A length in any usual unit, converted to metres: a number.
     Length,
     /// A city, without province and country: text.
     City,
     /// A postal code in its usual form: text.
     PostalCode,
-    /// An address of electronic mail: text.
+    /// An email address: text.
     Email,
 }
 
 impl FactKind {
-    /// What conditions and scripts see of it: text, a number, true or false, or an instant.
+    /// The type that conditions and scripts see: text, number, boolean or instant.
     #[must_use]
     pub const fn base(self) -> Self {
         match self {
@@ -63,7 +63,7 @@ impl FactKind {
         }
     }
 
-    /// As rows write it.
+    /// The name in rows.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,36 +80,36 @@ impl FactKind {
     }
 }
 
-/// Opening hours and the days that are not ordinary, all by the clock on the wall in the rulebook's time zone.
+/// Opening hours and exceptional days, in local time in the rulebook's time zone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
-    /// Names the calendar.
+    /// Code of the calendar.
     pub code: String,
-    /// Opening hours by day (`monday` to `sunday`), as `["08:00-12:00", "13:00-17:00"]`; a missing day is closed. Hours
-    /// through midnight, as `22:00-06:00`, belong to the day on which they begin.
+    /// Opening hours by day (`monday` to `sunday`), for example `["08:00-12:00", "13:00-17:00"]`; a missing day is
+    /// closed. Hours through midnight, such as `22:00-06:00`, belong to the day on which they begin.
     pub open: BTreeMap<String, Vec<String>>,
-    /// When the evening begins, as `18:00`.
+    /// When the evening begins, for example `18:00`.
     pub evening_from: String,
-    /// When it ends.
+    /// When the evening ends.
     pub evening_until: String,
     /// The days of the weekend.
     pub weekend: Vec<String>,
-    /// Days on which we are closed, by their dates.
+    /// Closed days, by date.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub holidays: Vec<Holiday>,
-    /// Days on which we are closed every year, by rule.
+    /// Closed days of every year, by rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub holiday_rules: Vec<HolidayRule>,
-    /// Days with opening hours of their own, holidays or not.
+    /// Days with their own opening hours, holidays or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub special_days: Vec<SpecialDay>,
 }
 
-/// A day on which we are closed.
+/// A closed day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Holiday {
@@ -119,21 +119,21 @@ pub struct Holiday {
     pub name: String,
 }
 
-/// A day on which we are closed every year.
+/// A closed day of every year.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct HolidayRule {
-    /// Which day: `12-25`, `easter-2`, `first monday of september`, `last monday of may`, `monday before 05-25` (or
+    /// The day: `12-25`, `easter-2`, `first monday of september`, `last monday of may`, `monday before 05-25` (or
     /// after, on or before, on or after).
     pub on: String,
     /// Its name.
     pub name: String,
-    /// Which other day is a holiday too when it falls on the weekend; without it none is.
+    /// Which other day is also a holiday if it falls on a weekend; if omitted, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_weekend: Option<IfWeekend>,
 }
 
-/// Which day is a holiday too when one falls on the weekend; never one that is a holiday already.
+/// The substitute day for a holiday on a weekend; never a day that is already a holiday.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -142,45 +142,45 @@ pub enum IfWeekend {
     Next,
     /// The last day before the weekend.
     Previous,
-    /// The nearer of both, the one before when they are equally near.
+    /// The nearer of both; the one before if they are equally near.
     Nearest,
-    /// From a Sunday the Monday after it; from a Saturday none.
+    /// The Monday after a Sunday; nothing for a Saturday.
     SundayToMonday,
 }
 
-/// A day with opening hours of its own.
+/// A day with its own opening hours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct SpecialDay {
-    /// Which day: a date as `2026-12-24`, or one of every year as `12-24` or `easter+1`, as in a holiday rule. A date
-    /// goes before a rule.
+    /// The day: a date such as `2026-12-24`, or a day of every year such as `12-24` or `easter+1`, as in a holiday
+    /// rule. A date takes precedence over a rule.
     pub on: String,
     /// Its name.
     pub name: String,
-    /// Its opening hours, as `["08:00-12:00"]`; none is closed.
+    /// Opening hours, for example `["08:00-12:00"]`; empty means closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub open: Vec<String>,
 }
 
-/// Facts and what must be decided from them; publishing runs every case.
+/// Facts and the expected decision; publishing runs every case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// Names the case.
+    /// Code of the case.
     pub code: String,
-    /// What it shows.
+    /// What it demonstrates.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub comment: String,
-    /// The instant the facts are about.
+    /// The instant of the facts.
     pub at: DateTime<Utc>,
-    /// What the caller said.
+    /// The caller's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub said: String,
-    /// Facts as a message would give them, by name.
+    /// Facts as in a message, by name.
     pub facts: BTreeMap<String, serde_json::Value>,
-    /// Parts of the decision, by their place in it, as `{"/price/from": "450.00", "/priority": "P3"}`.
+    /// Expected values by JSON pointer into the decision: `{"/price/from": "450.00", "/priority": "P3"}`.
     pub expect: BTreeMap<String, serde_json::Value>,
 }

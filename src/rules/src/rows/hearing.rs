@@ -1,42 +1,42 @@
-//! What a rulebook listens for: concepts, and the cues that say how a mention is meant.
+//! Rows for listening: concepts, cues that decide how a mention is meant, and classifiers.
 
 use std::collections::BTreeMap;
 
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-/// Something that callers say in many ways. Rules, services and mappings name it as `#code`.
+/// A topic that callers express in many ways. Rules, services and mappings refer to it as `#code`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Concept {
-    /// Names the concept.
+    /// Code of the concept.
     pub code: String,
-    /// The phrases that mean it, by language: `water ... basement|cellar`, `flood*`. A word of four letters and more also
-    /// stands for its other forms (`flood`, `flooding`); `=flood` is that form only.
+    /// Phrases with this meaning, by language: `water ... basement|cellar`, `flood*`. A word of at least four letters
+    /// also stands for its other forms (`flood`, `flooding`); `=flood` matches that form only.
     pub phrases: BTreeMap<String, Vec<String>>,
-    /// Phrases that look like it and mean something else: `flood of calls`.
+    /// Similar phrases with another meaning: `flood of calls`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub except: Vec<String>,
 }
 
-/// Words that say how the mentions around them are meant: `no`, `last year`, `my neighbour`.
+/// Words that tell how mentions around them are meant: `no`, `last year`, `my neighbour`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Cue {
-    /// Names the cue.
+    /// Code of the cue.
     pub code: String,
-    /// What it says about the mentions that it governs.
+    /// The effect on the mentions that it governs.
     pub effect: CueEffect,
-    /// How many words before it it governs, at most 30.
+    /// How many words in front of it it governs, at most 30.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub before: i64,
-    /// How many words after it it governs, at most 30.
+    /// How many words behind it it governs, at most 30.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub after: i64,
-    /// Code of the concept that is meant when the agent asks this and the caller says no ("has it stopped?"); for `over`
+    /// Code of the concept that is meant if the agent asks this and the caller says no ("has it stopped?"); for `over`
     /// and `nothing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<String>,
@@ -44,29 +44,30 @@ pub struct Cue {
     pub phrases: Vec<String>,
 }
 
-/// A linear classifier over the words of a call, learnt from labelled calls by `ringbook learn`. Its code is a fact, 0 to 100:
-/// how likely the call is what it has learnt.
+/// A linear classifier over the words of a call, learnt from labelled calls by `ringbook learn`. Its code is a fact
+/// from 0 to 100: how likely the call has the learnt label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Classifier {
-    /// Names the classifier, and the fact that conditions compare: `sounds_urgent >= 50`.
+    /// Code of the classifier, and of the fact in conditions: `sounds_urgent >= 50`.
     pub code: String,
-    /// The label that it has learnt: `P1`, `P2`, the code of a service, or `no_service`. What sounds like a service is
-    /// evidence for it.
+    /// The learnt label: `P1`, `P2`, the code of a service, or `no_service`. A likely service counts as evidence for
+    /// it.
     pub learns: String,
-    /// What it begins with, in thousandths of log-odds.
+    /// The initial sum, in thousandths of log-odds.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub bias: i64,
-    /// What each feature adds, in thousandths of log-odds: `coming up = 812`. A feature is a word or two of the caller's,
-    /// of the agent's after `> `, of a question answered so after `yes: ` or `no: `, or of a fact after its name.
+    /// The weight of each feature, in thousandths of log-odds: `coming up = 812`. A feature is one or two words of the
+    /// caller; of the agent after `> `; of a question answered yes or no after `yes: ` or `no: `; of a fact after its
+    /// name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub weights: Vec<String>,
 }
 
 impl Classifier {
-    /// Whether it tells priorities apart, and not services.
+    /// Whether its label is a priority and not a service.
     #[must_use]
     pub fn is_about_priority(&self) -> bool {
         matches!(self.learns.as_str(), "P1" | "P2")
@@ -78,55 +79,55 @@ const fn is_zero(number: &i64) -> bool {
     *number == 0
 }
 
-/// What a cue says about the mentions that it governs.
+/// The effect of a cue on the mentions that it governs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum CueEffect {
-    /// It is not so: "no", "never", "pas de".
+    /// It is not true: "no", "never", "pas de".
     Denied,
-    /// Nothing: a phrase that only looks like another cue, as "not only" does.
+    /// No effect: a phrase that only looks like another cue, such as "not only".
     Nothing,
-    /// What comes before it reaches no further: "but", "mais".
+    /// Limits the cues before it: "but", "mais".
     ClauseEnd,
-    /// Where a denial reaches no further, because something else is told: "it's", "my basement".
+    /// Limits a denial, because a new subject follows: "it's", "my basement".
     Subject,
-    /// It was so once: "last year".
+    /// It was true once: "last year".
     Past,
-    /// It is so at this moment, whatever else is said: "right now", "again".
+    /// It is true now, regardless of other cues: "right now", "again".
     Now,
-    /// It is happening again: "it's doing it again". What the caller told of the past is so now.
+    /// It happens again: "it's doing it again". Past events of the caller are true now.
     Recurs,
-    /// It is told in the present tense: "is", "keeps".
+    /// It is in the present tense: "is", "keeps".
     Present,
-    /// It might be so: "if", "what if".
+    /// It might be true: "if", "what if".
     Hypothetical,
-    /// The caller only asks about it: "how much for". In the agent's questions it says nothing.
+    /// The caller only asks about it: "how much for". No effect in the agent's questions.
     Asked,
-    /// It is so at somebody else's: "my neighbour".
+    /// It is true at somebody else's place: "my neighbour".
     SomeoneElse,
-    /// It is so at the caller's, although somebody else is named: "into my kitchen".
+    /// It is at the caller's place, although somebody else is named: "into my kitchen".
     Own,
-    /// It says where something is: "next to the pool".
+    /// It only says where something is located: "next to the pool".
     Place,
-    /// The words mean something else where they overlap this ("flood insurance"), or are governed by it ("street named").
+    /// The words have another meaning if they overlap this ("flood insurance") or are governed by it ("street named").
     OtherSense,
-    /// It was so and is over: "all fixed".
+    /// It was true and is over: "all fixed".
     Over,
-    /// What was said before is taken back: "actually", "no wait".
+    /// Takes back earlier words: "actually", "no wait".
     Correction,
-    /// An answer that agrees.
+    /// An affirmative answer.
     Yes,
-    /// An answer that denies.
+    /// A negative answer.
     No,
     /// Words before an answer that do not matter: "well", "euh".
     Filler,
-    /// In a question of the agent's: a no takes nothing back that was said before: "anything else".
+    /// In the agent's questions: a no takes nothing back: "anything else".
     Besides,
 }
 
 impl CueEffect {
-    /// Its name in rows.
+    /// The name in rows.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -154,13 +155,13 @@ impl CueEffect {
     }
 }
 
-/// How much weight a fact's text has beside the caller's own words.
+/// The weight of a fact's text compared with the caller's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Trust {
     /// As if the caller had said it first.
     Caller,
-    /// It counts where the caller says nothing else about it.
+    /// It counts if the caller says nothing else about it.
     Model,
 }

@@ -1,4 +1,4 @@
-//! What a job costs: settings, services, areas, adjustments, taxes.
+//! Rows for prices: settings, services, areas, adjustments, taxes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Labels, Priority, Trust};
 use crate::money::{Money, Rate};
 
-/// What holds for the whole rulebook.
+/// Settings of the whole rulebook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -18,65 +18,64 @@ pub struct Settings {
     pub code: String,
     /// ISO 4217 code of a currency with two decimals.
     pub currency: String,
-    /// IANA time zone, as `America/Toronto`.
+    /// IANA time zone, for example `America/Toronto`.
     pub time_zone: String,
-    /// ISO 3166 code of the country whose telephone numbers and postal codes callers give, as `CA`. Where it is missing, the
-    /// currency tells it if it can.
+    /// ISO 3166 code of the country of the callers' telephone numbers and postal codes, for example `CA`. If missing,
+    /// it is derived from the currency if possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Languages spoken, the default first.
+    /// Supported languages, the default first.
     pub languages: Vec<String>,
-    /// How a price is rounded after the adjustments.
+    /// How prices are rounded after the adjustments.
     pub rounding: Rounding,
-    /// To a multiple of this.
+    /// Prices are rounded to a multiple of this.
     pub rounding_step: Money,
-    /// The priority when no rule matches.
+    /// The priority if no rule matches.
     pub default_priority: Priority,
-    /// Seconds within which somebody should call back when no rule matches.
+    /// Seconds within which somebody should call back if no rule matches.
     pub default_sla_seconds: i64,
-    /// Code of the calendar that `after_hours`, `evening` and the like read.
+    /// Code of the calendar for `after_hours`, `evening` and similar facts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
-    /// Said when a caller asks for something that matches no service.
+    /// Said if a caller's request matches no service.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub unknown_service: Labels,
-    /// When week 1 of the on-call rotation began, on the clock on the wall, as `2026-11-23T08:00`: the contacts'
-    /// `rotation_week` counts from it, and its weekday and hour are those of every handover.
+    /// When week 1 of the on-call rotation began, in local time, for example `2026-11-23T08:00`. The contacts'
+    /// `rotation_week` counts from it; its weekday and time are those of every handover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_from: Option<String>,
-    /// From this time of day on, as `21:00`, texts about a P3 or P4 wait for the morning; a P1 or P2 never waits.
+    /// From this time of day, for example `21:00`, SMS messages about a P3 or P4 are delayed; P1 and P2 never are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_from: Option<String>,
-    /// The time of day at which they go, as `07:00`.
+    /// The time of day at which delayed messages are sent, for example `07:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<String>,
-    /// The most texts of a day. What is beyond becomes a dead letter; a P1 always goes. 1,000 when not given.
+    /// Maximum SMS messages per day; 1,000 if omitted. Others become dead letters, but a P1 is always sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_sms_cap: Option<i64>,
-    /// Seconds after which a P1 that nobody took goes to the next contact, then to all; 0 is never. 300 when not given.
+    /// Seconds until an unaccepted P1 goes to the next contact, then to all; 0 is never. 300 if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
-    /// Facts whose texts are listened to beside the caller's words, and the trust that each has; `problem`, as `model`,
-    /// when not given.
+    /// Facts that are listened to besides the caller's words, each with its trust; `problem` as `model` if omitted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[oai(default)]
     pub listens_to: BTreeMap<String, Trust>,
 }
 
-/// There is one such row.
+/// The only code of a settings row.
 fn settings_code() -> String {
     "settings".to_owned()
 }
 
-/// How a price becomes a multiple of the rounding step.
+/// How a price is rounded to a multiple of the rounding step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Rounding {
-    /// A half goes up, away from zero.
+    /// Half rounds up, away from zero.
     HalfUp,
-    /// A half goes to the even neighbour.
+    /// Half rounds to the even neighbour.
     HalfEven,
     /// Always up.
     Up,
@@ -84,81 +83,81 @@ pub enum Rounding {
     Down,
 }
 
-/// What we do, for how much, or refuse.
+/// A service that is offered or refused, with its price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// Names the service.
+    /// Code of the service.
     pub code: String,
     /// Its name in each language.
     pub names: Labels,
-    /// Phrases by which callers name it: `unclog*`, `under .. slab`, or a concept as `#roots`.
+    /// Phrases by which callers name it: `unclog*`, `under .. slab`, or a concept such as `#roots`.
     pub keywords: Vec<String>,
-    /// Phrases that show it only when nothing else is heard: `toilet*`.
+    /// Phrases that count only if nothing else is heard: `toilet*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub weak_keywords: Vec<String>,
-    /// Which service wins when several match: the lowest.
+    /// If several services match, the lowest rank wins.
     pub rank: i64,
-    /// Whether we do it.
+    /// Whether the service is offered.
     pub offer: Offer,
-    /// Lowest base price; none for what is refused.
+    /// Lowest base price; absent for a refused service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_from: Option<Money>,
     /// Highest base price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_to: Option<Money>,
-    /// The fact that says how many, as `metres`; when it is missing, the price is for one.
+    /// The fact with the quantity, for example `metres`; if it is missing, the price is for one unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity_fact: Option<String>,
-    /// What one is called in each language, as "per metre".
+    /// Name of one unit in each language, for example "per metre".
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub unit: Labels,
-    /// Days until the work, at the earliest.
+    /// Minimum days until the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_days_min: Option<i64>,
-    /// Days until the work, at the latest.
+    /// Maximum days until the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_days_max: Option<i64>,
-    /// Whether those are days on which the calendar is open.
+    /// Whether only days on which the calendar is open count.
     #[serde(default)]
     #[oai(default)]
     pub lead_working_days: bool,
-    /// Said when we refuse it, or when an assessment is needed, in each language.
+    /// Said if it is refused, or if an assessment is needed, in each language.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub reason: Labels,
-    /// Codes of the contacts to tell instead of those on call.
+    /// Codes of the contacts to notify instead of those on call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub notify: Vec<String>,
 }
 
-/// Whether we do a service.
+/// Whether a service is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Offer {
-    /// We do.
+    /// Offered.
     Offered,
-    /// We do not, and say why.
+    /// Refused, with a reason.
     Refused,
-    /// We do, at a price that needs somebody to look first.
+    /// Offered, at a price that needs an assessment first.
     Assessment,
 }
 
-/// A part of the map.
+/// A service area.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Area {
-    /// Names the area.
+    /// Code of the area.
     pub code: String,
     /// Its name in each language.
     pub names: Labels,
-    /// Which area wins when several match: the lowest.
+    /// If several areas match, the lowest rank wins.
     pub rank: i64,
-    /// Beginnings of postal codes, as `J4`.
+    /// Prefixes of postal codes, for example `J4`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub postal_prefixes: Vec<String>,
@@ -168,37 +167,37 @@ pub struct Area {
     pub cities: Vec<String>,
 }
 
-/// Changes a price when its condition holds; applied in the order of rank, to both ends of the range.
+/// Changes a price if its condition holds; applied in order of rank, to both ends of the range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {
-    /// Names the adjustment.
+    /// Code of the adjustment.
     pub code: String,
     /// Its name in each language.
     pub names: Labels,
-    /// The order in which adjustments apply, lowest first; codes break ties.
+    /// Order in which adjustments apply, lowest first; ties by code.
     pub rank: i64,
-    /// What it does.
+    /// The type of change.
     pub kind: AdjustmentKind,
-    /// The money, for `add`, `floor`, `cap` and `set`.
+    /// The amount, for `add`, `floor`, `cap` and `set`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
     /// The factor for `multiply` or the percentage for `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
-    /// What it is reckoned for, where a service is priced by quantity: the whole job, or each unit.
+    /// What the amount is for, if a service is priced by quantity: the whole job, or each unit.
     #[serde(default, skip_serializing_if = "Per::is_job")]
     #[oai(default)]
     pub per: Per,
-    /// When it applies; empty is always.
+    /// When it applies; empty means always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub condition: String,
-    /// Codes of the services it applies to; empty is all.
+    /// Codes of the services to which it applies; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub services: Vec<String>,
-    /// Of the adjustments of one group only the first that matches applies.
+    /// In each group, only the first adjustment that matches applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stacking_group: Option<String>,
     /// Applies from this instant on.
@@ -214,50 +213,50 @@ pub struct Adjustment {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Per {
-    /// The whole job, once, however many units it has.
+    /// The whole job, once, for any number of units.
     #[default]
     Job,
-    /// Each unit of the service's quantity, as each metre.
+    /// Each unit of the service's quantity, for example each metre.
     Unit,
 }
 
 impl Per {
-    /// Whether it is the whole job.
+    /// Whether the amount is for the whole job.
     #[must_use]
     pub fn is_job(&self) -> bool {
         *self == Self::Job
     }
 }
 
-/// What an adjustment does to a price.
+/// How an adjustment changes a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum AdjustmentKind {
-    /// Adds the amount.
+    /// Add the amount.
     Add,
-    /// Adds the rate in percent of the price so far.
+    /// Add the rate in percent of the current price.
     Percent,
-    /// Multiplies by the rate.
+    /// Multiply by the rate.
     Multiply,
     /// At least the amount.
     Floor,
     /// At most the amount.
     Cap,
-    /// The amount, whatever it was.
+    /// Replace the price with the amount.
     Set,
 }
 
-/// A tax on the price before tax, as a line of its own.
+/// A tax on the price before tax, shown as a separate line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Tax {
-    /// Names the tax.
+    /// Code of the tax.
     pub code: String,
     /// Its name in each language.
     pub names: Labels,
-    /// The order of the lines.
+    /// Order of the lines.
     pub rank: i64,
-    /// In percent, as `9.975`.
+    /// Rate in percent, for example `9.975`.
     pub rate: Rate,
 }

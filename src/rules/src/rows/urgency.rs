@@ -1,11 +1,11 @@
-//! Who goes first and who is told: priority rules, contacts, shift overrides, templates.
+//! Rows for priorities and recipients: priority rules, contacts, shift overrides, templates.
 
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use super::Labels;
 
-/// How urgent a call is, P1 the most.
+/// Urgency of a call; P1 is the most urgent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Enum)]
 pub enum Priority {
     /// Now.
@@ -19,7 +19,7 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// As rows, columns and answers write it.
+    /// The name in rows, columns and responses.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Priority {
         }
     }
 
-    /// The one of this name.
+    /// The priority with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::P1, Self::P2, Self::P3, Self::P4]
@@ -39,23 +39,23 @@ impl Priority {
     }
 }
 
-/// Gives a call its priority; the first by rank whose condition holds.
+/// Sets the priority of a call; the first rule by rank whose condition holds applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityRule {
-    /// Names the rule.
+    /// Code of the rule.
     pub code: String,
     /// Its name in each language.
     pub names: Labels,
-    /// The order in which rules are tried, lowest first; codes break ties.
+    /// Order in which rules are tried, lowest first; ties by code.
     pub rank: i64,
-    /// When it applies; empty is always.
+    /// When it applies; empty means always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub condition: String,
-    /// The priority given.
+    /// The resulting priority.
     pub priority: Priority,
-    /// Whether it is about danger: decided before everything else, and nothing is quoted before `say` is said.
+    /// Whether it is about danger: it is checked first, and nothing is quoted before `say` is said.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[oai(default)]
     pub safety: bool,
@@ -65,80 +65,80 @@ pub struct PriorityRule {
     pub say: Labels,
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
-    /// Codes of the contacts to text; empty is those on call. A service's own contacts go first. Of contacts with a plan
-    /// (a calendar, a week of the rotation), those whose turn it is are texted, and all of them when it is nobody's.
+    /// Codes of the SMS recipients; empty means those on call. A service's contacts take precedence. Contacts with a
+    /// schedule (calendar, rotation week) get messages on shift; if nobody is on shift, all get them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub notify: Vec<String>,
-    /// Code of the text's template; without it nobody is texted.
+    /// Code of the SMS template; if omitted, no message is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// For so many seconds this rule does not text the same contact again about the same caller; a P1 is held back only
-    /// where it is the same call.
+    /// For this number of seconds the rule sends the same contact nothing more about the same caller; a P1 is held back
+    /// only within the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cool_down_s: Option<i64>,
-    /// For a P1: seconds after which it goes to the next contact when nobody took it; 0 is never. As the settings say when
-    /// not given.
+    /// For a P1: seconds until it goes to the next contact if nobody accepts it; 0 is never. As in the settings if
+    /// omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
 }
 
-/// Somebody to text or to transfer to.
+/// A person to send SMS messages or transfer calls to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Contact {
-    /// Names the contact.
+    /// Code of the contact.
     pub code: String,
-    /// What people call them.
+    /// Name of the contact.
     pub name: String,
-    /// E.164, as `+15145550100`.
+    /// Number in E.164, for example `+15145550100`.
     pub phone: String,
-    /// The language of their texts.
+    /// Language of their SMS messages.
     pub language: String,
-    /// The order in which contacts are tried.
+    /// Order in which contacts are tried.
     pub rank: i64,
-    /// Whether they are told when no rule names anyone.
+    /// Whether they are notified if no rule names anyone.
     pub on_call: bool,
-    /// Code of the calendar whose open hours are those in which they are on call; without it at all hours.
+    /// Code of the calendar whose open hours are their on-call hours; if omitted, all hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_call_calendar: Option<String>,
-    /// Their week of the rotation, from 1 on; without it every week. Weeks count from the settings' `rotation_from`.
+    /// Their week of the rotation, from 1; if omitted, every week. Weeks count from the settings' `rotation_from`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_week: Option<i64>,
-    /// How many weeks the rotation has.
+    /// Number of weeks in the rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_of: Option<i64>,
 }
 
-/// Puts somebody on shift for a while, whatever the plans say. A swap of two shifts is two overrides. Of those that cover an
-/// instant and name a contact, the shortest decides.
+/// Temporarily puts a contact on shift, regardless of schedules. A swap of two shifts is two overrides. Of the
+/// overrides that cover an instant and name a contact, the shortest decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ShiftOverride {
-    /// Names the override.
+    /// Code of the override.
     pub code: String,
-    /// Code of the contact who is on shift. Without `instead_of` they join those on call; of recipients that a rule or a
-    /// service names, they do not.
+    /// Code of the contact who is on shift. Without `instead_of` they join those on call, but not recipients that a
+    /// rule or a service names.
     pub contact: String,
-    /// Code of the contact who is off shift: whoever would notify them notifies `contact` in their place.
+    /// Code of the contact who is off shift: their notifications go to `contact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,
-    /// When it begins, on the clock on the wall, as `2026-12-24T17:00`.
+    /// When it begins, in local time, for example `2026-12-24T17:00`.
     pub from: String,
-    /// When it is over, at most 366 days later; the instant itself is not part of it.
+    /// When it ends (exclusive), at most 366 days later.
     pub until: String,
-    /// Why, for people.
+    /// The reason, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
 
-/// The text of an SMS message, by language, with `{placeholders}`. What is not known is a dash; `[, {city}]` is left out
-/// when the city is not known.
+/// The wording of an SMS message, by language, with `{placeholders}`. An unknown value is a dash; `[, {city}]` is left
+/// out if the city is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
-    /// Names the template.
+    /// Code of the template.
     pub code: String,
-    /// The text in each language.
+    /// The wording in each language.
     pub texts: Labels,
 }
