@@ -1,8 +1,7 @@
-//! How long compiling may take, and the end of it: the parser asks between two tokens, so that a source ends in time
-//! whatever it holds.
+//! Limits the time of compiling: the parser checks it between tokens, so that it stops in time for any source.
 //!
-//! In: how much of the thread's own time a piece of compiling may take. Out: what it came to, and how much it took. The
-//! thread's own time counts, never the wall's: what compiles on an idle machine compiles on a busy one.
+//! In: the allowed CPU time of the thread for one compilation. Out: its result, and the time used. CPU time of the
+//! thread counts, not wall-clock time: a source that compiles on an idle machine also compiles on a busy one.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,26 +9,26 @@ use std::time::Duration;
 use super::thread_time::thread_time;
 use crate::fair_pool::is_abandoned;
 
-/// Tokens between two looks at the clock, which is a system call.
+/// Tokens between two checks of the clock, which is a system call.
 const TOKENS: u32 = 64;
 
 thread_local! {
-    /// The thread's time at which the piece of compiling on this thread must end.
+    /// The CPU time of this thread at which the current compilation must end.
     static END: Cell<Option<Duration>> = const { Cell::new(None) };
     static SINCE_LOOK: Cell<u32> = const { Cell::new(0) };
     static IS_OVER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a piece of compiling came to.
+/// The result of a timed compilation.
 pub(super) struct Timed<T> {
     pub done: T,
-    /// How much of the thread's time it took.
+    /// The CPU time that it used.
     pub took: Duration,
-    /// Whether it was cut short, or ended too late.
+    /// Whether it was stopped early, or ended too late.
     pub is_over: bool,
 }
 
-/// Does `work`, in which [`token`] says when the time is over.
+/// Runs `work`, in which [`token`] reports when the time is over.
 pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> Timed<T> {
     let before = thread_time();
     END.set(Some(before + allowed));
@@ -45,7 +44,7 @@ pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> Timed<T>
     }
 }
 
-/// Whether the work on this thread must end; asked at every token.
+/// Whether the work on this thread must end; called for every token.
 pub(super) fn token() -> bool {
     let Some(end) = END.get() else { return false };
     if IS_OVER.get() {

@@ -1,7 +1,7 @@
-//! The one Rhai engine of the process, without anything that is not in [`super::functions`].
+//! The only Rhai engine of the process, with nothing but the functions of [`super::functions`].
 //!
-//! In: nothing. Out: an engine whose limits bound what a script can hold; how long it runs is bounded in
-//! [`super::run`]. Scripts share it, and nothing of a run stays in it.
+//! In: nothing. Out: an engine whose limits bound the memory of a script; [`super::run`] bounds its time. Scripts share
+//! it, and no run leaves state in it.
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::LazyLock;
@@ -15,19 +15,19 @@ use super::host::{PriorityHandle, Quote, ResultHandle};
 use super::values::{MAX_LIST, MAX_TEXT};
 use super::{compile_clock, functions, run};
 
-/// The most operations of one run.
+/// Maximum number of operations in one run.
 pub(super) const MAX_OPERATIONS: u64 = 200_000;
-/// Operations between two looks at the clock.
+/// Operations between two checks of the clock.
 const CLOCK_EVERY: u64 = 16;
-/// The most variables that one call sees.
+/// Maximum number of variables in one call.
 pub(super) const MAX_VARIABLES: usize = 32;
-/// How deep functions may call each other.
+/// Maximum depth of function calls.
 pub(super) const MAX_CALLS: usize = 8;
-/// The most functions of one script.
+/// Maximum number of functions in one script.
 pub(super) const MAX_FUNCTIONS: usize = 64;
-/// The most libraries that one script imports.
+/// Maximum number of libraries that one script imports.
 pub(super) const MAX_IMPORTS: usize = 16;
-/// How deep expressions and blocks may nest, outside of functions and in them.
+/// Maximum depth of expressions and blocks, outside functions and inside them.
 pub(super) const MAX_DEPTHS: (usize, usize) = (48, 32);
 
 pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
@@ -39,7 +39,7 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
         .register_iterator::<RangeInclusive<INT>>()
         .register_iterator::<Array>();
 
-    // What is registered for numbers goes before Rhai's own operators: 3 / 2 is 1.5.
+    // The registered number operators take precedence over Rhai's own: 3 / 2 is 1.5.
     engine.set_fast_operators(false);
     engine.set_strict_variables(true);
     engine.set_allow_anonymous_fn(false);
@@ -52,12 +52,12 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     engine.set_max_variables(MAX_VARIABLES);
     engine.set_max_functions(MAX_FUNCTIONS);
     engine.set_max_modules(MAX_IMPORTS);
-    // One lock less that all threads share.
+    // Avoids a lock that all threads would share.
     engine.set_max_strings_interned(0);
     engine.set_fail_on_invalid_map_property(true);
     engine.set_module_resolver(OwnLibraries);
-    // Object maps (`#{`) are off, because their keys escape the size limits; the feature `no_object` would also take
-    // away `quote.add(…)`. Powers are, because one of them can take longer than a thousand other operations.
+    // Object maps (`#{`) are disabled, because their keys escape the size limits; the feature `no_object` would also
+    // remove `quote.add(…)`. Powers are disabled, because one of them can take longer than a thousand other operations.
     for symbol in [
         "eval",
         "export",
@@ -105,7 +105,7 @@ pub(super) fn scope() -> Scope<'static> {
     scope
 }
 
-/// `import` finds the libraries of the running script's own rulebook and nothing else.
+/// `import` finds only the libraries of the running script's own rulebook.
 struct OwnLibraries;
 
 impl ModuleResolver for OwnLibraries {

@@ -1,7 +1,7 @@
-//! Everything that a script may call: the one list that is registered, checked against and documented.
+//! All functions that a script may call: the one list for registration, checks and documentation.
 //!
-//! In: nothing. Out: [`FUNCTIONS`], each with its signature, a sentence and an example that runs. What is not in it does
-//! not exist for a script; the engine brings nothing of its own but the operators.
+//! In: nothing. Out: [`FUNCTIONS`], each with its signature, a sentence and an example that runs. Functions that are
+//! not in the list do not exist for a script; from the engine itself scripts have only the operators.
 
 use std::cmp::Ordering;
 
@@ -13,10 +13,10 @@ use super::run::with_run;
 use super::values::Outcome;
 use crate::rows::{AdjustmentKind, Hook};
 
-/// How a function is written where it is used.
+/// The syntax of a function call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `name(…)`; what it takes first can also stand before it, as in `text.len()`.
+    /// `name(…)`; the first argument may also be in front, as in `text.len()`.
     Function,
     /// `object.name(…)` of a host object.
     Method(&'static str),
@@ -24,28 +24,28 @@ pub enum Form {
     Property(&'static str),
 }
 
-/// Something that a script may call or read.
+/// A function or property for scripts.
 pub struct Function {
     /// Its name.
     pub name: &'static str,
-    /// How it is written.
+    /// Its syntax.
     pub form: Form,
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub arguments: usize,
-    /// As people read it.
+    /// The signature for people.
     pub signature: &'static str,
-    /// What it does.
+    /// A description.
     pub about: &'static str,
-    /// A script that uses it.
+    /// An example script.
     pub example: &'static str,
-    /// Where the example runs.
+    /// The hook in which the example runs.
     pub hook: Hook,
     register: fn(&mut Engine),
 }
 
 macro_rules! functions {
     ($($form:ident $(($object:literal))? $name:ident / $arguments:literal $signature:literal, $hook:ident, $about:literal, $example:literal, $register:expr;)*) => {
-        /// All of them, host objects first.
+        /// All functions, those of host objects first.
         pub const FUNCTIONS: &[Function] = &[$(Function {
             name: stringify!($name),
             form: Form::$form $(($object))?,
@@ -194,7 +194,7 @@ functions! {
         |_| {};
 }
 
-/// Offers everything to scripts, and the operators that Rhai has only in its packages.
+/// Registers all functions, and the operators that Rhai has only in its packages.
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Quote>("quote");
     engine.register_type_with_name::<PriorityHandle>("priority");
@@ -213,7 +213,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("/=", |a: &mut Dynamic, b: Decimal| host::divide(a, &Dynamic::from(b)))
         .register_fn("+", |a: ImmutableString, b: Dynamic| host::joined(&a.into(), &b))
         .register_fn("+", |a: Dynamic, b: ImmutableString| host::joined(&a, &b.into()))
-        // What `${…}` in a text calls.
+        // Called for `${…}` in a string.
         .register_fn("to_string", |value: Dynamic| super::values::to_text(&value));
     for (name, holds) in COMPARISONS {
         let compare = move |a: &Dynamic, b: &Dynamic| holds(host::compared(a, b));
@@ -229,10 +229,10 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
-/// Whether a comparison holds by how its sides stand to each other; none where a text is no number.
+/// Whether a comparison holds for an order of its sides; `None` if a string is not a number.
 type Holds = fn(Option<Ordering>) -> bool;
 
-/// How texts and numbers are compared, which Rhai takes for different whatever they are.
+/// Comparisons between strings and numbers; in Rhai these are always unequal.
 const COMPARISONS: &[(&str, Holds)] = &[
     ("==", |order| order == Some(Ordering::Equal)),
     ("!=", |order| order != Some(Ordering::Equal)),

@@ -1,6 +1,7 @@
-//! What the host objects `quote`, `priority` and `result` do, and what scripts can ask. [`super::functions`] offers it.
+//! Implements the host objects `quote`, `priority` and `result`, and the queries of scripts. [`super::functions`]
+//! registers them.
 //!
-//! Every act is recorded in the run as it happens, so the trace of a script is what it really did.
+//! Every effect is recorded in the run when it happens, so the trace of a script shows what it really did.
 
 use std::cmp::Ordering;
 
@@ -13,22 +14,22 @@ use crate::decision::{MoneyStep, Step};
 use crate::price::{self, Effect, Running};
 use crate::rows::{AdjustmentKind, Per, Priority, Resource};
 
-/// `quote`: the price range so far.
+/// `quote`: the current price range.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quote;
-/// `priority`: how urgent it is.
+/// `priority`: the current priority.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PriorityHandle;
-/// `result`: what a tool answers and what is said.
+/// `result`: the response of a tool and the spoken text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResultHandle;
 
 pub(super) const MAX_STEPS: usize = 64;
 const MAX_SENTENCES: usize = 8;
-/// The most that a test run shows of what was logged.
+/// Limits of the log that a test run shows.
 pub(super) const MAX_LOG: (usize, usize) = (100, 200);
 
-/// Both ends of the price so far.
+/// Both ends of the current price.
 pub(super) fn range(run: &Run) -> Result<(Decimal, Decimal), String> {
     Ok(price_of(run)?.range)
 }
@@ -37,7 +38,7 @@ fn price_of(run: &Run) -> Result<Running, String> {
     run.price.ok_or_else(|| "there is no price here".to_owned())
 }
 
-/// The priority so far.
+/// The current priority.
 pub(super) fn current_priority(run: &Run) -> Result<(Priority, i64), String> {
     run.priority.ok_or_else(|| "there is no priority here".to_owned())
 }
@@ -88,7 +89,7 @@ pub(super) fn set_priority(level: &str, sla: INT) -> Outcome<()> {
     })
 }
 
-/// What a tool answers.
+/// Sets the response of a tool.
 pub(super) fn set_result(value: &Dynamic) -> Outcome<()> {
     let value = values::to_json(value)?;
     with_run(|run| {
@@ -97,7 +98,7 @@ pub(super) fn set_result(value: &Dynamic) -> Outcome<()> {
     })
 }
 
-/// A sentence for the caller.
+/// Adds a sentence for the caller.
 pub(super) fn say(text: &str) -> Outcome<()> {
     with_run(|run| {
         if run.said.len() >= MAX_SENTENCES || text.chars().count() > 500 {
@@ -110,7 +111,7 @@ pub(super) fn say(text: &str) -> Outcome<()> {
     })
 }
 
-/// A line for whoever tries the script.
+/// Adds a line to the log for the author of the script.
 pub(super) fn log(value: &Dynamic) -> Outcome<()> {
     let wanted = with_run(|run| Ok(run.log.as_ref().is_some_and(|lines| lines.len() < MAX_LOG.0)))?;
     if wanted {
@@ -123,7 +124,7 @@ pub(super) fn log(value: &Dynamic) -> Outcome<()> {
     Ok(())
 }
 
-/// A fact, or `()`.
+/// A fact, or `()` if it is missing.
 pub(super) fn fact(name: &str) -> Outcome<Dynamic> {
     with_run(|run| Ok(run.facts.get(name).map_or(Dynamic::UNIT, values::from_fact)))
 }
@@ -133,17 +134,17 @@ pub(super) fn has(name: &str) -> Outcome<bool> {
     with_run(|run| Ok(run.facts.contains_key(name)))
 }
 
-/// Whether something is so, now, at the caller's.
+/// Whether a phrase is true now and at the caller's place.
 pub(super) fn says(word: &str) -> Outcome<bool> {
     with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.said)))
 }
 
-/// Whether its words occur, whatever is said about them.
+/// Whether the words of a phrase occur, in whatever sense.
 pub(super) fn mentions(word: &str) -> Outcome<bool> {
     with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.mentioned)))
 }
 
-/// What the assistant gave the tool, or `()`.
+/// An argument of the tool call, or `()` if it is missing.
 pub(super) fn arg(name: &str) -> Outcome<Dynamic> {
     with_run(|run| {
         run.asked_arguments = true;
@@ -152,7 +153,7 @@ pub(super) fn arg(name: &str) -> Outcome<Dynamic> {
     with_run(|run| run.args.get(name).map_or(Ok(Dynamic::UNIT), values::from_json))
 }
 
-/// A half goes up, away from zero.
+/// Rounds half up, away from zero.
 pub(super) fn round(value: &Dynamic, places: INT) -> Outcome<Decimal> {
     let value = number(value).ok_or("round(…) takes a number")?;
     let places = u32::try_from(places).ok().filter(|places| *places <= 12);
@@ -160,13 +161,13 @@ pub(super) fn round(value: &Dynamic, places: INT) -> Outcome<Decimal> {
     Ok(value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero))
 }
 
-/// The whole part.
+/// The integer part.
 pub(super) fn whole(value: &Dynamic) -> Outcome<INT> {
     let value = number(value).ok_or("whole(…) takes a number")?;
     INT::try_from(value.trunc()).map_err(|_| "the number is too large".into())
 }
 
-/// Without its sign.
+/// The absolute value.
 pub(super) fn abs(value: &Dynamic) -> Outcome<Dynamic> {
     if let Ok(whole) = value.as_int() {
         let positive = whole.checked_abs().ok_or("the number is too large")?;
@@ -176,14 +177,14 @@ pub(super) fn abs(value: &Dynamic) -> Outcome<Dynamic> {
     Ok(Dynamic::from(value.abs()))
 }
 
-/// The smaller or the greater of two numbers, as it was given.
+/// The smaller or the greater of two numbers, unchanged.
 pub(super) fn pick(a: Dynamic, b: Dynamic, greater: bool) -> Outcome<Dynamic> {
     let both = number(&a).zip(number(&b));
     let (left, right) = both.ok_or("min(…) and max(…) take two numbers")?;
     Ok(if (left >= right) == greater { a } else { b })
 }
 
-/// The number in a text, or `()`; a number as it is.
+/// The number in a string, or `()`; a number is returned unchanged.
 pub(super) fn parsed(value: &Dynamic) -> Dynamic {
     if number(value).is_some() {
         return value.clone();
@@ -191,7 +192,7 @@ pub(super) fn parsed(value: &Dynamic) -> Dynamic {
     read_number(value).map_or(Dynamic::UNIT, Dynamic::from)
 }
 
-/// A number, or the one in a text.
+/// A number, or the number in a string.
 fn read_number(value: &Dynamic) -> Option<Decimal> {
     number(value).or_else(|| {
         let text = value.as_immutable_string_ref().ok()?;
@@ -199,12 +200,12 @@ fn read_number(value: &Dynamic) -> Option<Decimal> {
     })
 }
 
-/// How a text stands to a number; none where it is no number.
+/// The order of a string and a number; `None` if the string is not a number.
 pub(super) fn compared(a: &Dynamic, b: &Dynamic) -> Option<Ordering> {
     Some(read_number(a)?.cmp(&read_number(b)?))
 }
 
-/// One whole number by another, exactly: a whole number where nothing is left over.
+/// The exact quotient of two whole numbers; a whole number if there is no remainder.
 pub(super) fn quotient(a: INT, b: INT) -> Outcome<Dynamic> {
     if let Some(0) = a.checked_rem(b) {
         return Ok((a / b).into());
@@ -217,7 +218,7 @@ fn exact_quotient(a: Decimal, b: Decimal) -> Outcome<Dynamic> {
     Ok(Dynamic::from(quotient))
 }
 
-/// The same in place, for numbers of either kind.
+/// Same as [`quotient`] in place, for numbers of either type.
 pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> Outcome<()> {
     *a = match (a.as_int(), b.as_int()) {
         (Ok(a), Ok(b)) => quotient(a, b)?,
@@ -230,7 +231,7 @@ pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> Outcome<()> {
     Ok(())
 }
 
-/// How many letters or values.
+/// The number of characters or list items.
 pub(super) fn len(value: &Dynamic) -> Outcome<INT> {
     let count = match (value.as_immutable_string_ref(), value.as_array_ref()) {
         (Ok(text), _) => text.chars().count(),
@@ -240,7 +241,7 @@ pub(super) fn len(value: &Dynamic) -> Outcome<INT> {
     Ok(INT::try_from(count).unwrap_or(INT::MAX))
 }
 
-/// Whether a list has a value or a text another; `in` asks the same.
+/// Whether a list contains a value, or a string another string; also used for `in`.
 pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> Outcome<bool> {
     if let Ok(items) = whole.as_array_ref() {
         return Ok(items.iter().any(|item| values::same(item, wanted)));
@@ -251,7 +252,7 @@ pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> Outcome<bool> {
     }
 }
 
-/// The parts of a text between separators.
+/// The parts of a string between separators.
 pub(super) fn split(text: &str, separator: &str) -> Outcome<Array> {
     if separator.is_empty() {
         return Err("split(…) needs a separator".into());
@@ -267,7 +268,7 @@ pub(super) fn split(text: &str, separator: &str) -> Outcome<Array> {
     Ok(parts)
 }
 
-/// Where `+` stands between a text and something else.
+/// Concatenates with `+` if one side is a string.
 pub(super) fn joined(a: &Dynamic, b: &Dynamic) -> Outcome<String> {
     let mut text = values::to_text(a)?;
     text.push_str(&values::to_text(b)?);

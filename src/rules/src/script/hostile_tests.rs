@@ -1,4 +1,4 @@
-//! Hostile scripts: by hand and made up. Each is refused or ends in time, and harms nothing around it.
+//! Hostile scripts, written by hand and generated. Each is refused or ends in time, and has no side effects.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::rows::Hook;
 #[path = "../../../../tests/it/support/hostile.rs"]
 mod hostile;
 
-/// What one hostile script may take of the processor, compiling and running together. A program that is not optimized
-/// compiles ten times more slowly, and the suite shares its machine.
+/// CPU time limit for compiling and running one hostile script. An unoptimised build compiles ten times more slowly,
+/// and the tests share their machine.
 const AT_MOST: Duration = Duration::from_millis(100);
 
 #[test]
 fn hostile_scripts_are_refused_or_end_in_time() {
-    // The stack of a test's thread is a quarter of what scripts have in the pool: what fits here fits there.
+    // A test thread has a quarter of the stack of a pool thread: a script that fits here also fits there.
     let book = book();
     let (mut refused, mut stopped, mut ended) = (0, 0, 0);
     for (number, source) in hostile::by_hand()

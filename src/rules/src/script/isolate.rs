@@ -1,19 +1,19 @@
-//! Where sources are compiled: a thread of its own with room for deep expressions, and few of them at once.
+//! Runs compilations on threads of their own, with enough stack for deep expressions, and only a few at the same time.
 //!
-//! A thread cannot be stopped, so what it is given is bounded: [`super::MAX_SOURCE`], the depth of expressions, and the
-//! number of scripts. Whoever publishes hostile sources all day keeps at most [`AT_ONCE`] threads busy.
+//! A thread cannot be stopped, so its input is bounded: [`super::MAX_SOURCE`], the depth of expressions, and the number
+//! of scripts. Somebody who publishes hostile sources all day occupies at most [`AT_ONCE`] threads.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Room for deep expressions while parsing.
+/// Stack size for parsing deep expressions.
 const STACK: usize = 16 * 1024 * 1024;
-/// How many compile at the same time.
+/// Number of compilations at the same time.
 pub const AT_ONCE: usize = 2;
 
 static BUSY: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
 
-/// Holds one of the places until dropped.
+/// Holds one of the slots until dropped.
 struct Place;
 
 impl Place {
@@ -34,7 +34,7 @@ impl Drop for Place {
     }
 }
 
-/// Does `work` on a thread of its own and waits for it: never call it on an asynchronous thread.
+/// Runs `work` on a thread of its own and waits for it: never call it on an asynchronous thread.
 ///
 /// # Errors
 /// When no thread could be started, or the work was interrupted.

@@ -1,8 +1,7 @@
-//! All scripts of a rulebook, each with the libraries that it imports.
+//! Compiles all scripts of a rulebook, each with the libraries that it imports.
 //!
-//! In: the rows, and an older revision's scripts. Out: scripts ready to run, sharing what did not change: a script is
-//! compiled anew when it or a library that it uses changed, and no other. Libraries that go round in a circle are
-//! refused with the circle.
+//! In: the rows, and the scripts of an older revision. Out: scripts ready to run. A script is recompiled only if it or
+//! a library that it uses changed; the others are shared. Circular imports are refused, and the circle is reported.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -19,15 +18,15 @@ use crate::fault::{Fault, TextFault};
 use crate::rows::{Hook, Resource, RowSet, Script, Stored};
 use crate::vocabulary::did_you_mean;
 
-/// The most scripts of a rulebook.
+/// Maximum number of scripts in a rulebook.
 pub const MAX_SCRIPTS: usize = 200;
-/// The most bytes that all scripts of a rulebook have together.
+/// Maximum total bytes of all scripts of a rulebook.
 pub const MAX_TOGETHER: usize = 1024 * 1024;
-/// The most libraries that import each other in a row: deeper than functions may call each other.
+/// Maximum depth of library imports; larger than the maximum depth of function calls.
 pub const MAX_DEPTH: usize = 16;
-/// The most bytes that a script has together with all libraries that it uses, each counted once.
+/// Maximum bytes of a script and all libraries that it uses, each counted once.
 pub const MAX_LINKED: usize = 512 * 1024;
-/// All scripts of a rulebook may take this long to compile, by the thread's own time.
+/// CPU time limit for compiling all scripts of a rulebook.
 const COMPILE_TOGETHER: Duration = Duration::from_secs(5);
 
 /// Compiles every script.
@@ -50,7 +49,7 @@ pub(crate) fn compile(rows: &RowSet, reuse: &[Arc<Compiled>], faults: &mut Vec<F
     compiled
 }
 
-/// Compiles one script as it would be in a rulebook.
+/// Compiles one script as part of a rulebook.
 pub(crate) fn compile_one(rows: &RowSet, reuse: &[Arc<Compiled>], script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
     let mut rows = rows.clone();
     let code = script.code.clone();
@@ -93,11 +92,11 @@ fn too_many(rows: &RowSet) -> Option<Fault> {
 struct Linker<'a> {
     rows: &'a RowSet,
     reuse: &'a [Arc<Compiled>],
-    /// What has been linked; none where there was a fault.
+    /// The linked scripts; `None` for one with a fault.
     done: BTreeMap<String, Option<Arc<Compiled>>>,
-    /// The scripts being linked, each imported by the one before.
+    /// The chain of scripts being linked; each imports the next.
     open: Vec<String>,
-    /// What parsing took so far.
+    /// CPU time spent on parsing so far.
     spent: Duration,
     faults: &'a mut Vec<Fault>,
 }
@@ -125,7 +124,7 @@ impl Linker<'_> {
         linked
     }
 
-    /// The script with its libraries; the fault is none where a library has one of its own.
+    /// The script linked with its libraries. The error is `None` if the fault is in a library.
     fn with_libraries(
         &mut self,
         parsed: Arc<Parsed>,
@@ -179,7 +178,7 @@ impl Linker<'_> {
         }))
     }
 
-    /// That what is imported is a library and none of those that import this one.
+    /// Checks that an import is a library and does not import the current script.
     fn find(&self, import: &Import) -> Result<(), TextFault> {
         let wrong = |problem, text| Err(parsed::fault(import.at, problem, text));
         let code = &import.code;
@@ -218,7 +217,7 @@ fn takes_too_long() -> TextFault {
     parsed::fault(Position::NONE, "too_complex", text)
 }
 
-/// What a script takes with it: counted before it is linked, so that what multiplies is refused and never made.
+/// The size of a script with its libraries, counted before linking, so that exponential growth is refused in advance.
 fn linked(row: &Script, libraries: &BTreeMap<String, Arc<Compiled>>) -> Result<Linked, TextFault> {
     let mut linked = Linked::default();
     for library in libraries.values().map(|library| &library.linked) {
@@ -244,10 +243,11 @@ fn linked(row: &Script, libraries: &BTreeMap<String, Arc<Compiled>>) -> Result<L
     Ok(linked)
 }
 
-/// A library as others import it: its public functions, each with what it imports itself.
+/// A library in the form that others import: its public functions, each with its own imports.
 ///
-/// What it imports is no part of it. `Module::eval_ast_as_new` would make sub-modules of that, and index the functions of
-/// all of them under every path that leads to them: libraries that import each other under many names multiply.
+/// The library's imports are not part of its module. `Module::eval_ast_as_new` would make them sub-modules, and index
+/// all their functions under every path that leads to them: libraries that import each other under many names would
+/// grow exponentially.
 fn module(code: &str, parsed: &Parsed, modules: &Modules) -> Module {
     let imports = parsed
         .imports

@@ -1,10 +1,10 @@
-//! Rhai scripts: what rows cannot say, in a sandbox without input, output or a clock.
+//! Rhai scripts for logic that rows cannot express, in a sandbox without input, output or a clock.
 //!
-//! Comes in: script rows, then facts and, by hook, a price range, a priority or a tool's arguments. Goes out: what a
-//! script did, as a whole, or a [`ScriptFault`] and nothing of it. [`parsed`] and [`library`] compile, on a thread of
-//! their own ([`isolate`]), for no longer than [`compile_clock`] lets them; [`engine`] bounds what a run holds and [`run`] how long it takes; [`functions`] is all that
-//! scripts may call, [`host`] what it does and [`values`] what passes between them; [`trial`] is a run for whoever
-//! writes one.
+//! In: script rows, then facts and, by hook, a price range, a priority or a tool's arguments. Out: all effects of a
+//! script, or a [`ScriptFault`] and no effect. [`parsed`] and [`library`] compile on a separate thread ([`isolate`]),
+//! within the time limit of [`compile_clock`]. [`engine`] bounds the memory of a run and [`run`] its time.
+//! [`functions`] lists everything that scripts may call, [`host`] implements it and [`values`] converts the values.
+//! [`trial`] is a test run for the author of a script.
 
 mod compile_clock;
 mod engine;
@@ -38,16 +38,16 @@ pub use self::skips::{ScriptVersion, Skips};
 pub use self::switches::number_in_switch;
 use super::rows::Script;
 
-/// Something that a script is held to.
+/// A limit for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// Of what.
+    /// What is limited.
     pub name: &'static str,
-    /// How much.
+    /// The maximum.
     pub most: usize,
 }
 
-/// What a script is held to, for those who write one.
+/// The limits for scripts, for the documentation.
 pub const LIMITS: &[Limit] = &[
     limit("bytes of a script", MAX_SOURCE),
     limit("scripts of a rulebook", library::MAX_SCRIPTS),
@@ -75,7 +75,7 @@ const fn limit(name: &'static str, most: usize) -> Limit {
 pub struct ScriptFault {
     /// The script.
     pub code: String,
-    /// The revision that wrote it, or a library that it uses.
+    /// The last revision that wrote it or a library that it uses.
     pub version: i64,
     /// Line from 1.
     pub line: Option<usize>,
@@ -83,9 +83,9 @@ pub struct ScriptFault {
     pub position: Option<usize>,
     /// What happened, without any of the caller's data unless the script itself threw it.
     pub text: String,
-    /// Whether it is the script's own: false when those before it had taken the time of all.
+    /// Whether the script itself is at fault; false if earlier scripts had used up the shared time.
     pub is_own: bool,
-    /// Whether the arguments that it was given may be why: it had asked for some, and no limit stopped it.
+    /// Whether its arguments may be the cause: it read some, and no limit stopped it.
     pub by_arguments: bool,
 }
 
@@ -98,20 +98,20 @@ pub struct Compiled {
     version: i64,
     parsed: Arc<Parsed>,
     ast: Arc<AST>,
-    /// What it imports, by code.
+    /// The libraries that it imports, by code.
     libraries: BTreeMap<String, Arc<Compiled>>,
     modules: Arc<Modules>,
     linked: Linked,
-    /// What others import, where this is a library.
+    /// The module that others import, if this is a library.
     module: Option<Shared<Module>>,
 }
 
-/// What a script takes with it, known before anything of it is linked.
+/// The size of a script with its libraries, known before it is linked.
 #[derive(Debug, Clone, Default)]
 struct Linked {
-    /// How many libraries import each other in a row, this script the first.
+    /// The length of the longest chain of imports below this script.
     depth: usize,
-    /// The bytes of the script and of each library that it uses, by code: a library once, whatever its names.
+    /// The bytes of the script and of each library that it uses, by code; a library counts once, whatever its aliases.
     parts: BTreeMap<String, usize>,
 }
 
@@ -128,7 +128,7 @@ impl Compiled {
         self.version
     }
 
-    /// The functions that others may use, as they are written.
+    /// The signatures of the functions that others may use.
     #[must_use]
     pub fn signatures(&self) -> Vec<String> {
         let functions = self.parsed.functions.iter().filter(|own| !own.is_private);

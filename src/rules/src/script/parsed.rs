@@ -1,8 +1,8 @@
-//! One script's source into a syntax tree, before anything is known of the libraries that it imports.
+//! Parses the source of one script, before its libraries are known.
 //!
-//! In: a row. Out: the tree, the imports and the functions, or the first fault with line, character and the nearest
-//! name. What Rhai would only find while running is looked for here: calls of what does not exist, and the few things
-//! that escape its limits.
+//! In: a row. Out: the syntax tree, the imports and the functions, or the first fault with line, character and the
+//! nearest name. It also finds faults that Rhai would only report while running: calls of unknown functions, and the
+//! few things that escape its limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::fault::TextFault;
 use crate::rows::{Hook, Script};
 use crate::vocabulary::did_you_mean;
 
-/// The longest source, in bytes.
+/// Maximum length of a source, in bytes.
 pub const MAX_SOURCE: usize = 32 * 1024;
-/// What takes longer to compile than this is refused.
+/// CPU time limit for compiling one source.
 const COMPILE_DEADLINE: Duration = Duration::from_millis(100);
-/// The most names with only commas between them: Rhai compares each parameter of a function with all before it.
+/// Maximum number of names separated only by commas: Rhai compares each parameter of a function with all earlier ones.
 const MAX_ROW: usize = 300;
-/// The most that one call is given.
+/// Maximum number of arguments in one call.
 const MAX_ARGUMENTS: usize = 8;
 
-/// A script that is sound by itself.
+/// A script that is valid by itself.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub ast: Arc<AST>,
@@ -58,7 +58,7 @@ pub(super) fn fault(at: Position, problem: &'static str, text: String) -> TextFa
     }
 }
 
-/// Parses a script; adds the time that it took to `spent`, also where it has a fault.
+/// Parses a script and adds the CPU time used to `spent`, also if there is a fault.
 pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<Parsed, TextFault> {
     let source = &row.source;
     if source.len() > MAX_SOURCE {
@@ -93,7 +93,7 @@ pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<Parsed, TextFa
     })
 }
 
-/// Rhai's fault in our words, with the name that was probably meant.
+/// Rhai's fault in Ringbook's words, with the name that was probably meant.
 fn syntax(error: &ParseError, source: &str) -> TextFault {
     let known = || {
         let functions = FUNCTIONS.iter().map(|function| function.name);
@@ -126,7 +126,7 @@ fn syntax(error: &ParseError, source: &str) -> TextFault {
     fault(error.position(), problem, text)
 }
 
-/// How many names stand in a row with only commas between them, texts and comments left out.
+/// The length of the longest run of names separated only by commas, ignoring strings and comments.
 fn longest_row_of_names(source: &str) -> usize {
     let (mut longest, mut row, mut in_name) = (0, 0, false);
     let mut rest = source.char_indices();
@@ -139,7 +139,7 @@ fn longest_row_of_names(source: &str) -> usize {
             _ => 0,
         };
         if skipped > 0 {
-            // A comment is no end of a row; a text is.
+            // A comment does not end a run; a string does.
             row = if c == '"' { 0 } else { row };
             in_name = false;
             let end = at + skipped;
@@ -160,7 +160,7 @@ fn longest_row_of_names(source: &str) -> usize {
     longest
 }
 
-/// The length of the text that something begins with, its quotes included.
+/// The length of the string at the beginning, including its quotes.
 fn text_length(tail: &str) -> usize {
     let mut escaped = false;
     for (at, c) in tail.char_indices().skip(1) {
@@ -173,7 +173,7 @@ fn text_length(tail: &str) -> usize {
     tail.len()
 }
 
-/// The length of the comment that something begins with; comments nest.
+/// The length of the comment at the beginning; comments nest.
 fn comment_length(tail: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(rest) = tail.get(at..).filter(|rest| !rest.is_empty()) {
@@ -191,13 +191,13 @@ fn comment_length(tail: &str) -> usize {
     tail.len()
 }
 
-/// Every name in a source, as far as a glance tells.
+/// Every name in a source, found without parsing.
 fn names(source: &str) -> impl Iterator<Item = &str> {
     let words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.len() <= 64 && word.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// The imports, which stand outside of functions and blocks so that what a script needs is known before it runs.
+/// The imports. They must be outside functions and blocks, so that a script's libraries are known before it runs.
 fn imports(ast: &AST) -> Result<Vec<Import>, TextFault> {
     let mut imports: Vec<Import> = Vec::new();
     for stmt in ast.statements() {
@@ -239,7 +239,7 @@ fn only_functions(ast: &AST) -> Result<(), TextFault> {
     }
 }
 
-/// Looks at every call, property and assignment; `library` gives the functions of what is imported under a name.
+/// Checks every call, property and assignment; `library` returns the functions of an import by its alias.
 pub(super) fn check<'a>(parsed: &'a Parsed, library: &dyn Fn(&str) -> Option<&'a [Own]>) -> Result<(), TextFault> {
     let check = Check { parsed, library };
     let mut found = None;
@@ -344,7 +344,7 @@ const fn callable(form: Form) -> bool {
     !matches!(form, Form::Property(_))
 }
 
-/// A function as it is written where it is defined.
+/// The signature of a function as in its definition.
 pub(super) fn signature(own: &Own) -> String {
     format!("{}({})", own.name, own.parameters.join(", "))
 }

@@ -1,8 +1,8 @@
-//! One run of one script: what it may read, what it has done, and when it must end.
+//! One run of one script: its input, its effects, and its time limit.
 //!
-//! In: facts and, by hook, a price range, a priority or a tool's arguments. Out: all that the script did, or a fault and
-//! nothing of it. A run counts the time of its own thread and never the wall's, so that a busy machine makes no innocent
-//! script fail. Whoever waits has a limit of their own, and a run that nobody waits for any more ends.
+//! In: facts and, by hook, a price range, a priority or a tool's arguments. Out: all effects of the script, or a fault
+//! and no effect. A run counts CPU time of its own thread and not wall-clock time, so that a busy machine makes no
+//! script fail. The waiting caller has a separate time limit, and an abandoned run stops.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,30 +23,31 @@ use crate::hearing::{Heard, Presence};
 use crate::price::Running;
 use crate::rows::Priority;
 
-/// After this much work a run is stopped.
+/// CPU time limit of a run.
 pub const DEADLINE: Duration = Duration::from_millis(20);
-/// All scripts of one decision may work this long together.
+/// CPU time limit of all scripts of one decision together.
 pub const TOGETHER: Duration = Duration::from_millis(60);
-/// When that is over, what comes after is still given this much: a short script need not suffer for a slow one.
+/// Minimum time for each script, even if the shared time is used up: a short script should not fail because of a slow
+/// one.
 const LEAST: Duration = Duration::from_millis(1);
 
 /// The libraries that a script imports, by code.
 pub(super) type Modules = BTreeMap<String, Shared<Module>>;
 
-/// What a run may read and has done.
+/// The input and the effects of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     pub facts: Facts,
     pub heard: Option<Arc<Heard>>,
     pub args: Value,
-    /// Whether it asked for an argument.
+    /// Whether it read an argument.
     pub asked_arguments: bool,
     pub price: Option<Running>,
     pub priority: Option<(Priority, i64)>,
     pub result: Option<Value>,
     pub said: Vec<String>,
     pub steps: Vec<Step>,
-    /// What `log(…)` wrote; none where nobody reads it.
+    /// The lines of `log(…)`; `None` if nobody reads them.
     pub log: Option<Vec<String>>,
     pub(super) code: String,
     pub(super) modules: Arc<Modules>,
@@ -54,7 +55,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// On these facts, where this was heard.
+    /// Creates a run with these facts and this listening result.
     pub(crate) fn about(facts: Facts, heard: Arc<Heard>) -> Self {
         Self {
             facts,
@@ -63,13 +64,13 @@ impl Run {
         }
     }
 
-    /// How a phrase was heard; `None` where it is no phrase.
+    /// How a phrase was heard; `None` if it is not a phrase.
     pub(super) fn presence(&self, phrase: &str) -> Option<Presence> {
         self.heard.as_ref()?.presence(phrase)
     }
 }
 
-/// How long the scripts of one decision may still work.
+/// The remaining CPU time for the scripts of one decision.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget(Duration);
 
@@ -79,16 +80,16 @@ impl Default for Budget {
     }
 }
 
-/// What a run came to, however it ended.
+/// The result of a run, successful or not.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// What it did, or why it was stopped.
+    /// Its effects, or why it was stopped.
     pub outcome: Result<Run, ScriptFault>,
-    /// What it logged until then.
+    /// The lines that it logged.
     pub log: Vec<String>,
-    /// How long it worked.
+    /// The CPU time that it used.
     pub worked: Duration,
-    /// How many operations Rhai counted, to the last look at the clock.
+    /// The number of operations at the last check of the clock.
     pub operations: u64,
 }
 
@@ -102,7 +103,7 @@ struct Timer {
 
 impl Timer {
     fn is_over(&self) -> bool {
-        // The wall's clock is cheap, and a thread has worked for no longer than that.
+        // Reading wall-clock time is cheap, and CPU time is never larger.
         is_abandoned() || (self.began.elapsed() > self.allowed && self.worked() > self.allowed)
     }
 
@@ -112,7 +113,7 @@ impl Timer {
 }
 
 thread_local! {
-    /// The run on this thread. Runs are synchronous and never nest, so host functions find theirs here.
+    /// The run on this thread. Runs are synchronous and never nest, so host functions find their run here.
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
 }
 
@@ -127,7 +128,7 @@ pub(super) fn with_run<T>(act: impl FnOnce(&mut Run) -> Result<T, String>) -> Re
     })
 }
 
-/// Whether the run on this thread must end; notes how many operations it has made.
+/// Whether the run on this thread must end; records the number of operations.
 pub(super) fn is_over(operations: u64) -> bool {
     RUN.with_borrow_mut(|run| {
         let timer = run.as_mut().and_then(|run| run.timer.as_mut());
@@ -143,7 +144,7 @@ pub(super) fn library(code: &str) -> Option<Shared<Module>> {
     RUN.with_borrow(|run| run.as_ref().and_then(|run| run.modules.get(code).cloned()))
 }
 
-/// Runs a script; what it took is taken from the budget.
+/// Runs a script and subtracts its CPU time from the budget.
 pub(crate) fn run(script: &Compiled, mut run: Run, budget: &mut Budget) -> Ran {
     run.code.clone_from(&script.row.code);
     run.modules = Arc::clone(&script.modules);
@@ -225,7 +226,7 @@ fn told(script: &Compiled, error: &EvalAltResult) -> ScriptFault {
     fault(script, inner.position(), text)
 }
 
-/// The library in which a fault came up, if it was one: its line is then the library's.
+/// The library in which a fault occurred, if any: the line then refers to the library.
 fn inside(error: &EvalAltResult) -> Option<&str> {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {
@@ -251,7 +252,7 @@ mod tests {
         };
         assert!(!timer.is_over(), "an hour passed, in which the thread had no turn");
         timer.worked_before = timer.worked_before.saturating_sub(DEADLINE * 2);
-        // A thread that is younger than that has not worked for so long.
+        // A thread that started later cannot have used this much CPU time.
         timer.allowed = timer.worked().saturating_sub(Duration::from_nanos(1));
         assert!(timer.is_over(), "the thread has worked for longer than it may");
     }

@@ -1,4 +1,4 @@
-//! Scripts that a decision leaves out, and why; and a script in one of its versions, so that its runs can be counted.
+//! The scripts that a decision leaves out, with reasons; and script versions, for counting runs and faults.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ pub struct Skips {
     some: BTreeMap<String, String>,
 }
 
-/// A script in one of its versions: what runs and faults are counted of.
+/// A version of a script, for which runs and faults are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScriptVersion {
     /// The script.
     pub code: String,
-    /// The revision that wrote it, or a library that it uses.
+    /// The last revision that wrote it or a library that it uses.
     pub version: i64,
 }
 
 impl Skips {
-    /// Leaves out nothing.
+    /// Leaves out no script.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -41,7 +41,7 @@ impl Skips {
         self.some.insert(code.to_owned(), why.into());
     }
 
-    /// Why a script is left out; none when it runs.
+    /// Why a script is left out; `None` if it runs.
     #[must_use]
     pub fn why(&self, code: &str) -> Option<&str> {
         self.some.get(code).or(self.all.as_ref()).map(String::as_str)

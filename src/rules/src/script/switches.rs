@@ -1,22 +1,23 @@
-//! Numbers in the cases of a `switch`, which Rhai compares by type: `12` is never the `12.0` of a fact or a price.
+//! Finds numbers in the cases of a `switch`. Rhai compares them by type: `12` never equals the `12.0` of a fact or a
+//! price.
 
 use rhai::{Position, Token};
 
 use super::engine::ENGINE;
 
-/// Functions that always give a whole number, so that whole numbers in the cases are safe.
+/// Functions that always return a whole number, so that whole numbers in the cases are safe.
 const WHOLE: [&str; 2] = ["whole", "len"];
 
-/// A `switch` that is being read.
+/// A `switch` that is being scanned.
 #[derive(Default)]
 struct Switch {
-    /// Whether what is switched on begins with a function of [`WHOLE`].
+    /// Whether the switched expression begins with a function of [`WHOLE`].
     is_whole: Option<bool>,
-    /// How deep the braces of its cases are, once they have begun.
+    /// The depth of the braces of its cases, once they have begun.
     open: Option<usize>,
 }
 
-/// Where the first case stands that is a number, unless what is switched on is sure to be a whole number.
+/// The position of the first case that is a number, unless the switched expression is certainly a whole number.
 #[must_use]
 pub fn number_in_switch(source: &str) -> Option<Position> {
     let sources = [source];

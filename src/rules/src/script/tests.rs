@@ -1,4 +1,4 @@
-//! What scripts can do, what they cannot, and what they share.
+//! Tests what scripts can do, what they cannot do, and what they share.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(super) fn book() -> Rulebook {
     compile(2, &sample::rows(), None).unwrap()
 }
 
-/// What a script does on a price of 100 to 200, at P3, with these arguments.
+/// The effect of a script on a price of 100 to 200, at P3, with these arguments.
 pub(super) fn tried(book: &Rulebook, hook: Hook, source: &str, args: Value) -> Result<Trial, Vec<Fault>> {
     let script = book.compile_script(script("tried", hook, source))?;
     let begin = Begin {
@@ -246,7 +246,7 @@ fn a_library_is_used_by_scripts_and_libraries() {
     assert_eq!(trial.fault, None);
     assert_eq!(trial.range_after, Some((Decimal::new(675, 1), Decimal::new(675, 1))));
 
-    // What did not change is shared; what uses a library that did is compiled anew.
+    // Unchanged scripts are shared; scripts that use a changed library are recompiled.
     let mut changed = rows.clone();
     let row = script("money", Hook::Library, "fn half(x) { x / 4.0 } fn cheaper(q, by) { }");
     changed
@@ -378,7 +378,7 @@ fn a_rulebook_has_room_for_many_scripts_but_not_for_any_number() {
     assert_eq!(faults[0].problem, "too_many");
 }
 
-/// A library for each number below `depth`, each of which imports the one before under `names` names and calls it.
+/// A library for each number below `depth`; each imports the previous one under `names` aliases and calls it.
 fn chain(depth: usize, names: usize) -> Vec<(String, Hook, String)> {
     let one = |number: usize| {
         let imports: String = match number.checked_sub(1) {
@@ -412,7 +412,7 @@ fn rows_of(scripts: &[(String, Hook, String)]) -> RowSet {
 
 #[test]
 fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
-    // Under every path that leads to it, `lib_00` would be there 16 to the power of 15 times.
+    // With one entry per path, `lib_00` would occur 16 to the power of 15 times.
     let before = super::thread_time::thread_time();
     let mut scripts = chain(library::MAX_DEPTH, engine::MAX_IMPORTS);
     let imports = "import \"lib_06\" as l;\nimport \"lib_06\" as again;\n";
@@ -427,7 +427,7 @@ fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
     let answer = book.run_tool_script("uses", &Value::Null, &Extracted::default(), at, &super::Skips::none());
     assert_eq!(answer.unwrap().value, 14);
     assert!(took < std::time::Duration::from_secs(5), "{took:?}");
-    // What a library imports and what it keeps to itself are no part of it for others.
+    // The imports and the private functions of a library are not visible to others.
     for beyond in ["l::n0::f()", "l::hidden()"] {
         let source = format!("import \"lib_06\" as l;\n{beyond}");
         let faults = book.compile_script(script("beyond", Hook::Tool, &source)).unwrap_err();
@@ -445,7 +445,8 @@ fn what_a_script_takes_with_it_is_counted_before_it_is_linked() {
         .collect();
     assert_eq!(told, [("lib_17", "too_deep")]);
 
-    // A library counts once, however many ways lead to it: ten of 30 kB are too many together only with all the others.
+    // A library counts once, however many paths lead to it: ten libraries of 30 kB exceed the limit only together with
+    // all the others.
     let filler = format!("// {}\n", "x".repeat(30_000));
     scripts = (0..20)
         .map(|number| {

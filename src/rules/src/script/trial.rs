@@ -1,5 +1,5 @@
-//! A run for whoever writes a script: what it did, what it logged and how long it took, or its fault with the place.
-//! Nothing of it is kept.
+//! A test run for the author of a script: its effects, its log and its time, or its fault with the place. Nothing is
+//! stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +19,18 @@ use crate::fault::Fault;
 use crate::price::Running;
 use crate::rows::{Hook, Priority, Script};
 
-/// What a trial begins with; what is not given is what the rows would give.
+/// The initial values of a test run; missing ones are calculated from the rows.
 #[derive(Debug, Clone, Default)]
 pub struct Begin {
     /// The price range before the script.
     pub range: Option<(Decimal, Decimal)>,
     /// The priority before the script.
     pub priority: Option<(Priority, i64)>,
-    /// What the assistant gave the tool.
+    /// The arguments of the tool call.
     pub args: Value,
 }
 
-/// What a trial came to.
+/// The result of a test run.
 #[derive(Debug)]
 pub struct Trial {
     /// Both ends of the price before.
@@ -41,24 +41,24 @@ pub struct Trial {
     pub priority_before: Option<(Priority, i64)>,
     /// The priority after.
     pub priority_after: Option<(Priority, i64)>,
-    /// What it did, as the trace would say it.
+    /// Its steps, as in the trace.
     pub steps: Vec<Step>,
-    /// What it said to the caller.
+    /// The sentences for the caller.
     pub said: Vec<String>,
-    /// What it answered as a tool.
+    /// Its response as a tool.
     pub result: Option<Value>,
-    /// What it logged, also when it failed.
+    /// The lines that it logged, also if it failed.
     pub log: Vec<String>,
-    /// How long it worked.
+    /// The CPU time that it used.
     pub worked: Duration,
-    /// How many operations it made, to the last look at the clock.
+    /// The number of operations at the last check of the clock.
     pub operations: u64,
-    /// Why it would be dropped with all it did.
+    /// The fault for which all its effects would be dropped.
     pub fault: Option<ScriptFault>,
 }
 
 impl Rulebook {
-    /// Compiles a script as it would be in this rulebook, which stays as it is. Call it on a thread that may wait.
+    /// Compiles a script as part of this rulebook, which does not change. Call it on a thread that may block.
     ///
     /// # Errors
     /// Its faults, or those of the libraries that it uses.
@@ -67,15 +67,16 @@ impl Rulebook {
             .unwrap_or_else(|text| Err(vec![super::super::compile::internal(text)]))
     }
 
-    /// The same on this thread, which must have room for deep expressions, as those of a pool have.
+    /// Same as [`Rulebook::compile_script`] on the current thread, which needs the stack of a pool thread for deep
+    /// expressions.
     ///
     /// # Errors
-    /// As [`Rulebook::compile_script`].
+    /// Same as [`Rulebook::compile_script`].
     pub fn compile_script_here(&self, script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
         library::compile_one(self.rows(), self.compiled_scripts(), script)
     }
 
-    /// Runs a script on facts and an instant, as a decision would.
+    /// Runs a script on facts at an instant, as in a decision.
     #[must_use]
     pub fn try_script(&self, script: &Compiled, extracted: &Extracted, at: DateTime<Utc>, begin: Begin) -> Trial {
         let mut deciding = Deciding::new(self, extracted, at);

@@ -1,7 +1,7 @@
-//! Values on their way into a script and out of it.
+//! Converts values for scripts and from scripts.
 //!
-//! In: facts and JSON, of any size. Out: what a script may hold; and the way back, where exact numbers become text so
-//! that no float touches an amount, and what a database would refuse is left out.
+//! In: facts and JSON of any size. Out: values within the limits of scripts. In the other direction, exact numbers
+//! become strings, so that no float is used for an amount, and characters that PostgreSQL refuses are removed.
 
 use rhai::{Array, Dynamic, EvalAltResult};
 use rust_decimal::Decimal;
@@ -9,19 +9,19 @@ use serde_json::Value;
 
 use crate::facts::Fact;
 
-/// What a host function gives back.
+/// The result of a host function.
 pub(super) type Outcome<T> = Result<T, Box<EvalAltResult>>;
 
-/// The longest text in a script, in bytes.
+/// Maximum length of a string in a script, in bytes.
 pub(super) const MAX_TEXT: usize = 8 * 1024;
-/// The most values in a list, those in its lists included.
+/// Maximum number of values in a list, including nested lists.
 pub(super) const MAX_LIST: usize = 256;
-/// A text from outside is cut to this many characters, which always fit.
+/// An external string is cut to this many characters, which always fit.
 const TEXT_CHARS: usize = 2_000;
-/// Lists within lists.
+/// Maximum nesting of lists.
 const MAX_DEPTH: usize = 8;
 
-/// A fact as a script sees it.
+/// A fact as a value for scripts.
 pub(super) fn from_fact(fact: &Fact) -> Dynamic {
     match fact {
         Fact::Boolean(value) => (*value).into(),
@@ -35,7 +35,7 @@ fn cut(text: &str) -> String {
     text.chars().take(TEXT_CHARS).collect()
 }
 
-/// A JSON value as a script sees it.
+/// A JSON value as a value for scripts.
 pub(super) fn from_json(value: &Value) -> Result<Dynamic, String> {
     let mut room = Room {
         values: MAX_LIST,
@@ -44,7 +44,7 @@ pub(super) fn from_json(value: &Value) -> Result<Dynamic, String> {
     room.take(value, 0)
 }
 
-/// How much still fits.
+/// The remaining space.
 struct Room {
     values: usize,
     bytes: usize,
@@ -78,7 +78,7 @@ impl Room {
     }
 }
 
-/// A script's value as JSON.
+/// A script value as JSON.
 pub(super) fn to_json(value: &Dynamic) -> Outcome<Value> {
     json_at(value, 0)
 }
@@ -112,7 +112,7 @@ fn json_at(value: &Dynamic, depth: usize) -> Outcome<Value> {
     Err("only text, numbers, true, false and lists can leave a script".into())
 }
 
-/// A script's value as text: a text as it is, everything else as JSON.
+/// A script value as a string: a string unchanged, anything else as JSON.
 pub(super) fn to_text(value: &Dynamic) -> Outcome<String> {
     Ok(match to_json(value)? {
         Value::String(text) => text,
@@ -120,7 +120,7 @@ pub(super) fn to_text(value: &Dynamic) -> Outcome<String> {
     })
 }
 
-/// A number of either kind, exact.
+/// A number of either type, exact.
 pub(super) fn number(value: &Dynamic) -> Option<Decimal> {
     match value.as_int() {
         Ok(whole) => Some(whole.into()),
@@ -128,7 +128,7 @@ pub(super) fn number(value: &Dynamic) -> Option<Decimal> {
     }
 }
 
-/// Whether two values are the same; `1` and `1.0` are.
+/// Whether two values are equal; `1` and `1.0` are.
 pub(super) fn same(a: &Dynamic, b: &Dynamic) -> bool {
     if let (Some(a), Some(b)) = (number(a), number(b)) {
         return a == b;
@@ -142,7 +142,7 @@ pub(super) fn same(a: &Dynamic, b: &Dynamic) -> bool {
     a.is_unit() && b.is_unit()
 }
 
-/// A text without NUL characters, which no text in PostgreSQL may hold.
+/// A string without NUL characters, which PostgreSQL refuses.
 pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "")
 }
