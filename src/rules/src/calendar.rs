@@ -1,11 +1,11 @@
 //! When a business is open: opening hours, evening, weekend, holidays and special days in the rulebook's time zone.
 //!
-//! Comes in: a calendar row. Goes out: a [`Calendar`] that answers for a local time, or every fault of the row.
+//! In: a calendar row. Out: a [`Calendar`] that is queried with a local time, or every fault of the row.
 //!
-//! All of it goes by the clock on the wall: an hour that a change of the clock leaves out never comes, and one that it
-//! repeats is twice what the row says of it. Hours through midnight belong to the day on which they begin: those of an
-//! eve go on into a holiday, and those of the holiday itself do not begin. A special day has its own hours whatever else
-//! it is; a holiday on which we are open for some hours is still a holiday.
+//! All times are local wall-clock times. An hour that a clock change skips never occurs, and an hour that it repeats
+//! occurs twice. Hours through midnight belong to the day on which they begin: those of the day before a holiday
+//! continue into the holiday, and those of the holiday itself do not begin. A special day always has its own hours; a
+//! holiday with opening hours of its own is still a holiday.
 
 mod day_rule;
 mod days;
@@ -37,7 +37,7 @@ pub const DAYS: [&str; 7] = [
     "sunday",
 ];
 
-/// The most holidays by rule, and the most special days: one for each day of a year.
+/// Maximum number of holidays by rule, and of special days: one for each day of a year.
 const MOST: usize = 366;
 
 /// A compiled calendar.
@@ -47,7 +47,7 @@ pub struct Calendar {
     evening: Span,
     weekend: [bool; 7],
     holidays: Holidays,
-    /// Dates first, then rules, each in the order of the row.
+    /// Fixed dates first, then rules, each in the order of the row.
     special: Vec<Special>,
 }
 
@@ -147,13 +147,13 @@ impl Calendar {
         days.filter(|(_, free)| *free).map(|(day, _)| *day).collect()
     }
 
-    /// The holiday's name, on a holiday.
+    /// The name of the holiday, or `None` on other days.
     #[must_use]
     pub fn holiday(&self, date: NaiveDate) -> Option<&str> {
         self.holidays.on(date)
     }
 
-    /// The special day's name, on one.
+    /// The name of the special day, or `None` on other days.
     #[must_use]
     pub fn special(&self, date: NaiveDate) -> Option<&str> {
         self.special_on(date).map(|special| special.name.as_str())
@@ -168,7 +168,7 @@ impl Calendar {
             || before.is_some_and(|hours| hours.on_the_next(now))
     }
 
-    /// Every time at which it opens or closes from one day to another, and some of the day before.
+    /// Every local time at which it opens or closes between two days, including some of the day before.
     pub(super) fn turns(&self, from: NaiveDate, until: NaiveDate) -> Vec<NaiveDateTime> {
         let first = from.pred_opt().unwrap_or(from);
         let days = first.iter_days().take_while(|day| *day <= until);
@@ -180,7 +180,7 @@ impl Calendar {
         days.flat_map(of_day).collect()
     }
 
-    /// The opening hours that begin on a day; none when none do.
+    /// The opening hours that begin on a day; `None` if there are none.
     fn hours(&self, date: NaiveDate) -> Option<&Hours> {
         let hours = match self.special_on(date) {
             Some(special) => &special.hours,
@@ -191,27 +191,27 @@ impl Calendar {
     }
 
     fn special_on(&self, date: NaiveDate) -> Option<&Special> {
-        // A rule's day may lie in the year beside the one it is counted from.
+        // The day of a rule may fall in the year before or after the one for which the rule is calculated.
         let year = date.year();
         let years = [year, year.saturating_sub(1), year.saturating_add(1)];
         let is_it = |special: &&Special| years.iter().any(|year| special.on.day_in(*year) == Some(date));
         self.special.iter().find(is_it)
     }
 
-    /// The opening hours that begin on a day as text, as `08:00-17:00`; none when closed.
+    /// The opening hours that begin on a day, as strings such as `08:00-17:00`; empty if closed.
     #[must_use]
     pub fn hours_text(&self, date: NaiveDate) -> Vec<String> {
         self.hours(date).map(Hours::texts).unwrap_or_default()
     }
 
-    /// The day that is a number of days later, counting only days on which we open when `working`.
+    /// The date this number of days later. With `working`, only days with opening hours count.
     #[must_use]
     pub fn days_later(&self, date: NaiveDate, days: u64, working: bool) -> NaiveDate {
         if !working {
             return date.checked_add_days(Days::new(days)).unwrap_or(date);
         }
         let (mut day, mut left) = (date, days);
-        // A calendar that is never open would count for ever: a year per wanted day is enough for all others.
+        // Stops the loop for a calendar that is never open; one year per requested day is enough for all others.
         for _ in 0..days.saturating_mul(366) {
             if left == 0 {
                 break;
@@ -225,7 +225,7 @@ impl Calendar {
     }
 }
 
-/// Takes a fault: its column, its code and a sentence.
+/// Receives a fault: its column, its code and a sentence.
 type Report<'a> = dyn FnMut(String, &'static str, String) + 'a;
 
 fn rules(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Rule> {

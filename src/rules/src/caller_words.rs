@@ -1,11 +1,11 @@
-//! What a caller gave in words where no model filled it in: an address and the problem, for SMS messages.
+//! Finds an address and the problem in the caller's words if no model filled them in, for SMS messages.
 //!
-//! It never decides anything: rules and prices follow from facts.
+//! The result never affects a decision: rules and prices depend on facts.
 
 use super::hearing::AGENT_LINE;
 use super::words::fold;
 
-/// What stands before a French street's name.
+/// Words before the name of a French street.
 const FRENCH: &[&str] = &[
     "rue",
     "avenue",
@@ -24,7 +24,7 @@ const FRENCH: &[&str] = &[
     "terrasse",
     "ruelle",
 ];
-/// What stands behind an English street's name.
+/// Words after the name of an English street.
 const ENGLISH: &[&str] = &[
     "street",
     "st",
@@ -49,18 +49,18 @@ const ENGLISH: &[&str] = &[
     "trail",
     "parkway",
 ];
-/// What ends a French street's name although no punctuation does.
+/// Words that end the name of a French street without punctuation.
 const AFTER: &[&str] = &[
     "a", "au", "et", "dans", "pres", "je", "c'est", "est", "on", "mais", "avec", "pour", "svp", "il", "j'ai", "proche",
 ];
-/// The most words of a street's name.
+/// Maximum number of words in a street name.
 const MAX_NAME: usize = 5;
-/// The fewest words that say what is wrong.
+/// Minimum number of words in a description of the problem.
 const MIN_WORDS: usize = 4;
-/// The most characters of a problem.
+/// Maximum number of characters in a description of the problem.
 const MAX_PROBLEM: usize = 300;
 
-/// The first address with a house number in what the caller said.
+/// The first address with a house number in the caller's words.
 #[must_use]
 pub(super) fn address(conversation: &str) -> Option<String> {
     own_lines(conversation).find_map(address_in)
@@ -77,7 +77,7 @@ fn address_in(line: &str) -> Option<String> {
     })
 }
 
-/// How many words a French street has: its kind, then its name up to a stop.
+/// The number of words of a French street: its type, then its name up to a stop word.
 fn french(words: &[&str]) -> Option<usize> {
     let kind = words.first().filter(|kind| FRENCH.contains(&bare(kind).as_str()))?;
     if ends(kind) && !kind.ends_with('.') {
@@ -96,7 +96,7 @@ fn french(words: &[&str]) -> Option<usize> {
     (length > 1).then_some(length)
 }
 
-/// How many words an English street has: its name, then its kind.
+/// The number of words of an English street: its name, then its type.
 fn english(words: &[&str]) -> Option<usize> {
     for (at, word) in words.iter().enumerate().take(MAX_NAME) {
         if at > 0 && ENGLISH.contains(&bare(word).as_str()) {
@@ -109,7 +109,7 @@ fn english(words: &[&str]) -> Option<usize> {
     None
 }
 
-/// `482`, `482A`, `12-482`, with or without a comma behind it.
+/// `482`, `482A` or `12-482`, with an optional comma.
 fn is_house_number(word: &str) -> bool {
     let number = word.trim_end_matches(',');
     let digits = number.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -125,7 +125,7 @@ fn bare(word: &str) -> String {
     fold(word.trim_matches(|c: char| c.is_ascii_punctuation()))
 }
 
-/// The first thing of some length that the caller said, else the longest.
+/// The first utterance of the caller that is long enough, else the longest one.
 #[must_use]
 pub(super) fn problem(conversation: &str) -> Option<String> {
     let count = |line: &&str| line.split_whitespace().count();

@@ -1,4 +1,4 @@
-//! Cases: facts with the decision expected of them, run before a revision is published.
+//! Cases: facts with the expected decision, checked before a revision is published.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,17 +8,17 @@ use super::decision::{Decision, Step};
 use super::fair_pool::is_abandoned;
 use super::rows::Case;
 
-/// How often a case is tried again whose script was dropped.
+/// Number of retries of a case if a script was dropped.
 const RETRIES: usize = 2;
 
-/// What a case expected and what came out.
+/// An expected value and the actual one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mismatch {
-    /// The place in the decision, as a JSON pointer.
+    /// The path in the decision, as a JSON pointer.
     pub place: String,
-    /// What the case wants there.
+    /// The value that the case expects.
     pub expected: Value,
-    /// What is there; null when nothing is.
+    /// The actual value; null if there is none.
     pub got: Value,
 }
 
@@ -27,16 +27,16 @@ pub struct Mismatch {
 pub struct CaseResult {
     /// The case.
     pub code: String,
-    /// Whether everything expected is so.
+    /// Whether everything is as expected.
     pub passed: bool,
     /// Every place that differs.
     pub mismatches: Vec<Mismatch>,
-    /// What was decided.
+    /// The actual decision.
     pub decision: Decision,
 }
 
 impl CaseResult {
-    /// Why it was decided as it was: every step of the trace, a line each.
+    /// The reasons for the decision: one line per step of the trace.
     #[must_use]
     pub fn because(&self) -> Vec<String> {
         let line = |step: &Step| format!("{}/{}: {step}", step.resource, step.code);
@@ -45,7 +45,7 @@ impl CaseResult {
 }
 
 impl Rulebook {
-    /// Runs every case, as long as anybody waits for it.
+    /// Runs every case until the caller abandons the work.
     #[must_use]
     pub fn run_cases(&self) -> Vec<CaseResult> {
         self.rows()
@@ -56,12 +56,12 @@ impl Rulebook {
             .collect()
     }
 
-    /// Runs one case. Facts that are not of this rulebook are left out: compiling refuses them beforehand.
+    /// Runs one case. Unknown facts are ignored: compiling refuses them earlier.
     #[must_use]
     pub fn run_case(&self, case: &Case) -> CaseResult {
         let extracted = self.extract_named(&case.facts, case.said.clone()).unwrap_or_default();
         let mut decision = self.decide(&extracted, case.at);
-        // A script that met its deadline on a busy machine says nothing about the rules: it is tried again.
+        // A script that ran out of time on a busy machine says nothing about the rules, so the case runs again.
         for _ in 0..RETRIES {
             if !decision.is_degraded() {
                 break;

@@ -1,6 +1,6 @@
-//! Checks that every row makes sense by itself and that what it names exists.
+//! Checks that every row is valid by itself and that the rows that it names exist.
 //!
-//! Comes in: all rows. Goes out: every fault. Conditions, scripts and hours are checked where they are compiled.
+//! In: all rows. Out: every fault. Conditions, scripts and hours are checked where they are compiled.
 
 pub use super::check_people::PLACEHOLDERS;
 use super::compile::SETTINGS;
@@ -16,13 +16,13 @@ use super::services::NO_SERVICE;
 use super::vocabulary::{DERIVED, GIVEN, HINTS, MOST_HINTS, did_you_mean};
 use super::words;
 
-/// Currencies whose minor unit is not a hundredth.
+/// Currencies whose minor unit is not one hundredth.
 const OTHER_DECIMALS: &[&str] = &[
     "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG",
     "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
 ];
 
-/// What a classifier can learn beside services.
+/// Labels that a classifier can learn besides services.
 pub const LABELS: [&str; 3] = ["P1", "P2", NO_SERVICE];
 
 /// Every fault of every row.
@@ -59,13 +59,13 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
 pub(super) struct Check<'a> {
     pub(super) rows: &'a RowSet,
     pub(super) faults: Vec<Fault>,
-    /// How many more names are looked for.
+    /// Remaining number of name suggestions.
     hints: usize,
     languages: Vec<String>,
     reader: Reader,
 }
 
-/// Whether a code may name a row: a lower-case letter, then at most 63 letters, digits and underscores.
+/// Whether a code is valid for a row: a lower-case letter, then at most 63 letters, digits and underscores.
 #[must_use]
 pub fn is_code(code: &str, mixed_case: bool) -> bool {
     let sound =
@@ -75,7 +75,8 @@ pub fn is_code(code: &str, mixed_case: bool) -> bool {
         && code.chars().all(sound)
 }
 
-/// Whether this can name a rulebook in an address: 1 to 64 letters, digits, `_`, `-` or `.`, a letter or digit first.
+/// Whether a code is valid for a rulebook in a URL: 1 to 64 letters, digits, `_`, `-` or `.`, beginning with a letter
+/// or digit.
 #[must_use]
 pub fn is_rulebook_code(code: &str) -> bool {
     let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -95,7 +96,7 @@ impl<'a> Check<'a> {
         });
     }
 
-    /// The name that was probably meant, for the first unknown ones.
+    /// A suggestion of the intended name; only for the first few unknown names.
     pub(super) fn hint<'n>(&mut self, wrong: &str, names: impl Iterator<Item = &'n str>) -> String {
         if self.hints == 0 {
             return String::new();

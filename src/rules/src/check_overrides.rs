@@ -1,4 +1,4 @@
-//! Checks of shift overrides: that both people exist and differ, and that the span is one.
+//! Checks of shift overrides: both contacts exist and differ, and the end is after the beginning.
 
 use chrono::TimeDelta;
 
@@ -6,9 +6,9 @@ use super::check::Check;
 use super::rows::ShiftOverride;
 use super::wall_clock;
 
-/// The longest override, in days.
+/// Maximum duration of an override, in days.
 const MAX_DAYS: i64 = 366;
-/// The longest comment, in characters.
+/// Maximum length of a comment, in characters.
 const MAX_COMMENT: usize = 500;
 
 impl<'a> Check<'a> {

@@ -1,6 +1,6 @@
-//! Checks of what people write around the prices: templates, tools, cases, rules, contacts and areas.
+//! Checks of the rows besides prices: templates, tools, cases, rules, contacts and areas.
 //!
-//! Comes in: a row. Goes out: its faults, added to [`Check`]'s.
+//! In: a row. Out: its faults, added to those of [`Check`].
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::rows::{AssistantAnswer, Case, Contact, Hook, Resource, Row, Settings,
 use super::vocabulary::GIVEN;
 use super::wall_clock;
 
-/// What a template may name in braces.
+/// The placeholders of a template.
 pub const PLACEHOLDERS: &[&str] = &[
     "priority", "service", "area", "price", "currency", "customer", "phone", "ref", "reply", "problem", "address",
     "city", "sla", "slot",
@@ -130,7 +130,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Quiet hours, the cap and the rotation's begin.
+    /// Checks the quiet hours, the daily cap and the beginning of the rotation.
     pub(super) fn texting(&mut self, row: &'a Settings) {
         if row
             .rotation_from
@@ -181,7 +181,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// When a contact is on call.
+    /// Checks when a contact is on call.
     fn plan(&mut self, row: &'a Contact) {
         if let Some(code) = &row.on_call_calendar {
             self.exists(row, "on_call_calendar", code, &self.rows.calendars);
@@ -249,7 +249,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// `+`, a digit from 1 and 7 to 14 more.
+/// Whether it is `+`, a digit from 1 to 9, and 7 to 14 more digits.
 fn is_phone(phone: &str) -> bool {
     let digits = phone.strip_prefix('+').unwrap_or_default();
     (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit())

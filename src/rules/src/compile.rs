@@ -1,7 +1,7 @@
-//! Rows into a [`Rulebook`] that decides, or every fault found with its place.
+//! Compiles rows into a [`Rulebook`] that decides, or returns every fault with its place.
 //!
-//! Comes in: all rows of one revision, and a compiled revision whose scripts may be shared. Goes out: a rulebook that
-//! never changes again and is cheap to hand around in an `Arc`.
+//! In: all rows of one revision, and a compiled revision whose scripts may be shared. Out: an immutable rulebook that
+//! is cheap to share in an `Arc`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl<R> Rules<R> {
     }
 }
 
-/// Compiles a rulebook, on a thread of its own. Scripts that are unchanged since `reuse` are shared with it.
+/// Compiles a rulebook on a thread of its own. Scripts that are unchanged since `reuse` are shared with it.
 ///
 /// # Errors
 /// Every fault of every row.
@@ -200,7 +200,7 @@ pub fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> R
     })
 }
 
-/// The classifiers, shared with the revision before where they are the same: they are large and seldom change.
+/// The classifiers, shared with the previous revision if they are unchanged: they are large and rarely change.
 fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>) -> Arc<Classifiers> {
     if let Some(book) = reuse.filter(|book| are_same_classifiers(book.rows(), rows)) {
         return Arc::clone(&book.classifiers);
@@ -210,7 +210,7 @@ fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>)
     }))
 }
 
-/// The only values of a derived text fact, so that a condition which can never hold is refused.
+/// The only values of a derived text fact, so that a condition that can never hold is refused.
 fn closed_values(rows: &RowSet, fact: &str) -> Option<Vec<String>> {
     let texts = |values: &[&str]| Some(values.iter().map(|&value| value.to_owned()).collect());
     match fact {
@@ -228,7 +228,7 @@ fn closed_values(rows: &RowSet, fact: &str) -> Option<Vec<String>> {
 
 fn by_rank<R: Row>(rows: &RowSet, rank: impl Fn(&R) -> i64) -> Vec<R> {
     let mut sorted: Vec<R> = R::table(rows).values().map(|stored| stored.row.clone()).collect();
-    // The table is ordered by code, and the sort keeps that order between equal ranks.
+    // The table is ordered by code, and the stable sort keeps that order between equal ranks.
     sorted.sort_by_key(rank);
     sorted
 }
@@ -241,7 +241,7 @@ struct RuleCompiler<'a, 'w> {
 }
 
 impl RuleCompiler<'_, '_> {
-    /// Compiles the conditions of one kind of rule; `parts` gives rank, condition and the services it is for.
+    /// Compiles the conditions of one kind of rule; `parts` returns rank, condition and services of a row.
     fn rules<R: Row>(
         &mut self,
         parts: impl Fn(&R) -> (i64, &String, &[String]),
@@ -267,7 +267,7 @@ impl RuleCompiler<'_, '_> {
     }
 }
 
-/// Rules about danger come before all others, in their own order.
+/// Sort key: safety rules come before all others, in their own order.
 const fn place_of(rule: &PriorityRule) -> i64 {
     if rule.safety {
         rule.rank.saturating_sub(i64::MAX / 2)
@@ -287,7 +287,7 @@ fn for_services(test: Test, services: &[String]) -> Test {
 }
 
 impl Rulebook {
-    /// Which revision this is.
+    /// The revision number.
     #[must_use]
     pub const fn revision(&self) -> i64 {
         self.revision
@@ -299,19 +299,19 @@ impl Rulebook {
         &self.rows
     }
 
-    /// The bytes of its rows, as JSON.
+    /// The size of its rows as JSON, in bytes.
     #[must_use]
     pub const fn row_bytes(&self) -> usize {
         self.row_bytes
     }
 
-    /// The bytes that it takes in memory, about.
+    /// The approximate size in memory, in bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
         weight::in_memory(&self.rows, self.row_bytes)
     }
 
-    /// What holds for the whole rulebook.
+    /// The settings row.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
@@ -329,19 +329,19 @@ impl Rulebook {
         self.calendar.as_ref()
     }
 
-    /// A caller's number in E.164; as it is where it cannot be read as one.
+    /// A caller's number in E.164; unchanged if it cannot be parsed.
     #[must_use]
     pub fn caller_number(&self, number: String) -> String {
         self.mappings.caller_number(number)
     }
 
-    /// Reads facts from a message.
+    /// Extracts the facts of a message.
     #[must_use]
     pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
         self.mappings.extract(lookup, said)
     }
 
-    /// Facts given by name, as in a case or an evaluation typed in by hand.
+    /// Facts given by name, for example in a case or in an evaluation that a person entered.
     ///
     /// # Errors
     /// For each fact that is unknown or of the wrong type, its name and a sentence.
@@ -353,7 +353,7 @@ impl Rulebook {
         self.mappings.named(facts, vocabulary::GIVEN, said)
     }
 
-    /// The tool that an assistant calls by this name.
+    /// The tool that the assistant calls by this name.
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         self.rows.tools.get(name).map(|stored| &stored.row)
@@ -370,7 +370,7 @@ impl Rulebook {
         self.services.ranked()
     }
 
-    /// The only values of a text fact, where there are such.
+    /// The only values of a text fact, if it has a closed set of values.
     #[must_use]
     pub fn closed_values(&self, fact: &str) -> Option<Vec<String>> {
         closed_values(&self.rows, fact)
@@ -388,7 +388,7 @@ impl Rulebook {
         self.rows.priority_rules.get(code).map(|stored| &stored.row)
     }
 
-    /// The contacts on call, whosever turn it is, in the order in which they are tried.
+    /// The contacts with `on_call`, whether or not they are on shift, in the order in which they are tried.
     #[must_use]
     pub fn on_call(&self) -> Vec<&Contact> {
         self.on_call.iter().filter_map(|code| self.contact(code)).collect()
@@ -402,14 +402,14 @@ impl Rulebook {
         contacts
     }
 
-    /// A template's text in a language, else in the rulebook's first.
+    /// The text of a template in a language, else in the rulebook's first language.
     #[must_use]
     pub fn template_text(&self, code: &str, language: &str) -> Option<&str> {
         let template = &self.rows.templates.get(code)?.row;
         super::say::label(&template.texts, language, &self.settings)
     }
 
-    /// A service's or an area's name in a language, else its code.
+    /// The name of a service or an area in a language, else its code.
     #[must_use]
     pub fn name_of<'a>(&'a self, code: &'a str, language: &str) -> &'a str {
         let service = self.rows.services.get(code).map(|stored| &stored.row.names);
@@ -419,7 +419,7 @@ impl Rulebook {
             .unwrap_or(code)
     }
 
-    /// The first and the last day on which a service could be done; none when the service does not say.
+    /// The first and the last possible day for a service; `None` if the service has no lead time.
     #[must_use]
     pub fn lead_window(&self, service: &Service, at: DateTime<Utc>) -> Option<(NaiveDate, NaiveDate)> {
         let today = derive::local(at, self.zone).date();
@@ -445,7 +445,7 @@ impl Rulebook {
         self.adjustments.with_tests().map(move |(row, test)| (row, names(test)))
     }
 
-    /// Whether a script may change prices.
+    /// Whether there are price scripts.
     #[must_use]
     pub fn has_price_scripts(&self) -> bool {
         self.scripts(Hook::Price).next().is_some()
@@ -471,7 +471,7 @@ impl Rulebook {
             .find(|script| script.row().code == code)
     }
 
-    /// Whether deciding may run a script.
+    /// Whether a decision may run a script.
     #[must_use]
     pub fn has_scripts(&self) -> bool {
         self.scripts.iter().any(|script| script.row().hook != Hook::Library)

@@ -7,11 +7,11 @@
 //! Facts, literals (text, whole numbers, exact decimals, `true`, `false`), `== != < <= > >=`, `in [..]`, `!in [..]`,
 //! `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything richer belongs into a script.
 //!
-//! `says` is about what is so, now, at the caller's; `mentions` about the words alone; `denies` about what the caller says
-//! is not so, or is over. All three take phrases and concepts (`"#flood"`).
+//! `says` is about what is true now and at the caller's place; `mentions` is about the words alone; `denies` is about
+//! what the caller says is not true or is over. All three accept phrases and concepts (`"#flood"`).
 //!
-//! Texts are compared without regard to accents, case and hyphens, as `says` hears them; what is one of a closed set of values
-//! must be written as it is there. A number is compared with a number, a text with a text: anything else is refused.
+//! Strings are compared without regard to accents, case and hyphens, as in `says`. A value of a closed set must be
+//! written exactly as in the set. A number is compared with a number, a string with a string; anything else is refused.
 //!
 //! A missing fact makes every comparison with it false, `!=` and `in` included, and a missing boolean fact is false,
 //! so that `!x` holds when `x` is missing. An empty condition always holds.
@@ -23,7 +23,7 @@ use super::hearing::WordId;
 use super::vocabulary::{Env, Slot};
 use super::words::fold;
 
-/// How two values are compared.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// `==`
@@ -82,34 +82,34 @@ impl Op {
 /// A compiled condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// The same whatever the facts.
+    /// The same for all facts.
     Always(bool),
     /// A boolean fact that is true.
     Truth(Slot),
-    /// A fact against a literal.
+    /// A fact compared with a literal.
     Compare(Slot, Op, Fact),
-    /// A fact against another.
+    /// A fact compared with another fact.
     CompareFacts(Slot, Op, Slot),
-    /// A fact among literals.
+    /// A fact that equals one of the literals.
     In(Slot, Vec<Fact>),
-    /// A fact that is there and not among literals.
+    /// A fact that is not missing and equals none of the literals.
     NotIn(Slot, Vec<Fact>),
-    /// One of these phrases or concepts is so, now, at the caller's.
+    /// One of these phrases or concepts is true now and at the caller's place.
     Says(Vec<WordId>),
     /// The words of one of these occur.
     Mentions(Vec<WordId>),
-    /// The caller says of one of these that it is not so, or is over.
+    /// The caller says that one of these phrases or concepts is not true, or is over.
     Denies(Vec<WordId>),
-    /// The opposite.
+    /// The inner test does not hold.
     Not(Box<Test>),
-    /// All hold.
+    /// All tests hold.
     All(Vec<Test>),
-    /// One holds.
+    /// At least one test holds.
     Any(Vec<Test>),
 }
 
 impl Test {
-    /// Adds the slots of the facts that it names.
+    /// Adds the slots of the facts in this test.
     pub fn slots(&self, found: &mut BTreeSet<Slot>) {
         match self {
             Self::Truth(slot) | Self::Compare(slot, ..) | Self::In(slot, _) | Self::NotIn(slot, _) => {
@@ -122,7 +122,7 @@ impl Test {
         }
     }
 
-    /// Whether it holds.
+    /// Whether the test holds.
     #[must_use]
     pub fn holds(&self, env: &Env<'_>) -> bool {
         match self {

@@ -1,7 +1,7 @@
-//! (Rulebook, facts, instant) to a decision: pure, synchronous, and the same bytes every time.
+//! Turns a rulebook, facts and an instant into a decision: pure, synchronous, and always with the same bytes.
 //!
-//! In order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, whom to
-//! notify. Each row that took part leaves a step in the trace.
+//! The order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, recipients.
+//! Each row that took part adds a step to the trace.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use super::say;
 use super::script::{self, Budget, Compiled, Run, ScriptVersion, Skips};
 use super::vocabulary::Env;
 
-/// Scripts to leave out as an earlier decision had to, and what its trace said of each.
+/// Scripts that a stored decision left out, each with the reason from its trace.
 pub type LeftOut = BTreeMap<String, String>;
 
-/// A decision in the making.
+/// A decision in progress.
 pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
     extracted: &'a Extracted,
@@ -45,49 +45,49 @@ pub(super) struct Deciding<'a> {
     budget: Budget,
 }
 
-/// A decision, and what the counting of faults needs to know of its scripts.
+/// A decision, with the data to count script faults.
 #[derive(Debug)]
 pub struct Decided {
     /// The decision.
     pub decision: Decision,
-    /// The scripts that ran in it, also those that failed.
+    /// The scripts that ran, including those that failed.
     pub ran: Vec<ScriptVersion>,
-    /// The scripts that failed in it, those left out beforehand not among them.
+    /// The scripts that failed, without those that were left out in advance.
     pub faulted: Vec<ScriptVersion>,
 }
 
-/// A tool's script failed, or was left out.
+/// The fault of a tool's script that failed or was left out.
 #[derive(Debug)]
 pub struct ToolFault {
-    /// Why, and where.
+    /// The reason and the place.
     pub fault: script::ScriptFault,
-    /// Whether it ran and failed.
+    /// Whether the script ran and failed; false if it was left out.
     pub ran: bool,
 }
 
-/// What a tool's script answered.
+/// The response of a tool's script.
 #[derive(Debug)]
 pub struct ToolAnswer {
-    /// What it gave to `result.set(…)`, else what it said, else null.
+    /// The value of `result.set(…)`, else the spoken text, else null.
     pub value: serde_json::Value,
-    /// Which version of it ran.
+    /// The version of the script that ran.
     pub script: ScriptVersion,
 }
 
 impl Rulebook {
-    /// Decides. `at` is the instant the facts are about, never the present one.
+    /// Decides. `at` is the instant of the facts, never the present.
     #[must_use]
     pub fn decide(&self, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
-    /// The same of words that were listened to already, by this rulebook or by one that hears alike.
+    /// Same as [`Self::decide`], with words that were already heard by this rulebook or by one that hears the same.
     #[must_use]
     pub fn decide_listened(&self, extracted: &Extracted, at: DateTime<Utc>, listened: &Listened) -> Decision {
         Deciding::of(self, extracted, at, listened.clone()).decided().decision
     }
 
-    /// Decides and leaves out some scripts: because they are in quarantine, or because a stored decision did.
+    /// Decides without some scripts: they are in quarantine, or a stored decision left them out.
     #[must_use]
     pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
         let mut deciding = Deciding::new(self, extracted, at);
@@ -105,7 +105,7 @@ impl Rulebook {
     /// Runs a tool's script.
     ///
     /// # Errors
-    /// When there is no such script or it failed; nothing of what it did remains.
+    /// When there is no such script or it failed. All its effects are discarded.
     pub fn run_tool_script(
         &self,
         code: &str,
@@ -150,7 +150,7 @@ impl Rulebook {
         })
     }
 
-    /// A service's own contacts, else the rule's, else those on call; of them those whose turn it is.
+    /// The service's contacts, else the rule's, else those on call; of these, those on shift.
     fn notify(
         &self,
         service: Option<&Service>,
@@ -162,7 +162,7 @@ impl Rulebook {
         self.whose_turn(own.or_else(rules).map(Vec::as_slice), at)
     }
 
-    /// The rule's template; where a script changed the priority, that of the first rule with the new one.
+    /// The template of the rule. If a script changed the priority, the template of the first rule with the new one.
     fn template_for(&self, priority: Priority, rule: Option<&PriorityRule>) -> Option<String> {
         match rule {
             Some(rule) if rule.priority == priority => rule.template.clone(),
@@ -176,7 +176,7 @@ impl Rulebook {
 }
 
 impl<'a> Deciding<'a> {
-    /// Listens, and derives what can be derived before any rule runs.
+    /// Listens to the words, and derives the facts that do not depend on rules.
     pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
         Self::of(book, extracted, at, book.listened(extracted))
     }
@@ -248,7 +248,7 @@ impl<'a> Deciding<'a> {
         self.derived.insert(name.to_owned(), fact);
     }
 
-    /// Danger first, then price and priority.
+    /// Checks safety rules first, then price and priority.
     fn decided(mut self) -> Decided {
         if let Some(rule) = self.danger() {
             return self.warn(rule);
@@ -269,7 +269,7 @@ impl<'a> Deciding<'a> {
         book.priorities.matching(&self.env).find(|rule| rule.safety)
     }
 
-    /// What a safety rule says, before anything is quoted.
+    /// The decision of a safety rule, made before anything is quoted.
     fn warn(mut self, rule: &'a PriorityRule) -> Decided {
         let did = format!("danger, before everything else: {}", rule.condition);
         self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
@@ -279,7 +279,7 @@ impl<'a> Deciding<'a> {
         self.conclude(None, (rule.priority, rule.sla_seconds), Some(rule), say)
     }
 
-    /// The decision, with whom to notify.
+    /// The decision, with its recipients.
     fn conclude(
         mut self,
         price: Option<Price>,
@@ -357,7 +357,7 @@ impl<'a> Deciding<'a> {
         Some(price)
     }
 
-    /// The base price, times the quantity where there is one; else what one is.
+    /// The base price, times the quantity if it is known; otherwise the price of one unit, with the unit's name.
     fn base(&mut self, service: &'a Service) -> Option<(Running, Option<String>)> {
         let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
         let quantity = service
@@ -428,7 +428,7 @@ impl<'a> Deciding<'a> {
         price
     }
 
-    /// Runs a script unless it is to be left out; keeps what it did, or notes that it was dropped.
+    /// Runs a script unless it is left out. Returns its effects, or records that it was dropped.
     fn run(&mut self, script: &Compiled, run: Run) -> Option<Run> {
         let code = &script.row().code;
         if let Some(why) = self.skips.why(code).map(str::to_owned) {
@@ -461,7 +461,7 @@ impl<'a> Deciding<'a> {
         self.dropped.push(code.to_owned());
     }
 
-    /// What every run begins with.
+    /// The initial state of a run.
     pub(super) fn to_run(&self) -> Run {
         let mut facts = self.extracted.facts.clone();
         facts.extend(self.derived.clone());
@@ -473,13 +473,13 @@ impl<'a> Deciding<'a> {
         let settings = self.book.settings();
         let range = price.range;
         let besides = price.besides().map(|amount| price::rounded(settings, amount));
-        // No price is below nothing, however the rules add up.
+        // A price is never negative, whatever the rules add up to.
         let positive = (range.0.max(Decimal::ZERO), range.1.max(Decimal::ZERO));
         let rounded = price::rounded(settings, positive.0).zip(price::rounded(settings, positive.1));
         let (Some(rounded), None | Some(Some(_))) = (rounded, besides) else {
             return self.too_large(Resource::Settings, &settings.code);
         };
-        // A floor or a script may have crossed the ends.
+        // A floor or a script may have put the ends in the wrong order.
         let ordered = (rounded.0.min(rounded.1), rounded.0.max(rounded.1));
         if ordered != range {
             let did = format!("rounded to a multiple of {}", settings.rounding_step);
@@ -504,7 +504,7 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    /// The first rule that matches, else the default; then the scripts.
+    /// The priority of the first rule that matches, else the default; then the scripts run.
     fn priority(&mut self, price: Option<&Price>) -> (Priority, i64, Option<&'a PriorityRule>) {
         self.tell_price(price);
         let book = self.book;
@@ -542,7 +542,7 @@ impl<'a> Deciding<'a> {
     }
 }
 
-/// The offer as rows and conditions write it.
+/// The offer's name in rows and conditions.
 #[must_use]
 pub const fn offer_name(offer: Offer) -> &'static str {
     match offer {

@@ -1,4 +1,4 @@
-//! What decisions must hold to, on the sample rulebook.
+//! Properties of decisions, tested on the sample rulebook.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,7 +41,7 @@ fn scripted(code: &str, hook: Hook, source: &str) -> Script {
 #[test]
 fn the_agents_question_makes_no_emergency() {
     let book = compile(1, &sample::rows(), None).unwrap();
-    // The agent asked "is it flooding?"; only the caller's answer is heard.
+    // The agent asked "is it flooding?"; only the caller's reply counts.
     let extracted = Extracted {
         said: "no, just a slow sink".to_owned(),
         ..Extracted::default()
@@ -64,7 +64,7 @@ fn what_the_caller_takes_back_is_out_whatever_was_filled_in() {
         let service = book.decide(&extracted, at()).service;
         assert_eq!(service.as_deref(), Some("drain_unblocking_camera"), "{filled_in}");
     }
-    // Without anything instead it stays.
+    // The caller names no other service, so it stays.
     let extracted = Extracted {
         said: "Not right now, no wait, yes".to_owned(),
         ..asked("camera_inspection")

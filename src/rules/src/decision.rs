@@ -1,4 +1,4 @@
-//! What rules may say: a price, a priority, whom to tell, and the trace of why.
+//! The result of the rules: a price, a priority, recipients, and the trace that explains them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,41 +9,41 @@ use super::rows::{AdjustmentKind, Offer, Priority, Resource};
 /// The outcome of one evaluation. The same rulebook revision, facts and instant give the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The revision that decided.
+    /// The revision that made the decision.
     pub revision: i64,
     /// The service found, if any.
     pub service: Option<String>,
-    /// Whether we do it; none when no service was found.
+    /// Whether we do it; `None` if no service was found.
     pub offer: Option<Offer>,
     /// The service area found, if any.
     pub area: Option<String>,
-    /// The price, where there is one.
+    /// The price, if there is one.
     pub price: Option<Price>,
     /// How urgent it is.
     pub priority: Priority,
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
-    /// The priority rule that matched; none is the rulebook's default.
+    /// The priority rule that matched; `None` means the rulebook's default.
     pub priority_rule: Option<String>,
-    /// Codes of the contacts to tell, in order.
+    /// Codes of the contacts to notify, in order.
     pub notify: Vec<String>,
-    /// The template to tell them with; none means nobody is texted.
+    /// The template of the SMS messages; `None` means that no message is sent.
     pub template: Option<String>,
     /// One sentence that a voice agent can say, in `language`.
     pub say: String,
     /// The caller's language, one of the rulebook's.
     pub language: String,
-    /// Codes of the scripts that failed and were left out; empty when nothing was.
+    /// Codes of the scripts that failed or were left out; empty if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_scripts: Vec<String>,
-    /// What Ringbook derived from the message's facts.
+    /// The facts that Ringbook derived from the message's facts.
     pub derived: Facts,
-    /// Every row that took part, in order, and what it did to the money.
+    /// Every row that took part, in order, with its effect on the money.
     pub trace: Vec<Step>,
 }
 
 impl Decision {
-    /// Whether something was left out of it.
+    /// Whether a script was left out.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         !self.dropped_scripts.is_empty()
@@ -55,17 +55,17 @@ impl Decision {
 pub struct Price {
     /// The rulebook's currency.
     pub currency: String,
-    /// Lowest, before tax, rounded.
+    /// Lowest price before tax, rounded.
     pub from: Money,
-    /// Highest, before tax, rounded.
+    /// Highest price before tax, rounded.
     pub to: Money,
-    /// What one is, in the caller's language, when the price is for one of an unknown number ("per metre").
+    /// The unit in the caller's language, if the price is for one of an unknown number ("per metre").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
-    /// What comes once for the whole job besides the price of one, before tax.
+    /// The part that is added once for the whole job, besides the price of one unit, before tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub besides: Option<Money>,
-    /// One line a tax.
+    /// One line per tax.
     pub taxes: Vec<TaxLine>,
     /// Lowest with taxes.
     pub total_from: Money,
@@ -76,32 +76,32 @@ pub struct Price {
 /// A tax on both ends of the range, each rounded half up to the cent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxLine {
-    /// The tax.
+    /// Code of the tax.
     pub code: String,
-    /// In percent.
+    /// Rate in percent.
     pub rate: Rate,
-    /// On the lowest price.
+    /// Tax on the lowest price.
     pub from: Money,
-    /// On the highest price.
+    /// Tax on the highest price.
     pub to: Money,
 }
 
 /// One row's part in a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// The resource's path name, as `adjustments`.
+    /// The resource's path name, for example `adjustments`.
     pub resource: String,
     /// The row's code.
     pub code: String,
-    /// What it did, in English, as "matched postal code J4".
+    /// Its effect, in English, for example "matched postal code J4".
     pub did: String,
-    /// For what changes money: the kind and both ends before and after.
+    /// For effects on money: the kind, and both ends before and after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub money: Option<MoneyStep>,
 }
 
 impl Step {
-    /// A step that moves no money.
+    /// A step without an effect on money.
     pub fn plain(resource: Resource, code: &str, did: impl Into<String>) -> Self {
         Self {
             resource: resource.path().to_owned(),
@@ -113,7 +113,7 @@ impl Step {
 }
 
 impl std::fmt::Display for Step {
-    /// What it did, and to the money: `always applies: 100 to 200 became 110 to 220`.
+    /// Writes the effect, also on money: `always applies: 100 to 200 became 110 to 220`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.did)?;
         let Some(money) = &self.money else { return Ok(()) };
@@ -128,10 +128,10 @@ impl std::fmt::Display for Step {
     }
 }
 
-/// Both ends of the range before and after a step, unrounded, as exact decimal text.
+/// Both ends of the range before and after a step, unrounded, as exact decimal strings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoneyStep {
-    /// What kind of adjustment; none for the base price, scripts and rounding.
+    /// The kind of adjustment; `None` for the base price, scripts and rounding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<AdjustmentKind>,
     /// Lowest before.

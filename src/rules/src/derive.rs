@@ -1,4 +1,4 @@
-//! Facts that Ringbook derives from a message's: the area, and what the clock says.
+//! Facts that Ringbook derives from those of a message: the area, and facts from the clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Areas {
 }
 
 impl Areas {
-    /// From the rows.
+    /// Builds the index from the rows.
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
         let mut ranked: Vec<_> = rows.areas.values().cloned().collect();
@@ -59,7 +59,7 @@ impl Areas {
         self.ranked.iter().map(|stored| &stored.row)
     }
 
-    /// The area of an address, and how it was found. A postal code that lies in no area leaves it to the city.
+    /// The area of an address, and how it was found. If a postal code lies in no area, the city decides.
     pub fn find(&self, facts: &Facts) -> Option<(&Area, String)> {
         if let Some(Fact::Text(code)) = facts.get(POSTAL_CODE) {
             let code = postal(code);
@@ -82,14 +82,14 @@ impl Areas {
 }
 
 impl Areas {
-    /// How much of a postal code matters: the length of the longest prefix of any area.
+    /// The length of the longest prefix of any area: more of a postal code does not matter.
     #[must_use]
     pub const fn longest_prefix(&self) -> usize {
         self.longest
     }
 }
 
-/// Letters and digits only, in upper case.
+/// The letters and digits of a postal code, in upper case.
 pub fn postal(code: &str) -> String {
     let sound = code.chars().filter(char::is_ascii_alphanumeric).take(16);
     sound.map(|c| c.to_ascii_uppercase()).collect()
@@ -101,7 +101,7 @@ pub fn local(at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
     at.with_timezone(&zone).naive_local()
 }
 
-/// What the clock says, as facts.
+/// The facts that follow from the local time.
 #[must_use]
 pub fn clock(local: NaiveDateTime, calendar: Option<&Calendar>) -> Vec<(&'static str, Fact)> {
     let day = DAYS[local.weekday().num_days_from_monday() as usize];

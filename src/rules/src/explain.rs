@@ -1,4 +1,5 @@
-//! Why a row did not take part: every row that a decision looked at in vain, and the first term that failed.
+//! Explains why a row did not take part: every row that a decision checked without effect, with the first term that
+//! failed.
 
 use chrono::{DateTime, Utc};
 
@@ -12,15 +13,14 @@ use super::rows::{Adjustment, Hook, Resource, Row, Service};
 use super::vocabulary::{Env, Slot};
 
 impl Rulebook {
-    /// For each row that a decision about these facts leaves out, why.
+    /// The reason for each row that a decision about these facts leaves out.
     #[must_use]
     pub fn explain(&self, extracted: &Extracted, at: DateTime<Utc>) -> Vec<Step> {
         self.explain_decision(extracted, at, &self.decide(extracted, at))
     }
 
-    /// For each service, area, adjustment, tax, priority rule and script without a step in the decision's trace, in the
-    /// order in which a decision meets them, why it has none. Asked for by people who wonder; a decision itself does
-    /// not carry it.
+    /// The reason for each service, area, adjustment, tax, priority rule and script without a step in the decision's
+    /// trace, in the order of the decision. It is computed only on request; a decision itself does not contain it.
     #[must_use]
     pub fn explain_decision(&self, extracted: &Extracted, at: DateTime<Utc>, decision: &Decision) -> Vec<Step> {
         let mut deciding = Deciding::new(self, extracted, at);
@@ -116,7 +116,7 @@ impl Rulebook {
             .collect()
     }
 
-    /// The first term because of which a test does not hold.
+    /// The first term that makes a test fail.
     fn why_not(&self, test: &Test, env: &Env<'_>) -> String {
         match test {
             Test::All(tests) => match tests.iter().find(|test| !test.holds(env)) {
@@ -150,7 +150,7 @@ impl Rulebook {
         }
     }
 
-    /// Not heard at all, or heard in a way that does not count: the trace says in which.
+    /// Whether a word was not heard, or was heard in a way that does not count: the trace shows which.
     fn not_heard(&self, words: &[WordId], test: &Test, env: &Env<'_>) -> String {
         let heard = words.iter().find(|word| env.mentioned.binary_search(word).is_ok());
         match heard {
@@ -178,7 +178,7 @@ impl Rulebook {
         )
     }
 
-    /// A test as its author wrote it, more or less.
+    /// A test in about the form in which its author wrote it.
     fn term(&self, test: &Test) -> String {
         let name = |slot: &Slot| self.vocabulary.name(*slot);
         let list = |facts: &[Fact]| facts.iter().map(shown).collect::<Vec<_>>().join(", ");

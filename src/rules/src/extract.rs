@@ -1,8 +1,7 @@
-//! Facts out of a message: fact mappings tried in order, each value read as its mapping's kind.
+//! Extracts facts from a message: fact mappings are tried in order, and each value is read as the kind of its mapping.
 //!
-//! Comes in: something to look into and what the caller said. Goes out: [`Extracted`]. A value that its kind cannot read is
-//! no value, and a note says so: the next pointer, the default or nothing takes its place, so that odd data never stops a
-//! call.
+//! In: a message to look into and the caller's words. Out: [`Extracted`]. A value that its kind cannot read is skipped
+//! with a note; the next pointer, the default or no value takes its place, so that odd data never stops a call.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +17,9 @@ use super::kinds::speech::Speech;
 use super::kinds::{self, Reader};
 use super::rows::{FactKind, FactMapping, RowSet, Stored};
 
-/// The pointer to what the caller said.
+/// The pointer to the caller's words.
 pub const SAID: &str = "/said";
-/// The most notes about one message.
+/// Maximum number of notes about one message.
 const MAX_NOTES: usize = 50;
 
 /// A rulebook's fact mappings.
@@ -34,7 +33,7 @@ pub struct Mappings {
 struct Mapping {
     stored: Arc<Stored<FactMapping>>,
     choices: Option<Choices>,
-    /// Whether it listens to what the caller said.
+    /// Whether any mapping reads the caller's words.
     listens: bool,
 }
 
@@ -53,7 +52,7 @@ impl Mapping {
 }
 
 impl Mappings {
-    /// From the rows.
+    /// Builds the mappings from the rows.
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
         Self {
@@ -62,7 +61,7 @@ impl Mappings {
         }
     }
 
-    /// A telephone number in E.164; as it is where it cannot be read as one.
+    /// A telephone number in E.164; unchanged if it cannot be parsed.
     #[must_use]
     pub fn caller_number(&self, number: String) -> String {
         let is_e164 = number
@@ -121,7 +120,7 @@ impl Mappings {
         None
     }
 
-    /// What is missing comes from the caller's words where a mapping listens to them, else from its default.
+    /// Fills in missing facts: from the caller's words if a mapping listens to them, else from the default.
     fn complete(&self, facts: &mut Facts, own: &Speech<'_>, said: &str) {
         let problem = match facts.get(PROBLEM) {
             Some(Fact::Text(problem)) => problem.clone(),
@@ -154,8 +153,9 @@ impl Mappings {
         self.reader.read(mapping.row().kind, mapping.choices.as_ref(), value)
     }
 
-    /// Reads facts given by name, as in a case; `given` are those that need no mapping. What says that nothing is known is
-    /// missing, and so is what a kind of its own (a length, a telephone number, …) cannot read, as in a message.
+    /// Reads facts given by name, as in a case; `given` are those that need no mapping. A fact is missing if its value
+    /// says that nothing is known, or if a specific kind (a length, a telephone number, …) cannot read it, as in a
+    /// message.
     ///
     /// # Errors
     /// For each fact that is unknown or of the wrong type, its name and a sentence.
@@ -210,8 +210,8 @@ impl Mappings {
     }
 }
 
-/// Whether a value that cannot be read is only missing where a person wrote it: it says so, or its kind is one whose values
-/// are often unreadable in messages too.
+/// Whether an unreadable value that a person wrote counts as missing and not as a fault: it says that nothing is known,
+/// or its kind is one whose values are often unreadable in messages too.
 fn may_be_missing(mapping: &FactMapping, value: &Value) -> bool {
     let own_kind = mapping.kind.base() != mapping.kind && !value.is_array() && !value.is_object();
     own_kind || value.as_str().is_some_and(kinds::is_no_value)

@@ -1,4 +1,4 @@
-//! What rules may see: facts by name, as the message gave them and as Ringbook derived them.
+//! The facts that rules read, by name: extracted from the message or derived by Ringbook.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub enum Fact {
     Boolean(bool),
     /// An exact number.
     Number(#[serde(with = "rust_decimal::serde::str")] Decimal),
-    /// Text as given.
+    /// Text, unchanged.
     Text(String),
     /// An instant.
     Time(chrono::DateTime<chrono::Utc>),
@@ -22,31 +22,32 @@ pub enum Fact {
 /// Facts by name.
 pub type Facts = BTreeMap<String, Fact>;
 
-/// What a message gave: kept apart from what is derived, so that a later revision can derive anew.
+/// The facts of a message, stored separately from derived facts, so that a later revision can derive them again.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Extracted {
     /// Facts read through the rulebook's fact mappings.
     pub facts: Facts,
-    /// What was said, one turn a line; the agent's lines begin with `> `.
+    /// The transcript, one turn per line; the agent's lines begin with `> `.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
-    /// Why facts are missing although the message holds something in their place.
+    /// Reasons for facts that are missing although the message has a value for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }
 
-/// Why a fact was not read. It holds nothing that the message says, since traces outlive what callers said.
+/// The reason why a fact was not read. It contains nothing from the message, since traces are stored longer than
+/// callers' words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The fact.
     pub fact: String,
-    /// Why, and where.
+    /// The reason and the place.
     pub why: String,
 }
 
-/// Where fact mappings look: a message, or facts typed in by hand.
+/// The source that fact mappings read: a message, or facts that a person entered.
 pub trait Lookup {
-    /// The value at a JSON pointer, `None` when there is none or it is null.
+    /// The value at a JSON pointer, `None` if there is none or it is null.
     fn lookup(&self, pointer: &str) -> Option<serde_json::Value>;
 
     /// All values at a pointer that may lead to several, in order.

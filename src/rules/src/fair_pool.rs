@@ -1,8 +1,8 @@
-//! Threads that rulebooks share by turns, so that no rulebook's work holds a thread that others need.
+//! Threads that rulebooks share in turns, so that no rulebook's work occupies a thread that others need.
 //!
-//! In: work, and whose it is. Out: what it came to, or [`Busy`] when too much of that rulebook waits already or it would
-//! have to wait for too long. No rulebook gets all threads, and none waits behind another's queue. Work that nobody waits
-//! for any more is not begun, and what is under way asks [`is_abandoned`] whether to go on.
+//! In: work, and the rulebook to which it belongs. Out: its result, or [`Busy`] if too much work of that rulebook is
+//! already queued or it would have to wait too long. No rulebook gets all threads, and none waits behind another's
+//! queue. Abandoned work is not started, and running work checks [`is_abandoned`] to stop early.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -15,38 +15,38 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// Deep expressions and deep calls need room, most of all in a program that is not optimized.
+/// Deep expressions and deep calls need much stack, most of all in an unoptimised build.
 const STACK: usize = 16 * 1024 * 1024;
 
 /// The threads cannot do the work now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
-    /// Too much of this rulebook waits already.
+    /// Too much work of this rulebook is already queued.
     #[error("too much work of this rulebook waits for the threads for {0}")]
     Queue(&'static str),
-    /// Too much waits altogether, the turn did not come in time, or the work failed.
+    /// Too much work is queued in total, the turn did not come in time, or the work failed.
     #[error("the threads for {0} are busy")]
     Threads(&'static str),
 }
 
-/// How a pool works.
+/// The limits of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// What its threads are for, in a word: also their name.
+    /// The purpose of its threads, in one word; also their name.
     pub name: &'static str,
-    /// How many threads, two at least.
+    /// Number of threads, at least two.
     pub threads: usize,
-    /// How much of one rulebook waits at most.
+    /// Maximum queue length of one rulebook.
     pub queue: usize,
-    /// How much waits at most altogether.
+    /// Maximum queue length of all rulebooks together.
     pub queues: usize,
-    /// How long somebody waits for a turn and the work together.
+    /// Maximum time for waiting and work together.
     pub patience: Duration,
-    /// How far the threads stand back behind others, of 0 to 19.
+    /// The nice value of the threads, 0 to 19.
     pub niceness: i32,
 }
 
-/// How many processors there are, and two at least: one rulebook never gets the last thread.
+/// The number of processors, but at least two: one rulebook never gets the last thread.
 #[must_use]
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(2, usize::from).max(2)
@@ -58,7 +58,7 @@ type Work = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct FairPool {
     shared: Arc<Shared>,
-    /// Dropped with the last handle: the threads hold `shared` only.
+    /// Dropped with the last handle: the threads hold only `shared`.
     _open: Arc<Open>,
 }
 
@@ -71,7 +71,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: HashMap<Uuid, VecDeque<Work>>,
-    /// Whose turn it is; each rulebook that waits stands in it once.
+    /// The order of turns; each waiting rulebook is in it once.
     turns: VecDeque<Uuid>,
     running: HashMap<Uuid, usize>,
     started: bool,
@@ -88,18 +88,18 @@ impl Drop for Open {
 }
 
 thread_local! {
-    /// Whether anybody still waits for the work on this thread.
+    /// The flag that shows whether the work on this thread was abandoned.
     static ABANDONED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// Whether nobody waits any more for the work on this thread: its client has gone, or has been answered without it. What
-/// it comes to is read by nobody, so it may end in any way.
+/// Whether the work on this thread was abandoned: its client has gone, or got a response without it. Nobody reads the
+/// result, so the work may end in any way.
 #[must_use]
 pub fn is_abandoned() -> bool {
     ABANDONED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
 }
 
-/// Dropped with the future of whoever waits.
+/// Dropped with the caller's future.
 struct Waiting(Arc<AtomicBool>);
 
 impl Drop for Waiting {
@@ -126,7 +126,7 @@ impl FairPool {
         }
     }
 
-    /// Does work of a rulebook and waits for it. Dropping the future abandons the work.
+    /// Runs work of a rulebook and waits for it. Dropping the future abandons the work.
     ///
     /// # Errors
     /// When its queue is full, it took too long, or it failed.
@@ -195,7 +195,7 @@ impl Shared {
         Ok(())
     }
 
-    /// A thread's life.
+    /// The main loop of a thread.
     fn work(&self) {
         stand_back(self.limits.niceness);
         let mut queue = self.lock();
@@ -208,19 +208,19 @@ impl Shared {
                 continue;
             };
             drop(queue);
-            // What panics is not sent, and whoever waits for it goes on without.
+            // If the work panics, no result is sent, and the caller gets an error.
             let _ = catch_unwind(AssertUnwindSafe(work));
             ABANDONED.set(None);
             queue = self.lock();
             queue.ended(whose);
-            // What could not run because its rulebook had enough threads may run now.
+            // Work of a rulebook that had its maximum number of threads may run now.
             self.changed.notify_one();
         }
     }
 }
 
 impl Queue {
-    /// The next work of the first whose turn it is and who has fewer than `most` threads.
+    /// The next work of the first rulebook in turn that has fewer than `most` threads running.
     fn next(&mut self, most: usize) -> Option<(Uuid, Work)> {
         let running = |whose: &Uuid| self.running.get(whose).copied().unwrap_or_default();
         let place = self.turns.iter().position(|whose| running(whose) < most)?;
@@ -246,16 +246,16 @@ impl Queue {
     }
 }
 
-/// Lets other threads of the process go before this one. On Linux the priority is a thread's own.
+/// Lowers the priority of this thread against others of the process. On Linux each thread has its own priority.
 #[cfg(target_os = "linux")]
 pub fn stand_back(niceness: i32) {
     if niceness > 0 {
-        // Where it is not allowed, they compete like everything else.
+        // If it is not permitted, the threads keep the normal priority.
         let _ = rustix::process::setpriority_process(None, niceness);
     }
 }
 
-/// Lets other threads of the process go before this one, where the system can.
+/// Lowers the priority of this thread; not supported on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn stand_back(_niceness: i32) {}
 
@@ -293,7 +293,7 @@ mod tests {
             let (pool, hold) = (pool.clone(), hold());
             held.push(tokio::spawn(async move { pool.run(greedy, hold).await }));
         }
-        // One of them runs, the others wait, and a neighbour goes past them.
+        // One of them runs, the others wait, and another rulebook's work goes past them.
         assert_eq!(pool.run(modest, || 7).await, Ok(7));
         drop(end);
         for one in held {
@@ -340,12 +340,12 @@ mod tests {
             end.send(is_abandoned()).unwrap();
         });
         let mut going = Box::pin(going);
-        // Begun, and then its client goes.
+        // The work starts, and then its client goes.
         assert!(futures_util::poll!(going.as_mut()).is_pending());
         begun.recv().unwrap();
         drop(going);
         assert!(ended.recv().unwrap());
-        // What waits and is abandoned is never begun, and the next work is not abandoned with it.
+        // Queued work that is abandoned never starts, and the next work is not affected.
         let waits = Box::pin(pool.run(whose, || panic!("begun")));
         drop(waits);
         assert_eq!(pool.run(whose, is_abandoned).await, Ok(false));

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::rows::Resource;
 
-/// A key as a part of a JSON pointer (RFC 6901).
+/// Escapes a key for a JSON pointer (RFC 6901).
 #[must_use]
 pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
@@ -17,15 +17,15 @@ pub struct Fault {
     pub resource: Resource,
     /// The row's code.
     pub code: String,
-    /// The field, as `condition` or `names/fr`.
+    /// The field, for example `condition` or `names/fr`.
     pub column: String,
-    /// The line within the field's text, or within the file when one was read, from 1.
+    /// The line, from 1, within the field's text, or within the file if the row was read from one.
     pub line: Option<usize>,
     /// The character within that line, from 1.
     pub position: Option<usize>,
-    /// A short fixed code for programs, as `unknown_fact`.
+    /// A stable code for programs, for example `unknown_fact`.
     pub problem: &'static str,
-    /// A sentence for people: what is wrong and what was meant.
+    /// A sentence for people: what is wrong and what was probably meant.
     pub text: String,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// A fault within a text, before it is known which row it belongs to.
+/// A fault within a string, before its row is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{text}")]
 pub struct TextFault {
@@ -51,7 +51,7 @@ pub struct TextFault {
     pub line: Option<usize>,
     /// Character from 1.
     pub position: Option<usize>,
-    /// A short fixed code.
+    /// A stable code.
     pub problem: &'static str,
     /// A sentence for people.
     pub text: String,

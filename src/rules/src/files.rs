@@ -1,9 +1,10 @@
-//! A rulebook as files: one TOML file per resource with a table per row, and each script's text in `scripts/CODE.rhai`.
+//! A rulebook as files: one TOML file per resource with a table per row, and each script's source in
+//! `scripts/CODE.rhai`.
 //!
-//! [`parse`] reads texts into rows, or tells every fault with file, line and column; [`write`] is the way back, in an
-//! order that never changes, so that a diff shows what somebody edited. Comments are for the files alone: they are not
-//! read into rows. [`write_folder`] leaves what has not changed in a folder as it stands, comments and all. [`Places`]
-//! finds the place of a fault that compiling found.
+//! [`parse`] reads files into rows, or returns every fault with file, line and column. [`write`] does the reverse, in a
+//! stable order, so that a diff shows only edits. Comments exist only in the files: they are not read into rows.
+//! [`write_folder`] leaves unchanged parts of a folder as they are, including comments. [`Places`] finds the file
+//! position of a fault that compiling reported.
 
 mod case_values;
 mod folder;
@@ -23,7 +24,7 @@ pub use write::write;
 
 use super::rows::Resource;
 
-/// File names, relative to the folder and with `/`, and their texts.
+/// Files by name, relative to the folder and with `/` as separator.
 pub type Files = BTreeMap<String, String>;
 
 /// What is wrong with a file.
@@ -55,7 +56,7 @@ impl FileFault {
         }
     }
 
-    /// A fault at a place in a file's text.
+    /// A fault at an offset in a file.
     fn at(file: &str, text_of_file: &str, offset: usize, text: impl Into<String>) -> Self {
         let (line, column) = place(text_of_file, offset);
         Self {
@@ -67,7 +68,7 @@ impl FileFault {
     }
 }
 
-/// Line and character, each from 1, of a byte in a text.
+/// Line and character, each from 1, of a byte offset in a string.
 fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let start = before.rfind('\n').map_or(0, |end| end + 1);

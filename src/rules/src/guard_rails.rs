@@ -1,14 +1,14 @@
-//! How far one person may move prices alone; [`guard`](authoring::guard) judges by it.
+//! Limits for price changes by one person; [`guard`](authoring::guard) checks them.
 
 use super::money::{Money, Rate};
 
-/// A rulebook's limits; what is none has no limit.
+/// The limits of a rulebook; `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GuardRails {
-    /// No price below this.
+    /// Minimum price.
     pub lowest_price: Option<Money>,
-    /// No price above this.
+    /// Maximum price.
     pub highest_price: Option<Money>,
-    /// No price changes by more than this, in percent, in one publish.
+    /// Maximum change of a price in one publish, in percent.
     pub largest_change_percent: Option<Rate>,
 }

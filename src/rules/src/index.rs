@@ -1,8 +1,8 @@
-//! Which rules are worth evaluating: an index over the terms that a condition cannot hold without.
+//! Selects the rules that are worth evaluating: an index over terms that a condition requires.
 //!
-//! Comes in: compiled conditions in rank order. Goes out: for given facts, the positions of the candidates, ascending.
-//! A rule that needs `fact == literal`, `fact in [..]` or `says(..)` is filed under its rarest such term; every other
-//! rule is always a candidate. So the cost of a decision follows the rules that could match, not all of them.
+//! In: compiled conditions in rank order. Out: for given facts, the positions of the candidates, ascending. A rule that
+//! requires `fact == literal`, `fact in [..]` or `says(..)` is indexed under its rarest such term; every other rule is
+//! always a candidate. So the cost of a decision depends on the rules that could match, not on all of them.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::facts::Fact;
 use super::hearing::WordId;
 use super::vocabulary::{Env, Slot};
 
-/// A term that must hold: one of these values, or one of these words.
+/// A required term: one of these values, or one of these words.
 enum Term<'a> {
     Values(Slot, &'a [Fact]),
     Words(&'a [WordId]),
@@ -26,7 +26,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// Files every condition under its most selective necessary term.
+    /// Indexes every condition under its most selective required term.
     #[must_use]
     pub fn new(tests: &[&Test]) -> Self {
         let terms: Vec<Vec<Term<'_>>> = tests.iter().map(|test| necessary(test)).collect();
@@ -91,7 +91,7 @@ impl Index {
         &mut self.values[place].1
     }
 
-    /// The positions of the rules that may match, ascending, once each.
+    /// The positions of the rules that may match, ascending, without duplicates.
     #[must_use]
     pub fn candidates(&self, env: &Env<'_>) -> Vec<u32> {
         let mut found = self.always.clone();
@@ -113,7 +113,7 @@ impl Index {
     }
 }
 
-/// The terms without which a condition cannot hold.
+/// The terms that a condition requires.
 fn necessary(test: &Test) -> Vec<Term<'_>> {
     match test {
         Test::Compare(slot, Op::Eq, fact) => vec![Term::Values(*slot, std::slice::from_ref(fact))],

@@ -1,4 +1,5 @@
-//! The rows of a revision as one JSON object and back: what stands beside the spool for a start without the database.
+//! Converts the rows of a revision to one JSON object and back: the snapshot beside the spool for a start without the
+//! database.
 
 use std::sync::Arc;
 
@@ -19,10 +20,10 @@ pub fn to_json(rows: &RowSet) -> Result<Value, serde_json::Error> {
     Ok(Value::Object(all))
 }
 
-/// The rows that [`to_json`] wrote.
+/// Reads the rows that [`to_json`] wrote.
 ///
 /// # Errors
-/// When a row is not as this program knows it.
+/// When a row does not have the form that this version of the program expects.
 pub fn from_json(mut all: Value) -> Result<RowSet, serde_json::Error> {
     let mut rows = RowSet::default();
     for resource in Resource::ALL {

@@ -1,9 +1,9 @@
-//! A stored call becomes a case: what was decided is held from now on, and no more of the caller is kept than that takes.
+//! Turns a stored call into a case that fixes its decision, with as little of the caller's data as possible.
 //!
-//! In: a stored decision's facts and its outcome, and the rulebook at its head. Out: a [`Case`]. Only facts that a rule
-//! reads are kept, so that name, number, street and address of the caller are not; of a postal code only as much as tells
-//! areas apart; of what was said only the words that rules listen for. Each such cut is tried: when the rulebook would
-//! decide otherwise without what is cut away, less is cut.
+//! In: the facts and the outcome of a stored decision, and the rulebook at its head. Out: a [`Case`]. Only facts that a
+//! rule reads are stored, so the caller's name, number, street and address are not. Of a postal code, only as much is
+//! stored as distinguishes areas; of the transcript, only the words that rules listen for. Each reduction is tested: if
+//! the rulebook would decide otherwise without the removed data, less is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,41 +25,41 @@ const PRIORITY: &str = "/priority";
 const SLA: &str = "/sla_seconds";
 const PRICE: &str = "/price";
 const CURRENCY: &str = "/price/currency";
-/// Both ends of the total with taxes.
+/// Paths of both ends of the total with taxes.
 const TOTALS: [&str; 2] = ["/price/total_from", "/price/total_to"];
-/// The places of a decision that a case holds.
+/// Paths of the decision that a case checks.
 const HELD: [&str; 6] = [SERVICE, OFFER, "/area", PRIORITY, SLA, "/language"];
-/// Of its price, or that there is none.
+/// Paths of its price, or of the missing price.
 const HELD_OF_PRICE: [&str; 3] = [CURRENCY, "/price/from", "/price/to"];
 
-/// What a case is made of.
+/// The data from which a case is created.
 pub struct ToKeep<'a> {
     /// The code of the case.
     pub code: &'a str,
-    /// What it shows.
+    /// A description of what it shows.
     pub comment: &'a str,
-    /// What the message said.
+    /// The facts of the message.
     pub extracted: &'a Extracted,
-    /// The instant that it was decided for.
+    /// The instant of the decision.
     pub at: DateTime<Utc>,
-    /// The decision to hold, as JSON.
+    /// The decision that the case checks, as JSON.
     pub decision: &'a Value,
 }
 
-/// What a decision should have been, where it was wrong.
+/// The correct outcome, if a decision was wrong.
 #[derive(Debug, Clone, Default)]
 pub struct Correction {
-    /// The code of the right service.
+    /// The code of the correct service.
     pub service: Option<String>,
-    /// The right priority.
+    /// The correct priority.
     pub priority: Option<Priority>,
-    /// The right total, with taxes.
+    /// The correct total, with taxes.
     pub total: Option<Money>,
 }
 
 impl Correction {
-    /// What a case expects, corrected. What follows from a part that was wrong is expected no more: the offer and the price of
-    /// another service, the time allowed for another priority.
+    /// Corrects the expectations of a case. Expectations that depend on a wrong part are removed: the offer and the
+    /// price of another service, the time limit of another priority.
     fn correct(&self, expect: &mut BTreeMap<String, Value>) {
         if let Some(service) = &self.service
             && expect.get(SERVICE) != Some(&Value::from(service.as_str()))
@@ -83,9 +83,9 @@ impl Correction {
 }
 
 impl Rulebook {
-    /// The case that holds what a stored decision should have been, and whether this rulebook decides so. Where it does, the
-    /// case contains as little of the caller as any other; where it does not, nobody knows yet which words will matter, and
-    /// the case contains `said`.
+    /// The case with the corrected outcome, and whether this rulebook already decides so. If it does, the case contains
+    /// as little of the caller's data as any other. If not, nobody knows yet which words will matter, and the case
+    /// contains `said`.
     #[must_use]
     pub fn corrected_case_of(&self, keep: &ToKeep<'_>, right: &Correction, said: &str) -> (Case, bool) {
         let mut short = self.case_of(keep);
@@ -100,7 +100,7 @@ impl Rulebook {
         (case, passed)
     }
 
-    /// The case that holds a stored decision.
+    /// The case that checks a stored decision.
     #[must_use]
     pub fn case_of(&self, keep: &ToKeep<'_>) -> Case {
         let whole = self.decide(keep.extracted, keep.at);
@@ -116,7 +116,7 @@ impl Rulebook {
         {
             *code = derive::postal(code).chars().take(self.areas.longest_prefix()).collect();
         }
-        // The language was perhaps guessed from words that are cut away.
+        // The language may have been guessed from words that are removed.
         if self.rows().fact_mappings.contains_key(derive::LANGUAGE) {
             short.insert(derive::LANGUAGE.to_owned(), Fact::Text(whole.language.clone()));
         }
@@ -171,7 +171,7 @@ impl Rulebook {
         }
     }
 
-    /// The facts that rules read, or that service, area and language are derived from.
+    /// The facts that rules read, or from which service, area and language are derived.
     fn needed(&self, facts: &Facts, read: &BTreeSet<String>) -> Facts {
         const DERIVED_FROM: [&str; 5] = [
             derive::SERVICE_TEXT,
@@ -192,7 +192,7 @@ impl Rulebook {
         kept.map(|(name, fact)| (name.clone(), fact.clone())).collect()
     }
 
-    /// The words that rules listen for, apart from each other, so that they form no new phrase.
+    /// The words that rules listen for, separated so that they form no new phrase.
     fn words_of(&self, extracted: &Extracted) -> String {
         let heard = self.listen(extracted);
         let mut words: Vec<&str> = Vec::new();
@@ -204,7 +204,7 @@ impl Rulebook {
         words.join(" | ")
     }
 
-    /// The turns in which such a word is heard.
+    /// The turns that contain such a word.
     fn turns_with_words(&self, said: &str) -> String {
         let lexicon = self.ears.lexicon();
         let turns: Vec<&str> = said.lines().collect();
@@ -237,7 +237,7 @@ fn case(keep: &ToKeep<'_>, facts: &Facts, said: String) -> Case {
     }
 }
 
-/// Facts as a case writes them.
+/// Facts in the form of a case.
 fn plain(facts: &Facts) -> BTreeMap<String, Value> {
     let value = |fact: &Fact| match fact {
         Fact::Boolean(value) => (*value).into(),
@@ -248,7 +248,7 @@ fn plain(facts: &Facts) -> BTreeMap<String, Value> {
     facts.iter().map(|(name, fact)| (name.clone(), value(fact))).collect()
 }
 
-/// Whether two decisions say the same to people, however they came to it.
+/// Whether two decisions have the same outcome; their traces may differ.
 fn same(one: &Decision, other: &Decision) -> bool {
     one.service == other.service
         && one.area == other.area
@@ -321,7 +321,7 @@ mod tests {
             at,
             decision: &decision,
         };
-        // What the rules decide already is held with as little of the caller as ever.
+        // A decision that the rules already make is stored with as little of the caller's data as usual.
         let agreed = Correction {
             service: Some("root_removal".to_owned()),
             ..Correction::default()

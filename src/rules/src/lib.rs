@@ -1,12 +1,13 @@
-//! What we charge and who goes first: rows and scripts compiled into a [`compile::Rulebook`] that decides. Pure: no database,
-//! no HTTP, no clock.
+//! Prices and priorities: rows and scripts compiled into a [`compile::Rulebook`] that decides. Pure: no database, no
+//! HTTP, no clock.
 //!
-//! In the order in which a decision meets them: [`rows`] and [`files`] are what people write; [`check`], [`parse`],
-//! [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`] are what [`compile`] compiles; [`extract`] with
-//! [`kinds`] and [`derive`] make facts; [`decide`] decides with [`price`], [`say`] and [`on_call`], [`explain`] says why not;
-//! [`shifts`] says who is on call when; [`wording`] writes the text about it, [`segments`] counts what it costs and [`quiet`]
-//! says when it waits; [`cases`] hold it all to what people expect; [`pools`] has the threads for all of that. [`keep_rows`]
-//! keeps a revision outside the database, [`replay`] decides again what was decided before, and [`kept_case`] holds it.
+//! In the order of a decision: [`rows`] and [`files`] hold the rules that people write. [`compile`] compiles them with
+//! [`check`], [`parse`], [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`]. [`extract`] with [`kinds`]
+//! and [`derive`] produces facts. [`decide`] decides with [`price`], [`say`] and [`on_call`], and [`explain`] says why
+//! rows did not apply. [`shifts`] lists who is on call when. [`wording`] writes SMS messages, [`segments`] counts their
+//! parts and [`quiet`] delays them. [`cases`] check the rules against expectations. [`pools`] has the threads for all
+//! of this. [`keep_rows`] stores a revision outside the database, [`replay`] repeats stored decisions, and
+//! [`kept_case`] turns one into a case.
 
 pub mod calendar;
 mod caller_words;

@@ -1,6 +1,6 @@
-//! Texts that go on and on: the work follows their length and not its square, and has an end.
+//! Tests with very long texts: the work is linear in their length, not quadratic, and bounded.
 //!
-//! The time of the test's own thread is compared, never the wall's: a machine that is busy changes nothing.
+//! The tests compare the CPU time of their own thread, not wall-clock time: a busy machine changes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::facts::Lookup;
 use super::rows::{Concept, Row as _, RowSet, Stored};
 use super::sample;
 
-/// How long a text is at first, in bytes, and how much longer then.
+/// Initial length of a text in bytes, and the factor by which it grows.
 const SHORT: usize = 40_000;
 const LONGER: u32 = 4;
 
@@ -25,7 +25,7 @@ impl Lookup for Nothing {
     }
 }
 
-/// What the sample listens for, and phrases of one letter that overlap in every way.
+/// The phrases of the sample, and one-letter phrases that overlap in every way.
 fn rows() -> RowSet {
     let mut rows = sample::rows();
     let mut phrases: Vec<String> = (1..=150).map(|long| format!("={}*", "a".repeat(long))).collect();
@@ -43,7 +43,7 @@ fn rows() -> RowSet {
     rows
 }
 
-/// How long the thread works to read and decide a conversation.
+/// The CPU time to read and decide a conversation.
 fn worked(book: &Rulebook, said: String) -> Duration {
     let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
     let began = now();

@@ -1,4 +1,4 @@
-//! What the message path asks of a compiled rulebook besides decisions: its size, a caller's language, opening hours,
+//! Queries of the message path on a compiled rulebook besides decisions: its size, a caller's language, opening hours,
 //! whether a question is about a service.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::rows::Service;
 use super::words;
 use super::{language, listening};
 
-/// What was heard, and what the classifiers make of it; cheap to clone.
+/// What was heard, with the likelihoods from the classifiers; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Listened {
     pub(super) heard: Arc<Heard>,
@@ -21,13 +21,13 @@ pub struct Listened {
 }
 
 impl Rulebook {
-    /// What the caller said and what a model made of it, heard as this rulebook hears.
+    /// Listens to the caller's words and a model's facts with this rulebook's phrases and cues.
     #[must_use]
     pub fn listen(&self, extracted: &Extracted) -> Heard {
         listening::listen(&self.ears, self.settings(), extracted)
     }
 
-    /// The same, with what the classifiers make of it.
+    /// Same as [`Self::listen`], with the likelihoods from the classifiers.
     #[must_use]
     pub fn listened(&self, extracted: &Extracted) -> Listened {
         let heard = self.listen(extracted);
@@ -38,7 +38,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether another rulebook is known to hear the same in every text: then what one heard holds for the other.
+    /// Whether another rulebook is known to hear the same in every text, so that one result can be used for both.
     #[must_use]
     pub fn hears_like(&self, other: &Self) -> bool {
         self.ears.are_same(&other.ears)
@@ -46,13 +46,13 @@ impl Rulebook {
             && self.settings().listens_to == other.settings().listens_to
     }
 
-    /// How many rows it was compiled from.
+    /// The number of rows from which it was compiled.
     #[must_use]
     pub fn row_count(&self) -> usize {
         self.rows().count()
     }
 
-    /// The language in which to answer a caller.
+    /// The language for replies to a caller.
     #[must_use]
     pub fn language(&self, extracted: &Extracted) -> String {
         language::language(
@@ -62,7 +62,7 @@ impl Rulebook {
         )
     }
 
-    /// Today's opening hours and whether we are open now; none without a calendar.
+    /// Today's opening hours, and whether the business is open now; `None` without a calendar.
     #[must_use]
     pub fn hours(&self, at: DateTime<Utc>) -> Option<(Vec<String>, bool)> {
         let calendar = self.calendar()?;
@@ -70,7 +70,7 @@ impl Rulebook {
         Some((calendar.hours_text(local.date()), calendar.open(local)))
     }
 
-    /// Whether a text has one of the service's words in it.
+    /// Whether a text contains one of the service's keywords.
     #[must_use]
     pub fn mentions(&self, service: &Service, text: &str) -> bool {
         let folded = words::fold(text);

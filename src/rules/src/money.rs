@@ -1,6 +1,6 @@
-//! Money and rates: integer minor units at rest, `Decimal` while deciding, text at every border.
+//! Money and rates: integer minor units in storage, `Decimal` in decisions, strings in all external formats.
 //!
-//! A rulebook's currency has two decimals (settings refuse the others), so one minor unit is a hundredth.
+//! A rulebook's currency has two decimals (other currencies are refused), so one minor unit is one hundredth.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,29 +15,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(i64);
 
-/// The largest amount we take in, either sign: ten billion units, far from overflow in any sum we make.
+/// Maximum amount accepted, with either sign: ten billion units, far from overflow in any sum.
 pub const MAX_MINOR: i64 = 1_000_000_000_000;
 
 impl Money {
-    /// From minor units.
+    /// Creates an amount from minor units.
     #[must_use]
     pub const fn from_minor(minor: i64) -> Self {
         Self(minor)
     }
 
-    /// In minor units, as the database holds it.
+    /// The amount in minor units, as stored in the database.
     #[must_use]
     pub const fn minor(self) -> i64 {
         self.0
     }
 
-    /// As a decimal with two places, for computing.
+    /// The amount as a decimal with two places, for calculations.
     #[must_use]
     pub fn decimal(self) -> Decimal {
         Decimal::new(self.0, 2)
     }
 
-    /// From a computed decimal that is already whole cents; `None` when it is not or is out of range.
+    /// Converts a calculated decimal that is already whole cents; `None` if it is not, or is out of range.
     #[must_use]
     pub fn from_decimal(value: Decimal) -> Option<Self> {
         let cents = value.checked_mul(Decimal::ONE_HUNDRED)?;
@@ -57,7 +57,7 @@ impl fmt::Display for Money {
     }
 }
 
-/// Why a text is no amount of money.
+/// The error for a string that is not an amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an amount with at most two decimals, as \"350.00\"")]
 pub struct NotMoney;
@@ -88,7 +88,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Why a text is no rate.
+/// The error for a string that is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number with at most six decimals, as \"1.3\"")]
 pub struct NotARate;
@@ -104,7 +104,7 @@ impl FromStr for Rate {
     }
 }
 
-/// Digits with an optional sign and point, nothing else: no exponent, no white space, no underscore.
+/// Parses digits with an optional sign and point: no exponent, no white space, no underscore.
 fn plain_decimal(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = !digits.is_empty()

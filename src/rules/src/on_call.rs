@@ -1,11 +1,12 @@
-//! Whose turn it is to be told. In: contacts with their plans, and an instant. Out: those who are told, and why.
+//! Chooses the recipients by shift. In: contacts with their schedules, and an instant. Out: the contacts to notify, and
+//! why.
 //!
-//! A contact's plan is a calendar, whose open hours are those in which they are on call, or a week of a rotation, or both:
-//! then both must hold. A contact without a plan is on call at all hours. A shift override goes before every plan. Where all
-//! of it leaves an hour to nobody, everybody who would be asked is told: one too many is better than none.
+//! A contact's schedule is a calendar whose open hours are the on-call hours, or a week of a rotation, or both: then
+//! both must hold. A contact without a schedule is always on call. A shift override takes precedence over every
+//! schedule. If nobody is on shift, all candidates are notified: one recipient too many is better than none.
 //!
-//! All of it goes by the clock on the wall, as in [`calendar`](super::calendar): a handover at 08:00 is at 08:00 in summer
-//! and in winter, and an hour that a change of the clock repeats is twice what the plan says of it.
+//! All times are local wall-clock times, as in [`calendar`](super::calendar): a handover at 08:00 is at 08:00 in summer
+//! and in winter, and an hour that a clock change repeats occurs twice in the schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,10 +22,10 @@ use super::shift_overrides::{Covering, expanded, verdict};
 use super::wall_clock;
 
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
-/// The longest rotation, in weeks.
+/// Maximum length of a rotation, in weeks.
 pub const LONGEST_ROTATION: i64 = 52;
 
-/// The plans of the contacts that have one, by code.
+/// The schedules of the contacts that have one, by code.
 #[derive(Debug, Clone, Default)]
 pub struct Plans(BTreeMap<String, Plan>);
 
@@ -39,12 +40,12 @@ pub(super) struct Plan {
 pub(super) struct Turn {
     week: i64,
     of: i64,
-    /// When week 1 began.
+    /// The local time at which week 1 began.
     pub from: NaiveDateTime,
 }
 
 impl Plan {
-    /// Whether it says that it is the turn of its contact.
+    /// Whether the schedule puts its contact on shift.
     pub fn is_up(&self, local: NaiveDateTime) -> bool {
         let open = self.calendar.as_ref().is_none_or(|(_, calendar)| calendar.open(local));
         let is_week = |turn: Turn| turn.week == week(turn.from, local, turn.of);
@@ -53,7 +54,7 @@ impl Plan {
 }
 
 impl Plans {
-    /// From rows that have no fault.
+    /// Builds the schedules from rows without faults.
     pub(super) fn new(rows: &RowSet, settings: &Settings, calendars: &BTreeMap<&str, Calendar>) -> Self {
         let from = settings.rotation_from.as_deref().and_then(wall_clock::parse);
         let mut shared: BTreeMap<&str, Arc<Calendar>> = BTreeMap::new();
@@ -77,17 +78,17 @@ impl Plans {
         Self(plans)
     }
 
-    /// The plan of a contact, if they have one.
+    /// The schedule of a contact, if there is one.
     pub(super) fn of(&self, code: &str) -> Option<&Plan> {
         self.0.get(code)
     }
 
-    /// The contacts with a plan.
+    /// The codes of the contacts with a schedule.
     pub(super) fn codes(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// What a plan says, in words.
+    /// The schedule of a contact in words.
     fn words(&self, code: &str) -> String {
         let Some(plan) = self.0.get(code) else {
             return String::new();
@@ -98,15 +99,15 @@ impl Plans {
     }
 }
 
-/// The week of a rotation, from 1 on; before it began it is counted backwards.
+/// The week of a rotation, from 1; before its beginning it is counted backwards.
 fn week(from: NaiveDateTime, local: NaiveDateTime, of: i64) -> i64 {
     let weeks = (local - from).num_seconds().div_euclid(WEEK_SECONDS);
     weeks.rem_euclid(of.max(1)) + 1
 }
 
 impl Rulebook {
-    /// Whether a contact is on shift: as the override that covers the instant says, else as their plan says; always for one
-    /// with neither.
+    /// Whether a contact is on shift: by the override that covers the instant, else by the schedule; always without
+    /// either.
     #[must_use]
     pub fn is_up(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
@@ -118,13 +119,13 @@ impl Rulebook {
         verdict(covering, code).map_or_else(planned, |(is_on, _)| is_on)
     }
 
-    /// Whether a contact has a plan.
+    /// Whether a contact has a schedule.
     #[must_use]
     pub fn has_plan(&self, contact: &Contact) -> bool {
         self.plans.of(&contact.code).is_some()
     }
 
-    /// Whether any of those on call, or anybody who stands in for them, is on shift.
+    /// Whether any contact with `on_call`, or a stand-in for one, is on shift.
     #[must_use]
     pub fn is_anybody_up(&self, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
@@ -133,8 +134,9 @@ impl Rulebook {
         codes.iter().any(|code| self.is_on(code, local, &covering))
     }
 
-    /// Of the contacts that a rule names, or of those on call when none does, those who are on shift, in the same order, each
-    /// followed by who stands in for them; all that were named when nobody is. Each with a plan or an override leaves a step.
+    /// Of the contacts that a rule names, or of those with `on_call` if none does: those on shift, in the same order,
+    /// each followed by their stand-ins; all candidates if nobody is on shift. Each contact with a schedule or an
+    /// override adds a step.
     pub(super) fn whose_turn(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
         let local = derive::local(at, self.zone);
         let covering = self.overrides.at(local);
@@ -192,7 +194,8 @@ pub(crate) mod tests {
         book_with(contacts, Vec::new())
     }
 
-    /// The sample with these contacts instead of its own, weeks that are handed over on Mondays at 08:00, and these overrides.
+    /// The sample with these contacts instead of its own, rotation weeks that begin on Mondays at 08:00, and these
+    /// overrides.
     pub(crate) fn book_with(contacts: Vec<Value>, overrides: Vec<Value>) -> Rulebook {
         let mut rows = sample::rows();
         rows.contacts.clear();
@@ -243,9 +246,9 @@ pub(crate) mod tests {
         assert_eq!(told(&book, "2026-01-12T12:59:59Z"), ["mario"]);
         assert_eq!(told(&book, "2026-01-12T13:00:00Z"), ["sarah"]);
         assert_eq!(told(&book, "2026-01-19T13:00:00Z"), ["mario"]);
-        // Before the first week it is counted backwards.
+        // Weeks before the first one are counted backwards.
         assert_eq!(told(&book, "2026-01-05T12:59:59Z"), ["sarah"]);
-        // In summer, the handover is at the same time by the clock on the wall, and the weeks go on.
+        // In summer, the handover is at the same local time, and the weeks continue.
         assert_eq!(told(&book, "2026-07-13T11:59:59Z"), ["mario"]);
         assert_eq!(told(&book, "2026-07-13T12:00:00Z"), ["sarah"]);
     }
@@ -280,9 +283,9 @@ pub(crate) mod tests {
         ]);
         assert_eq!(told(&book, "2026-11-24T15:00:00Z"), ["lark"]);
         assert_eq!(told(&book, "2026-11-25T03:00:00Z"), ["owl"]);
-        // Nobody's hour: both.
+        // Nobody has this hour, so both are notified.
         assert_eq!(told(&book, "2026-11-24T22:30:00Z"), ["owl", "lark"]);
-        // The night in which an hour comes twice, and the one in which one is left out.
+        // The nights in which an hour is repeated or skipped.
         for at in [
             "2026-11-01T05:30:00Z",
             "2026-11-01T06:30:00Z",

@@ -1,7 +1,7 @@
-//! One at a time of each rulebook, and a bounded number who wait.
+//! Limits each rulebook to one task at a time and a bounded number of waiting ones.
 //!
-//! In: whose turn it is to be. Out: the turn, until it is dropped; or nothing where too many wait already, so that what one
-//! rulebook's editors ask for never piles up. A rulebook waits for no other.
+//! In: the rulebook. Out: its turn, until the value is dropped; or `None` if too many already wait, so that requests of
+//! one rulebook's editors never pile up. A rulebook never waits for another.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// Turns by rulebook. Cloning is cheap.
+/// The turns of each rulebook. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct OwnTurns {
     most: usize,
@@ -17,7 +17,7 @@ pub struct OwnTurns {
 }
 
 impl OwnTurns {
-    /// Of each rulebook one has the turn and `most` wait.
+    /// For each rulebook, one task has the turn and at most `most` wait.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -26,18 +26,18 @@ impl OwnTurns {
         }
     }
 
-    /// The turn, when it comes; none where too many wait for it.
+    /// Waits for the turn; `None` if too many already wait for it.
     pub async fn take(&self, rulebook_id: Uuid) -> Option<OwnedSemaphorePermit> {
         let own = self.line(rulebook_id)?;
-        // It is never closed.
+        // The semaphore is never closed.
         own.acquire_owned().await.ok()
     }
 
-    /// The line to stand in; whoever stands in it or has the turn holds a share of it.
+    /// The queue of a rulebook; every waiting task and the running one hold a reference to it.
     fn line(&self, rulebook_id: Uuid) -> Option<Arc<Semaphore>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = known.get(&rulebook_id).and_then(Weak::upgrade) {
-            // One of these shares is this one, and one has the turn.
+            // One of these references is `own`, and one belongs to the running task.
             return (Arc::strong_count(&own) <= self.most + 1).then_some(own);
         }
         known.retain(|_, own| own.strong_count() > 0);
@@ -64,7 +64,7 @@ mod tests {
         assert!(turns.take(other).await.is_some());
         drop(turn);
         let turn = second.await.unwrap();
-        // A place is free again, and one that is given up as well.
+        // A finished task frees its place, and so does one that gives up.
         drop(third);
         let mut fourth = Box::pin(turns.take(one));
         assert!(poll!(fourth.as_mut()).is_pending());

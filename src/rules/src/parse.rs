@@ -1,7 +1,7 @@
-//! Reads conditions: Rhai parses, this compiles to [`Test`]s and says what is wrong where.
+//! Parses conditions: Rhai parses the source, this module compiles it to [`Test`]s and reports faults with their place.
 //!
-//! Comes in: a condition's text and the facts that it may name. Goes out: a test, or the first fault with line,
-//! character and the nearest name.
+//! In: the source of a condition and the facts that it may name. Out: a test, or the first fault with line, character
+//! and the nearest name.
 
 use rhai::{AST, Dynamic, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
 use rust_decimal::Decimal;
@@ -14,19 +14,20 @@ use super::rows::FactKind;
 use super::vocabulary::{Slot, Vocabulary, did_you_mean};
 use super::words::fold;
 
-/// The longest condition we read, in bytes.
+/// Maximum length of a condition, in bytes.
 pub const MAX_SOURCE: usize = 4096;
 
-/// Compiles conditions against one vocabulary.
+/// Compiles conditions with one vocabulary.
 pub struct Conditions<'a> {
     engine: Engine,
     vocabulary: &'a Vocabulary,
-    /// Literals that a text fact may be compared with, where the set is closed.
+    /// The literals that a text fact may be compared with, if it has a closed set of values.
     closed: &'a dyn Fn(Slot) -> Option<Vec<String>>,
 }
 
 impl<'a> Conditions<'a> {
-    /// A compiler for the facts of a vocabulary; `closed` names the only values that a fact can have, if so.
+    /// A compiler for the facts of a vocabulary; `closed` returns the only possible values of a fact, if it has a
+    /// closed set.
     #[must_use]
     pub fn new(vocabulary: &'a Vocabulary, closed: &'a dyn Fn(Slot) -> Option<Vec<String>>) -> Self {
         let mut engine = Engine::new_raw();
@@ -39,7 +40,7 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// Compiles one condition; `hidden` are facts that are not known yet where it is evaluated.
+    /// Compiles one condition; `hidden` are facts that are not known yet when it is evaluated.
     ///
     /// # Errors
     /// The first fault, with line and character.
@@ -79,7 +80,7 @@ fn only_expression(ast: &AST) -> Option<&Expr> {
     }
 }
 
-/// Words that other languages have for what conditions write in signs.
+/// A hint for words or signs of other languages in place of an operator.
 fn in_signs(error: &rhai::ParseErrorType) -> &'static str {
     let text = error.to_string();
     let said = |word: &str| text.contains(&format!("'{word}'"));
@@ -268,7 +269,7 @@ impl Compiler<'_, '_> {
         Ok((slot, kind))
     }
 
-    /// The literal as the fact's type has it.
+    /// The literal converted to the fact's type.
     fn fitting(&self, slot: Slot, kind: FactKind, value: Fact, at: Position) -> Result<Fact, TextFault> {
         let name = self.conditions.vocabulary.name(slot);
         match (kind, value) {
@@ -301,7 +302,7 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// Rhai turns `x in list` into `contains(list, x)`, which cannot be told from the same call written out.
+/// Rhai turns `x in list` into `contains(list, x)`, which looks the same as that call in the source.
 fn is_in(call: &FnCallExpr) -> bool {
     call.name == "contains" && call.args.len() == 2
 }
@@ -320,7 +321,7 @@ fn literal(expr: &Expr) -> Result<(Fact, Position), TextFault> {
         Expr::IntegerConstant(value, _) => Some(Fact::Number(Decimal::from(*value))),
         Expr::StringConstant(text, _) => Some(Fact::Text(text.to_string())),
         Expr::DynamicConstant(value, _) => decimal(value).map(Fact::Number),
-        // Rhai folds the sign of whole numbers only.
+        // Rhai folds only the sign of whole numbers.
         Expr::FnCall(call, _) if call.name == "-" => match &*call.args {
             [Expr::DynamicConstant(value, _)] => decimal(value).map(|value| Fact::Number(-value)),
             _ => None,

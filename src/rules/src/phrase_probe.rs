@@ -1,27 +1,28 @@
-//! Phrases tried on what was said, before they are in a rulebook: which calls have them, and whether they would count there.
+//! Tries phrases on transcripts before they are in a rulebook: which calls contain them, and whether they would count
+//! there.
 //!
-//! The rulebook's cues judge each mention as they would judge it in a call; its other phrases do not matter.
+//! The rulebook's cues judge each mention as in a call; its other phrases do not matter.
 
 use super::hearing::{Ears, LexiconBuilder, WordId};
 use super::listening;
 use super::rows::RowSet;
 
-/// The name under which the phrases are looked for: no code of a row has a space.
+/// The code under which the phrases are searched: no code of a row contains a space.
 const PROBE: &str = "phrase probe";
 
 /// A phrase that cannot be listened for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadPhrase {
-    /// Its place in the list.
+    /// The index in the list.
     pub place: usize,
-    /// Why, as a sentence.
+    /// The reason, as a sentence.
     pub why: String,
 }
 
 /// A phrase that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The place of the phrase in the list.
+    /// The index of the phrase in the list.
     pub phrase: usize,
     /// Whether it would count.
     pub counts: bool,
@@ -31,7 +32,7 @@ pub struct Found {
     pub sentence: String,
 }
 
-/// Phrases, ready to be looked for.
+/// Compiled phrases, ready for searches.
 #[derive(Debug)]
 pub struct PhraseProbe {
     ears: Ears,
@@ -39,13 +40,13 @@ pub struct PhraseProbe {
 }
 
 impl PhraseProbe {
-    /// Phrases in a language, beside the cues of a rulebook.
+    /// Compiles phrases in a language, with the cues of a rulebook.
     ///
     /// # Errors
     /// The first phrase that cannot be listened for.
     pub fn new(rows: &RowSet, phrases: &[String], language: &str) -> Result<Self, BadPhrase> {
         let mut lexicon = LexiconBuilder::default();
-        // What is wrong with the rulebook's own rows is not the phrases' fault.
+        // Faults in the rulebook's own rows do not concern the phrases.
         let cues = listening::add(rows, &mut lexicon, &mut Vec::new());
         let concept = lexicon.concept(PROBE);
         let mut ids = Vec::with_capacity(phrases.len());
@@ -61,7 +62,7 @@ impl PhraseProbe {
         })
     }
 
-    /// What is found in a conversation: each phrase once, where it counts if it does.
+    /// The phrases found in a conversation, each once: a mention that counts, if there is one.
     #[must_use]
     pub fn find(&self, said: &str) -> Vec<Found> {
         let heard = self.ears.hear(said, &[]);

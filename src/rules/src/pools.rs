@@ -1,8 +1,9 @@
-//! The threads of one instance on which rulebooks are compiled, looked through and run: a pool for each kind of work, so
-//! that what people try never holds up what messages wait for.
+//! The threads of one instance for compiling, checking and running rulebooks: one pool for each type of work, so that
+//! editing never delays messages.
 //!
-//! In: work, and whose it is. Out: what it came to, or [`Busy`]. No such work runs on tokio's own blocking threads: many
-//! requests of one key would fill those, and everything else of the process that needs one would wait behind them.
+//! In: work, and the rulebook to which it belongs. Out: its result, or [`Busy`]. This work never runs on tokio's
+//! blocking threads: many requests with one key would occupy them all, and everything else in the process that needs
+//! one would wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,10 @@ use super::fair_pool::{Busy, FairPool, Limits, processors};
 use super::fault::Fault;
 use super::rows::RowSet;
 
-/// How long a message waits for its scripts, its turn included: what is left of its two seconds is the database's.
+/// Maximum time that a message waits for its scripts, queueing included; the rest of its two seconds is for the
+/// database.
 const SCRIPTS_PATIENCE: Duration = Duration::from_millis(1_200);
-/// How far threads that work for people stand back behind those that answer messages.
+/// The nice value of threads for editing, compared with those for messages.
 const FOR_PEOPLE: i32 = 10;
 
 /// The pools. Cloning is cheap.
@@ -46,8 +48,8 @@ impl Default for Pools {
                 niceness,
             })
         };
-        // Whatever else a machine does, a message's scripts are not what waits longest: they are short, and a caller
-        // listens. One thread more than processors, so that one rulebook may use all processors but not all threads.
+        // Scripts of messages are short and a caller is waiting, so these threads have normal priority. There is one
+        // thread more than processors, so that one rulebook may use all processors but not all threads.
         let scripts = pool("scripts", processors() + 1, 128, 1_024, SCRIPTS_PATIENCE, 0);
         let loading = pool("loading", 2, 64, 1_024, Duration::from_mins(1), 0);
         let seconds = Duration::from_secs;
@@ -64,7 +66,7 @@ impl Pools {
     /// Runs the scripts of a message.
     ///
     /// # Errors
-    /// When the threads are busy: then the message is decided without scripts.
+    /// When the threads are busy; the message is then decided without scripts.
     pub async fn run_scripts<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,
@@ -73,10 +75,10 @@ impl Pools {
         self.scripts.run(rulebook_id, work).await
     }
 
-    /// Does what people ask for and what takes its time: lint, cases, evaluations, differences, exports.
+    /// Runs long work for editors: lint, cases, evaluations, diffs, exports.
     ///
     /// # Errors
-    /// When too much of the rulebook waits already, or the threads are busy.
+    /// When too much work of the rulebook is already queued, or the threads are busy.
     pub async fn study<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,
@@ -85,10 +87,10 @@ impl Pools {
         self.studying.run(rulebook_id, work).await
     }
 
-    /// Compiles what somebody edits.
+    /// Compiles rules during editing.
     ///
     /// # Errors
-    /// When too much of the rulebook waits already, or the threads are busy.
+    /// When too much work of the rulebook is already queued, or the threads are busy.
     pub async fn compile<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,
@@ -97,10 +99,10 @@ impl Pools {
         self.compiling.run(rulebook_id, work).await
     }
 
-    /// Compiles a candidate over what stands; scripts that are unchanged are shared with it.
+    /// Compiles a candidate on top of the current rulebook; unchanged scripts are shared.
     ///
     /// # Errors
-    /// As [`Pools::compile`]; inside, every fault of every row.
+    /// Same as [`Pools::compile`]; the inner error has every fault of every row.
     pub async fn compile_rows(
         &self,
         rulebook_id: Uuid,
@@ -112,10 +114,10 @@ impl Pools {
         self.compile(rulebook_id, work).await
     }
 
-    /// Compiles what is published already, which messages wait for.
+    /// Compiles a published revision for which messages wait.
     ///
     /// # Errors
-    /// As [`Pools::compile`]; inside, every fault of every row.
+    /// Same as [`Pools::compile`]; the inner error has every fault of every row.
     pub async fn load_rows(
         &self,
         rulebook_id: Uuid,

@@ -1,35 +1,35 @@
-//! Which of many beginnings a word has: a trie, in one flat list of nodes. It never looks inside a word.
+//! Finds which of many prefixes a word has: a trie, in one flat list of nodes. It never searches inside a word.
 
 use std::collections::VecDeque;
 
-/// Beginnings of words.
+/// A set of prefixes.
 #[derive(Debug, Clone, Default)]
 pub struct Prefixes {
-    /// The bytes of all beginnings, a node each behind those of its parents; the first node is that of no letter.
+    /// The byte of each node, in breadth-first order; the root node has no letter.
     letters: Vec<u8>,
     nodes: Vec<Node>,
 }
 
-/// What a text has begun with so far; at first nothing.
+/// A position in the trie: the letters matched so far. The default is the root.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Place(usize);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Node {
-    /// The nodes of the bytes that may follow.
+    /// The range of the child nodes.
     children: (u32, u32),
-    /// The number of the beginning that ends here.
+    /// The number of the prefix that ends here.
     ends: Option<u32>,
 }
 
 impl Prefixes {
-    /// From different beginnings; their numbers are their places in the list.
+    /// Builds the trie from distinct prefixes; their numbers are their indexes in the list.
     #[must_use]
     pub fn new(beginnings: &[&str]) -> Self {
         let mut sorted: Vec<(&[u8], u32)> = beginnings.iter().map(|one| one.as_bytes()).zip(0..).collect();
         sorted.sort_unstable();
         let (mut letters, mut nodes) = (vec![0], vec![Node::default()]);
-        // A node, those that begin as it says, and its depth.
+        // A node, the prefixes that pass through it, and its depth.
         let mut open = VecDeque::from([(0, sorted.as_slice(), 0)]);
         while let Some((place, mut words, depth)) = open.pop_front() {
             if let Some(((word, number), longer)) = words.split_first()
@@ -54,7 +54,7 @@ impl Prefixes {
         Self { letters, nodes }
     }
 
-    /// Names the beginnings that a word has, the shortest first: the length of each in bytes, and its number.
+    /// Calls `tell` for each prefix of a word, shortest first, with its length in bytes and its number.
     pub fn each(&self, word: &str, mut tell: impl FnMut(usize, u32)) {
         let mut place = Place::default();
         for (length, letter) in word.bytes().enumerate() {
@@ -71,7 +71,7 @@ impl Prefixes {
         }
     }
 
-    /// The place behind some more letters; none where no beginning goes on like this.
+    /// The position after more letters; `None` if no prefix continues this way.
     #[must_use]
     pub fn behind(&self, place: Place, letters: &str) -> Option<Place> {
         letters
@@ -79,13 +79,13 @@ impl Prefixes {
             .try_fold(place, |place, letter| self.step(place, letter))
     }
 
-    /// The number of the beginning that is the whole word.
+    /// The number of the prefix that equals the whole word.
     #[must_use]
     pub fn whole(&self, word: &str) -> Option<u32> {
         self.number(self.behind(Place::default(), word)?)
     }
 
-    /// The number of the beginning that ends at a place.
+    /// The number of the prefix that ends at a position.
     #[must_use]
     pub fn number(&self, place: Place) -> Option<u32> {
         self.nodes.get(place.0)?.ends

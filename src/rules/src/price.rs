@@ -1,6 +1,6 @@
-//! Money while deciding: base price, adjustments, rounding, taxes. Everything exact, nothing ever panics.
+//! Price calculation: base price, adjustments, rounding, taxes. All values are exact, and nothing panics.
 //!
-//! Comes in: two ends of a range as decimals. Goes out: the same, or `None` when a number became too large.
+//! In: both ends of a range as decimals. Out: the new ends, or `None` if a number became too large.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -11,7 +11,7 @@ use super::rows::{AdjustmentKind, Per, Rounding, Settings, Tax};
 /// Both ends of a price range.
 pub type Range = (Decimal, Decimal);
 
-/// One end after an adjustment; `None` when it is too large.
+/// One end after an adjustment; `None` if it is too large.
 #[must_use]
 pub fn applied(kind: AdjustmentKind, amount: Decimal, price: Decimal) -> Option<Decimal> {
     let after = match kind {
@@ -34,7 +34,7 @@ pub fn both(kind: AdjustmentKind, amount: Decimal, range: Range) -> Option<Range
     applied(kind, amount, range.0).zip(applied(kind, amount, range.1))
 }
 
-/// A price in the making: of the whole job, or of one unit while the quantity is not known.
+/// A price in calculation: of the whole job, or of one unit if the quantity is unknown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Running {
     /// Both ends.
@@ -44,25 +44,25 @@ pub struct Running {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Quantity {
-    /// So many units are in the range.
+    /// The range is for this number of units.
     Known(Decimal),
-    /// The range is for one unit; this comes once for the job besides.
+    /// The range is for one unit; this amount is added once for the whole job.
     Unknown(Decimal),
 }
 
-/// What an adjustment did.
+/// The effect of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Effect {
     /// It changed the range.
     Changed(Running),
-    /// It is for the whole job, and comes besides the price of one unit.
+    /// It applies to the whole job, and is added once, besides the price of one unit.
     Besides(Running),
-    /// It is for the whole job, of which no more is known than the price of one unit.
+    /// It applies to the whole job and cannot be calculated, because only the price of one unit is known.
     LeftOut,
 }
 
 impl Running {
-    /// A price for `quantity` units, which are in the range already.
+    /// A price for `quantity` units; `range` already includes them all.
     #[must_use]
     pub const fn of(range: Range, quantity: Decimal) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Running {
         }
     }
 
-    /// A price for one unit of a quantity that is not known.
+    /// A price for one unit of an unknown quantity.
     #[must_use]
     pub const fn of_one(range: Range) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Running {
         }
     }
 
-    /// What comes once for the job besides a price for one unit.
+    /// The amount that is added once for the job, besides the price of one unit.
     #[must_use]
     pub fn besides(self) -> Option<Decimal> {
         match self.quantity {
@@ -89,7 +89,7 @@ impl Running {
         }
     }
 
-    /// The price after an adjustment; `None` when it is too large.
+    /// The price after an adjustment; `None` if it is too large.
     #[must_use]
     pub fn adjusted(self, kind: AdjustmentKind, per: Per, amount: Decimal) -> Option<Effect> {
         let is_rate = matches!(kind, AdjustmentKind::Percent | AdjustmentKind::Multiply);
@@ -116,7 +116,7 @@ impl Running {
     }
 }
 
-/// What a step did to the money, as exact text.
+/// The effect of a step on the money, as exact decimal strings.
 #[must_use]
 pub fn money_step(kind: Option<AdjustmentKind>, before: Range, after: Range) -> MoneyStep {
     let text = |value: Decimal| value.normalize().to_string();
@@ -129,7 +129,7 @@ pub fn money_step(kind: Option<AdjustmentKind>, before: Range, after: Range) -> 
     }
 }
 
-/// A price as a multiple of the rounding step.
+/// The price rounded to a multiple of the rounding step.
 #[must_use]
 pub fn rounded(settings: &Settings, price: Decimal) -> Option<Decimal> {
     let step = settings.rounding_step.decimal();
@@ -145,7 +145,7 @@ pub fn rounded(settings: &Settings, price: Decimal) -> Option<Decimal> {
         .checked_mul(step)
 }
 
-/// The price with its tax lines and totals; `None` when something is too large or not whole cents.
+/// The price with its tax lines and totals; `None` if a value is too large or not whole cents.
 #[must_use]
 pub fn with_taxes(
     currency: &str,
@@ -185,7 +185,7 @@ fn sum(a: Money, b: Money) -> Option<Money> {
     a.minor().checked_add(b.minor()).map(Money::from_minor)
 }
 
-/// A tax on the price before tax, half up to the cent.
+/// A tax on the price before tax, rounded half up to the cent.
 fn taxed(tax: &Tax, price: Money) -> Option<Money> {
     let exact = price
         .decimal()

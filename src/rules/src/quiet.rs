@@ -1,4 +1,4 @@
-//! Quiet hours. In: the settings and an instant. Out: the instant at which what waits for the morning goes.
+//! Quiet hours. In: the settings and an instant. Out: the instant at which delayed messages are sent.
 
 use chrono::{DateTime, Days, NaiveDateTime, TimeDelta, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::Tz;
@@ -7,11 +7,11 @@ use super::calendar::minutes;
 use super::compile::Rulebook;
 use super::derive;
 
-/// The longest that a change of the clock leaves out: a whole day, where a country moved over the date line.
+/// Maximum gap of a clock change: a whole day, if a country moves across the date line, with an hour of margin.
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
 
 impl Rulebook {
-    /// When the quiet hours end in which an instant lies; none when it lies in none.
+    /// The end of the quiet hours that contain an instant; `None` if none do.
     #[must_use]
     pub fn quiet_until(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let settings = self.settings();
@@ -33,15 +33,15 @@ impl Rulebook {
         Some(instant(self.zone, end, at))
     }
 
-    /// The day of an instant in the rulebook's time zone, as `2026-11-24`.
+    /// The date of an instant in the rulebook's time zone, for example `2026-11-24`.
     #[must_use]
     pub fn day(&self, at: DateTime<Utc>) -> String {
         derive::local(at, self.zone).date().to_string()
     }
 }
 
-/// The first instant after `now` at which the clock on the wall shows `local`, or has gone past it where a change of the
-/// clock leaves it out.
+/// The first instant after `now` at which local time is `local`, or the first one after it if a clock change skips
+/// `local`.
 fn instant(zone: Tz, local: NaiveDateTime, now: DateTime<Utc>) -> DateTime<Utc> {
     for minute in 0..LONGEST_GAP_MINUTES {
         let shown = zone.from_local_datetime(&(local + TimeDelta::minutes(minute)));
@@ -87,7 +87,7 @@ mod tests {
             Some("2026-11-25T12:00:00+00:00")
         );
         assert_eq!(night("2026-11-25T12:00:00Z"), None);
-        // Quiet at noon, within one day; and up to midnight.
+        // Quiet at noon, within one day; then until midnight.
         assert_eq!(
             until("12:00", "13:00", "2026-11-25T17:30:00Z").as_deref(),
             Some("2026-11-25T18:00:00+00:00")
@@ -110,7 +110,7 @@ mod tests {
             night("2026-11-01T02:00:00Z").as_deref(),
             Some("2026-11-01T12:00:00+00:00")
         );
-        // An end that is left out is when the clock has gone past it; one that comes twice is the next one.
+        // An end that is skipped is moved behind the gap; of a repeated one, the next occurrence counts.
         assert_eq!(
             until("21:00", "02:30", "2026-03-08T06:59:00Z").as_deref(),
             Some("2026-03-08T07:00:00+00:00")

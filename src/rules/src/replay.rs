@@ -1,9 +1,9 @@
-//! A stored decision, made again: the same revision, facts and instant give the same bytes.
+//! Repeats a stored decision: the same revision, facts and instant give the same bytes.
 //!
-//! In: what is stored of a decision, and the rulebook at its revision. Out: that it is the same, or every place that
-//! differs. The bytes are those of [`canonical`]: the decision as JSON with sorted keys and no white space. What is
-//! stored is that JSON; PostgreSQL keeps it as `jsonb`, which has an order of keys of its own, so both sides are brought
-//! to the canonical form before they are compared.
+//! In: the stored decision with its facts, and the rulebook at its revision. Out: every place that differs, or none.
+//! The compared bytes are those of [`canonical`]: the decision as JSON with sorted keys and no white space. PostgreSQL
+//! stores the JSON as `jsonb`, which has its own order of keys, so both sides are converted to the canonical form
+//! before they are compared.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -17,26 +17,27 @@ use super::fault::escaped;
 use super::rows::Resource;
 use super::script::Skips;
 
-/// How often it is tried again when a script is dropped that was not: a busy machine, not another decision.
+/// Number of retries if a script is dropped that was not dropped originally: that is a busy machine, not another
+/// decision.
 const RETRIES: usize = 2;
 
-/// A place in which the decision made again differs from the stored one.
+/// A difference between the repeated decision and the stored one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     /// The place, as a JSON pointer.
     pub place: String,
-    /// What is stored there; null when nothing is.
+    /// The stored value; null if there is none.
     pub stored: Value,
-    /// What comes out now; null when nothing does.
+    /// The new value; null if there is none.
     pub now: Value,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replayed {
-    /// Every place that differs; none when the bytes are the same.
+    /// Every place that differs; empty if the bytes are the same.
     pub differences: Vec<Difference>,
-    /// The decision as it comes out now.
+    /// The new decision.
     pub decision: Value,
 }
 
@@ -48,20 +49,20 @@ impl Replayed {
     }
 }
 
-/// A decision, or its stored JSON, as the bytes that are compared.
+/// A decision, or its stored JSON, in the form that is compared.
 ///
 /// # Errors
-/// When it cannot be JSON.
+/// When it cannot be converted to JSON.
 pub fn canonical(decision: &impl Serialize) -> Result<String, serde_json::Error> {
-    // An object of serde_json's sorts its keys.
+    // Objects of serde_json have sorted keys.
     serde_json::to_string(&serde_json::to_value(decision)?)
 }
 
 impl Rulebook {
-    /// Decides again what is stored as `stored`, leaving out the scripts that had to be left out then.
+    /// Repeats the decision `stored`, without the scripts that it left out.
     ///
     /// # Errors
-    /// When the decision cannot be JSON.
+    /// When the decision cannot be converted to JSON.
     pub fn replay(
         &self,
         extracted: &Extracted,
@@ -93,7 +94,7 @@ impl Rulebook {
     }
 }
 
-/// The scripts that a stored decision left out, and what its trace says of each.
+/// The scripts that a stored decision left out, each with the reason from its trace.
 fn left_out(stored: &Value) -> LeftOut {
     let dropped = stored["dropped_scripts"].as_array().into_iter().flatten();
     let steps = || stored["trace"].as_array().into_iter().flatten();
@@ -207,7 +208,7 @@ mod tests {
         let failing = book("throw \"no\"");
         let stored = serde_json::to_value(failing.decide(&facts(), at)).unwrap();
         assert_eq!(stored["dropped_scripts"], json!(["late"]));
-        // The same script in time, as on a machine that is less busy: it would change the price.
+        // The same script within its time, as on a less busy machine: it would change the price.
         let working = book("quote.add(100, \"more\")");
         assert!(working.replay(&facts(), at, &stored).unwrap().is_same());
         let whole = serde_json::to_value(working.decide(&facts(), at)).unwrap();

@@ -1,6 +1,6 @@
-//! The sample rulebook, a drain-cleaning contractor in Montréal, carried in the binary: what a first start loads.
+//! The sample rulebook, a drain-cleaning contractor in Montréal, embedded in the binary and loaded at the first start.
 //!
-//! It stands in `rules/` as anyone's rulebook would.
+//! Its source is in `rules/`, in the form of any other rulebook.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::rows::RowSet;
 
 macro_rules! embedded {
     ($($file:literal),* $(,)?) => {
-        /// The sample's files and their texts.
+        /// The sample's files by name.
         const FILES: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../../rules/", $file)))),*];
     };
 }
@@ -48,7 +48,7 @@ pub fn files() -> Files {
 /// The sample's rows.
 ///
 /// # Panics
-/// Never: a test of this module reads the same bytes.
+/// Never: a test of this module parses the same bytes.
 #[must_use]
 #[expect(
     clippy::expect_used,
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(files::read_folder(&folder).unwrap(), rows());
     }
 
-    /// Compiles the files and runs their cases; how many there are.
+    /// Compiles the files, runs their cases and returns the number of cases.
     fn pass(files: &Files) -> usize {
         let rows = files::parse(files).unwrap();
         let book = compile(1, &rows, None).unwrap_or_else(|faults| {

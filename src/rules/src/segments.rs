@@ -1,13 +1,13 @@
-//! How many parts a text is billed as. In: the body. Out: its encoding, units and parts (pure).
+//! Counts the billed parts of an SMS message. In: the body. Out: its encoding, units and parts (pure).
 //!
-//! A text whose every character is in the GSM 03.38 alphabet has 160 units, or 153 in each of several parts; one
-//! character outside it turns the whole text to UCS-2 with 70 UTF-16 units, or 67 in each of several parts. Characters
-//! that cost two units are never split over two parts.
+//! A message with only characters of the GSM 03.38 alphabet has 160 units in one part, or 153 in each of several parts.
+//! One other character switches the whole message to UCS-2 with 70 UTF-16 units in one part, or 67 in each of several
+//! parts. Characters of two units are never split across two parts.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// How the characters are coded on air.
+/// The encoding of the characters on air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// The seven-bit alphabet.
@@ -16,21 +16,21 @@ pub enum Encoding {
     Ucs2,
 }
 
-/// What a text costs.
+/// The size of an SMS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segments {
-    /// The encoding the whole text needs.
+    /// The encoding that the whole message needs.
     pub encoding: Encoding,
-    /// Septets, or UTF-16 units.
+    /// Septets or UTF-16 units.
     pub units: usize,
-    /// Parts, each billed as one message. An empty text has none.
+    /// Parts, each billed as one message. An empty message has none.
     pub count: usize,
 }
 
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 const EXTENDED: &str = "^{}\\[~]|€\u{c}";
 
-/// Counts the parts of a text.
+/// Counts the parts of a message.
 #[must_use]
 pub fn segments(body: &str) -> Segments {
     let gsm: Option<Vec<usize>> = body.chars().map(gsm_cost).collect();
@@ -41,7 +41,7 @@ pub fn segments(body: &str) -> Segments {
     pack(Encoding::Ucs2, &costs, 70, 67)
 }
 
-/// The characters that alone turn a text to UCS-2, in order, each once: what a template's author is warned about.
+/// The characters that force UCS-2, in order and without duplicates, for a warning to the template's author.
 #[must_use]
 pub fn outside_gsm7(body: &str) -> Vec<char> {
     let mut outside = Vec::new();
@@ -53,7 +53,7 @@ pub fn outside_gsm7(body: &str) -> Vec<char> {
     outside
 }
 
-/// The nearest spelling that is in the GSM alphabet: what an author can write instead. None when there is none.
+/// The nearest spelling in the GSM alphabet, for the author; `None` if there is none.
 #[must_use]
 pub fn cheaper(letter: char) -> Option<String> {
     let known = match letter {
@@ -79,7 +79,7 @@ pub fn cheaper(letter: char) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The text with each letter outside the GSM alphabet in its nearest spelling; letters without one stay.
+/// The message with each character outside the GSM alphabet in its nearest spelling; characters without one stay.
 #[must_use]
 pub fn respelt(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -92,8 +92,8 @@ pub fn respelt(text: &str) -> String {
     plain
 }
 
-/// The text as it is sent: as it stands, or respelt where that takes fewer parts. "Fenetre" arrives in one part and is
-/// understood; "Fenêtre" takes two or three.
+/// The message as it is sent: unchanged, or with the nearest spelling if that takes fewer parts. "Fenetre" fits in one
+/// part and is understood; "Fenêtre" would take two or three.
 #[must_use]
 pub fn cheapest(text: String) -> String {
     let now = segments(&text);
@@ -197,7 +197,7 @@ mod tests {
     fn a_text_is_respelt_where_that_saves_a_part() {
         let long = format!("{} fenêtre… «ça»", "a".repeat(70));
         assert_eq!(cheapest(long), format!("{} fenetre... \"ca\"", "a".repeat(70)));
-        // In one part it costs nothing, and a letter without another spelling costs as much either way.
+        // Within one part it costs nothing extra, and a character without another spelling costs the same either way.
         for kept in ["fenêtre".to_owned(), format!("{} 😀 fenêtre", "a".repeat(80))] {
             assert_eq!(cheapest(kept.clone()), kept);
         }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn what_costs_two_is_counted_twice_and_never_split() {
         assert_eq!(of(&"€".repeat(80)), (Encoding::Gsm7, 160, 1));
-        // 76 pairs fit in a part of 153, one septet stays empty
+        // 76 pairs fit in a part of 153 septets; one septet stays empty.
         assert_eq!(of(&"€".repeat(153)), (Encoding::Gsm7, 306, 3));
         assert_eq!(of(&"😀".repeat(35)), (Encoding::Ucs2, 70, 1));
         assert_eq!(of(&"😀".repeat(67)), (Encoding::Ucs2, 134, 3));

@@ -1,14 +1,14 @@
 //! The sentences that callers hear and contacts read, in each language, from the Fluent files in `sentences/`.
 //!
-//! A new language is a file with the same messages and its code in [`SOURCES`]. What a business says of its own stands in its
-//! rows (templates, reasons, spoken messages), not here.
+//! To add a language, add a file with the same messages, and its code to [`SOURCES`]. A business's own wording is in
+//! its rows (templates, reasons, spoken messages), not here.
 
 use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
-/// The code of each language and its file. The first stands in for a language that has none.
+/// The code and the file of each language. The first one is used for languages without a file.
 const SOURCES: [(&str, &str); 2] = [
     ("en", include_str!("sentences/en.ftl")),
     ("fr", include_str!("sentences/fr.ftl")),
@@ -23,14 +23,15 @@ static BUNDLES: LazyLock<Vec<(&str, Bundle)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// A value in a sentence: a text, or a number by which a noun is singular or plural.
+/// A value in a sentence: a string, or a number that selects singular or plural.
 #[derive(Debug, Clone, Copy)]
 pub enum Part<'a> {
     Text(&'a str),
     Number(i64),
 }
 
-/// A sentence in a language, or in the first one if the language has no file. `parts` are the values that it names.
+/// A sentence in a language, or in the first one if the language has no file. `parts` are the values of its
+/// placeholders.
 #[must_use]
 pub fn sentence(language: &str, key: &str, parts: &[(&str, Part<'_>)]) -> String {
     let bundle = bundle_of(language);
@@ -44,7 +45,7 @@ pub fn sentence(language: &str, key: &str, parts: &[(&str, Part<'_>)]) -> String
             Part::Number(number) => args.set(*name, FluentValue::from(*number)),
         }
     }
-    // A fault in a file fails a test.
+    // A fault in a file makes a test fail.
     let text = bundle.map(|bundle| {
         bundle
             .format_pattern(pattern, Some(&args), &mut Vec::new())

@@ -1,11 +1,10 @@
-//! Which service a call is about: by what was filled in, else by what the caller asks for; the trace says why.
+//! Finds the service of a call: from filled-in facts, else from the caller's request. The trace shows why.
 //!
-//! Evidence, the best first: the service's code or name as `service_text`; a keyword in `service_text`; keywords in what
-//! the caller said and in the other facts that are listened to. Of these only what is asked for counts, and what is
-//! denied never does: a pool that only says where the drain is, last year's job or the neighbour's are looked at when
-//! there is nothing else, and so are weak keywords. What the caller takes back, and asks for something else instead, is
-//! out, also where a model filled it in. A service that we refuse gives way to one that we do. Among equals the
-//! lowest rank wins.
+//! Evidence, best first: the service's code or name in `service_text`; a keyword in `service_text`; keywords in the
+//! caller's words and in the other facts that are listened to. Only requests count among these, and a denied mention
+//! never does. A mention that only describes a place, last year's job or the neighbour's is used only if there is
+//! nothing else, and so are weak keywords. A service that the caller takes back for another one is excluded, even if a
+//! model filled it in. An offered service takes precedence over a refused one. Among equals the lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,15 +16,15 @@ use super::words::fold;
 
 /// The mapped fact that names the wanted service.
 pub const SERVICE_TEXT: &str = "service_text";
-/// What a classifier learns that tells calls about none of the services.
+/// The label for calls that are about none of the services.
 pub const NO_SERVICE: &str = "no_service";
 
-/// From this likelihood on a call sounds like a service, or like none.
+/// From this likelihood on, a call sounds like a service, or like none.
 const SOUNDS_LIKE: i64 = 60;
 /// Below this likelihood a call does not sound like a service.
 const SOUNDS_UNLIKE: i64 = 50;
 
-/// Services by rank, with the ways to name one.
+/// Services by rank, with their names and keywords.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
     ranked: Vec<Arc<Stored<Service>>>,
@@ -34,24 +33,24 @@ pub struct Services {
     by_weak_word: HashMap<WordId, usize>,
 }
 
-/// How well a mention shows what is asked for, the best first.
+/// The strength of a mention as evidence, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
-    /// In the fact that names the service.
+    /// Named in the fact `service_text`.
     Named,
-    /// Asked for.
+    /// Requested.
     Wanted,
-    /// Only told of: where something is, what was once, somebody else's.
+    /// Only mentioned: a place, a past event, somebody else's problem.
     Told,
-    /// By a word that shows it only when nothing else does: "the toilet".
+    /// A weak keyword, used only if there is nothing else: "the toilet".
     Weak,
 }
 
-/// So many words around a refused service belong to it: "my gutters are blocked" is about gutters.
+/// Within this many words of a refused service, other keywords belong to it: "my gutters are blocked" is about gutters.
 const NEAR: usize = 5;
 
 impl Services {
-    /// From the rows; their keywords join `words`.
+    /// Builds the list from rows; keywords are added to `words`.
     pub fn new(rows: &RowSet, words: &mut LexiconBuilder) -> Self {
         let mut ranked: Vec<_> = rows.services.values().cloned().collect();
         ranked.sort_by(|a, b| (a.row.rank, &a.row.code).cmp(&(b.row.rank, &b.row.code)));
@@ -61,7 +60,7 @@ impl Services {
             for name in service.names.values().chain(std::iter::once(&service.code)) {
                 services.by_name.entry(spaced(name)).or_insert(place);
             }
-            // What is no phrase is a fault of the row's check.
+            // The check of rows reports invalid phrases.
             for word in service.keywords.iter().filter_map(|word| words.id(word).ok()) {
                 services.by_word.entry(word).or_insert(place);
             }
@@ -73,7 +72,7 @@ impl Services {
         services
     }
 
-    /// The service wanted, and how it was found.
+    /// The requested service, and how it was found.
     pub fn find(&self, facts: &Facts, heard: &Heard, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
         let since = self.last_correction(heard);
         let taken_back = self.taken_back(heard, since);
@@ -104,8 +103,8 @@ impl Services {
         self.as_it_sounds(found, likelihoods, &taken_back)
     }
 
-    /// The services, by place, that the caller took back to ask for another one: "a camera inspection, no wait, the toilet
-    /// is blocked". The call is about none of these, whatever a model filled in and the classifiers say.
+    /// The services, by index, that the caller took back for another one: "a camera inspection, no wait, the toilet is
+    /// blocked". The call is about none of these, whatever a model filled in or the classifiers say.
     fn taken_back(&self, heard: &Heard, since: usize) -> Vec<usize> {
         let (mut taken_back, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
         let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));
@@ -125,8 +124,8 @@ impl Services {
         taken_back
     }
 
-    /// What the whole call sounds like, where keywords found nothing or something that it does not sound like. It cannot
-    /// sound like what was taken back.
+    /// The service that the whole call sounds like, if keywords found nothing or a service that the call does not sound
+    /// like. Services that were taken back are excluded.
     fn as_it_sounds<'a>(
         &'a self,
         found: Option<(&'a Service, String)>,
@@ -164,8 +163,8 @@ impl Services {
         self.ranked[place].row.offer == Offer::Refused
     }
 
-    /// What we refuse counts only where the caller asks for nothing that we do: "the pump is fine, the drain is plugged".
-    /// What is said right beside the refused thing is about that.
+    /// Refused services count only if the caller requests nothing that is offered: "the pump is fine, the drain is
+    /// plugged". Keywords close to a refused service belong to it.
     fn leave_out_what_is_not_asked_for(&self, evidence: &mut Vec<(Weight, usize, &Mention)>) {
         let refused: Vec<&Mention> = evidence
             .iter()
@@ -184,7 +183,7 @@ impl Services {
         }
     }
 
-    /// Why a service was not found, where one of its keywords was heard.
+    /// Why a service was not found although one of its keywords was heard.
     #[must_use]
     pub fn why_not(&self, service: &Service, heard: &Heard) -> Option<String> {
         let own = |mention: &&Mention| {
@@ -203,12 +202,12 @@ impl Services {
         })
     }
 
-    /// The service that a mention is a keyword of, by its place.
+    /// The service, by index, of which a mention is a keyword.
     fn place(&self, mention: &Mention) -> Option<usize> {
         find_in(&self.by_word, mention).or_else(|| find_in(&self.by_weak_word, mention))
     }
 
-    /// Where the caller last took something back and then named a service: what was said before does not count.
+    /// The word index of the last correction before the caller named a service: earlier words do not count.
     fn last_correction(&self, heard: &Heard) -> usize {
         let named = heard.mentions.iter().filter(|mention| {
             mention.source == Source::Said
@@ -231,14 +230,14 @@ impl Services {
     }
 }
 
-/// The first service of a mention's phrase or concepts.
+/// The first service with the mention's phrase or one of its concepts.
 fn find_in(services: &HashMap<WordId, usize>, mention: &Mention) -> Option<usize> {
     let concepts = mention.concepts.iter().filter(|id| !mention.excepted.contains(id));
     let ids = std::iter::once(&mention.phrase).chain(concepts);
     ids.filter_map(|id| services.get(id)).min().copied()
 }
 
-/// How well a mention shows what is asked for; `None` when it does not.
+/// The strength of a mention as evidence; `None` if it is none.
 fn weight(mention: &Mention, heard: &Heard, since: usize) -> Option<Weight> {
     if heard.denied.binary_search(&mention.phrase).is_ok() {
         return None;
@@ -265,7 +264,7 @@ fn why(mention: &Mention, heard: &Heard) -> String {
     }
 }
 
-/// Folded, with underscores as spaces: models write `slow_drain`.
+/// Folded, with spaces instead of underscores: models write `slow_drain`.
 fn spaced(name: &str) -> String {
     fold(&name.replace('_', " "))
 }

@@ -1,8 +1,9 @@
-//! Who is on shift for a while whatever the plans say. In: rows without a fault, and a local time. Out: the overrides that
-//! cover it, what they say of a contact, and who stands in for whom.
+//! Temporary overrides of the schedules. In: rows without faults, and a local time. Out: the overrides that cover it,
+//! their effect on a contact, and who stands in for whom.
 //!
-//! Of the overrides that cover a time and name a contact, the shortest decides: a day within a week is the exception to the
-//! week. Of two that last as long, the one that puts the contact on shift wins: one too many is better than none.
+//! Of the overrides that cover a time and name a contact, the shortest decides: a day within a week is the exception to
+//! the week. Of two with the same duration, the one that puts the contact on shift wins: one recipient too many is
+//! better than none.
 
 use chrono::{NaiveDateTime, TimeDelta};
 
@@ -29,11 +30,11 @@ impl Override {
     }
 }
 
-/// All of them, the shortest first.
+/// All overrides, the shortest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overrides(Vec<Override>);
 
-/// Those that cover a time, the shortest first.
+/// The overrides that cover a time, the shortest first.
 pub(super) type Covering<'a> = [&'a Override];
 
 impl Overrides {
@@ -49,7 +50,7 @@ impl Overrides {
             })
         });
         let mut all: Vec<Override> = all.collect();
-        // Stable: by code where they last as long.
+        // The sort is stable: overrides with the same duration stay in the order of their codes.
         all.sort_by_key(Override::lasts);
         Self(all)
     }
@@ -58,20 +59,20 @@ impl Overrides {
         self.0.iter()
     }
 
-    /// Those that cover a time on the clock on the wall.
+    /// The overrides that cover a local time.
     pub fn at(&self, local: NaiveDateTime) -> Vec<&Override> {
         self.iter()
             .filter(|one| one.from <= local && local < one.until)
             .collect()
     }
 
-    /// Those that name a contact.
+    /// The overrides that name a contact.
     pub fn about(&self, code: &str) -> Vec<&Override> {
         self.iter().filter(|one| one.is_about(code)).collect()
     }
 }
 
-/// Whether overrides put a contact on shift or off, and which one decides; none when none names them.
+/// Whether overrides put a contact on shift or off, and which one decides; `None` if no override names them.
 pub(super) fn verdict<'a>(covering: &Covering<'a>, code: &str) -> Option<(bool, &'a Override)> {
     let mut about = covering.iter().copied().filter(|one| one.is_about(code));
     let first = about.next()?;
@@ -80,8 +81,8 @@ pub(super) fn verdict<'a>(covering: &Covering<'a>, code: &str) -> Option<(bool, 
     Some(on.map_or((false, first), |on| (true, on)))
 }
 
-/// The contacts, each followed by those who stand in for them; with `joined`, also those whom an override puts on shift in
-/// nobody's place.
+/// The contacts, each followed by their stand-ins. With `joined`, contacts that an override without `instead_of` puts
+/// on shift are included.
 pub(super) fn expanded(covering: &Covering<'_>, codes: &[String], joined: bool) -> Vec<String> {
     let mut all = codes.to_vec();
     if joined {

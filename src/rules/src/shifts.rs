@@ -1,8 +1,8 @@
-//! Who is on shift when (pure): from a compiled rulebook and a span of time, the shifts in it and the hours that are nobody's.
+//! Lists who is on shift when (pure): from a compiled rulebook and a span of time, the shifts and the gaps.
 //!
-//! A shift begins and ends only where a calendar opens or closes, a rotation is handed over, an override begins or ends, or the
-//! clock is changed. Between two such instants nothing changes, so each is looked at once, with the same rules by which a
-//! decision chooses its recipients.
+//! A shift begins and ends only when a calendar opens or closes, a rotation is handed over, an override begins or ends,
+//! or the clock changes. Between two such instants nothing changes, so each is evaluated once, with the same rules by
+//! which a decision chooses its recipients.
 
 mod boundaries;
 mod gaps;
@@ -23,7 +23,7 @@ use super::shift_overrides::{Covering, Override, verdict};
 /// Why somebody is on shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// They have no plan and are on call at all hours.
+    /// They have no schedule and are always on call.
     Always,
     /// The open hours of their calendar.
     Calendar,
@@ -34,7 +34,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// As the API writes it.
+    /// The name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,14 +46,14 @@ impl Source {
     }
 }
 
-/// Hours in which somebody is on shift for one reason.
+/// A span in which somebody is on shift for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shift {
-    /// Their code.
+    /// The contact's code.
     pub contact: String,
     /// When it begins.
     pub starts_at: DateTime<Utc>,
-    /// When it is over.
+    /// When it ends.
     pub ends_at: DateTime<Utc>,
     /// Why they are on shift.
     pub source: Source,
@@ -61,35 +61,35 @@ pub struct Shift {
     pub override_code: Option<String>,
 }
 
-/// Hours in which nobody of those on call is on shift: everybody among them is notified then.
+/// A span in which no contact with `on_call` is on shift: all of them are notified then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// When it begins.
     pub starts_at: DateTime<Utc>,
-    /// When it is over.
+    /// When it ends.
     pub ends_at: DateTime<Utc>,
 }
 
-/// The shifts and gaps of a span of time, cut at its ends.
+/// The shifts and gaps of a span of time, clipped to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
-    /// By their beginning, then in the order in which contacts are tried.
+    /// By beginning, then in the order in which contacts are tried.
     pub shifts: Vec<Shift>,
-    /// By their beginning.
+    /// By beginning.
     pub gaps: Vec<Gap>,
 }
 
-/// A reason and the override that it comes from.
+/// A reason, and the override that causes it.
 type Reason<'a> = (Source, Option<&'a str>);
 
 impl Rulebook {
-    /// The instant at which a day begins on the clock on the wall.
+    /// The instant at which a local day begins.
     #[must_use]
     pub fn begin_of_day(&self, date: NaiveDate) -> Option<DateTime<Utc>> {
         calendar::begin_of(date, self.zone)
     }
 
-    /// The shifts and gaps from one instant to another.
+    /// The shifts and gaps between two instants.
     #[must_use]
     pub fn roster(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Roster {
         if until <= from {
@@ -102,7 +102,7 @@ impl Rulebook {
         for contact in contacts {
             self.shifts_of(contact, &mut boundaries, until, &mut shifts);
         }
-        // Stable: who is tried first stands first.
+        // The sort is stable: contacts that are tried first stay first.
         shifts.sort_by_key(|shift: &Shift| shift.starts_at);
         let gaps = gaps::gaps(self, &shifts, from, until);
         Roster { shifts, gaps }
@@ -135,7 +135,7 @@ impl Rulebook {
         }
     }
 
-    /// Why a contact is on shift at a time on the clock on the wall; none when they are not.
+    /// Why a contact is on shift at a local time; `None` if they are not.
     fn reason<'a>(&self, contact: &Contact, overrides: &[&'a Override], local: NaiveDateTime) -> Option<Reason<'a>> {
         let covering: Vec<&Override> = overrides
             .iter()
@@ -158,16 +158,17 @@ impl Rulebook {
     }
 }
 
-/// Somebody who is on shift, and until when without a pause.
+/// A contact who is on shift, and until when without a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnShift<'a> {
-    /// The shift that goes on.
+    /// The current shift.
     pub shift: &'a Shift,
-    /// When they go off shift, which may be after another shift that follows at once.
+    /// When they go off shift, possibly after more shifts that follow directly.
     pub ends_at: DateTime<Utc>,
 }
 
-/// Who is on shift at an instant, and the shifts that begin next: of others, at the first instant at which one begins.
+/// Who is on shift at an instant, and the shifts that begin next: those of other contacts, at the first instant at
+/// which one begins.
 #[must_use]
 pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, Vec<&Shift>) {
     let running = roster
@@ -177,7 +178,7 @@ pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, V
     let on: Vec<OnShift<'_>> = running
         .map(|shift| {
             let own = roster.shifts.iter().filter(|other| other.contact == shift.contact);
-            // By their beginning, so that each that follows at once is met in its turn.
+            // Sorted by beginning, so that shifts that follow directly are found in order.
             let ends_at = own.fold(
                 shift.ends_at,
                 |end, other| if other.starts_at == end { other.ends_at } else { end },

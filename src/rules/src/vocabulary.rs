@@ -1,6 +1,6 @@
-//! Which facts a rulebook's conditions may name, of which type, and where each stands while deciding.
+//! The facts that a rulebook's conditions may name, with their types and their slots.
 //!
-//! Comes in: fact mappings. Goes out: a slot number per fact, so that evaluating a condition looks nothing up by name.
+//! In: fact mappings. Out: a slot number per fact, so that evaluating a condition looks up nothing by name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -10,10 +10,10 @@ use super::hearing::WordId;
 use super::rows::{FactKind, FactMapping, RowSet};
 use super::words::fold;
 
-/// Where a fact stands in [`Env::slots`].
+/// The index of a fact in [`Env::slots`].
 pub type Slot = usize;
 
-/// Facts that Ringbook derives, for every rulebook. They stand in the first slots, in this order.
+/// Facts that Ringbook derives for every rulebook. They have the first slots, in this order.
 pub const DERIVED: &[(&str, FactKind)] = &[
     ("service", FactKind::Text),
     ("offer", FactKind::Text),
@@ -36,10 +36,10 @@ pub fn derived_slot(name: &str) -> Option<Slot> {
     DERIVED.iter().position(|(known, _)| *known == name)
 }
 
-/// Facts that a message gives without any mapping.
+/// Facts that a message provides without a mapping.
 pub const GIVEN: &[(&str, FactKind)] = &[("caller", FactKind::Text), ("call_seconds", FactKind::Number)];
 
-/// What a derived or given fact says.
+/// A description of a derived or given fact.
 #[must_use]
 pub fn about(name: &str) -> &'static str {
     match name {
@@ -62,7 +62,7 @@ pub fn about(name: &str) -> &'static str {
     }
 }
 
-/// What a condition is made of besides facts and literals, and what each piece says.
+/// The elements of a condition besides facts and literals, each with a description.
 pub const CONDITIONS: &[(&str, &str)] = &[
     ("urgent", "A fact that is true or false, by itself."),
     (
@@ -84,20 +84,20 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("denies(\"#flood\")", "The caller says that it is not so, or is over."),
 ];
 
-/// A mapping may carry these names although they are derived too: what it reads is then only a hint.
+/// Names that a mapping may have although they are derived too: the mapped value is then only a hint.
 pub const HINTS: &[&str] = &["language"];
 
-/// Every fact a rulebook knows.
+/// The facts of a rulebook.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
     names: Vec<(String, FactKind)>,
     slots: HashMap<String, Slot>,
-    /// Texts that anybody words as they like, which are compared folded.
+    /// Text facts with free wording, which are compared folded.
     folded: BTreeSet<Slot>,
 }
 
 impl Vocabulary {
-    /// From a rulebook's fact mappings and classifiers.
+    /// Builds the vocabulary from a rulebook's fact mappings and classifiers.
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
         let mut vocabulary = Self {
@@ -125,13 +125,13 @@ impl Vocabulary {
         vocabulary
     }
 
-    /// Whether a text fact is compared without regard to accents and case. One of a closed set of values is compared as it is.
+    /// Whether a text fact is compared without regard to accents and case. Facts with a closed set of values are not.
     #[must_use]
     pub fn folds(&self, slot: Slot) -> bool {
         self.folded.contains(&slot)
     }
 
-    /// Folds only those facts from now on: no other is compared with anything.
+    /// Limits folding to these facts, because no others are compared.
     pub fn fold_only(&mut self, compared: &BTreeSet<Slot>) {
         self.folded.retain(|slot| compared.contains(slot));
     }
@@ -162,18 +162,18 @@ impl Vocabulary {
         self.names.get(slot).map(|(_, kind)| *kind)
     }
 
-    /// How many facts there are; their slots count from 0.
+    /// The number of facts; their slots count from 0.
     #[must_use]
     pub fn count(&self) -> usize {
         self.names.len()
     }
 
-    /// All names.
+    /// All names of facts.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())
     }
 
-    /// An environment that holds the extracted facts and nothing derived.
+    /// An environment with the extracted facts and no derived ones.
     #[must_use]
     pub fn env<'a>(&self, facts: &'a Facts, heard: Vec<WordId>) -> Env<'a> {
         let mut slots = vec![None; self.names.len()];
@@ -185,7 +185,7 @@ impl Vocabulary {
                 });
             }
         }
-        // What is derived never comes from the message.
+        // A message never provides derived facts.
         slots[..DERIVED.len()].fill(None);
         Env {
             slots,
@@ -196,16 +196,16 @@ impl Vocabulary {
     }
 }
 
-/// What a condition is evaluated against.
+/// The values against which a condition is evaluated.
 #[derive(Debug, Clone)]
 pub struct Env<'a> {
     /// Facts by slot.
     pub slots: Vec<Option<Cow<'a, Fact>>>,
-    /// The phrases and concepts that are so, now, at the caller's, ascending.
+    /// Phrases and concepts that are true now and at the caller's place, ascending.
     pub heard: Vec<WordId>,
-    /// Those whose words occur, ascending.
+    /// Phrases and concepts whose words occur, ascending.
     pub mentioned: Vec<WordId>,
-    /// Those that the caller denies, ascending.
+    /// Phrases and concepts that the caller denies, ascending.
     pub denied: Vec<WordId>,
 }
 
@@ -230,13 +230,14 @@ impl Env<'_> {
     }
 }
 
-/// For so many unknown names of one check the nearest that there is is looked for: a body can name tens of thousands.
+/// Maximum number of unknown names per check for which the nearest name is searched: a request body can contain tens of
+/// thousands.
 pub const MOST_HINTS: usize = 20;
 
-/// What is longer, in characters, is compared with nothing: the time goes with the product of both lengths.
+/// Longer names, in characters, are not compared: the time grows with the product of both lengths.
 const LONGEST: usize = 200;
 
-/// The name nearest to one that does not exist, as "; did you mean `x`?", or nothing when none is near.
+/// The existing name nearest to a wrong one, as "; did you mean `x`?"; empty if none is near.
 pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let length = wrong.chars().count();
     if length > LONGEST {
@@ -245,7 +246,7 @@ pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> St
     let near = |name: &'a str| {
         let other = name.chars().count();
         let most = 1 + length.max(other) / 3;
-        // Names are at least as far apart as their lengths.
+        // The distance of two names is at least the difference of their lengths.
         if other > LONGEST || length.abs_diff(other) > most {
             return None;
         }
@@ -258,7 +259,7 @@ pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> St
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }
 
-/// What serde says of a name that it does not know, with the nearest of those that it expected.
+/// Serde's error for an unknown name, with the nearest of the expected names.
 #[must_use]
 pub fn hinted(text: &str) -> String {
     let mut names = text.split('`').skip(1).step_by(2);

@@ -1,25 +1,26 @@
-//! How much a rulebook weighs: its rows as they are written, and what a compiled revision of them takes in memory.
+//! The size of a rulebook: its rows as JSON, and a compiled revision in memory.
 //!
-//! In: rows. Out: bytes. Memory is told from the rows, because no part of a compiled rulebook can be asked for its size: it
-//! is meant for a cache that must not fill the machine, and is rather too high than too low.
+//! In: rows. Out: bytes. Memory is estimated from the rows, because a compiled rulebook cannot be measured. The
+//! estimate is for a cache that must not fill the machine's memory, and tends to be too high.
 
 use std::io::{self, Write};
 
 use super::rows::{Classifier, Resource, Row, RowSet, with_row};
 
-/// The most bytes that the rows of a rulebook have together, as JSON.
+/// Maximum total size of a rulebook's rows as JSON, in bytes.
 pub const MAX_ROW_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes in memory for a byte of rows: the rows themselves, tests, indexes and above all the automaton over words.
+/// Bytes in memory per byte of rows: the rows themselves, tests, indexes and above all the automaton over words.
 const MEMORY_PER_BYTE: usize = 16;
-/// What a row takes however short it is.
+/// Bytes in memory for each row, in addition.
 const MEMORY_PER_ROW: usize = 1024;
 
-/// The bytes of all rows as JSON.
+/// The size of all rows as JSON, in bytes.
 #[must_use]
 pub fn row_bytes(rows: &RowSet) -> usize {
     let mut counted = Counted(0);
     for resource in Resource::ALL {
-        // Classifiers are the longest rows, and every revision is weighed: they are counted without being written.
+        // Classifiers are the longest rows, and every revision is measured: their size is calculated without
+        // serialising them.
         if *resource != Resource::Classifiers {
             with_row!(*resource, R => count::<R>(rows, &mut counted));
         }
@@ -28,14 +29,14 @@ pub fn row_bytes(rows: &RowSet) -> usize {
     counted.0 + classifiers.sum::<usize>()
 }
 
-/// The bytes of a classifier as JSON, whose words need no escapes.
+/// The size of a classifier as JSON, in bytes; its words need no escapes.
 fn classifier_bytes(row: &Classifier) -> usize {
     const FIELDS: usize = "{'code':'','learns':'','bias':-10000,'weights':[]}".len();
     let weights = row.weights.iter().map(|line| line.len() + "'',".len());
     FIELDS + row.code.len() + row.learns.len() + weights.sum::<usize>()
 }
 
-/// The bytes that a revision takes in memory, as far as its rows tell.
+/// The estimated size of a revision in memory, in bytes.
 #[must_use]
 pub fn in_memory(rows: &RowSet, row_bytes: usize) -> usize {
     row_bytes
@@ -45,12 +46,12 @@ pub fn in_memory(rows: &RowSet, row_bytes: usize) -> usize {
 
 fn count<R: Row>(rows: &RowSet, counted: &mut Counted) {
     for stored in R::table(rows).values() {
-        // A row that cannot be written as JSON is none that anybody could publish.
+        // A row that cannot be written as JSON can never be published.
         let _ = serde_json::to_writer(&mut *counted, &stored.row);
     }
 }
 
-/// Counts what is written to it.
+/// A writer that counts bytes.
 struct Counted(usize);
 
 impl Write for Counted {
@@ -74,7 +75,7 @@ mod tests {
         let rows = sample::rows();
         let written = keep_rows::to_json(&rows).unwrap().to_string().len();
         let weighed = row_bytes(&rows);
-        // Beside the rows, a version each and the names of the resources are written.
+        // Besides the rows, the JSON contains a version for each row and the names of the resources.
         assert!(
             weighed < written && written < weighed + rows.count() * 64,
             "{weighed}, {written}"

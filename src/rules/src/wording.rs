@@ -1,5 +1,5 @@
-//! What a text to a contact says. In: a decision and its facts, a contact and a template. Out: the text with its
-//! placeholders filled, in the contact's language.
+//! Writes an SMS message to a contact. In: a decision and its facts, a contact and a template. Out: the message with
+//! its placeholders filled, in the contact's language.
 
 use super::caller_words;
 use super::compile::Rulebook;
@@ -7,26 +7,26 @@ use super::decision::Decision;
 use super::facts::{Extracted, Fact, Facts};
 use super::rows::{Contact, Labels};
 
-/// The longest that what a caller said may stand in a text.
+/// Maximum length of a fact in a message, in characters.
 const MOST_OF_A_FACT: usize = 120;
 
-/// What a text is about.
+/// The subject of a message.
 pub struct About<'a> {
     /// The decision.
     pub decision: &'a Decision,
-    /// What the message said.
+    /// The facts of the message from Vapi.
     pub extracted: &'a Extracted,
-    /// What is known of the caller besides.
+    /// Other facts known about the caller.
     pub known: &'a Facts,
-    /// The text's own short name.
+    /// The short reference of the SMS message.
     pub reference: &'a str,
-    /// How to answer it; empty where it cannot be answered.
+    /// How to reply to it; empty if replies are not possible.
     pub reply: &'a str,
 }
 
 impl Rulebook {
-    /// The template with its placeholders filled. What is not known is a dash, and leaves out its part in brackets. None
-    /// when there is no such template.
+    /// The template with its placeholders filled. An unknown value becomes a dash, and a part in brackets with an
+    /// unknown value is left out. `None` if there is no such template.
     #[must_use]
     pub fn worded(&self, template: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
         let template = self.template_text(template, &contact.language)?;
@@ -47,7 +47,7 @@ impl Rulebook {
         Some(text.trim_end().to_owned())
     }
 
-    /// Appends a part with its placeholders filled. Out: whether all of them are known.
+    /// Appends a part with its placeholders filled. Returns whether all their values are known.
     fn fill(&self, text: &mut String, part: &str, contact: &Contact, about: &About<'_>) -> bool {
         let mut all_known = true;
         let mut rest = part;
@@ -107,13 +107,13 @@ impl Rulebook {
 /// A part of a template.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part<'a> {
-    /// Is always there.
+    /// Always included.
     Always(&'a str),
-    /// Stood in brackets: is there when all of its placeholders are known.
+    /// In brackets: included if all values of its placeholders are known.
     WhenKnown(&'a str),
 }
 
-/// The parts of a template, in order. Brackets without a placeholder between them are letters like any other.
+/// The parts of a template, in order. Brackets without a placeholder between them are ordinary characters.
 pub fn parts(template: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let (mut from, mut searched) = (0, 0);
@@ -133,14 +133,14 @@ pub fn parts(template: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// What stands before the first placeholder, its name, and what stands after it.
+/// The text before the first placeholder, its name, and the text after it.
 pub fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
     let (name, after) = rest.split_once('}')?;
     Some((before, name, after))
 }
 
-/// Seconds as a technician reads them.
+/// A duration in seconds, in words for a technician.
 fn minutes(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),
@@ -149,7 +149,7 @@ fn minutes(seconds: i64) -> String {
     }
 }
 
-/// How a contact answers a text in their language; the letters are all of the GSM alphabet.
+/// How a contact replies to a message, in their language; all characters are in the GSM alphabet.
 #[must_use]
 pub fn how_to_reply(language: &str, short: bool) -> &'static str {
     match (language, short) {

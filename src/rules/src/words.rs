@@ -1,14 +1,14 @@
-//! Words as texts are compared: folded, whole, or by how they begin. For the words of mapped values and names; what callers
-//! say is heard by [`super::hearing`].
+//! Words in the form in which they are compared: folded, whole, or as a prefix. For the words of mapped values and
+//! names; [`super::hearing`] handles the caller's words.
 //!
-//! A word matches whole words only; a trailing `*` makes it match the beginning of a word. Accents, case and the
-//! shape of apostrophes do not matter, and between the parts of a phrase any white space or hyphen will do.
+//! A word matches whole words only; a trailing `*` makes it a prefix. Accents, case and the shape of apostrophes do not
+//! matter, and any white space or hyphen may separate the words of a phrase.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Brings a text to the form in which words are compared: no accents, lower case, straight apostrophes, and one space
-/// for every run of white space and hyphens.
+/// Converts a text to the form in which words are compared: no accents, lower case, straight apostrophes, and one space
+/// for each run of white space and hyphens.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
@@ -44,7 +44,7 @@ fn push_space(folded: &mut String) {
     }
 }
 
-/// A word as it is compared: folded, and whether it only begins a word. `None` when nothing is left of it.
+/// The form in which a word is compared: folded, and whether it is a prefix. `None` if nothing is left of it.
 fn pattern(word: &str) -> Option<(String, bool)> {
     let folded = fold(word);
     let (text, prefix) = match folded.strip_suffix('*') {
@@ -55,13 +55,13 @@ fn pattern(word: &str) -> Option<(String, bool)> {
     sound.then(|| (text.to_owned(), prefix))
 }
 
-/// Whether a word can be listened for at all.
+/// Whether a word can be matched at all.
 #[must_use]
 pub fn is_sound(word: &str) -> bool {
     pattern(word).is_some()
 }
 
-/// Whether a folded text holds a word; for words that are only known while a script runs.
+/// Whether a folded text contains a word; for words that are only known while a script runs.
 #[must_use]
 pub fn heard(folded: &str, word: &str) -> bool {
     pattern(word).is_some_and(|(text, prefix)| {

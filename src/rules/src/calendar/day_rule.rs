@@ -1,13 +1,14 @@
-//! Days by rule: the same date every year, so many days from Easter, the first Monday of a month, the Monday before a date.
+//! Days by rule: the same date every year, a number of days from Easter, the first Monday of a month, the Monday before
+//! a date.
 //!
-//! Comes in: a text as people write it, as `first monday of september`. Goes out: the day it is in a given year, if any.
+//! In: a rule as people write it, for example `first monday of september`. Out: its day in a given year, if any.
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 use super::DAYS;
 use crate::vocabulary::did_you_mean;
 
-/// What a rule looks like, for those who wrote it otherwise.
+/// The valid forms of a rule, for error messages.
 pub const EXPECTED: &str = "expected a date as \"2026-12-24\", a day of every year as \"12-25\", \"easter\", \"easter-2\" or \
      \"easter+1\", \"first monday of september\" (or second, third, fourth, fifth, last), or \"monday before 05-25\" (or after, \
      on or before, on or after)";
@@ -27,34 +28,34 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 const ORDINALS: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "last"];
-/// How far from Easter a day may be: from the Sunday before Lent to Corpus Christi and beyond.
+/// Maximum distance from Easter in days: covers the Sunday before Lent to Corpus Christi and more.
 const MOST_FROM_EASTER: i64 = 100;
 
-/// On which day of a year something is.
+/// A rule for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayRule {
-    /// On one day, once.
+    /// A single date.
     Once(NaiveDate),
-    /// On this month and day.
+    /// The same month and day every year.
     Yearly(MonthDay),
-    /// So many days after Easter Sunday, or before.
+    /// A number of days after Easter Sunday; negative is before.
     Easter(i64),
-    /// On the first (0) to fifth (4) such weekday of a month, or the last (5).
+    /// The first (0) to fifth (4) given weekday of a month, or the last (5).
     Nth(u8, Weekday, u32),
-    /// On the nearest such weekday before or after a date, which may itself be the day or not.
+    /// The nearest given weekday before or after a date.
     Beside {
         /// The weekday.
         weekday: Weekday,
-        /// Whether it is before the date.
+        /// True for before the date, false for after.
         before: bool,
-        /// Whether the date itself will do.
+        /// Whether the date itself may be the day.
         on: bool,
         /// The date.
         date: MonthDay,
     },
 }
 
-/// A month and a day of it.
+/// A month and a day in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MonthDay {
     month: u32,
@@ -62,7 +63,7 @@ pub struct MonthDay {
 }
 
 impl DayRule {
-    /// Reads a rule.
+    /// Parses a rule.
     ///
     /// # Errors
     /// A sentence that says what is expected.
@@ -100,7 +101,7 @@ impl DayRule {
         })
     }
 
-    /// The day in a year; none when there is none, as the 29th of February of most.
+    /// The day in a year; `None` if that year has no such day, such as 29 February.
     #[must_use]
     pub fn day_in(&self, year: i32) -> Option<NaiveDate> {
         match *self {
@@ -145,7 +146,7 @@ impl MonthDay {
         let two_digits = |part: &str| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten();
         let (month, day) = two_digits(month).zip(two_digits(day)).ok_or_else(wrong)?;
         let date = Self { month, day };
-        // A leap year has every day that any year has.
+        // A leap year has every date that any year has.
         date.in_year(2000).map(|_| date).ok_or_else(wrong)
     }
 
@@ -168,7 +169,7 @@ fn weekday(name: &str) -> Result<Weekday, String> {
     Weekday::try_from(day).map_err(|_| format!("`{name}` is no day of the week"))
 }
 
-/// Where a name stands among some.
+/// The index of a name in a list.
 fn place(name: &str, names: &[&str]) -> Result<u8, String> {
     let found = (0u8..).zip(names).find(|(_, known)| **known == name);
     found.map(|(place, _)| place).ok_or_else(|| {
@@ -177,7 +178,7 @@ fn place(name: &str, names: &[&str]) -> Result<u8, String> {
     })
 }
 
-/// From one weekday on to another, 0 to 6.
+/// The number of days from one weekday forward to another, 0 to 6.
 fn days_between(from: Weekday, to: Weekday) -> i64 {
     i64::from(to.days_since(from))
 }
@@ -220,7 +221,7 @@ mod tests {
         rule.day_in(year).map(|day| day.to_string())
     }
 
-    /// Dates as the United States Census Bureau and the Church of England publish them, and the two extremes.
+    /// Dates published by the United States Census Bureau and the Church of England, and the two extremes.
     #[test]
     fn easter_falls_where_the_tables_say() {
         let known = [
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(easter(1582), None);
     }
 
-    /// The statutory days of Québec as they fell.
+    /// Actual dates of the statutory holidays of Québec.
     #[test]
     fn movable_days_fall_where_they_fell() {
         for (rule, days) in [

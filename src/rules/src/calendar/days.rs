@@ -1,4 +1,4 @@
-//! What a calendar gives for each of some days, so that people see what their rules mean.
+//! The calendar's data for each day of a span, so that people can check their rules.
 
 use chrono::{DateTime, Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -12,20 +12,20 @@ pub struct Day {
     pub date: NaiveDate,
     /// `monday` to `sunday`.
     pub weekday: &'static str,
-    /// The opening hours that begin on it; none is closed.
+    /// The opening hours that begin on it; empty if closed.
     pub open: Vec<String>,
-    /// Whether it is of the weekend.
+    /// Whether it belongs to the weekend.
     pub weekend: bool,
-    /// The holiday's name, on a holiday.
+    /// The name of the holiday, if it is one.
     pub holiday: Option<String>,
-    /// The special day's name, on one.
+    /// The name of the special day, if it is one.
     pub special: Option<String>,
-    /// By how many minutes the clock is changed on it, forward or back; none when it is not.
+    /// Minutes by which the clock changes on it, positive is forward; `None` if it does not change.
     pub clock_change: Option<i32>,
 }
 
 impl Calendar {
-    /// Each day from one to another, both among them.
+    /// Each day of a span; both ends are included.
     #[must_use]
     pub fn days(&self, from: NaiveDate, until: NaiveDate, zone: Tz) -> Vec<Day> {
         let days = from.iter_days().take_while(|day| *day <= until);
@@ -58,11 +58,11 @@ fn clock_change(date: NaiveDate, zone: Tz) -> Option<i32> {
     (change != 0).then_some(change)
 }
 
-/// The first instant at which the clock on the wall shows this time, or the first after it when it never does.
+/// The first instant at which local time is `local`, or the first one after it if a clock change skips `local`.
 fn begins(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.to_utc()),
-        // What is left out is hours, or on the date line a whole day.
+        // A clock change skips some hours, or a whole day at the date line.
         LocalResult::None => (1..=48).find_map(|step| {
             let later = local.checked_add_signed(chrono::TimeDelta::minutes(30 * step))?;
             zone.from_local_datetime(&later).earliest().map(|at| at.to_utc())

@@ -1,6 +1,6 @@
-//! Holidays of a year: those by date, those by rule, and the days that stand in for those of a weekend.
+//! The holidays of a year: by date, by rule, and substitute days for holidays on a weekend.
 //!
-//! Comes in: a calendar's rows. Goes out: the holiday of a date. The years in which people call are worked out once.
+//! In: a calendar's rows. Out: the holiday of a date. The years in which calls are expected are calculated only once.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use super::day_rule::DayRule;
 use crate::rows::IfWeekend;
 
-/// The years that are worked out once.
+/// The years that are calculated in advance.
 const KNOWN: std::ops::RangeInclusive<i32> = 2015..=2060;
-/// How far from the weekend a day that stands in for a holiday may be.
+/// Maximum distance in days of a substitute day from the weekend.
 const FURTHEST: usize = 14;
 
 /// A holiday by rule.
@@ -28,7 +28,7 @@ pub(super) struct Holidays {
     by_date: BTreeMap<NaiveDate, String>,
     rules: Vec<Rule>,
     weekend: [bool; 7],
-    /// Those by rule in the known years: the date and the rule's place, ascending.
+    /// Holidays by rule in the known years: the date and the index of the rule, ascending.
     known: Vec<(NaiveDate, usize)>,
 }
 
@@ -47,7 +47,7 @@ impl Holidays {
         holidays
     }
 
-    /// The holiday's name, on a holiday.
+    /// The name of the holiday, or `None` on other days.
     pub fn on(&self, date: NaiveDate) -> Option<&str> {
         if let Some(name) = self.by_date.get(&date) {
             return Some(name);
@@ -67,7 +67,7 @@ impl Holidays {
         self.rules.get(place).map(|rule| rule.name.as_str())
     }
 
-    /// The holidays by rule that lie in a year, ascending: those of the years beside it may reach into it.
+    /// The holidays by rule that fall in a year, ascending; rules of the previous and the next year may reach into it.
     fn by_rule_in(&self, year: i32) -> Vec<(NaiveDate, usize)> {
         let mut days: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         let years = [year.saturating_sub(1), year, year.saturating_add(1)];
@@ -76,7 +76,7 @@ impl Holidays {
                 days.entry(day).or_insert(place);
             }
         }
-        // In the order of the rows, so that of two holidays at one weekend the first has the first day.
+        // In the order of the rows: of two holidays on one weekend, the first gets the first substitute day.
         let mut stand_ins: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         for (place, rule) in self.rules.iter().enumerate() {
             for day in years.iter().filter_map(|year| rule.on.day_in(*year)) {
@@ -92,7 +92,7 @@ impl Holidays {
         days.into_iter().filter(|(day, _)| day.year() == year).collect()
     }
 
-    /// The day that is a holiday instead of one at the weekend.
+    /// The substitute day for a holiday on a weekend.
     fn stand_in(&self, day: NaiveDate, how: IfWeekend, taken: impl Fn(NaiveDate) -> bool) -> Option<NaiveDate> {
         let free = |day: &NaiveDate| !self.is_weekend(*day) && !taken(*day);
         let after = || day.iter_days().skip(1).take(FURTHEST).find(free);
@@ -229,7 +229,7 @@ mod tests {
             let holidays = holidays(&rules);
             let by_rule: Vec<_> = holidays.by_rule_in(year).into_iter().map(|(day, _)| day.format("%m-%d").to_string()).collect();
             prop_assert_eq!(days(&holidays, year), by_rule.clone());
-            // What stands in is never at the weekend, and every rule's own day is there.
+            // A substitute day is never on a weekend, and every rule's own day is included.
             for rule in &holidays.rules {
                 if let Some(day) = rule.on.day_in(year).filter(|day| day.year() == year) {
                     prop_assert!(by_rule.contains(&day.format("%m-%d").to_string()));

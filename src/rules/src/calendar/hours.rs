@@ -1,8 +1,8 @@
-//! Opening hours of a day: from minute until minute of the clock on the wall, perhaps through midnight.
+//! The opening hours of a day: local times from and until, possibly through midnight.
 //!
-//! Comes in: texts as `08:00-17:00` or `22:00-06:00`. Goes out: [`Hours`] of a day, or what is wrong with them.
+//! In: strings such as `08:00-17:00` or `22:00-06:00`. Out: the [`Hours`] of a day, or what is wrong with them.
 
-/// Minutes since midnight, from and until (not included); what ends on the next day ends after 1440.
+/// From and until (exclusive), in minutes since midnight; a span that ends on the next day ends after 1440.
 pub(super) type Span = (u32, u32);
 
 const DAY: u32 = 24 * 60;
@@ -12,7 +12,7 @@ const DAY: u32 = 24 * 60;
 pub(super) struct Hours(Vec<Span>);
 
 impl Hours {
-    /// Reads a day's hours; each text that is none goes to `fault` as a sentence.
+    /// Parses the hours of a day; `fault` gets a sentence for each invalid string.
     pub fn read(spans: &[String], mut fault: impl FnMut(String)) -> Self {
         let mut read = Vec::with_capacity(spans.len());
         for text in spans {
@@ -21,7 +21,7 @@ impl Hours {
                 .map(|(from, until)| (minutes(from), minutes(until)));
             match ends {
                 Some((Some(from), Some(until))) if from < until => read.push((from, until)),
-                // Into the next day.
+                // Ends on the next day.
                 Some((Some(from), Some(until))) if from > until && from < DAY => read.push((from, until + DAY)),
                 _ => fault(format!(
                     "\"{text}\" is not like \"08:00-17:00\", or \"22:00-06:00\" through midnight"
@@ -35,17 +35,17 @@ impl Hours {
         Self(read)
     }
 
-    /// Whether they are open at a minute of their own day.
+    /// Whether they include a minute of their own day.
     pub fn on_the_day(&self, minute: u32) -> bool {
         self.0.iter().any(|(from, until)| (*from..*until).contains(&minute))
     }
 
-    /// Whether they are still open at a minute of the day after.
+    /// Whether they include a minute of the next day.
     pub fn on_the_next(&self, minute: u32) -> bool {
         self.on_the_day(minute + DAY)
     }
 
-    /// When they begin and end, in minutes from the beginning of their day.
+    /// All beginnings and ends, in minutes since the beginning of their day.
     pub fn ends(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter().flat_map(|(from, until)| [*from, *until])
     }
@@ -55,10 +55,10 @@ impl Hours {
         self.0.is_empty()
     }
 
-    /// As they are written.
+    /// The hours as strings in the form of rows.
     pub fn texts(&self) -> Vec<String> {
         let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        // The end of the day is 24:00, and what goes on is told by the next day's clock.
+        // The end of the day is 24:00; an end on the next day is shown as a time of that day.
         let end = |until: u32| if until > DAY { until - DAY } else { until };
         let spans = self.0.iter();
         spans

@@ -1,4 +1,4 @@
-//! Calendars on the days that are easy to get wrong.
+//! Tests calendars on difficult days.
 
 use chrono::{DateTime, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -86,10 +86,10 @@ fn a_night_belongs_to_the_day_on_which_it_begins() {
         "2026-12-24T05:00:00",
         "2026-12-24T21:59:59",
         "2026-12-24T22:00:00",
-        // Into the holiday.
+        // Continues into the holiday.
         "2026-12-25T05:59:59",
         "2026-12-25T06:00:00",
-        // The holiday's own night does not begin.
+        // The hours of the holiday itself do not begin.
         "2026-12-25T22:00:00",
         "2026-12-26T03:00:00",
     ]
@@ -199,7 +199,7 @@ fn the_clock_on_the_wall_decides_when_it_is_changed() {
     ];
     let autumn = autumn.map(|at| facts(&calendar, montreal, &format!("2026-11-01T{at}Z")).0);
     assert_eq!(autumn, [false, true, true, true, true, false, true]);
-    // A quarter of an hour off, and the other side of the world, where the clock changes the other way.
+    // An offset with a quarter of an hour, and the southern hemisphere, where the clock changes in the other direction.
     assert!(facts(&calendar, zone("Asia/Kathmandu"), "2026-06-06T19:15:00Z").0);
     assert!(!facts(&calendar, zone("Asia/Kathmandu"), "2026-06-06T19:14:59Z").0);
     assert!(facts(&calendar, zone("Pacific/Chatham"), "2026-04-04T11:15:00Z").0);
@@ -225,15 +225,15 @@ fn the_clock_on_the_wall_decides_when_it_is_changed() {
         changes(zone("Australia/Lord_Howe"), "2026-01-01", "2026-12-31"),
         [pair("2026-04-05", -30), pair("2026-10-04", 30)]
     );
-    // Samoa left out the 30th of December 2011.
+    // Samoa skipped 30 December 2011.
     assert_eq!(changes(zone("Pacific/Apia"), "2011-12-27", "2012-01-02").len(), 1);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// In every zone, over two centuries: what the facts say at an instant is what the row says of the time that the
-    /// clock on the wall shows, minute by minute around every change of the clock too.
+    /// In every zone, over two centuries: the facts at an instant match the row at that local time, also minute by
+    /// minute around every clock change.
     #[test]
     fn facts_follow_the_clock_on_the_wall(
         place in 0usize..chrono_tz::TZ_VARIANTS.len(),
@@ -260,7 +260,7 @@ proptest! {
         let mut faults = Vec::new();
         let calendar = Calendar::new(&row, &mut faults);
         prop_assert!(faults.is_empty(), "{:?}", faults);
-        // The instant itself, and those around the next change of the clock in this zone.
+        // The instant itself, and instants around the next clock change in this zone.
         let start = DateTime::from_timestamp(at, 0).unwrap();
         let offset = |at: DateTime<Utc>| at.with_timezone(&zone).offset().fix().local_minus_utc();
         let change = (1..400).map(|day| start + TimeDelta::days(day)).find(|later| offset(*later) != offset(start));
@@ -276,7 +276,7 @@ proptest! {
         }
     }
 
-    /// A holiday by rule is closed all day in every year; the day before it is as ever.
+    /// A holiday by rule is closed all day in every year; the day before it is not affected.
     #[test]
     fn a_holiday_by_rule_is_closed_in_every_year(year in 1900i32..2200, rule in 0usize..5) {
         let rule = ["easter-2", "easter+1", "first monday of september", "monday before 05-25", "07-01"][rule];

@@ -1,7 +1,7 @@
 //! The values of a case's facts and expectations in TOML, which has no null and no integers above 2^63.
 //!
-//! What is expected to be absent is written as the text `null`. A text that begins with a backslash is JSON from there
-//! on, so that every value has a form: the text "null" itself is `'\"null"'`.
+//! An expected absent value is written as the string `null`. The rest of a string that begins with a backslash is JSON,
+//! so that every value has a form: the string "null" itself is `'\"null"'`.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::rows::{Resource, Row};
 /// The fields that hold any JSON.
 const FIELDS: [&str; 2] = ["facts", "expect"];
 
-/// The row with every value of a case in a form that TOML has.
+/// The row with every value of a case in a form that TOML supports.
 pub(super) fn for_toml<R: Row>(row: &R) -> R {
     let change = |value: &mut Value| {
         *value = match value.take() {
@@ -26,7 +26,7 @@ pub(super) fn for_toml<R: Row>(row: &R) -> R {
     changed(row, change).unwrap_or_else(|_| row.clone())
 }
 
-/// The row as it was before [`for_toml`], or which text is no JSON.
+/// The row before [`for_toml`], or an error that names the string that is not valid JSON.
 pub(super) fn from_toml<R: Row>(row: &R) -> Result<R, String> {
     changed(row, |value| {
         let Value::String(text) = value else { return Ok(()) };

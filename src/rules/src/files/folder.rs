@@ -1,4 +1,4 @@
-//! Texts and folders.
+//! Reads and writes folders of rule files.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::rows::{Resource, RowSet, with_row};
 /// Reads a folder.
 ///
 /// # Errors
-/// Every fault found, a file that cannot be read included.
+/// Every fault found, including files that cannot be read.
 pub fn read_folder(folder: &Path) -> Result<RowSet, Vec<FileFault>> {
     parse(&read_texts(folder)?)
 }
 
-/// Reads the texts of a folder.
+/// Reads the files of a folder.
 ///
 /// # Errors
 /// Every file that cannot be read.
@@ -27,11 +27,11 @@ pub fn read_texts(folder: &Path) -> Result<Files, Vec<FileFault>> {
     if faults.is_empty() { Ok(files) } else { Err(faults) }
 }
 
-/// The most that a folder of rules may hold: rules are small, and a folder may come from a stranger.
+/// Limits of a folder of rules: rules are small, and a folder may come from a stranger.
 const MAX_FILES: usize = 1_000;
 const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Reads a plain file: no link, which may lead anywhere, nor what has no end.
+/// Reads a regular file. Links may lead anywhere and devices may be endless, so both are refused.
 fn read_plain(path: &Path) -> std::io::Result<String> {
     let refused = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, text);
     let kind = std::fs::symlink_metadata(path)?.file_type();
@@ -95,22 +95,23 @@ fn read_into(folder: &Path, place: &Path, extension: &str, files: &mut Files, fa
     }
 }
 
-/// What writing a folder did.
+/// The result of writing a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The files that are new or have another text now.
+    /// The files that are new or changed.
     pub changed: Vec<String>,
-    /// The files that are gone: of resources and scripts that have no rows any more.
+    /// The files that were removed: those of resources and scripts that no longer have rows.
     pub removed: Vec<String>,
-    /// Of those changed, the ones that were laid out in a way that could not be kept, so that their comments are gone.
+    /// The changed files whose layout could not be preserved, so that their comments are lost.
     pub rewritten: Vec<String>,
 }
 
-/// Writes a folder. Where it exists, only what changed is touched: the other rows and fields keep their order, their
-/// form and their comments. The files of resources and scripts that have no rows any more are taken away.
+/// Writes a folder. In an existing folder only changes are written: other rows and fields keep their order, their
+/// layout and their comments. Files of resources and scripts that no longer have rows are removed.
 ///
 /// # Errors
-/// When a file that is there is no TOML, or one cannot be written or taken away; in the first case nothing was written.
+/// When an existing file is not valid TOML, or a file cannot be written or removed. In the first case nothing was
+/// written.
 pub fn write_folder(rows: &RowSet, folder: &Path) -> Result<Written, Vec<FileFault>> {
     let before = if folder.exists() {
         read_texts(folder)?

@@ -1,9 +1,9 @@
-//! A file that is there, brought to other rows: what has not changed stays to the byte.
+//! Updates an existing file to new rows: everything unchanged stays byte for byte.
 //!
-//! Comes in: a file's text, and the rows it shall hold. Goes out: the text with new rows put in, old ones taken out and
-//! changed fields replaced; rows, fields and items of lists that stay keep their order, their form and the comments
-//! above and beside them. A row that is laid out in another way than one `[code]` table with a field a line is written
-//! anew when it changes; a file whose rows are not each in one piece is written anew as a whole.
+//! In: a file's content, and the rows that it should contain. Out: the content with new rows inserted, removed rows
+//! deleted and changed fields replaced. Unchanged rows, fields and list items keep their order, their layout and the
+//! comments above and beside them. A row that is not laid out as one `[code]` table with one field per line is
+//! rewritten when it changes. A file in which some row is not one contiguous block is rewritten as a whole.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use super::write::{field_text, fields, inline, row_text};
 use super::{FileFault, Files, file_name, parse};
 use crate::rows::{Resource, Row, RowSet, Stored};
 
-/// Whether a file could be kept.
+/// Whether the layout of a file could be preserved.
 pub(super) enum Kept {
-    /// With the rows that it shall hold, and otherwise as it was.
+    /// The file with the new rows, otherwise unchanged.
     Whole(String),
-    /// It must be written anew.
+    /// The file must be rewritten.
     Not,
 }
 
-/// Brings a file to the rows that it shall hold.
+/// Updates a file to the given rows.
 ///
 /// # Errors
-/// The place where it is no TOML.
+/// When the file is not valid TOML, with the place.
 pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<Kept, FileFault> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
@@ -39,7 +39,7 @@ pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<Kept, FileFault>
     Ok(merged.map_or(Kept::Not, Kept::Whole))
 }
 
-/// Whether a text holds exactly these rows: nothing is kept at the price of a row.
+/// Whether a file contains exactly these rows: preserving the layout must never lose a row.
 fn holds<R: Row>(text: &str, rows: &RowSet) -> bool {
     let mut files = Files::from([(file_name(R::RESOURCE), text.to_owned())]);
     if R::RESOURCE == Resource::Scripts {
@@ -54,14 +54,14 @@ fn holds<R: Row>(text: &str, rows: &RowSet) -> bool {
             .all(|((code, found), (wanted_code, wanted))| code == wanted_code && found.row == wanted.row)
 }
 
-/// Lines that belong together, and whose they are.
+/// Consecutive lines that belong to one row or field.
 struct Piece {
-    /// The row's code or the field's name; none for what belongs to nobody.
+    /// The row's code or the field's name; `None` for lines that belong to no row or field.
     name: Option<String>,
     text: String,
 }
 
-/// The lines of a text with their ends, and where each begins.
+/// The lines of a file with their line endings, and the offset of each.
 struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
@@ -77,7 +77,7 @@ impl<'a> Lines<'a> {
         Self { text, starts }
     }
 
-    /// The line in which a byte stands.
+    /// The line that contains a byte offset.
     fn at(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
@@ -91,7 +91,7 @@ impl<'a> Lines<'a> {
         self.slice(line..line + 1).trim()
     }
 
-    /// The comment right above a line begins here.
+    /// The first line of the comment directly above a line.
     fn with_comment(&self, line: usize, least: usize) -> usize {
         let mut first = line;
         while first > least && self.line(first - 1).starts_with('#') {
@@ -101,7 +101,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// All that a value's text covers; a table's header counts, tables below it too.
+/// The full extent of a value; for a table this includes its header and the tables below it.
 fn extent(value: &Spanned<DeValue<'_>>) -> Range<usize> {
     let mut all = value.span();
     let mut add = |one: Range<usize>| all = all.start.min(one.start)..all.end.max(one.end);
@@ -174,18 +174,18 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
     for piece in pieces {
         merged.push_str(&piece.text);
     }
-    // A row that is gone from the end takes the blank line before it along.
+    // A row removed from the end also removes the blank line before it.
     while merged.ends_with("\n\n") && !text.ends_with("\n\n") {
         merged.pop();
     }
-    // A file that was written on Windows stays so.
+    // A file with CRLF line endings keeps them.
     if text.contains("\r\n") {
         merged = merged.replace("\r\n", "\n").replace('\n', "\r\n");
     }
     Some(merged)
 }
 
-/// The row as the file has it; a script's text is not the file's.
+/// The row as in the file; a script's source is taken from `wanted`, because it has its own file.
 fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<Stored<R>>) -> Option<R> {
     let source = serde_json::to_value(&wanted.row)
         .ok()
@@ -194,7 +194,7 @@ fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<Stored<
     read::row::<R>(code, value.clone(), source).ok()
 }
 
-/// Rows that are gone leave no double blank line behind.
+/// Removed rows leave no double blank line behind.
 fn take_out(pieces: &mut [Piece]) {
     for place in 0..pieces.len() {
         if pieces[place].name.is_none() || !pieces[place].text.is_empty() {
@@ -208,7 +208,7 @@ fn take_out(pieces: &mut [Piece]) {
     }
 }
 
-/// New rows go before the first that comes after them, or to the end where the rows are in no order.
+/// New rows are inserted before the first row that sorts after them, or at the end if the rows are not sorted.
 fn put_in<'a>(pieces: &mut Vec<Piece>, wanted: impl Iterator<Item = (&'a str, String)>) {
     let sorted = pieces.iter().filter_map(|piece| piece.name.as_deref()).is_sorted();
     for (code, text) in wanted {
@@ -252,11 +252,11 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The row's text with its fields as they shall be.
+    /// The row's lines with its fields changed.
     fn changed<R: Row>(&self, code: &str, value: &Spanned<DeValue<'_>>, before: Option<&R>, after: &R) -> String {
         let after = fields(after);
         let kept = before.and_then(|before| self.fields_changed(value, &fields(before), &after));
-        // Written anew; the comment above the row stays.
+        // Rewritten; the comment above the row stays.
         kept.unwrap_or_else(|| {
             let comment = self.lines.slice(self.rows.start..self.head);
             format!("{comment}{}", row_text(code, &after))
@@ -282,7 +282,7 @@ impl Block<'_> {
             let name = key.get_ref().as_ref();
             let place = lines.at(key.span().start);
             let last = lines.at(extent(value).end.saturating_sub(1));
-            // A field begins its line.
+            // The key is at the beginning of its line.
             let begins = lines.text.get(lines.starts[place]..key.span().start)?.trim().is_empty();
             if place < done || last < place || !begins {
                 return None;
@@ -313,7 +313,7 @@ impl Block<'_> {
         });
         let order: Vec<&String> = after.keys().collect();
         for (place, (name, wanted)) in after.iter().enumerate() {
-            // What the file leaves to its default stays left to it.
+            // A field that the file omits because of its default stays omitted.
             let stands = before.get(name) == Some(wanted);
             if stands || pieces.iter().any(|piece| piece.name.as_deref() == Some(name)) {
                 continue;
@@ -327,7 +327,7 @@ impl Block<'_> {
                 text: field_text(name, wanted),
             };
             let place = earlier.map_or(1, |earlier| earlier + 1);
-            // The last line of a file may have no end.
+            // The last line of a file may have no line ending.
             if let Some(last) = pieces
                 .get_mut(place - 1)
                 .filter(|last| !last.text.is_empty() && !last.text.ends_with('\n'))
@@ -339,7 +339,7 @@ impl Block<'_> {
         Some(pieces.into_iter().map(|piece| piece.text).collect())
     }
 
-    /// `name = value` with another value; what stands behind it on the line stays.
+    /// `name = value` with another value; the rest of the line stays.
     fn field_changed(
         &self,
         key_end: usize,
@@ -369,7 +369,7 @@ impl Block<'_> {
         ))
     }
 
-    /// A list with an item a line: the items that stay keep their lines.
+    /// A list with one item per line: unchanged items keep their lines.
     fn items_changed(
         &self,
         span: &Range<usize>,
@@ -389,7 +389,7 @@ impl Block<'_> {
                 return None;
             }
             indent = before;
-            // The last item may stand without a comma.
+            // The last item may have no comma.
             let behind = text.get(span.end..)?;
             let behind = behind.get(..behind.find('\n')?)?;
             let comma = if behind.trim_start().starts_with(',') { "" } else { "," };

@@ -1,4 +1,4 @@
-//! Where in the files a fault is that compiling or a case found.
+//! Finds the place in the files of a fault that compiling or a case reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,14 +10,14 @@ use super::{FileFault, Files, SCRIPTS, file_name, script_name};
 use crate::fault::Fault;
 use crate::rows::Resource;
 
-/// The files that were read, each parsed once, however many faults are looked for in it.
+/// The files, each parsed only once, however many faults are located in it.
 pub struct Places<'a> {
     files: &'a Files,
     tables: HashMap<&'a str, DeTable<'a>>,
 }
 
 impl<'a> Places<'a> {
-    /// Of these files.
+    /// Prepares these files.
     #[must_use]
     pub fn of(files: &'a Files) -> Self {
         let toml = files.iter().filter(|(name, _)| !name.starts_with(SCRIPTS));
@@ -28,7 +28,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The fault with file, line and column; of a row that no file has, with the file's name alone.
+    /// The fault with file, line and column; only the file's name if no file contains the row.
     #[must_use]
     pub fn locate(&self, fault: &Fault) -> FileFault {
         let row = format!("{}, {}", fault.code, fault.column);
@@ -46,7 +46,7 @@ impl<'a> Places<'a> {
             return FileFault::of_file(file, format!("{row}: {}", fault.text));
         };
         let raw = text.get(span.clone()).unwrap_or_default();
-        // Characters of a text that stands as it is, on one line, can be counted.
+        // In a one-line string without escapes, characters can be counted.
         let plain = raw.starts_with(['"', '\''])
             && !raw.contains(['\\', '\n'])
             && !raw.starts_with("\"\"\"")
@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// What a case expects at a place of the decision, and did not get.
+    /// The place of an expectation of a case that the decision did not meet.
     #[must_use]
     pub fn locate_case(&self, code: &str, place: &str, told: &str) -> FileFault {
         let file = file_name(Resource::Cases);
@@ -75,7 +75,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The file's text, and where a row's field stands in it, or as much of the way there as the file has.
+    /// The file's content, and the span of a row's field, or of the longest part of the path that exists.
     fn span_of(&self, file: &str, code: &str, path: &[&str]) -> Option<(&'a str, Range<usize>)> {
         let text = self.files.get(file)?;
         let (key, row) = self.tables.get(file)?.get_key_value(code)?;

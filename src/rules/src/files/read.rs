@@ -1,4 +1,4 @@
-//! Texts to rows. Every fault is told with its line and column: what was expected, and the nearest name that exists.
+//! Reads files into rows. Every fault has its line and column, the expected form, and the nearest existing name.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script
 use crate::rows::{Resource, Row, RowSet, Stored, with_row};
 use crate::vocabulary::{did_you_mean, hinted};
 
-/// The most rows of one kind that files may hold, and the most faults that are told: a folder may come from a stranger.
+/// Maximum number of rows per resource, and of reported faults: a folder may come from a stranger.
 const MAX_ROWS: usize = 10_000;
 const MAX_FAULTS: usize = 1_000;
-/// For so many files that belong to nothing the nearest name is looked for.
+/// Maximum number of unknown files for which the nearest name is searched.
 const MAX_HINTS: usize = 20;
 
-/// Reads the rows out of texts.
+/// Parses the rows.
 ///
 /// # Errors
 /// Every fault found.
 pub fn parse(files: &Files) -> Result<RowSet, Vec<FileFault>> {
     let (mut rows, mut faults) = (RowSet::default(), Vec::new());
-    // A script whose row is faulty is not lost.
+    // Includes codes of faulty rows, so that their script files are not reported as unknown.
     let mut scripts = Vec::new();
     for resource in Resource::ALL {
         let codes = with_row!(*resource, R => parse_resource::<R>(files, &mut rows, &mut faults));
@@ -54,7 +54,7 @@ pub fn parse(files: &Files) -> Result<RowSet, Vec<FileFault>> {
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
-/// Reads one resource's file and says the codes that it has.
+/// Reads the file of one resource and returns the codes in it.
 fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<FileFault>) -> Vec<String> {
     let file = file_name(R::RESOURCE);
     let Some(text) = files.get(&file) else {
@@ -107,7 +107,7 @@ fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<Fil
     codes
 }
 
-/// One row from its table, or what is wrong with it, and where as far as that is known.
+/// One row from its table, or what is wrong with it, with the place if it is known.
 pub(super) fn row<R: Row>(
     code: &str,
     value: Spanned<DeValue<'_>>,
@@ -118,7 +118,7 @@ pub(super) fn row<R: Row>(
         let text = format!("expected a table `[{code}]` with the row's fields: a file holds one per row");
         return Err((Some(whole), text));
     };
-    // The first two fields of a script, for what serde says of names that it does not know.
+    // Fields that a table leaves out: the code, and the source of a script.
     let mut given = vec![("code", code)];
     given.extend(source.map(|source| ("source", source)));
     for (name, text) in given {
@@ -133,7 +133,7 @@ pub(super) fn row<R: Row>(
             };
             return Err((Some(key.span()), instead));
         }
-        // An empty span at the head: whatever is said of it is said of the row.
+        // An empty span at the head: a fault there is about the whole row.
         let nowhere = whole.start..whole.start;
         fields.insert(
             Spanned::new(nowhere.clone(), name.into()),

@@ -7,7 +7,7 @@ use super::*;
 use crate::rows::{Case, Contact, Row, RowSet, Script, Service, Stored};
 use crate::{Fault, sample};
 
-/// Puts rows of one kind into a set.
+/// Adds rows of one resource to a set.
 fn put<R: Row>(rows: &mut RowSet, given: impl IntoIterator<Item = serde_json::Value>) {
     for row in given {
         let row: R = serde_json::from_value(row).unwrap();
@@ -209,7 +209,7 @@ fn a_fault_found_later_is_told_with_its_place_in_the_files() {
     assert!(case.line.is_some_and(|line| line > 1), "{case:?}");
 }
 
-/// Texts that are hard on TOML.
+/// Strings that are difficult for TOML.
 fn awkward() -> impl Strategy<Value = String> {
     let parts = [
         "a", "é", "\"", "'", "'''", "\"\"\"", "\\", "\n", "\r\n", "\t", " ", "#", "=", "[x]", "\u{7f}", "\u{85}",
@@ -302,7 +302,7 @@ proptest! {
     }
 }
 
-/// A folder may come from a stranger: what leads elsewhere, has no end or is no file is told, and nothing waits for it.
+/// A folder may come from a stranger: links, endless files and special files are reported, and the read never blocks.
 #[test]
 fn a_hostile_folder_is_refused_soon() {
     let folder = tempfile::tempdir().unwrap();
@@ -333,7 +333,8 @@ fn a_hostile_folder_is_refused_soon() {
     );
 }
 
-/// A hundred thousand tables, and as many faults: each file is parsed once, and no more is told than anybody reads.
+/// A hundred thousand tables with as many faults: each file is parsed once, and the number of reported faults is
+/// limited.
 #[test]
 fn very_many_tables_are_told_soon() {
     let began = std::time::Instant::now();

@@ -1,11 +1,11 @@
-//! Rows to texts, always in the same order: the same rows give the same bytes.
+//! Writes rows as files in a stable order: the same rows give the same bytes.
 
 use serde_json::Value;
 
 use super::{Files, case_values, file_name, script_name};
 use crate::rows::{Resource, Row, RowSet, Script, with_row};
 
-/// Writes the rows as texts.
+/// The files for the rows.
 #[must_use]
 pub fn write(rows: &RowSet) -> Files {
     let mut files = scripts(rows);
@@ -16,7 +16,7 @@ pub fn write(rows: &RowSet) -> Files {
     files
 }
 
-/// The texts of scripts.
+/// The script files.
 pub(super) fn scripts(rows: &RowSet) -> Files {
     let named = rows.scripts.iter().map(|(code, stored)| {
         let Script { source, .. } = &stored.row;
@@ -25,7 +25,7 @@ pub(super) fn scripts(rows: &RowSet) -> Files {
     named.collect()
 }
 
-/// One resource's file; none without rows.
+/// The file of one resource; `None` without rows.
 pub(super) fn resource_text<R: Row>(rows: &RowSet) -> Option<String> {
     let texts: Vec<String> = R::table(rows)
         .values()
@@ -40,15 +40,16 @@ pub(super) fn row_text(code: &str, fields: &toml::Table) -> String {
     format!("[{}]\n{lines}", key(code))
 }
 
-/// A row's fields as they stand in its table: without its code, and without a script's text, which has its own file.
+/// The fields of a row in its table: without its code, and without a script's source, which has its own file.
 pub(super) fn fields<R: Row>(row: &R) -> toml::Table {
-    // Rows are structs of texts, numbers and lists, which are always a table: TOML's only gaps are filled before.
+    // Rows are structs of strings, numbers and lists, which always convert to a table; values that TOML lacks are
+    // replaced first.
     let mut fields = toml::Table::try_from(case_values::for_toml(row)).unwrap_or_default();
     fields.retain(|name, _| name != "code" && !(R::RESOURCE == Resource::Scripts && name == "source"));
     fields
 }
 
-/// A field's line; several where texts have several lines.
+/// The line of a field; several lines for a multi-line string.
 pub(super) fn field_text(name: &str, value: &toml::Value) -> String {
     match value {
         toml::Value::Table(entries) if entries.values().any(is_tall) => {
@@ -64,7 +65,7 @@ fn is_tall(value: &toml::Value) -> bool {
     value.as_str().is_some_and(tall)
 }
 
-/// Whether a text reads best with its line breaks: those that TOML would leave as they are, and nothing to escape.
+/// Whether a string is written with its line breaks: TOML preserves them, and nothing needs an escape.
 fn tall(text: &str) -> bool {
     text.contains('\n')
         && !text.contains("'''")
@@ -79,7 +80,7 @@ fn top(value: &toml::Value) -> String {
     }
 }
 
-/// A value on one line, but a list of tables with one table a line.
+/// A value on one line; a list of tables has one table per line.
 pub(super) fn inline(value: &toml::Value) -> String {
     match value {
         toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
@@ -101,7 +102,7 @@ pub(super) fn inline(value: &toml::Value) -> String {
                 format!("{{ {} }}", fields.join(", "))
             }
         }
-        // Conditions are full of quotes: a literal string shows them as they are.
+        // Conditions contain many quotes: a literal string needs no escapes.
         toml::Value::String(text)
             if text.contains(['"', '\\']) && !text.contains('\'') && !text.contains(char::is_control) =>
         {
@@ -117,7 +118,7 @@ fn key(name: &str) -> String {
     if bare { name.to_owned() } else { quoted(name) }
 }
 
-/// A JSON string is a TOML string, but for one character.
+/// A JSON string is also a TOML string, except for one character.
 fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string().replace('\u{7f}', "\\u007F")
 }

@@ -1,4 +1,4 @@
-//! The instants at which something may change: calendars that open and close, handovers, overrides, changes of the clock.
+//! The instants at which shifts may change: calendars that open or close, handovers, overrides, clock changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::on_call::Plan;
 use crate::shift_overrides::Override;
 
 const WEEK: TimeDelta = TimeDelta::weeks(1);
-/// A clock on the wall is at most so far from UTC's, and a change of it moves it no further.
+/// Maximum difference between local time and UTC, and of a clock change.
 const MARGIN: TimeDelta = TimeDelta::days(1);
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// Finds them within a span of time.
+/// Finds the boundaries within a span of time.
 pub(super) struct Boundaries {
     from: DateTime<Utc>,
     until: DateTime<Utc>,
     zone: Tz,
-    /// The beginning of the span and each change of the clock.
+    /// The beginning of the span and each clock change.
     common: Vec<DateTime<Utc>>,
-    /// Those of a calendar, by its code: several contacts may share one.
+    /// The boundaries of each calendar, by code: several contacts may share one.
     by_calendar: BTreeMap<String, Arc<Vec<DateTime<Utc>>>>,
 }
 
@@ -40,7 +40,7 @@ impl Boundaries {
         }
     }
 
-    /// Those of a contact with this plan and these overrides, ascending, from the beginning of the span on.
+    /// The boundaries of a contact with this schedule and these overrides, ascending, from the beginning of the span.
     pub fn of(&mut self, plan: Option<&Plan>, overrides: &[&Override]) -> Vec<DateTime<Utc>> {
         let mut all = self.common.clone();
         if let Some((code, calendar)) = plan.and_then(|plan| plan.calendar.as_ref()) {
@@ -78,8 +78,8 @@ impl Boundaries {
         derive::local(at, self.zone)
     }
 
-    /// The instants within the span at which the clock on the wall shows a time: two when it is repeated, none when it is left
-    /// out, for then the change of the clock itself is the boundary.
+    /// The instants within the span at which local time is `local`: two if it is repeated, none if it is skipped,
+    /// because then the clock change itself is the boundary.
     fn instants(&self, local: NaiveDateTime) -> impl Iterator<Item = DateTime<Utc>> + use<> {
         let found = match self.zone.from_local_datetime(&local) {
             LocalResult::Single(at) => [Some(at.to_utc()), None],
@@ -91,12 +91,12 @@ impl Boundaries {
     }
 }
 
-/// Weeks as a factor; a span of the API has far fewer than fit.
+/// The number of weeks as a factor; a span of the API has far fewer than the maximum.
 fn weeks(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX / 8)
 }
 
-/// The instants at which the clock of a zone is changed.
+/// The instants of the clock changes in a zone.
 fn clock_changes(from: DateTime<Utc>, until: DateTime<Utc>, zone: Tz) -> Vec<DateTime<Utc>> {
     let instant = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or(until);
     let offset = |seconds: i64| zone.offset_from_utc_datetime(&instant(seconds).naive_utc()).fix();

@@ -1,4 +1,4 @@
-//! The hours in which nobody of those on call is on shift.
+//! The spans in which no contact with `on_call` is on shift.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,14 @@ use crate::compile::Rulebook;
 use crate::derive;
 use crate::shift_overrides::{Covering, verdict};
 
-/// The gaps of a span. Where no contact has `on_call`, those with a plan are looked at.
+/// The gaps in a span. If no contact has `on_call`, the contacts with a schedule are used.
 pub(super) fn gaps(book: &Rulebook, shifts: &[Shift], from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Gap> {
     let mut group: BTreeSet<&str> = book.on_call.iter().map(String::as_str).collect();
     if group.is_empty() {
         group = book.plans.codes().collect();
     }
-    // One more from here on, or one fewer; those outside the group change nothing, but something may change with them.
+    // Changes of the number on shift: one more or one fewer. Shifts of others count 0, but a gap may begin or end with
+    // them.
     let mut steps: Vec<(DateTime<Utc>, i32)> = vec![(from, 0), (until, 0)];
     for shift in shifts {
         let weight = i32::from(group.contains(shift.contact.as_str()));
@@ -44,7 +45,7 @@ pub(super) fn gaps(book: &Rulebook, shifts: &[Shift], from: DateTime<Utc>, until
     gaps
 }
 
-/// Whether somebody outside the group joins it, or stands in for one of it, and is on shift.
+/// Whether a contact outside the group who joins it, or stands in for a member, is on shift.
 fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> bool {
     let covering = book.overrides.at(derive::local(at, book.zone));
     let is_on = |code: &str| verdict(&covering, code).is_some_and(|(is_on, _)| is_on);
@@ -53,7 +54,7 @@ fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> b
         .any(|one| is_on(&one.contact) && reaches(&covering, group, one.instead_of.as_deref()))
 }
 
-/// Whether who stands in for `replaced` is asked: it is nobody's place, that of one of the group, or that of another stand-in.
+/// Whether the stand-in for `replaced` is asked: it replaces nobody, a member of the group, or another stand-in.
 fn reaches(covering: &Covering<'_>, group: &BTreeSet<&str>, replaced: Option<&str>) -> bool {
     let mut open = vec![replaced];
     let mut seen = BTreeSet::new();

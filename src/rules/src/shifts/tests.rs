@@ -21,7 +21,7 @@ fn two_who_alternate() -> Vec<Value> {
     ]
 }
 
-/// Each shift as `contact from until source`, on the clock of Montréal.
+/// Each shift as `contact from until source`, in Montréal local time.
 fn shown(book: &Rulebook, from: &str, until: &str) -> Vec<String> {
     let local = |at| derive::local(at, book.zone).format("%m-%dT%H:%M");
     let roster = book.roster(instant(from), instant(until));
@@ -85,11 +85,11 @@ fn who_stands_in_takes_the_place_of_whom_a_rule_names() {
         let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
         book.whose_turn(Some(&codes), at).0
     };
-    // Those on call, and a rule that names Mario alone.
+    // First those with `on_call`, then a rule that names only Mario.
     assert_eq!(book.whose_turn(None, at).0, ["amina"]);
     assert_eq!(named(&["mario"]), ["amina"]);
     assert_eq!(named(&["sarah"]), ["sarah"], "it is nobody's turn");
-    // Who joins nobody's place joins those on call, and no list that a rule names.
+    // An override without `instead_of` adds the contact to those on call, but not to a list that a rule names.
     let joins = json!({"code": "help", "contact": "amina", "from": "2026-01-06T00:00", "until": "2026-01-07T00:00"});
     let book = book_with(people(), vec![joins]);
     assert_eq!(book.whose_turn(None, at).0, ["mario", "amina"]);
@@ -110,7 +110,7 @@ fn of_two_overrides_the_shorter_decides_and_stand_ins_follow_each_other() {
     assert_eq!(told(&book, "2026-01-06T15:00:00Z"), ["sarah"]);
     assert_eq!(told(&book, "2026-01-07T15:00:00Z"), ["amina"]);
     assert_eq!(told(&book, "2026-01-08T15:00:00Z"), ["sarah"]);
-    // Two that contradict each other leave both on shift.
+    // Two overrides that contradict each other leave both on shift.
     assert_eq!(told(&book, "2026-02-03T15:00:00Z"), ["mario", "sarah"]);
     assert_eq!(
         shown(&book, "2026-01-05T13:00:00Z", "2026-01-12T13:00:00Z"),
@@ -128,7 +128,7 @@ fn shifts_follow_calendars_and_weeks_through_changes_of_the_clock() {
         contact("owl", 1, &json!({"on_call_calendar": "nights"})),
         contact("lark", 2, &json!({"on_call_calendar": "main"})),
     ]);
-    // The clock goes back in the night to Sunday, the 1st of November: that night has an hour more.
+    // The clock goes back in the night to Sunday, 1 November: that night has one hour more.
     assert_eq!(
         shown(&book, "2026-10-30T16:00:00Z", "2026-11-02T17:00:00Z"),
         [
@@ -166,13 +166,13 @@ fn an_override_in_the_hour_that_is_repeated_lasts_through_both() {
     let roster = book.roster(instant("2026-11-01T04:00:00Z"), instant("2026-11-01T10:00:00Z"));
     let sarah: Vec<_> = roster.shifts.iter().filter(|shift| shift.contact == "sarah").collect();
     let spans: Vec<_> = sarah.iter().map(|shift| (shift.starts_at, shift.ends_at)).collect();
-    // 01:30 to 02:00, then the clock goes back to 01:00, and 01:30 comes again.
+    // 01:30 to 02:00, then the clock goes back to 01:00, and 01:30 occurs again.
     let expected = [
         ("2026-11-01T05:30:00Z", "2026-11-01T06:00:00Z"),
         ("2026-11-01T06:30:00Z", "2026-11-01T07:00:00Z"),
     ];
     assert_eq!(spans, expected.map(|(from, until)| (instant(from), instant(until))));
-    // 02:30 never comes: it begins when the clock goes from 02:00 to 03:00.
+    // 02:30 is skipped: the shift begins when the clock goes from 02:00 to 03:00.
     assert_eq!(
         shown(&book, "2026-03-08T05:00:00Z", "2026-03-08T10:00:00Z"),
         [
@@ -259,13 +259,13 @@ fn plans() -> impl Strategy<Value = Value> {
 }
 
 const PEOPLE: [&str; 4] = ["a", "b", "c", "d"];
-/// The two days around each change of the clock, and one of the summer.
+/// The two days around each clock change, and one day in summer.
 const DAYS: [&str; 3] = ["2026-03-07", "2026-10-31", "2026-07-08"];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whoever a decision notifies is who the roster shows, at any instant.
+    /// At any instant, the recipients of a decision are the contacts in the roster.
     #[test]
     fn the_roster_says_what_decisions_do(
         people in prop::collection::vec(plans(), 1..=4),
