@@ -55,7 +55,7 @@ pub struct StoredOutcome {
 /// The facts of a stored call.
 #[derive(Debug, Clone)]
 pub enum Said {
-    /// As stored with the decision: the same for base and candidate.
+    /// The facts stored with the decision, the same for base and candidate.
     Stored(Extracted),
     /// Extracted again from the original message, because the two rulebooks map facts differently.
     Anew {
@@ -87,7 +87,7 @@ struct Kept {
     erased: bool,
 }
 
-/// The facts stored with a decision; `None` when they were erased.
+/// The facts stored with a decision; `None` if they were erased.
 ///
 /// # Errors
 /// When `json` is not in the format in which decisions are stored.
@@ -101,7 +101,7 @@ pub fn stored_facts(json: &str) -> Result<Option<Extracted>, serde_json::Error> 
     Ok((!erased).then_some(Extracted { facts, said, notes }))
 }
 
-/// Two states of a rulebook to compare.
+/// Two states of a rulebook that are compared.
 #[derive(Debug, Clone)]
 pub struct Backtest {
     base: Arc<Rulebook>,

@@ -19,9 +19,9 @@ use rules::rows::{Resource, Row, RowSet, Stored, with_row};
 pub enum Edit {
     /// Creates or replaces the row.
     Put {
-        /// The kind of row.
+        /// The resource of the row.
         resource: Resource,
-        /// Its code.
+        /// The code of the row.
         code: String,
         /// The whole row.
         row: Value,
@@ -30,9 +30,9 @@ pub enum Edit {
     },
     /// Changes some fields of the row: a merge patch (RFC 7396).
     Patch {
-        /// The kind of row.
+        /// The resource of the row.
         resource: Resource,
-        /// Its code.
+        /// The code of the row.
         code: String,
         /// The fields to change; null removes a field.
         patch: Value,
@@ -41,9 +41,9 @@ pub enum Edit {
     },
     /// Deletes the row.
     Delete {
-        /// The kind of row.
+        /// The resource of the row.
         resource: Resource,
-        /// Its code.
+        /// The code of the row.
         code: String,
         /// The version that the editor expects.
         expected: Expected,
@@ -51,7 +51,7 @@ pub enum Edit {
 }
 
 impl Edit {
-    /// The kind of row.
+    /// The resource of the row.
     #[must_use]
     pub const fn resource(&self) -> Resource {
         let (Self::Put { resource, .. } | Self::Patch { resource, .. } | Self::Delete { resource, .. }) = self;
@@ -103,9 +103,9 @@ pub struct ChangeSet {
 /// A row whose edits are based on another version than the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The kind of row.
+    /// The resource of the row.
     pub resource: Resource,
-    /// Its code.
+    /// The code of the row.
     pub code: String,
     /// The version that the edit expects.
     pub expected: Expected,

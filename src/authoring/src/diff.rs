@@ -26,13 +26,13 @@ pub struct RowDiff {
     pub resource: String,
     /// The row's code.
     pub code: String,
-    /// What happened to it.
+    /// The type of change.
     pub what: What,
     /// The changed fields, in the order of the row's fields.
     pub changes: Vec<FieldDiff>,
 }
 
-/// What happened to a row.
+/// The type of change of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -75,10 +75,10 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct LineDiff {
-    /// Its number before, from 1; absent when the line is new.
+    /// Line number before, from 1; absent for a new line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
-    /// Its number after, from 1; absent when the line is gone.
+    /// Line number after, from 1; absent for a removed line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
     /// The line, including its line ending.

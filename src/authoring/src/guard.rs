@@ -24,11 +24,11 @@ const MOST_NAMED: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// The lowest price.
+    /// The minimum price.
     LowestPrice,
-    /// The highest price.
+    /// The maximum price.
     HighestPrice,
-    /// The largest change in percent.
+    /// The maximum change in percent.
     #[serde(rename = "largest_change_percent")]
     LargestChange,
 }
@@ -36,9 +36,9 @@ pub enum Limit {
 /// A change beyond a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breach {
-    /// The kind of row.
+    /// The resource of the row.
     pub resource: Resource,
-    /// Its code.
+    /// The code of the row.
     pub code: String,
     /// The column.
     pub column: &'static str,

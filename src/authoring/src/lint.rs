@@ -31,7 +31,7 @@ use rules::compile::Rulebook;
 use rules::fault::Fault;
 use rules::rows::{Resource, Row};
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -44,9 +44,9 @@ pub enum Severity {
 /// Something in a rulebook that cannot be intended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// The row's kind.
+    /// The resource of the row.
     pub resource: Resource,
     /// The row's code.
     pub code: String,

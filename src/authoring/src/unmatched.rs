@@ -25,7 +25,7 @@ const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi a
     thanks that the their them then there they this to tout tres tu un une up us ve veux vas very vos votre voudrais vous want \
     was we well were what when where which who will with would y yes you your ";
 
-/// Calls that share words.
+/// A group of calls that share words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// The words as in the first of the calls, in lower case.

@@ -26,7 +26,7 @@ pub struct BacktestResult {
     pub changed: u64,
     /// Changes in the quotes, by currency.
     pub money: Vec<MoneyChange>,
-    /// Calls quoted in another currency.
+    /// Calls whose quote has another currency.
     pub currency_changed: Listed,
     /// Calls by priority before (row, P1 to P4) and after (column).
     pub priorities: Vec<Vec<u64>>,
@@ -62,7 +62,7 @@ pub struct BacktestResult {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct MoneyChange {
-    /// The currency.
+    /// Currency of the quotes.
     pub currency: String,
     /// Calls with a price before and after.
     pub quotes: u64,
@@ -85,7 +85,7 @@ pub struct MoneyChange {
     pub change_to: Money,
     /// Largest change of one quote, signed: of its lowest or highest price, whichever changes more.
     pub most: Money,
-    /// The call with that change.
+    /// Id of the call with that change.
     pub most_call: Option<String>,
 }
 
@@ -96,7 +96,7 @@ pub struct ServiceChange {
     /// The service that the candidate finds; absent for quotes without a service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The currency.
+    /// Currency of the quotes.
     pub currency: String,
     /// Calls with a price before and after.
     pub quotes: u64,
@@ -114,13 +114,13 @@ pub struct ServiceChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct QuotedCall {
-    /// The call.
+    /// Id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
     /// The service that the candidate finds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// The currency.
+    /// Currency of the price.
     pub currency: String,
     /// Midpoint of the price range before tax, with the base.
     pub before: Money,
@@ -132,7 +132,7 @@ pub struct QuotedCall {
     pub priority_after: Priority,
 }
 
-/// Calls that move from one priority to another.
+/// Calls whose priority changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 pub struct Move {
     /// The priority before.
@@ -157,9 +157,9 @@ pub struct Listed {
 /// The SMS messages that decisions send.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Texts {
-    /// With the base.
+    /// Number with the base.
     pub before: u64,
-    /// With the candidate.
+    /// Number with the candidate.
     pub after: u64,
     /// Calls that send more messages.
     pub calls_with_more: u64,
@@ -167,12 +167,12 @@ pub struct Texts {
     pub calls_with_fewer: u64,
 }
 
-/// Decisions that had to leave out a script.
+/// Decisions without a script, because it failed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Degraded {
-    /// With the base.
+    /// Number with the base.
     pub before: u64,
-    /// With the candidate.
+    /// Number with the candidate.
     pub after: u64,
     /// The candidate's failed scripts, with the number of failures.
     pub scripts: BTreeMap<String, u64>,
@@ -193,15 +193,15 @@ pub struct ToolQuotes {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ChangedCall {
-    /// The call.
+    /// Id of the call.
     pub call_id: Option<String>,
     /// Id of its stored decision.
     pub decision_id: Uuid,
     /// The instant of the decision.
     pub at: DateTime<Utc>,
-    /// With the base.
+    /// The decision with the base.
     pub before: Side,
-    /// With the candidate.
+    /// The decision with the candidate.
     pub after: Side,
     /// The rows that caused the difference.
     pub rows: Vec<RowPart>,
@@ -211,7 +211,7 @@ pub struct ChangedCall {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Side {
-    /// The service found.
+    /// The matched service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// The service area.
@@ -244,7 +244,7 @@ pub struct Side {
 pub struct RowPart {
     /// The resource, for example `adjustments`.
     pub resource: String,
-    /// Its code.
+    /// Code of the row.
     pub code: String,
     /// What it did before; absent if it took no part.
     #[serde(default, skip_serializing_if = "Option::is_none")]

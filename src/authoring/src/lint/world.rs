@@ -171,7 +171,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The words that are heard whenever this one is.
+    /// The words that are always heard together with this one.
     pub fn implied(&self, word: WordId) -> Vec<WordId> {
         let mut known = self.implied.borrow_mut();
         known.entry(word).or_insert_with(|| self.lexicon.implied(word)).clone()

@@ -47,7 +47,7 @@ enum Head {
 /// What happens to rows that are not in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// They stay.
+    /// They stay as they are.
     Stay,
     /// They are deleted. A row that changed after this revision is a fault: the author of the sheet has not seen
     /// that change.
