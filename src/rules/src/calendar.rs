@@ -1,4 +1,5 @@
-//! When a business is open: opening hours, evening, weekend, holidays and special days in the rulebook's time zone.
+//! The opening calendar of a business: opening hours, evening, weekend, holidays and special days in the rulebook's
+//! time zone.
 //!
 //! In: a calendar row. Out: a [`Calendar`] that is queried with a local time, or every fault of the row.
 //!
@@ -26,7 +27,7 @@ use self::hours::{Hours, Span};
 use super::fault::Fault;
 use super::rows::{self, Resource};
 
-/// The days as rows name them, Monday first.
+/// The names of the weekdays in rows, Monday first.
 pub const DAYS: [&str; 7] = [
     "monday",
     "tuesday",
@@ -122,7 +123,7 @@ impl Calendar {
         }
     }
 
-    /// Whether it is evening.
+    /// Whether a local time is in the evening.
     #[must_use]
     pub fn evening(&self, local: NaiveDateTime) -> bool {
         let (from, until) = self.evening;
@@ -134,7 +135,7 @@ impl Calendar {
         }
     }
 
-    /// Whether it is the weekend.
+    /// Whether a date is on the weekend.
     #[must_use]
     pub fn weekend(&self, date: NaiveDate) -> bool {
         self.weekend[number(date.weekday())]
@@ -159,7 +160,7 @@ impl Calendar {
         self.special_on(date).map(|special| special.name.as_str())
     }
 
-    /// Whether we are open.
+    /// Whether the business is open at a local time.
     #[must_use]
     pub fn open(&self, local: NaiveDateTime) -> bool {
         let (date, now) = (local.date(), minute(local));
@@ -271,7 +272,7 @@ fn minute(local: NaiveDateTime) -> u32 {
 }
 
 fn number(day: Weekday) -> usize {
-    // At most 6.
+    // The value is at most 6.
     day.num_days_from_monday() as usize
 }
 

@@ -25,7 +25,7 @@ const OTHER_DECIMALS: &[&str] = &[
 /// Labels that a classifier can learn besides services.
 pub const LABELS: [&str; 3] = ["P1", "P2", NO_SERVICE];
 
-/// Every fault of every row.
+/// Checks all rows and returns every fault.
 #[must_use]
 pub fn rows(rows: &RowSet) -> Vec<Fault> {
     let mut check = Check {
@@ -289,7 +289,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A phrase that is listened for, or a concept.
+    /// Checks a phrase, or a reference to a concept.
     fn phrase<R: Row>(&mut self, row: &R, column: &str, phrase: &str) {
         let wrong = match phrase.trim().strip_prefix('#') {
             Some(code) if self.rows.concepts.contains_key(code) => return,

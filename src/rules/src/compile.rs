@@ -31,7 +31,7 @@ use super::shift_overrides::Overrides;
 use super::vocabulary::{self, Env, Slot, Vocabulary};
 use super::weight;
 
-/// The code of the one settings row.
+/// The code of the only settings row.
 pub const SETTINGS: &str = "settings";
 
 /// One compiled revision of a rulebook.
@@ -74,7 +74,7 @@ impl<R> Rules<R> {
         Self { rows, tests, index }
     }
 
-    /// The rules that hold, in rank order.
+    /// The rules whose conditions hold, in rank order.
     pub fn matching<'a>(&'a self, env: &Env<'_>) -> impl Iterator<Item = &'a R> {
         let candidates = self.index.candidates(env).into_iter().map(|place| place as usize);
         candidates

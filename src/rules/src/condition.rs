@@ -41,7 +41,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// The operator that Rhai calls by this name.
+    /// The operator with this name in Rhai.
     #[must_use]
     pub fn read(name: &str) -> Option<Self> {
         Some(match name {
@@ -55,7 +55,7 @@ impl Op {
         })
     }
 
-    /// The operator with its sides exchanged.
+    /// The operator for exchanged sides.
     #[must_use]
     pub const fn flipped(self) -> Self {
         match self {
@@ -96,7 +96,7 @@ pub enum Test {
     NotIn(Slot, Vec<Fact>),
     /// One of these phrases or concepts is true now and at the caller's place.
     Says(Vec<WordId>),
-    /// The words of one of these occur.
+    /// The words of one of these phrases or concepts occur.
     Mentions(Vec<WordId>),
     /// The caller says that one of these phrases or concepts is not true, or is over.
     Denies(Vec<WordId>),

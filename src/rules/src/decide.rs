@@ -318,7 +318,7 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    /// Service, base price, adjustments, price scripts, rounding and taxes.
+    /// Calculates the price: service, base price, adjustments, price scripts, rounding and taxes.
     pub(super) fn price(&mut self) -> Option<Price> {
         let service = self.service.filter(|service| service.offer != Offer::Refused)?;
         let (base, per) = self.base(service)?;
@@ -468,7 +468,7 @@ impl<'a> Deciding<'a> {
         Run::about(facts, Arc::clone(&self.heard))
     }
 
-    /// Rounding and taxes.
+    /// Applies rounding and taxes.
     fn finish(&mut self, price: Running, per: Option<String>) -> Option<Price> {
         let settings = self.book.settings();
         let range = price.range;

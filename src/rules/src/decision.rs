@@ -11,15 +11,15 @@ use super::rows::{AdjustmentKind, Offer, Priority, Resource};
 pub struct Decision {
     /// The revision that made the decision.
     pub revision: i64,
-    /// The service found, if any.
+    /// The matched service, if any.
     pub service: Option<String>,
     /// Whether we do it; `None` if no service was found.
     pub offer: Option<Offer>,
-    /// The service area found, if any.
+    /// The matched service area, if any.
     pub area: Option<String>,
     /// The price, if there is one.
     pub price: Option<Price>,
-    /// How urgent it is.
+    /// The urgency.
     pub priority: Priority,
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
@@ -50,7 +50,7 @@ impl Decision {
     }
 }
 
-/// A price range before tax, the taxes on both ends, and the totals.
+/// A price range before tax, with the taxes on both ends and the totals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
     /// The rulebook's currency.
@@ -67,9 +67,9 @@ pub struct Price {
     pub besides: Option<Money>,
     /// One line per tax.
     pub taxes: Vec<TaxLine>,
-    /// Lowest with taxes.
+    /// Lowest price with taxes.
     pub total_from: Money,
-    /// Highest with taxes.
+    /// Highest price with taxes.
     pub total_to: Money,
 }
 
@@ -134,12 +134,12 @@ pub struct MoneyStep {
     /// The kind of adjustment; `None` for the base price, scripts and rounding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<AdjustmentKind>,
-    /// Lowest before.
+    /// Lowest price before the step.
     pub from_before: String,
-    /// Lowest after.
+    /// Lowest price after the step.
     pub from_after: String,
-    /// Highest before.
+    /// Highest price before the step.
     pub to_before: String,
-    /// Highest after.
+    /// Highest price after the step.
     pub to_after: String,
 }

@@ -95,7 +95,7 @@ pub fn postal(code: &str) -> String {
     sound.map(|c| c.to_ascii_uppercase()).collect()
 }
 
-/// An instant in the rulebook's time zone.
+/// The local time of an instant in the rulebook's time zone.
 #[must_use]
 pub fn local(at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
     at.with_timezone(&zone).naive_local()

@@ -91,7 +91,7 @@ impl Mappings {
         Extracted { facts, said, notes }
     }
 
-    /// The first value of a mapping that can be read.
+    /// The first readable value of a mapping.
     fn first(&self, mapping: &Mapping, lookup: &dyn Lookup, own: &Speech<'_>, notes: &mut Vec<Note>) -> Option<Fact> {
         let row = mapping.row();
         for pointer in row.pointers.iter().filter(|pointer| *pointer != SAID) {

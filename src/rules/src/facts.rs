@@ -39,7 +39,7 @@ pub struct Extracted {
 /// callers' words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// The fact.
+    /// The name of the fact.
     pub fact: String,
     /// The reason and the place.
     pub why: String,
@@ -50,7 +50,7 @@ pub trait Lookup {
     /// The value at a JSON pointer, `None` if there is none or it is null.
     fn lookup(&self, pointer: &str) -> Option<serde_json::Value>;
 
-    /// All values at a pointer that may lead to several, in order.
+    /// All values at a pointer that can match several, in order.
     fn all(&self, pointer: &str) -> Vec<serde_json::Value> {
         self.lookup(pointer).into_iter().collect()
     }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// Deep expressions and deep calls need much stack, most of all in an unoptimised build.
 const STACK: usize = 16 * 1024 * 1024;
 
-/// The threads cannot do the work now.
+/// The reason why the threads cannot do the work now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
     /// Too much work of this rulebook is already queued.
@@ -54,7 +54,7 @@ pub fn processors() -> usize {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// A pool; its threads start with the first work and end when the last handle is dropped.
+/// A pool. Its threads start with the first work and end when the last handle is dropped.
 #[derive(Clone)]
 pub struct FairPool {
     shared: Arc<Shared>,
@@ -129,7 +129,7 @@ impl FairPool {
     /// Runs work of a rulebook and waits for it. Dropping the future abandons the work.
     ///
     /// # Errors
-    /// When its queue is full, it took too long, or it failed.
+    /// When the rulebook's queue is full, the work took too long, or it failed.
     pub async fn run<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,

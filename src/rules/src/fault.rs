@@ -1,4 +1,4 @@
-//! What is wrong with a rulebook's rows, each fault with its place.
+//! Faults in a rulebook's rows, each with its place.
 
 use serde::Serialize;
 
@@ -10,10 +10,10 @@ pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// One thing wrong with one row.
+/// A fault in one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// The row's kind.
+    /// The resource of the row.
     pub resource: Resource,
     /// The row's code.
     pub code: String,
@@ -47,9 +47,9 @@ impl std::error::Error for Fault {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{text}")]
 pub struct TextFault {
-    /// Line from 1.
+    /// The line, from 1.
     pub line: Option<usize>,
-    /// Character from 1.
+    /// The character within that line, from 1.
     pub position: Option<usize>,
     /// A stable code.
     pub problem: &'static str,
@@ -58,7 +58,7 @@ pub struct TextFault {
 }
 
 impl TextFault {
-    /// The same fault in a row's field.
+    /// Completes the fault with the row and the field.
     #[must_use]
     pub fn at(self, resource: Resource, code: &str, column: &str) -> Fault {
         Fault {

@@ -27,11 +27,11 @@ use super::rows::Resource;
 /// Files by name, relative to the folder and with `/` as separator.
 pub type Files = BTreeMap<String, String>;
 
-/// What is wrong with a file.
+/// A fault in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}{}{}: {text}", after_colon(*line), after_colon(*column))]
 pub struct FileFault {
-    /// The file within the folder.
+    /// The name of the file within the folder.
     pub file: String,
     /// The line, from 1.
     pub line: Option<usize>,

@@ -143,7 +143,7 @@ impl Reader {
         same.then_some(Fact::Number(heard.metres))
     }
 
-    /// RFC 3339, a local time in the rulebook's zone, or milliseconds since 1970.
+    /// Parses RFC 3339, a local time in the rulebook's zone, or milliseconds since 1970.
     fn time(&self, value: &Value) -> Option<DateTime<Utc>> {
         match value {
             Value::String(text) => {

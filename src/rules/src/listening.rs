@@ -1,5 +1,4 @@
-//! Compiles rows of concepts and cues into [`Ears`](crate::hearing::dialogue::Ears), and selects the words to listen
-//! to.
+//! Compiles rows of concepts and cues into [`Ears`], and selects the words to listen to.
 
 use super::derive::PROBLEM;
 use super::facts::{Extracted, Fact};

@@ -19,16 +19,16 @@ pub struct BadPhrase {
     pub why: String,
 }
 
-/// A phrase that was found.
+/// A phrase found in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The index of the phrase in the list.
     pub phrase: usize,
     /// Whether it would count.
     pub counts: bool,
-    /// The words.
+    /// The matched words.
     pub words: String,
-    /// Their sentence.
+    /// The sentence that contains them.
     pub sentence: String,
 }
 

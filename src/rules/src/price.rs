@@ -37,7 +37,7 @@ pub fn both(kind: AdjustmentKind, amount: Decimal, range: Range) -> Option<Range
 /// A price in calculation: of the whole job, or of one unit if the quantity is unknown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Running {
-    /// Both ends.
+    /// Both ends of the range.
     pub range: Range,
     quantity: Quantity,
 }
@@ -53,7 +53,7 @@ enum Quantity {
 /// The effect of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Effect {
-    /// It changed the range.
+    /// The range changed.
     Changed(Running),
     /// It applies to the whole job, and is added once, besides the price of one unit.
     Besides(Running),

@@ -123,7 +123,7 @@ macro_rules! resources {
 resources! {
     /// Currency, time zone, rounding and defaults: one row, code `settings`.
     Settings settings Settings "settings" "rulebook_settings";
-    /// How a fact is read from a message.
+    /// Rules for reading facts from messages.
     FactMappings fact_mappings FactMapping "fact-mappings" "fact_mappings";
     /// Topics that callers express in many ways.
     Concepts concepts Concept "concepts" "concepts";
@@ -141,7 +141,7 @@ resources! {
     Adjustments adjustments Adjustment "adjustments" "price_adjustments";
     /// Lines added to the price.
     Taxes taxes Tax "taxes" "taxes";
-    /// How urgent it is.
+    /// Rules that set the priority of a call.
     PriorityRules priority_rules PriorityRule "priority-rules" "priority_rules";
     /// Logic that rows cannot express, in Rhai.
     Scripts scripts Script "scripts" "scripts";

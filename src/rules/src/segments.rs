@@ -10,9 +10,9 @@ use unicode_normalization::char::is_combining_mark;
 /// The encoding of the characters on air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// The seven-bit alphabet.
+    /// The seven-bit GSM alphabet.
     Gsm7,
-    /// UTF-16.
+    /// Two-byte UTF-16 units.
     Ucs2,
 }
 

@@ -20,7 +20,7 @@ use super::derive;
 use super::rows::Contact;
 use super::shift_overrides::{Covering, Override, verdict};
 
-/// Why somebody is on shift.
+/// The reason why somebody is on shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// They have no schedule and are always on call.
@@ -55,9 +55,9 @@ pub struct Shift {
     pub starts_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
-    /// Why they are on shift.
+    /// The reason why they are on shift.
     pub source: Source,
-    /// The code of the override that puts them there.
+    /// The code of the override, if one is the reason.
     pub override_code: Option<String>,
 }
 

@@ -223,7 +223,7 @@ impl Env<'_> {
         }
     }
 
-    /// Whether a word was heard.
+    /// Whether a phrase or a concept is true now and at the caller's place.
     #[must_use]
     pub fn heard(&self, word: WordId) -> bool {
         self.heard.binary_search(&word).is_ok()

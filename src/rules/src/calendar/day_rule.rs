@@ -66,7 +66,7 @@ impl DayRule {
     /// Parses a rule.
     ///
     /// # Errors
-    /// A sentence that says what is expected.
+    /// A sentence that describes the valid forms.
     pub fn read(text: &str) -> Result<Self, String> {
         let folded = text.trim().to_lowercase();
         let words: Vec<&str> = folded.split_whitespace().collect();

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use super::{Calendar, DAYS, number};
 
-/// One day.
+/// The data of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Day {
     /// The date in the rulebook's time zone.

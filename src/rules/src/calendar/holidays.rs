@@ -22,7 +22,7 @@ pub(super) struct Rule {
     pub if_weekend: Option<IfWeekend>,
 }
 
-/// All holidays.
+/// All holidays of a calendar.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Holidays {
     by_date: BTreeMap<NaiveDate, String>,
@@ -118,7 +118,7 @@ impl Holidays {
     }
 
     fn is_weekend(&self, day: NaiveDate) -> bool {
-        // At most 6.
+        // The value is at most 6.
         self.weekend[day.weekday().num_days_from_monday() as usize]
     }
 }

@@ -50,7 +50,7 @@ impl Hours {
         self.0.iter().flat_map(|(from, until)| [*from, *until])
     }
 
-    /// Whether there are none.
+    /// Whether there are no opening hours.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -67,7 +67,7 @@ impl Hours {
     }
 }
 
-/// `08:30` as minutes since midnight; `24:00` is the end of the day.
+/// Converts `08:30` to minutes since midnight; `24:00` is the end of the day.
 #[must_use]
 pub fn minutes(text: &str) -> Option<u32> {
     let (hours, minutes) = text.trim().split_once(':')?;

@@ -255,7 +255,7 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// Some rows under a few codes.
+/// Up to three rows with different codes.
 fn several(row: impl Strategy<Value = serde_json::Value>) -> impl Strategy<Value = Vec<serde_json::Value>> {
     prop::collection::btree_map("[a-d]", row, 0..4).prop_map(|rows| {
         let coded = rows.into_iter().map(|(code, mut row)| {

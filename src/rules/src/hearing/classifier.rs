@@ -15,7 +15,7 @@ use crate::rows::{RowSet, same};
 
 /// Maximum number of weights in all classifiers of a rulebook.
 pub const MAX_WEIGHTS: usize = 100_000;
-/// The largest weight, in thousandths of log-odds.
+/// Maximum absolute value of a weight, in thousandths of log-odds.
 const MAX_WEIGHT: i64 = 20_000;
 /// Minimum number of words from the caller; concepts judge shorter calls better. "l'eau" counts as two words.
 const MIN_WORDS: usize = 8;
@@ -79,7 +79,7 @@ pub struct Likelihood {
     pub code: String,
     /// The label that it has learnt.
     pub learns: String,
-    /// 0 to 100.
+    /// The likelihood, 0 to 100.
     pub percent: i64,
     /// The features with the largest weights, as the trace names them; `None` if a call does not sound like a service.
     pub reasons: Option<String>,

@@ -30,7 +30,7 @@ pub struct CueRule {
 pub struct CueHit {
     /// Its index in the list of cues.
     pub cue: usize,
-    /// Its words.
+    /// The range of its words.
     pub words: Range<usize>,
 }
 
@@ -55,7 +55,7 @@ pub enum Verdict {
     Asked,
     /// It is true at somebody else's place.
     SomeoneElse,
-    /// The words mean something else.
+    /// The words have another meaning.
     OtherSense,
     /// It only says where something is located.
     Place,

@@ -69,7 +69,7 @@ pub struct Mention {
     pub source: Source,
     /// Its sentence, as it was said.
     pub sentence: String,
-    /// Its own words.
+    /// The mention's own words.
     pub words: String,
     /// The index of its utterance, from 0.
     pub turn: usize,
@@ -134,7 +134,7 @@ struct Question {
     refers_back: bool,
     /// "Anything else?": a no takes nothing back.
     besides: bool,
-    /// Whether the caller has spoken since.
+    /// Whether the caller has spoken since the question.
     is_answered: bool,
     sentence: String,
     words: Vec<String>,
@@ -186,7 +186,7 @@ impl Ears {
         self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
     }
 
-    /// The phrases and concepts.
+    /// The lexicon of phrases and concepts.
     #[must_use]
     pub const fn lexicon(&self) -> &Lexicon {
         &self.lexicon

@@ -59,7 +59,7 @@ enum Meaning {
 pub struct Hit {
     /// Its id in the lexicon.
     pub entry: WordId,
-    /// Its words.
+    /// The range of its words.
     pub words: Range<usize>,
     /// Whether no other words are in between.
     pub is_tight: bool,

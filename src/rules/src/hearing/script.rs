@@ -5,7 +5,7 @@ use super::dialogue::Heard;
 use super::lexicon::{Effort, LexiconBuilder};
 use super::text::Speaker;
 
-/// How a phrase of a script was heard.
+/// Whether and how a phrase of a script was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presence {
     /// It is true now and at the caller's place.

@@ -1,4 +1,4 @@
-//! Lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`.
+//! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`.
 //!
 //! In: the content of a field, or the caller's words. Out: metres, or why there is no length. An unknown unit gives no
 //! length, and neither do two different lengths: a price never depends on a guess.
@@ -11,7 +11,7 @@ use super::speech::Speech;
 /// A length that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Length {
-    /// In metres.
+    /// The length in metres.
     pub metres: Decimal,
     /// The number as written or said.
     pub number: Decimal,
@@ -370,7 +370,7 @@ fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool 
     length.metres >= Decimal::new(5, 1) && !denied && !other
 }
 
-/// "10 to 12 metres", "entre 10 et 12 mètres", "3 m x 4 m".
+/// Whether a length belongs to a range or an area: "10 to 12 metres", "entre 10 et 12 mètres", "3 m x 4 m".
 fn is_range(tokens: &[Token<'_>], at: usize, end: usize) -> bool {
     let joins = |token: &Token<'_>| {
         token.is_one_of(&["to", "or", "ou", "a", "by", "par", "x", "sur"])
@@ -396,7 +396,7 @@ fn is_range(tokens: &[Token<'_>], at: usize, end: usize) -> bool {
     opens || closes
 }
 
-/// "… no, 12", "… je veux dire 12", "make that 15".
+/// Whether a number corrects the length before it: "… no, 12", "… je veux dire 12", "make that 15".
 fn corrects(tokens: &[Token<'_>], at: usize, next: usize) -> bool {
     let from = at.saturating_sub(3);
     let cue = tokens[from..at].iter().any(|token| token.is_one_of(CORRECTIONS));

@@ -59,7 +59,7 @@ impl Plain {
         Self(plain)
     }
 
-    /// Its tokens. A line break is the mark `\n`.
+    /// The tokens of the text. A line break is the mark `\n`.
     #[must_use]
     pub fn tokens(&self) -> Vec<Token<'_>> {
         said_numbers(&self.words())
@@ -306,7 +306,7 @@ pub fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     done
 }
 
-/// "2 thousand", "3 million".
+/// The factor of a scale word: "2 thousand", "3 million".
 fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     let factor = match said(tokens.get(at)?.word()?)? {
         Said::Hundred => 100,
@@ -317,7 +317,7 @@ fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     Some((Decimal::from(factor), at + 1))
 }
 
-/// "… point five", "… virgule vingt-cinq".
+/// The decimals behind a number: "… point five", "… virgule vingt-cinq".
 fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens
         .get(at)
@@ -340,7 +340,7 @@ fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     Some((part, next))
 }
 
-/// "… and a half", "… et demie", "… et quart".
+/// A fraction behind a number: "… and a half", "… et demie", "… et quart".
 fn and_a_half(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens.get(at).filter(|token| token.is_one_of(&["and", "et"]))?;
     let article = tokens
@@ -464,7 +464,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     }
 }
 
-/// "three quarters", "trois quarts", "deux tiers".
+/// The value of a number of fractions: "three quarters", "trois quarts", "deux tiers".
 fn parts_of(value: Decimal, word: Option<&str>) -> Option<Decimal> {
     let of = match word? {
         "quarters" | "quarts" => Decimal::from(4),

@@ -31,12 +31,12 @@ impl<'a> Speech<'a> {
         self.text
     }
 
-    /// Its tokens, with number words left as words.
+    /// The tokens, with number words left as words.
     pub fn words(&self) -> &[Token<'a>] {
         self.words.get_or_init(|| self.plain.words())
     }
 
-    /// Its tokens.
+    /// The tokens, with number words converted to numbers.
     pub fn tokens(&self) -> &[Token<'a>] {
         self.tokens.get_or_init(|| said_numbers(self.words()))
     }

@@ -11,15 +11,15 @@ use super::Labels;
 pub struct Script {
     /// Code of the script.
     pub code: String,
-    /// Where it runs.
+    /// The hook where it runs.
     pub hook: Hook,
-    /// The order among scripts of one hook.
+    /// Order among the scripts of one hook.
     pub rank: i64,
     /// Rhai source. For its functions see `/docs/scripting`; `import "money" as money;` at the top uses a library.
     pub source: String,
 }
 
-/// Where a script runs.
+/// The point at which a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -28,7 +28,7 @@ pub enum Hook {
     Price,
     /// After the priority rules.
     Priority,
-    /// As a tool that the assistant calls.
+    /// When the assistant calls it as a tool.
     Tool,
     /// Nowhere by itself: other scripts import its functions.
     Library,

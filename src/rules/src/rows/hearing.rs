@@ -160,7 +160,7 @@ impl CueEffect {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Trust {
-    /// As if the caller had said it first.
+    /// It counts as if the caller had said it first.
     Caller,
     /// It counts if the caller says nothing else about it.
     Model,

@@ -208,7 +208,7 @@ pub struct Adjustment {
     pub valid_until: Option<DateTime<Utc>>,
 }
 
-/// What an adjustment's amount is for.
+/// The unit to which an adjustment's amount applies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -239,9 +239,9 @@ pub enum AdjustmentKind {
     Percent,
     /// Multiply by the rate.
     Multiply,
-    /// At least the amount.
+    /// Raise to at least the amount.
     Floor,
-    /// At most the amount.
+    /// Lower to at most the amount.
     Cap,
     /// Replace the price with the amount.
     Set,

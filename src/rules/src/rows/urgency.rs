@@ -8,13 +8,13 @@ use super::Labels;
 /// Urgency of a call; P1 is the most urgent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Enum)]
 pub enum Priority {
-    /// Now.
+    /// Immediately.
     P1,
     /// Within minutes.
     P2,
     /// Worth a quick call.
     P3,
-    /// In turn.
+    /// In the usual order.
     P4,
 }
 
@@ -59,7 +59,7 @@ pub struct PriorityRule {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[oai(default)]
     pub safety: bool,
-    /// What the voice agent must say, in each language; for a `safety` rule only.
+    /// Text for the voice agent, in each language; only for a `safety` rule.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub say: Labels,

@@ -96,7 +96,7 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     engine
 });
 
-/// The host objects, as variables.
+/// The variables of a script: the host objects.
 pub(super) fn scope() -> Scope<'static> {
     let mut scope = Scope::new();
     scope.push("quote", Quote);

@@ -26,7 +26,7 @@ pub enum Form {
 
 /// A function or property for scripts.
 pub struct Function {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
     /// Its syntax.
     pub form: Form,

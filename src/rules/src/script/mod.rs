@@ -69,17 +69,17 @@ const fn limit(name: &'static str, most: usize) -> Limit {
     Limit { name, most }
 }
 
-/// Why a script's effects were dropped.
+/// The reason why a script's effects were dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct ScriptFault {
-    /// The script.
+    /// The code of the script.
     pub code: String,
     /// The last revision that wrote it or a library that it uses.
     pub version: i64,
-    /// Line from 1.
+    /// The line, from 1.
     pub line: Option<usize>,
-    /// Character from 1.
+    /// The character within that line, from 1.
     pub position: Option<usize>,
     /// What happened, without any of the caller's data unless the script itself threw it.
     pub text: String,

@@ -14,7 +14,7 @@ pub struct Skips {
 /// A version of a script, for which runs and faults are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScriptVersion {
-    /// The script.
+    /// The code of the script.
     pub code: String,
     /// The last revision that wrote it or a library that it uses.
     pub version: i64,
