@@ -5,7 +5,7 @@
 //! complexity in ["complex", "very_complex"] || price_to >= 3000
 //! ```
 //! Facts, literals (text, whole numbers, exact decimals, `true`, `false`), `== != < <= > >=`, `in [..]`, `!in [..]`,
-//! `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything richer belongs into a script.
+//! `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything else needs a script.
 //!
 //! `says` is about what is true now and at the caller's place; `mentions` is about the words alone; `denies` is about
 //! what the caller says is not true or is over. All three accept phrases and concepts (`"#flood"`).

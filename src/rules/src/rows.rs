@@ -107,8 +107,8 @@ macro_rules! resources {
             fn table_mut(set: &mut RowSet) -> &mut Table<Self> { &mut set.$field }
         })*
 
-        /// Calls a generic function for the row type of a resource that is only known at run time: `with_row!(resource,
-        /// R => do_it::<R>(…))`.
+        /// Calls a generic function for the row type of a resource that is only known at run time:
+        /// `with_row!(resource, R => do_it::<R>(…))`.
         #[macro_export]
         macro_rules! with_row {
             ($resource:expr, $R:ident => $body:expr) => {
@@ -169,7 +169,7 @@ impl Resource {
     }
 }
 
-/// As its name in paths.
+/// Serialized as the name in paths.
 impl Serialize for Resource {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.path())

@@ -66,7 +66,7 @@ pub struct PriorityRule {
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
     /// Codes of the SMS recipients; empty means those on call. A service's contacts take precedence. Contacts with a
-    /// schedule (calendar, rotation week) get messages on shift; if nobody is on shift, all get them.
+    /// schedule (calendar, rotation week) get messages only on shift; if nobody is on shift, all get them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub notify: Vec<String>,
