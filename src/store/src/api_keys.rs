@@ -18,10 +18,10 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub role: String,
     pub rulebook_id: Option<Uuid>,
-    /// The person that it is for; a key without one belongs to the person with its name.
+    /// The person whom the key is for. A key without an owner belongs to the person with its name.
     #[sea_orm(column_type = "Text", nullable)]
     pub owner: Option<String>,
-    /// The key that created it; none for the first keys and for those from before this was stored.
+    /// The key that created this one. `None` for the first keys, and for keys older than this column.
     pub made_by: Option<Uuid>,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
@@ -34,7 +34,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The longest chain of makers that is followed.
+/// Maximum number of ancestors that [`makers`] follows.
 const MAX_MAKERS: usize = 100;
 
 impl Model {
@@ -56,7 +56,7 @@ impl Model {
     }
 }
 
-/// The keys with a prefix: one, unless two collide.
+/// Keys with this prefix: one, unless two prefixes collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -68,7 +68,7 @@ pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>
     Entity::find_by_id(id).one(db).await
 }
 
-/// The keys that created this one, from its maker to the first.
+/// The chain of keys that created this one, from its direct creator to the first key.
 ///
 /// # Errors
 /// When the database fails.
@@ -93,7 +93,7 @@ pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Revokes a key; false when it does not exist or was revoked before.
+/// Revokes a key. False if it does not exist or was revoked before.
 ///
 /// # Errors
 /// When the database fails.
@@ -111,7 +111,7 @@ pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Re
     Ok(done.rows_affected > 0)
 }
 
-/// Revokes the keys of a name except the one with this hash.
+/// Revokes all keys with this name, except the one with this hash.
 ///
 /// # Errors
 /// When the database fails.
@@ -130,7 +130,7 @@ pub async fn revoke_others(tx: &DatabaseTransaction, name: &str, hash: &[u8], at
     Ok(())
 }
 
-/// Writes when a key was last used.
+/// Records when a key was last used.
 ///
 /// # Errors
 /// When the database fails.

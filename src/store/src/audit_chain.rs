@@ -56,7 +56,7 @@ pub struct Head {
 }
 
 impl AuditKey {
-    /// From 32 bytes that are used for nothing else.
+    /// Creates the key from 32 bytes that have no other use.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
         // HMAC pads a key shorter than its block with zeros (RFC 2104).
@@ -65,7 +65,7 @@ impl AuditKey {
         Self(Hmac::new(&block.into()))
     }
 
-    /// The MAC of an entry after the one whose MAC is `previous`; none when its JSON is invalid.
+    /// The MAC of an entry that follows the entry with the MAC `previous`. `None` if its JSON is invalid.
     #[must_use]
     pub fn of_entry(&self, previous: &[u8], entry: &Columns) -> Option<[u8; 32]> {
         let json = |text: &Option<String>| match text {
@@ -190,7 +190,7 @@ mod tests {
             change(|entry| entry.before = None),
             change(|entry| entry.before = Some("null".into())),
             change(|entry| entry.after = Some(r#"{"a":3}"#.into())),
-            // A value that moves from one column to the next makes another entry.
+            // Moving a character to the next column changes the MAC.
             change(|entry| (entry.action, entry.resource) = ("updates".into(), "ervices".into())),
         ];
         let count = macs.len();

@@ -34,7 +34,7 @@ impl Model {
         }
     }
 
-    /// Whether its MAC verifies.
+    /// Whether the MAC of the head verifies.
     #[must_use]
     pub fn fits(&self, key: &AuditKey) -> bool {
         same(&key.of_head(&self.head()), &self.head_mac)
@@ -50,7 +50,7 @@ impl Model {
     }
 }
 
-/// The current head; none before the first start.
+/// Reads the current head. `None` before the first start.
 pub async fn read<C: ConnectionTrait>(db: &C) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(1).one(db).await
 }

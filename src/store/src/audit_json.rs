@@ -4,7 +4,7 @@
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The canonical bytes of a JSON text; none when it is not JSON.
+/// The canonical bytes of a JSON text. `None` if the text is not valid JSON.
 #[must_use]
 pub fn canonical(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -12,7 +12,7 @@ pub fn canonical(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The first byte tells the type; strings, arrays and objects are prefixed with their length, so that none runs into
+/// The first byte is the type. Strings, arrays and objects are prefixed with their length, so that no value runs into
 /// the next.
 fn encode(raw: &RawValue, bytes: &mut Vec<u8>) -> Option<()> {
     let text = raw.get();
@@ -57,8 +57,8 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-/// A number by its value: its digits without zeros at either end, and the power of ten of the last one. It never
-/// becomes a float, whose value depends on the parser.
+/// Encodes a number by its value: its digits without zeros at either end, and the power of ten of the last digit. The
+/// number never becomes a float, because the value of a float depends on the parser.
 fn number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));

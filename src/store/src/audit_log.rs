@@ -1,6 +1,7 @@
-//! The audit log: who changed what, when, from what to what. Append-only, each entry chained to the previous one.
+//! The audit log: who changed what and when, with the values before and after. It is append-only, and each entry is
+//! chained to the previous one.
 //!
-//! It never contains what callers said: of a row that may contain it, an entry stores a digest.
+//! It never contains what callers said. For a row that may contain it, the entry stores a digest.
 
 use std::cmp::max;
 
@@ -41,7 +42,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// Always written; none means that somebody removed it.
+    /// Always written. `None` means that somebody removed it.
     pub mac: Option<Vec<u8>>,
 }
 
@@ -50,7 +51,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// An entry to be written; its number and MAC are computed when it is written.
+/// An entry to append. Its number and MAC are computed when it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEntry {
     pub id: Uuid,
@@ -70,10 +71,10 @@ pub struct NewEntry {
     pub after: Option<Json>,
 }
 
-/// Rows that may contain what a caller said: the log stores a digest, so that erasing a caller never breaks the
-/// chain.
+/// Resources whose rows may contain what a caller said. The log stores a digest of them, so that erasing a caller
+/// never breaks the chain.
 const DIGESTED: [&str; 1] = ["cases"];
-/// Entries per statement. It is constant because each number of rows is another statement to prepare.
+/// Entries per statement. The size is fixed, because each size needs its own prepared statement.
 const CHUNK: usize = 50;
 
 /// Writes an entry; see [`append_all`].
@@ -81,8 +82,8 @@ pub async fn append(tx: &DatabaseTransaction, key: &AuditKey, entry: NewEntry) -
     append_all(tx, key, vec![entry]).await
 }
 
-/// Writes entries in order. Must be the last step of a transaction, because it locks the head until the end: a
-/// transaction that then waited for another lock would block everybody.
+/// Writes entries in order. Must be the last step of a transaction, because it locks the head until the transaction
+/// ends. A transaction that then waited for another lock would block all other writers.
 pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<NewEntry>) -> Result<(), DbErr> {
     if entries.is_empty() {
         return Ok(());
@@ -100,9 +101,9 @@ pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<N
     move_head(tx, key, head).await
 }
 
-/// Begins the chain on an empty log. Entries without a head mean that somebody removed the head: they are never
-/// signed, or an attacker with the database could have altered entries signed by us. The new head records that the
-/// chain is broken, and writes continue. Returns whether a chain began.
+/// Starts the chain on an empty log. Entries without a head mean that somebody removed the head. Those entries are
+/// never signed, because an attacker with access to the database may have altered them. The new head then records
+/// that the chain is broken, and writes continue. Returns whether a chain was started.
 pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<bool, DbErr> {
     let empty = Head {
         seq: 0,
@@ -126,7 +127,7 @@ pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<boo
     Ok(false)
 }
 
-/// Locks and reads the head until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway.
+/// Locks the head until the transaction ends, and reads it. PostgreSQL uses a row lock; SQLite has only one writer.
 async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbErr> {
     let mut query = audit_head::Entity::find_by_id(1);
     if tx.get_database_backend() == DatabaseBackend::Postgres {
@@ -149,8 +150,8 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     unfit(tx, found.head()).await
 }
 
-/// Handles a head whose MAC does not verify, or that does not match the entries. Writes continue and it is reported;
-/// the head keeps the mark, so that the next entry does not hide the damage.
+/// Handles a head whose MAC does not verify or that does not match the entries. It reports the damage and lets writes
+/// continue. The head stays marked as broken, so that the next entry does not hide the damage.
 async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
     let next = max(last_seq(tx).await?, head.seq).saturating_add(1);
     tracing::error!(
@@ -178,7 +179,7 @@ async fn move_head(tx: &DatabaseTransaction, key: &AuditKey, head: Head) -> Resu
     Ok(())
 }
 
-/// The row as the next entry of the chain; moves the head.
+/// Builds the row of the next entry in the chain, and advances the head.
 fn chained(key: &AuditKey, head: &mut Head, mut row: Model) -> Result<Model, DbErr> {
     row.seq = head.seq + 1;
     let mac = key.of_entry(&head.mac, &columns(&row));

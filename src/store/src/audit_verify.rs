@@ -1,6 +1,6 @@
 //! Verifies the audit log and names the first entry that was altered, removed, added or moved.
 //!
-//! It reads a page at a time, so a log of any length needs the same memory.
+//! It reads one page at a time, so its memory use does not depend on the length of the log.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _};
 use sea_orm::{
@@ -60,7 +60,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstBad {
     pub seq: i64,
-    /// Its id, if it can be read.
+    /// The id of the entry, if it can be read.
     pub id: Option<Uuid>,
     pub problem: Tampering,
 }
@@ -72,7 +72,7 @@ pub enum Tampering {
     Altered,
     Missing,
     Added,
-    /// The head was altered or removed, and nothing else is wrong.
+    /// The head was altered or removed; all entries are intact.
     Head,
     /// The noted head is not in the chain.
     NotedHead,
@@ -105,10 +105,10 @@ impl std::fmt::Display for FirstBad {
     }
 }
 
-/// Reads the whole log. Calls `progress` with the number of entries read and the total.
+/// Verifies the whole log. Calls `progress` with the number of entries read and the total.
 ///
 /// # Errors
-/// When the database fails; its content is never an error.
+/// When the database fails. Tampering is a [`Verdict`], not an error.
 pub async fn verify<C: ConnectionTrait>(
     db: &C,
     key: &AuditKey,
@@ -134,7 +134,7 @@ pub async fn verify<C: ConnectionTrait>(
         // Entries and head in one statement, so that both are from the same instant.
         let end = End::read(db).await?;
         progress(walk.seq, std::cmp::max(end.last_seq, walk.seq));
-        // Entries that are appended meanwhile are read too; when nothing is left to read, stop.
+        // Entries that are appended meanwhile are read too. Stop when no entry is left.
         if page.is_empty() && (end.last_seq <= walk.seq || seen_end == Some(end.last_seq)) {
             break end;
         }
@@ -169,7 +169,7 @@ pub async fn verify<C: ConnectionTrait>(
     })
 }
 
-/// The position in the chain.
+/// The current position in the chain.
 struct Walk {
     seq: i64,
     mac: Vec<u8>,
@@ -177,7 +177,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Compares the next entry with what must follow.
+    /// Checks the next entry against the expected number and MAC.
     fn step(&mut self, key: &AuditKey, row: &QueryResult, noted: Option<&NotedHead>) -> Result<(i64, Uuid), FirstBad> {
         let (expected, id) = (self.seq + 1, row.try_get::<Uuid>("", "id").ok());
         let bad = |seq, problem| FirstBad { seq, id, problem };
@@ -240,7 +240,8 @@ impl End {
     }
 }
 
-/// The entries after one, by number; several with one number, which an intact log does not have, by id.
+/// Entries after the given position, by number. Several entries with the same number, which an intact log does not
+/// have, are ordered by id.
 async fn page<C: ConnectionTrait>(db: &C, after: Option<(i64, Uuid)>) -> Result<Vec<QueryResult>, DbErr> {
     let text = |column: Column| Expr::col(column).cast_as(Alias::new("text"));
     let mut select = Entity::find().select_only().columns([
@@ -258,7 +259,7 @@ async fn page<C: ConnectionTrait>(db: &C, after: Option<(i64, Uuid)>) -> Result<
         Column::Revision,
         Column::Mac,
     ]);
-    // As text: a number must not pass through a float.
+    // Read JSON as text, because a number must not pass through a float.
     select = select
         .expr_as(text(Column::Before), "before")
         .expr_as(text(Column::After), "after");

@@ -41,14 +41,14 @@ pub const RUNNING: &str = "running";
 pub const DONE: &str = "done";
 pub const FAILED: &str = "failed";
 pub const CANCELLED: &str = "cancelled";
-/// Its instance stopped.
+/// State of a backtest whose instance stopped.
 pub const INTERRUPTED: &str = "interrupted";
 
 const UNFINISHED: [&str; 2] = [QUEUED, RUNNING];
-/// The most backtests stored per rulebook.
+/// Maximum number of backtests stored per rulebook.
 const KEPT: u64 = 200;
 
-/// Inserts a backtest and deletes the oldest ones beyond the limit.
+/// Inserts a backtest, and deletes the oldest ones above the limit.
 ///
 /// # Errors
 /// When the database fails.
@@ -78,7 +78,7 @@ pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes the progress, unless it has finished. Returns whether it was still running.
+/// Stores the progress of an unfinished backtest. Returns whether it was unfinished.
 ///
 /// # Errors
 /// When the database fails.
@@ -101,7 +101,7 @@ pub async fn find<C: ConnectionTrait>(db: &C, (rulebook_id, id): (Uuid, Uuid)) -
     Entity::find_by_id((rulebook_id, id)).one(db).await
 }
 
-/// Marks backtests without progress since `silent_since` as interrupted: their instance stopped.
+/// Marks backtests without progress since `silent_since` as interrupted, because their instance stopped.
 ///
 /// # Errors
 /// When the database fails.
@@ -125,7 +125,7 @@ pub async fn interrupt(
     Ok(done.rows_affected)
 }
 
-/// How many backtests of a rulebook are queued or running.
+/// Number of queued or running backtests of a rulebook.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,7 +1,8 @@
 //! Begins and ends transactions.
 //!
-//! This is the only place that opens one. Begin it in its own task, never directly in a handler's future: a client
-//! that disconnects cancels the future, and a cancelled `begin` can leave a pooled PostgreSQL connection unusable.
+//! This is the only module that opens one. Begin a transaction in its own task, never directly in the future of a
+//! handler. A client that disconnects cancels that future, and a cancelled `begin` can leave a pooled PostgreSQL
+//! connection unusable.
 
 use std::ops::Deref;
 
@@ -12,7 +13,7 @@ use sea_orm::{
 
 use super::{connect, trial};
 
-/// An open transaction; dropping it rolls it back.
+/// An open transaction. Dropping it rolls it back.
 pub struct Transaction {
     inner: DatabaseTransaction,
     /// Whether it is a dry run, which rolls back.
@@ -20,7 +21,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Commits; in a dry run ([`trial`]), rolls back.
+    /// Commits. In a dry run ([`trial`]), it rolls back instead.
     ///
     /// # Errors
     /// When the database fails.
@@ -49,9 +50,9 @@ impl Deref for Transaction {
     }
 }
 
-/// Begins a transaction: IMMEDIATE on SQLite, because a deferred one that reads before it writes fails at once when
-/// another has written in between. On PostgreSQL the session has READ COMMITTED (`connect.rs`); setting it here would
-/// cost every message a round trip, which is needed only behind some poolers.
+/// Begins a transaction. On SQLite it is IMMEDIATE: a deferred transaction that reads before it writes fails
+/// immediately if another one has written in between. On PostgreSQL the session has READ COMMITTED (`connect.rs`).
+/// Setting it here would cost every message a round trip, and only some poolers need that.
 #[expect(clippy::disallowed_methods, reason = "the one opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;

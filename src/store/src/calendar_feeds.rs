@@ -1,4 +1,4 @@
-//! Addresses at which calendar programs read the shifts of a rulebook. Only the hashes of their tokens are stored.
+//! URLs from which calendar programs read the shifts of a rulebook. Only the hashes of their tokens are stored.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, IntoActiveModel, Set};
 
 use super::rulebooks;
 
-/// The most feeds of a rulebook that are not revoked.
+/// Maximum number of active feeds of a rulebook.
 pub const MAX_ACTIVE: u64 = 50;
 
 /// A row of `calendar_feeds`.
@@ -18,7 +18,7 @@ pub struct Model {
     pub rulebook_id: Uuid,
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    /// The only contact whose shifts it shows; none is everybody.
+    /// The contact whose shifts the feed shows. `None` means all contacts.
     #[sea_orm(column_type = "Text", nullable)]
     pub contact: Option<String>,
     #[sea_orm(column_type = "Text")]
@@ -33,7 +33,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The feeds whose token has a prefix and that are not revoked: one, unless two collide.
+/// Active feeds whose token has this prefix: one, unless two prefixes collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -45,7 +45,7 @@ pub async fn by_prefix<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<Vec<M
         .await
 }
 
-/// A feed of a rulebook that is not revoked.
+/// An active feed of a rulebook.
 ///
 /// # Errors
 /// When the database fails.
@@ -57,7 +57,8 @@ pub async fn active<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, id: Uuid) -> 
         .await
 }
 
-/// Whether the rulebook may have another feed. Locks its head, so that two that are made at once are counted.
+/// Whether the rulebook may have another feed. Locks the head of the rulebook, so that concurrent inserts are
+/// counted.
 ///
 /// # Errors
 /// When the database fails.
@@ -78,7 +79,7 @@ pub async fn insert(tx: &DatabaseTransaction, feed: Model) -> Result<(), DbErr> 
     Ok(())
 }
 
-/// Revokes a feed; false when it was revoked before.
+/// Revokes a feed. False if it was revoked before.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! Transcripts of calls, one row per turn: live turns, later replaced by the report's.
+//! Transcripts of calls, one row per turn. The report's turns later replace the live turns.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseBackend, DatabaseTransaction, Value as Bind};
@@ -34,14 +34,14 @@ impl ActiveModelBehavior for ActiveModel {}
 #[derive(Debug)]
 pub struct Turns<'a> {
     pub call_id: &'a str,
-    /// Each `{call_id, seq, role, text, offset_ms}`, numbered from 0.
+    /// Each turn is `{call_id, seq, role, text, offset_ms}`, numbered from 0.
     pub turns: Vec<Json>,
-    /// Whether the call may have turns already.
+    /// Whether the call may already have turns.
     pub may_have: bool,
 }
 
-/// Replaces the turns of each of these calls by those of its report. The caller has locked the calls' rows. Existing turns
-/// are overwritten rather than deleted and inserted, so that PostgreSQL needs one statement.
+/// Replaces the turns of each call by those of its report. The caller has locked the rows of the calls. Existing
+/// turns are overwritten instead of deleted and inserted, so that PostgreSQL needs only one statement.
 ///
 /// # Errors
 /// When the database fails.
@@ -87,7 +87,7 @@ pub async fn replace(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: Vec<Tur
     Ok(())
 }
 
-/// A turn that was heard while the call goes on.
+/// A turn heard during a call.
 #[derive(Debug)]
 pub struct LiveTurn<'a> {
     pub call_id: &'a str,
@@ -97,7 +97,7 @@ pub struct LiveTurn<'a> {
     pub offset_ms: Option<i64>,
 }
 
-/// Inserts live turns, each once, unless its call's report is stored. The caller has locked the calls' rows.
+/// Inserts each live turn once, unless the report of its call is stored. The caller has locked the rows of the calls.
 ///
 /// # Errors
 /// When the database fails.

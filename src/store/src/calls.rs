@@ -1,4 +1,4 @@
-//! Calls, as far as messages described them.
+//! Calls, with the data known from their messages.
 
 mod record;
 
@@ -67,7 +67,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Those of these calls that need no report any more: it was recorded, or the caller was erased.
+/// Those of the given calls that no longer need a report: it was recorded, or the caller was erased.
 pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
     let reported = Condition::any()
         .add(Column::ReportAt.is_not_null())
@@ -88,8 +88,8 @@ pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[Strin
     Ok(settled)
 }
 
-/// The prefix of the ids of simulated calls; Vapi's ids are UUIDs. It identifies everything that such a call leaves.
-/// Simulated calls send no messages and do not count in statistics.
+/// Prefix of the ids of simulated calls; Vapi's ids are UUIDs. It marks every row that such a call leaves. Simulated
+/// calls send no messages and are left out of statistics.
 pub const SIMULATED_PREFIX: &str = "simulated-";
 
 #[must_use]
@@ -97,7 +97,7 @@ pub fn is_simulated(call_id: Option<&str>) -> bool {
     call_id.is_some_and(|call_id| call_id.starts_with(SIMULATED_PREFIX))
 }
 
-/// A condition on a column with call ids: it is a simulated call, or it is not.
+/// Condition on a column with call ids: the call is simulated, or it is not.
 pub fn simulated<C: ColumnTrait>(call_id: &C, simulated: bool) -> Condition {
     if simulated {
         Condition::all().add(call_id.starts_with(SIMULATED_PREFIX))

@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Rows per statement. It is constant because each number of rows is another statement to prepare.
+/// Rows per statement. The size is fixed, because each size needs its own prepared statement.
 const CHUNK: usize = 50;
 
 /// The edits of a change set, in order.

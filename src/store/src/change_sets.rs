@@ -1,7 +1,7 @@
-//! Change sets: edits not yet published, and what became of them.
+//! Change sets: edits that are not published yet, and the state of those that were.
 //!
-//! A change set is changed only while its row is [`locked`], and every change raises its version: whoever read an older
-//! version publishes nothing.
+//! A change set is changed only while its row is [`locked`], and every change increments its version. A publisher who
+//! read an older version is refused.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -50,20 +50,20 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Where a change set is in its life.
+/// Lifecycle state of a change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Changes are added to it.
+    /// Edits can be added.
     Open,
-    /// To be published at its time.
+    /// It is published at its scheduled time.
     Scheduled,
-    /// To be published when a second person agrees.
+    /// It is published once a second person approves it.
     Waiting,
-    /// It became a revision.
+    /// It was published as a revision.
     Published,
-    /// It was due and could not be published. It can be changed and published like an open one.
+    /// It was due and could not be published. It can be edited and published like an open one.
     Refused,
-    /// Thrown away.
+    /// It was discarded.
     Discarded,
 }
 
@@ -78,7 +78,7 @@ impl State {
         Self::Discarded,
     ];
 
-    /// The word in the table.
+    /// The state as stored in the table.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -93,14 +93,14 @@ impl State {
 }
 
 impl Model {
-    /// Its state. The table holds no other words: a CHECK sees to it.
+    /// Whether the change set is in one of these states. A CHECK restricts the column to known states.
     #[must_use]
     pub fn is_in(&self, states: &[State]) -> bool {
         states.iter().any(|state| state.word() == self.state)
     }
 }
 
-/// The open change sets of an author, of at most so many.
+/// Open change sets of an author, at most `most`.
 pub async fn open_of(db: &DatabaseConnection, rulebook_id: Uuid, author: &str, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -117,7 +117,7 @@ pub async fn find(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Resul
     Entity::find_by_id((rulebook_id, id)).one(db).await
 }
 
-/// A change set, held until the transaction ends.
+/// A change set, locked until the transaction ends.
 pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
     let mut query = Entity::find_by_id((rulebook_id, id));
     if tx.get_database_backend() == DatabaseBackend::Postgres {
@@ -126,7 +126,7 @@ pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Re
     query.one(tx).await
 }
 
-/// Writes a new one.
+/// Inserts a change set.
 pub async fn insert(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     Entity::insert(set.into_active_model().reset_all())
         .exec_without_returning(tx)
@@ -134,7 +134,7 @@ pub async fn insert(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes one that is held.
+/// Updates a change set that this transaction has locked.
 pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     let key = (set.rulebook_id, set.id);
     Entity::update_many()
@@ -146,7 +146,7 @@ pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Those whose time has come, in the order of their times.
+/// Scheduled change sets that are due, in the order of their times.
 pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::State.eq(State::Scheduled.word()))
@@ -158,7 +158,7 @@ pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result
         .await
 }
 
-/// When the next one is due.
+/// When the next scheduled change set is due.
 pub async fn next_due(db: &DatabaseConnection) -> Result<Option<DateTimeUtc>, DbErr> {
     let next = Entity::find()
         .select_only()

@@ -1,8 +1,8 @@
-//! How the database is opened.
+//! Opens the database.
 //!
-//! In: its address. Out: a pool to write with and a pool to read with. On SQLite there is one writer and the readers
-//! may only read; what a commit acknowledges is on the disk (WAL, synchronous FULL). On PostgreSQL nothing waits
-//! without an end: statements, locks and idle transactions have their time ([`super::server`] knows where it can be set).
+//! In: the database URL. Out: one pool for writes and one for reads. On SQLite there is a single writer and the
+//! readers are read-only; an acknowledged commit is on disk (WAL, synchronous FULL). On PostgreSQL every wait has a
+//! limit: statements, locks and idle transactions have timeouts ([`super::server`] finds out where they can be set).
 //! Statements are never logged, because their values are callers' data.
 
 use std::{
@@ -24,44 +24,45 @@ use super::Database;
 use super::replica::Replica;
 use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 
-/// How long one waits for a connection of the pool.
+/// Timeout for a connection from the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
-/// How long a message waits for one: less than it may wait for the database altogether.
+/// The same timeout for a message. It is shorter than the total time that a message may wait for the database.
 const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
-/// How long SQLite waits for another process that holds the file.
+/// How long SQLite waits for another process that holds the file lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// A connection idle for longer is tried before it is used.
+/// A connection that was idle for longer is tested before use.
 const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
 
-/// A connection to PostgreSQL idle for longer is closed: where there are few, another pool may need its place.
+/// A connection to PostgreSQL that was idle for longer is closed. If connections are scarce, another pool may need
+/// the slot.
 const GIVEN_UP_WHEN_IDLE: Duration = Duration::from_mins(1);
 const SQLITE_READERS: u32 = 4;
 
 /// The database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The folder of the file is not there.
+    /// The folder of the database file does not exist.
     #[error("the folder {} for the database does not exist; create it or change DATABASE_URL", .0.display())]
     NoFolder(PathBuf),
-    /// No server was ever started on it.
+    /// No server was ever started on this database.
     #[error(
         "there is no database of Ringbook's at {0} (DATABASE_URL), and this command makes none: run it in the server's folder, \
          or set DATABASE_URL as the server has it; `ringbook` makes a new one"
     )]
     Missing(String),
-    /// The file or the server does not let us in.
+    /// The file cannot be opened, or the server rejects the connection.
     #[error("the database {place} cannot be opened (DATABASE_URL)")]
     Open {
-        /// Which one, without its password.
+        /// The database, without its password.
         place: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: DbErr,
     },
     /// The pooler in front of the server cannot be used.
     #[error("the database {place} cannot be used (DATABASE_URL): {why}")]
     Pooler {
-        /// Which one, without its password.
+        /// The database, without its password.
         place: String,
         /// What to do.
         why: ServerError,
@@ -81,33 +82,34 @@ impl ConnectError {
 /// The pools.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// Takes messages, whose statements may not take longer than a message may wait. On SQLite, which has one writer,
-    /// the same as `write`.
+    /// For messages, with statement timeouts no longer than a message may wait. On SQLite, which has a single writer,
+    /// this is the same pool as `write`.
     pub messages: DatabaseConnection,
-    /// Takes edits and the work of workers.
+    /// For edits and background work.
     pub write: DatabaseConnection,
-    /// Answers what only reads and must see what is committed: never a replica.
+    /// For reads that must see every commit. It is never a replica.
     pub read: DatabaseConnection,
-    /// The replica, which may lag or be lost, where there is one.
+    /// The replica, if there is one. It may lag or become unavailable.
     pub replica: Replica,
     /// How the pools were opened.
     pub plan: PoolPlan,
 }
 
 impl Connections {
-    /// Answers what people read.
+    /// The pool for what people read.
     #[must_use]
     pub fn for_people(&self) -> DatabaseConnection {
         self.replica.usable().unwrap_or(&self.read).clone()
     }
 }
 
-/// Opens the pools; a SQLite file is created when missing.
+/// Opens the pools. A SQLite file is created if it does not exist.
 pub async fn open(database: &Database, replica: Option<&Database>) -> Result<Connections, ConnectError> {
     open_with(database, replica, DEFAULT_CONNECTIONS).await
 }
 
-/// The same with at most so many connections to a PostgreSQL server, of which the replica's are not part.
+/// Same as [`open`], with at most the given number of connections to a PostgreSQL server. Connections to the replica
+/// are not counted.
 pub async fn open_with(
     database: &Database,
     replica: Option<&Database>,
@@ -123,7 +125,7 @@ pub async fn open_with(
     open_pools(database, replica, When::Now, plan).await
 }
 
-/// The same pools, which connect when they are first used: the database is away.
+/// Opens the same pools without connecting: they connect on first use. For a start while the database is unavailable.
 pub async fn open_later(
     database: &Database,
     replica: Option<&Database>,
@@ -132,7 +134,7 @@ pub async fn open_later(
     open_pools(database, replica, When::Used, PoolPlan::unasked(connections)).await
 }
 
-/// Another pool for messages, which connects when it is first used; none on SQLite, whose one writer stays.
+/// Another pool for messages, which connects on first use. `None` on SQLite, which keeps its single writer.
 pub async fn another_for_messages(
     database: &Database,
     plan: PoolPlan,
@@ -153,16 +155,16 @@ async fn open_pools(
     let write = open_pool(database, Use::Write, when, plan).await?;
     let (read, replica) = match (database, replica) {
         (Database::Postgres(_), Some(replica)) => {
-            // It connects when it is first used: a start does not need it.
+            // It connects on first use, because a start does not need the replica.
             let replica = open_pool(replica, Use::Read, When::Used, plan).await?;
             (write.clone(), Some(replica))
         }
-        // SQLite has no replica: its readers see every commit, and its one writer is better left alone.
+        // SQLite has no replica: its readers see every commit, and its single writer needs no further load.
         (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when, plan).await?, None),
     };
     let messages = match database {
         Database::Sqlite(_) => write.clone(),
-        // Its first connection is made by the first message, as those of the others are made when they are needed.
+        // It connects on first use: the first message opens its first connection.
         Database::Postgres(_) => open_pool(database, Use::Messages, When::Used, plan).await?,
     };
     Ok(Connections {
@@ -174,7 +176,7 @@ async fn open_pools(
     })
 }
 
-/// The spool's own file: one connection, what a commit acknowledges is on the disk, and no more than `most_pages` pages.
+/// Opens the spool file with one connection and at most `most_pages` pages. An acknowledged commit is on disk.
 pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("sqlite://{}", file.display()));
     options
@@ -192,13 +194,13 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::ZERO)
             .pragma("max_page_count", most_pages.to_string())
-            // What was drained is overwritten: it is callers' data, be it sealed.
+            // Overwrite deleted entries: they are callers' data, even if encrypted.
             .pragma("secure_delete", "on")
     });
     SeaOrm::connect(options).await
 }
 
-/// A single connection whose statements may take as long as a migration does.
+/// A single connection with no statement timeout, for migrations.
 pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
     let plan = match database {
         Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
@@ -213,7 +215,8 @@ async fn survey(database: &Database) -> Result<Survey, ConnectError> {
         .map_err(|error| ConnectError::of(database, error))
 }
 
-/// A pool that only reads and makes nothing: where a server has never been, there is an error that names the place.
+/// A read-only pool that creates nothing. If no server ever ran on the database, returns an error that names the
+/// database.
 pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, ConnectError> {
     let missing = || ConnectError::Missing(place(database));
     if let Some(file) = database.file()
@@ -241,7 +244,7 @@ pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, Co
     }
 }
 
-/// What a pool is for.
+/// The purpose of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Messages,
@@ -259,7 +262,7 @@ impl Use {
         }
     }
 
-    /// How long a statement may take; 0 is without an end.
+    /// Statement timeout in milliseconds; 0 means none.
     pub(super) const fn statement_timeout_ms(self) -> i64 {
         match self {
             Self::Messages => 1_800,
@@ -269,7 +272,7 @@ impl Use {
         }
     }
 
-    /// What holds in a session of this use, by PostgreSQL's names.
+    /// Session settings for this use, by their names in PostgreSQL.
     pub(super) fn session_settings(self) -> [(&'static str, String); 5] {
         let lock_ms = match self {
             Self::Messages => 1_500,
@@ -282,7 +285,7 @@ impl Use {
             ("statement_timeout", self.statement_timeout_ms().to_string()),
             ("lock_timeout", i32::to_string(&lock_ms)),
             ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
-            // A message reads and writes by keys. A plan that was made for an empty table, and is kept, would read all of it.
+            // Messages read and write by key. A cached plan made for an empty table would scan the whole table.
             ("enable_seqscan", on(self != Self::Messages).to_owned()),
         ]
     }
@@ -301,8 +304,8 @@ const fn on(is_on: bool) -> &'static str {
     if is_on { "on" } else { "off" }
 }
 
-/// What the first statements of a transaction must set, where the session could not be told at its start: one string of
-/// statements. None where nothing need be set.
+/// The settings that each transaction must begin with if the session could not be configured at startup, as one
+/// string of statements. `None` if nothing needs to be set.
 pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> {
     if db.get_database_backend() != DbBackend::Postgres {
         return None;
@@ -315,7 +318,7 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     if told || options.get_application_name() != Some(server::APPLICATION) {
         return None;
     }
-    // A pool does not know what it is for, but how long it may wait.
+    // A pool does not know its purpose, so it is derived from its acquire timeout.
     let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
     let usage = if messages { Use::Messages } else { Use::Write };
     let [_, limits @ ..] = usage.session_settings();
@@ -326,21 +329,22 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     ))
 }
 
-/// Lets go of a connection that does not know where its transactions stand. SQLite ends a transaction by itself when the
-/// disk is full (and after other errors), sqlx 0.9.0 then fails to roll it back and takes every later transaction for one
-/// inside it: those would be acknowledged and never committed.
+/// Closes a released connection that is still inside a transaction. SQLite ends a transaction by itself when the disk
+/// is full, and after some other errors. sqlx 0.9.0 then fails to roll it back, and treats every later transaction as
+/// nested inside it. Those later transactions would be acknowledged and never committed.
 fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {
         Box::pin(async move {
-            // After whatever is still queued, such as the rollback of a transaction that was dropped.
+            // Runs after anything still queued, such as the rollback of a dropped transaction.
             connection.ping().await?;
             Ok(!connection.is_in_transaction())
         })
     })
 }
 
-/// Makes the file that SQLite would make, for its owner alone: it holds what callers said. SQLite gives its other files the
-/// rights of this one. One that is there keeps its own, and what cannot be made, SQLite tells of in a moment.
+/// Creates the database file readable by its owner only, because it contains what callers said. SQLite gives its
+/// other files the permissions of this one. An existing file keeps its permissions. An error is ignored here, because
+/// SQLite reports it when it opens the file.
 fn make_private(file: &Path) {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -438,7 +442,7 @@ fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
     }
 }
 
-/// The database's place without user and password.
+/// The location of the database, without user and password.
 fn place(database: &Database) -> String {
     match database {
         Database::Sqlite(_) => database

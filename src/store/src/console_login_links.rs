@@ -1,4 +1,4 @@
-//! Links that sign somebody in to the console once. Only the hashes of their tokens are stored.
+//! One-time login links for the console. Only the hashes of their tokens are stored.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -10,7 +10,7 @@ use sea_orm::{DatabaseTransaction, IntoActiveModel};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub token_hash: Vec<u8>,
-    /// The API key whose rights the session has.
+    /// The API key whose permissions the session gets.
     pub key_id: Uuid,
     pub expires_at: DateTimeUtc,
 }
@@ -28,13 +28,13 @@ pub async fn insert(tx: &DatabaseTransaction, link: Model) -> Result<(), DbErr> 
     Ok(())
 }
 
-/// Takes a link away and returns its key; none if there is no such link, it expired or somebody used it.
+/// Deletes a link and returns its key. `None` if the link does not exist, has expired or was used.
 pub async fn redeem(tx: &DatabaseTransaction, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Uuid>, DbErr> {
     let found = Entity::find_by_id(hash.to_vec()).one(tx).await?;
     let Some(link) = found.filter(|link| now < link.expires_at) else {
         return Ok(None);
     };
-    // Of two that come together, one deletes it.
+    // Of two concurrent requests, only one deletes the row.
     let deleted = Entity::delete_by_id(hash.to_vec()).exec(tx).await?;
     Ok((deleted.rows_affected == 1).then_some(link.key_id))
 }

@@ -12,9 +12,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub token_hash: Vec<u8>,
-    /// The API key whose rights the session has.
+    /// The API key whose permissions the session has.
     pub key_id: Uuid,
-    /// `en` or `fr`; none is what the browser asks for.
+    /// `en` or `fr`. `None` means the language of the browser.
     #[sea_orm(column_type = "Text", nullable)]
     pub language: Option<String>,
     pub created_at: DateTimeUtc,
@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The session of a token, by the token's hash.
+/// The session with this token hash.
 pub async fn by_hash<C: ConnectionTrait>(db: &C, hash: &[u8]) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::TokenHash.eq(hash.to_vec())).one(db).await
 }
@@ -37,12 +37,12 @@ pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>
     Entity::find_by_id(id).one(db).await
 }
 
-/// How many sessions a key has.
+/// Number of sessions of a key.
 pub async fn count_of_key<C: ConnectionTrait>(db: &C, key_id: Uuid) -> Result<u64, DbErr> {
     Entity::find().filter(Column::KeyId.eq(key_id)).count(db).await
 }
 
-/// Ends the session of a key that was not used for the longest time.
+/// Ends the least recently used session of a key.
 pub async fn end_oldest_of_key(tx: &DatabaseTransaction, key_id: Uuid) -> Result<(), DbErr> {
     let oldest = Entity::find()
         .filter(Column::KeyId.eq(key_id))
@@ -62,7 +62,7 @@ pub async fn insert(tx: &DatabaseTransaction, session: Model) -> Result<(), DbEr
     Ok(())
 }
 
-/// Writes when a session was last used.
+/// Records when a session was last used.
 pub async fn touch(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Result<(), DbErr> {
     let change = ActiveModel {
         last_used_at: Set(at),
@@ -71,7 +71,7 @@ pub async fn touch(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Res
     update(tx, id, change).await
 }
 
-/// Writes which language its person chose.
+/// Stores the language that the user chose.
 pub async fn choose_language(tx: &DatabaseTransaction, id: Uuid, language: &str) -> Result<(), DbErr> {
     let change = ActiveModel {
         language: Set(Some(language.to_owned())),
@@ -95,7 +95,7 @@ pub async fn end(tx: &DatabaseTransaction, id: Uuid) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Deletes the sessions that expired by `now` or were not used since `idle_since`. Returns how many.
+/// Deletes sessions that expired by `now` or were not used since `idle_since`. Returns how many.
 pub async fn forget(tx: &DatabaseTransaction, now: DateTime<Utc>, idle_since: DateTime<Utc>) -> Result<u64, DbErr> {
     let over = Condition::any()
         .add(Column::ExpiresAt.lte(now))

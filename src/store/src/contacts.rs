@@ -1,41 +1,41 @@
-//! Contacts as they stand at the head. In: a phone number. Out: whose it is.
+//! Contacts at the head revision, looked up by phone number or code.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use uuid::Uuid;
 
-/// Somebody to text.
+/// A contact who can get SMS messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The contact's code.
     pub code: String,
-    /// What people call them.
+    /// The contact's name.
     pub name: String,
-    /// The language of their texts.
+    /// The language of the contact's SMS messages.
     pub language: String,
 }
 
-/// The contacts with a phone number, in the order in which they are tried.
+/// Contacts with this phone number, in the order in which they are tried.
 pub async fn with_phone(tx: &DatabaseTransaction, rulebook_id: Uuid, phone: &str) -> Result<Vec<Found>, DbErr> {
     find(tx, rulebook_id, "phone", phone).await
 }
 
-/// The contact of this code.
+/// The contact with this code.
 pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<Found>, DbErr> {
     Ok(find(tx, rulebook_id, "code", code).await?.into_iter().next())
 }
 
-/// Somebody to text, and where.
+/// A contact with a phone number.
 #[derive(Clone)]
 pub struct Reachable {
-    /// Who it is.
+    /// The contact.
     pub contact: Found,
-    /// Their number.
+    /// The contact's phone number.
     pub phone: String,
-    /// Whether they are on call.
+    /// Whether the contact is on call.
     pub on_call: bool,
 }
 
-/// Every contact with a number, in the order in which they are tried.
+/// All contacts with a phone number, in the order in which they are tried.
 pub async fn all(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Vec<Reachable>, DbErr> {
     const SQL: &str = "SELECT code, name, language, phone, on_call FROM contacts \
                        WHERE rulebook_id = $1 AND until_revision IS NULL ORDER BY rank, code";
@@ -55,7 +55,7 @@ pub async fn all(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Vec<Reac
     rows.collect()
 }
 
-/// The present number of the contact of this code; none where there is no such contact any more.
+/// Current phone number of the contact with this code. `None` if that contact no longer exists.
 pub async fn phone_of(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<String>, DbErr> {
     const SQL: &str = "SELECT phone FROM contacts WHERE rulebook_id = $1 AND until_revision IS NULL AND code = $2";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), SQL, [rulebook_id.into(), code.into()]);

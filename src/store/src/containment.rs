@@ -1,4 +1,4 @@
-//! JSON containment: PostgreSQL's `@>`, and the same for SQLite.
+//! JSON containment: PostgreSQL's `@>`, and an equivalent for SQLite.
 //!
 //! PostgreSQL uses a GIN index; SQLite scans every row.
 
@@ -6,11 +6,12 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{DbBackend, Value};
 use serde_json::Value as Json;
 
-/// The most values of a pattern on SQLite, where each is a subquery.
+/// Maximum number of values in a pattern on SQLite, where each value is a subquery.
 pub const MOST_VALUES: usize = 50;
 
-/// Whether `column` contains `pattern`: every member of an object is contained in the member of the same name, every
-/// element of an array in some element, everything else is equal. None when the pattern is too large.
+/// Condition that `column` contains `pattern`. Every member of an object must be contained in the member with the
+/// same name, and every element of an array in some element; all other values must be equal. `None` if the pattern is
+/// too large.
 #[must_use]
 pub fn contains(backend: DbBackend, column: &'static str, pattern: &Json) -> Option<SimpleExpr> {
     if backend == DbBackend::Postgres {
@@ -33,7 +34,7 @@ struct Sqlite {
 }
 
 impl Sqlite {
-    /// That the JSON at `place` contains the members or elements of the pattern.
+    /// Adds the condition that the JSON at `place` contains the members or elements of the pattern.
     fn children(&mut self, place: &str, pattern: &Json) -> Option<()> {
         let children: Vec<(Option<&String>, &Json)> = match pattern {
             Json::Object(object) => object.iter().map(|(key, value)| (Some(key), value)).collect(),

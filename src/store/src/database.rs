@@ -1,20 +1,21 @@
-//! The address of a database.
+//! The URL of a database.
 
 use std::path::Path;
 
 use base::secret::Secret;
 
-/// Where everything is kept. The address may hold a password, so it does not show itself.
+/// The database of this instance. Its URL may contain a password, so `Debug` hides it.
 #[derive(Clone, Debug)]
 pub enum Database {
-    /// A file.
+    /// A SQLite file.
     Sqlite(Secret),
-    /// A server.
+    /// A PostgreSQL server.
     Postgres(Secret),
 }
 
 impl Database {
-    /// A database address, if it is one that we can use: two pools could not share a database in memory.
+    /// Parses a database URL. `None` if it is not supported; an in-memory database is not, because two pools cannot
+    /// share it.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         if url
@@ -29,14 +30,14 @@ impl Database {
         }
     }
 
-    /// The address, password and all.
+    /// The URL, including the password.
     #[must_use]
     pub fn url(&self) -> &str {
         let (Self::Sqlite(url) | Self::Postgres(url)) = self;
         url.expose()
     }
 
-    /// The file of a SQLite database; nothing for one on a server.
+    /// The file of a SQLite database. `None` for PostgreSQL.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         let Self::Sqlite(url) = self else { return None };

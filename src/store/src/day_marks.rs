@@ -1,15 +1,15 @@
-//! Marks of what people watch: a mark differs whenever something of its kind changed. Reads a bounded number of rows, for
-//! whoever polls it every few hundred milliseconds.
+//! Change marks for live views: a mark differs after a change to what it covers. It reads a bounded number of rows,
+//! because clients poll it every few hundred milliseconds.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::sql::statement;
 
-/// How the newest rows of a rulebook are. Of older rows no change is noticed.
+/// Marks of the newest rows of a rulebook. Changes to older rows are not noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromQueryResult)]
 pub struct DayMarks {
-    /// Leads, and who took or was handed one.
+    /// Leads, and who acknowledged or was notified of one.
     pub leads: String,
     /// SMS messages.
     pub sms_messages: String,
@@ -19,7 +19,7 @@ pub struct DayMarks {
     pub rules: String,
 }
 
-/// The newest 200 rows of each table by its primary key.
+/// Covers the newest 200 leads, escalations and SMS messages by primary key, and all open notices.
 const SQL: &str = "
 SELECT
   (SELECT concat_ws(' ', max(created_at), max(updated_at)) FROM
@@ -35,7 +35,7 @@ SELECT
     AS notices,
   (SELECT CAST(head_revision AS text) FROM rulebooks WHERE id = $1) AS rules";
 
-/// The marks of a rulebook.
+/// The current marks of a rulebook.
 pub async fn of(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<DayMarks, DbErr> {
     let found = DayMarks::find_by_statement(statement(db, SQL, [rulebook_id.into()]))
         .one(db)

@@ -1,4 +1,4 @@
-//! What people say of a decision that was wrong. It goes with the call: whoever erases or purges what was said in a call
+//! Feedback from people about wrong decisions. It belongs to the call: erasing or purging the content of a call
 //! deletes its feedback too.
 
 use sea_orm::entity::prelude::*;
@@ -22,7 +22,7 @@ pub struct Model {
     pub service: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub priority: Option<String>,
-    /// With taxes, in minor units.
+    /// Total with taxes, in minor units.
     pub total: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
@@ -46,17 +46,17 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// It became a case.
+/// Resolution: it became a case.
 pub const CASE: &str = "case";
-/// Somebody looked at it, and the decision was right.
+/// Resolution: somebody reviewed it, and the decision was right.
 pub const DISMISSED: &str = "dismissed";
 
-/// Stores new feedback unless the caller was erased meanwhile. Returns whether it was stored.
+/// Stores new feedback, unless the caller was erased. Returns whether it was stored.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
-    // Locks the call, as an erasure does, so that neither overlooks the other.
+    // Locks the call, as an erasure does, so that each sees the other's writes.
     const LOCKED: &str =
         "UPDATE calls SET updated_at = updated_at WHERE rulebook_id = $1 AND id = $2 AND erased_at IS NULL";
     let values = [row.rulebook_id.into(), row.call_id.as_str().into()];
@@ -70,7 +70,7 @@ pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr>
     Ok(true)
 }
 
-/// How much feedback about a call is open.
+/// Number of open feedback entries about a call.
 ///
 /// # Errors
 /// When the database fails.
@@ -83,7 +83,7 @@ pub async fn count_open(db: &impl ConnectionTrait, rulebook_id: Uuid, call_id: &
         .await
 }
 
-/// Stores what came of feedback, from a copy that has it. Returns whether it was still open.
+/// Stores the resolution of feedback, taken from `resolved`. Returns whether the feedback was still open.
 ///
 /// # Errors
 /// When the database fails.

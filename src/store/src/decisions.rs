@@ -1,4 +1,4 @@
-//! Decisions, with the facts that they were made from.
+//! Decisions, with the facts that they are based on.
 
 pub mod past;
 mod record;
@@ -51,20 +51,20 @@ impl ActiveModelBehavior for ActiveModel {}
 /// A quote or a booking of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpokenDecision {
-    /// The decision.
+    /// The id of the decision.
     pub id: Uuid,
     /// `quote` or `booking`.
     pub purpose: String,
-    /// The facts that the message gave.
+    /// The facts extracted from the message.
     pub extracted: Json,
-    /// The decision with what was derived and the trace.
+    /// The decision with derived facts and the trace.
     pub result: Json,
 }
 
-/// The last 20 quotes and bookings of each of these calls, the newest first.
+/// The latest 20 quotes and bookings of each of these calls, newest first.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn spoken(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -102,12 +102,12 @@ pub async fn spoken(
     Ok(spoken)
 }
 
-/// `extracted` of an erased caller, as SQL.
+/// The value of `extracted` for an erased caller, as SQL.
 pub(super) const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
 
-/// The `SET` clause that erases a caller from decisions, in this database's dialect: no facts and nothing spoken; of
-/// scripts and mentions only their names and effect on the price, because their texts come from the caller. Codes and
-/// money stay.
+/// The `SET` clause that erases a caller from decisions, in the dialect of this database. It removes the facts and
+/// the spoken text. Of scripts and mentions it keeps only the names and the effect on the price, because their texts
+/// come from the caller. Codes and amounts are kept.
 pub(super) fn forgotten(db: &impl ConnectionTrait) -> String {
     const SQLITE: &str = "json_set(result, '$.say', '', '$.trace', json((SELECT json_group_array(json(\
         CASE WHEN json_extract(s.value, '$.resource') IN ('scripts', 'concepts') THEN json_set(s.value, '$.did', '') ELSE s.value END)) \

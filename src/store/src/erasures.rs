@@ -1,5 +1,5 @@
-//! Erases what is stored of a caller, and finds it by phone number. The search scans in batches, because there is no index
-//! over what callers say of themselves.
+//! Erases what is stored about a caller, and finds it by phone number. The search scans in batches, because data from
+//! callers has no index.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
@@ -11,12 +11,12 @@ use super::sql::statement;
 
 /// Rows per statement.
 const PIECE: i64 = 2_000;
-/// Fewer digits identify nobody.
+/// Minimum number of digits: fewer do not identify anybody.
 pub const FEWEST_DIGITS: usize = 8;
-/// The digits that are compared: a number ends alike with and without its country code.
+/// Number of trailing digits that are compared: a number has the same ones with and without its country code.
 const TELLING: usize = 10;
 
-/// The digits that identify a number; none when it is not a phone number.
+/// The digits that identify a number. `None` if the text is not a phone number.
 #[must_use]
 pub fn telling(number: &str) -> Option<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
@@ -31,8 +31,7 @@ fn is_of(text: &str, digits: &str) -> bool {
     telling(text).is_some_and(|found| found == digits)
 }
 
-/// Whether a message contains the number, however it is written: with only phone-number punctuation between the
-/// digits.
+/// Whether a message contains the number in any notation: only phone-number punctuation may be between the digits.
 fn holds(body: &[u8], digits: &str) -> bool {
     let mut found = Vec::with_capacity(body.len() / 8);
     for &byte in body {
@@ -46,7 +45,7 @@ fn holds(body: &[u8], digits: &str) -> bool {
     found.windows(digits.len()).any(|window| window == digits.as_bytes())
 }
 
-/// The ids of a rulebook's calls from this number, or whose lead has it.
+/// Ids of a rulebook's calls that came from this number or whose lead has it.
 ///
 /// # Errors
 /// When the database fails.
@@ -71,7 +70,7 @@ pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str
     }
 }
 
-/// The events of a rulebook that belong to no known call and contain the number.
+/// Events of a rulebook that contain the number and do not belong to a known call.
 ///
 /// # Errors
 /// When the database fails.
@@ -100,8 +99,8 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
     }
 }
 
-/// Erases the replies of this number to a rulebook. Returns how many. A suppression of the number is stored
-/// elsewhere, and stays.
+/// Erases the replies from this number to a rulebook. Returns how many. A suppression of the number is stored
+/// elsewhere and is kept.
 ///
 /// # Errors
 /// When the database fails.
@@ -129,7 +128,7 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
     }
 }
 
-/// Erases what a call's data says of the caller. That there was a call, when, and its decision stay.
+/// Erases the caller from the data of a call. The call itself, its times and its decision are kept.
 ///
 /// # Errors
 /// When the database fails.
@@ -139,7 +138,8 @@ pub async fn erase_call(
     call_id: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    // Lock the call's row first: every other writer about the call locks it, so the erasure sees all that they wrote.
+    // Lock the row of the call first. Every other writer for the call locks it too, so the erasure sees all that they
+    // wrote.
     const DATED: [&str; 3] = [
         "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at, erased_at) \
          VALUES ($1, $2, 'ended', 6, $3, $3, $3) \
@@ -162,7 +162,7 @@ pub async fn erase_call(
         &decisions,
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
-        // Its comment is about the caller, and without facts no case can be made of it.
+        // The feedback comment is about the caller, and without facts it cannot become a case.
         "DELETE FROM decision_feedback WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
@@ -177,12 +177,12 @@ pub async fn erase_call(
     Ok(())
 }
 
-/// Erases what an event without a call says of the caller.
+/// Erases the caller from an event that has no call.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
-    // Messages that it caused name no call either.
+    // Messages caused by this event do not name a call either.
     const TEXTS: &str = "UPDATE sms_messages SET body = '', \
         state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \

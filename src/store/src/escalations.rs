@@ -1,8 +1,8 @@
-//! Whom a P1 went to, one after the other, until somebody took it. In: rows and instants. Out: rows, and whether a write
-//! took place.
+//! Escalations: the contacts notified of a P1, one step after another, until somebody acknowledges it.
 //!
-//! A row a call. Whoever hands a call on holds its row; whoever takes it writes the row only where nobody has: so of two
-//! that take it at once one wins, and the other can read who.
+//! Each call has at most one row. An instance that advances an escalation locks its row. An acknowledgement writes
+//! only if nobody has acknowledged the call. So of two concurrent acknowledgements one wins, and the other can read
+//! who did.
 
 use std::collections::HashSet;
 
@@ -48,46 +48,46 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The first who are told.
+/// Step: the first contacts are notified.
 pub const FIRST: i64 = 0;
-/// The next contact is told.
+/// Step: the next contact is notified.
 pub const NEXT: i64 = 1;
-/// All others are told.
+/// Step: all other contacts are notified.
 pub const ALL: i64 = 2;
-/// Nobody is left to tell: a notice says so.
+/// Step: no contact is left; a notice reports it.
 pub const NOBODY_LEFT: i64 = 3;
 
-/// The code of the notice that nobody took a P1.
+/// Code of the notice that nobody acknowledged a P1.
 pub const NOT_TAKEN: &str = "p1_not_taken";
-/// The code of the notice that somebody objects to a reply that took a P1.
+/// Code of the notice that somebody objects to an acknowledgement by reply.
 pub const CONTESTED: &str = "p1_contested";
-/// How a call was taken by a reply.
+/// Value of [`Taker::how`] for an acknowledgement by SMS reply.
 pub const BY_REPLY: &str = "reply";
 
-/// Who was told at a step.
+/// The contacts notified at a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Which step.
+    /// The step.
     pub step: i64,
-    /// When.
+    /// The time of the step.
     pub at: DateTimeUtc,
-    /// The contacts' codes.
+    /// Codes of the contacts.
     pub contacts: Vec<String>,
 }
 
-/// Who took a call.
+/// Who acknowledged a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taker {
-    /// A contact's code, or a name.
+    /// The contact's code, or a person's name.
     pub by: String,
     /// `reply` or `api`.
     pub how: &'static str,
-    /// What they said of it.
+    /// Comment of the person.
     pub comment: Option<String>,
 }
 
 impl Model {
-    /// A call of which nobody was told and that goes on to nobody.
+    /// An escalation without notified contacts and without a next step.
     #[must_use]
     pub fn untold(rulebook_id: Uuid, id: Uuid, call_id: &str, now: DateTimeUtc) -> Self {
         Self {
@@ -108,20 +108,20 @@ impl Model {
         }
     }
 
-    /// Everybody who was told, step by step.
+    /// All steps with the contacts notified at each.
     #[must_use]
     pub fn steps(&self) -> Vec<Told> {
         serde_json::from_value(self.told.clone()).unwrap_or_default()
     }
 
-    /// The contacts who were told at the step that it stands at.
+    /// Contacts notified at the current step.
     #[must_use]
     pub fn told_now(&self) -> Vec<String> {
         let steps = self.steps().into_iter().filter(|told| told.step == self.step);
         steps.flat_map(|told| told.contacts).collect()
     }
 
-    /// The same with one more step.
+    /// The escalation with one more step.
     #[must_use]
     pub fn with_step(mut self, told: Told) -> Self {
         self.step = told.step;
@@ -130,7 +130,7 @@ impl Model {
         self
     }
 
-    /// What a notice about it is about.
+    /// Subject of notices about this escalation.
     #[must_use]
     pub fn subject(&self) -> String {
         match &self.call_id {
@@ -140,14 +140,14 @@ impl Model {
     }
 }
 
-/// Begins each, unless its call has one already. Returns the ids of those that were begun.
+/// Starts each escalation, unless its call already has one. Returns the ids of those that were started.
 pub async fn start(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
     let like = OnConflict::columns([Column::RulebookId, Column::CallId]);
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
-/// Those that are due, the first to be due first.
+/// Due escalations, earliest first.
 pub async fn due<C: ConnectionTrait>(db: &C, now: DateTimeUtc, limit: u64) -> Result<Vec<(Uuid, Uuid)>, DbErr> {
     Entity::find()
         .select_only()
@@ -161,7 +161,7 @@ pub async fn due<C: ConnectionTrait>(db: &C, now: DateTimeUtc, limit: u64) -> Re
         .await
 }
 
-/// How many go on by themselves, and when the next one does.
+/// Number of escalations with a next step, and when the earliest one is due.
 pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTimeUtc>), DbErr> {
     let found = Entity::find()
         .select_only()
@@ -176,7 +176,7 @@ pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTime
     }))
 }
 
-/// Locks one that is still due; none when it is not any more, or another instance holds it.
+/// Locks a due escalation. `None` if it is no longer due, or another transaction holds it.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -191,7 +191,7 @@ pub async fn lock_due(
         .await
 }
 
-/// Writes how far one is; to be called while its row is locked.
+/// Stores the progress of an escalation whose row the caller has locked.
 pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::Step, Expr::value(row.step))
@@ -205,8 +205,9 @@ pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Goes on with a call's at once: a text about it to `contact` will not arrive, nor will any other of the step that it
-/// stands at. While another of that step is on its way or was taken, somebody may answer, and they have their time.
+/// Makes the next step of a call's escalation due now, because a message to `contact` will not arrive. Does nothing
+/// while another message of the current step may still arrive or was accepted: its recipient keeps the full time to
+/// respond.
 pub async fn hurry(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -214,7 +215,8 @@ pub async fn hurry(
     contact: &str,
     now: DateTimeUtc,
 ) -> Result<(), DbErr> {
-    // Held: of two texts that are given up at once, the second must see that the first is.
+    // Lock the row: if two messages are given up concurrently, the second transaction must see the first one's
+    // change.
     let found = Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
         .filter(Column::CallId.eq(call_id))
@@ -236,7 +238,8 @@ pub async fn hurry(
     Ok(())
 }
 
-/// Goes on at once with every call that waits for this contact alone: they are no longer texted.
+/// Makes the next step due now for every call whose only notified contact is this one, because the contact no longer
+/// gets SMS messages.
 pub async fn pass_on(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -264,7 +267,8 @@ pub async fn pass_on(
     Ok(())
 }
 
-/// Writes who took one, if nobody has; what was said of nobody taking it is over. Out: whether it was written.
+/// Records who acknowledged an escalation, unless somebody already has, and resolves its notices. Returns whether it
+/// was recorded.
 pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::NextAt, Expr::value(None::<DateTimeUtc>))
@@ -286,8 +290,8 @@ pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: Dat
     Ok(taken)
 }
 
-/// Opens one again that a reply took, and hands it on at once. Out: whether it was open to that: false when nobody has taken
-/// it by a reply.
+/// Reopens an escalation that was acknowledged by SMS reply, and makes its next step due now. Returns false if it was
+/// not acknowledged by a reply.
 pub async fn reopen(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::NextAt, Expr::value(now))
@@ -303,8 +307,8 @@ pub async fn reopen(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> 
     Ok(done.rows_affected > 0)
 }
 
-/// Writes who took a call, whether or not it is being handed on; `id` is for a row that is not there yet. Out: whether it
-/// was written: false when somebody has taken it.
+/// Records who acknowledged a call, whether or not it has an escalation. `id` is for a row that does not exist yet.
+/// Returns false if somebody has already acknowledged the call.
 pub async fn take_call(
     tx: &DatabaseTransaction,
     (rulebook_id, id): (Uuid, Uuid),
@@ -328,7 +332,7 @@ pub async fn take_call(
     }
 }
 
-/// A call's.
+/// The escalation of a call.
 pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -337,7 +341,7 @@ pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &st
         .await
 }
 
-/// Those of several calls.
+/// Escalations of several calls.
 pub async fn of_calls<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -346,7 +350,7 @@ pub async fn of_calls<C: ConnectionTrait>(
     let Some(last) = calls.last().copied() else {
         return Ok(Vec::new());
     };
-    // Each number of places is a statement of its own to prepare: a few numbers will do.
+    // Each number of placeholders needs its own prepared statement, so round it up to a power of two.
     calls.resize(calls.len().next_power_of_two(), last);
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -355,7 +359,7 @@ pub async fn of_calls<C: ConnectionTrait>(
         .await
 }
 
-/// Those that nobody has taken, the newest first.
+/// Escalations that nobody has acknowledged, newest first.
 pub async fn open(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -373,7 +377,7 @@ pub async fn open(
         .await
 }
 
-/// Those that somebody has taken since, the last taken first.
+/// Escalations acknowledged since `since`, latest acknowledgement first.
 pub async fn taken(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,26 +1,28 @@
-//! Where the program can be broken on purpose: every step at which a message, a text or a publish may be cut in two.
+//! Fault injection: every step at which processing of a message, an SMS or a publish request can be interrupted.
 //!
 //! In: `RINGBOOK_FAULT_AT=STEP:abort` (or `STEP:error`, either with `:N` for the Nth time).
-//! Out: the process aborts there, or the step fails. All of it exists only with the cargo feature `faults`, and that only in a
-//! debug build: without it [`reach`] is a constant, and nothing of this is compiled in. `tests/faults` has a case for every
-//! step; one without a case fails there.
+//! Out: the process aborts at that step, or the step fails. This needs the cargo feature `faults`, which works in
+//! debug builds only. Without the feature [`reach`] is a constant and none of the rest is compiled. `tests/faults`
+//! has a case for every step, and fails for a step without a case.
 
 use sea_orm::DbErr;
 
 #[cfg(all(feature = "faults", not(debug_assertions)))]
 compile_error!("the feature `faults` breaks things on purpose: it is for tests, in a debug build only");
 
-/// The version as `--version` tells it: nobody takes a build that breaks on purpose for another.
+/// The version that `--version` prints. A build with fault injection has a different one, so that nobody mistakes it
+/// for a normal build.
 #[cfg(not(feature = "faults"))]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The version as `--version` tells it: nobody takes a build that breaks on purpose for another.
+/// The version that `--version` prints. A build with fault injection has a different one, so that nobody mistakes it
+/// for a normal build.
 #[cfg(feature = "faults")]
 pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " - BUILT TO BREAK, FOR TESTS ONLY (feature `faults`)"
 );
 
-/// Names for the members of an enum, and the list of all of them.
+/// Defines an enum whose members have names, with the list of all members.
 macro_rules! named {
     ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $member:ident = $text:literal,)+ }) => {
         $(#[$about])*
@@ -28,10 +30,10 @@ macro_rules! named {
         pub enum $name { $($(#[$what])* $member,)+ }
 
         impl $name {
-            /// Every one.
+            /// All members.
             pub const ALL: &'static [Self] = &[$(Self::$member),+];
 
-            /// Its name outside of the program.
+            /// The external name.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$member => $text,)+ }
@@ -41,61 +43,61 @@ macro_rules! named {
 }
 
 named! {
-    /// A step at which the program can be cut in two. `before` and `after` are those of a commit.
+    /// A step at which the program can be interrupted. `before` and `after` refer to a commit.
     Step {
-        /// A message is let in and nothing of it is written.
+        /// A message is accepted; nothing of it is written.
         MessageLetIn = "message.let_in",
-        /// Its event is inserted, nothing else.
+        /// The event of the message is inserted, nothing else.
         MessageEventInserted = "message.event_inserted",
-        /// All of it is written, texts too.
+        /// All rows of the message are written, with its SMS messages.
         MessageBeforeCommit = "message.before_commit",
-        /// It is committed and nobody was answered.
+        /// The message is committed; no response was sent.
         MessageAfterCommit = "message.after_commit",
         /// One of the messages that share a transaction is written.
         BatchMessageWritten = "batch.message_written",
-        /// All of them are, texts too.
+        /// All messages of the transaction are written, with their SMS messages.
         BatchBeforeCommit = "batch.before_commit",
-        /// They are committed and nobody was answered.
+        /// The transaction is committed; no response was sent.
         BatchAfterCommit = "batch.after_commit",
-        /// Due texts are locked and marked.
+        /// Due SMS messages are locked and marked.
         ClaimBeforeCommit = "claim.before_commit",
-        /// `sending` is committed and nothing was posted.
+        /// State `sending` is committed; nothing was sent to the provider.
         ClaimAfterCommit = "claim.after_commit",
-        /// The provider has answered and nothing is written.
+        /// The provider has responded; nothing is written.
         PostAnswered = "post.answered",
-        /// What became of a text is written.
+        /// The result of an attempt is written.
         SettleBeforeCommit = "settle.before_commit",
-        /// It is committed.
+        /// The result of an attempt is committed.
         SettleAfterCommit = "settle.after_commit",
-        /// What others left behind is marked.
+        /// Messages with an expired lease are marked.
         TidyBeforeCommit = "tidy.before_commit",
-        /// That is committed.
+        /// Those marks are committed.
         TidyAfterCommit = "tidy.after_commit",
-        /// The provider's list was read and nothing is written.
+        /// The provider's list was read; nothing is written.
         LookAnswered = "look.answered",
-        /// What it said is written.
+        /// The state from the provider's list is written.
         LookBeforeCommit = "look.before_commit",
-        /// That is committed.
+        /// The state from the provider's list is committed.
         LookAfterCommit = "look.after_commit",
-        /// A P1 that nobody took is handed on, its texts are queued.
+        /// An unacknowledged P1 advanced one step, and its SMS messages are queued.
         EscalateBeforeCommit = "escalate.before_commit",
-        /// That is committed.
+        /// The step of the escalation is committed.
         EscalateAfterCommit = "escalate.after_commit",
-        /// A change is compiled and checked, and no transaction is open.
+        /// A change is compiled and checked; no transaction is open.
         PublishPlanned = "publish.planned",
-        /// Rows, revision and head are written, the audit log is not told.
+        /// Rows, revision and head are written; audit entries are not.
         PublishRowsWritten = "publish.rows_written",
-        /// All of it is written.
+        /// All writes of the publish request are done.
         PublishBeforeCommit = "publish.before_commit",
-        /// It is committed and nobody was answered.
+        /// The publish request is committed; no response was sent.
         PublishAfterCommit = "publish.after_commit",
     }
 }
 
-/// Breaks off here when a test asked for it.
+/// Fails or aborts here if a test asked for it.
 ///
 /// # Errors
-/// When a test asked for an error at this step; never in a normal build.
+/// When a test asked for an error at this step. Never in a normal build.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it is nothing, and shall stay nothing")]
@@ -103,7 +105,7 @@ pub const fn reach(_step: Step) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// A duration of a normal build, or one that a test chose so that it need not wait.
+/// Returns the duration unchanged; in a build with `faults`, tests can shorten it so that they need not wait.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[must_use]
@@ -122,7 +124,7 @@ mod with_faults {
 
     use super::{DbErr, Step};
 
-    /// What is to happen, where, and how often it may be reached before.
+    /// The requested action, its step, and at which pass through the step it happens.
     struct Asked {
         at: String,
         abort: bool,
@@ -160,7 +162,7 @@ mod with_faults {
         if asked.abort {
             std::process::abort();
         }
-        // Once: what comes after a failed step is to work.
+        // Fail only once: the steps after the failure must work.
         if nth > asked.nth {
             return Ok(());
         }

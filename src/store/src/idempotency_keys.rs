@@ -1,4 +1,4 @@
-//! Idempotency keys: the hash of the request and its encrypted response.
+//! Idempotency keys: the hash of the request and the encrypted response.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The request of an API key under an idempotency key since `since`.
+/// The request that an API key sent with an idempotency key since `since`.
 pub async fn find<C: ConnectionTrait>(
     db: &C,
     key_id: Uuid,
@@ -42,8 +42,8 @@ pub async fn find<C: ConnectionTrait>(
         .await
 }
 
-/// Claims an idempotency key before anything else is done; a key from before `since` is free again. Returns whether
-/// nobody else has it. A concurrent claim waits here until this transaction ends.
+/// Claims an idempotency key before the request has any effect. A key older than `since` is free again. Returns
+/// whether the claim succeeded. A concurrent claim waits until this transaction ends.
 pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> Result<bool, DbErr> {
     Entity::delete_many()
         .filter(Column::KeyId.eq(row.key_id))
@@ -59,7 +59,7 @@ pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> R
     .await
 }
 
-/// Writes the response in the transaction of the effect.
+/// Stores the response, in the same transaction as the effect.
 pub async fn settle(tx: &DatabaseTransaction, id: Uuid, status: u16, answer: Vec<u8>) -> Result<(), DbErr> {
     let change = ActiveModel {
         status: Set(Some(i64::from(status))),
@@ -74,7 +74,7 @@ pub async fn settle(tx: &DatabaseTransaction, id: Uuid, status: u16, answer: Vec
     Ok(())
 }
 
-/// Deletes keys from `until` or earlier. Returns how many.
+/// Deletes keys created at `until` or earlier. Returns how many.
 pub async fn forget(tx: &DatabaseTransaction, until: DateTimeUtc) -> Result<u64, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::CreatedAt.lte(until))

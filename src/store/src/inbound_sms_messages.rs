@@ -1,4 +1,4 @@
-//! Replies from phones, stored once each.
+//! Inbound SMS replies, each stored once.
 
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
@@ -28,7 +28,7 @@ pub struct Model {
 }
 
 impl std::fmt::Debug for Model {
-    /// Shows neither numbers nor words.
+    /// Shows neither phone numbers nor message text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("id", &self.id).finish_non_exhaustive()
     }
@@ -39,7 +39,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Stores a reply; false when it was stored before.
+/// Stores a reply. False if it was stored before.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let row: ActiveModel = row.into();
     insert_once(tx, row, OnConflict::columns([Column::RulebookId, Column::ProviderId])).await

@@ -1,16 +1,16 @@
-//! When periodic work, a backup or a reconcile last succeeded, whichever instance or command did it.
+//! When periodic work, a backup or a reconciliation last succeeded, on any instance or by a command.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::sql::statement;
 
-/// A backup, which only a command makes.
+/// A backup, which only a command runs.
 pub const BACKUP: &str = "backup";
-/// The calls of which no report came were asked for.
+/// Reconciliation: fetching calls for which no report arrived.
 pub const RECONCILER: &str = "reconciler";
 
-/// Notes that `name` succeeded; an older time never replaces a newer one.
+/// Records that `name` succeeded. An older time never replaces a newer one.
 pub async fn note(db: &impl ConnectionTrait, name: &str, at: DateTime<Utc>) -> Result<(), DbErr> {
     const SQL: &str = "INSERT INTO last_runs (name, succeeded_at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET \
         succeeded_at = excluded.succeeded_at WHERE last_runs.succeeded_at < excluded.succeeded_at";
@@ -18,7 +18,7 @@ pub async fn note(db: &impl ConnectionTrait, name: &str, at: DateTime<Utc>) -> R
     Ok(())
 }
 
-/// When each last succeeded.
+/// The last success of each job.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<(String, DateTime<Utc>)>, DbErr> {
     const SQL: &str = "SELECT name, succeeded_at FROM last_runs ORDER BY name";
     let rows = db.query_all_raw(statement(db, SQL, [])).await?;

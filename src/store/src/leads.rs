@@ -1,4 +1,4 @@
-//! What a call leaves for a person to do.
+//! Leads: the follow-up work that a call leaves for a person.
 
 mod record;
 
@@ -68,7 +68,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// What it says of the caller, as facts.
+    /// The lead's data about the caller, as facts.
     #[must_use]
     pub fn facts(&self) -> Facts {
         let named = [
@@ -88,7 +88,7 @@ impl Model {
         known.collect()
     }
 
-    /// Puts the lead's service, area and price in the place of a decision's own: a call has one price.
+    /// Replaces the decision's service, area and price by those of the lead, because a call has one price.
     pub fn settle(&self, decision: &mut Decision) {
         decision.service.clone_from(&self.service);
         decision.area.clone_from(&self.area);
@@ -115,7 +115,7 @@ pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &st
         .await
 }
 
-/// Marks the leads of these calls: the daily cap kept a text about them from going.
+/// Marks the leads of these calls: the daily cap prevented an SMS message about them.
 pub async fn mark_capped(tx: &DatabaseTransaction, rulebook_id: Uuid, mut call_ids: &[&str]) -> Result<(), DbErr> {
     while let Some((some, rest)) = portion(call_ids.len()).and_then(|count| call_ids.split_at_checked(count)) {
         Entity::update_many()

@@ -1,8 +1,8 @@
-//! Leases: who does a piece of background work, and until when.
+//! Leases: which instance does a background job, and until when.
 //!
-//! In: a name, a holder and the time. Out: a fencing number that only rises. A row is never deleted, or its number would
-//! begin anew. The clocks of the instances may differ: then two may believe for a moment that they hold a lease, but only
-//! the greatest number stands, and that is asked in the transaction that writes.
+//! In: a name, a holder and the time. Out: a fencing token that only increases. A row is never deleted, because its
+//! token would start again. Clocks of the instances may differ, so two instances may briefly believe that they hold
+//! the same lease. Only the greatest token is valid, and the writing transaction checks it.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
@@ -10,23 +10,24 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// A lease that was taken: whoever writes under it asks first whether it [`stands`](Lease::stands).
+/// A lease that was taken. Every transaction that writes under it must first check that it still
+/// [`stands`](Lease::stands).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// What work it is for.
+    /// The name of the job.
     pub name: &'static str,
-    /// Its fencing number.
+    /// The fencing token.
     pub fence: i64,
 }
 
 impl Lease {
-    /// Whether nobody has taken the lease since, and nobody will before this transaction ends.
+    /// Whether the lease is still valid: no other instance has taken it, or will before this transaction ends.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn stands(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         const SQLITE: &str = "SELECT fence FROM leases WHERE name = $1 AND fence = $2";
-        // Whoever would take it waits for this transaction. SQLite has one writer anyway.
+        // Another instance that wants the lease waits for this transaction. SQLite has only one writer.
         const POSTGRES: &str = "SELECT fence FROM leases WHERE name = $1 AND fence = $2 FOR SHARE";
         let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
             POSTGRES
@@ -38,20 +39,21 @@ impl Lease {
     }
 }
 
-/// Whether a lease could be taken now: asked first, so that whoever waits for one never takes SQLite's write lock.
+/// Whether a lease could be taken now. It is checked first, so that an instance waiting for a lease never takes
+/// SQLite's write lock.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn is_free(db: &impl ConnectionTrait, name: &str, now: DateTime<Utc>) -> Result<bool, DbErr> {
     const SQL: &str = "SELECT name FROM leases WHERE name = $1 AND until > $2";
     let held = db.query_one_raw(statement(db, SQL, [name.into(), now.into()])).await?;
     Ok(held.is_none())
 }
 
-/// Takes a lease that is free until an instant. Out: its fencing number; none when somebody holds it.
+/// Takes a free lease until `until`. Returns its fencing token, or `None` if another holder has the lease.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn take(
     tx: &DatabaseTransaction,
     name: &str,
@@ -67,21 +69,22 @@ pub async fn take(
     row.map(|row| row.try_get("", "fence")).transpose()
 }
 
-/// Ends the rest that a holder keeps a lease for, so that whoever polls next does the work at once. One that works goes on: its
-/// fencing number stays, and it renews.
+/// Ends a lease now, so that the next instance that polls does the job immediately. It is for a holder that only
+/// waits for the next run. A holder that is working continues: its fencing token is unchanged, and it renews the
+/// lease.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn end_rest(tx: &DatabaseTransaction, name: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
     const SQL: &str = "UPDATE leases SET until = $2 WHERE name = $1 AND until > $2";
     tx.execute_raw(statement(tx, SQL, [name.into(), now.into()])).await?;
     Ok(())
 }
 
-/// Moves the end of a lease, while it stands. Out: whether it does.
+/// Moves the end of a lease if it is still valid. Returns whether it is.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn hold_until(tx: &DatabaseTransaction, lease: &Lease, until: DateTime<Utc>) -> Result<bool, DbErr> {
     const SQL: &str = "UPDATE leases SET until = $3 WHERE name = $1 AND fence = $2";
     let values = [lease.name.into(), lease.fence.into(), until.into()];

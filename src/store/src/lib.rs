@@ -1,9 +1,9 @@
-//! What is kept: one file per table with its entity and its queries, or a folder where they are many. What writes takes a
-//! `&DatabaseTransaction`.
+//! Storage: one module per table with its entity and queries, or a folder if there are many. Functions that write
+//! take a `&DatabaseTransaction`.
 //!
 //! A message reads and writes in this order: [`message_head`], [`webhook_events`], [`calls`], [`call_transcripts`],
-//! [`decisions`], [`leads`], [`tool_calls`]. The text of these statements is constant, so that a connection prepares each
-//! once. `ON CONFLICT` decides what a repeat does; no error is caught to find one.
+//! [`decisions`], [`leads`], [`tool_calls`]. The SQL of these statements is constant, so that a connection prepares
+//! each once. `ON CONFLICT` decides what a repeat does; repeats are never detected by catching an error.
 
 pub mod api_keys;
 pub mod audit_chain;

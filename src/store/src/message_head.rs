@@ -1,4 +1,4 @@
-//! What a message begins from: the head revision and what is known of its call.
+//! The data that a message starts from: the head revision and the known state of its call.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// What the transaction begins from: the head, and what is known of the call.
+/// The data that the transaction starts from: the head, and the known state of the call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
-    /// The revision that decides.
+    /// The revision to decide with.
     pub revision: i64,
     /// The version of the webhook's settings and secrets.
     pub auth_version: i64,
@@ -20,7 +20,7 @@ pub struct Head {
     pub call: Option<KnownCall>,
 }
 
-/// What is known of a call before this message.
+/// The state of a call before this message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownCall {
     /// Whether its report has been recorded.
@@ -29,7 +29,7 @@ pub struct KnownCall {
     pub erased: bool,
 }
 
-/// What several messages of a rulebook begin from.
+/// The data that several messages of a rulebook start from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heads {
     revision: i64,
@@ -38,7 +38,7 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// What the message of a call begins from.
+    /// The data that a message of this call starts from.
     #[must_use]
     pub fn of(&self, call_id: Option<&str>) -> Head {
         Head {
@@ -49,17 +49,17 @@ impl Heads {
     }
 }
 
-/// Reads the head and what is known of the call, and holds the call's row until the transaction ends: what one message
-/// adds and what a deletion takes away must not pass each other unseen.
+/// Reads the head and the known state of the call, and locks the row of the call until the transaction ends. The lock
+/// makes sure that a message and an erasure of the same call see each other's writes.
 ///
 /// # Errors
-/// When the database does not answer, or the rulebook is gone.
+/// When the database fails, or the rulebook does not exist.
 pub async fn read(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&str>) -> Result<Head, DbErr> {
     let calls: Vec<&str> = call_id.into_iter().collect();
     Ok(read_each(tx, rulebook_id, &calls).await?.of(call_id))
 }
 
-/// The same for messages of several calls.
+/// Same as [`read`], for messages of several calls.
 ///
 /// # Errors
 /// As for [`read`].
@@ -68,9 +68,9 @@ pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id IN (SELECT value FROM json_each($2)) \
         WHERE r.id = $1";
-    // A lock waits for whoever holds the row and then reads it as it has become. All take their locks in the order in which
-    // the calls are given, which is that of their bytes. SQLite has one writer at a time. `LATERAL` keeps the planner from
-    // reading all calls of the rulebook, which it takes for cheaper while it knows a table as empty.
+    // A lock waits for the current holder and then reads the updated row. All transactions lock rows in the order of
+    // `call_ids`, which is byte order, to avoid deadlocks. SQLite has only one writer. `LATERAL` forces one index lookup per
+    // call: while the statistics say that the table is empty, the planner prefers to read all calls of the rulebook.
     const POSTGRES: &str = "WITH c AS (SELECT l.* FROM jsonb_array_elements_text($2) AS asked (id) \
         CROSS JOIN LATERAL (SELECT id, report_at, erased_at FROM calls \
         WHERE rulebook_id = $1 AND id = asked.id FOR NO KEY UPDATE) AS l) \

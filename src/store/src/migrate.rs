@@ -1,7 +1,8 @@
-//! Migrates the schema up or down, and refuses one that this program does not know.
+//! Migrates the schema up or down, and refuses a schema that this program does not know.
 //!
-//! Several instances may start together, so everything happens under a lock: a locked file beside a SQLite database;
-//! on PostgreSQL a transaction-level advisory lock, which is released behind a connection pooler too.
+//! Several instances may start at the same time, so everything runs under a lock. For SQLite it is a lock file beside
+//! the database. For PostgreSQL it is a transaction-level advisory lock, which is also released behind a connection
+//! pooler.
 
 use std::{
     collections::HashSet,
@@ -20,9 +21,9 @@ use super::connect::{self, ConnectError};
 
 /// An arbitrary number for the lock: "ringbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
-/// The interval of attempts to get a lock that another instance holds.
+/// Interval between attempts to get a lock that another instance holds.
 const LOCK_POLL: Duration = Duration::from_millis(200);
-/// The interval of log lines while waiting for it.
+/// Interval between log lines while waiting for the lock.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
 
 /// The schema cannot be changed.
@@ -43,16 +44,16 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// A schema that this program neither starts on nor changes.
+/// A schema on which this program does not start, and which it does not change.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
-    /// These migrations are not this program's.
+    /// This program does not know these migrations.
     #[error(
         "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or revert \
          its migrations with its `ringbook migrate down`", .0.join(", ")
     )]
     Newer(Vec<String>),
-    /// The migrations that made it do not exist any more.
+    /// The migrations that created the schema no longer exist.
     #[error(
         "the database has the schema of a ringbook from before the first release ({BEFORE_FIRST_RELEASE}), which this one \
          does not migrate; use a new database, or load a data-only dump of the old one into a database that \
@@ -61,7 +62,7 @@ pub enum Unknown {
     BeforeFirstRelease,
 }
 
-/// Applies missing migrations; returns their names.
+/// Applies missing migrations and returns their names.
 pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
@@ -78,7 +79,7 @@ pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     Ok(pending)
 }
 
-/// Reverts the last `steps` migrations; returns the names that are still applied.
+/// Reverts the last `steps` migrations and returns the names of those still applied.
 pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
@@ -91,7 +92,7 @@ pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, Migrat
     Ok(left?)
 }
 
-/// Every migration and whether it is applied; changes nothing.
+/// Every migration and whether it is applied. Changes nothing.
 pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateError> {
     let db = connect::open_for_migration(database).await?;
     refuse_unknown(&db).await?;
@@ -103,7 +104,7 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .collect())
 }
 
-/// Why the server does not start on the schema of `db`, if it does not.
+/// The reason why the server refuses to start on the schema of `db`, if there is one.
 pub async fn unknown(db: &DatabaseConnection) -> Result<Option<Unknown>, DbErr> {
     let known = known();
     let mut names = applied(db).await?;
@@ -117,7 +118,7 @@ pub async fn unknown(db: &DatabaseConnection) -> Result<Option<Unknown>, DbErr> 
     })
 }
 
-/// How many migrations `db` lacks, for the readiness check.
+/// Number of migrations that `db` lacks, for the readiness check.
 pub async fn missing(db: &DatabaseConnection) -> Result<usize, DbErr> {
     Ok(names_where(db, false).await?.len())
 }
@@ -129,7 +130,7 @@ fn known() -> Vec<String> {
         .collect()
 }
 
-/// Reads only: the migrator's own list would create its table first.
+/// Read-only: the migrator's own list would create its table first.
 async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(Vec::new());
@@ -157,7 +158,7 @@ async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), MigrateError> {
     }
 }
 
-/// Held while the schema changes; the operating system or the server releases it when the process dies.
+/// The lock held while the schema changes. The operating system or the server releases it if the process dies.
 enum Lock {
     File(File),
     Advisory(Box<Transaction>, DatabaseConnection),
@@ -169,7 +170,7 @@ impl Lock {
             None => {
                 let db = connect::open_for_migration(database).await?;
                 let tx = begin(&db).await?;
-                // It waits as long as the migrations take.
+                // Waits as long as the migrations take.
                 tx.execute_unprepared(
                     "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), \
                      set_config('idle_in_transaction_session_timeout', '0', true)",

@@ -1,7 +1,7 @@
-//! Notices: what needs a person's attention. A notice is raised once while it is open, counted when it happens again,
-//! and resolved when it is over.
+//! Notices for problems that need a person's attention. A notice is raised once while it is open, counted when the
+//! problem happens again, and resolved when it is over.
 //!
-//! It must not contain a phone number or the text of a message.
+//! A notice must not contain a phone number or the text of a message.
 
 use std::collections::HashMap;
 
@@ -31,10 +31,10 @@ pub struct Model {
     pub first_at: DateTimeUtc,
     pub last_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who resolved it; none when the cause ended.
+    /// Who resolved it. `None` if it was resolved because the cause ended.
     #[sea_orm(column_type = "Text")]
     pub resolved_by: Option<String>,
-    /// Their comment.
+    /// Comment of the person who resolved it.
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
     /// When it was sent to the operator's phone.
@@ -48,7 +48,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A contact replied STOP.
 pub const OPTED_OUT: &str = "contact_opted_out";
-/// Notices about a contact's messages that were given up; resolved when the last of them was resent.
+/// Codes of notices about dead SMS messages to a contact. They are resolved when the last such message was resent.
 pub const GIVEN_UP: [&str; 5] = [
     "sms_refused",
     "sms_given_up",
@@ -57,7 +57,7 @@ pub const GIVEN_UP: [&str; 5] = [
     "sms_suppressed",
 ];
 
-/// The subject of notices about a contact.
+/// Subject of notices about a contact.
 #[must_use]
 pub fn of_contact(code: &str) -> String {
     format!("contact {code}")
@@ -91,7 +91,7 @@ pub struct Notice {
     /// The kind of notice.
     pub code: &'static str,
     pub severity: Severity,
-    /// The subject: the same code and subject is one notice with a count.
+    /// The subject. Notices with the same code and subject are one notice with a count.
     pub subject: String,
     /// What happened.
     pub text: String,
@@ -99,8 +99,8 @@ pub struct Notice {
     pub what_to_do: String,
 }
 
-/// Raises a notice under `id`. If one is open for the same rulebook, code and subject, it is updated and counted
-/// instead.
+/// Raises a notice under `id`. If a notice with the same rulebook, code and subject is open, it is updated and
+/// counted instead.
 pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, id: Uuid) -> Result<(), DbErr> {
     let row = Model {
         rulebook_id: notice.rulebook_id,
@@ -131,7 +131,7 @@ pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, i
     Ok(())
 }
 
-/// The text of the open notice for a rulebook, code and subject.
+/// Text of the open notice with this rulebook, code and subject.
 pub async fn said<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -150,7 +150,7 @@ pub async fn said<C: ConnectionTrait>(
         .await
 }
 
-/// Resolves the open notice for a rulebook, code and subject. Returns whether there was one.
+/// Resolves the open notice with this rulebook, code and subject. Returns whether there was one.
 pub async fn resolve(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -169,7 +169,7 @@ pub async fn resolve(
     Ok(done.rows_affected > 0)
 }
 
-/// Resolves a notice for a person, with their comment. False when it was resolved before.
+/// Resolves a notice for a person, with their comment. False if it was resolved before.
 pub async fn resolve_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -208,8 +208,8 @@ pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u6
     Ok([Severity::Info, Severity::Warning, Severity::Urgent].map(of))
 }
 
-/// Notices that are not sent to the operator's phone: one subject and some codes of the rulebook whose account would
-/// send them.
+/// Notices that are not sent to the operator's phone: those with this subject or one of these codes, in the rulebook
+/// whose account would send them.
 #[derive(Debug)]
 pub struct Unsaid<'a> {
     pub rulebook_id: Uuid,
@@ -218,7 +218,7 @@ pub struct Unsaid<'a> {
 }
 
 impl Unsaid<'_> {
-    /// The open urgent notices that were not sent to the operator.
+    /// Open urgent notices that must be sent to the operator and were not.
     fn notices(&self) -> Condition {
         let said = Condition::any().add(Column::RulebookId.ne(self.rulebook_id)).add(
             Column::Subject
@@ -233,7 +233,7 @@ impl Unsaid<'_> {
     }
 }
 
-/// The rulebooks with open urgent notices that were not sent to the operator.
+/// Rulebooks with notices that must be sent to the operator and were not.
 pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()
         .select_only()
@@ -260,7 +260,7 @@ pub async fn untold<C: ConnectionTrait>(
         .await
 }
 
-/// How many notices of each rulebook were sent to the operator since an instant.
+/// Number of notices sent to the operator since `since`, by rulebook.
 pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Result<HashMap<Uuid, u64>, DbErr> {
     let counted: Vec<(Uuid, i64)> = Entity::find()
         .select_only()
@@ -275,7 +275,7 @@ pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Resul
     Ok(counted.into_iter().map(count).collect())
 }
 
-/// Marks a notice as sent to the operator. False when it was sent before or is resolved.
+/// Marks a notice as sent to the operator. False if it was sent before or is resolved.
 pub async fn tell_once(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::ToldAt, Expr::value(now))

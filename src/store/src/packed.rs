@@ -1,7 +1,7 @@
-//! Raw bodies as the inbox stores them: compressed with zstd where that makes them smaller.
+//! Raw bodies as the inbox stores them: compressed with zstd if that makes them smaller.
 //!
-//! A stored body that begins with zstd's magic number is compressed; any other is the body itself. A body that happens to
-//! begin with the magic number is compressed, whatever it gains.
+//! A stored body that begins with zstd's magic number is compressed; any other is the body itself. A body that
+//! happens to begin with the magic number is always compressed.
 
 use sea_orm::DbErr;
 
@@ -9,12 +9,13 @@ use sea_orm::DbErr;
 const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 /// The lowest level: the next one costs twice the time for a few percent.
 const LEVEL: i32 = 1;
-/// Below this size a frame's own bytes are more than it saves.
+/// Minimum size to compress: below it the frame overhead exceeds the gain.
 const SMALLEST: usize = 128;
-/// The largest body that is unpacked, in bytes: above what Ringbook accepts, so that a tampered row cannot fill the memory.
+/// Maximum size of a decompressed body in bytes. It exceeds what Ringbook accepts, and prevents a tampered row from
+/// filling the memory.
 const LARGEST: usize = 16 * 1024 * 1024;
 
-/// A body as it is stored.
+/// Encodes a body for storage.
 #[must_use]
 pub fn pack(body: &[u8]) -> Vec<u8> {
     let must = body.starts_with(&MAGIC);
@@ -23,12 +24,12 @@ pub fn pack(body: &[u8]) -> Vec<u8> {
     }
     match zstd::bulk::compress(body, LEVEL) {
         Ok(packed) if must || packed.len() < body.len() => packed,
-        // Without memory for the compressor the body itself is stored.
+        // If there is no memory for the compressor, store the body itself.
         _ => body.to_vec(),
     }
 }
 
-/// The body of what is stored.
+/// Decodes a stored body.
 ///
 /// # Errors
 /// When a compressed body is damaged.

@@ -1,14 +1,14 @@
 //! Keyset pagination.
 //!
-//! A place in a list is given by values that never change (a time and an id), not by a count, so concurrent writes
-//! never cause a row to be skipped or repeated.
+//! A position in a list is given by values that never change (a time and an id), not by an offset. So concurrent
+//! writes never cause a row to be skipped or repeated.
 
 use sea_orm::sea_query::{Condition, SimpleExpr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 
-/// The order of a list: by a column whose values never change, then by id.
+/// The sort order of a list: by a column whose values never change, then by id.
 #[derive(Debug, Clone, Copy)]
 pub struct Sorting<C> {
     pub by: C,
@@ -17,7 +17,7 @@ pub struct Sorting<C> {
     pub descending: bool,
 }
 
-/// The rows after `after`: at most `limit` and one more, which shows whether there is a next page.
+/// Rows after `after`: up to `limit`, and one more if there is a next page.
 ///
 /// # Errors
 /// When the database fails.
@@ -44,7 +44,7 @@ where
     let query = match after {
         None => query,
         Some((by, id)) => {
-            // Follows from the rest. A database that does not see that reads all rows before the place.
+            // Redundant, but without it some databases read all rows before the position.
             let not_before = if sorting.descending {
                 sorting.by.lte(by.clone())
             } else {

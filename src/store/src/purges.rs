@@ -1,8 +1,8 @@
-//! Taking out what need not be kept any longer, piece by piece. In: a span of event ids, which rise with time. Out: how
-//! many rows lost what.
+//! Purges expired data in batches. In: a range of event ids, which increase with time. Out: how many rows were
+//! changed or deleted.
 //!
-//! Everything about a call hangs on its events: so the events of a piece say whose transcripts go with it. The keys of
-//! events that had an effect stay, or the same message could have it again.
+//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. The
+//! keys of events that had an effect are kept, because otherwise the same message could have its effect again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
@@ -15,22 +15,22 @@ use super::sql::statement;
 /// The lease under which an instance purges.
 pub const LEASE: &str = "purge";
 
-/// What is purged.
+/// The kind of data to purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// What was said in a call, and what was read out of it.
+    /// Transcripts, and the facts extracted from them.
     Transcripts,
-    /// Messages as they came.
+    /// Raw message bodies.
     Bodies,
     /// The events themselves.
     Events,
 }
 
 impl What {
-    /// In the order in which they go.
+    /// In the order in which they are purged.
     pub const ALL: [Self; 3] = [Self::Transcripts, Self::Bodies, Self::Events];
 
-    /// The word in the table and in the metrics.
+    /// The name in the table and in metrics.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -41,21 +41,21 @@ impl What {
     }
 }
 
-/// A piece: the events from one id to another, both included.
+/// A batch: the events between two ids, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The rulebook.
     pub rulebook_id: Uuid,
-    /// The first id.
+    /// The first id of the batch.
     pub first: Uuid,
-    /// The last id.
+    /// The last id of the batch.
     pub last: Uuid,
 }
 
-/// Up to when a rulebook has been purged of something.
+/// The time up to which this kind of data of a rulebook has been purged.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn purged_to(
     db: &impl ConnectionTrait,
     rulebook_id: Uuid,
@@ -68,11 +68,11 @@ pub async fn purged_to(
     row.map(|row| row.try_get("", "purged_to")).transpose()
 }
 
-/// Notes up to when a rulebook has been purged of something, and of how many rows more; not when it was `before` that and is
-/// no more, because something old was taken in meanwhile.
+/// Records up to when this kind of data has been purged, and adds to the number of purged rows. Does nothing if the
+/// stored time is no longer `before`, because an old event was stored meanwhile.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn note(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -97,10 +97,10 @@ pub async fn note(
     Ok(())
 }
 
-/// The next piece of a rulebook's events that were made from an instant to before another; none when there are no more.
+/// The next batch of a rulebook's events: ids after `from`, created before `until`. `None` if there are no more.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn next_piece(
     db: &impl ConnectionTrait,
     rulebook_id: Uuid,
@@ -122,11 +122,11 @@ pub async fn next_piece(
     }))
 }
 
-/// Takes something out of a piece. A call that was heard of since `cutoff` keeps its transcript until its last event is old
-/// enough. Out: how many rows lost something.
+/// Purges one kind of data from a batch. The transcript of a call that was updated since `cutoff` is kept until its
+/// last event has expired. Returns how many rows were changed or deleted.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn purge(tx: &DatabaseTransaction, piece: Piece, what: What, cutoff: DateTime<Utc>) -> Result<u64, DbErr> {
     match what {
         What::Transcripts => transcripts(tx, piece, cutoff).await,
@@ -165,7 +165,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Ut
         ];
         rows += tx.execute_raw(statement(tx, &sql, values)).await?.rows_affected();
     }
-    // What was decided about messages that named no call.
+    // Decisions about messages that did not name a call.
     let sql = format!(
         "UPDATE decisions SET {forgotten} WHERE call_id IS NULL AND rulebook_id = $1 AND event_id >= $2 \
          AND event_id <= $3 AND extracted <> {ERASED}"

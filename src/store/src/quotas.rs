@@ -1,7 +1,7 @@
-//! Quotas: how much one rulebook may store, so that no tenant fills the database of all.
+//! Quotas: limits on what one rulebook may store, so that no tenant fills the shared database.
 //!
-//! A check runs inside the transaction that writes, before the write, and counts what that transaction sees. Whoever needs an
-//! exact limit locks the head of the rulebook first; otherwise writers at the same moment can exceed it by their number.
+//! A check runs inside the writing transaction, before the write, and counts what that transaction sees. For an exact
+//! limit, lock the head of the rulebook first. Otherwise each concurrent writer can exceed the limit by one.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DatabaseTransaction;
@@ -11,22 +11,22 @@ use sea_orm::sea_query::ExprTrait as _;
 use super::sql::statement;
 use super::{api_keys, rulebooks};
 
-/// Rulebooks in all.
+/// Maximum number of rulebooks.
 pub const MAX_RULEBOOKS: u64 = 1_000;
-/// Change sets of a rulebook that are neither published nor discarded.
+/// Maximum number of change sets of a rulebook that are neither published nor discarded.
 pub const MAX_OPEN_CHANGE_SETS: i64 = 200;
-/// Bytes, as JSON, of a rulebook's change sets that are open or were opened within a day.
+/// Maximum size in bytes, as JSON, of a rulebook's change sets that are open or were opened within a day.
 pub const MAX_CHANGE_SET_BYTES: i64 = 128 * 1024 * 1024;
-/// Revisions of a rulebook within a day.
+/// Maximum number of revisions of a rulebook within a day.
 pub const MAX_REVISIONS: i64 = 10_000;
-/// How many more of them may be roll backs: the way back stays open when the quota is reached.
+/// Number of additional revisions for roll backs, which must stay possible when the quota is reached.
 pub const EXTRA_ROLL_BACKS: i64 = 1_000;
-/// Bytes of rows, as JSON before and after, that a rulebook's revisions change within a day.
+/// Maximum size in bytes, as JSON, of the rows before and after that a rulebook's revisions change within a day.
 pub const MAX_REVISION_BYTES: i64 = 256 * 1024 * 1024;
-/// API keys of a rulebook, or for all rulebooks, that are neither revoked nor expired.
+/// Maximum number of API keys of one rulebook, or for all rulebooks, that are neither revoked nor expired.
 pub const MAX_API_KEYS: u64 = 200;
 
-/// A quota that is reached.
+/// A quota that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Quota {
     /// [`MAX_RULEBOOKS`].
@@ -70,13 +70,13 @@ pub enum Quota {
     GlobalApiKeys,
 }
 
-/// What is reached when there is another rulebook.
+/// The quota that one more rulebook would exceed.
 pub async fn rulebook(tx: &DatabaseTransaction) -> Result<Option<Quota>, DbErr> {
     let count = rulebooks::Entity::find().count(tx).await?;
     Ok((count >= MAX_RULEBOOKS).then_some(Quota::Rulebooks))
 }
 
-/// What is reached when a rulebook gets `sets` more change sets, and `bytes` more in its change sets.
+/// The quota that `sets` more change sets of a rulebook, with `bytes` more in total, would exceed.
 pub async fn change_sets(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -103,7 +103,7 @@ pub async fn change_sets(
     })
 }
 
-/// What is reached when there is a revision after `head` that changes so many bytes. The caller holds the head.
+/// The quota that a revision after `head` that changes `bytes` bytes would exceed. The caller has locked the head.
 pub async fn revision(
     tx: &DatabaseTransaction,
     (rulebook_id, head): (Uuid, i64),
@@ -132,7 +132,7 @@ pub async fn revision(
     })
 }
 
-/// What is reached when there is another API key of a rulebook, or for all.
+/// The quota that one more API key would exceed, for one rulebook or for all.
 pub async fn api_key(
     tx: &DatabaseTransaction,
     rulebook_id: Option<Uuid>,

@@ -1,4 +1,4 @@
-//! Up to when Vapi's list of calls was read, per rulebook.
+//! Reconciliation cursors: up to when Vapi's list of calls was read, per rulebook.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;

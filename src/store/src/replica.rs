@@ -1,7 +1,7 @@
-//! A replica of the database, for what people read: where there is one, and while it can be used.
+//! An optional read replica for what people read.
 //!
-//! A replica may be lost, and it lags. While it gives no sign of life, and for a while after an edit that this process took,
-//! people read from the primary. What decides never reads from a replica.
+//! A replica may become unavailable, and it lags. People read from the primary while the replica does not respond,
+//! and for a while after an edit through this process. Decisions never read from a replica.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use base::telemetry::{chain, metrics, scrub};
 
-/// For so long after an edit people read from the primary: a replica is seldom further behind.
+/// After an edit people read from the primary for this long: a replica rarely lags more.
 const AFTER_AN_EDIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The replica, or none. Cloning is cheap, and clones are the same replica.
+/// The replica, if there is one. Cloning is cheap, and clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub struct Replica(Option<Arc<Inner>>);
 
@@ -25,13 +25,13 @@ pub struct Replica(Option<Arc<Inner>>);
 struct Inner {
     db: DatabaseConnection,
     is_away: watch::Sender<bool>,
-    /// It failed a request since its last sign of life.
+    /// Whether a request to it failed since its last successful health check.
     is_suspect: AtomicBool,
     last_edit: Mutex<Option<Instant>>,
 }
 
 impl Replica {
-    /// Over its pool, where there is one.
+    /// Creates a replica from its pool, or none.
     #[must_use]
     pub fn of(db: Option<DatabaseConnection>) -> Self {
         Self(db.map(|db| {
@@ -44,7 +44,7 @@ impl Replica {
         }))
     }
 
-    /// Its pool, while people can read from it.
+    /// The pool of the replica, while people can read from it.
     #[must_use]
     pub fn usable(&self) -> Option<&DatabaseConnection> {
         let inner = self.0.as_deref()?;
@@ -54,26 +54,27 @@ impl Replica {
         (!is_behind && !is_lost).then_some(&inner.db)
     }
 
-    /// Whether there is one.
+    /// Whether there is a replica.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether there is one that gives no sign of life.
+    /// Whether there is a replica that does not respond.
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| *inner.is_away.borrow())
     }
 
-    /// A request failed that read from it: until its next sign of life people read from the primary.
+    /// Reports that a read from the replica failed. People read from the primary until its next successful health
+    /// check.
     pub fn suspect(&self) {
         if let Some(inner) = &self.0 {
             inner.is_suspect.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Ends when it gives no sign of life; where there is none, never.
+    /// Resolves when the replica stops responding. Never resolves if there is no replica.
     pub async fn lost(&self) {
         let Some(inner) = &self.0 else {
             return std::future::pending().await;
@@ -84,14 +85,14 @@ impl Replica {
         }
     }
 
-    /// An edit was taken here: whoever made it must see it.
+    /// Reports an edit through this process, whose author must see it.
     pub fn note_edit(&self) {
         if let Some(inner) = &self.0 {
             *inner.last_edit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
     }
 
-    /// Asks it for a sign of life every second until it is told to stop.
+    /// Checks the replica every second until `stop` is cancelled.
     pub async fn watch(self, stop: CancellationToken) {
         let Some(inner) = self.0 else { return };
         let mut polls = tokio::time::interval(POLL_INTERVAL);

@@ -14,9 +14,9 @@ use uuid::Uuid;
 pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent automatically";
 pub const NOTICE: &str = "restored";
 
-/// Messages without a final state.
+/// Condition for messages without a final state.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
-/// The place of the outbox: the ids of the database and the table.
+/// Identity of the outbox: the ids of the database and the table.
 const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
     WHERE d.datname = current_database())";
 
@@ -96,7 +96,7 @@ async fn raise(
         VALUES ($1, $2, $3, $4, 'database', $5, $6, 1, $7, $7) \
         ON CONFLICT (rulebook_id, code, subject) WHERE resolved_at IS NULL \
         DO UPDATE SET count = notices.count + 1, last_at = excluded.last_at";
-    // A later check that finds nothing must not replace an earlier text about messages.
+    // A later check that finds nothing must not replace an earlier notice about messages.
     const AND_TOLD: &str = ", severity = excluded.severity, text = excluded.text, what_to_do = excluded.what_to_do";
     let Found { texts, escalations } = found;
     let something = texts > 0 || escalations > 0;
@@ -130,7 +130,7 @@ async fn raise(
     execute(tx, &sql, values).await
 }
 
-/// When the database was last restored. Earlier events may have notified somebody already.
+/// When the database was last restored. Somebody may have been notified of events before that time.
 pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbErr> {
     let found = query(
         tx,
@@ -141,7 +141,7 @@ pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbE
     found.first().map_or(Ok(None), |row| row.try_get("", "at"))
 }
 
-/// How many messages were given up because the database was restored, when the backup was made or later.
+/// Number of messages given up because of a restore, when the backup was made or later.
 pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [REASON.into()]);
@@ -149,9 +149,9 @@ pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     row.map_or(Ok(0), |row| row.try_get("", "texts"))
 }
 
-/// Whether the outbox's table has changed: on PostgreSQL, a restored dump creates new tables. Stores the place at the
-/// first check. SQLite cannot detect a copied file; `ringbook backup` gives up the unsent messages in the copy
-/// instead.
+/// Whether the outbox table has changed: on PostgreSQL, restoring a dump creates new tables. Stores the identity of
+/// the table at the first check. A copied SQLite file cannot be detected; `ringbook backup` gives up the unsent
+/// messages in the copy instead.
 pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Published states of a rulebook, numbered.
+//! Revisions: the published, numbered versions of a rulebook.
 
 use sea_orm::entity::prelude::*;
 
@@ -17,7 +17,7 @@ pub struct Model {
     pub author: String,
     #[sea_orm(column_type = "Text")]
     pub comment: String,
-    /// How many bytes of rows, as JSON, it ended and began.
+    /// Bytes, as JSON, of the rows that the revision ended and began.
     pub bytes: i64,
     pub created_at: DateTimeUtc,
 }

@@ -1,4 +1,4 @@
-//! How often each rule row took part in decisions, per day and revision.
+//! How often each rule row was used in decisions, per day and revision.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use rules::rows::Resource;
 
-/// For how many days counts are kept.
+/// Number of days for which counts are stored.
 pub const KEPT_DAYS: u32 = 400;
 /// Rows per statement.
 const CHUNK: usize = 50;
-/// The name under which all decisions are counted.
+/// The resource name under which all decisions are counted.
 pub const DECISIONS: &str = "decisions";
 
 /// The key of a counter.
@@ -25,7 +25,7 @@ pub struct HitKey {
     pub revision: i64,
     /// The resource's path name, or [`DECISIONS`].
     pub resource: &'static str,
-    /// The row's code; empty for decisions in which no row of the resource took part.
+    /// The row's code. Empty for decisions that used no row of the resource.
     pub code: String,
 }
 
@@ -33,7 +33,7 @@ pub struct HitKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hits {
     pub hits: i64,
-    /// When last, to the second.
+    /// The last use, to the second.
     pub last_at: DateTime<Utc>,
 }
 
@@ -98,7 +98,7 @@ pub struct Counted {
     pub rows: HashMap<(String, String), Hits>,
     /// The first day with any counter.
     pub first_day: Option<String>,
-    /// The first day with a counter of a concept: they have been counted for a shorter time than other rows.
+    /// The first day with a counter of a concept. Concepts have been counted for a shorter time than other rows.
     pub first_concept_day: Option<String>,
 }
 

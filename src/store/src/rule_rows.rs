@@ -1,5 +1,5 @@
-//! Rule rows: each stands in its table since one revision until another. One description of the columns serves
-//! loading a revision and writing a new one.
+//! Rule rows: each is valid from one revision until another. The same column definitions are used to load a revision
+//! and to write one.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, RuntimeErr, Value as Bind};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use rules::money::Money;
 use rules::rows::{Resource, Row, RowSet, Stored, changed, with_row};
 
-/// How a field of a row stands in its column.
+/// The column type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -22,20 +22,20 @@ enum Kind {
     Time,
 }
 
-/// A row that one revision changed; `None` before is a new row, `None` after a deleted one.
+/// A row that a revision changed. `before` is `None` for a new row, `after` is `None` for a deleted one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowChange {
     /// The kind of row.
     pub resource: Resource,
     /// Its code.
     pub code: String,
-    /// As it was.
+    /// The row before the change.
     pub before: Option<Value>,
-    /// As it is now.
+    /// The row after the change.
     pub after: Option<Value>,
 }
 
-/// Rows written in one statement: a constant, since every number of rows is a statement of its own to prepare.
+/// Rows per statement. The size is fixed, because each size needs its own prepared statement.
 const CHUNK: usize = 50;
 
 #[expect(clippy::too_many_lines, reason = "a table: a line a column")]
@@ -171,10 +171,10 @@ const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
     }
 }
 
-/// All rows of a rulebook as they stood at a revision.
+/// All rows of a rulebook at a revision.
 ///
 /// # Errors
-/// When the database does not answer, or holds a row that is none.
+/// When the database fails, or contains a malformed row.
 pub async fn load(db: &impl ConnectionTrait, rulebook_id: Uuid, revision: i64) -> Result<RowSet, DbErr> {
     let mut set = RowSet::default();
     for &resource in Resource::ALL {
@@ -183,10 +183,10 @@ pub async fn load(db: &impl ConnectionTrait, rulebook_id: Uuid, revision: i64) -
     Ok(set)
 }
 
-/// A row as the revision `version` wrote it; none when that revision wrote none of this code.
+/// The row that revision `version` wrote. `None` if that revision did not write a row with this code.
 ///
 /// # Errors
-/// When the database does not answer, or holds a row that is none.
+/// When the database fails, or contains a malformed row.
 pub async fn written(
     db: &impl ConnectionTrait,
     rulebook_id: Uuid,
@@ -273,7 +273,7 @@ fn read(found: &QueryResult, name: &str, kind: Kind) -> Result<Option<Value>, Db
     })
 }
 
-/// What is different between two states of a rulebook, in the order of the resources, then by code.
+/// The differences between two versions of a rulebook, ordered by resource, then by code.
 #[must_use]
 pub fn changes(before: &RowSet, after: &RowSet) -> Vec<RowChange> {
     let mut found = Vec::new();
@@ -295,7 +295,7 @@ fn table_changes<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowCha
     }
 }
 
-/// The bytes of rows, as JSON, that changes end and begin.
+/// Bytes, as JSON, of the rows before and after the changes.
 #[must_use]
 pub fn bytes(changes: &[RowChange]) -> i64 {
     let rows = changes.iter().flat_map(|change| [&change.before, &change.after]);
@@ -303,10 +303,10 @@ pub fn bytes(changes: &[RowChange]) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Ends and begins rows so that from `revision` on the changes stand.
+/// Ends and begins rows, so that the changes apply from `revision` on.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn write(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,10 +1,10 @@
-//! Rulebooks: code, head revision, how webhooks are verified, and whether they take messages.
+//! Rulebooks: code, head revision, webhook verification, and whether they accept messages.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Func, LockType};
 use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _, SqlErr};
 
-/// The code of the rulebook that the address `/webhooks/vapi` means.
+/// Code of the rulebook at the URL `/webhooks/vapi`.
 pub const DEFAULT: &str = "default";
 
 /// A row of `rulebooks`.
@@ -23,13 +23,13 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub sms_delivery: String,
     pub sms_delivery_version: i64,
-    /// What people call it.
+    /// The display name.
     #[sea_orm(column_type = "Text", nullable)]
     pub name: Option<String>,
-    /// The code before the last renaming: messages to it are taken too.
+    /// The code before the last renaming. Messages to it are still accepted.
     #[sea_orm(column_type = "Text", nullable)]
     pub former_code: Option<String>,
-    /// Since when it takes no messages.
+    /// When the rulebook was archived. An archived rulebook accepts no messages.
     pub archived_at: Option<DateTimeUtc>,
     pub profile_version: i64,
 }
@@ -39,16 +39,16 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// SMS messages go to Twilio; without an account they wait.
+/// SMS messages are sent through Twilio. Without an account they wait.
 pub const TWILIO: &str = "twilio";
 /// SMS messages are recorded and never sent, with or without an account.
 pub const SIMULATED: &str = "simulated";
-/// Simulated until an account is known, which changes it to [`TWILIO`] permanently: the state after a first start
-/// without an account.
+/// SMS messages are simulated until an account is known, which changes the value to [`TWILIO`] permanently. This is
+/// the value after a first start without an account.
 pub const UNTIL_ACCOUNT: &str = "simulated_until_account";
 
-/// Notes that a rulebook has an account: from now on its SMS messages are sent. Returns whether that ended a
-/// simulation.
+/// Records that a rulebook has an account, so that its SMS messages are sent from now on. Returns whether that ended
+/// a simulation.
 pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::SmsDelivery, Expr::value(TWILIO))
@@ -60,7 +60,7 @@ pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Resu
     Ok(done.rows_affected > 0)
 }
 
-/// Replaces where SMS messages go, if it is still at `version`. Returns whether it was.
+/// Replaces how SMS messages are delivered, if the rulebook is still at `version`. Returns whether it was.
 pub async fn set_sms_delivery(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -77,7 +77,7 @@ pub async fn set_sms_delivery(
     Ok(done.rows_affected == 1)
 }
 
-/// Whether a rulebook simulates, read again inside the transaction that records a simulated message.
+/// Whether a rulebook simulates SMS messages, read again inside the transaction that records a simulated message.
 pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let found: Option<String> = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -98,7 +98,7 @@ pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>
         .await
 }
 
-/// Whether a rulebook other than `own` has or had this code, ignoring case: people would confuse the two.
+/// Whether a rulebook other than `own` has or had this code, ignoring case, because people would confuse the two.
 pub async fn is_taken(db: &impl ConnectionTrait, code: &str, own: Option<Uuid>) -> Result<bool, DbErr> {
     let same = |column: Column| Expr::expr(Func::lower(Expr::col(column))).eq(code.to_ascii_lowercase());
     let mut query = Entity::find()
@@ -112,7 +112,8 @@ pub async fn is_taken(db: &impl ConnectionTrait, code: &str, own: Option<Uuid>) 
     Ok(found.is_some())
 }
 
-/// The rulebook that takes the messages to this code: its own, or the one that it had before. An archived one takes none.
+/// The rulebook that accepts messages to this code, which is its current or its former code. An archived rulebook
+/// accepts none.
 pub async fn that_takes(db: &impl ConnectionTrait, code: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(
@@ -125,7 +126,7 @@ pub async fn that_takes(db: &impl ConnectionTrait, code: &str) -> Result<Option<
         .await
 }
 
-/// What is said of a rulebook besides its rules.
+/// The properties of a rulebook other than its rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     pub code: String,
@@ -138,14 +139,14 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfileSet {
     Done,
-    /// Its version is another by now.
+    /// The rulebook is at another version.
     Stale,
     /// Another rulebook has or had the code.
     Taken,
 }
 
-/// Replaces a rulebook's profile, if it is still at `version`. Every instance verifies its messages again, so that the very
-/// next one to an archived rulebook or a dropped code is refused.
+/// Replaces a rulebook's profile, if it is still at `version`. Every instance then verifies its messages again, so
+/// that the next message to an archived rulebook or to a dropped code is refused.
 pub async fn set_profile(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -175,13 +176,13 @@ pub async fn set_profile(
         .await;
     match named.map_err(|error| (error.sql_err(), error)) {
         Ok(_) => Ok(ProfileSet::Done),
-        // Somebody made one of this code at the same time.
+        // Another transaction created a rulebook with this code at the same time.
         Err((Some(SqlErr::UniqueConstraintViolation(_)), _)) => Ok(ProfileSet::Taken),
         Err((_, error)) => Err(error),
     }
 }
 
-/// The id and code of every rulebook, the oldest first.
+/// The id and code of every rulebook, oldest first.
 pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>, DbErr> {
     Entity::find()
         .select_only()
@@ -192,9 +193,9 @@ pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>,
         .await
 }
 
-/// Locks and reads the head until the transaction ends: by a row lock on PostgreSQL; SQLite has one writer anyway. NO
-/// KEY UPDATE, because every message holds a key share of this row through its foreign keys: FOR UPDATE would wait
-/// for all of them.
+/// Locks the head until the transaction ends, and reads it. PostgreSQL uses a row lock; SQLite has only one writer.
+/// The lock is NO KEY UPDATE, because every message holds a key share of this row through its foreign keys: FOR
+/// UPDATE would wait for all of them.
 pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     let mut query = Entity::find_by_id(rulebook_id)
         .select_only()

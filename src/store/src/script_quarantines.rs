@@ -27,21 +27,21 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// When a script is quarantined, and for how long.
+/// The limits beyond which a script is quarantined, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// At least this many faults.
+    /// Minimum number of faults.
     pub faults: i64,
-    /// At least one fault in this many runs.
+    /// Minimum fault rate: one fault in this many runs.
     pub one_in: i64,
-    /// Within this time from the first fault.
+    /// The time window, from the first fault.
     pub within: chrono::TimeDelta,
     /// The duration of a quarantine.
     pub for_: chrono::TimeDelta,
 }
 
-/// Counts a fault of a script's version, and `runs` unreported runs including this one. Returns the row when this
-/// fault starts a quarantine.
+/// Counts a fault of a script's version and `runs` unreported runs, including this one. Returns the row if this fault
+/// starts a quarantine.
 pub async fn fault(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -69,14 +69,14 @@ pub async fn fault(
         .on_conflict(known)
         .exec_without_returning(tx)
         .await?;
-    // Concurrent failures are counted one after the other.
+    // Concurrent failures are counted one after another.
     let mut find = Entity::find_by_id((rulebook_id, code.to_owned()));
     if tx.get_database_backend() == DatabaseBackend::Postgres {
         find = find.lock(LockType::NoKeyUpdate);
     }
     let mut row = find.one(tx).await?.unwrap_or_else(|| fresh.clone());
     if version < row.version {
-        // The fault is of an older version: it says nothing about the current one.
+        // The fault is of an older version, and says nothing about the current one.
         return Ok(None);
     }
     let is_over = row.until.is_some_and(|until| until <= now);
@@ -133,7 +133,7 @@ pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: Date
         .await
 }
 
-/// Ends a quarantine and deletes its faults; false when the script was not quarantined.
+/// Ends a quarantine and deletes its faults. False if the script was not quarantined.
 pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -144,7 +144,7 @@ pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// Ends an expired quarantine; false when another instance did, or it began again.
+/// Ends an expired quarantine. False if another instance ended it, or it started again.
 pub async fn end(tx: &DatabaseTransaction, row: &Model) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(row.rulebook_id))

@@ -1,4 +1,4 @@
-//! Versions of scripts. [`super::rules`] writes them; this only reads.
+//! Versions of scripts. This module only reads them; [`super::rule_rows`] writes them.
 
 use sea_orm::entity::prelude::*;
 

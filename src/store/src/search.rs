@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SimpleExpr};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Accented letters that neither database folds, with their plain letter.
+/// Accented letters that neither database folds, with their base letter.
 const ACCENTS: [(&str, char); 8] = [
     ("àâäáãåÀÂÄÁÃÅ", 'a'),
     ("çÇ", 'c'),
@@ -20,7 +20,7 @@ const ACCENTS: [(&str, char); 8] = [
 /// Punctuation that may separate the digits of a number.
 const SIGNS: [&str; 8] = [" ", "-", ".", "(", ")", "+", "/", "\u{a0}"];
 
-/// A condition: the column contains a text, ignoring case and accents.
+/// Condition that the column contains a text, ignoring case and accents.
 #[must_use]
 pub fn contains(column: &str, text: &str) -> SimpleExpr {
     let mut sql = format!("LOWER(COALESCE({column}, ''))");
@@ -41,7 +41,7 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
     Expr::cust(sql).like(LikeExpr::new(pattern).escape('!'))
 }
 
-/// A condition: the column is the number that ends with these digits, in any notation.
+/// Condition that the column is a phone number that ends with these digits, in any notation.
 #[must_use]
 pub fn is_number(column: &str, digits: &str) -> SimpleExpr {
     let sql = SIGNS.iter().fold(format!("COALESCE({column}, '')"), |sql, sign| {

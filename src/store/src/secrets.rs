@@ -6,7 +6,7 @@ use sea_orm::{DatabaseTransaction, QueryOrder as _};
 
 use super::rulebooks;
 
-/// Whether a text is a Twilio account SID. It becomes part of a URL: letters and digits only.
+/// Whether a text is a Twilio account SID. It becomes part of a URL, so only letters and digits are allowed.
 #[must_use]
 pub fn is_account_sid(text: &str) -> bool {
     is_sid(text, "AC")
@@ -31,7 +31,8 @@ pub fn is_number(text: &str) -> bool {
 
 /// The purpose of webhook secrets.
 pub const WEBHOOK: &str = "webhook";
-/// The least number of characters of a webhook secret: whoever has one speaks for the rulebook, and may be tried from anywhere.
+/// Minimum length of a webhook secret in characters. Its holder can act for the rulebook, and guesses can come from
+/// anywhere.
 pub const WEBHOOK_LENGTH: usize = 24;
 
 /// A row of `secrets`.
@@ -54,7 +55,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The active secrets of one purpose, oldest first.
+/// Active secrets for these purposes, oldest first.
 pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&str]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -66,7 +67,7 @@ pub async fn active(db: &impl ConnectionTrait, rulebook_id: Uuid, purposes: &[&s
         .await
 }
 
-/// The active secrets of one purpose, of all rulebooks.
+/// Active secrets for these purposes, of all rulebooks.
 pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::Purpose.is_in(purposes.iter().copied()))
@@ -77,11 +78,11 @@ pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> 
         .await
 }
 
-/// The most active secrets of one purpose: enough to rotate them everywhere.
+/// Maximum number of active secrets per purpose, which is enough to rotate them everywhere.
 pub const MAX_ACTIVE: u64 = 5;
 
-/// Whether another secret of a purpose may be added. Locks the rulebook, so that this holds until the transaction
-/// ends.
+/// Whether another secret of a purpose may be added. Locks the rulebook, so that the result is valid until the
+/// transaction ends.
 pub async fn has_room(tx: &DatabaseTransaction, rulebook_id: Uuid, purpose: &str) -> Result<bool, DbErr> {
     rulebooks::locked_head(tx, rulebook_id).await?;
     let active = Entity::find()
@@ -104,7 +105,7 @@ pub async fn add(tx: &DatabaseTransaction, secret: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Retires a secret; false when the rulebook has no active one with this id.
+/// Retires a secret. False if the rulebook has no active secret with this id.
 pub async fn retire(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid, now: DateTimeUtc) -> Result<bool, DbErr> {
     let retired = Entity::update_many()
         .col_expr(Column::RetiredAt, Expr::value(now))

@@ -1,8 +1,8 @@
-//! Finds out what a PostgreSQL server, or a connection pooler in front of it, allows: how many connections, and where
-//! statement timeouts can be set.
+//! Finds out what a PostgreSQL server, or a connection pooler in front of it, allows: the number of connections, and
+//! where statement timeouts can be set.
 //!
-//! It uses single connections, never a pool: a pool retries a refused connection until its timeout, and the reason is
-//! lost.
+//! It uses single connections, never a pool. A pool retries a refused connection until its timeout, and then the
+//! reason is lost.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,19 @@ use tokio::task::JoinSet;
 use super::Database;
 use super::connect::Use;
 
-/// The minimum for an instance: three for messages, two for writes, one for reads.
+/// Minimum number of connections of an instance: three for messages, two for writes, one for reads.
 pub const MIN_CONNECTIONS: u32 = 6;
-/// Connections left free below the limit: a migrating command needs two.
+/// Connections left free below the limit: a command that migrates needs two.
 const LEFT_FOR_COMMANDS: u32 = 2;
-/// The default limit of an instance.
+/// Default maximum number of connections of an instance.
 pub const DEFAULT_CONNECTIONS: u32 = 30;
-/// The timeout for one connection and one query.
+/// Timeout for one connection and one query.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
-/// The timeout for another session while testing whether a pooler keeps prepared statements.
+/// Timeout for a second session while testing whether a pooler keeps prepared statements.
 const POOLER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How many connections each pool may open.
+/// Maximum number of connections of each pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSizes {
     /// Reserved for messages.
@@ -37,7 +37,7 @@ pub struct PoolSizes {
 }
 
 impl PoolSizes {
-    /// Divides `total` connections; at least [`MIN_CONNECTIONS`].
+    /// Divides `total` connections, or [`MIN_CONNECTIONS`] if that is more.
     #[must_use]
     pub fn of(total: u32) -> Self {
         let total = total.max(MIN_CONNECTIONS);
@@ -61,8 +61,8 @@ impl PoolSizes {
 pub enum TimeLimits {
     /// In the startup parameter `options`, for the whole session.
     AtStartup,
-    /// In each transaction, because a pooler rejects or ignores that parameter. A statement outside a transaction has
-    /// no timeout.
+    /// In each transaction, because a pooler rejects or ignores that parameter. A statement outside a transaction
+    /// then has no timeout.
     PerTransaction,
 }
 
@@ -74,7 +74,7 @@ pub struct PoolPlan {
 }
 
 impl PoolPlan {
-    /// For a server that was not surveyed.
+    /// The plan for a server that was not surveyed.
     #[must_use]
     pub fn unasked(connections: u32) -> Self {
         Self {
@@ -90,7 +90,7 @@ pub enum ServerError {
     /// It does not accept a connection, or does not respond.
     #[error(transparent)]
     Database(#[from] DbErr),
-    /// A pooler gives each transaction another session, and loses prepared statements.
+    /// A pooler switches sessions between transactions, and loses prepared statements.
     #[error(
         "the connection pooler gives each transaction another session and loses prepared statements: use \
          `pool_mode = session`, or PgBouncer 1.21 or newer with `max_prepared_statements` above 0"
@@ -98,25 +98,25 @@ pub enum ServerError {
     LosesPreparedStatements,
 }
 
-/// What the server allows.
+/// The result of a survey: what the server allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Survey {
     limits: TimeLimits,
     facts: Option<Facts>,
 }
 
-/// What one connection found out.
+/// The facts that one connection reads from the server.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
     /// The effective `statement_timeout`, in milliseconds.
     statement_timeout: i64,
-    /// The most connections that the server, the database and the role allow.
+    /// Maximum number of connections that the server, the database and the role allow.
     allowed: i64,
-    /// How many of them are free now.
+    /// Number of those connections that are free now.
     free: i64,
 }
 
-/// Asks the server how many connections it allows and whether timeouts take effect.
+/// Surveys the server: how many connections it allows, and whether timeouts take effect.
 pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
     let options = parse(database)?;
     let (mut connection, mut limits) = match connect_patiently(&with_limits(options.clone(), Use::Write)).await {
@@ -144,7 +144,7 @@ pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
 }
 
 impl Survey {
-    /// How to open the pools of an instance that wants this many connections. Logs what an operator should change.
+    /// The pool plan of an instance that wants this many connections. Logs what an operator should change.
     pub async fn plan(self, database: &Database, wanted: u32) -> Result<PoolPlan, ServerError> {
         let mut facts = self.facts;
         if self.limits == TimeLimits::PerTransaction {
@@ -178,7 +178,7 @@ impl Survey {
     }
 }
 
-/// Divides what is wanted, or what the server allows if that is less.
+/// Divides the wanted number of connections, or the allowed number if it is smaller.
 fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
     let allowed = u32::try_from(facts.allowed).unwrap_or_default();
     let sizes = PoolSizes::of(wanted.min(allowed.saturating_sub(LEFT_FOR_COMMANDS)));
@@ -254,8 +254,8 @@ fn number(row: &PgRow, name: &str) -> Result<i64, sqlx::Error> {
     text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// Whether a statement prepared in one transaction works in the next, while another client uses the session that it
-/// was prepared in. Yes if that cannot be tested.
+/// Whether a statement prepared in one transaction works in the next one, while another client uses the session in
+/// which it was prepared. True if that cannot be tested.
 async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnectOptions) -> bool {
     const SQL: &str = "SELECT 1 + $1";
     let tried = async {
@@ -274,7 +274,7 @@ async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnect
     }
 }
 
-/// How many of this many clients can be in a transaction at the same time.
+/// Number of clients, up to `wanted`, that can be in a transaction at the same time.
 async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
     let enough = Instant::now() + ANSWER_TIMEOUT;
     let mut clients = JoinSet::new();
@@ -286,14 +286,14 @@ async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
             matches!(begun, Ok(Ok(_))).then_some(connection)
         });
     }
-    // Keep all connections until the last has responded or timed out: only then were they concurrent.
+    // Keep all connections until the last one has responded or timed out: only then were they concurrent.
     let inside: Vec<PgConnection> = clients.join_all().await.into_iter().flatten().collect();
     let count = u32::try_from(inside.len()).unwrap_or(u32::MAX);
     futures_util::future::join_all(inside.into_iter().map(close)).await;
     count
 }
 
-/// Opens one connection like those for messages and checks that it can write; otherwise returns the reason.
+/// Opens one connection like those for messages and checks that it can write. Otherwise returns the reason.
 pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unreachable> {
     let options = parse(database).map_err(|error| Unreachable::Away(error.to_string()))?;
     let options = match plan.limits {
@@ -314,9 +314,9 @@ pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unr
 /// Why a new connection cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreachable {
-    /// The server, the database, the role or the pooler allows no more.
+    /// The server, the database, the role or the pooler allows no more connections.
     TooMany(String),
-    /// It accepts connections and does not respond: the network loses packets, or a pooler waits for a free session.
+    /// It accepts connections but does not respond: the network loses packets, or a pooler waits for a free session.
     Silent,
     Away(String),
 }
@@ -349,7 +349,7 @@ pub fn give_back(db: &DatabaseConnection) {
 }
 
 /// Closes the idle connections of a pool that do not respond or are read-only, so that the pool replaces them. The
-/// others stay: if the database allows no more connections, these are the only ones.
+/// others stay open, because the database may not allow new ones.
 pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
     if db.get_database_backend() != DbBackend::Postgres {
         return;
@@ -378,7 +378,7 @@ async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error>
     Ok(row.try_get::<String, _>(0)? == "off")
 }
 
-/// Without `extra_float_digits`, which PgBouncer rejects; no floating-point number is stored.
+/// The options without `extra_float_digits`, which PgBouncer rejects. No floating-point number is stored.
 pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
     options
         .extra_float_digits(None)
@@ -389,7 +389,7 @@ pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
 /// Our `application_name` in PostgreSQL.
 pub(super) const APPLICATION: &str = "ringbook";
 
-/// Adds the timeouts of a use in the startup parameter `options`.
+/// Adds the timeouts of a use to the startup parameter `options`.
 pub(super) fn with_limits(options: PgConnectOptions, usage: Use) -> PgConnectOptions {
     plain(options).options(usage.session_settings())
 }
@@ -406,7 +406,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
         .map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
-/// Connects, retrying within the timeout while the server starts or allows no more connections.
+/// Connects. Retries until the timeout while the server starts or allows no more connections.
 async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let began = Instant::now();
     loop {

@@ -1,5 +1,5 @@
-//! Deletes everything that simulated calls left. Each call is deleted in one transaction, with all rows that refer to
-//! it.
+//! Deletes everything that simulated calls left. Each call and all rows that refer to it are deleted in one
+//! transaction.
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement, Value as Bind};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use super::sql::statement;
 /// Calls per transaction.
 const BATCH: usize = 50;
 
-/// In dependency order; `sms_attempts` and `sms_status_callbacks` are deleted by cascade.
+/// In dependency order. `sms_attempts` and `sms_status_callbacks` are deleted by cascade.
 const TABLES: [(&str, &str); 9] = [
     ("sms_messages", "call_id"),
     ("escalations", "call_id"),
@@ -23,7 +23,7 @@ const TABLES: [(&str, &str); 9] = [
     ("calls", "id"),
 ];
 
-/// Deletes some simulated calls of a rulebook. Returns how many; 0 when none is left.
+/// Deletes some simulated calls of a rulebook. Returns how many, or 0 if none is left.
 ///
 /// # Errors
 /// When the database fails.

@@ -104,7 +104,8 @@ pub async fn of_message<C: ConnectionTrait>(
         .await
 }
 
-/// How many attempts of a message after number `after` the provider accepted, may have accepted, or is processing.
+/// Number of attempts of a message after number `after` that the provider accepted, may have accepted, or is
+/// processing.
 pub async fn count_sends<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -123,7 +124,8 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
-/// How many attempts of a message after number `after` never left the server. A response that asks for a retry does not count.
+/// Number of attempts of a message after number `after` that never left the server. A response that asks for a retry
+/// does not count.
 pub async fn count_unsent<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -141,7 +143,7 @@ pub async fn count_unsent<C: ConnectionTrait>(
     Ok(i64::try_from(unsent).unwrap_or(i64::MAX))
 }
 
-/// Whether the last attempt of a message ended with an unknown outcome.
+/// Whether the outcome of a message's last attempt is unknown.
 pub async fn ended_unclear<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, sms_message_id: Uuid) -> Result<bool, DbErr> {
     let last = Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

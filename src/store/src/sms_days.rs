@@ -1,10 +1,10 @@
-//! How many SMS messages a rulebook with a daily cap has queued per day.
+//! Number of SMS messages that a rulebook with a daily cap has queued per day.
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement};
 use uuid::Uuid;
 
-/// Adds to a day's counter and locks its row until the transaction ends, so that the cap is exact. Returns the new
-/// count.
+/// Adds to the counter of a day, and returns the new count. Locks the counter until the transaction ends, so that the
+/// cap is exact.
 pub async fn add(tx: &DatabaseTransaction, rulebook_id: Uuid, day: &str, texts: i64) -> Result<i64, DbErr> {
     const SQL: &str = "INSERT INTO sms_days (rulebook_id, day, texts) VALUES ($1, $2, $3) \
         ON CONFLICT (rulebook_id, day) DO UPDATE SET texts = sms_days.texts + excluded.texts RETURNING texts";

@@ -1,7 +1,7 @@
-//! Texts to people: the outbox. In: rows and instants. Out: rows, and whether a write took place.
+//! The outbox: SMS messages to people.
 //!
-//! The worker changes a row only by [`save`], which asks for the fencing number that it holds and never leaves a state
-//! that is final. Who came to know more holds the row first ([`locked`]) and writes it with [`record`].
+//! The worker changes a row only through [`save`], which checks the worker's fencing token and never changes a row in
+//! a final state. Other writers first lock the row ([`locked`]) and then write it with [`record`].
 
 mod again;
 
@@ -54,9 +54,9 @@ pub struct Model {
     pub error: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
-    /// How many tries were made before somebody sent it again.
+    /// Number of attempts before the last manual resend.
     pub series_from: i64,
-    /// When somebody sent it again.
+    /// When somebody resent it.
     pub resent_at: Option<DateTimeUtc>,
     #[sea_orm(column_type = "Text")]
     pub rule: Option<String>,
@@ -64,13 +64,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Since when it waits to be sent: made, let go by the quiet hours, or sent again. Its age counts from then.
+    /// The time since which the message waits: its creation, the end of its quiet hours, or its last resend. Its age
+    /// is counted from then.
     #[must_use]
     pub fn since(&self) -> DateTimeUtc {
         self.resent_at.or(self.held_until).unwrap_or(self.created_at)
     }
 
-    /// How often it was tried since then.
+    /// Number of attempts since the last manual resend.
     #[must_use]
     pub fn tries(&self) -> i64 {
         self.attempts - self.series_from
@@ -82,34 +83,35 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Waiting for its turn.
+/// State: it waits to be sent.
 pub const QUEUED: &str = "queued";
-/// A worker is sending it; whose lease runs out died on the way.
+/// State: a worker is sending it. An expired lease means that the worker died.
 pub const SENDING: &str = "sending";
-/// The provider has it.
+/// State: the provider accepted it.
 pub const ACCEPTED: &str = "accepted";
-/// It arrived.
+/// State: it was delivered.
 pub const DELIVERED: &str = "delivered";
-/// It may have been sent: to be looked for before anything else.
+/// State: it may have been sent. The worker looks it up at the provider before anything else.
 pub const AMBIGUOUS: &str = "ambiguous";
-/// Given up: a person decides.
+/// State: it was given up, and a person decides what to do.
 pub const DEAD: &str = "dead";
-/// It was only recorded: its rulebook or its call is simulated.
+/// State: it was only recorded, because its rulebook or its call is simulated.
 pub const SIMULATED: &str = "simulated";
 
-/// The states that the worker still has something to do with, as literals: a bound parameter would hide from the
-/// planner that the index `sms_messages_due` covers them.
+/// Condition for the states that the worker still processes. The states are literals, because with bound parameters
+/// the planner would not use the index `sms_messages_due`.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 
-/// Inserts each text unless one with its dedupe key is there. Returns the ids of those that were inserted.
+/// Inserts each message, unless one with the same dedupe key exists. Returns the ids of those that were inserted.
 pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
     let like = OnConflict::columns([Column::RulebookId, Column::DedupeKey]);
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
-/// Lets the text go that stands in the place of a more urgent one, and says what that says: one that quiet hours hold, or
-/// one that was `withheld` for this reason where the new one is a P1. Out: whether there was such a one.
+/// Promotes a less urgent message with the same dedupe key: it gets the content and priority of `urgent` and is
+/// queued without delay. It must be held by quiet hours or, if `urgent` is a P1, dead with the reason `withheld`.
+/// Returns whether there was one.
 pub async fn hasten(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) -> Result<bool, DbErr> {
     let waits = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -144,22 +146,22 @@ pub async fn hasten(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// A rulebook that has something due.
+/// A rulebook with due messages.
 #[derive(Debug)]
 pub struct DueRulebook {
-    /// Its id.
+    /// The id of the rulebook.
     pub id: Uuid,
-    /// Its code, for logs and notices.
+    /// The code of the rulebook, for logs and notices.
     pub code: String,
-    /// Where its SMS messages go: see [`super::rulebooks`].
+    /// How its SMS messages are delivered: see [`super::rulebooks`].
     pub sms_delivery: String,
-    /// The priority of the most urgent of them.
+    /// Priority of the most urgent due message.
     pub priority: String,
-    /// When the oldest of them was due.
+    /// When the oldest of the due messages was due.
     pub oldest: DateTimeUtc,
 }
 
-/// The rulebooks that have something due: queued, or to be looked for.
+/// Rulebooks with due messages: queued, or to be looked up at the provider.
 pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<DueRulebook>, DbErr> {
     const SQL: &str = "SELECT r.id, r.code, r.sms_delivery, MIN(s.priority) AS priority, \
         MIN(s.next_attempt_at) AS oldest FROM sms_messages s \
@@ -180,8 +182,8 @@ pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Resu
     rows.iter().map(read).collect()
 }
 
-/// When the oldest SMS message was due that nobody is known to hold back: of rulebooks without an open notice of
-/// `codes`, each of which says that a worker has looked and why it does not send.
+/// When the oldest overdue message without a known reason was due. It skips rulebooks with an open notice of one of
+/// `codes`, because such a notice says that a worker has checked and why it does not send.
 pub async fn oldest_neglected<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -214,8 +216,9 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Column::NextAttemptAt.lte(now))
 }
 
-/// Locks up to `limit` texts of a rulebook that are due, the most urgent first, skipping what another worker has locked. Of one
-/// rulebook: a database that is spread over several machines locks no rows of several at once.
+/// Locks up to `limit` due messages of a rulebook, most urgent first, and skips those that another worker has locked.
+/// It is limited to one rulebook, because a distributed database cannot lock rows of several rulebooks at the same
+/// time.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
     now: DateTimeUtc,
@@ -234,7 +237,7 @@ pub async fn lock_due(
         .await
 }
 
-/// Texts whose sender let its lease run out.
+/// Messages whose worker let the lease expire.
 fn is_lapsed(now: DateTimeUtc) -> Condition {
     Condition::all()
         .add(Expr::cust(UNSETTLED))
@@ -242,8 +245,8 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
         .add(Column::LeaseUntil.lte(now))
 }
 
-/// What is too old to be worth sending: queued since before an instant, due or not (see [`Model::since`]); or of unknown fate
-/// and due to be looked for since then, because its account is gone or stopped.
+/// Messages that are too old to send: queued since before `made_before`, due or not (see [`Model::since`]), or
+/// ambiguous and due for a look-up since before it, because the account is gone or stopped.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
     let queued = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -256,7 +259,7 @@ fn is_stale(made_before: DateTimeUtc) -> Condition {
         .add(Condition::any().add(queued).add(unknown))
 }
 
-/// Locks texts of a rulebook whose sender let its lease run out.
+/// Locks messages of a rulebook whose worker let the lease expire.
 pub async fn lock_lapsed(
     tx: &DatabaseTransaction,
     now: DateTimeUtc,
@@ -266,7 +269,8 @@ pub async fn lock_lapsed(
     lock_some(tx, rulebook_id, is_lapsed(now), limit).await
 }
 
-/// Locks queued texts of a rulebook that wait since before an instant, due or not.
+/// Locks messages of a rulebook that are too old to send: queued since before `made_before`, due or not, or ambiguous
+/// and due since before it.
 pub async fn lock_stale(
     tx: &DatabaseTransaction,
     made_before: DateTimeUtc,
@@ -291,8 +295,8 @@ async fn lock_some(
         .await
 }
 
-/// The rulebooks of which [`lock_lapsed`] or [`lock_stale`] would find anything: asked outside a transaction, so that an idle
-/// worker never takes SQLite's write lock.
+/// Rulebooks for which [`lock_lapsed`] or [`lock_stale`] would find messages. It runs outside a transaction, so that
+/// an idle worker never takes SQLite's write lock.
 pub async fn overdue_rulebooks<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -308,7 +312,8 @@ pub async fn overdue_rulebooks<C: ConnectionTrait>(
         .await
 }
 
-/// The contacts whom a rule has texted since an instant about the same call or, where there is one, the same caller.
+/// Contacts to whom a rule has sent an SMS message since `since` about the same call or, if known, the same caller.
+/// Dead and simulated messages do not count.
 pub async fn told_by_rule(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -335,7 +340,7 @@ pub async fn told_by_rule(
     rows.iter().map(|row| row.try_get("", "contact")).collect()
 }
 
-/// Writes off texts that were queued in this transaction, with the reason.
+/// Sets the state of messages that this transaction queued to dead, with the reason.
 pub async fn withhold(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -356,7 +361,7 @@ pub async fn withhold(
     Ok(())
 }
 
-/// The text with a reference, of those made since an instant.
+/// The newest message with a reference, of those created since `since`.
 pub async fn with_reference(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -391,7 +396,7 @@ pub async fn reference_to(
         .await
 }
 
-/// The call that the newest text with a reference is about.
+/// The call that the newest message with a reference is about.
 pub async fn call_of_reference<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -407,7 +412,7 @@ pub async fn call_of_reference<C: ConnectionTrait>(
     Ok(found.and_then(|row| row.call_id))
 }
 
-/// When the oldest text that should have gone by `now` was due, and when the next one after `now` is.
+/// When the oldest message that is due at `now` was due, and when the next one after `now` is due.
 pub async fn due_times<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -427,8 +432,8 @@ pub async fn due_times<C: ConnectionTrait>(
     Ok((oldest, next))
 }
 
-/// Writes what the worker may change, if the row still has the fencing number that the writer holds and is not settled.
-/// Out: whether it was written; a stale writer changes nothing.
+/// Writes the fields that the worker may change, if the row still has the writer's fencing token and is not in a
+/// final state. Returns whether it was written; a writer with a stale token changes nothing.
 pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Result<bool, DbErr> {
     let held = Condition::all()
         .add(Column::Fence.eq(held_fence))
@@ -437,7 +442,7 @@ pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Res
     Ok(written.rows_affected > 0)
 }
 
-/// Writes a row that this transaction holds, whatever its state was.
+/// Writes a row that this transaction has locked, in any state.
 pub async fn record(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
     update(row).exec(tx).await?;
     Ok(())
@@ -462,7 +467,7 @@ fn update(row: &Model) -> UpdateMany<Entity> {
         .filter(Column::Id.eq(row.id))
 }
 
-/// Whose text it is.
+/// The rulebook of a message.
 pub async fn rulebook_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Uuid>, DbErr> {
     Entity::find()
         .select_only()
@@ -473,7 +478,7 @@ pub async fn rulebook_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<
         .await
 }
 
-/// A text, held until the transaction ends.
+/// A message, locked until the transaction ends.
 pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id((rulebook_id, id))
         .lock(LockType::Update)
@@ -481,7 +486,7 @@ pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Re
         .await
 }
 
-/// How many texts to a contact were given up and not sent again.
+/// Number of dead messages to a contact.
 pub async fn count_dead<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, contact: &str) -> Result<u64, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -491,7 +496,7 @@ pub async fn count_dead<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, contact: 
         .await
 }
 
-/// Whether a P1 text about a call to one of these contacts is on its way or was taken.
+/// Whether a P1 message about a call to one of these contacts may still arrive or was accepted.
 pub async fn any_alive<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -509,7 +514,7 @@ pub async fn any_alive<C: ConnectionTrait>(
     Ok(alive > 0)
 }
 
-/// The newest text to a number: it tells which contact the number belongs to.
+/// The newest message to a number, which shows the contact that has the number.
 pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

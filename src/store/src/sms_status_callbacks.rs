@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Stores a status, once.
+/// Stores a status once.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     let row: ActiveModel = row.into();
     insert_once(

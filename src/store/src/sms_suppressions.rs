@@ -1,4 +1,4 @@
-//! Numbers that a rulebook does not text. In: a number and who said so. Out: rows, and whether something changed.
+//! Suppressions: numbers to which a rulebook sends no SMS messages.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ pub struct Model {
 }
 
 impl std::fmt::Debug for Model {
-    /// The number never shows.
+    /// The number is never shown.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("id", &self.id).finish_non_exhaustive()
     }
@@ -38,17 +38,17 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Its owner replied with a word that means stop.
+/// The recipient replied with a stop word.
 pub const REPLY: &str = "reply";
-/// The provider says that its owner did.
+/// The provider reported that the recipient opted out.
 pub const PROVIDER: &str = "provider";
 
-/// Whether a number wants no texts now.
+/// Whether a number is suppressed now.
 pub async fn is_current(tx: &DatabaseTransaction, rulebook_id: Uuid, number: &str) -> Result<bool, DbErr> {
     Ok(!among(tx, &[(rulebook_id, number.to_owned())]).await?.is_empty())
 }
 
-/// Stops texts to a number, unless they are stopped. Out: whether that was new.
+/// Suppresses a number, unless it is suppressed already. Returns whether it was new.
 pub async fn add(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -73,7 +73,7 @@ pub async fn add(
     insert_once(tx, row, once).await
 }
 
-/// Lets texts to a number go again. Out: whether they were stopped.
+/// Lifts the suppression of a number. Returns whether there was one.
 pub async fn lift_number(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -84,7 +84,7 @@ pub async fn lift_number(
     lift(tx, Column::Number.eq(number), rulebook_id, by, now).await
 }
 
-/// The same by the row's id.
+/// Same as [`lift_number`], by the id of the row.
 pub async fn lift_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -113,7 +113,7 @@ async fn lift(
     Ok(done.rows_affected > 0)
 }
 
-/// Those of `recipients` (a rulebook and a number each) who are not to be texted.
+/// Those of `recipients` (a rulebook and a number each) that are suppressed.
 pub async fn among<C: ConnectionTrait>(
     db: &C,
     recipients: &[(Uuid, String)],

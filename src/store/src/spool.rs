@@ -1,7 +1,7 @@
 //! The spool's own SQLite file: messages that wait for the database, and snapshots of rulebooks.
 //!
-//! Entries are encrypted; only the time, the urgency and the grouping of a message can be read without the key. The
-//! file is readable by its owner only and used by one process at a time, which holds the lock beside it.
+//! Entries are encrypted. Only the time, the urgency and the grouping of a message can be read without the key. Only
+//! the owner can read the file, and only one process uses it at a time, which holds the lock beside it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -54,16 +54,16 @@ pub struct Waiting {
     /// The hash of the business key.
     pub key: [u8; 32],
     pub body_hash: [u8; 32],
-    /// The hash of the group that must be recorded in order: one call.
+    /// The hash of the group, which is one call. A group must be recorded in order.
     pub family: [u8; 32],
-    /// The priority, 1 to 4; 5 is none.
+    /// The priority, 1 to 4, or 5 for no priority.
     pub rank: i64,
     pub received_at: DateTime<Utc>,
-    /// The encrypted rest.
+    /// The rest, encrypted.
     pub sealed: Vec<u8>,
 }
 
-/// The position of an entry in the order.
+/// The position of an entry in the recording order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub id: Uuid,
@@ -84,7 +84,7 @@ pub struct Sealed {
 pub struct Content {
     /// Waiting entries.
     pub waiting: u64,
-    /// Dead-lettered entries, which could not be recorded.
+    /// Dead-lettered entries: those that could not be recorded.
     pub aside: u64,
     /// The size of all entries.
     pub bytes: u64,
@@ -101,10 +101,10 @@ pub struct SpoolFile {
 }
 
 impl SpoolFile {
-    /// Opens or creates the file with this number; `None` when another process has it.
+    /// Opens or creates the file with this number. `None` if another process has it.
     ///
     /// # Errors
-    /// When it cannot be created or opened.
+    /// When the file cannot be created or opened.
     pub async fn open(folder: &Path, number: u32, most_bytes: u64) -> Result<Option<Self>, SpoolFileError> {
         let path = folder.join(format!("spool-{number}.db"));
         let failed = |source| SpoolFileError::File {
@@ -120,7 +120,7 @@ impl SpoolFile {
         }
         // SQLite gives its other files the permissions of this one.
         private(&path).map_err(failed)?;
-        // More than the limit of entries: room for index pages and snapshots.
+        // More than the limit of entries, to leave room for index pages and snapshots.
         let most_pages = (most_bytes / PAGE) * 5 / 4 + 16_384;
         let db = connect::open_spool(&path, most_pages).await?;
         db.execute_unprepared(SCHEMA).await?;
@@ -138,8 +138,8 @@ impl SpoolFile {
         &self.path
     }
 
-    /// Stores entries, all or none; an entry whose key and body exist stays as it is. Returns for each whether it is
-    /// new.
+    /// Stores all entries or none. An entry whose key and body are stored already is not changed. Returns for each
+    /// entry whether it is new.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -176,8 +176,8 @@ impl SpoolFile {
         row.as_ref().map(sealed).transpose()
     }
 
-    /// The waiting entries in the order in which they must be recorded: calls with the most urgent message first,
-    /// each call's messages as received; `of` restricts it to one call. Skips calls with an entry among `later`.
+    /// Waiting entries in the order in which they must be recorded: calls with the most urgent message first, and the
+    /// messages of each call as received. `of` restricts it to one call. Calls with an entry in `later` are skipped.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -217,8 +217,8 @@ impl SpoolFile {
         Ok(self.db.execute_raw(done).await?.rows_affected() == 1)
     }
 
-    /// Counts a failed attempt to record an entry and dead-letters it after `most` attempts. Returns whether it is
-    /// dead-lettered now.
+    /// Counts a failed attempt to record an entry, and dead-letters the entry after `most` attempts. Returns whether
+    /// it is dead-lettered now.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -376,7 +376,7 @@ mod tests {
         };
         assert_eq!(order(None, &[]).await, [2, 4, 3, 1, 5]);
         assert_eq!(order(Some([1; 32]), &[]).await, [1, 5]);
-        // A call whose first entry is tried later does not block the others.
+        // A call whose first entry is retried later does not block the others.
         assert_eq!(order(None, &[Uuid::from_u128(2)]).await, [3, 1, 5]);
         assert_eq!(order(None, &[Uuid::from_u128(2), Uuid::from_u128(1)]).await, [3]);
         assert!(!file.failed(Uuid::from_u128(2), 2).await.unwrap());
@@ -388,7 +388,7 @@ mod tests {
         assert_eq!(content.oldest, Some(DateTime::<Utc>::UNIX_EPOCH));
         file.close().await.unwrap();
         drop(file);
-        // Dead-lettered entries are tried again by the next run.
+        // The next run retries dead-lettered entries.
         assert_eq!(open(folder.path()).await.content().await.unwrap().aside, 0);
     }
 

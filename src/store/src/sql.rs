@@ -9,8 +9,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// How many rows a statement may have: few sizes, because a connection prepares each of its texts once and keeps it, and such
-/// that what is left over is small.
+/// Possible numbers of rows per statement. There are few, because a connection prepares and caches one statement for
+/// each. They are spaced so that few rows are left for small statements.
 const SIZES: [usize; 10] = [32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
 /// A statement with its values, in this database's dialect.
@@ -18,12 +18,13 @@ pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, va
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 
-/// A text or NULL, as a value.
+/// A text or NULL, as a bind value.
 pub(super) fn owned(text: Option<&str>) -> Bind {
     text.map(ToOwned::to_owned).into()
 }
 
-/// Inserts rows: `insert` is the statement up to `VALUES`, `then` what follows the rows. Returns what that returns.
+/// Inserts rows. `insert` is the SQL up to `VALUES`, and `then` is the SQL after the rows. Returns the rows that the
+/// statement returns.
 ///
 /// # Errors
 /// When the database fails.
@@ -44,7 +45,7 @@ pub(super) async fn insert_rows<const N: usize>(
     Ok(returned)
 }
 
-/// How many of `left` rows the next statement has.
+/// Number of rows in the next statement, if `left` rows remain.
 pub(super) fn portion(left: usize) -> Option<usize> {
     SIZES.into_iter().find(|size| *size <= left)
 }
@@ -100,7 +101,7 @@ where
     Ok(inserted)
 }
 
-/// A row for an update, without its key: a key never changes, and Citus refuses to set the distribution column.
+/// A row for an update, without its key. A key never changes, and Citus refuses to set the distribution column.
 pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     for key in <A::Entity as EntityTrait>::PrimaryKey::iter() {
         row.not_set(key.into_column());

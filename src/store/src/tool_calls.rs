@@ -1,4 +1,4 @@
-//! Tool calls of the assistant, once each.
+//! Tool calls of the assistant, each stored once.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseTransaction, Value as Bind};
@@ -37,39 +37,39 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a tool call is recorded with.
+/// The data of a tool call to store.
 #[derive(Debug, Clone)]
 pub struct NewToolCall<'a> {
     /// The rulebook.
     pub rulebook_id: Uuid,
     /// Its id.
     pub id: Uuid,
-    /// Vapi's id of it; empty when it has none.
+    /// The tool call id from Vapi; empty if it has none.
     pub tool_call_id: &'a str,
-    /// What makes it the same again.
+    /// The dedupe key: a repeated tool call has the same one.
     pub key: &'a str,
-    /// The call.
+    /// The id of the call.
     pub call_id: Option<&'a str>,
-    /// The message that asked for it.
+    /// The message that requested it.
     pub event_id: Uuid,
     /// The tool's name.
     pub name: &'a str,
     /// Its arguments.
     pub arguments: &'a Json,
-    /// What came out.
+    /// The result, or the error.
     pub result: Result<&'a str, &'a str>,
-    /// How long it took.
+    /// The duration in microseconds.
     pub duration_us: i64,
-    /// The decision behind it.
+    /// The decision that it is based on.
     pub decision_id: Option<Uuid>,
-    /// When.
+    /// The time of the tool call.
     pub created_at: DateTimeUtc,
 }
 
-/// Keeps a tool call; false when it is there already.
+/// Stores a tool call. False if it is stored already.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<bool, DbErr> {
     const SQL: &str = "INSERT INTO tool_calls (rulebook_id, id, tool_call_id, call_id, event_id, name, arguments, result, \
         error, ok, duration_us, decision_id, created_at, dedupe_key) \
@@ -94,10 +94,10 @@ pub async fn insert(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// What a tool call answered before, if it was made before.
+/// The stored result of a tool call. `None` if it was not made before.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database fails.
 pub async fn stored_result(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

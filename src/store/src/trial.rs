@@ -1,8 +1,8 @@
 //! Dry runs: work is done up to its commit and then rolled back.
 //!
-//! In [`scope`], the commit of every transaction is a rollback ([`super::begin`]). What follows a commit (a cache, a
-//! counter, a job) must ask [`is_on`] first. [`spawn`] carries the dry run into a task; `tokio::spawn` leaves it, for
-//! work that is not part of the request.
+//! In [`scope`], the commit of every transaction is a rollback ([`super::begin`]). Code that runs after a commit (a
+//! cache, a counter, a job) must check [`is_on`] first. [`spawn`] carries the dry run into a task. `tokio::spawn`
+//! does not, and is for work that is not part of the request.
 
 use tokio::task::JoinHandle;
 

@@ -32,7 +32,7 @@ pub struct Model {
     pub call_id: Option<String>,
     pub message_at: Option<DateTimeUtc>,
     pub received_at: DateTimeUtc,
-    /// Perhaps compressed: [`Model::raw_body`] reads it.
+    /// The body, perhaps compressed; [`Model::raw_body`] decodes it.
     pub body: Option<Vec<u8>>,
     pub body_hash: Vec<u8>,
     #[sea_orm(column_type = "JsonBinary")]
@@ -52,16 +52,16 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The body as it came; none once it was erased or purged.
+    /// The body as received. `None` if it was erased or purged.
     ///
     /// # Errors
-    /// When what is stored is damaged.
+    /// When the stored body is damaged.
     pub fn raw_body(&mut self) -> Result<Option<Vec<u8>>, DbErr> {
         self.body.take().map(packed::unpack).transpose()
     }
 }
 
-/// Those of these calls that another rulebook has events of.
+/// Those of the given calls for which another rulebook has events.
 pub async fn of_others<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

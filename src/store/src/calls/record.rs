@@ -1,4 +1,4 @@
-//! Writes the call: what any message says about it, and what its report says.
+//! Writes the call: the data that any message has, and the data of its report.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use crate::sql::{insert_rows, owned, statement};
 
-/// What any message says about its call.
+/// The data that any message has about its call.
 #[derive(Debug, Clone, Default)]
 pub struct CallTouch<'a> {
     pub id: &'a str,
     pub status: &'a str,
-    /// The rank of the state; it only rises.
+    /// Rank of the state. The stored rank never decreases.
     pub status_rank: i64,
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended, if the state says so.
+    /// End of the call, if the state is final.
     pub ended_at: Option<DateTime<Utc>>,
     pub ended_reason: Option<&'a str>,
     pub customer_number: Option<&'a str>,
@@ -25,8 +25,8 @@ pub struct CallTouch<'a> {
     pub assistant_id: Option<&'a str>,
 }
 
-/// Inserts the call, or moves its state forward, never back. Locks its row until the transaction ends. False when the
-/// caller was erased, even by a concurrent transaction.
+/// Inserts the call, or advances its state, and locks its row until the transaction ends. The state never goes back.
+/// False if the caller was erased, even by a concurrent transaction.
 ///
 /// # Errors
 /// When the database fails.
@@ -39,7 +39,7 @@ pub async fn touch(
     Ok(touch_each(tx, rulebook_id, &[(call, now)]).await? == 1)
 }
 
-/// The same for several calls, each with its instant. Returns how many were written.
+/// Same as [`touch`], for several calls with their own times. Returns how many were written.
 ///
 /// # Errors
 /// When the database fails.
@@ -88,7 +88,7 @@ fn touched(rulebook_id: Uuid, call: &CallTouch<'_>, now: DateTime<Utc>) -> [Bind
     ]
 }
 
-/// What a report says about its call.
+/// The data that a report has about its call.
 #[derive(Debug, Clone, Default)]
 pub struct ReportedCall<'a> {
     pub touch: CallTouch<'a>,
@@ -104,14 +104,14 @@ pub struct ReportedCall<'a> {
     pub service: Option<&'a str>,
     pub language: Option<&'a str>,
     pub analysis: Option<&'a Value>,
-    /// When the report was made; of several, the last one counts.
+    /// Time of the report. Of several reports, the latest one counts.
     pub report_at: DateTime<Utc>,
-    /// SHA-256 of its body, which breaks ties.
+    /// SHA-256 of the report's body, which breaks ties.
     pub report_hash: [u8; 32],
 }
 
-/// Fills the call from its report, unless a later report was recorded or the caller was erased. Returns whether it
-/// did.
+/// Fills the call from its report, unless a later report was recorded or the caller was erased. Returns whether the
+/// call was filled.
 ///
 /// # Errors
 /// When the database fails.
@@ -124,7 +124,7 @@ pub async fn record_report(
     Ok(record_reports(tx, rulebook_id, &[(call, now)]).await? == 1)
 }
 
-/// The same for several calls, each with its instant. Returns how many were filled.
+/// Same as [`record_report`], for several calls with their own times. Returns how many were filled.
 ///
 /// # Errors
 /// When the database fails.

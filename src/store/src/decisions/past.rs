@@ -1,6 +1,6 @@
-//! Stored decisions in pages, the newest first. Rows are not decoded here: the thread that works on them does that.
+//! Stored decisions in pages, newest first. Rows are decoded by the thread that processes them, not here.
 //!
-//! Ids are time-ordered, so a page needs no count and no long transaction.
+//! Ids are time-ordered, so a page needs no offset and no long transaction.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Value as Bind};
@@ -13,9 +13,9 @@ use crate::sql::statement;
 pub struct Span {
     pub rulebook_id: Uuid,
     pub from: DateTime<Utc>,
-    /// Exclusive.
+    /// Exclusive end.
     pub until: DateTime<Utc>,
-    /// The purposes; empty means all.
+    /// Purposes to include. Empty means all.
     pub purposes: &'static [&'static str],
     /// Whether to include simulated calls.
     pub simulated: bool,
@@ -32,7 +32,7 @@ pub enum Columns {
     Whole,
 }
 
-/// The smallest id of an instant.
+/// The smallest id for a time.
 #[must_use]
 pub fn least_id(at: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
@@ -50,7 +50,7 @@ pub fn millis_of(id: Uuid) -> u64 {
 }
 
 impl Span {
-    /// The oldest decision of the span.
+    /// The oldest decision in the span.
     ///
     /// # Errors
     /// When the database fails.
@@ -66,7 +66,7 @@ impl Span {
         row.map(|row| row.try_get_by_index(0)).transpose()
     }
 
-    /// At most `limit` decisions before `below`, the newest first.
+    /// At most `limit` decisions before `below`, newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -85,7 +85,7 @@ impl Span {
             ),
             Columns::Whole => (", CAST(d.result AS text) AS result, d.revision", ""),
         };
-        // Constants of ours, never a client's input.
+        // These are our own constants, never client input.
         let purposes = match self.purposes {
             [] => String::new(),
             list => format!(" AND d.purpose IN ('{}')", list.join("', '")),

@@ -1,4 +1,4 @@
-//! Writes the decision.
+//! Writes decisions.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, Value as Bind};
@@ -12,14 +12,14 @@ pub struct NewDecision<'a> {
     pub rulebook_id: Uuid,
     pub id: Uuid,
     pub call_id: Option<&'a str>,
-    /// The message that it was made for.
+    /// The message that caused the decision.
     pub event_id: Uuid,
     /// `report`, or the kind of tool.
     pub purpose: &'a str,
     pub revision: i64,
-    /// The instant that it is about.
+    /// The time that the decision applies to.
     pub decided_for: DateTime<Utc>,
-    /// The facts of the message.
+    /// The facts extracted from the message.
     pub extracted: Value,
     /// The decision with derived facts and the trace.
     pub result: Value,
@@ -29,7 +29,7 @@ pub struct NewDecision<'a> {
     pub price_from: Option<i64>,
     /// In minor units.
     pub price_to: Option<i64>,
-    /// Whether a part was left out.
+    /// Whether part of the decision was left out.
     pub degraded: bool,
     pub duration_us: i64,
     pub created_at: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub async fn insert(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Resu
     insert_each(tx, vec![decision]).await
 }
 
-/// The same for several.
+/// Same as [`insert`], for several decisions.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! Writes the lead: what a message says of the caller, the job and its price.
+//! Writes the lead: a message's data about the caller, the job and its price.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, FromQueryResult as _, Value as Bind};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::leads;
 use crate::sql::{insert_rows, owned, statement};
 
-/// What is known of a lead; what is none leaves what stands.
+/// Known data of a lead. A field that is `None` leaves the stored value unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct LeadPart<'a> {
     /// The caller's name.
@@ -22,13 +22,13 @@ pub struct LeadPart<'a> {
     pub city: Option<&'a str>,
     /// The postal code.
     pub postal_code: Option<&'a str>,
-    /// What is wrong.
+    /// The problem that the caller described.
     pub problem: Option<&'a str>,
     /// The service.
     pub service: Option<&'a str>,
     /// The service area.
     pub area: Option<&'a str>,
-    /// Whether the price is known now: it takes the place of what stands, and no price does too.
+    /// Whether the price was determined. If so, it replaces the stored price, even if there is no price.
     pub is_priced: bool,
     /// The currency of the prices.
     pub currency: Option<&'a str>,
@@ -36,26 +36,26 @@ pub struct LeadPart<'a> {
     pub price_from: Option<i64>,
     /// Highest price in minor units.
     pub price_to: Option<i64>,
-    /// The revision that made the price.
+    /// The revision that determined the price.
     pub quote_revision: Option<i64>,
     /// The priority.
     pub priority: Option<&'a str>,
     /// Seconds within which somebody should call back.
     pub sla_seconds: Option<i64>,
-    /// When that is over.
+    /// The end of those seconds.
     pub due_at: Option<DateTime<Utc>>,
-    /// When the caller would like us to come.
+    /// When the caller would like the visit.
     pub wanted_slot: Option<&'a str>,
-    /// The decision behind it.
+    /// The decision that the lead is based on.
     pub decision_id: Option<Uuid>,
     /// The quote that the caller heard.
     pub quote_decision_id: Option<Uuid>,
-    /// Whether it came too late to text anyone.
+    /// Whether the lead came too late to send an SMS message.
     pub late: bool,
 }
 
 impl LeadPart<'_> {
-    /// What it says of the caller, by the names of the facts.
+    /// The data about the caller, by fact name.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, Option<&str>); 8] {
         [
@@ -74,17 +74,17 @@ impl LeadPart<'_> {
 /// The lead of a call, to be inserted or updated.
 #[derive(Debug, Clone)]
 pub struct NewLead<'a> {
-    /// Its id, where the call has none yet.
+    /// The id to use if the call has no lead yet.
     pub id: Uuid,
     pub call_id: &'a str,
     pub part: LeadPart<'a>,
     pub now: DateTime<Utc>,
 }
 
-/// Makes the call's lead, or adds to it.
+/// Inserts the lead of a call, or adds to it.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn upsert(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -98,11 +98,11 @@ pub async fn upsert(
     upsert_each(tx, rulebook_id, &[lead]).await.map(drop)
 }
 
-/// The same for the leads of several calls, which are all priced or all not. Returns them as they stand, without those
-/// whose caller was erased.
+/// Same as [`upsert`], for the leads of several calls. Either all of them have a price or none has. Returns the leads
+/// as stored, without those whose caller was erased.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn upsert_each(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -175,10 +175,10 @@ fn row(rulebook_id: Uuid, lead: &NewLead<'_>) -> [Bind; 25] {
     ]
 }
 
-/// Adds to the call's lead what it lacks of the caller; what stands stays.
+/// Fills the missing caller data of the call's lead. Stored values are kept.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn fill(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

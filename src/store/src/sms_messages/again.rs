@@ -1,4 +1,4 @@
-//! Resends a message for a person: queues it with a new series of attempts, or says why not.
+//! Resends a message for a person: queues it with a new series of attempts, or returns why not.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -18,7 +18,7 @@ pub enum Not {
     Simulated,
     /// It may have been sent, and the caller did not pass `force`.
     Unclear,
-    /// The caller was erased, and with them the text.
+    /// The caller was erased, and so was the message text.
     Erased,
     /// Its recipient replied STOP.
     OptedOut,
@@ -66,8 +66,9 @@ impl Not {
     }
 }
 
-/// Queues a message that this transaction has locked, or says why not. It goes to the contact's current number,
-/// because a wrong number is the most frequent reason to resend. `force` resends one that may have been sent.
+/// Queues a message that this transaction has locked, or returns why not. The message goes to the contact's current
+/// number, because a wrong number is the most frequent reason to resend. `force` also resends a message that may have
+/// been sent.
 pub async fn send_again(
     tx: &DatabaseTransaction,
     mut row: Model,
@@ -85,7 +86,7 @@ pub async fn send_again(
     if row.body.is_empty() {
         return Ok(Err(Not::Erased));
     }
-    // The operator is no contact; their number is a setting, which the worker reads.
+    // The operator is not a contact. Their number is a setting, which the worker reads.
     if !row.contact.starts_with('@') {
         match contacts::phone_of(tx, row.rulebook_id, &row.contact).await? {
             Some(phone) => row.to_number = phone,
@@ -96,7 +97,7 @@ pub async fn send_again(
     if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
         return Ok(Err(Not::OptedOut));
     }
-    // A status callback has settled it since: it did not arrive.
+    // A status callback has since reported that it did not arrive.
     let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
     if unclear && !force {
         return Ok(Err(Not::Unclear));
@@ -123,12 +124,12 @@ pub struct Dead {
     /// The contact.
     pub contact: Option<String>,
     pub since: Option<DateTimeUtc>,
-    /// Only those after this id.
+    /// Only messages after this id.
     pub after: Option<Uuid>,
     pub limit: u64,
 }
 
-/// Locks and reads dead messages, the oldest first.
+/// Locks and reads dead messages, oldest first.
 pub async fn locked_dead(tx: &DatabaseTransaction, which: &Dead) -> Result<Vec<Model>, DbErr> {
     let wanted: [Option<Expr>; 4] = [
         which.error_code.map(|code| Column::ErrorCode.eq(code)),

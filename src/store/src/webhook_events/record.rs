@@ -20,13 +20,13 @@ pub struct NewEvent<'a> {
     pub business_key: &'a str,
     /// Identifies an exact repeat.
     pub delivery_key: &'a str,
-    /// The type as written.
+    /// The message type as received.
     pub kind: &'a str,
     pub call_id: Option<&'a str>,
-    /// When Vapi made it.
+    /// The time that Vapi gave to the message.
     pub message_at: Option<DateTime<Utc>>,
     pub received_at: DateTime<Utc>,
-    /// The raw body as [`packed::pack`] makes it; none once the caller is erased.
+    /// The raw body, encoded by [`packed::pack`]. `None` if the caller is erased.
     pub body: Option<&'a [u8]>,
     pub body_hash: [u8; 32],
     /// The response.
@@ -41,7 +41,7 @@ pub struct NewEvent<'a> {
     pub set_aside: Option<&'a str>,
 }
 
-/// Inserts a message under its business key; false when that key exists.
+/// Inserts a message under its business key. False if that key exists.
 ///
 /// # Errors
 /// When the database fails.
@@ -94,7 +94,7 @@ pub struct StoredEvent {
 /// Reads the event of a business key.
 ///
 /// # Errors
-/// When the database fails, or there is none.
+/// When the database fails, or there is no such event.
 pub async fn stored(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> Result<StoredEvent, DbErr> {
     const SQL: &str = "SELECT id, body_hash, answer FROM webhook_events WHERE rulebook_id = $1 AND business_key = $2";
     let row = tx
@@ -108,8 +108,8 @@ pub async fn stored(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> R
     })
 }
 
-/// Turns a dead-lettered event into this one, under its own key and with its response; false when that key exists, or
-/// another request has done it.
+/// Turns a dead-lettered event into this one, with its own key and response. False if that key exists, or another
+/// request has already done it.
 ///
 /// # Errors
 /// When the database fails.
@@ -118,7 +118,7 @@ pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
     const SQL: &str = "UPDATE webhook_events SET business_key = $3, delivery_key = $4, type = $5, call_id = $6, \
         message_at = $7, body = $8, answer = $9, state = $10, amends = $11, origin = $12, set_aside = NULL \
         WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
-    // Its age is unchanged, and its new content must be purged at that age: move the purge back.
+    // The event keeps its age, and its new content must be purged at that age. So move the purge position back.
     const STEP_BACK: &str = "UPDATE purges SET purged_to = $2 WHERE rulebook_id = $1 AND purged_to > $2";
     let key: [Bind; 2] = [event.rulebook_id.into(), event.business_key.into()];
     if tx.query_one_raw(statement(tx, TAKEN, key)).await?.is_some() {
