@@ -1,8 +1,8 @@
-//! (rulebook, revision) to the compiled rulebook, kept in memory.
+//! An in-memory cache from (rulebook, revision) to the compiled rulebook.
 //!
-//! A published revision never changes, so an entry is never stale and nothing has to be invalidated: whoever reads the
-//! head inside its own transaction and asks for that revision decides with exactly that state. A miss is loaded once,
-//! however many wait for it, and never through the pool that messages use.
+//! A published revision never changes, so an entry is never stale and nothing has to be invalidated. A transaction
+//! that reads the head and asks for that revision decides with exactly that version. A miss is loaded once, however
+//! many requests wait for it, and never through the pool that messages use.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,33 +23,35 @@ use rules::weight;
 use store::replica::Replica;
 use store::{revisions, rule_rows, rulebooks};
 
-/// How much compiled revisions that are no head may take in memory, all together, and how much revisions that are only read.
+/// Memory limit in bytes for compiled revisions that are not a head, and the same limit for revisions that are only
+/// read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Of how many revisions it is remembered that they do not compile, and for how long: somebody may mend the tables.
+/// Maximum number of revisions that are remembered as not compiling, and for how long: somebody may repair the
+/// tables.
 const MOST_FAULTY: u64 = 1_000;
 const FAULTY_FOR: Duration = Duration::from_secs(30);
 
-/// A rulebook at its head.
+/// A compiled rulebook at its head.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Which rulebook.
+    /// The rulebook's id.
     pub rulebook_id: Uuid,
     /// Compiled.
     pub rulebook: Arc<Rulebook>,
 }
 
-/// A revision as far as it can be had.
+/// A revision: compiled, or only its rows.
 #[derive(Debug, Clone)]
 pub enum Base {
-    /// Compiled.
+    /// The compiled revision.
     Compiled(Arc<Rulebook>),
-    /// Only its rows: they do not compile, which an edit, an import or a roll back can mend.
+    /// Only the rows, because they do not compile. An edit, an import or a roll back can repair them.
     Rows(Arc<RowSet>),
 }
 
 impl Base {
-    /// Its rows.
+    /// The rows of the revision.
     #[must_use]
     pub fn rows(&self) -> &RowSet {
         match self {
@@ -58,7 +60,7 @@ impl Base {
         }
     }
 
-    /// Compiled, where it compiles.
+    /// The compiled revision. `None` if it does not compile.
     #[must_use]
     pub const fn compiled(&self) -> Option<&Arc<Rulebook>> {
         match self {
@@ -68,14 +70,14 @@ impl Base {
     }
 }
 
-/// The rows of a rulebook at its head, whether they compile or not.
+/// The rows of a rulebook at its head, whether or not they compile.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// Which rulebook.
+    /// The rulebook's id.
     pub rulebook_id: Uuid,
-    /// The head.
+    /// The number of the head revision.
     pub revision: i64,
-    /// What stands there.
+    /// The head revision.
     pub base: Base,
 }
 
@@ -90,21 +92,21 @@ impl Standing {
 /// Why a revision cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LoadError {
-    /// There is no such revision.
+    /// The revision does not exist.
     #[error("revision {0} does not exist")]
     Unknown(i64),
-    /// Its rows do not compile: an older program published them, or somebody wrote to the tables by hand.
+    /// The rows do not compile: an older program published them, or somebody edited the tables manually.
     #[error("revision {revision} does not compile: {} faults", faults.len())]
     Faults {
         /// The revision.
         revision: i64,
-        /// Everything wrong with it.
+        /// All faults of the revision.
         faults: Vec<Fault>,
     },
-    /// The database did not answer.
+    /// The database failed.
     #[error("the rules could not be read")]
     Database(#[source] Arc<DbErr>),
-    /// The threads that compile have too much to do.
+    /// The threads that compile are busy.
     #[error("the rules could not be compiled now")]
     Busy(#[from] Busy),
 }
@@ -115,7 +117,7 @@ impl From<DbErr> for LoadError {
     }
 }
 
-/// Who waits for a rulebook.
+/// The kind of request that waits for a rulebook.
 #[derive(Debug, Clone, Copy)]
 enum For {
     Messages,
@@ -127,23 +129,25 @@ enum For {
 pub struct Current {
     replica: Replica,
     primary: DatabaseConnection,
-    /// Revisions that are no head, as far as is known: weighed by what they take, so that neither many edits nor many who look
-    /// at old revisions fill the machine.
+    /// Revisions that are not known to be a head. Entries are weighed by their size, so that many edits, or many
+    /// readers of old revisions, do not fill the memory.
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
-    /// The head of each rulebook as a message last saw it, or as it was last published here. Always kept: without it each
-    /// message would compile anew. It is a guess at what the next message will see.
+    /// The head of each rulebook as last seen by a message or published by this process. It is always kept, because
+    /// otherwise each message would compile again. It predicts the head that the next message will see.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
-    /// Revisions that do not compile: a published revision never changes, so it is not tried anew for each message.
+    /// Revisions that do not compile. A published revision never changes, so it is not compiled again for each
+    /// message.
     faulty: Cache<(Uuid, i64), Arc<[Fault]>>,
-    /// Older revisions as people look at them page by page: not compiled, and not in the way of those that decide.
+    /// Older revisions that people read page by page. They are not compiled, and do not displace the revisions that
+    /// decide.
     read_only: Cache<(Uuid, i64), Arc<RowSet>>,
     pools: Pools,
     quarantines: Quarantines,
 }
 
 impl Current {
-    /// Over the replica that people read from, where there is one, and what reads from the primary: for what decides, and
-    /// for what the replica has not received or does not answer.
+    /// Creates the cache. People read from `replica` if there is one. `primary` is for decisions, and for what the
+    /// replica has not received or fails to return.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
@@ -172,27 +176,28 @@ impl Current {
         }
     }
 
-    /// The threads on which rulebooks are compiled, looked through and run.
+    /// The threads on which rulebooks are compiled, analyzed and run.
     #[must_use]
     pub const fn pools(&self) -> &Pools {
         &self.pools
     }
 
-    /// The scripts to leave out.
+    /// The quarantined scripts.
     #[must_use]
     pub const fn quarantines(&self) -> &Quarantines {
         &self.quarantines
     }
 
-    /// The rulebook at the head that a message saw last, which may have moved since: for work that is thrown away when
-    /// the transaction sees another.
+    /// The rulebook at the head that a message saw last. The head may have moved since, so use it only for work that
+    /// is discarded if the transaction sees another head.
     #[must_use]
     pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
         let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
         heads.get(&rulebook_id).cloned()
     }
 
-    /// Notes the head that a message saw, or that was just published. The one before it is kept for a while, with others.
+    /// Stores the head that a message saw or that was just published. The previous head moves to the cache of other
+    /// revisions.
     pub async fn saw(&self, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) {
         let revision = rulebook.revision();
         if self
@@ -208,14 +213,14 @@ impl Current {
                 _ => heads.insert(rulebook_id, Arc::clone(rulebook)),
             }
         };
-        // It would be counted twice.
+        // Otherwise it would be counted twice.
         self.compiled.invalidate(&(rulebook_id, revision)).await;
         if let Some(before) = before {
             self.compiled.insert((rulebook_id, before.revision()), before).await;
         }
     }
 
-    /// The rulebook of this code at its head; `None` when there is none.
+    /// The compiled head of the rulebook with this code. `None` if there is no such rulebook.
     ///
     /// # Errors
     /// When its rows cannot be read or compiled.
@@ -227,7 +232,7 @@ impl Current {
         Ok(Some(Loaded { rulebook_id, rulebook }))
     }
 
-    /// The rows of the rulebook of this code at its head; `None` when there is none.
+    /// The rows at the head of the rulebook with this code. `None` if there is no such rulebook.
     ///
     /// # Errors
     /// When its rows cannot be read.
@@ -243,23 +248,23 @@ impl Current {
         }))
     }
 
-    /// The id and the head of the rulebook of this code.
+    /// The id and the head of the rulebook with this code.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn find(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
         self.for_people(|db| head_in(db, code)).await
     }
 
-    /// The same from the primary, whatever a replica knows.
+    /// Same as [`Current::find`], but always from the primary.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn find_latest(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
         head_in(self.primary.clone(), code).await
     }
 
-    /// A revision, or only its rows where they do not compile.
+    /// A compiled revision, or only its rows if they do not compile.
     ///
     /// # Errors
     /// When there is no such revision, or its rows cannot be read.
@@ -274,22 +279,22 @@ impl Current {
         }
     }
 
-    /// The rulebook at a revision.
+    /// The compiled rulebook at a revision.
     ///
     /// # Errors
     /// When there is no such revision, or its rows cannot be read or compiled.
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         match self.found(rulebook_id, revision, For::Messages).await {
-            // Somebody who only looks was first to ask for it, and was turned away.
+            // A reader was the first to ask for it, and was rejected as busy.
             Err(LoadError::Busy(_)) => self.found(rulebook_id, revision, For::Messages).await,
             found => found,
         }
     }
 
-    /// The same for somebody who looks at it: in the queue of what people ask for, not in that of messages.
+    /// Same as [`Current::at`], for a reader: it uses the queue for people, not the queue for messages.
     ///
     /// # Errors
-    /// As [`Current::at`], and when too much of the rulebook waits already.
+    /// As for [`Current::at`], and when too many requests for the rulebook are waiting already.
     pub async fn at_for_people(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         self.found(rulebook_id, revision, For::People).await
     }
@@ -317,7 +322,7 @@ impl Current {
         loaded.map_err(|error| (*error).clone())
     }
 
-    /// The rows of a revision, to be read: they need not compile, as those of an older program may not.
+    /// The rows of a revision, for reading. They need not compile: those of an older program may not.
     ///
     /// # Errors
     /// When there is no such revision, or its rows cannot be read.
@@ -335,7 +340,7 @@ impl Current {
             .map_err(|error: Arc<LoadError>| (*error).clone())
     }
 
-    /// A compiled revision that is in memory.
+    /// A compiled revision, if it is in memory.
     async fn known(&self, key: (Uuid, i64)) -> Option<Arc<Rulebook>> {
         let head = self.last_seen(key.0).filter(|head| head.revision() == key.1);
         match head {
@@ -344,7 +349,7 @@ impl Current {
         }
     }
 
-    /// How many bytes compiled revisions that are no head take in memory, about, and how many may.
+    /// Approximate memory in bytes of compiled revisions that are not a head, and its limit.
     pub async fn weight(&self) -> (u64, u64) {
         self.compiled.run_pending_tasks().await;
         (self.compiled.weighted_size(), MOST_BYTES)
@@ -359,7 +364,8 @@ impl Current {
         compiled.map_err(|faults| LoadError::Faults { revision, faults })
     }
 
-    /// From the primary: a message waits for it, and a replica may lag behind the head that the message saw, or hang.
+    /// Reads from the primary: a message waits for the rows, and a replica may lag behind the head that the message
+    /// saw, or hang.
     async fn rows_that_decide(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
         let rows = rows_in(self.primary.clone(), rulebook_id, revision).await?;
         rows.ok_or(LoadError::Unknown(revision))
@@ -369,7 +375,7 @@ impl Current {
         self.for_people(|db| rows_in(db, rulebook_id, revision)).await
     }
 
-    /// What the replica finds, else what the primary does.
+    /// The replica's result, or the primary's if the replica has none.
     async fn for_people<T, F>(&self, ask: impl Fn(DatabaseConnection) -> F) -> Result<Option<T>, DbErr>
     where
         F: Future<Output = Result<Option<T>, DbErr>>,
@@ -386,7 +392,7 @@ impl Current {
 }
 
 async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
-    // No text in PostgreSQL holds a NUL, and it refuses a question with one.
+    // No text in PostgreSQL contains a NUL, and it rejects a query with one.
     if code.contains('\0') {
         return Ok(None);
     }
@@ -410,7 +416,7 @@ async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Re
     if exists.is_none() {
         return Ok(None);
     }
-    // Rows of a revision never change once it is there, so several statements see one state without a transaction,
-    // whose beginning a client that hangs up could cut short.
+    // Rows of a revision never change once they exist, so several statements see one version without a transaction. A
+    // client that disconnects could cancel the start of a transaction.
     rule_rows::load(&db, rulebook_id, revision).await.map(Some)
 }

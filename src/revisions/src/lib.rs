@@ -1,5 +1,5 @@
-//! Rulebooks between the database and those who decide: [`publish`] makes a revision of a change, [`current`] knows the head
-//! of each rulebook and keeps it compiled, [`quarantine`] sets a script aside that fails.
+//! Revisions, between the database and decisions: [`publish`] creates a revision from a change, [`current`] caches
+//! compiled revisions and the head of each rulebook, and [`quarantine`] disables scripts that fail.
 
 pub mod current;
 pub mod publish;

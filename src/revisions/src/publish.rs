@@ -1,10 +1,10 @@
-//! A change set becomes a revision: apply, compile, check, run the cases, all outside any transaction; then one short
-//! transaction compares the head and writes rows, revision, audit entries and the new head. Only a publish that came second
-//! again and again holds the head while it plans.
+//! Publishes a change set as a revision. Applying, compiling, checking and running the cases happen outside any
+//! transaction. One short transaction then compares the head, and writes rows, revision, audit entries and the new
+//! head. Only a publish request that keeps losing the race for the head locks the head while it plans.
 //!
-//! [`plan`] is everything before the transaction, `write` what the transaction writes, [`sets`] and [`schedule`] the
-//! life of a stored change set, [`waiting`] what goes beyond the guard rails, [`refusal`] why something was not published,
-//! [`receipt`] what is kept of a publish that is done once.
+//! [`plan`] is everything before the transaction, and `write` is what the transaction writes. [`sets`] and
+//! [`schedule`] handle stored change sets. [`waiting`] handles changes beyond the guard rails, [`refusal`] describes
+//! why something was not published, and [`receipt`] makes a publish request idempotent.
 
 pub mod plan;
 pub mod receipt;
@@ -41,14 +41,14 @@ use store::fault_points::{self, Step as FaultStep};
 use store::quotas::{self, Quota};
 use store::{Transaction, audit_log::AuditKey, guard_rails, rule_rows, rulebooks, trial};
 
-/// How often a publish starts anew because somebody else published meanwhile, before it keeps the others from the head for as
-/// long as it plans: an instance that is slower than the others would never be first.
+/// Number of attempts on a moving head. After that, a publish request locks the head while it plans, because an
+/// instance that is slower than the others would otherwise never succeed.
 const TRIES: u32 = 4;
-/// How many publishes of one rulebook wait in this process. Its edits take turns: side by side, all but the first would have
-/// compiled for nothing. Among processes the head decides.
+/// Maximum number of publish requests of one rulebook that wait in this process. They run one after another: in
+/// parallel, all but the first would compile for nothing. Between processes, the comparison of the head decides.
 const MAX_WAITING: usize = 64;
 
-/// Who publishes.
+/// The person or command that publishes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Author {
     /// The name of the key, or of the command.
@@ -57,122 +57,122 @@ pub struct Author {
     pub key_id: Option<Uuid>,
     /// The client's address.
     pub address: Option<String>,
-    /// The request that asked for it.
+    /// The id of the HTTP request.
     pub request_id: Option<String>,
 }
 
-/// A new revision, or the present one when nothing changed.
+/// A new revision, or the current one if nothing changed.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// Its number.
+    /// The number of the revision.
     pub revision: i64,
-    /// Compiled.
+    /// The compiled revision.
     pub rulebook: Arc<Rulebook>,
-    /// The stored change set that it was made of, as it stands now.
+    /// The stored change set that was published, in its current version.
     pub set: Option<StoredSet>,
 }
 
-/// A rulebook to be created, besides its rows.
+/// A rulebook to be created, without its rows.
 #[derive(Debug, Clone)]
 pub struct NewBook<'a> {
-    /// Its code.
+    /// The code of the rulebook.
     pub code: &'a str,
-    /// What people call it.
+    /// The display name.
     pub name: Option<String>,
     /// How its webhook verifies messages.
     pub webhook_auth: Value,
-    /// A word of [`rulebooks`].
+    /// One of the delivery constants of [`rulebooks`].
     pub sms_delivery: &'a str,
 }
 
-/// The way back to an older revision, as it is asked for.
+/// A requested roll back to an older revision.
 #[derive(Debug, Clone)]
 pub struct WayBack {
-    /// The revision that is brought back.
+    /// The revision to restore.
     pub to: i64,
-    /// The head that was seen: no other one is replaced.
+    /// The expected head. No other head is replaced.
     pub seen: i64,
-    /// Why.
+    /// The reason.
     pub comment: String,
 }
 
-/// Why nothing was published; the rulebook stands as it stood.
+/// Why nothing was published. The rulebook is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is no such rulebook.
     #[error("no such rulebook")]
     UnknownRulebook,
-    /// There is no such revision to go back to.
+    /// The revision to roll back to does not exist.
     #[error("revision {0} does not exist")]
     UnknownRevision(i64),
-    /// The head is another than was seen.
+    /// The head is not the expected revision.
     #[error("the head is not revision {seen}: it is revision {current}")]
     HeadMoved {
-        /// The revision that was seen.
+        /// The expected head.
         seen: i64,
-        /// The revision that stands.
+        /// The current head.
         current: i64,
     },
-    /// It was done before, and what came of it is kept.
+    /// The request was processed before, and its result is stored.
     #[error("it was done before")]
     DoneBefore,
-    /// A rulebook of this code exists, perhaps in capitals or small letters.
+    /// A rulebook with this code exists, ignoring case.
     #[error("a rulebook of this code exists")]
     RulebookExists,
-    /// Somebody changed rows since they were read, made them or deleted them.
+    /// Rows were changed, created or deleted since they were read.
     #[error("{} rows are not as the edits expect", .0.len())]
     Conflicts(Vec<Conflict>),
     /// The rows do not compile.
     #[error("{} faults", .0.len())]
     Faults(Vec<Fault>),
-    /// Cases expect something else.
+    /// Cases expect another result.
     #[error("{} cases fail", .0.len())]
     CasesFailed(Vec<CaseResult>),
-    /// It goes beyond the guard rails: it waits for a second person.
+    /// The change exceeds the guard rails, and waits for a second person.
     #[error("it goes beyond the guard rails and waits for a second person, as change set {}", .0.set.id)]
     Waits(Box<StoredSet>),
-    /// A stored change set cannot take this.
+    /// The stored change set does not allow this.
     #[error(transparent)]
     Set(#[from] SetError),
-    /// The state to start from cannot be loaded.
+    /// The base revision cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The rulebook may not store more.
+    /// The rulebook has reached a quota.
     #[error(transparent)]
     Quota(#[from] Quota),
-    /// The threads that compile and compare have too much to do, or too many publishes of the rulebook wait already.
+    /// The threads that compile and compare are busy, or too many publish requests of the rulebook are waiting.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// What came of it could not be kept for who asks again, so it was not done.
+    /// The result could not be stored for repeated requests, so the change was not made.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
-    /// The database did not take it.
+    /// The database failed.
     #[error("the database did not take the change")]
     Database(#[from] DbErr),
 }
 
-/// What becomes of the head: the columns of a revision that are known before it is made.
+/// A planned move of the head: the columns of the revision that are known before it is created.
 #[derive(Clone, Copy)]
 struct Step<'a> {
     kind: &'static str,
     equals: Option<i64>,
     comment: &'a str,
-    /// Who does it.
+    /// Who publishes it.
     author: &'a Author,
-    /// Whose change it is: of one that somebody else approved, its author's.
+    /// The author of the change. If somebody else approved it, this is still the original author.
     made_by: &'a str,
-    /// Whether the guard rails do not hold it: somebody else approved it, or an administrator takes something back.
+    /// Whether the guard rails are skipped: somebody else approved it, or an administrator rolls back.
     free: bool,
-    /// The stored change set that is published by it, as it was read.
+    /// The stored change set to publish, as it was read.
     set: Option<Claim>,
-    /// The only head that it may replace; none is whichever stands.
+    /// The expected head. `None` accepts any head.
     seen: Option<i64>,
-    /// Who keeps what comes of it, where it is done once.
+    /// Stores the result, if the request must be idempotent.
     receipt: Option<&'a dyn Receipt>,
 }
 
 impl<'a> Step<'a> {
-    /// What somebody does themselves, held by the guard rails, and not out of a stored change set.
+    /// A step of the author's own change, subject to the guard rails, without a stored change set.
     const fn new(kind: &'static str, comment: &'a str, author: &'a Author) -> Self {
         Self {
             kind,
@@ -187,7 +187,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whether it may replace this head.
+    /// Checks that the step may replace this head.
     fn replaces(self, head: i64) -> Result<(), PublishError> {
         match self.seen {
             Some(seen) if seen != head => Err(PublishError::HeadMoved { seen, current: head }),
@@ -195,7 +195,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Keeps what came of it.
+    /// Stores the result, if the request is idempotent.
     async fn settle(self, tx: &DatabaseTransaction, effect: Effect<'_>) -> Result<(), ReceiptError> {
         match self.receipt {
             Some(receipt) => receipt.settle(tx, effect).await,
@@ -204,7 +204,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Makes revisions.
+/// Publishes revisions.
 #[derive(Clone)]
 pub struct Publisher {
     db: DatabaseConnection,
@@ -215,7 +215,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Over the primary database.
+    /// `db` must be the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, current: Current, clock: Clock, audit_key: AuditKey) -> Self {
         Self {
@@ -227,11 +227,11 @@ impl Publisher {
         }
     }
 
-    /// Publishes edits; a plain write is a change set of one.
+    /// Publishes edits. A plain write is a change set with one edit.
     ///
     /// # Errors
-    /// When an edit is stale, the result does not compile or has an error of lint that was not there, a case fails, or the
-    /// database does not take it.
+    /// When an edit is stale, the result does not compile or has a new lint error, a case fails, or the database
+    /// fails.
     pub async fn publish(
         &self,
         rulebook_id: Uuid,
@@ -243,11 +243,11 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older one, in place of the head that was seen; an administrator's is not held by
-    /// the guard rails.
+    /// Publishes a new revision equal to an older one, in place of the expected head. The guard rails do not apply to
+    /// an administrator's roll back.
     ///
     /// # Errors
-    /// When there is no such revision, the head is another by now, it was done before by this receipt, or as for
+    /// When there is no such revision, the head has moved, the receipt says that it was done before, or as for
     /// [`Publisher::publish`].
     pub async fn roll_back(
         &self,
@@ -273,7 +273,7 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Makes the rulebook be exactly these rows.
+    /// Replaces the rows of the rulebook by exactly these rows.
     ///
     /// # Errors
     /// As for [`Publisher::publish`].
@@ -289,10 +289,10 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// A new rulebook with these rows as its first revision.
+    /// Creates a rulebook with these rows as its first revision.
     ///
     /// # Errors
-    /// When one of this code exists, or as for [`Publisher::publish`].
+    /// When a rulebook with this code exists, or as for [`Publisher::publish`].
     pub async fn create(
         &self,
         new: NewBook<'_>,
@@ -306,7 +306,7 @@ impl Publisher {
             sms_delivery,
         } = new;
         let next = brought_back(&RowSet::default(), &rows, 1);
-        // All that is new waits in one queue: an id of its own would be one more each time.
+        // All new rulebooks wait in one queue: with their own ids, each would get a queue of its own.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
         meant(pools, queue, None, &rulebook).await?;
@@ -355,8 +355,8 @@ impl Publisher {
         Ok((id, self.made(id, published).await))
     }
 
-    /// From the head to the next revision, again when somebody else was first: unless it may replace no other head than the
-    /// one that was seen.
+    /// Moves the head to the next revision, and retries if another publish request was first. With an expected head,
+    /// it fails instead of replacing another head.
     async fn advance(
         &self,
         rulebook_id: Uuid,
@@ -397,7 +397,7 @@ impl Publisher {
             }
             let (pools, over) = (self.current.pools(), base.compiled().cloned());
             let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
-            // The way back is never barred, nor the way out of a state that does not compile.
+            // A roll back is never blocked by lint, nor is a change to a base that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }
@@ -420,7 +420,7 @@ impl Publisher {
                 tx.rollback().await?;
                 continue;
             }
-            // Whoever sets guard rails holds the head as well: nothing is published by those of before.
+            // Setting guard rails locks the head as well, so nothing is published under outdated guard rails.
             if !step.free && guard_rails::guards(&*tx, rulebook_id).await? != guards {
                 tx.rollback().await?;
                 continue;
@@ -446,7 +446,7 @@ impl Publisher {
                 set = Some(stored);
             }
             step.settle(&tx, Effect::Published(head + 1)).await?;
-            // The audit log last, as everywhere: another order could stop two for ever.
+            // Write the audit log last, as everywhere: another order could cause a deadlock.
             self.audit_all(&tx, entries).await?;
             fault_points::reach(FaultStep::PublishBeforeCommit)?;
             tx.commit().await?;
@@ -460,7 +460,7 @@ impl Publisher {
         }
     }
 
-    /// A transaction in which leave is taken first of all, where the step is done once.
+    /// Begins a transaction. If the request is idempotent, the transaction claims it first.
     async fn begun(&self, step: Step<'_>) -> Result<Transaction, PublishError> {
         let tx = store::begin(&self.db).await?;
         if let Some(receipt) = step.receipt
@@ -472,7 +472,7 @@ impl Publisher {
         Ok(tx)
     }
 
-    /// Nothing is to be changed: that too is kept for who asks again, or they would be told that the head moved.
+    /// Stores the result if nothing changed. Otherwise a repeated request would fail because the head moved.
     async fn left_alone(&self, held: Option<Transaction>, step: Step<'_>, head: i64) -> Result<(), PublishError> {
         if step.receipt.is_none() {
             return Ok(());
@@ -485,7 +485,8 @@ impl Publisher {
         Ok(tx.commit().await?)
     }
 
-    /// After the commit: whoever needs the revision next finds it. Another one may get the number of a trial's.
+    /// After the commit: caches the revision for the next reader. A dry run caches nothing, because another revision
+    /// may get its number.
     async fn made(&self, rulebook_id: Uuid, published: Published) -> Published {
         if !trial::is_on() {
             self.current.saw(rulebook_id, &published.rulebook).await;

@@ -1,11 +1,13 @@
-//! Scripts that fail again and again are left out for a while, and a person is told.
+//! Quarantine: scripts that fail repeatedly are skipped for a while, and a notice is raised.
 //!
-//! In: the runs and the faults of decisions. Out: which scripts to leave out of the next ones: those of whose runs too many
-//! fail by themselves. A fault now and then costs the calls that it happens to, and no others; a machine too busy to run a
-//! script is no fault of it. Faults are counted in the database, inside the message's transaction, so instances count
-//! together and none forgets at a restart. Runs are counted in memory and told every [`EVERY`], of scripts that have failed
-//! lately. What is in quarantine is read as often and kept in memory, so that no message pays a query: the instance that
-//! saw the last fault leaves the script out from its next message on, every other from its next look on.
+//! In: the runs and faults of decisions. Out: the scripts that the next decisions must skip. A script is quarantined
+//! if too many of its runs fail through its own fault. A single fault only affects the calls in which it happens. A
+//! script that could not run because the machine was busy does not count as a fault.
+//!
+//! Faults are counted in the database, inside the message's transaction. So instances count together, and a restart
+//! loses nothing. Runs are counted in memory and reported every [`EVERY`], for scripts that failed recently. The
+//! quarantined scripts are read at the same interval and cached, so that no message needs a query. The instance that
+//! saw the last fault skips the script from its next message on; the others do so after their next poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -22,27 +24,27 @@ use rules::script::{ScriptVersion, Skips};
 use store::notices::{self, Notice, Severity};
 use store::script_quarantines::{self, Limits, Model};
 
-/// So many faults within so long, if they are a large part of its runs, and a script is left out for so long.
+/// A script with this many faults in this time, if they are a large part of its runs, is skipped for this long.
 pub const LIMITS: Limits = Limits {
     faults: 5,
     one_in: 10,
     within: TimeDelta::minutes(10),
     for_: TimeDelta::minutes(10),
 };
-/// How often what other instances did is looked at.
+/// Polling interval for the changes of other instances.
 pub const EVERY: Duration = Duration::from_secs(2);
-/// The notice's code.
+/// Code of the notice.
 const NOTICE: &str = "script_quarantined";
 
-/// The scripts in quarantine, as far as this instance knows. Cloning is cheap.
+/// The quarantined scripts that this instance knows. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Quarantines {
     active: Arc<RwLock<HashMap<Uuid, Vec<Active>>>>,
-    /// Runs that were not told yet.
+    /// Runs that were not reported yet.
     runs: Arc<Mutex<Runs>>,
 }
 
-/// How often each version of each rulebook's scripts ran.
+/// Number of runs of each script version of each rulebook.
 type Runs = HashMap<(Uuid, ScriptVersion), i64>;
 
 #[derive(Debug, Clone)]
@@ -63,7 +65,8 @@ impl From<&Model> for Active {
 }
 
 impl Quarantines {
-    /// What a decision of this rulebook leaves out at an instant. A newer version of a script is not in quarantine.
+    /// The scripts that a decision of this rulebook must skip at a time. A newer version of a script is not in
+    /// quarantine.
     #[must_use]
     pub fn skips(&self, rulebook_id: Uuid, rulebook: &Rulebook, now: DateTime<Utc>) -> Skips {
         let mut skips = Skips::none();
@@ -82,7 +85,7 @@ impl Quarantines {
         skips
     }
 
-    /// Knows of a script that was just sent into quarantine, without waiting for the next look.
+    /// Adds a script that was just quarantined, without waiting for the next poll.
     pub fn add(&self, row: &Model) {
         let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
         let own = all.entry(row.rulebook_id).or_default();
@@ -90,7 +93,7 @@ impl Quarantines {
         own.push(row.into());
     }
 
-    /// Knows that a script was let out.
+    /// Removes a script that was released.
     pub fn remove(&self, rulebook_id: Uuid, code: &str) {
         let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = all.get_mut(&rulebook_id) {
@@ -98,22 +101,22 @@ impl Quarantines {
         }
     }
 
-    /// Notes that a script ran in a decision.
+    /// Counts a run of a script.
     pub fn ran(&self, rulebook_id: Uuid, script: &ScriptVersion) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         *runs.entry((rulebook_id, script.clone())).or_default() += 1;
     }
 
-    /// The runs of a script that were not told yet.
+    /// Takes the unreported runs of a script.
     fn untold(&self, rulebook_id: Uuid, script: &ScriptVersion) -> i64 {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(&(rulebook_id, script.clone())).unwrap_or_default()
     }
 
-    /// Counts a script's fault; the row when it is now in quarantine, of which a person is told once.
+    /// Counts a fault of a script. Returns the row if this fault starts a quarantine, and then also raises a notice.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// When the database fails.
     pub async fn count(
         &self,
         tx: &DatabaseTransaction,
@@ -131,11 +134,10 @@ impl Quarantines {
         Ok(row)
     }
 
-    /// Tells the runs of scripts that have failed lately, reads what is in quarantine, and ends what has been in it for long
-    /// enough.
+    /// Reports the runs of scripts that failed recently, reads the quarantined scripts, and ends expired quarantines.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn look(&self, db: &DatabaseConnection, read: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
         let now = clock.now();
         let rows = script_quarantines::all(read).await?;
@@ -164,7 +166,8 @@ impl Quarantines {
         tx.commit().await
     }
 
-    /// The runs since the last time of scripts that have failed lately; those of all others say nothing.
+    /// Takes all unreported runs and returns those of scripts that failed recently. The others are discarded, because
+    /// they do not matter.
     fn to_tell(&self, rows: &[Model], now: DateTime<Utc>) -> Vec<(Uuid, ScriptVersion, i64)> {
         let runs = std::mem::take(&mut *self.runs.lock().unwrap_or_else(PoisonError::into_inner));
         let counted = |rulebook_id: Uuid, script: &ScriptVersion| {
@@ -180,7 +183,7 @@ impl Quarantines {
     }
 }
 
-/// What a person is told of a script that is left out.
+/// The notice about a quarantined script.
 fn quarantined(rulebook_id: Uuid, row: &Model) -> Notice {
     let (code, minutes) = (&row.code, LIMITS.for_.num_minutes());
     Notice {
@@ -199,10 +202,10 @@ fn quarantined(rulebook_id: Uuid, row: &Model) -> Notice {
     }
 }
 
-/// Lets a script out; false when it was not in quarantine.
+/// Releases a script from quarantine. False if it was not in quarantine.
 ///
 /// # Errors
-/// When the database does not take it.
+/// When the database fails.
 pub async fn release(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,5 +1,5 @@
-//! What edits would make of a rulebook. In: edits, and the head. Out: the rows as they would be, compiled or with every
-//! fault. Nothing is written.
+//! Plans edits without writing anything. In: edits and the head. Out: the resulting rows, compiled or with every
+//! fault.
 
 use std::sync::Arc;
 
@@ -25,42 +25,43 @@ use rules::weight::{self, MAX_ROW_BYTES};
 use store::decisions::past::{Columns, Span};
 use store::rulebooks;
 
-/// How far back calls are decided again to see what a change does to their prices, and how many.
+/// Which past calls are decided again to show how a change affects prices: the number of days, and the maximum number
+/// of calls.
 const EXAMPLE_DAYS: i64 = 7;
 const EXAMPLE_CALLS: u64 = 200;
 
-/// What a publish of edits would do, not yet done.
+/// The expected effect of publishing edits.
 #[derive(Debug)]
 pub struct Planned {
-    /// The head it starts from.
+    /// The head that it is based on.
     pub base_revision: i64,
     /// The rows of the head.
     pub base: RowSet,
-    /// The rows as they would be, in the revision after the head.
+    /// The resulting rows, as the revision after the head.
     pub rows: RowSet,
     /// The candidate, compiled but not published, or every fault of its rows.
     pub rulebook: Result<Arc<Rulebook>, Vec<Fault>>,
 }
 
-/// Edits over the head, also those that no longer fit it.
+/// Edits applied to the head, including edits that no longer fit.
 #[derive(Debug, Clone)]
 pub struct Draft {
     rulebook_id: Uuid,
     pools: Pools,
-    /// The head it starts from.
+    /// The head that it is based on.
     pub base_revision: i64,
-    /// What stands there.
+    /// The head revision.
     pub base: Base,
-    /// The rows with every edit that fits, and those that do not.
+    /// The rows with every edit that fits, and the edits that do not fit.
     pub applied: Applied,
 }
 
 impl Publisher {
-    /// What a publish of these edits would do. The cases are not run: [`Rulebook::run_cases`] does.
+    /// The expected effect of publishing these edits. It does not run the cases: [`Rulebook::run_cases`] does.
     ///
     /// # Errors
-    /// [`PublishError::Conflicts`] when an edit was made against something else than what stands,
-    /// [`PublishError::Faults`] when one makes no row; and when the head cannot be read.
+    /// [`PublishError::Conflicts`] when an edit is based on another version than the current one,
+    /// [`PublishError::Faults`] when an edit does not give a valid row, and when the head cannot be read.
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<Planned, PublishError> {
         let (base_revision, base) = self.standing(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
@@ -74,7 +75,7 @@ impl Publisher {
         })
     }
 
-    /// The edits over the head as far as they fit, not compiled.
+    /// Applies the edits that fit to the head, without compiling.
     ///
     /// # Errors
     /// When the head cannot be read.
@@ -90,7 +91,7 @@ impl Publisher {
         })
     }
 
-    /// The head and what stands there.
+    /// The number of the head, and the head revision.
     pub(super) async fn standing(&self, rulebook_id: Uuid) -> Result<(i64, Base), PublishError> {
         let head = head(&self.db, rulebook_id)
             .await?
@@ -100,13 +101,13 @@ impl Publisher {
 }
 
 impl Draft {
-    /// Which rulebook's.
+    /// The id of the rulebook.
     #[must_use]
     pub const fn rulebook_id(&self) -> Uuid {
         self.rulebook_id
     }
 
-    /// Its rows compiled, or every fault: also those of edits that make no row.
+    /// The compiled rows, or every fault, including faults of edits that do not give a valid row.
     ///
     /// # Errors
     /// When the threads that compile are busy.
@@ -125,7 +126,7 @@ impl Draft {
         })
     }
 
-    /// Every case of the candidate that is red.
+    /// Failing cases of the candidate.
     ///
     /// # Errors
     /// When the threads that run them are busy.
@@ -144,8 +145,8 @@ pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<O
         .await
 }
 
-/// Compiled over what stands, or every fault; refused unread where it is too large. What is published is loaded whatever it
-/// weighs, and may always be made smaller.
+/// Compiles the candidate on top of the base, or returns every fault. It is rejected without compiling if it is too
+/// large. A published rulebook is loaded whatever its size, and may always be made smaller.
 async fn candidate(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -178,7 +179,7 @@ fn too_large(bytes: usize) -> Fault {
     }
 }
 
-/// Compiled, and every case green.
+/// Compiles the rows, and requires that every case passes.
 pub(super) async fn checked(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -196,7 +197,7 @@ pub(super) async fn checked(
     }
 }
 
-/// Without an error of lint that the base had not; the base is none for a new rulebook.
+/// Rejects lint errors that the base does not have. The base is `None` for a new rulebook.
 pub(super) async fn meant(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -212,7 +213,7 @@ pub(super) async fn meant(
     Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
 }
 
-/// What goes beyond the guard rails: by the numbers of its rows, or else by examples of calls at `now`.
+/// Breaches of the guard rails: first by the values of the rows, and if there are none, by example calls at `now`.
 ///
 /// # Errors
 /// When the database fails, or the threads that compare them are busy.
@@ -231,8 +232,8 @@ pub(super) async fn beyond(
     Ok(found)
 }
 
-/// What goes beyond the guard rails by the numbers of rows: each adjustment that changes is held against every service, which
-/// takes its time.
+/// Breaches of the guard rails by the values of the rows. It compares each changed adjustment with every service,
+/// which takes time.
 ///
 /// # Errors
 /// When the threads that compare them are busy.
@@ -252,8 +253,8 @@ async fn by_rows(
         .await
 }
 
-/// Which prices move beyond the guard rails, by examples: the cases, the calls of the last days, and what the changed rows
-/// name. Nothing without limits, or where the base does not compile and decides nothing.
+/// Prices that breach the guard rails in examples: the cases, the calls of the last days, and calls that match the
+/// changed rows. Empty if there are no limits, or if the base does not compile and so decides nothing.
 ///
 /// # Errors
 /// When the calls cannot be read, or the threads that decide them are busy.
@@ -290,7 +291,7 @@ async fn by_examples(
     Ok(judged.await??)
 }
 
-/// A stored call; none where its facts were erased.
+/// A stored call. `None` if its facts were erased.
 fn example(row: &QueryResult) -> Result<Option<Probe>, DbErr> {
     let json: String = row.try_get("", "extracted")?;
     let extracted = stored_facts(&json).map_err(|error| DbErr::Json(error.to_string()))?;
@@ -298,14 +299,14 @@ fn example(row: &QueryResult) -> Result<Option<Probe>, DbErr> {
     Ok(extracted.map(|extracted| Probe::stored(format!("in the decision {id}"), extracted, at)))
 }
 
-/// Every case that is red.
+/// Failing cases.
 async fn failed_cases(pools: &Pools, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) -> Result<Vec<CaseResult>, Busy> {
     let rulebook = Arc::clone(rulebook);
     let run = move || rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
     pools.study(rulebook_id, run).await
 }
 
-/// The rows after the edits, every one of which must fit.
+/// The rows after the edits, all of which must fit.
 pub(super) fn apply(base: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowSet, PublishError> {
     let applied = applied(base, revision, edits);
     if !applied.conflicts.is_empty() {

@@ -1,7 +1,7 @@
-//! A publish that is done once, however often it is asked for.
+//! Makes a publish request idempotent.
 //!
-//! In: whoever keeps what was answered. Out: leave to do it, first of all in the transaction of the effect, and what came of
-//! it, in the same one: there is never the effect without its answer.
+//! In: an implementation that stores results. Out: a claim, which is the first statement in the transaction of the
+//! effect, and the result, in the same transaction. So an effect is never stored without its response.
 
 use std::error::Error;
 
@@ -10,31 +10,31 @@ use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::sets::StoredSet;
 
-/// What came of a publish.
+/// The result of a publish request.
 #[derive(Debug, Clone, Copy)]
 pub enum Effect<'a> {
-    /// The rulebook stands at this revision.
+    /// The rulebook is at this revision.
     Published(i64),
-    /// It goes beyond the guard rails and waits as this change set.
+    /// The change exceeds the guard rails, and waits as this change set.
     Waits(&'a StoredSet),
 }
 
-/// Why what came of a publish could not be kept.
+/// Why the result of a publish request could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// There is no answer that could be stored.
+    /// The response cannot be stored.
     #[error("the answer cannot be kept")]
     Answer(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Database(#[from] DbErr),
 }
 
-/// Keeps what came of a publish, for who asks again.
+/// Stores the result of a publish request for repeated requests.
 pub trait Receipt: Send + Sync {
-    /// Takes leave to do it, before anything else in the transaction. False where it was done before.
+    /// Claims the request before anything else in the transaction. False if it was processed before.
     fn take<'a>(&'a self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>>;
 
-    /// Keeps what came of it.
+    /// Stores the result.
     fn settle<'a>(&'a self, tx: &'a DatabaseTransaction, effect: Effect<'a>)
     -> BoxFuture<'a, Result<(), ReceiptError>>;
 }

@@ -1,5 +1,6 @@
-//! Why something was not published, told in full. In: the error. Out: what a change set keeps and a client is shown:
-//! the rows that moved, as they were and as they stand, the faults with their place, the cases with their trace.
+//! Describes in full why something was not published. In: the error. Out: the details that a change set stores and a
+//! client gets: the rows that changed, in both versions, the faults with their positions, and the cases with their
+//! traces.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -16,35 +17,35 @@ use store::rule_rows;
 /// Why something was not published.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Refusal {
-    /// For programs: `conflicts`, `faults`, `cases_failed` or `no_effect`.
+    /// The machine-readable code: `conflicts`, `faults`, `cases_failed` or `no_effect`.
     pub code: &'static str,
-    /// A sentence for people.
+    /// The sentence for people.
     pub detail: String,
-    /// Rows that are not as the edits expect.
+    /// Rows that differ from what the edits expect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Clash>,
-    /// What does not compile.
+    /// Faults of the compilation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// Cases that are red.
+    /// Failing cases.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<CaseResult>,
 }
 
-/// A row that is not as an edit expects: both of its versions.
+/// A row that differs from what an edit expects, in both versions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clash {
     /// The kind of row.
     pub resource: Resource,
     /// Its code.
     pub code: String,
-    /// The row that the edit was made against; none when it was to be new.
+    /// The row that the edit is based on. `None` if the edit creates the row.
     pub made_against: Option<Version>,
-    /// The row that stands; none when there is none.
+    /// The current row. `None` if there is none.
     pub stands: Option<Version>,
 }
 
-/// A row in one of its versions.
+/// A version of a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Version {
     /// The revision that wrote it.
@@ -54,10 +55,10 @@ pub struct Version {
 }
 
 impl Publisher {
-    /// Why the rules refuse to be published like this; none when the error is of another kind.
+    /// Why the rules cannot be published. `None` if the error has another cause.
     ///
     /// # Errors
-    /// When the rows that moved cannot be read.
+    /// When the changed rows cannot be read.
     pub async fn refusal(&self, rulebook_id: Uuid, error: &PublishError) -> Result<Option<Refusal>, PublishError> {
         let mut refusal = Refusal {
             code: "",
@@ -95,10 +96,10 @@ impl Publisher {
         Ok(Some(refusal))
     }
 
-    /// Rows that are not as edits expect, each with both of its versions.
+    /// Rows that differ from what the edits expect, each in both versions.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When the rows cannot be read.
     pub async fn clashes(&self, rulebook_id: Uuid, conflicts: &[Conflict]) -> Result<Vec<Clash>, PublishError> {
         let mut clashes = Vec::with_capacity(conflicts.len());
         for conflict in conflicts {

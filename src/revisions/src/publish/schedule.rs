@@ -1,8 +1,8 @@
-//! Change sets that are published later. In: a change set and its time. Out: when the time has come, a revision, or a
-//! refusal that the change set keeps and a notice tells.
+//! Scheduled change sets. In: a change set and its time. Out: at that time, a revision, or a refusal, which the
+//! change set stores and a notice reports.
 //!
-//! The transaction that moves the head also turns the change set from scheduled to published, so that of all instances
-//! one does it, once, also when its time came while none was running.
+//! The transaction that moves the head also sets the change set from scheduled to published. So exactly one instance
+//! publishes it, even if no instance was running at its time.
 
 use std::sync::Arc;
 
@@ -20,33 +20,33 @@ use store::change_sets::State;
 use store::notices::{self, Notice, Severity};
 use store::{change_sets, guard_rails, rule_rows};
 
-/// The notice about a scheduled publish that was refused.
+/// Code of the notice about a scheduled change set that was refused.
 pub const NOTICE: &str = "scheduled_publish_refused";
 
-/// What a notice about a change set is about.
+/// Subject of notices about a change set.
 pub(super) fn subject(id: Uuid) -> String {
     format!("change set {id}")
 }
 
-/// What came of a change set whose time had come.
+/// The result for a change set that was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// It became this revision.
+    /// It was published as this revision.
     Published(i64),
-    /// The ground had moved, it does not compile, or a case is red.
+    /// A row changed meanwhile, it does not compile, or a case fails.
     Refused,
-    /// The guard rails are narrower than when it was scheduled: it waits for a second person.
+    /// The guard rails are stricter than when it was scheduled, so it waits for a second person.
     Waits,
-    /// Somebody else was first.
+    /// Another request or instance processed it first.
     Gone,
 }
 
 impl Publisher {
-    /// Has a change set published at `at`. It must be fit to be published now.
+    /// Schedules a change set for `at`. It must be publishable now.
     ///
     /// # Errors
-    /// When it is another than was read, or could not be published as things stand; [`PublishError::Waits`] when it goes
-    /// beyond the guard rails.
+    /// When the change set is at another version than was read, or cannot be published now; [`PublishError::Waits`]
+    /// when it exceeds the guard rails.
     pub async fn schedule_set(
         &self,
         rulebook_id: Uuid,
@@ -69,7 +69,7 @@ impl Publisher {
         if let Some(base) = base.compiled() {
             super::plan::meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
         }
-        // Compared ahead of the transaction, which others wait for.
+        // Compared before the transaction, because others wait for the transaction.
         let guards = guard_rails::guards(&self.db, rulebook_id).await?;
         let states = (&base, &rulebook);
         let mut breaches = super::plan::beyond(&self.db, pools, rulebook_id, guards, states, at).await?;
@@ -97,10 +97,10 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Opens a scheduled change set again.
+    /// Reopens a scheduled change set.
     ///
     /// # Errors
-    /// When it is another than was read, or not scheduled.
+    /// When the change set is at another version than was read, or is not scheduled.
     pub async fn cancel_schedule(
         &self,
         rulebook_id: Uuid,
@@ -117,10 +117,10 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Publishes a change set whose time has come, or refuses it for good.
+    /// Publishes a change set that is due, or refuses it permanently.
     ///
     /// # Errors
-    /// When it can be tried again: the database is away, or others publish all the time.
+    /// When it can be retried: the database is unavailable, or other publish requests keep winning the race.
     pub async fn publish_due(&self, due: &change_sets::Model) -> Result<Due, PublishError> {
         let stored = match self.set(due.rulebook_id, due.id).await {
             Err(PublishError::Set(SetError::Unknown)) => return Ok(Due::Gone),
@@ -139,7 +139,7 @@ impl Publisher {
             Err(PublishError::Waits(_)) => Ok(Due::Waits),
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
-                // What is no refusal of the rules is tried again.
+                // An error that is not a refusal by the rules is retried.
                 let refusal = refusal.ok_or(error)?;
                 self.refuse(&stored, &refusal, &author).await
             }

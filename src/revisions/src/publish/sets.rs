@@ -1,7 +1,7 @@
-//! Stored change sets: opened, changed, published at once or discarded. [`super::schedule`] publishes them later.
+//! Stored change sets: opened, edited, published immediately or discarded. [`super::schedule`] publishes them later.
 //!
-//! In: who does what to which change set, and the version of it that they read. Out: the change set as it then stands.
-//! Every step is one transaction that holds the change set's row and leaves an audit entry.
+//! In: the author, the change set, and the version that the author read. Out: the updated change set. Every operation
+//! is one transaction that locks the row of the change set and writes an audit entry.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -19,17 +19,17 @@ use authoring::change_set::Edit;
 use store::change_sets::State;
 use store::{change_set_changes, change_sets, notices, quotas, rulebooks};
 
-/// Where changes can be added and taken away, and from where it can be published.
+/// States in which a change set can be edited and published.
 const WORKED_ON: &[State] = &[State::Open, State::Refused];
 
-/// So many open change sets of an author are compared with a new one.
+/// Number of open change sets of an author that are compared with a new one.
 const MOST_ALIKE: u64 = 20;
 
-/// Keeps something in the transaction of an effect, before all else: as the answer, for who asks again. False where it was
-/// kept before.
+/// Stores something, such as the response for repeated requests, as the first statement in the transaction of the
+/// effect. Returns false if it was stored before.
 pub type Keep = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
 
-/// A change set as it was read: published only as long as it is still like that.
+/// A change set at the version that was read. It is published only if it still has that version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim {
     pub id: Uuid,
@@ -40,7 +40,7 @@ impl Publisher {
     /// A change set and its changes.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no such change set.
     pub async fn set(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredSet, PublishError> {
         let set = change_sets::find(&self.db, rulebook_id, id).await?;
         let set = set.ok_or(SetError::Unknown)?;
@@ -48,7 +48,7 @@ impl Publisher {
         Ok(StoredSet::of(set, changes)?)
     }
 
-    /// A new change set with these edits in it, not compiled and not yet stored.
+    /// Creates a change set with these edits, without compiling or storing it.
     ///
     /// # Errors
     /// When it would be too large, or there is no such rulebook.
@@ -64,11 +64,11 @@ impl Publisher {
         self.new_set(rulebook_id, head, comment, edits, author)
     }
 
-    /// An open change set of the same author that holds exactly these changes: opened a second time, it would stay behind when
-    /// the first is published.
+    /// The id of an open change set of the same author with exactly these changes. A duplicate would stay open after
+    /// the first one is published.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub async fn same_set(&self, stored: &StoredSet) -> Result<Option<Uuid>, PublishError> {
         let (rulebook_id, author) = (stored.set.rulebook_id, &stored.set.author);
         for set in change_sets::open_of(&self.db, rulebook_id, author, MOST_ALIKE).await? {
@@ -80,11 +80,11 @@ impl Publisher {
         Ok(None)
     }
 
-    /// Stores a new change set, and in the same transaction what `keep` keeps. Out: whether it was stored; not when `keep`
-    /// says that it was before.
+    /// Stores a new change set, and runs `keep` in the same transaction. Returns false without storing it if `keep`
+    /// says that the request was processed before.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// When the database fails.
     pub async fn store_set(&self, stored: &StoredSet, keep: Keep, author: &Author) -> Result<bool, PublishError> {
         let tx = store::begin(&self.db).await?;
         if !keep(&tx).await? {
@@ -99,7 +99,7 @@ impl Publisher {
         Ok(true)
     }
 
-    /// A new change set on a head, not yet stored.
+    /// Creates a change set based on a head, without storing it.
     pub(super) fn new_set(
         &self,
         rulebook_id: Uuid,
@@ -138,14 +138,14 @@ impl Publisher {
     /// Stores a new change set.
     pub(super) async fn insert_set(&self, tx: &DatabaseTransaction, stored: &StoredSet) -> Result<(), PublishError> {
         let set = &stored.set;
-        // Held, so that the count stands until the commit.
+        // Locked, so that the count is valid until the commit.
         rulebooks::locked_head(tx, set.rulebook_id).await?;
         self.has_room(tx, set.rulebook_id, (1, set.bytes)).await?;
         change_sets::insert(tx, set.clone()).await?;
         Ok(change_set_changes::add(tx, rows(set, &stored.changes)?).await?)
     }
 
-    /// Refuses what would exceed a quota of change sets.
+    /// Rejects what would exceed a quota of change sets.
     async fn has_room(
         &self,
         tx: &DatabaseTransaction,
@@ -158,11 +158,11 @@ impl Publisher {
         }
     }
 
-    /// Adds edits. One that was made against another ground than the edits of its row so far takes their place: its
-    /// writer saw the row as it stands now.
+    /// Appends edits. An edit with another base version than the earlier edits of the same row replaces them, because
+    /// its author saw the current row.
     ///
     /// # Errors
-    /// When the change set is another than was read, or would be too large.
+    /// When the change set is at another version than was read, or would be too large.
     pub async fn add_changes(
         &self,
         rulebook_id: Uuid,
@@ -193,10 +193,10 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Takes a change out.
+    /// Removes a change.
     ///
     /// # Errors
-    /// When the change set is another than was read, or has no such change.
+    /// When the change set is at another version than was read, or has no such change.
     pub async fn remove_change(
         &self,
         rulebook_id: Uuid,
@@ -224,10 +224,10 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Throws a change set away; it can still be read.
+    /// Discards a change set. It can still be read.
     ///
     /// # Errors
-    /// When it is another than was read, or has been published or discarded.
+    /// When the change set is at another version than was read, or has been published or discarded.
     pub async fn discard_set(
         &self,
         rulebook_id: Uuid,
@@ -246,10 +246,10 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Publishes a change set at once. Out: how it stands then.
+    /// Publishes a change set immediately. Returns its new version.
     ///
     /// # Errors
-    /// When it is another than was read, holds nothing, or as for [`Publisher::publish`].
+    /// When the change set is at another version than was read, or is empty, or as for [`Publisher::publish`].
     pub async fn publish_set(
         &self,
         rulebook_id: Uuid,
@@ -267,7 +267,7 @@ impl Publisher {
         Ok(published.set.unwrap_or(stored))
     }
 
-    /// Publishes a change set as it was read.
+    /// Publishes a change set at the version that was read.
     pub(super) async fn publish_stored(&self, stored: &StoredSet, step: Step<'_>) -> Result<Published, PublishError> {
         let set = &stored.set;
         let step = Step {
@@ -283,8 +283,8 @@ impl Publisher {
             .await
     }
 
-    /// In the transaction that moves the head: the change set became a revision. Out: how it stands now, and what the audit
-    /// log is to be told.
+    /// Marks the change set as published, in the transaction that moves the head. Returns its new version and the
+    /// audit entry to write.
     pub(super) async fn set_published(
         &self,
         tx: &DatabaseTransaction,
@@ -309,7 +309,7 @@ impl Publisher {
         Ok((stored, entry))
     }
 
-    /// The change set, held, where it is as it was read and in one of these states.
+    /// Locks a change set. It must be at the version that was read and in one of these states.
     pub(super) async fn held(
         &self,
         tx: &DatabaseTransaction,
@@ -325,7 +325,7 @@ impl Publisher {
         Ok(StoredSet::of(set, changes)?)
     }
 
-    /// Puts a held change set into a state, which ends what was said of the one before.
+    /// Moves a locked change set to a state, and clears what was stored and reported about its previous state.
     pub(super) async fn moved(
         &self,
         tx: &DatabaseTransaction,
@@ -341,7 +341,7 @@ impl Publisher {
             notices::resolve(tx, set.rulebook_id, WAITS, &subject(set.id), now).await?;
         }
         if state == State::Open {
-            // Whatever was agreed to was agreed to as it was.
+            // The approval was for the change set as it was.
             (set.breaches, set.approved_by) = (None, None);
         }
         state.word().clone_into(&mut set.state);
@@ -350,7 +350,7 @@ impl Publisher {
         change_sets::save(tx, set.clone()).await
     }
 
-    /// What it holds was changed: it is open (again).
+    /// Opens the change set (again) after its content was changed.
     pub(super) async fn worked_on(
         &self,
         tx: &DatabaseTransaction,
@@ -389,7 +389,7 @@ impl Publisher {
     }
 }
 
-/// Whether a change set, as it was read, holds something and is in one of these states.
+/// Checks that a change set is at the version that was read, is not empty, and is in one of these states.
 pub(super) fn ready(stored: &StoredSet, version: i64, states: &[State]) -> Result<(), SetError> {
     may(&stored.set, version, states)?;
     if stored.changes.is_empty() {
@@ -399,7 +399,7 @@ pub(super) fn ready(stored: &StoredSet, version: i64, states: &[State]) -> Resul
 }
 
 fn may(set: &change_sets::Model, version: i64, states: &[State]) -> Result<(), SetError> {
-    // Who read an older version learns that first: the state may have been another then.
+    // Report a stale version first, because the state may have been different then.
     if set.version != version {
         return Err(stale(set, version));
     }

@@ -1,4 +1,4 @@
-//! A stored change set: what it holds, how much it may hold, and why it may not be worked on.
+//! A stored change set: its content, its size limits, and why an operation on it is rejected.
 
 use sea_orm::DbErr;
 use serde_json::{Value, json};
@@ -8,15 +8,15 @@ use super::PublishError;
 use authoring::change_set::Edit;
 use store::{change_set_changes, change_sets};
 
-/// How many changes a change set holds at most.
+/// Maximum number of changes in a change set.
 pub const MOST_CHANGES: usize = 10_000;
-/// How large they may be together, as JSON.
+/// Maximum size in bytes of all changes together, as JSON.
 pub const MOST_BYTES: i64 = 8 * 1024 * 1024;
 
-/// Why a stored change set cannot take a step; it stands as it stood.
+/// Why an operation on a stored change set was rejected. The change set is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
-    /// There is none of this id.
+    /// There is no change set with this id.
     #[error("no such change set")]
     Unknown,
     /// It was changed since it was read.
@@ -24,38 +24,38 @@ pub enum SetError {
     Stale {
         /// The version that was read.
         expected: i64,
-        /// The version that stands.
+        /// The current version.
         current: i64,
     },
-    /// Its state does not allow it.
+    /// The state does not allow the operation.
     #[error("the change set is {state}")]
     State {
-        /// Where it is in its life.
+        /// The current state.
         state: String,
     },
-    /// There is nothing in it to publish.
+    /// The change set is empty.
     #[error("the change set holds no changes")]
     Empty,
-    /// The rulebook stands already as it would make it.
+    /// The rulebook already has the content that the change set would create.
     #[error("the change set changes nothing")]
     NoEffect,
-    /// Who would approve it had a hand in it.
+    /// The approver contributed to the change set.
     #[error("nobody approves their own change")]
     TheirOwn,
-    /// It has no change of this number.
+    /// The change set has no change with this number.
     #[error("the change set has no change {0}")]
     NoChange(i64),
-    /// It would hold more than it can.
+    /// The change set would exceed its size limits.
     #[error("the change set would hold {changes} changes of {bytes} bytes")]
     TooLarge {
-        /// How many changes.
+        /// The number of changes.
         changes: usize,
-        /// How large, together.
+        /// Their total size in bytes.
         bytes: i64,
     },
 }
 
-/// A change set with what it holds.
+/// A change set with its changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredSet {
     /// Its row.
@@ -67,22 +67,22 @@ pub struct StoredSet {
 /// A change in a change set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredChange {
-    /// Its number within the change set; a number is not used again.
+    /// The number within the change set. A number is never reused.
     pub number: i64,
-    /// What it is.
+    /// The edit.
     pub edit: Edit,
-    /// How large it is as JSON.
+    /// Its size in bytes, as JSON.
     pub bytes: i64,
     /// Who added it.
     pub author: String,
-    /// With which key.
+    /// The API key of the author.
     pub author_key_id: Option<Uuid>,
-    /// When.
+    /// The time at which it was added.
     pub created_at: chrono::DateTime<chrono::Utc>,
 }
 
 impl StoredSet {
-    /// From its rows.
+    /// Builds it from its rows.
     pub(super) fn of(set: change_sets::Model, changes: Vec<change_set_changes::Model>) -> Result<Self, DbErr> {
         let changes = changes.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self { set, changes })
@@ -95,7 +95,7 @@ impl StoredSet {
     }
 }
 
-/// Counts what a change set holds, or says that it is too much.
+/// Updates the counts of a change set, or rejects it as too large.
 pub(super) fn measure(set: &mut change_sets::Model, changes: &[StoredChange]) -> Result<(), PublishError> {
     let (count, bytes) = (changes.len(), changes.iter().map(|change| change.bytes).sum());
     if count > MOST_CHANGES || bytes > MOST_BYTES {
@@ -137,7 +137,7 @@ fn read(row: change_set_changes::Model) -> Result<StoredChange, DbErr> {
     })
 }
 
-/// Which change it was, without what it says.
+/// Identifies a change, without its content.
 pub(super) fn named(change: &StoredChange) -> Value {
     let (resource, code) = (change.edit.resource(), change.edit.code());
     json!({"number": change.number, "resource": resource, "code": code})

@@ -1,7 +1,7 @@
-//! Change sets that wait for a second person, because they go beyond the guard rails.
+//! Change sets that exceed the guard rails and wait for a second person.
 //!
-//! In: what would have been published. Out: a change set in the state `waiting`, with what it goes beyond, and a notice;
-//! later, approved by somebody who had no hand in it, a revision, or rejected.
+//! In: a change that would have been published. Out: a change set in state `waiting` with the breaches, and a notice.
+//! Later somebody who did not contribute to it approves it, and it becomes a revision. Or it is rejected.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,12 @@ use store::change_sets::State;
 use store::notices::{self, Notice, Severity};
 use store::{api_keys, change_set_changes, change_sets};
 
-/// The notice that a change set waits.
+/// Code of the notice about a waiting change set.
 pub const WAITS: &str = "change_set_waits";
 
 impl Publisher {
-    /// In the transaction that holds the head: what was to be published waits. What is no stored change set becomes one.
+    /// Puts a change on hold instead of publishing it, in the transaction that has locked the head. A change without
+    /// a stored change set gets one.
     pub(super) async fn hold(
         &self,
         tx: &DatabaseTransaction,
@@ -44,7 +45,7 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// A held change set waits from now on.
+    /// Sets a locked change set to waiting.
     pub(super) async fn waits(
         &self,
         tx: &DatabaseTransaction,
@@ -77,11 +78,12 @@ impl Publisher {
         self.audit(tx, author, about(set, "wait", None, Some(after))).await
     }
 
-    /// Agrees to a waiting change set, exactly as it was read: it is published, at once or at the time it was meant for.
-    /// Out: how it stands then.
+    /// Approves a waiting change set at the version that was read. It is published immediately, or scheduled if its
+    /// time is in the future. Returns its new version.
     ///
     /// # Errors
-    /// When it is another than was read, does not wait, is (also) the approver's own, or as for [`Publisher::publish`].
+    /// When the change set is at another version than was read, does not wait, has contributions of the approver, or
+    /// as for [`Publisher::publish`].
     pub async fn approve_set(
         &self,
         rulebook_id: Uuid,
@@ -112,10 +114,10 @@ impl Publisher {
         Ok(published.set.unwrap_or(stored))
     }
 
-    /// Turns a waiting change set down: it can be changed and published again.
+    /// Rejects a waiting change set. It can be edited and published again.
     ///
     /// # Errors
-    /// When it is another than was read, or does not wait.
+    /// When the change set is at another version than was read, or does not wait.
     pub async fn reject_set(
         &self,
         rulebook_id: Uuid,
@@ -141,7 +143,7 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// A change set, held, as it was read.
+    /// Locks a change set at the version that was read.
     pub(super) async fn claimed(
         &self,
         tx: &DatabaseTransaction,
@@ -159,15 +161,16 @@ impl Publisher {
     }
 }
 
-/// Who scheduled or approved it, as the change set keeps it.
+/// The person who scheduled or approved it, as the change set stores it.
 pub(super) fn signed(author: &Author) -> Result<Option<serde_json::Value>, DbErr> {
     let told = serde_json::to_value(author).map_err(|error| DbErr::Json(error.to_string()))?;
     Ok(Some(told))
 }
 
 impl Publisher {
-    /// Two people agree: by their keys, or by their names where a change came without a key. Nobody counts twice: neither with
-    /// a second key of their own, nor with one that they made, nor with one that such a key made.
+    /// Requires two different people: compares their keys, or their names if a change was made without a key. A
+    /// person's second key does not count as another person, nor does a key that they created directly or through
+    /// other keys.
     async fn not_their_own(&self, stored: &StoredSet, author: &Author) -> Result<(), PublishError> {
         let set = &stored.set;
         let changes = stored.changes.iter();

@@ -1,5 +1,5 @@
-//! What the transaction of a publish writes. In: the changed rows and who changed them; the caller holds the head. Out:
-//! ended and begun rows, the revision, its audit entries and the new head.
+//! The writes of a publish transaction. In: the changed rows and their author; the caller has locked the head. Out:
+//! ended and new rows, the revision, its audit entries and the new head.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Author, Publisher, Step};
 use store::{audit_log, revisions, rule_rows, rulebooks};
 
-/// One thing that somebody did.
+/// An action to record in the audit log.
 pub(super) struct Entry<'a> {
     pub rulebook_id: Uuid,
     pub action: &'a str,
@@ -20,7 +20,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// A new rulebook.
+    /// The entry for a new rulebook.
     pub(super) fn rulebook_made(rulebook_id: Uuid, code: &str) -> Self {
         Self {
             rulebook_id,
@@ -35,7 +35,7 @@ impl Entry<'_> {
 }
 
 impl Publisher {
-    /// The writes of one revision; the caller holds the head. Out: what the audit log is to be told, last of all.
+    /// Writes one revision; the caller has locked the head. Returns the audit entries, which must be written last.
     pub(super) async fn write(
         &self,
         tx: &DatabaseTransaction,
@@ -97,12 +97,12 @@ impl Publisher {
         Ok(entries)
     }
 
-    /// Who did what: how the publisher writes into the audit log.
+    /// Appends an entry to the audit log.
     pub(super) async fn audit(&self, tx: &DatabaseTransaction, author: &Author, entry: Entry<'_>) -> Result<(), DbErr> {
         audit_log::append(tx, &self.audit_key, self.entry(author, entry)).await
     }
 
-    /// The same, several at once.
+    /// Same as [`Publisher::audit`], for several entries.
     pub(super) async fn audit_all(
         &self,
         tx: &DatabaseTransaction,
