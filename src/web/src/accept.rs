@@ -1,13 +1,12 @@
-//! What kinds of answer a client takes (RFC 9110, 12.5.1).
+//! Content negotiation (RFC 9110, 12.5.1).
 //!
-//! In: the `Accept` header and the kinds that can be given. Out: the one that is wanted most, or none. Whoever sends no
-//! `Accept`, or none that can be read, takes everything. Of a kind's parameters only its weight counts.
+//! In: the `Accept` header and the available media types. Out: the preferred media type, or `None`. A request without
+//! a readable `Accept` header accepts every type. Of the parameters of a type, only its weight counts.
 
 use poem::Request;
 use poem::http::header;
 
-/// Of the kinds that can be given, the one that the request wants most; of several, the first. None when it takes none of
-/// them.
+/// The available media type that the request prefers; the first one on a tie. `None` if it accepts none of them.
 pub fn wanted<'a>(request: &Request, given: &[&'a str]) -> Option<&'a str> {
     let lines = request.headers().get_all(header::ACCEPT).iter();
     let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
@@ -21,7 +20,7 @@ fn wanted_by<'a>(accept: &str, given: &[&'a str]) -> Option<&'a str> {
     }
     let mut best = None;
     for kind in given {
-        // The closest range speaks for a kind.
+        // The most specific range determines the weight of a type.
         let closest = ranges
             .iter()
             .filter(|range| range.holds(kind))
@@ -37,7 +36,7 @@ fn wanted_by<'a>(accept: &str, given: &[&'a str]) -> Option<&'a str> {
     best.map(|(kind, _)| kind)
 }
 
-/// Whether the request takes its answer compressed with gzip (RFC 9110, 12.5.3).
+/// Whether the client accepts a response compressed with gzip (RFC 9110, 12.5.3).
 pub fn takes_gzip(request: &Request) -> bool {
     let lines = request.headers().get_all(header::ACCEPT_ENCODING).iter();
     let mut codings = lines
@@ -54,7 +53,7 @@ pub fn takes_gzip(request: &Request) -> bool {
     })
 }
 
-/// `text/*;q=0.5`, its weight in thousandths.
+/// A media range such as `text/*;q=0.5`, with its weight in thousandths.
 struct Range<'a> {
     kind: &'a str,
     subkind: &'a str,
@@ -81,13 +80,13 @@ impl<'a> Range<'a> {
         own.is_some_and(|(kind, subkind)| is(self.kind, kind) && is(self.subkind, subkind))
     }
 
-    /// A name is closer than a star.
+    /// Specificity: a name is more specific than a star.
     fn closeness(&self) -> u8 {
         u8::from(self.kind != "*") + u8::from(self.subkind != "*")
     }
 }
 
-/// `0`, `0.5`, `1.000`.
+/// Parses a weight such as `0`, `0.5` or `1.000` into thousandths.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,8 +1,9 @@
-//! One log line and one measurement for each request.
+//! Writes one log line and one measurement per request.
 //!
-//! It says method, route, status and milliseconds. The route is its pattern (`/admin/v1/rulebooks/:rulebook`): paths hold
-//! identifiers, and query strings hold what was searched for. Of refused requests, which cost a stranger nothing, it writes 200 at
-//! once and then twenty a second, and says how many it left out.
+//! The line contains method, route, status and milliseconds. The route is its pattern
+//! (`/admin/v1/rulebooks/:rulebook`), because paths contain identifiers and query strings contain search terms.
+//! Rejected requests cost a stranger nothing, so their lines are limited: a burst of 200 and then twenty per second,
+//! with the number of omitted lines.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, h
 
 use base::telemetry::{metrics, sampled::Sampler};
 
-/// Lines of refused requests.
+/// Limits the log lines of rejected requests.
 static REFUSED: Sampler = Sampler::with_interval(200, Duration::from_millis(50));
 
 /// Logs and measures each request.
@@ -24,7 +25,7 @@ impl<E: Endpoint> Middleware<E> for AccessLog {
     }
 }
 
-/// The endpoint made by [`AccessLog`].
+/// The endpoint created by [`AccessLog`].
 pub struct AccessLogEndpoint<E>(E);
 
 impl<E: Endpoint> Endpoint for AccessLogEndpoint<E> {
@@ -46,7 +47,7 @@ impl<E: Endpoint> Endpoint for AccessLogEndpoint<E> {
 fn record(method: &'static str, route: &str, status: StatusCode, took: Duration) {
     metrics::http_request(route, method, status.as_u16(), took);
     let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1000.0);
-    // Health checks and scrapes come every few seconds: they are for those who look for them.
+    // Health checks and scrapes come every few seconds, so they are logged at debug level only.
     if route.starts_with("/health") || route == "/metrics" {
         tracing::debug!(method, route, status, ms, "answered {method} {route} {status}");
     } else if (400..500).contains(&status) {
@@ -66,7 +67,7 @@ fn record(method: &'static str, route: &str, status: StatusCode, took: Duration)
     }
 }
 
-/// A method may be any word; a label may not.
+/// The method as a metric label. A client may send any word, but the set of labels must be closed.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")

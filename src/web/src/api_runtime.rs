@@ -1,8 +1,8 @@
-//! Threads of their own for everything that is neither a message nor a health check: the admin API and its pages.
+//! A separate runtime for everything that is neither a message nor a health check: the admin API and its pages.
 //!
-//! The queue of tokio's threads is first come, first served. Were there one only, a message would wait behind every request that
-//! some program sent to the API at the same moment, refused ones included. So two queues share the processors, and neither
-//! waits for the other.
+//! A tokio runtime has one first-come, first-served queue. With a single runtime, a message would wait behind every
+//! API request that some program sent at the same moment, including rejected ones. So two runtimes share the
+//! processors, and neither waits for the other.
 
 use std::io;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 static RUNTIME: LazyLock<io::Result<Runtime>> =
     LazyLock::new(|| Builder::new_multi_thread().thread_name("admin").enable_all().build());
 
-/// Whether a request must never wait behind those of people: a message, a callback, a health check.
+/// Whether a request must never wait behind requests of people: it is a message, a callback or a health check.
 #[must_use]
 pub fn is_urgent(path: &str) -> bool {
     ["/webhooks/", "/health/", "/metrics"]
@@ -21,7 +21,8 @@ pub fn is_urgent(path: &str) -> bool {
         .any(|prefix| path.starts_with(prefix))
 }
 
-/// Does the work on those threads, and stops it when the future is dropped; here, where there are none.
+/// Runs the work on that runtime, and stops the work if the future is dropped. Without that runtime, the work runs
+/// here.
 ///
 /// # Errors
 /// When the work panicked.
@@ -33,7 +34,7 @@ pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stat
     (&mut stopping.0).await
 }
 
-/// Work that ends with whoever waits for it.
+/// A task that is aborted when it is dropped.
 struct Stopping<T>(JoinHandle<T>);
 
 impl<T> Drop for Stopping<T> {

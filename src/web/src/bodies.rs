@@ -1,8 +1,9 @@
-//! How much memory all bodies together may take while they arrive and are worked on.
+//! Bounds the memory for all request bodies while they are received and processed.
 //!
-//! A body of more than [`FREE`] bytes needs room for its whole length before the rest of it is read: small ones first, so that a
-//! report never waits behind large files. Where there is none, the one that has stalled longest, or will not be here by its
-//! deadline, makes way. It never holds room for a client that stopped sending while another waits for it.
+//! A body of more than [`FREE`] bytes must reserve memory for its whole length before the rest of it is read. Smaller
+//! bodies go first, so that a report never waits behind large files. If there is not enough memory, the body that has
+//! stalled longest, or that is too slow for its deadline, is aborted. So no client that stopped sending holds memory
+//! while another one waits for it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -15,20 +16,20 @@ use tokio_util::sync::CancellationToken;
 use super::ClientAddress;
 use super::rate_limit::bucket_of;
 
-/// What every body may take without asking: the limit of connections bounds it.
+/// Size in bytes that every body may have without a reservation. The limit of connections bounds the total.
 pub const FREE: usize = 64 * 1024;
-/// How long a body may take to arrive.
+/// Maximum time for receiving a body.
 pub const DEADLINE: Duration = Duration::from_secs(10);
-/// Room for larger bodies, in all.
+/// Total memory in bytes for larger bodies.
 const TOTAL: usize = 64 * 1024 * 1024;
-/// The same of one address.
+/// The same limit per client address.
 const PER_ADDRESS: usize = 16 * 1024 * 1024;
-/// A body of which nothing came for so long makes way.
+/// A body that received nothing for this long may be aborted.
 const STALL: Duration = Duration::from_millis(200);
-/// How often a body that waits looks for one that has stalled meanwhile.
+/// How often a waiting body checks whether another one has stalled meanwhile.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The room and who has it.
+/// The memory for bodies and its reservations.
 #[derive(Debug)]
 pub struct Bodies {
     total: usize,
@@ -42,7 +43,7 @@ struct State {
     used: usize,
     by_address: HashMap<IpAddr, usize>,
     holders: HashMap<u64, Holder>,
-    /// The smallest first; of two alike the one that came first.
+    /// Waiting bodies, smallest first, then in order of arrival.
     waiting: BTreeMap<(usize, u64), (IpAddr, oneshot::Sender<Room>)>,
 }
 
@@ -53,13 +54,13 @@ struct Holder {
     received: usize,
     since: Instant,
     last: Instant,
-    /// It is complete: nobody waits for its client.
+    /// The body is complete, so it no longer waits for its client.
     complete: bool,
     make_way: CancellationToken,
 }
 
 impl Holder {
-    /// Whether its client lets us wait: it stopped, or will not be done by the deadline at its pace.
+    /// Whether the client is too slow: it stopped sending, or will miss the deadline at its current rate.
     fn lags(&self, now: Instant) -> bool {
         let elapsed = now - self.since;
         let due = self.size as u128 * elapsed.as_millis() / DEADLINE.as_millis();
@@ -68,7 +69,7 @@ impl Holder {
     }
 }
 
-/// Room for one body, given back when it is dropped.
+/// A reservation for one body. Dropping it releases the memory.
 #[derive(Debug)]
 pub struct Room {
     bodies: Arc<Bodies>,
@@ -95,9 +96,10 @@ impl Bodies {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Room for a body of `size` bytes, of which `received` are here. It waits until there is some.
+    /// Reserves memory for a body of `size` bytes, of which `received` have arrived. Waits until the memory is
+    /// available.
     pub async fn room(self: &Arc<Self>, address: ClientAddress, size: usize, received: usize) -> Room {
-        // A body that is larger than all the room of an address would wait for ever.
+        // A body larger than the limit of its address would wait forever.
         let size = size.min(self.per_address);
         let address = bucket_of(address.0);
         let (sender, mut granted) = oneshot::channel();
@@ -111,7 +113,7 @@ impl Bodies {
         let _forget = Forget { bodies: self, place };
         loop {
             self.grant();
-            // The sender stays among those who wait until it is used.
+            // The sender stays in the waiting list until it is used.
             if let Ok(Ok(room)) = tokio::time::timeout(RETRY_INTERVAL, &mut granted).await {
                 room.received(received);
                 return room;
@@ -119,7 +121,7 @@ impl Bodies {
         }
     }
 
-    /// Gives room to whoever waits and fits, and tells whoever lags to make way for the others.
+    /// Grants reservations to waiting bodies that fit, and aborts slow bodies for those that do not fit.
     fn grant(self: &Arc<Self>) {
         let mut unwanted = Vec::new();
         let mut state = self.lock();
@@ -149,7 +151,7 @@ impl Bodies {
                 continue;
             };
             if let Err(room) = sender.send(self.reserve(&mut state, address, size)) {
-                // Its drop takes the lock.
+                // Dropping it takes the lock, so drop it later.
                 unwanted.push(room);
             }
         }
@@ -179,7 +181,7 @@ impl Bodies {
         }
     }
 
-    /// How many bytes are reserved.
+    /// Number of reserved bytes.
     #[must_use]
     pub fn used(&self) -> usize {
         self.lock().used
@@ -187,7 +189,8 @@ impl Bodies {
 }
 
 impl State {
-    /// Tells those who lag most, of an address or of all, to make way until so much will be free.
+    /// Aborts the body that has stalled longest, of an address or of all, unless aborted bodies will already free
+    /// `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
         let now = Instant::now();
         let of_interest = |holder: &&Holder| within.is_none_or(|address| holder.address == address);
@@ -212,7 +215,7 @@ impl State {
     }
 }
 
-/// Takes a body that no longer waits from among those who do.
+/// Removes a body from the waiting list on drop.
 struct Forget<'a> {
     bodies: &'a Bodies,
     place: (usize, u64),
@@ -225,7 +228,7 @@ impl Drop for Forget<'_> {
 }
 
 impl Room {
-    /// So many more bytes are here.
+    /// Reports that more bytes have arrived.
     pub fn received(&self, bytes: usize) {
         if let Some(holder) = self.bodies.lock().holders.get_mut(&self.id) {
             holder.received = holder.received.saturating_add(bytes);
@@ -233,14 +236,14 @@ impl Room {
         }
     }
 
-    /// The body is here.
+    /// Reports that the body is complete.
     pub fn complete(&self) {
         if let Some(holder) = self.bodies.lock().holders.get_mut(&self.id) {
             holder.complete = true;
         }
     }
 
-    /// Resolves when another needs the room more.
+    /// Resolves when the body must be aborted for another one.
     pub async fn must_go(&self) {
         self.make_way.cancelled().await;
     }

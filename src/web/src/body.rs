@@ -1,7 +1,7 @@
-//! Bodies of a bounded size, within a bounded time and out of a bounded store of memory.
+//! Reads request bodies with limits on size, time and memory.
 //!
-//! It reads the raw bytes, or answers 413 as soon as they are too many, 408 when they come too slowly and 503 when there is no
-//! room for them. It never decompresses: signatures cover the bytes as they came.
+//! It reads the raw bytes. It responds with 413 as soon as the body is too large, 408 if it arrives too slowly, and
+//! 503 if there is no memory for it. It never decompresses, because signatures cover the bytes as received.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,38 +15,38 @@ use super::bodies::{Bodies, DEADLINE, FREE, Room};
 use super::connections::Connection;
 use crate::problem::{Code, Problem};
 
-/// The most that a webhook may hold.
+/// Maximum size of a webhook body in bytes.
 pub const WEBHOOK_LIMIT: usize = 5 * 1024 * 1024;
 
-/// When to try again, for a body for which there was no room.
+/// Seconds after which a client should retry if there was no memory for its body.
 const RETRY_AFTER_S: u32 = 2;
-/// How long the rest of a refused body may take to arrive.
+/// Maximum time for receiving the rest of a rejected body.
 const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
-/// The same of its next bytes.
+/// Maximum time for its next bytes.
 const DISCARD_STALL: Duration = Duration::from_millis(200);
-/// The least by which the memory for a body grows.
+/// Minimum number of bytes by which the buffer of a body grows.
 const LEAST_STEP: usize = 4 * 1024;
 
-/// A body that was read, and its room while it is worked on.
+/// A complete body, and its memory reservation.
 #[derive(Debug)]
 pub struct ReadBody {
-    /// Its bytes as they came.
+    /// The raw bytes.
     pub bytes: Vec<u8>,
-    /// To be kept for as long as the bytes are.
+    /// The reservation. Hold it for as long as the bytes.
     pub room: Option<Room>,
 }
 
-/// Reads the body of `request`, at most `limit` bytes of it.
+/// Reads the body of `request`, up to `limit` bytes.
 ///
 /// # Errors
-/// 413 when it is longer (by what it declares or by what comes), 408 when it takes too long, 400 when it breaks off, 503 when
-/// too many others are on their way.
+/// 413 when it is longer than the limit (as declared or as received), 408 when it takes too long, 400 when it is
+/// incomplete, 503 when there is no memory for it.
 pub async fn read(request: &mut Request, limit: usize) -> Result<ReadBody, Problem> {
     let body = request.take_body();
     read_body(request, body, limit).await
 }
 
-/// Reads a body that was taken out of `request` already.
+/// Same as [`read`], for a body that was already taken out of `request`.
 ///
 /// # Errors
 /// As for [`read`].
@@ -80,7 +80,7 @@ pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<Re
     }
 }
 
-/// Refuses a body that declares to be longer than `limit`, before anything of it is read.
+/// Rejects a body with a declared length above `limit`, before reading it.
 ///
 /// # Errors
 /// 413.
@@ -91,15 +91,15 @@ pub fn check_length(request: &Request, limit: usize) -> Result<(), Problem> {
     }
 }
 
-/// As `Content-Length` says; the longest there is where it says more than that.
+/// The value of `Content-Length`, capped at `usize::MAX`.
 #[must_use]
 pub fn declared_length(request: &Request) -> Option<usize> {
     let length = request.header(header::CONTENT_LENGTH)?.parse::<u64>().ok()?;
     Some(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
-/// Lets what is on its way of a refused request's body arrive, and keeps none of it: a client that is still sending would lose the
-/// answer with the connection. It waits for no client that stopped sending.
+/// Reads and discards the rest of a rejected request's body. A client that is still sending would otherwise lose the
+/// response, because the connection is reset. It does not wait for a client that stopped sending.
 pub async fn discard(request: &Request, body: Body) {
     let connection = request.data::<Arc<Connection>>();
     if let Some(connection) = connection {
@@ -109,7 +109,7 @@ pub async fn discard(request: &Request, body: Body) {
         let mut chunks = body.into_bytes_stream();
         while let Ok(Some(Ok(_))) = tokio::time::timeout(DISCARD_STALL, chunks.next()).await {}
     };
-    // An error is the end of the time for it.
+    // On a timeout, stop reading.
     let _ = tokio::time::timeout(DISCARD_DEADLINE, arriving).await;
     if let Some(connection) = connection {
         connection.has_body();
@@ -119,7 +119,7 @@ pub async fn discard(request: &Request, body: Body) {
 struct Reading<'a> {
     request: &'a Request,
     limit: usize,
-    /// How long it can be at most, by what it declares.
+    /// Maximum length: the declared one, or the limit.
     most: usize,
     waits_for_room: &'a AtomicBool,
 }
@@ -145,7 +145,7 @@ impl Reading<'_> {
                 None => {}
             }
             if needed > bytes.capacity() {
-                // By what came, not by what is announced; at most a quarter of it is in vain.
+                // Grow by the received size, not by the declared one. At most a quarter is unused.
                 let step = (bytes.len() / 4).max(LEAST_STEP);
                 let capacity = needed.max((bytes.len() + step).min(self.most));
                 bytes.reserve_exact(capacity - bytes.len());
@@ -158,7 +158,7 @@ impl Reading<'_> {
         Ok(ReadBody { bytes, room })
     }
 
-    /// Room for all of it; none where nobody counts.
+    /// Reserves memory for the whole body. `None` if memory is not limited.
     async fn room(&self, received: usize) -> Option<Room> {
         let bodies = self.request.data::<Arc<Bodies>>()?;
         self.waits_for_room.store(true, Ordering::Relaxed);
@@ -175,7 +175,7 @@ async fn must_go(room: Option<&Room>) {
     }
 }
 
-/// There is no room for a body.
+/// There is no memory for a body.
 #[derive(Debug, thiserror::Error)]
 #[error("the bodies that are arriving take all the memory for them")]
 struct NoRoom;

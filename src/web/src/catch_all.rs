@@ -1,7 +1,7 @@
-//! Whatever fails becomes problem+json.
+//! Turns every error into problem+json.
 //!
-//! In: an error of the server, of poem-openapi or of a handler, or a panic. Out: an answer. What already is an
-//! answer passes as it is. A 405 names the methods that the route does take, and OPTIONS is answered with them.
+//! In: an error of the server, of poem-openapi or of a handler, or a panic. Out: a response. An error that already is
+//! a response is returned unchanged. A 405 lists the allowed methods of the route, and OPTIONS gets the same list.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,19 +16,19 @@ use poem::{
 
 use crate::problem::{Code, Problem};
 
-/// The methods that each route takes.
+/// The allowed methods of each route.
 #[derive(Clone, Debug, Default)]
 pub struct AllowedMethods(BTreeMap<String, String>);
 
 impl AllowedMethods {
-    /// The same with a route: its pattern as poem or OpenAPI writes it, its methods with commas.
+    /// Adds a route: its pattern as poem or OpenAPI writes it, and its methods separated by commas.
     #[must_use]
     pub fn with(mut self, pattern: &str, methods: &str) -> Self {
         self.0.insert(without_names(pattern), with_common(methods.split(", ")));
         self
     }
 
-    /// The same with every path of an OpenAPI document whose server is mounted at `prefix`.
+    /// Adds every path of an OpenAPI document whose server is mounted at `prefix`.
     #[must_use]
     pub fn with_document(mut self, prefix: &str, document: &serde_json::Value) -> Self {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
@@ -49,7 +49,7 @@ impl AllowedMethods {
     }
 }
 
-/// What is read can be asked for its head, and everything for its methods.
+/// Adds the implied methods: HEAD to GET, and OPTIONS to all.
 fn with_common<'a>(methods: impl Iterator<Item = &'a str>) -> String {
     let mut all: BTreeSet<_> = methods.collect();
     if all.contains("GET") {
@@ -63,7 +63,7 @@ fn is_method(word: &str) -> bool {
     matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
 }
 
-/// `/a/:b` and `/a/{c}` are the same route.
+/// The pattern without parameter names: `/a/:b` and `/a/{c}` are the same route.
 #[must_use]
 pub fn without_names(pattern: &str) -> String {
     let segments = pattern.trim_end_matches('/').split('/');
@@ -77,7 +77,7 @@ pub fn without_names(pattern: &str) -> String {
 pub struct CatchAll(AllowedMethods);
 
 impl CatchAll {
-    /// With what is known about the routes.
+    /// `allowed` are the allowed methods of the routes.
     #[must_use]
     pub fn new(allowed: AllowedMethods) -> Self {
         Self(allowed)
@@ -95,7 +95,7 @@ impl<E: Endpoint> Middleware<E> for CatchAll {
     }
 }
 
-/// The endpoint made by [`CatchAll`].
+/// The endpoint created by [`CatchAll`].
 pub struct CatchAllEndpoint<E> {
     inner: E,
     allowed: AllowedMethods,
@@ -116,7 +116,7 @@ impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
                 Ok(response)
             }
             Ok(Err(error)) => Ok(self.answer(error)),
-            // The panic hook has logged where; what it said may hold a caller's words.
+            // The panic hook has logged the location. The panic message may contain a caller's words.
             Err(_panic) => Ok(Problem::new(Code::Internal, "").into_response()),
         }
     }
@@ -130,7 +130,7 @@ impl<E> CatchAllEndpoint<E> {
     }
 }
 
-/// An error as an answer, where the route's methods are not known.
+/// Turns an error into a response if the allowed methods of the route are not known.
 pub fn answer_plain(error: poem::Error) -> Response {
     answer(error, None)
 }

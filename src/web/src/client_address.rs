@@ -1,9 +1,9 @@
-//! Who is at the other end.
+//! Finds the address of the client.
 //!
-//! It is the socket's address and, when that is a trusted proxy, what the proxy wrote in `X-Forwarded-For` or `Forwarded` (RFC
-//! 7239). Anybody can send the headers, so they are believed only from the networks in RINGBOOK_TRUSTED_PROXIES, read from their
-//! end until an address that is none of them. Where both are there and do not agree, one of them is a stranger's: then neither
-//! counts.
+//! It is the socket's address. If that is a trusted proxy, it is the address that the proxy wrote in
+//! `X-Forwarded-For` or `Forwarded` (RFC 7239). Anybody can send these headers, so they are only trusted from the
+//! networks in RINGBOOK_TRUSTED_PROXIES. They are read from the end, up to the first address that is not a trusted
+//! proxy. If both headers exist and disagree, one of them comes from a stranger, and both are ignored.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -15,7 +15,7 @@ use poem::{Addr, Endpoint, Middleware, Request, http::HeaderMap};
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// The address of the client that sent `request`; unknown ones count as one client.
+    /// The address of the client that sent `request`. All requests without a known address count as one client.
     #[must_use]
     pub fn of(request: &Request) -> Self {
         request
@@ -25,11 +25,11 @@ impl ClientAddress {
     }
 }
 
-/// Finds the client's address.
+/// Determines the client's address.
 pub struct FindClientAddress(Vec<IpNet>);
 
 impl FindClientAddress {
-    /// Believes the proxies in `trusted`.
+    /// `trusted` are the networks of trusted proxies.
     #[must_use]
     pub fn new(trusted: Vec<IpNet>) -> Self {
         Self(trusted)
@@ -47,7 +47,7 @@ impl<E: Endpoint> Middleware<E> for FindClientAddress {
     }
 }
 
-/// The endpoint made by [`FindClientAddress`].
+/// The endpoint created by [`FindClientAddress`].
 pub struct FindClientAddressEndpoint<E> {
     inner: E,
     trusted: Vec<IpNet>,
@@ -85,7 +85,7 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The last hop that is no proxy of ours. What a proxy of ours did not write as an address is not worth following further.
+/// The last hop that is not a trusted proxy. It stops at a hop that is not a valid address.
 fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> IpAddr {
     let mut client = proxy;
     for hop in hops {
@@ -97,14 +97,14 @@ fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[
     client
 }
 
-/// All lines of a header as one list; none where it is not there.
+/// All lines of a header, joined to one list. `None` if the header is missing.
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(name).into_iter();
     let lines: Vec<_> = lines.map(|line| line.to_str().unwrap_or("unreadable")).collect();
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// The items of a list, whose quoted texts may hold commas.
+/// The items of a list. Quoted strings may contain commas.
 fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
     let mut is_quoted = false;
     let mut items = Vec::new();
@@ -123,7 +123,8 @@ fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
     items.into_iter()
 }
 
-/// An address as proxies write it: bare, in brackets, with a port (Azure), in quotes. Nothing for `unknown` and the like.
+/// Parses an address as proxies write it: bare, in brackets, with a port (Azure), in quotes. `None` for `unknown` and
+/// the like.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"').trim();
     let bare = text
@@ -135,7 +136,7 @@ fn address(text: &str) -> Option<IpAddr> {
     found.map(|address| address.to_canonical())
 }
 
-/// The `for` of an element of `Forwarded`, as `for="[2001:db8::7]:4711";proto=https`.
+/// Parses the `for` of a `Forwarded` element such as `for="[2001:db8::7]:4711";proto=https`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
@@ -218,7 +219,7 @@ mod tests {
         ] {
             assert_eq!(with(written, None), read, "{written}");
         }
-        // One of the two is not the proxy's.
+        // One of the two headers was not written by the proxy.
         assert_eq!(with("for=203.0.113.9", Some("203.0.113.9")), "203.0.113.9");
         assert_eq!(with("for=203.0.113.9", Some("198.51.100.1")), "10.0.0.1");
     }

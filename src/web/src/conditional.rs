@@ -1,8 +1,8 @@
-//! Answers that a client has already are not sent again (RFC 9110, 13.1.2).
+//! Conditional requests: a response that the client has cached is not sent again (RFC 9110, 13.1.2).
 //!
-//! In: the answer to a GET, and the tags of those that the client kept (`If-None-Match`). Out: the answer with its tag, or
-//! 304 without a body. The tag is made of what is sent, so that it can be trusted whatever the answer depends on: after the
-//! version, where the answer has one (`"7.0f1e2d3c4b5a6978"`), which is what `If-Match` reads.
+//! In: the response to a GET, and the tags of cached responses (`If-None-Match`). Out: the response with its tag, or
+//! 304 without a body. The tag contains a hash of the response, so it is valid whatever the response depends on. If
+//! the response has a version, the tag begins with it (`"7.0f1e2d3c4b5a6978"`), and `If-Match` reads that version.
 
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -17,14 +17,14 @@ use tokio_util::bytes::Bytes;
 use super::accept;
 use crate::problem::Problem;
 
-/// For whom and how long an answer may be kept.
+/// Who may cache a response, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// By anybody, and asked about before it is used again.
+    /// Any cache, which must revalidate it before each use.
     Asking,
-    /// The same, by whoever asked only.
+    /// Only the cache of the client that asked, which must revalidate it before each use.
     Privately,
-    /// By nobody.
+    /// Nobody may cache it.
     Never,
 }
 
@@ -38,18 +38,18 @@ impl Keep {
     }
 }
 
-/// The tags of the answers that a client kept.
+/// Tags of the responses that a client has cached.
 pub struct Kept(Vec<String>);
 
 impl Kept {
-    /// As the request says.
+    /// Reads the tags from the request.
     #[must_use]
     pub fn of(request: &Request) -> Self {
         let lines = request.headers().get_all(header::IF_NONE_MATCH).iter();
         Self(lines.filter_map(|line| Some(line.to_str().ok()?.to_owned())).collect())
     }
 
-    /// Whether an answer with this tag is among them, as far as a reader can tell: weak or not.
+    /// Whether this tag is among them, by weak comparison.
     fn has(&self, tag: &str) -> bool {
         self.0
             .iter()
@@ -57,11 +57,11 @@ impl Kept {
     }
 }
 
-/// The tags of a list, with their quotes and without `W/`.
+/// The tags of a list, with quotes and without `W/`.
 fn tags(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = line;
     std::iter::from_fn(move || {
-        // A tag may hold a comma: it goes from quote to quote.
+        // A tag may contain a comma, so it is parsed from quote to quote.
         let from = rest.find('"')?;
         let until = rest.get(from + 1..)?.find('"')? + from + 2;
         let tag = rest.get(from..until)?;
@@ -70,7 +70,7 @@ fn tags(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The answer to a GET, or 304.
+/// The response to a GET, or 304.
 pub async fn to_get(kept: &Kept, keep: Keep, response: Response) -> Response {
     if response.status() != StatusCode::OK {
         return response;
@@ -89,7 +89,7 @@ pub async fn to_get(kept: &Kept, keep: Keep, response: Response) -> Response {
     response
 }
 
-/// The answer with a tag of its content.
+/// The response with a tag of its content.
 pub async fn tagged(mut response: Response) -> Response {
     let bytes = match response.take_body().into_bytes().await {
         Ok(bytes) => bytes,
@@ -104,7 +104,7 @@ pub async fn tagged(mut response: Response) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    // Said here, so that the answer to a HEAD says it too.
+    // Set here, so that the response to a HEAD has it too.
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
@@ -112,8 +112,8 @@ pub async fn tagged(mut response: Response) -> Response {
     response
 }
 
-/// 304 with every header of the 200 but those that tell of the body. A browser shows the page that it kept under the
-/// headers of the 304: one without the page's own content policy would take its scripts and styles away.
+/// A 304 with all headers of the 200, except those that describe the body. A browser shows its cached page under the
+/// headers of the 304. Without the page's own content policy, its scripts and styles would be blocked.
 fn not_modified(of: &HeaderMap) -> Response {
     const OF_THE_BODY: [header::HeaderName; 4] = [
         header::CONTENT_LENGTH,
@@ -128,8 +128,8 @@ fn not_modified(of: &HeaderMap) -> Response {
     response
 }
 
-/// An answer that is the same for as long as the program runs: its bytes are shared, its tag is made once, and it is compressed
-/// once, by the first request that takes gzip.
+/// A response that is constant while the program runs. Its bytes are shared and its tag is computed once. It is
+/// compressed once, by the first request that accepts gzip.
 #[derive(Clone, Debug)]
 pub struct Fixed {
     content_type: &'static str,
@@ -140,7 +140,7 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// With the bytes of its body.
+    /// A constant response with this body.
     #[must_use]
     pub fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
@@ -153,13 +153,13 @@ impl Fixed {
         }
     }
 
-    /// The same with a content policy of its own.
+    /// The same response, with its own content policy.
     #[must_use]
     pub fn with_policy(self, policy: Option<HeaderValue>) -> Self {
         Self { policy, ..self }
     }
 
-    /// The answer, or 304.
+    /// The response to a request, or 304.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Response {
         let gzip = accept::takes_gzip(request);
@@ -193,7 +193,7 @@ impl Fixed {
 
 fn compressed(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    // A Vec takes every byte: neither can fail.
+    // Writing to a Vec cannot fail.
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
     written.unwrap_or_default().into()
 }
@@ -206,7 +206,7 @@ fn hash(content_type: &str, bytes: &[u8]) -> String {
     hex::encode(hash.finalize().get(..8).unwrap_or_default())
 }
 
-/// Answers GETs of what is for everybody.
+/// Adds tags and 304 to GET responses that everybody may read.
 pub struct Conditional;
 
 impl<E: Endpoint> Middleware<E> for Conditional {
@@ -217,7 +217,7 @@ impl<E: Endpoint> Middleware<E> for Conditional {
     }
 }
 
-/// The endpoint made by [`Conditional`].
+/// The endpoint created by [`Conditional`].
 pub struct ConditionalEndpoint<E>(E);
 
 impl<E: Endpoint> Endpoint for ConditionalEndpoint<E> {

@@ -1,8 +1,8 @@
-//! Who is connected, and what each connection waits for.
+//! Tracks open connections and what each one waits for.
 //!
-//! It bounds the connections in all and per address, and ends those whose client lets us wait. When there is no room, the
-//! connection that has waited longest for its client makes way for the new one: whoever sends a whole request is served, however
-//! many others send half of one. It never ends a connection whose request is being worked on.
+//! It limits the connections in total and per address, and closes those whose client is too slow. If the limit is
+//! reached, it closes the connection that has waited longest for its client. So a client that sends a whole request
+//! is served, however many others send half of one. It never closes a connection whose request is being processed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,31 +18,31 @@ use tokio_util::sync::CancellationToken;
 use super::rate_limit::bucket_of;
 use base::telemetry::metrics;
 
-/// How long a request head may take, from its first byte (of a new connection: from its opening).
+/// Maximum time for a request head, from its first byte, or from the opening of a new connection.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// The same once the server is told to stop.
+/// The same limit while the server stops.
 const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
-/// How long a connection may stay open between two requests: longer than the minute for which proxies keep theirs.
+/// Maximum idle time between two requests: longer than the minute for which proxies keep their connections.
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
-/// How long a client may take nothing of an answer that is ready for it.
+/// Maximum time for which a client may read nothing of a ready response.
 const STALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A connection whose body is on its way makes way only when it has been so for longer than this. One whose head is incomplete
-/// makes way at once, the oldest first: an honest head comes with its connection.
+/// A connection that is receiving a body is closed for another one only after this time. One with an incomplete head
+/// may be closed immediately, oldest first, because an honest head arrives with its connection.
 const BODY_GRACE: Duration = Duration::from_millis(200);
-/// A connection over which somebody proved who they are makes way only when it has waited for longer than this: a proxy or an
-/// office that shares its address with strangers keeps its connections.
+/// A connection over which a client has authenticated is closed for another one only after it has waited this long.
+/// So a proxy, or an office that shares its address with strangers, keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
-/// How many connections may be on their way out, over the limit, before new ones wait.
+/// Maximum number of closing connections above the limit, before new ones must wait.
 const MAX_CLOSING: usize = 64;
 
-/// The bits of a [`Phase`].
+/// The bits that store a [`Phase`].
 const PHASE_BITS: u32 = 3;
 const PHASE_MASK: u64 = 7;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Our first read of its socket.
+    /// The first read of its socket by the server.
     New,
     /// The rest of a request head.
     Head,
@@ -50,7 +50,7 @@ enum Phase {
     Idle,
     /// The rest of a body.
     Body,
-    /// Us.
+    /// The server, which is processing the request.
     Busy,
 }
 
@@ -63,17 +63,17 @@ impl Phase {
     }
 }
 
-/// One connection, as the socket, the service and the reader of bodies see it.
+/// A connection, shared by the socket, the service and the reader of bodies.
 #[derive(Debug)]
 pub struct Connection {
     epoch: Instant,
-    /// The milliseconds since the epoch at which the phase began, and the phase in the lowest three bits.
+    /// The start of the phase in milliseconds since the epoch, and the phase in the lowest three bits.
     phase: AtomicU64,
-    /// The milliseconds since which the client takes nothing, and 1; 0 while it takes what comes.
+    /// The milliseconds at which the client stopped reading, plus 1; 0 while it reads.
     stalled: AtomicU64,
-    /// Somebody has shown a good signature or key.
+    /// Whether a client has shown a valid signature or key.
     proven: AtomicBool,
-    /// Cancelled when the connection is to end.
+    /// Cancelled when the connection must end.
     pub stop: CancellationToken,
 }
 
@@ -99,14 +99,14 @@ impl Connection {
             .store(self.millis() << PHASE_BITS | phase as u64, Ordering::Relaxed);
     }
 
-    /// The phase, and for how long it has lasted.
+    /// The phase and its duration.
     fn state(&self) -> (Phase, Duration) {
         let bits = self.phase.load(Ordering::Relaxed);
         let age = self.millis().saturating_sub(bits >> PHASE_BITS);
         (Phase::of_bits(bits), Duration::from_millis(age))
     }
 
-    /// The socket was read; `some` when bytes had come.
+    /// Reports a read of the socket. `some` is true if bytes arrived.
     pub fn was_read(&self, some: bool) {
         match self.state().0 {
             Phase::New => self.enter(Phase::Head),
@@ -115,34 +115,34 @@ impl Connection {
         }
     }
 
-    /// A request head is complete.
+    /// Reports that a request head is complete.
     pub fn requested(&self) {
         self.enter(Phase::Busy);
     }
 
-    /// A body is read from here on.
+    /// Reports that a body is being read.
     pub fn awaits_body(&self) {
         self.enter(Phase::Body);
     }
 
-    /// The body is complete, or nobody waits for it any longer.
+    /// Reports that the body is complete or no longer awaited.
     pub fn has_body(&self) {
         self.enter(Phase::Busy);
     }
 
-    /// The answer is handed over.
+    /// Reports that the response was handed over.
     pub fn answered(&self) {
         self.enter(Phase::Idle);
     }
 
-    /// Notes that somebody has shown who they are, with this request.
+    /// Marks the connection of this request as authenticated.
     pub fn prove(request: &Request) {
         if let Some(connection) = request.data::<Arc<Self>>() {
             connection.proven.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether the client took what was to be written.
+    /// Reports whether the client accepted the written bytes.
     pub fn wrote(&self, taken: bool) {
         if taken {
             self.stalled.store(0, Ordering::Relaxed);
@@ -159,7 +159,7 @@ impl Connection {
         since > 0 && Duration::from_millis(self.millis().saturating_sub(since)) > STALL_DEADLINE
     }
 
-    /// In which order it makes way; none while it does not.
+    /// Its rank for being closed for another connection. `None` if it must not be closed.
     fn makes_way(&self) -> Option<(u8, std::cmp::Reverse<Duration>)> {
         let (phase, age) = self.state();
         let rank = match phase {
@@ -174,7 +174,7 @@ impl Connection {
         Some((rank, std::cmp::Reverse(age)))
     }
 
-    /// Why it is to end, if it is.
+    /// Why the connection must end. `None` if it may continue.
     fn overdue(&self, head_deadline: Duration) -> Option<&'static str> {
         let (phase, age) = self.state();
         match phase {
@@ -186,17 +186,17 @@ impl Connection {
     }
 }
 
-/// How many connections may be open.
+/// Limits on open connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// In all.
+    /// In total.
     pub total: usize,
-    /// Of one address; a trusted proxy's are many clients'.
+    /// Per client address. Trusted proxies are exempt, because their connections belong to many clients.
     pub per_address: usize,
 }
 
 impl Limits {
-    /// So many in all, half of them for one address.
+    /// The given total, and half of it per address.
     #[must_use]
     pub fn of_total(total: usize) -> Self {
         Self {
@@ -206,7 +206,7 @@ impl Limits {
     }
 }
 
-/// Every connection that is open.
+/// All open connections.
 #[derive(Debug)]
 pub struct Connections {
     limits: Limits,
@@ -222,7 +222,7 @@ struct Open {
     next: u64,
     all: HashMap<u64, Entry>,
     by_address: HashMap<IpAddr, usize>,
-    /// Told to end, and still holding a descriptor.
+    /// Connections that must end, and still hold a descriptor.
     closing: usize,
 }
 
@@ -232,26 +232,26 @@ struct Entry {
     connection: Arc<Connection>,
 }
 
-/// Why a new connection has no place.
+/// Why a new connection is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
-    /// Others are on their way out, or have not been read yet: there is room in a moment.
+    /// Others are closing or have not been read yet, so there will be room in a moment.
     Yet,
     /// All others are being served.
     All,
 }
 
-/// A place among the connections, given back when it is dropped.
+/// A slot among the connections, released on drop.
 #[derive(Debug)]
 pub struct Place {
     connections: Arc<Connections>,
     id: u64,
-    /// What it is for.
+    /// The connection in this slot.
     pub connection: Arc<Connection>,
 }
 
 impl Connections {
-    /// None yet; those of trusted proxies count in all only.
+    /// Creates an empty registry. Connections of trusted proxies count toward the total only.
     #[must_use]
     pub fn new(limits: Limits, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
         Arc::new(Self {
@@ -267,10 +267,10 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection.
+    /// Admits a new connection.
     ///
     /// # Errors
-    /// When no other connection makes way.
+    /// When the limit is reached and no other connection can be closed.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, NoRoom> {
         let is_proxy = self
             .trusted_proxies
@@ -316,13 +316,14 @@ impl Connections {
         self.ended.notified().await;
     }
 
-    /// The one that has waited longest for its client ends: a descriptor is needed. Whether there was one.
+    /// Closes the connection that has waited longest for its client, because a descriptor is needed. Returns whether
+    /// there was one.
     pub fn make_room(&self) -> bool {
         let mut open = self.lock();
         open.closing < MAX_CLOSING && open.end_one(None)
     }
 
-    /// Ends every connection whose client is overdue. To be called about once a second.
+    /// Ends every connection whose client is overdue. Call it about once per second.
     pub fn sweep(&self, stopping: bool) {
         let head_deadline = if stopping {
             HEAD_DEADLINE_WHEN_STOPPING
@@ -341,7 +342,7 @@ impl Connections {
         metrics::connections_open(open.all.len());
     }
 
-    /// How many are open.
+    /// Number of open connections.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().all.len()
@@ -356,7 +357,7 @@ impl Open {
             .filter(move |(_, entry)| within.is_none_or(|address| entry.address == address))
     }
 
-    /// Ends the one that makes way first, of an address or of all.
+    /// Closes the connection with the lowest rank, of an address or of all.
     fn end_one(&mut self, within: Option<IpAddr>) -> bool {
         let ranked = self
             .of(within)
@@ -408,14 +409,14 @@ mod tests {
         Connections::new(Limits { total, per_address }, vec!["10.0.0.0/8".parse().unwrap()])
     }
 
-    /// A place for a connection whose socket has been read once.
+    /// A slot for a connection whose socket has been read once.
     fn admitted(all: &Arc<Connections>, address: IpAddr) -> Result<Place, NoRoom> {
         let place = all.admit(address)?;
         place.connection.was_read(false);
         Ok(place)
     }
 
-    /// As if its phase had begun so long ago.
+    /// Moves the start of its phase back by this duration.
     fn age(connection: &Connection, by: Duration) {
         let bits = connection.phase.load(Ordering::Relaxed);
         let since = (bits >> PHASE_BITS).saturating_sub(u64::try_from(by.as_millis()).unwrap());
@@ -424,7 +425,7 @@ mod tests {
             .store(since << PHASE_BITS | bits & PHASE_MASK, Ordering::Relaxed);
     }
 
-    /// A registry that has run for a minute.
+    /// A registry created a minute ago.
     fn old(total: usize, per_address: usize) -> Arc<Connections> {
         let connections = connections(total, per_address);
         let mut connections = Arc::into_inner(connections).unwrap();

@@ -1,8 +1,8 @@
-//! Which other web pages may call the admin API from a browser.
+//! CORS: which other websites may call the admin API from a browser.
 //!
-//! In: a request with an `Origin`. Out: the headers that let the browser hand the answer over, for the origins of
-//! RINGBOOK_CORS_ORIGINS alone. Nothing is refused here: without the headers the browser refuses by itself, and our own
-//! Swagger UI sends an `Origin` too.
+//! In: a request with an `Origin`. Out: the headers that let the browser pass the response to the page, only for the
+//! origins in RINGBOOK_CORS_ORIGINS. No request is rejected here: without the headers the browser rejects it, and our
+//! own Swagger UI sends an `Origin` too.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use poem::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
-/// Where: the admin API, what describes it and what its problems mean. Vapi and Twilio are no pages.
+/// The paths: the admin API, its documents and the problem pages. Vapi and Twilio do not call from a browser.
 const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
 /// The methods of the admin API.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// The headers that a page may send.
 const TAKEN: &str = "authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id";
-/// The headers of an answer that a page may read, besides those that every page may.
+/// Response headers that a page may read, besides those that are always readable.
 const EXPOSED: &str = "allow, content-disposition, etag, idempotent-replayed, location, retry-after, x-request-id, \
                        x-ringbook-dry-run";
 
-/// Lets pages of some origins call.
+/// Lets pages of the configured origins call the API.
 pub struct Cors(Arc<[String]>);
 
 impl Cors {
-    /// For these origins, as `https://admin.example.com`.
+    /// `origins` are origins such as `https://admin.example.com`.
     pub fn new(origins: &[String]) -> Self {
         Self(origins.into())
     }
@@ -42,7 +42,7 @@ impl<E: Endpoint> Middleware<E> for Cors {
     }
 }
 
-/// The endpoint made by [`Cors`].
+/// The endpoint created by [`Cors`].
 pub struct CorsEndpoint<E> {
     inner: E,
     origins: Arc<[String]>,

@@ -1,17 +1,17 @@
-//! How many files and sockets this process may have open.
+//! The limit of files and sockets that this process may open.
 //!
-//! It raises the limit at the start and says how many connections of clients fit below it. It never gives clients all of them:
-//! the outbox, the database and the spool need descriptors too.
+//! It raises the limit at start, and returns how many client connections fit below it. Clients never get all
+//! descriptors, because the outbox, the database and the spool need some too.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More than this is never asked for: a limit without an end makes tables of descriptors large elsewhere.
+/// Maximum limit to request: with an unlimited number, other software allocates large tables of descriptors.
 const MAX_DESCRIPTORS: u64 = 65_536;
-/// Kept for everything that is neither a client nor a connection to the database: SQLite's files, the spool, requests to Twilio
-/// and Vapi, a backup's programs, and connections that are being closed.
+/// Descriptors reserved for everything except clients and database connections: SQLite's files, the spool, requests
+/// to Twilio and Vapi, the programs of a backup, and closing connections.
 const RESERVED: u64 = 226;
 
-/// Raises the limit of open files as far as the system lets us. Out: what it is then.
+/// Raises the limit of open files as far as the system allows. Returns the new limit.
 pub fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.current.unwrap_or(MAX_DESCRIPTORS);
@@ -32,7 +32,8 @@ pub fn raise_limit() -> u64 {
     }
 }
 
-/// How many connections of clients may be open under a limit of descriptors, beside so many connections to the database.
+/// Maximum number of client connections under a limit of descriptors, besides the given number of database
+/// connections.
 #[must_use]
 pub fn room_for_clients(limit: u64, database_connections: u32) -> usize {
     let kept = RESERVED.saturating_add(database_connections.into());

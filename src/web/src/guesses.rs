@@ -1,8 +1,9 @@
-//! Wrong admin keys: counted by address and by the beginning of the key.
+//! Counts wrong admin keys, by address and by key prefix.
 //!
-//! An address is told of 20 wrong keys at once and of one more every six seconds; of one beginning, 50 from anywhere. Beyond that
-//! the answer to a wrong key is 429 and says nothing of the key. It never refuses a right key: an office or a proxy, whose address
-//! others share, is not locked out by what they guess. Against guessing there are the 256 random bits of a key.
+//! An address gets a response for a burst of 20 wrong keys, and then for one more every six seconds. A key prefix has
+//! a burst of 50, from all addresses together. Beyond that the response to a wrong key is 429 and does not say that
+//! the key is wrong. A valid key is never rejected: an office or a proxy that shares its address with others is not
+//! locked out by their guesses. The protection against guessing is the 256 random bits of a key.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,14 +17,14 @@ use super::rate_limit::{RateLimiter, bucket_of};
 use crate::problem::Problem;
 use base::telemetry::metrics;
 
-/// After so long one more may be wrong.
+/// Interval after which one more key may be wrong.
 const INTERVAL: TimeDelta = TimeDelta::seconds(6);
-/// How many may be wrong at once, of one address.
+/// Burst of wrong keys from one address.
 const OF_AN_ADDRESS: i32 = 20;
-/// The same of one key.
+/// Burst of wrong keys with one prefix.
 const OF_A_KEY: i32 = 50;
 
-/// Counts wrong keys, and what is asked with right ones.
+/// Counts wrong keys, and limits requests with valid keys.
 pub struct Guesses {
     limiter: Arc<RateLimiter>,
     counts: Option<Mutex<Counts>>,
@@ -35,7 +36,7 @@ struct Counts {
 }
 
 impl Guesses {
-    /// Nobody has guessed yet; where the limiter is off, nobody is slowed.
+    /// Starts with no wrong keys. If the limiter is disabled, nothing is limited.
     #[must_use]
     pub fn new(limiter: Arc<RateLimiter>) -> Self {
         let counts = || Counts {
@@ -46,7 +47,8 @@ impl Guesses {
         Self { limiter, counts }
     }
 
-    /// A key was right: it may ask so much at this address, whoever else is there.
+    /// Counts a request with a valid key against the limit of this key at this address, whoever else uses the
+    /// address.
     ///
     /// # Errors
     /// 429 with the time to wait.
@@ -54,7 +56,7 @@ impl Guesses {
         self.limiter.admit(address, key_id)
     }
 
-    /// A key that begins like this was wrong: whether its client may learn that.
+    /// Counts a wrong key with this prefix. Fails if the client must not learn that the key is wrong.
     ///
     /// # Errors
     /// 429 with the time to wait.
@@ -95,7 +97,7 @@ mod tests {
         "2026-05-04T12:00:00Z".parse().unwrap()
     }
 
-    /// Of how many of `tries`, all of them wrong, the client learns that.
+    /// Of `tries` wrong keys, the number whose client learned that they are wrong.
     fn learned(guesses: &Guesses, address: &str, prefix: &str, tries: usize) -> usize {
         let one = |_: &usize| guesses.wrong(from(address), prefix, noon()).is_ok();
         (0..tries).filter(one).count()
@@ -120,7 +122,7 @@ mod tests {
             assert_eq!(told, if host < 10 { 5 } else { 1 }, "{host}");
         }
         guesses.wrong(from("198.51.100.7"), "a", noon()).unwrap();
-        // Who was wrong is told of other keys.
+        // An address with wrong keys may still learn about keys with another prefix.
         guesses.wrong(from("2001:db8:0:1::9"), "b", noon()).unwrap();
         guesses.wrong(from("2001:db8:0:1::9"), "a", noon()).unwrap_err();
     }

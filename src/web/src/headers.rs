@@ -1,7 +1,8 @@
-//! Headers that keep a browser from doing harm with our answers.
+//! Security headers for all responses.
 //!
-//! In: an answer. Out: the same, with the headers that it does not set itself. Pages for people set their own content
-//! policy; everything else is data and may load nothing. Where browsers come by https, they are told to stay with it.
+//! In: a response. Out: the same response, with the headers that it does not set itself. Pages for people set their
+//! own content policy; everything else is data and may load nothing. If browsers use HTTPS, they are told to keep
+//! using it (HSTS).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,7 +12,7 @@ use poem::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// What each answer carries unless it says otherwise itself.
+/// Headers of every response, unless it sets them itself.
 const DEFAULTS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -25,16 +26,16 @@ const DEFAULTS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// For how long a browser remembers to come by https: a year.
+/// HSTS: a browser remembers to use HTTPS for a year.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// The hash under which a content policy lets a script or a style that stands in the page be used.
+/// The hash with which a content policy allows an inline script or style.
 #[must_use]
 pub fn sha256(text: &str) -> String {
     BASE64.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// The content policy of a page that holds nothing but its own style.
+/// The content policy of a page that contains only its own style.
 #[must_use]
 pub fn page_policy(style: &str) -> Option<HeaderValue> {
     let policy = format!(
@@ -44,7 +45,7 @@ pub fn page_policy(style: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&policy).ok()
 }
 
-/// A page for people that holds nothing but its own style.
+/// A page for people that contains only its own style.
 #[must_use]
 pub fn page(html: String, style: &str) -> Response {
     let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html);
@@ -56,7 +57,7 @@ pub fn page(html: String, style: &str) -> Response {
 
 /// Adds the security headers.
 pub struct SecurityHeaders {
-    /// Whether browsers reach the server by https.
+    /// Whether browsers reach the server over HTTPS.
     pub https: bool,
 }
 
@@ -71,7 +72,7 @@ impl<E: Endpoint> Middleware<E> for SecurityHeaders {
     }
 }
 
-/// The endpoint made by [`SecurityHeaders`].
+/// The endpoint created by [`SecurityHeaders`].
 pub struct SecurityHeadersEndpoint<E> {
     inner: E,
     https: bool,

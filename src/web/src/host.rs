@@ -1,6 +1,6 @@
-//! Which host is meant: an HTTP/1.1 request says it, once (RFC 9112, 3.2).
+//! Checks the `Host` header: an HTTP/1.1 request must have exactly one (RFC 9112, 3.2).
 //!
-//! It refuses requests that do not, so that no proxy before us and we ourselves read one request differently.
+//! It rejects other requests, so that a proxy in front of Ringbook and Ringbook never read a request differently.
 
 use poem::http::uri::Authority;
 use poem::http::{Version, header};
@@ -8,7 +8,7 @@ use poem::{Endpoint, Middleware, Request};
 
 use crate::problem::{Code, Problem};
 
-/// Refuses HTTP/1.1 requests without a single, readable `Host`.
+/// Rejects HTTP/1.1 requests without a single, valid `Host`.
 pub struct NeedsHost;
 
 impl<E: Endpoint> Middleware<E> for NeedsHost {
@@ -19,7 +19,7 @@ impl<E: Endpoint> Middleware<E> for NeedsHost {
     }
 }
 
-/// The endpoint made by [`NeedsHost`].
+/// The endpoint created by [`NeedsHost`].
 pub struct NeedsHostEndpoint<E>(E);
 
 impl<E: Endpoint> Endpoint for NeedsHostEndpoint<E> {
@@ -43,7 +43,8 @@ fn check(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// A host with or without a port. Empty is allowed: the address of the request may have no host.
+/// Whether the text is a host with or without a port. Empty is allowed, because the URL of the request may have no
+/// host.
 fn is_authority(text: &str) -> bool {
     text.is_empty() || (!text.contains('@') && text.parse::<Authority>().is_ok())
 }

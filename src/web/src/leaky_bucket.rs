@@ -1,16 +1,16 @@
-//! Leaky buckets, one a key, in bounded memory.
+//! Leaky buckets, one per key, in bounded memory.
 //!
-//! It counts what may happen so many times at once and then once each interval. It never remembers more than [`MAX_KEYS`] keys.
+//! A bucket allows a burst, and then one event per interval. At most [`MAX_KEYS`] keys are stored.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How many keys are remembered.
+/// Maximum number of stored keys.
 const MAX_KEYS: usize = 20_000;
 
-/// One bucket a key: when it will be empty again.
+/// One bucket per key, stored as the time at which it will be empty.
 #[derive(Debug)]
 pub struct LeakyBuckets<K> {
     at_once: i32,
@@ -19,7 +19,7 @@ pub struct LeakyBuckets<K> {
 }
 
 impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
-    /// Each takes `at_once` drops, and one more after each `interval`.
+    /// Each bucket holds `at_once` drops, and loses one per `interval`.
     #[must_use]
     pub fn new(at_once: i32, interval: TimeDelta) -> Self {
         Self {
@@ -29,12 +29,12 @@ impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
         }
     }
 
-    /// Whether anything is left in the bucket.
+    /// Whether the bucket is not empty.
     pub fn knows(&self, key: &K, now: DateTime<Utc>) -> bool {
         self.until.get(key).is_some_and(|until| *until > now)
     }
 
-    /// How long until one more drop fits; none when it fits now.
+    /// The time until one more drop fits. `None` if it fits now.
     pub fn wait<Q>(&self, key: &Q, now: DateTime<Utc>) -> Option<TimeDelta>
     where
         K: std::borrow::Borrow<Q>,
@@ -44,7 +44,7 @@ impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
         (wait > TimeDelta::zero()).then_some(wait)
     }
 
-    /// Adds a drop; a full bucket stays full.
+    /// Adds a drop. A full bucket stays full.
     pub fn add(&mut self, key: K, now: DateTime<Utc>) {
         if self.until.len() >= MAX_KEYS && !self.until.contains_key(&key) {
             self.forget(now);
@@ -54,7 +54,7 @@ impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
         *until = ((*until).max(now) + self.interval).min(most);
     }
 
-    /// Forgets what is empty, and where that is not enough, what is emptiest.
+    /// Removes empty buckets and, if that is not enough, the emptiest half.
     fn forget(&mut self, now: DateTime<Utc>) {
         self.until.retain(|_, until| *until > now);
         if self.until.len() < MAX_KEYS {

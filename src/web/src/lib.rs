@@ -1,10 +1,10 @@
-//! What every request passes before and after our own code.
+//! What every request passes before and after the handlers.
 //!
-//! In: a request from anybody. Out: an answer that always carries a request id and security headers, whose errors
-//! are always problem+json, with one log line and one measurement. From the outside in:
-//! [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] → [`catch_all`] → [`host`] → [`client_address`] →
-//! [`rate_limit`] of strangers → the routes. [`guesses`], [`body`], [`accept`] and [`conditional`] are used by the routes that
-//! need them; [`connections`], [`descriptors`] and [`bodies`] bound what all clients together may take.
+//! In: a request from anybody. Out: a response with a request id and security headers, one log line and one
+//! measurement. Errors are always problem+json. From the outside in: [`server`] → [`request_id`] → [`access_log`] →
+//! [`headers`] → [`cors`] → [`catch_all`] → [`host`] → [`client_address`] → [`rate_limit`] of strangers → the routes.
+//! Routes use [`guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
+//! [`bodies`] limit what all clients together may use.
 
 pub mod accept;
 pub mod access_log;
@@ -37,25 +37,25 @@ pub use self::{
 };
 use base::clock::Clock;
 
-/// How things stand around the routes.
+/// Settings of the layers around the routes.
 pub struct Surroundings {
-    /// Gives request ids their time.
+    /// The clock for request ids.
     pub clock: Clock,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The methods of each route, for `Allow`.
     pub allowed: AllowedMethods,
     /// The web origins that may call the admin API.
     pub cors_origins: Vec<String>,
-    /// Whether browsers reach the server by https.
+    /// Whether browsers reach the server over HTTPS.
     pub https: bool,
-    /// What strangers may read is counted here.
+    /// Counts the requests of strangers.
     pub limiter: Arc<RateLimiter>,
-    /// The memory for bodies.
+    /// The memory limit for bodies.
     pub bodies: Arc<Bodies>,
 }
 
-/// The routes with everything around them.
+/// Wraps the routes in all layers.
 pub fn around<E>(routes: E, how: Surroundings) -> impl Endpoint<Output = Response>
 where
     E: Endpoint<Output = Response> + 'static,

@@ -1,10 +1,11 @@
-//! How much one address may send.
+//! Rate limits per client address.
 //!
-//! A client that proved who it is has a bucket of 1,000 requests that refills at 500 a second, by its address and whom it speaks
-//! for; what everybody may read has one by address alone. Requests whose signature is wrong, or whose body never came, have a
-//! bucket of their own: 20 at once and 10 a second, beyond which their answer is 429 and says nothing of the signature. It never
-//! refuses a good message because of bad ones from the same address. IPv6 counts by /64, because a household owns one. Addresses
-//! that have been quiet are forgotten, so that memory stays bounded.
+//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. The bucket is for its
+//! address and its identity. Public pages have a bucket by address alone. Requests with a wrong signature, or whose
+//! body never arrived, have their own bucket: 20 at the same time and 10 per second. Beyond that the response is 429
+//! and says nothing about the signature. A valid message is never rejected because of invalid ones from the same
+//! address. IPv6 addresses are counted by /64, because a household owns one. Addresses without recent requests are
+//! removed, so that memory stays bounded.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -28,14 +29,14 @@ use super::{ClientAddress, leaky_bucket::LeakyBuckets};
 use crate::problem::Problem;
 use base::{clock::Clock, telemetry::metrics};
 
-/// What one address may send.
+/// The rate limit of one address.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
-    /// Requests a second, in the long run.
+    /// Requests per second, on average.
     pub per_second: NonZeroU32,
-    /// Requests at once.
+    /// Requests in a burst.
     pub burst: NonZeroU32,
-    /// How many addresses are remembered before the quiet ones are forgotten.
+    /// Number of stored addresses above which idle ones are removed.
     pub addresses: usize,
 }
 
@@ -51,18 +52,18 @@ impl Default for Allowance {
     }
 }
 
-/// How many requests of an address may fail at once.
+/// Burst of failed requests from one address.
 const FAILURES_AT_ONCE: i32 = 20;
-/// After so long one more may fail.
+/// Interval after which one more request may fail.
 const FAILURE_INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 
-/// How often (in checks) the number of remembered addresses is looked at.
+/// Number of checks between two looks at the number of stored addresses.
 const TIDY_EVERY: u32 = 4_096;
 
-/// Whose requests are counted together: an address, and whom it speaks for, which is nobody for strangers.
+/// The key of a bucket: an address, and the identity of the client, which is nil for strangers.
 type Bucket = (IpAddr, Uuid);
 
-/// Counts what each address sends.
+/// Counts the requests of each address.
 pub struct RateLimiter {
     buckets: Option<DefaultKeyedRateLimiter<Bucket>>,
     failures: Option<Mutex<LeakyBuckets<IpAddr>>>,
@@ -72,7 +73,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter; one that is not `enabled` lets everything pass.
+    /// Creates a limiter. If it is not `enabled`, it limits nothing.
     #[must_use]
     pub fn new(enabled: bool, allowance: Allowance) -> Self {
         let quota = Quota::per_second(allowance.per_second).allow_burst(allowance.burst);
@@ -92,7 +93,7 @@ impl RateLimiter {
         self.buckets.is_some()
     }
 
-    /// Takes one request of `speaker` (the nil id for strangers) from its bucket at this address.
+    /// Takes one request from the bucket of `speaker` (the nil id for strangers) at this address.
     ///
     /// # Errors
     /// 429 with Retry-After when the bucket is empty.
@@ -107,7 +108,7 @@ impl RateLimiter {
         taken.map_err(|full| limited(full.wait_time_from(self.clock.now())))
     }
 
-    /// The answer to a request that failed to prove where it is from: what is given, or 429 when too many failed.
+    /// The response to a request that failed to authenticate: the given one, or 429 after too many failures.
     pub fn failed(&self, address: ClientAddress, answer: Problem) -> Problem {
         let Some(failures) = &self.failures else {
             return answer;
@@ -123,7 +124,7 @@ impl RateLimiter {
         }
     }
 
-    /// Forgets the addresses whose bucket is full again, when there are many.
+    /// Removes the addresses whose bucket is full again, if there are many addresses.
     pub fn tidy(&self) {
         if let Some(buckets) = &self.buckets
             && buckets.len() > self.allowance.addresses / 2
@@ -133,7 +134,7 @@ impl RateLimiter {
         }
     }
 
-    /// How many addresses are remembered.
+    /// Number of stored addresses.
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.buckets.as_ref().map_or(0, DefaultKeyedRateLimiter::len)
@@ -145,8 +146,8 @@ fn limited(wait: Duration) -> Problem {
     Problem::rate_limited(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// Limits what strangers may read. Webhooks and the admin API count after they know who asks; health checks are always answered,
-/// or a stranger behind the same proxy could have an instance taken out.
+/// Limits what strangers may read. Webhooks and the admin API count requests after authentication. Health checks are
+/// always answered: otherwise a stranger behind the same proxy could make an instance look unhealthy.
 pub struct LimitStrangers(pub Arc<RateLimiter>);
 
 impl<E: Endpoint> Middleware<E> for LimitStrangers {
@@ -160,7 +161,7 @@ impl<E: Endpoint> Middleware<E> for LimitStrangers {
     }
 }
 
-/// The endpoint made by [`LimitStrangers`].
+/// The endpoint created by [`LimitStrangers`].
 pub struct LimitStrangersEndpoint<E> {
     inner: E,
     limiter: Arc<RateLimiter>,
@@ -181,7 +182,7 @@ impl<E: Endpoint> Endpoint for LimitStrangersEndpoint<E> {
     }
 }
 
-/// Whose bucket an address drinks from.
+/// The address whose bucket counts the requests of `address`.
 #[must_use]
 pub fn bucket_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -225,7 +226,7 @@ mod tests {
         let problem = admit(&limiter, "203.0.113.1").unwrap_err();
         assert_eq!(problem.code(), Code::RateLimited);
         admit(&limiter, "203.0.113.2").unwrap();
-        // Another speaker from there has a bucket of its own.
+        // Another speaker at the same address has its own bucket.
         limiter.admit(address("203.0.113.1"), Uuid::max()).unwrap();
     }
 

@@ -1,7 +1,7 @@
-//! A name for each request, by which its log lines are found.
+//! Request ids, by which the log lines of a request are found.
 //!
-//! In: the client's `x-request-id` when it is a sane one, else a new UUID. Out: the same id in the answer's header,
-//! in every log line (a span around the request), in every error body, and as [`RequestId`] in the request's data.
+//! In: the client's `x-request-id` if it is valid, otherwise a new UUID. Out: the same id in the response header, in
+//! every log line (a span around the request), in every error body, and as [`RequestId`] in the request's data.
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ use tracing::{Instrument as _, field::Empty};
 
 use base::clock::Clock;
 
-/// The header that carries it.
+/// The header with the id.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
@@ -25,7 +25,7 @@ tokio::task_local! {
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// An id that a client sent, when it is fit to be repeated in headers and logs.
+    /// An id sent by a client, if it is safe to repeat in headers and logs.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -45,17 +45,17 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The id of the request that this task answers; none in a task of its own.
+/// The id of the request that this task handles. `None` in a spawned task.
 #[must_use]
 pub fn current() -> Option<RequestId> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Gives each request its id.
+/// Assigns an id to each request.
 pub struct WithRequestId(Clock);
 
 impl WithRequestId {
-    /// New ids take their time from `clock`.
+    /// New ids get their time from `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self(clock)
@@ -73,7 +73,7 @@ impl<E: Endpoint> Middleware<E> for WithRequestId {
     }
 }
 
-/// The endpoint made by [`WithRequestId`].
+/// The endpoint created by [`WithRequestId`].
 pub struct WithRequestIdEndpoint<E> {
     inner: E,
     clock: Clock,
@@ -86,7 +86,7 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
         let given = request.header(HEADER).and_then(RequestId::parse);
         let id = given.unwrap_or_else(|| RequestId(self.clock.new_id().to_string().into()));
         request.set_data(id.clone());
-        // The empty ones are filled once they are known: telemetry::about_call, about_message, at_revision.
+        // The empty fields are filled once they are known: telemetry::about_call, about_message, at_revision.
         let span = tracing::info_span!(
             "request",
             request_id = id.as_str(),
@@ -100,7 +100,7 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
             .scope(id.clone(), self.inner.call(request))
             .instrument(span)
             .await;
-        // Errors become answers here, so that they carry the header as well.
+        // Convert errors to responses here, so that they have the header as well.
         let mut response = match answer {
             Ok(output) => output.into_response(),
             Err(error) => error.into_response(),

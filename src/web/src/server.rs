@@ -1,7 +1,7 @@
 //! The HTTP server: hyper over a socket, with deadlines and limits that poem's own server cannot set.
 //!
-//! It speaks HTTP/1.1 only: proxies and Vapi need nothing else, and HTTP/2 in clear text would let one connection ask for any
-//! number of answers. It never lets an error of `accept` turn in a busy loop.
+//! It supports HTTP/1.1 only. Proxies and Vapi need nothing else, and with HTTP/2 in clear text one connection could
+//! request any number of responses. An error of `accept` never causes a busy loop.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,26 +30,26 @@ use super::connections::{Connection, Connections, NoRoom, Place};
 use base::telemetry::metrics;
 use base::telemetry::sampled::Sampler;
 
-/// The most that is kept of what a connection sent and nobody has read yet, so also the longest request head.
+/// Maximum size in bytes of the unread data of a connection, and so of a request head.
 const MAX_BUFFER: usize = 32 * 1024;
-/// How often overdue connections are looked for.
+/// Interval for closing overdue connections.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// The same while the server stops.
+/// The same interval while the server stops.
 const LAST_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a new connection waits for a place while others are on their way out.
+/// How long a new connection waits for a slot while others are closing.
 const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
-/// How often it looks whether those that had not been read yet have been.
+/// Interval for checking whether unread connections have been read.
 const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
-/// How long to wait before the next `accept` when the system has no descriptor or memory for it.
+/// Wait before the next `accept` if the system has no descriptor or memory for it.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// How long a client that was answered may go on sending.
+/// How long a client may continue to send after its response.
 const LINGER: Duration = Duration::from_secs(2);
-/// The most bytes of it.
+/// Maximum number of bytes that it may send then.
 const LINGER_BYTES: usize = 1024 * 1024;
-/// How much of it is read at once.
+/// Buffer size for reading them.
 const LINGER_BUFFER: usize = 8 * 1024;
 
-/// Serves `endpoint` until `stop` resolves; then requests have `patience` to end.
+/// Serves `endpoint` until `stop` resolves. Then running requests get `patience` to finish.
 ///
 /// # Errors
 /// When the listener has no address.
@@ -118,7 +118,8 @@ where
     Ok(())
 }
 
-/// A place for a new connection. While it waits, further connections stay in the system's queue instead of being refused.
+/// A slot for a new connection. While it waits, further connections stay in the system's queue instead of being
+/// rejected.
 async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Place> {
     let began = Instant::now();
     loop {
@@ -134,7 +135,7 @@ async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Pla
     None
 }
 
-/// The connection broke before it was accepted; the listener is well.
+/// Whether the connection broke before it was accepted, so that the listener is healthy.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -146,9 +147,9 @@ fn is_of_the_client(error: &io::Error) -> bool {
 struct Server<E> {
     endpoint: Arc<E>,
     local: LocalAddr,
-    /// Requests may end, and nothing new begins.
+    /// Cancelled at shutdown: running requests may finish, and no new ones start.
     closing: CancellationToken,
-    /// Everything ends.
+    /// Cancelled to abort everything.
     cut: CancellationToken,
 }
 
@@ -165,7 +166,7 @@ impl<E> Clone for Server<E> {
 
 impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     async fn connection(self, stream: TcpStream, remote: SocketAddr, place: Place) {
-        // An answer is a single small write: nothing is gained by waiting for more.
+        // A response is a single small write, so do not wait for more data.
         let _ = stream.set_nodelay(true);
         let connection = Arc::clone(&place.connection);
         let (closing, cut, stop) = (self.closing.clone(), self.cut.clone(), connection.stop.clone());
@@ -180,7 +181,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             let mut request = Request::from(whence);
             request.set_data(Arc::clone(&connection));
             let (endpoint, connection) = (Arc::clone(&self.endpoint), Arc::clone(&connection));
-            // On the heap, so that a connection without a request is small.
+            // On the heap, so that a connection without a request needs little memory.
             Box::pin(async move {
                 let response = if api_runtime::is_urgent(request.uri().path()) {
                     endpoint.get_response(request).await
@@ -208,7 +209,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                 }
             }
         };
-        // What breaks here is the client's: it hung up, or sent what is no HTTP. A server that stops waits for nobody.
+        // An error here is the client's: it disconnected, or did not send HTTP. A stopping server waits for nobody.
         if ended.is_ok() && !closing.is_cancelled() {
             tokio::select! {
                 () = linger(served.into_parts().io.into_inner().stream) => {}
@@ -220,8 +221,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     }
 }
 
-/// Ends a connection whose client may still send, because it was answered before its body was read. Bytes that nobody reads make
-/// the client's system throw the answer away, so they are read for a moment.
+/// Closes a connection whose client may still be sending, because the response was sent before the body was read.
+/// Unread bytes would make the client's system discard the response, so they are read for a moment.
 async fn linger(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {
         return;
@@ -238,7 +239,7 @@ async fn linger(mut stream: TcpStream) {
     let _ = tokio::time::timeout(LINGER, read).await;
 }
 
-/// The body of an answer; once it is handed over, the connection waits for its client.
+/// The body of a response. Once it is handed over, the connection waits for its client.
 struct Answer<B> {
     body: B,
     connection: Arc<Connection>,
@@ -270,7 +271,7 @@ impl<B> Drop for Answer<B> {
     }
 }
 
-/// A socket that tells when bytes come and when the client takes none.
+/// A socket that reports when bytes arrive and when the client stops reading.
 struct Watched {
     stream: TcpStream,
     connection: Arc<Connection>,

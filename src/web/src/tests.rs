@@ -1,4 +1,4 @@
-//! What every answer has, whatever was asked.
+//! Tests of properties that every response has.
 
 use futures_util::stream;
 use poem::{

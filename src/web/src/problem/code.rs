@@ -1,11 +1,11 @@
-//! The one table from a kind of error to its status and title.
+//! The only table from a kind of error to its status and title.
 //!
-//! In: a [`Code`]. Out: the status, the title and whether the same request may be sent again. Clients branch
-//! on the code; nothing else in the program picks a status for an error.
+//! In: a [`Code`]. Out: the status, the title and whether the same request may be retried. Clients branch on the
+//! code. No other code in the program chooses a status for an error.
 
 use poem::http::StatusCode;
 
-/// What went wrong, as a closed list. The name in the answer is [`Code::name`].
+/// The kind of error, from a closed list. In a response it has the name [`Code::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the table below says what each one means")]
 pub enum Code {
@@ -33,7 +33,7 @@ pub enum Code {
     Unavailable,
 }
 
-/// Where all of them are told.
+/// URL path of the pages that describe all codes.
 pub const ADDRESS: &str = "/problems";
 
 /// A line of the table.
@@ -103,13 +103,13 @@ impl Code {
         }
     }
 
-    /// By its name.
+    /// The code with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
 
-    /// Where it is told what it means and what to do.
+    /// URL path of the page that explains the code and what to do.
     #[must_use]
     pub fn address(self) -> String {
         format!("{ADDRESS}/{}", self.name())
@@ -127,7 +127,7 @@ impl Code {
         self.line().status
     }
 
-    /// The short text that is the same every time.
+    /// The short title, which is always the same for a code.
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.line().title
@@ -139,7 +139,7 @@ impl Code {
         self.line().retryable
     }
 
-    /// The code for an error of which only the status is known.
+    /// The code for an error with only a known status.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         Self::ALL

@@ -1,14 +1,14 @@
-//! Database errors, sorted into "try again" and "ours to mend".
+//! Classifies database errors as transient or internal.
 //!
-//! In: an error of SeaORM. Out: 503 with Retry-After where the same request may succeed later (connection lost,
-//! pool empty, lock or statement timed out, serialization failure, disk full), else 500. The database's own
-//! text goes to the log and never further.
+//! In: an error of SeaORM. Out: 503 with Retry-After if the same request may succeed later (connection lost, pool
+//! empty, lock or statement timed out, serialization failure, disk full), otherwise 500. The database's error text is
+//! only logged.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use super::Problem;
 
-/// How long a client should wait for a database that is away, in seconds.
+/// Seconds after which a client should retry if the database is unavailable.
 const RETRY_AFTER_S: u32 = 5;
 
 impl From<DbErr> for Problem {
@@ -21,7 +21,7 @@ impl From<DbErr> for Problem {
     }
 }
 
-/// Whether the same statement may succeed later without anyone mending anything here.
+/// Whether the same statement may succeed later without a repair.
 #[must_use]
 pub fn is_transient(error: &DbErr) -> bool {
     match error {
@@ -47,7 +47,7 @@ fn is_transient_sqlx(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Five characters are a SQLSTATE of PostgreSQL; fewer are an (extended) result code of SQLite.
+/// Five characters are a SQLSTATE of PostgreSQL. Fewer are an (extended) result code of SQLite.
 fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
         // connection exception, transaction rollback, insufficient resources, operator intervention

@@ -1,19 +1,19 @@
-//! What each kind of error means, and what to do about it, for the pages at its address.
+//! The meaning of each kind of error and what to do about it, for its page.
 //!
-//! In: a [`Code`]. Out: texts for people. A code without them does not compile.
+//! In: a [`Code`]. Out: texts for people. A code without texts does not compile.
 
 use super::Code;
 
-/// What is told of a code.
+/// The explanation of a code.
 #[derive(Debug, Clone, Copy)]
 pub struct Meaning {
-    /// What has happened.
+    /// What happened.
     pub means: &'static str,
     /// What the caller can do.
     pub what_to_do: &'static str,
-    /// A `detail`, as it is answered.
+    /// An example of the `detail`.
     pub example: &'static str,
-    /// A fault in `errors`, where there are some: pointer, code and detail.
+    /// An example of an entry in `errors`, if the code has any: pointer, code and detail.
     pub fault: Option<(&'static str, &'static str, &'static str)>,
 }
 
@@ -34,7 +34,7 @@ const fn at(meaning: Meaning, fault: (&'static str, &'static str, &'static str))
 }
 
 impl Code {
-    /// What it means and what to do about it.
+    /// The meaning of the code and what to do about it.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list of texts")]
     pub const fn meaning(self) -> Meaning {

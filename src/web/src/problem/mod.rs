@@ -1,11 +1,11 @@
-//! What a client is told when something fails.
+//! The error responses to clients.
 //!
-//! In: an error of ours, of the database or of the HTTP server. Out: one `application/problem+json` answer.
-//! [`code`] is the table from a kind of error to its status, [`meaning`] what each means, and [`pages`] tell it at its own
-//! address; [`database`] sorts database errors; [`payload`] is the body and how poem-openapi documents it.
+//! In: an error of ours, of the database or of the HTTP server. Out: one `application/problem+json` response.
+//! [`code`] is the table from a kind of error to its status. [`meaning`] explains each kind, and [`pages`] serves the
+//! explanations. [`database`] classifies database errors. [`payload`] is the body, and documents it for poem-openapi.
 //!
-//! A 5xx never repeats its cause: the cause goes to the log once, when the [`Problem`] is made, under the
-//! request id that the client also gets.
+//! A 5xx never contains its cause. The cause is logged once, when the [`Problem`] is created, with the request id
+//! that the client also gets.
 
 pub mod code;
 pub mod database;
@@ -28,11 +28,11 @@ pub use self::{
 };
 use base::telemetry;
 
-/// The most faults of a body that are told at once; of more their number.
+/// Maximum number of faults of a body in a response. Above it, the response has the number of the others.
 const MOST_FAULTS: usize = 50;
 
-/// An error as the client will see it. It is an answer ([`IntoResponse`]), a [`poem::Error`] (so `?` works in
-/// handlers) and, through [`ProblemJson`], a documented payload of the admin API.
+/// An error as the client gets it. It is a response ([`IntoResponse`]), a [`poem::Error`] (so `?` works in handlers)
+/// and, through [`ProblemJson`], a documented payload of the admin API.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -43,7 +43,7 @@ pub struct Problem {
     more: Option<Box<More>>,
 }
 
-/// What few problems have.
+/// Details that few problems have.
 #[derive(Debug, Default)]
 struct More {
     conflicts: Vec<Value>,
@@ -51,8 +51,8 @@ struct More {
 }
 
 impl Problem {
-    /// An error of the caller's: `detail` says in a sentence what to do about it. For what is ours to mend,
-    /// [`Problem::internal`] and [`Problem::unavailable`] keep the detail fixed.
+    /// A client error; `detail` is a sentence that says what to do about it. For a server error the detail is fixed:
+    /// use [`Problem::internal`] or [`Problem::unavailable`].
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = if code.status().is_server_error() {
@@ -70,19 +70,19 @@ impl Problem {
         }
     }
 
-    /// 404: `what` is what was looked for ("the service `camera`").
+    /// 404; `what` is what was not found ("the service `camera`").
     #[must_use]
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} here."))
     }
 
-    /// 401 that says nothing to a stranger.
+    /// 401, which reveals nothing to a stranger.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "The request carries no valid credentials.")
     }
 
-    /// 400 with every fault found and its place.
+    /// 400 with every fault of the body and its position.
     #[must_use]
     pub fn invalid_body(mut errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
@@ -102,7 +102,7 @@ impl Problem {
         Self::new(Code::InvalidBody, detail).with_errors(errors)
     }
 
-    /// 400 with every parameter that is wrong, by its name.
+    /// 400 with every invalid parameter, by name.
     #[must_use]
     pub fn invalid_parameters(errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
@@ -112,7 +112,7 @@ impl Problem {
         Self::new(Code::InvalidParameter, detail).with_errors(errors)
     }
 
-    /// 400 for a parameter that is not of the path or of the body.
+    /// 400 for a parameter that is neither in the path nor in the body.
     #[must_use]
     pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -123,7 +123,7 @@ impl Problem {
         )])
     }
 
-    /// 422 with every fault found and its place: what the document allows, but what else is there rules out.
+    /// 422 with every fault and its position. The OpenAPI document allows the body, but existing data rules it out.
     #[must_use]
     pub fn unprocessable(errors: Vec<FieldFault>) -> Self {
         Self {
@@ -132,13 +132,13 @@ impl Problem {
         }
     }
 
-    /// The same with one fault.
+    /// 422 with one fault.
     #[must_use]
     pub fn fault(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::unprocessable(vec![FieldFault::new(pointer, code, detail)])
     }
 
-    /// 409: `quota` says the limit and what to do.
+    /// 409; `quota` says the limit and what to do.
     #[must_use]
     pub fn quota(quota: impl fmt::Display) -> Self {
         let mut detail = format!("{quota}.");
@@ -156,35 +156,35 @@ impl Problem {
         .with_retry_after(retry_after_s)
     }
 
-    /// 429 for who sent wrong keys, with the seconds to wait.
+    /// 429 for a client that sent wrong keys, with the seconds to wait.
     #[must_use]
     pub fn guessing(retry_after_s: u32) -> Self {
         let detail = "Too many keys from this address were wrong; wait, then send the right one.";
         Self::new(Code::RateLimited, detail).with_retry_after(retry_after_s)
     }
 
-    /// 500: `cause` goes to the log, never to the client.
+    /// 500; `cause` is logged, never sent to the client.
     #[must_use]
     pub fn internal(cause: &dyn StdError) -> Self {
         telemetry::log_cause(Code::Internal.name(), cause);
         Self::new(Code::Internal, "")
     }
 
-    /// 503 with the seconds to wait: `cause` goes to the log, never to the client.
+    /// 503 with the seconds to wait; `cause` is logged, never sent to the client.
     #[must_use]
     pub fn unavailable(cause: &dyn StdError, retry_after_s: u32) -> Self {
         telemetry::log_cause(Code::Unavailable.name(), cause);
         Self::new(Code::Unavailable, "").with_retry_after(retry_after_s)
     }
 
-    /// The same with the faults found in the request.
+    /// Sets the faults found in the request.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldFault>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// The same with every place in a body being one below `prefix`.
+    /// Prefixes every position in the body with `prefix`.
     #[must_use]
     pub fn below(mut self, prefix: &str) -> Self {
         for fault in &mut self.errors {
@@ -195,35 +195,35 @@ impl Problem {
         self
     }
 
-    /// The same with the rows that are not as the request expects, each in both of its versions.
+    /// Sets the rows that differ from what the request expects, each in both versions.
     #[must_use]
     pub fn with_conflicts(mut self, conflicts: Vec<Value>) -> Self {
         self.more.get_or_insert_default().conflicts = conflicts;
         self
     }
 
-    /// The same with the cases that are red: what they expect, what was decided and why.
+    /// Sets the failing cases: the expected result, the decision and its trace.
     #[must_use]
     pub fn with_cases(mut self, cases: Vec<Value>) -> Self {
         self.more.get_or_insert_default().cases = cases;
         self
     }
 
-    /// The same with a `Retry-After` header.
+    /// Sets the `Retry-After` header.
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
-    /// The same with an `Allow` header, which a 405 owes its client.
+    /// Sets the `Allow` header, which a 405 must have.
     #[must_use]
     pub fn with_allow(mut self, methods: impl Into<String>) -> Self {
         self.allow = Some(methods.into());
         self
     }
 
-    /// What went wrong.
+    /// The kind of error.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
@@ -241,19 +241,19 @@ impl Problem {
         &self.errors
     }
 
-    /// The rows that are not as the request expects.
+    /// The rows that differ from what the request expects.
     #[must_use]
     pub fn conflicts(&self) -> &[Value] {
         self.more.as_ref().map_or(&[], |more| &more.conflicts)
     }
 
-    /// The cases that are red.
+    /// The failing cases.
     #[must_use]
     pub fn cases(&self) -> &[Value] {
         self.more.as_ref().map_or(&[], |more| &more.cases)
     }
 
-    /// An error of poem's own (no such route, a body that does not parse) as a problem.
+    /// Converts an error of poem (no such route, a body that does not parse).
     #[must_use]
     pub fn from_poem(error: &Error) -> Self {
         use poem_openapi::error::{ParseParamError, ParsePathError};
@@ -292,7 +292,7 @@ impl Problem {
     }
 }
 
-/// What a client is told about an error that is ours to mend.
+/// The fixed detail of a server error.
 const fn fixed_detail(code: Code) -> &'static str {
     match code {
         Code::Unavailable => "Ringbook cannot take this right now; send it again after the time in Retry-After.",

@@ -1,7 +1,7 @@
-//! Each kind of problem at its own address: what it means, what to do, whether to send it again, and an example.
+//! The page of each kind of problem: what it means, what to do, whether to retry, and an example.
 //!
-//! In: the name of a code, or none for all of them. Out: a page for people, or the same as JSON for programs. No key is
-//! needed: whoever reads it may have been refused one.
+//! In: the name of a code, or no name for all codes. Out: a page for people, or the same as JSON for programs. No key
+//! is needed, because the reader may be a client that was refused one.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ const STYLE: &str = ":root { color-scheme: light dark } body { font: 16px/1.6 sy
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// The pages, to be nested at [`ADDRESS`].
+/// The routes of the pages, to be nested at [`ADDRESS`].
 pub fn routes() -> impl IntoEndpoint<Endpoint: 'static> {
     Route::new()
         .at("/", get(all.with(Conditional)))
@@ -56,7 +56,7 @@ fn wanted(request: &Request) -> Result<&'static str, Problem> {
     })
 }
 
-/// A code as data.
+/// A code as JSON.
 fn told(code: Code) -> Value {
     let meaning = code.meaning();
     json!({
@@ -71,7 +71,7 @@ fn told(code: Code) -> Value {
     })
 }
 
-/// A problem as it is answered.
+/// An example of a problem response.
 fn example(code: Code) -> Value {
     let meaning = code.meaning();
     let mut example = json!({
@@ -144,7 +144,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// What stands between backticks is code.
+/// Marks text between backticks as code.
 fn marked(text: &str) -> String {
     let parts = escaped(text);
     let parts = parts.split('`').enumerate();

@@ -20,7 +20,7 @@ use crate::request_id;
 /// The media type of every error.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The most characters of a place.
+/// Maximum length of a pointer in characters.
 const LONGEST_POINTER: usize = 512;
 
 /// One thing that is wrong with a request, and where.
@@ -29,17 +29,18 @@ pub struct FieldFault {
     /// JSON pointer into the body, or the parameter's name.
     #[oai(validator(max_length = 512))]
     pub pointer: String,
-    /// What is wrong, for programs. Of a body that is not what the document says: `missing_body`, `not_json`, `too_deep`,
-    /// `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`, `bad_format`,
-    /// `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`, `contradiction`, `invalid_value`.
-    /// Of a parameter also `missing_parameter` and `unknown_parameter`. Rules have codes of their own, which may grow.
+    /// What is wrong, for programs. For a body that does not match the document: `missing_body`, `not_json`,
+    /// `too_deep`, `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`,
+    /// `bad_format`, `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`,
+    /// `contradiction`, `invalid_value`. For a parameter also `missing_parameter` and `unknown_parameter`. Rules have
+    /// their own codes, which may grow.
     pub code: String,
     /// What is wrong and what was expected, for people.
     pub detail: String,
 }
 
 impl FieldFault {
-    /// A fault at `pointer`, which is cut where somebody sent names without end.
+    /// Creates a fault at `pointer`, which is truncated if it is too long.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         let mut pointer = pointer.into();
         if let Some((end, _)) = pointer.char_indices().nth(LONGEST_POINTER) {
@@ -53,7 +54,7 @@ impl FieldFault {
     }
 }
 
-/// A problem as it travels (RFC 9457). What a person looks for comes first, what may be long last.
+/// A problem (RFC 9457). The most useful members come first, and possibly long ones last.
 #[derive(Clone, Debug, Serialize, Object)]
 #[oai(rename = "Problem", skip_serializing_if_is_none)]
 pub struct ProblemBody {
@@ -61,34 +62,34 @@ pub struct ProblemBody {
     pub detail: String,
     /// What happened, for programs.
     pub code: String,
-    /// Each fault of the request with its place.
+    /// Each fault of the request with its position.
     #[oai(skip_serializing_if_is_empty, default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
     /// The HTTP status.
     pub status: u16,
-    /// What happened, the same text every time.
+    /// What happened, in a fixed text per code.
     pub title: String,
-    /// The kind of problem, as the address on this server at which it is told what it means and what to do.
+    /// The URL on this server of the page that explains this kind of problem.
     pub r#type: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// Under which the operator finds this request in the log.
+    /// The id of this request in the operator's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Rows that are not as the request expects: `resource`, `code`, the version `made_against` and the one that `stands`,
-    /// each with its row.
+    /// Rows that differ from what the request expects: `resource`, `code`, the version `made_against` and the current
+    /// one as `stands`, each with its row.
     #[oai(skip_serializing_if_is_empty, default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Value>,
-    /// Cases that are red: `mismatches` with `expected` and `got`, and the `decision` with its trace.
+    /// Failing cases: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     #[oai(skip_serializing_if_is_empty, default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Value>,
 }
 
 impl ProblemBody {
-    /// The body of `problem`, under the id of the request being answered.
+    /// The body of `problem`, with the id of the current request.
     #[must_use]
     pub fn of(problem: &Problem) -> Self {
         let code = problem.code();
@@ -106,7 +107,7 @@ impl ProblemBody {
         }
     }
 
-    /// The body as bytes.
+    /// The body as JSON bytes.
     #[must_use]
     pub fn to_json_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
@@ -148,7 +149,7 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// Alone as an operation's error it documents no status of its own: list the statuses in a response enum.
+/// As the only error type of an operation it documents no status. List the statuses in a response enum instead.
 impl ApiResponse for ProblemJson {
     fn meta() -> MetaResponses {
         MetaResponses {
