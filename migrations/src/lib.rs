@@ -1,5 +1,5 @@
-//! Ringbook's schema, for SQLite and PostgreSQL: SQL files in which `{uuid}`, `{time}`, `{json}` and `{bytes}` stand for
-//! the type that each database has for it. A line that begins with `{postgres}` or `{sqlite}` is for that one alone.
+//! Ringbook's schema for SQLite and PostgreSQL, as SQL files. In them `{uuid}`, `{time}`, `{json}` and `{bytes}`
+//! stand for the type of each database. A line that begins with `{postgres}` or `{sqlite}` is for that database only.
 
 mod statements;
 
@@ -16,7 +16,7 @@ macro_rules! file {
     };
 }
 
-/// The first migration of the schema that was developed before the first release; no later schema has one of this name.
+/// The first migration of the schema that was developed before the first release. No later migration has this name.
 pub const BEFORE_FIRST_RELEASE: &str = "m0001_begin";
 
 /// All migrations, oldest first.
@@ -58,7 +58,7 @@ impl MigrationName for FileMigration {
 
 #[async_trait::async_trait]
 impl MigrationTrait for FileMigration {
-    /// SQLite's migrations are not in a transaction unless asked.
+    /// SQLite's migrations do not run in a transaction by default.
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
@@ -72,11 +72,11 @@ impl MigrationTrait for FileMigration {
     }
 }
 
-/// Executes a file, one statement a call: Citus refuses several that change tables in one.
+/// Executes a file, one statement per call, because Citus rejects several schema changes in one call.
 async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
     for statement in statements::split(&in_dialect(sql, backend)) {
-        // Prepared: PostgreSQL prepares no more than one statement at once.
+        // As a prepared statement: PostgreSQL does not prepare more than one statement at a time.
         let statement = Statement::from_string(backend, statement);
         manager.get_connection().execute_raw(statement).await?;
     }

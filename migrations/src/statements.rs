@@ -1,9 +1,10 @@
-//! SQL files as single statements.
+//! Splits SQL files into single statements.
 //!
-//! In: the text of a file. Out: its statements without the semicolons between them. It knows comments, quoted text and names,
-//! PostgreSQL's dollar quotes, and the body of a SQLite trigger, in which semicolons end nothing.
+//! In: the text of a file. Out: its statements, without the semicolons between them. It handles comments, quoted
+//! strings and names, PostgreSQL's dollar quotes, and the body of a SQLite trigger, in which semicolons do not end
+//! the statement.
 
-/// The statements of a text, in their order.
+/// The statements of a text, in order.
 pub fn split(sql: &str) -> Vec<&str> {
     let bytes = sql.as_bytes();
     let (mut all, mut start, mut at) = (Vec::new(), 0, 0);
@@ -16,7 +17,7 @@ pub fn split(sql: &str) -> Vec<&str> {
             b'/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
             b'\'' | b'"' => {
                 seen.something = true;
-                // A doubled quote ends one part and begins the next.
+                // A doubled quote ends one quoted part and begins the next.
                 rest[1..].find(char::from(byte)).map_or(rest.len(), |end| end + 2)
             }
             b'$' => {
@@ -53,17 +54,17 @@ pub fn split(sql: &str) -> Vec<&str> {
     all
 }
 
-/// What a statement has shown so far.
+/// What was seen of a statement so far.
 #[derive(Default)]
 struct Seen {
-    /// Anything but comments.
+    /// Whether it has anything but comments.
     something: bool,
     words: usize,
-    /// It begins with CREATE.
+    /// Whether it begins with CREATE.
     creates: bool,
-    /// It makes a trigger.
+    /// Whether it creates a trigger.
     trigger: bool,
-    /// How many BEGIN and CASE of a trigger are open.
+    /// Number of open BEGIN and CASE blocks of a trigger.
     depth: usize,
 }
 
@@ -82,7 +83,7 @@ impl Seen {
     }
 }
 
-/// `$$` or `$name$` at the beginning of a text.
+/// The dollar quote tag, `$$` or `$name$`, at the beginning of a text.
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 2;
     let name = &text[1..end - 1];

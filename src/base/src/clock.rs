@@ -1,21 +1,21 @@
-//! The time and new identifiers.
+//! The time, and new identifiers.
 //!
-//! In: nothing (the real clock) or an instant chosen by a test (a fixed one). Out: instants truncated to
-//! microseconds, which is what both databases keep, and time-ordered identifiers (UUID version 7).
+//! In: nothing (the real clock), or a time chosen by a test (a fixed clock). Out: times truncated to microseconds,
+//! which is the precision of both databases, and time-ordered identifiers (UUID version 7).
 //!
-//! This is the only file that may ask the system for the time of day: whatever depends on time takes a
-//! [`Clock`] or an instant, so that a test can choose it.
+//! This is the only file that may read the system time. All other time-dependent code gets a [`Clock`] or a time, so
+//! that a test can choose it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Where the time comes from. Cloning is cheap, and clones of a fixed clock step together.
+/// The source of the time. Cloning is cheap, and clones of a fixed clock share their time.
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
-    /// Keeps ids of the same millisecond rising.
+    /// Makes ids from the same millisecond increase.
     sequence: Arc<Mutex<ContextV7>>,
 }
 
@@ -26,13 +26,13 @@ enum Source {
 }
 
 impl Clock {
-    /// The clock of the machine.
+    /// The system clock.
     #[must_use]
     pub fn system() -> Self {
         Self::from_source(Source::System)
     }
 
-    /// A clock that stands at `at` until a test moves it.
+    /// A clock that stays at `at` until a test moves it.
     #[must_use]
     pub fn fixed(at: DateTime<Utc>) -> Self {
         Self::from_source(Source::Fixed(Arc::new(Mutex::new(at))))
@@ -45,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// The present instant, to the microsecond.
+    /// The current time, to the microsecond.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -59,17 +59,17 @@ impl Clock {
         to_micros(now)
     }
 
-    /// A new identifier that sorts after those made before it.
+    /// A new identifier that sorts after those created before it.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         let now = self.now();
-        // Before 1970 only a fixed clock can stand; ids then start at the epoch.
+        // Only a fixed clock can be before 1970; ids then start at the epoch.
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))
     }
 
-    /// Moves a fixed clock by `by`; the system's clock does not move.
+    /// Moves a fixed clock by `by`. Does nothing to the system clock.
     pub fn step(&self, by: TimeDelta) {
         if let Source::Fixed(at) = &self.source {
             let mut at = at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl Clock {
         }
     }
 
-    /// Puts a fixed clock at `to`; the system's clock does not move.
+    /// Sets a fixed clock to `to`. Does nothing to the system clock.
     pub fn set(&self, to: DateTime<Utc>) {
         if let Source::Fixed(at) = &self.source {
             *at.lock().unwrap_or_else(PoisonError::into_inner) = to;
@@ -85,7 +85,8 @@ impl Clock {
     }
 }
 
-/// The same instant with what no database keeps cut off: nanoseconds, and a leap second, which is the next one.
+/// Truncates a time to what a database can store: drops the nanoseconds, and turns a leap second into the next
+/// second.
 #[must_use]
 pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     let at = DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at);

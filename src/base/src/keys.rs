@@ -1,8 +1,8 @@
 //! Encrypts stored secrets, and generates random keys.
 //!
 //! The key comes from `RINGBOOK_SECRET_KEY`, or from a 0600 file that is created at first start. Secrets are
-//! encrypted with ChaCha20-Poly1305, bound to their row, so that a value that was moved to another row cannot be
-//! decrypted. Keys for other purposes are derived by a label, so that no key has two purposes.
+//! encrypted with ChaCha20-Poly1305 and bound to their row, so that a value moved to another row cannot be decrypted.
+//! Keys for other purposes are derived with a label, so that no key has two purposes.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub enum KeyError {
     /// The operating system provided no random bytes.
     #[error("no randomness from the operating system")]
     NoRandomness,
-    /// The value was encrypted with another key, or altered.
+    /// The value was encrypted with another key, or was altered.
     #[error("a stored secret does not open: RINGBOOK_SECRET_KEY is not the key that sealed it")]
     DoesNotOpen,
 }
@@ -66,13 +66,13 @@ impl SecretKey {
         self.derived("ringbook audit chain")
     }
 
-    /// The key of the spool.
+    /// The key for the spool.
     #[must_use]
     pub fn of_spool(&self) -> Self {
         Self::new(&self.derived("ringbook spool"))
     }
 
-    /// Derives a key for one purpose: neither this key nor another derived one can be computed from it.
+    /// Derives a key for one purpose. Neither this key nor another derived key can be computed from it.
     fn derived(&self, label: &str) -> [u8; 32] {
         let mut mac = self.deriving.clone();
         mac.update(label.as_bytes());
@@ -93,7 +93,7 @@ impl SecretKey {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 make(path, &hex::encode(random::<32>()?)).map_err(failed)?;
-                // Ours, or that of another instance that was first.
+                // The key file is ours, or that of another instance that was first.
                 std::fs::read_to_string(path).map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
@@ -139,7 +139,7 @@ impl SecretKey {
     }
 }
 
-/// Creates the key file, completely or not at all: it is written under another name and then linked, unless another
+/// Creates the key file completely or not at all. It is written under another name and then linked, unless another
 /// instance was first.
 fn make(path: &Path, text: &str) -> std::io::Result<()> {
     let mut draft = path.as_os_str().to_owned();

@@ -1,5 +1,5 @@
-//! What everything stands on: the [`clock`], [`keys`] and [`secret`]s, logs and metrics ([`telemetry`]), the [`http_client`],
-//! and [`looks`], which tells when something changed.
+//! Shared foundations: the [`clock`], [`keys`] and [`secret`]s, logs and metrics ([`telemetry`]), the
+//! [`http_client`], and [`looks`], the polling loop of workers.
 
 pub mod clock;
 pub mod http_client;

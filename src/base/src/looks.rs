@@ -1,8 +1,8 @@
-//! Looking again and again for what is due. In: a look, which does what is due and says how long to rest, and a token that
-//! says stop. Out: looks until it is told to stop, with ever longer rests while they fail.
+//! Polling for due work. In: a poll function, which does the due work and returns how long to sleep, and a token that
+//! stops the loop. Out: repeated polls until the token is cancelled, with exponential backoff while they fail.
 //!
-//! The network may swallow an answer of the database's, and nobody learns of it: a look that has no end is left to itself, and
-//! the next one begins on another connection.
+//! The network may lose a response of the database without an error. So a poll that does not end is left running, and
+//! the next one starts on another connection.
 
 use std::error::Error;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{chain, metrics, scrub};
 
-/// The longest rest while the database is away.
+/// Maximum sleep while the database is unavailable.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How long a look may take: many times what the database lets each of its statements take.
+/// Timeout of one poll: many times the statement timeout of the database.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Why work did not come to its end.
+/// Why work did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfinished {
-    /// It still goes on, or waits for ever.
+    /// It is still running, or waits forever.
     #[error("it had no end within {} s and is left to itself", .0.as_secs())]
     TooLong(Duration),
     /// It panicked.
@@ -28,8 +28,9 @@ pub enum Unfinished {
     Panicked(#[source] JoinError),
 }
 
-/// Does work in a task of its own, and waits for it no longer than `limit`: it is never cut off, which could leave a
-/// transaction half begun. What it holds then, a lease gives back or the database does when the connection is lost.
+/// Runs work in its own task, and waits for it no longer than `limit`. The task is never cancelled, because that
+/// could interrupt the start of a transaction. Whatever a task that is left running holds is freed by its lease's
+/// expiry, or by the database when the connection is lost.
 ///
 /// # Errors
 /// When it takes too long or panics.
@@ -44,14 +45,14 @@ pub async fn within<T: Send + 'static>(
     }
 }
 
-/// How long to rest after so many failures in a row.
+/// The sleep after the given number of consecutive failures.
 #[must_use]
 pub fn rest_after(failures: u32, poll: Duration) -> Duration {
     poll.saturating_mul(1 << failures.min(6)).min(LONGEST)
 }
 
-/// Looks until told to stop; `what` names in the log what `who` looks for. To be run in a task of its own and ended through the token only:
-/// dropped half-way, it would cut off transactions.
+/// Polls until `stop` is cancelled. `what` names the worker in the log. Run it in its own task, and end it only
+/// through the token: dropping it would interrupt transactions.
 pub async fn run<W, F, E>(what: &'static str, poll: Duration, stop: &CancellationToken, who: &W, look: impl Fn(W) -> F)
 where
     W: Clone,

@@ -1,10 +1,10 @@
-//! Values that must not be seen.
+//! Values that must not be shown.
 //!
-//! In: a secret. Out: the same, readable only by asking for it: printing or debugging it shows dots.
+//! In: a secret. Out: a wrapper that reveals it only on request. `Debug` shows dots.
 
 use std::fmt;
 
-/// A value that never shows itself.
+/// A value that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<T = String>(T);
 

@@ -1,8 +1,8 @@
-//! Leases with fencing numbers: of all instances, one does a piece of background work.
+//! Leases with fencing tokens: of all instances, one does a background job.
 //!
-//! A lease of an instance that died expires; another instance takes it with a greater number. An instance that was
-//! only paused may still believe that it holds the lease: its writes are rejected, because each transaction checks
-//! the number.
+//! The lease of an instance that died expires, and another instance takes it with a greater token. An instance that
+//! was only paused may still believe that it holds the lease. Its writes are rejected, because each transaction
+//! checks the token.
 
 use chrono::TimeDelta;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -54,7 +54,7 @@ impl Leases {
 }
 
 impl Held {
-    /// For transactions that write under it.
+    /// The lease, for transactions that write under it.
     #[must_use]
     pub fn lease(&self) -> &Lease {
         &self.lease
@@ -65,7 +65,7 @@ impl Held {
         self.lease.fence
     }
 
-    /// Extends it from now. Returns false when another instance has taken it.
+    /// Extends the lease from now on. Returns false if another instance has taken it.
     ///
     /// # Errors
     /// When the database fails.
@@ -77,7 +77,7 @@ impl Held {
         Ok(stands)
     }
 
-    /// Notes that the work under it succeeded.
+    /// Records that the job succeeded.
     ///
     /// # Errors
     /// When the database fails.
@@ -85,7 +85,7 @@ impl Held {
         last_runs::note(&self.leases.db, self.lease.name, self.leases.clock.now()).await
     }
 
-    /// Releases it, so that nobody waits for its expiry.
+    /// Releases the lease, so that nobody has to wait for its expiry.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,8 +1,8 @@
-//! Work that is done every so often, by one instance at a time. In: a name, how often, and the work. Out: it is done, also
-//! when the instance that did it last is gone.
+//! Periodic work, done by one instance at a time. In: a name, an interval, and the work. Out: the work is done at
+//! that interval, even if the instance that did it last is gone.
 //!
-//! The lease is renewed while the work goes on, and kept until the next time is due, so that whichever instance looks first
-//! after that does it. An instance that stops gives it back.
+//! The lease is renewed while the work runs, and then kept until the next run is due. The first instance that polls
+//! after that does the work. An instance that stops releases the lease.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use super::leases::{Held, Leases};
 use base::telemetry::{self, chain, metrics, scrub};
 use store::leases::Lease;
 
-/// How long a lease lasts while the work goes on: so long nobody takes the place of an instance that died.
+/// Duration of a lease while the work runs. For this long nobody replaces an instance that died.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// How often it is renewed.
+/// Renewal interval of the lease.
 const RENEWED: Duration = Duration::from_secs(15);
-/// The longest time between two looks at whether it is free.
+/// Maximum interval between two checks whether the lease is free.
 const LONGEST: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// What went wrong with a piece of work; it is tried again at its next time.
+/// The error of a job. The job is tried again at its next run.
 pub type Failed = Box<dyn Error + Send + Sync>;
 
-/// What a piece of work is told.
+/// The input of a run.
 #[derive(Clone)]
 pub struct Turn {
-    /// The lease under which it writes.
+    /// The lease under which the job writes.
     pub lease: Lease,
-    /// Cancelled when the server stops or another instance has taken over: then the work ends at the next good place.
+    /// Cancelled when the server stops or another instance has taken over. The job then ends at the next safe point.
     pub stop: CancellationToken,
 }
 
-/// Does the work every so often until it is told to stop. To be run in a task of its own and ended through the token only.
+/// Runs the job periodically until `stop` is cancelled. Run it in its own task, and end it only through the token.
 pub async fn run<W, F>(leases: Leases, name: &'static str, every: Duration, stop: CancellationToken, work: W)
 where
     W: Fn(Turn) -> F,
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// Does the work once. Out: the lease, unless another instance has it now.
+/// Runs the job once. Returns the lease, unless another instance has taken it.
 async fn do_it<W, F>(held: Held, every: Duration, stop: &CancellationToken, work: &W) -> Option<Held>
 where
     W: Fn(Turn) -> F,
@@ -71,7 +71,7 @@ where
         stop: stop.child_token(),
     };
     let working = work(turn.clone());
-    // In a task of its own: renewing begins a transaction, which is not to be dropped half-way when the work is done.
+    // In its own task, because renewing begins a transaction, which must not be dropped midway when the job ends.
     let done = CancellationToken::new();
     let renewing = tokio::spawn(renewed(held, done.clone(), turn.stop.clone()));
     let succeeded = working.await;
@@ -96,7 +96,7 @@ where
     if succeeded && let Err(error) = held.note_success().await {
         telemetry::log_cause("last_runs", &error);
     }
-    // Until the next time nobody need look, this instance included.
+    // No instance needs to check before the next run, this one included.
     let rest = TimeDelta::from_std(every).unwrap_or(LEASE);
     match held.renew(rest).await {
         Ok(true) => Some(held),
@@ -108,7 +108,8 @@ where
     }
 }
 
-/// Renews the lease until the work is done. Out: the lease; none when another instance has taken it, which ends the work.
+/// Renews the lease until the job is done. Returns the lease, or `None` if another instance has taken it, which stops
+/// the job.
 async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -> Option<Held> {
     while done.run_until_cancelled(tokio::time::sleep(RENEWED)).await.is_some() {
         match held.renew(LEASE).await {

@@ -1,7 +1,7 @@
 //! Deletes expired data in small batches, each in its own transaction, so that no message waits for it.
 //!
-//! The progress is stored in the database with each batch, so another instance can continue. A purged decision is
-//! marked as erased; the audit log contains nothing of a caller and stays intact.
+//! The progress is stored with each batch, so another instance can continue. A purged decision is marked as erased.
+//! The audit log contains nothing about a caller and stays intact.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use store::leases::Lease;
 use store::purges::{self, What};
 use store::retentions;
 
-/// The interval.
+/// Interval between runs.
 pub const EVERY: Duration = Duration::from_hours(1);
 /// Events per batch.
 const PIECE: i64 = 200;
-/// The pause between two batches, for other work.
+/// Pause between two batches, for other work.
 const BREATH: Duration = Duration::from_millis(10);
-/// A message from the spool may have an id that is a little older than what was purged.
+/// A message from the spool may have an id that is slightly older than the purged range.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
 
 /// Cloning is cheap.
@@ -48,7 +48,7 @@ impl Purge {
         Self { db, clock }
     }
 
-    /// Purges expired data of every rulebook. Returns how many rows lost something.
+    /// Purges expired data of all rulebooks. Returns how many rows were changed or deleted.
     ///
     /// # Errors
     /// When the database fails, or another instance has taken over.
@@ -107,7 +107,7 @@ impl Purge {
     }
 }
 
-/// After how many days something is purged: an event includes its transcripts and body.
+/// Number of days after which something is purged. Purging an event includes its transcripts and body.
 fn days(kept: &retentions::Model, what: What) -> Option<i64> {
     let own = match what {
         What::Transcripts => kept.transcripts_days,

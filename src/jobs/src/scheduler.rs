@@ -1,7 +1,9 @@
-//! The scheduler. In: the time, and a token that says stop. Out: change sets whose time has come are published or refused.
+//! Publishes scheduled change sets. In: the time, and a token that stops it. Out: due change sets are published or
+//! refused.
 //!
-//! It asks the database, which alone knows what is due: what fell due while no instance ran is done at the next start.
-//! Two instances may try the same one; the transaction that moves the head lets one of them.
+//! It polls the database, which alone knows what is due. What became due while no instance was running is done at the
+//! next start. If two instances try the same change set, the transaction that moves the head lets one of them
+//! succeed.
 
 use std::time::Duration;
 
@@ -15,14 +17,14 @@ use revisions::publish::schedule::Due;
 use revisions::publish::{PublishError, Publisher};
 use store::change_sets;
 
-/// The longest time between two looks: another instance may have scheduled something, and clocks are set.
+/// Maximum poll interval: another instance may have scheduled something, or the clock may be changed.
 const POLL: Duration = Duration::from_secs(1);
-/// The shortest, so that something that is always due soon does not keep the processor busy.
+/// Minimum poll interval, so that work that is always due soon does not occupy the processor.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// How many are taken at a time.
+/// Maximum number of change sets per poll.
 const MOST: u64 = 20;
 
-/// Publishes what is due. Cloning is cheap.
+/// Publishes due change sets. Cloning is cheap.
 #[derive(Clone)]
 pub struct Scheduler {
     db: DatabaseConnection,
@@ -31,21 +33,22 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Over the primary database.
+    /// `db` must be the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, publisher: Publisher, clock: Clock) -> Self {
         Self { db, publisher, clock }
     }
 
-    /// Publishes what is due until it is told to stop. To be run in a task of its own and ended through the token only.
+    /// Publishes due change sets until `stop` is cancelled. Run it in its own task, and end it only through the
+    /// token.
     pub async fn run(&self, stop: CancellationToken) {
         looks::run("scheduler", POLL, &stop, self, async |this| this.look().await).await;
     }
 
-    /// Publishes what is due by the clock. Out: how many change sets became revisions or were refused here.
+    /// Publishes change sets that are due by the clock. Returns how many were published, refused or put on hold.
     ///
     /// # Errors
-    /// When the database cannot be asked what is due.
+    /// When the list of due change sets cannot be read.
     pub async fn publish_due(&self) -> Result<usize, DbErr> {
         let mut done = 0;
         for set in change_sets::due(&self.db, self.clock.now(), MOST).await? {
@@ -70,12 +73,12 @@ impl Scheduler {
         Ok(done)
     }
 
-    /// Does what is due. Out: how long to sleep.
+    /// Does the due work, and returns how long to sleep.
     async fn look(&self) -> Result<Duration, DbErr> {
         self.publish_due().await?;
         let next = change_sets::next_due(&self.db).await?;
         let pause = next.and_then(|at| (at - self.clock.now()).to_std().ok());
-        // What is due and could not be done is tried again after a whole poll.
+        // Due work that failed is retried after a whole poll interval.
         let due_already = next.is_some() && pause.is_none();
         Ok(if due_already { POLL } else { pause.unwrap_or(POLL) }.clamp(SHORTEST, POLL))
     }

@@ -1,7 +1,7 @@
 //! Builds HTTP clients with timeouts and with [`names`], which resolves host names on its own threads.
 //!
-//! reqwest is compiled without a TLS provider, and building a client without one panics. This installs the process's
-//! provider first.
+//! reqwest is compiled without a TLS provider, and building a client without one panics. So this module first
+//! installs the TLS provider of the process.
 
 mod names;
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use self::names::Names;
 
-/// A builder with a connect timeout of 5 s and a total timeout of `timeout`. It follows no redirects: no service that
-/// we call needs them.
+/// A builder with a connect timeout of 5 s and a total timeout of `timeout`. It does not follow redirects, because no
+/// service that we call needs them.
 pub fn builder(timeout: Duration) -> reqwest::ClientBuilder {
-    // An error means that a provider is installed already.
+    // An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))

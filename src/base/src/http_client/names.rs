@@ -1,8 +1,8 @@
 //! Resolves host names on its own threads.
 //!
-//! The system's resolver blocks its thread. On tokio's blocking threads an SMS message would wait behind other work,
+//! The system's resolver blocks its thread. On tokio's blocking threads, an SMS message would wait behind other work,
 //! and a hanging name server would block everybody. Each host has at most one lookup at a time, which concurrent
-//! requests share, so an unresponsive name delays nobody who asks for another.
+//! requests share. So a host without a response does not delay requests for other hosts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -12,10 +12,10 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// How many hosts are resolved at once: we call two or three.
+/// Maximum number of hosts resolved at the same time. Ringbook calls two or three.
 const MAX_LOOK_UPS: usize = 16;
 
-/// Shared by the process: clients resolve the same few hosts.
+/// Shared by the process, because all clients resolve the same few hosts.
 static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     look_up: Arc::new(|host| Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())),
     asked: Arc::default(),
@@ -72,7 +72,8 @@ impl Names {
     }
 }
 
-/// A lookup: however it ends, all waiting requests are answered, and the next request starts a new one.
+/// A lookup in progress. When it ends, in whatever way, all waiting requests get a result, and the next request
+/// starts a new lookup.
 struct Ended {
     names: Names,
     host: String,

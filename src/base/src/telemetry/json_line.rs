@@ -1,6 +1,7 @@
-//! A log line as one flat JSON object: what happened, and the request, call and rulebook that it is about, side by side.
+//! A log line as one flat JSON object: the event, with the request, call and rulebook that it is about.
 //!
-//! It must never fail because of what is logged: a field that two spans have keeps the event's own value, else the outer one.
+//! Formatting never fails because of what is logged. If a field occurs more than once, the event's own value wins,
+//! then that of the outer span.
 
 use std::fmt;
 

@@ -1,20 +1,22 @@
 //! Masks phone numbers.
 //!
-//! [`mask_phone`] masks a value that is a number, [`scrub`] whatever may be one inside a text. Both keep enough digits to tell
-//! two callers of one log apart. [`shapes`] knows the runs of digits that are no phone numbers.
+//! [`mask_phone`] masks a value that is a number, and [`scrub`] masks anything in a text that may be one. Both keep
+//! enough digits to distinguish two callers in a log. [`shapes`] recognizes runs of digits that are not phone
+//! numbers.
 
 mod shapes;
 
 use shapes::Shape;
 
-/// A run with fewer digits is no phone number: a local one has seven.
+/// Minimum number of digits of a phone number: a local one has seven.
 const MIN_DIGITS: usize = 7;
-/// The same for what is left of a run beside a price or a time, which may be the beginning of a number (`06:12 34 56 78`).
+/// The same minimum for the rest of a run beside a price or a time, which may be the beginning of a number (`06:12 34
+/// 56 78`).
 const MIN_DIGITS_BESIDE_SHAPE: usize = 6;
-/// Digits of a whole number in North America, without and with its country code.
+/// Number of digits of a complete number in North America, without and with its country code.
 const WHOLE_NUMBER: std::ops::RangeInclusive<usize> = 10..=11;
 
-/// `+15145550101` becomes `+1514***0101`; what is too short to mask is hidden whole.
+/// Masks `+15145550101` as `+1514***0101`. A number that is too short to mask is hidden completely.
 #[must_use]
 pub fn mask_phone(number: &str) -> String {
     let digits: Vec<char> = number.chars().filter(|c| c.is_numeric()).collect();
@@ -22,14 +24,14 @@ pub fn mask_phone(number: &str) -> String {
         return "***".to_owned();
     }
     let plus = if number.trim_start().starts_with('+') { "+" } else { "" };
-    // As many leading digits as leave at least three hidden before the last four.
+    // As many leading digits as possible while at least three stay hidden before the last four.
     let head: String = digits.iter().take(4.min(digits.len() - 7)).collect();
     let tail: String = digits.iter().skip(digits.len() - 4).collect();
     format!("{plus}{head}***{tail}")
 }
 
-/// Masks every run of seven and more digits of any script, with anything but letters between them, unless its digits are
-/// prices, dates, times, percentages, a street address, a reference or a program's id. Masking twice changes nothing.
+/// Masks every run of seven or more digits of any script, with anything but letters between them. It skips prices,
+/// dates, times, percentages, street addresses, references and ids of programs. Masking twice changes nothing.
 #[must_use]
 pub fn scrub(text: &str) -> String {
     if text.chars().filter(|c| c.is_numeric()).count() < MIN_DIGITS {
@@ -54,7 +56,7 @@ pub fn scrub(text: &str) -> String {
     out
 }
 
-/// Where a run of digits ends that begins at `start`: after its last digit before a letter or an identifier.
+/// The end of a run of digits that begins at `start`: after its last digit before a letter or an identifier.
 fn run_end(chars: &[char], start: usize) -> usize {
     let mut end = start;
     for (at, c) in chars.iter().enumerate().skip(start) {
@@ -84,7 +86,7 @@ fn mask_run(chars: &[char], start: usize, end: usize, out: &mut String) {
         .map(|shape| digits_in(&chars[shape.start..shape.end]))
         .sum();
     let left = total - recognised;
-    // `514 555.01 01` is no price with something behind it.
+    // `514 555.01 01` is not a price followed by something else.
     let is_split = shapes.iter().all(Shape::is_ambiguous) && left >= 2 && WHOLE_NUMBER.contains(&total);
     if shapes.is_empty() || is_split {
         out.push_str(&mask_phone(&run.iter().collect::<String>()));
@@ -103,7 +105,7 @@ fn mask_run(chars: &[char], start: usize, end: usize, out: &mut String) {
     mask_piece(&chars[at..end], out);
 }
 
-/// Masks the digits of a piece as one number, and leaves what stands around them.
+/// Masks the digits of a part as one number, and keeps the text around them.
 fn mask_piece(piece: &[char], out: &mut String) {
     let first = piece.iter().position(|c| c.is_numeric());
     let last = piece.iter().rposition(|c| c.is_numeric());
@@ -138,7 +140,7 @@ mod tests {
         assert_eq!(scrub("line 12, column 7"), "line 12, column 7");
     }
 
-    /// Whatever stands between the digits, at whatever places, in whatever script.
+    /// Any characters between the digits, at any positions, in any script.
     #[test]
     fn a_number_is_masked_however_it_is_written() {
         let separators = [
@@ -254,7 +256,7 @@ mod tests {
         }
     }
 
-    /// What owners read and write that is no number to call.
+    /// Common texts of owners that are not phone numbers.
     #[test]
     fn prices_dates_references_and_addresses_stay() {
         for text in [
@@ -300,7 +302,7 @@ mod tests {
         ] {
             assert_eq!(scrub(text), text);
         }
-        // Beside a number, too.
+        // They also stay beside a phone number.
         for (text, masked) in [
             ("514-555-0101 350.00-1000.00", "514***0101 350.00-1000.00"),
             ("2026-11-24 15:02 5145550101", "2026-11-24 15:02 514***0101"),

@@ -1,7 +1,7 @@
-//! Every metric, in one table, and the functions that record them.
+//! All metrics in one table, and the functions that record them.
 //!
-//! In: facts from the rest of the program. Out: the Prometheus text of `/metrics`. Labels come from closed sets
-//! only: no path, no caller, no identifier.
+//! In: events from the rest of the program. Out: the Prometheus text of `/metrics`. Labels come from closed sets
+//! only: no path, caller or identifier.
 
 mod process;
 
@@ -51,7 +51,7 @@ const PURGED: &str = "ringbook_purged_rows_total";
 const POOL_OPEN: &str = "ringbook_pool_connections";
 const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
-/// What a metric is.
+/// The type of a metric.
 #[derive(Clone, Copy)]
 enum Kind {
     Counter,
@@ -60,7 +60,7 @@ enum Kind {
     Seconds,
 }
 
-/// Name, kind and what it counts.
+/// Name, type and help text of each metric.
 #[rustfmt::skip] // a table reads better as one
 const TABLE: &[(&str, Kind, &str)] = &[
     (HTTP_SECONDS,       Kind::Seconds, "Time to answer a request, by route, method and status"),
@@ -105,8 +105,8 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (UPTIME,             Kind::Gauge,   "Seconds since the program started"),
 ];
 
-/// Counters with the labels that they can have, which are there from the start: what was never counted would else be
-/// missing, and an alert on its rise would miss the first event.
+/// Counters that are created at start, with all values of their label. Otherwise a counter without events would be
+/// missing, and an alert on its increase would miss the first event.
 #[rustfmt::skip] // a table reads better as one
 const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (MESSAGES_SHARED,    "", &[""]),
@@ -123,18 +123,18 @@ const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (PURGED,             "what", &["transcripts", "bodies", "events"]),
 ];
 
-/// Upper bounds in seconds: a decision takes microseconds, a text to a slow provider many seconds.
+/// Upper bounds in seconds: a decision takes microseconds, an SMS request to a slow provider many seconds.
 const BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// The same for people, who take seconds to an hour.
+/// Upper bounds in seconds for responses of people, who take seconds to an hour.
 const ANSWER_BUCKETS: &[f64] = &[10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
 
-/// One recorder a process: several servers in one test process share it.
+/// One recorder per process: several servers in one test process share it.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Installs the recorder and describes every metric; later calls change nothing.
+/// Installs the recorder and describes every metric. Later calls change nothing.
 pub fn install() {
     RECORDER.get_or_init(|| {
         let installed = PrometheusBuilder::new()
@@ -172,7 +172,7 @@ pub fn install() {
     });
 }
 
-/// The Prometheus text.
+/// Renders the Prometheus text.
 #[must_use]
 pub fn render() -> String {
     process::refresh();
@@ -183,108 +183,108 @@ pub fn render() -> String {
         .unwrap_or_default()
 }
 
-/// Moves what was recorded into the histograms, so that an unread `/metrics` does not grow; called now and then.
+/// Moves recorded values into the histograms, so that an unread `/metrics` does not grow. Call it regularly.
 pub fn upkeep() {
     if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
         handle.run_upkeep();
     }
 }
 
-/// A request was answered. `route` is the pattern of the route, never the path.
+/// Records a handled request. `route` is the pattern of the route, never the path.
 pub fn http_request(route: &str, method: &str, status: u16, took: Duration) {
     histogram!(HTTP_SECONDS, "route" => route.to_owned(), "method" => method.to_owned(), "status" => status.to_string())
         .record(took);
 }
 
-/// A Vapi message was answered: `kind` one of the known types or `unknown`, `outcome` a word such as `recorded`,
-/// `duplicate`, `amended`, `refused` or `failed`.
+/// Records a handled Vapi message. `kind` is one of the known types or `unknown`; `outcome` is a word such as
+/// `recorded`, `duplicate`, `amended`, `refused` or `failed`.
 pub fn message(kind: &'static str, outcome: &'static str, since: Instant) {
     counter!(MESSAGES, "type" => kind, "outcome" => outcome).increment(1);
     histogram!(MESSAGE_SECONDS, "type" => kind).record(since.elapsed());
 }
 
-/// A webhook request was refused for its signature.
+/// Counts a webhook request that was rejected because of its signature.
 pub fn signature_failed() {
     counter!(SIGNATURE_FAILURES).increment(1);
 }
 
-/// A webhook request was refused because its address sends too many.
+/// Counts a request that was rejected by a rate limit.
 pub fn rate_limited() {
     counter!(RATE_LIMITED).increment(1);
 }
 
-/// So many connections of clients are open.
+/// Sets the number of open client connections.
 pub fn connections_open(count: usize) {
     gauge!(CONNECTIONS).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-/// The server ended a connection, or refused it.
+/// Counts a connection that the server closed or refused.
 pub fn connection_closed(why: &'static str) {
     counter!(CONNECTIONS_CLOSED, "why" => why).increment(1);
 }
 
-/// A decision was made: `priority` is `P1` to `P4`.
+/// Records a decision. `priority` is `P1` to `P4`.
 pub fn decision(priority: &'static str, degraded: bool, took: Duration) {
     counter!(DECISIONS, "priority" => priority, "degraded" => if degraded { "true" } else { "false" }).increment(1);
     histogram!(DECIDE_SECONDS).record(took);
 }
 
-/// Messages were recorded in one transaction.
+/// Counts messages that were recorded in one transaction.
 pub fn messages_shared(count: u64) {
     counter!(MESSAGES_SHARED).increment(count);
 }
 
-/// A message was decided without its scripts because the threads for them were busy.
+/// Counts a message that was decided without its scripts because their threads were busy.
 pub fn scripts_busy() {
     counter!(SCRIPTS_BUSY).increment(1);
 }
 
-/// A script failed and its result was left out.
+/// Counts a script that failed and whose result was left out.
 pub fn script_fault() {
     counter!(SCRIPT_FAULTS).increment(1);
 }
 
-/// An SMS message reached `state`.
+/// Counts an SMS message that reached `state`.
 pub fn sms(state: &str) {
     counter!(SMS, "state" => state.to_owned()).increment(1);
 }
 
-/// One attempt at the SMS provider came to an outcome.
+/// Counts an attempt at the SMS provider by outcome.
 pub fn sms_attempt(outcome: &'static str) {
     counter!(SMS_ATTEMPTS, "outcome" => outcome).increment(1);
 }
 
-/// So many notices of a severity are open.
+/// Sets the number of open notices of a severity.
 pub fn notices_open(severity: &'static str, count: u64) {
     gauge!(NOTICES, "severity" => severity).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-/// A compiled rulebook was asked for.
+/// Counts a lookup of a compiled rulebook.
 pub fn cache(hit: bool) {
     counter!(CACHE, "result" => if hit { "hit" } else { "miss" }).increment(1);
 }
 
-/// How long the oldest SMS message that is due has waited.
+/// Sets how long the oldest due SMS message has waited.
 pub fn outbox(oldest: Duration) {
     gauge!(OUTBOX_AGE).set(oldest.as_secs_f64());
 }
 
-/// Accounts whose breaker lets nothing through.
+/// Sets the number of accounts with an open circuit breaker.
 pub fn breakers_open(count: usize) {
     gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-/// A message was to be kept in the spool; whether it was.
+/// Counts a message for the spool, and whether it was stored.
 pub fn spooled(kept: bool) {
     counter!(if kept { SPOOLED } else { SPOOL_REFUSED }).increment(1);
 }
 
-/// A message of the spool was recorded.
+/// Counts a message of the spool that was recorded.
 pub fn drained() {
     counter!(DRAINED).increment(1);
 }
 
-/// What is in the spool.
+/// Sets the content of the spool.
 pub fn spool(waiting: u64, aside: u64, bytes: u64, oldest: TimeDelta) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     for (name, value) in [(SPOOL_WAITING, waiting), (SPOOL_ASIDE, aside), (SPOOL_BYTES, bytes)] {
@@ -293,37 +293,37 @@ pub fn spool(waiting: u64, aside: u64, bytes: u64, oldest: TimeDelta) {
     gauge!(SPOOL_OLDEST).set(oldest.as_seconds_f64());
 }
 
-/// Whether the database gives messages a sign of life.
+/// Sets whether the database is unavailable for messages.
 pub fn database_away(away: bool) {
     gauge!(DATABASE_AWAY).set(u32::from(away));
 }
 
-/// Whether the replica answers.
+/// Sets whether the replica is unavailable.
 pub fn replica_away(away: bool) {
     gauge!(REPLICA_AWAY).set(u32::from(away));
 }
 
-/// How many P1 calls go on to the next contact.
+/// Sets the number of P1 calls that are still escalated.
 pub fn escalations(running: u64) {
     gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
 }
 
-/// Somebody took a P1.
+/// Records the time after which a P1 was acknowledged.
 pub fn acknowledged(after: TimeDelta) {
     histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
 }
 
-/// An ended call without a report was found in Vapi's list; `became` is a word such as `recorded`.
+/// Counts an ended call without a report that was found in Vapi's list. `became` is a word such as `recorded`.
 pub fn reconciled(became: &'static str) {
     counter!(RECONCILED, "outcome" => became).increment(1);
 }
 
-/// Rows were purged: `what` is `transcripts`, `bodies` or `events`.
+/// Counts purged rows. `what` is `transcripts`, `bodies` or `events`.
 pub fn purged(what: &'static str, rows: u64) {
     counter!(PURGED, "what" => what).increment(rows);
 }
 
-/// The connections of the pool `name`.
+/// Sets the connections of the pool `name`.
 pub fn pool(name: &'static str, open: u32, idle: u32) {
     gauge!(POOL_OPEN, "pool" => name).set(open);
     gauge!(POOL_IDLE, "pool" => name).set(idle);
@@ -345,7 +345,7 @@ mod tests {
             "ringbook_worker_last_run_age_seconds{worker=\"purge\"} 0.",
             "process_cpu_seconds_total ",
             "process_resident_memory_bytes ",
-            // Nothing of it has happened.
+            // None of these events has happened.
             "ringbook_spool_refused_total 0",
             "ringbook_connections_closed_total{why=\"slow_head\"} 0",
         ] {

@@ -1,7 +1,7 @@
-//! What the operator sees: logs and metrics.
+//! Logs and metrics for the operator.
 //!
-//! In: the settings. Out: one JSON object a line, or readable lines on a terminal, on standard error; metrics
-//! (see [`metrics`]). Personal data stays out: phone numbers go through [`mask_phone`], causes of errors through
+//! In: the settings. Out: log lines on standard error, as JSON objects or, on a terminal, in readable form; and
+//! metrics (see [`metrics`]). Personal data stays out: phone numbers pass [`mask_phone`], causes of errors pass
 //! [`scrub`], and statements are never logged with their values.
 
 mod json_line;
@@ -26,7 +26,7 @@ pub use self::mask::{mask_phone, scrub};
 /// Whether errors are logged with a stack trace (INCLUDE_STACK_TRACE).
 static STACK_TRACES: AtomicBool = AtomicBool::new(false);
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// One object a line.
@@ -35,12 +35,12 @@ pub enum LogFormat {
     Pretty,
 }
 
-/// How to log.
+/// Settings of the log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogSettings<'a> {
-    /// A filter, as `RUST_LOG` takes it.
+    /// A filter in the syntax of `RUST_LOG`.
     pub level: &'a str,
-    /// None: for people on a terminal, else JSON.
+    /// `None` means readable on a terminal, JSON otherwise.
     pub format: Option<LogFormat>,
     /// Whether errors and panics are logged with a stack trace.
     pub stack_traces: bool,
@@ -51,7 +51,7 @@ pub fn start(settings: LogSettings<'_>) {
     STACK_TRACES.store(settings.stack_traces, Ordering::Relaxed);
     metrics::install();
     let mut filter = EnvFilter::try_new(settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Two lines a migration, on the first start before anything that a person looks for. `LOG_LEVEL` can ask for them.
+    // Two lines per migration would hide everything else at the first start. `LOG_LEVEL` can enable them.
     if !settings.level.contains("sea_orm_migration")
         && let Ok(quiet) = "sea_orm_migration=warn".parse()
     {
@@ -81,8 +81,8 @@ pub fn start(settings: LogSettings<'_>) {
     }
 }
 
-/// Logs where a panic happened. Its message may hold a piece of a caller's words, so it is left out unless
-/// stack traces were asked for.
+/// Logs the location of a panic. Its message may contain a caller's words, so it is left out unless stack traces are
+/// enabled.
 fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
@@ -95,7 +95,7 @@ fn log_panics() {
     }));
 }
 
-/// An error and its sources on one line; a source that the error's own text repeats is left out.
+/// An error and its sources on one line. A source that the error's own text repeats is left out.
 pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -109,13 +109,13 @@ pub fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// Logs an error and its sources under the current span, once, where it becomes an answer.
+/// Logs an error and its sources once under the current span, when it becomes a response.
 pub fn log_cause(code: &'static str, cause: &dyn StdError) {
     log_text(code, &chain(cause));
 }
 
-/// Puts the call that this request is about on each of its log lines that follow. Call it in the request's own span (a
-/// spawned task: `.in_current_span()`), not in one inside it.
+/// Adds the call of this request to all its later log lines. Call it in the request's own span (in a spawned task:
+/// `.in_current_span()`), not in a nested span.
 pub fn about_call(call_id: Option<&str>, rulebook: &str) {
     let span = tracing::Span::current();
     span.record("rulebook", rulebook);
@@ -124,19 +124,19 @@ pub fn about_call(call_id: Option<&str>, rulebook: &str) {
     }
 }
 
-/// Puts on the request's log line what the message was and what became of it.
+/// Adds the kind and the outcome of the message to the log line of the request.
 pub fn about_message(kind: &str, outcome: &str) {
     let span = tracing::Span::current();
     span.record("kind", kind);
     span.record("taken", outcome);
 }
 
-/// Puts the revision that decides on each log line that follows.
+/// Adds the deciding revision to later log lines.
 pub fn at_revision(revision: i64) {
     tracing::Span::current().record("revision", revision);
 }
 
-/// Logs an error of which only the text is known.
+/// Logs an error that is only known as text.
 pub fn log_text(code: &'static str, cause: &str) {
     let cause = scrub(cause);
     if STACK_TRACES.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Rulebooks in the log by their codes: rows name them by ids, which no page of the API shows.
+//! Codes of rulebooks for log lines. Rows refer to rulebooks by ids, which the API does not show.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 static CODES: LazyLock<RwLock<HashMap<Uuid, String>>> = LazyLock::new(RwLock::default);
 
-/// Remembers what a rulebook is called.
+/// Remembers the code of a rulebook.
 pub fn note(id: Uuid, code: &str) {
     let is_known = |codes: &HashMap<Uuid, String>| codes.get(&id).is_some_and(|known| known == code);
     if is_known(&CODES.read().unwrap_or_else(PoisonError::into_inner)) {
@@ -18,7 +18,7 @@ pub fn note(id: Uuid, code: &str) {
     codes.insert(id, code.to_owned());
 }
 
-/// A rulebook for the log: its code, or its id while this process has not read the code.
+/// The name of a rulebook in the log: its code, or its id if this process has not read the code yet.
 pub fn named(id: Uuid) -> impl fmt::Display {
     let codes = CODES.read().unwrap_or_else(PoisonError::into_inner);
     codes.get(&id).cloned().unwrap_or_else(|| id.to_string())

@@ -1,12 +1,12 @@
-//! Log lines that strangers can cause, a few a second at most.
+//! Rate-limits log lines that strangers can cause.
 //!
-//! It says whether a line may be written and how many were left out before it. It never drops a line that belongs to a request
-//! that was served.
+//! It decides whether a line may be written, and counts the omitted lines. It never omits a line of a request that
+//! was served.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lets so many lines through at once, and then one each interval.
+/// Allows a burst of lines, and then one per interval.
 #[derive(Debug)]
 pub struct Sampler {
     burst: u32,
@@ -16,19 +16,19 @@ pub struct Sampler {
 
 #[derive(Debug)]
 struct State {
-    /// When all lines that were let through will be forgotten.
+    /// When all allowed lines will be forgotten.
     until: Option<Instant>,
     left_out: u64,
 }
 
 impl Sampler {
-    /// `burst` lines at once, then one in `seconds`.
+    /// Allows a burst of `burst` lines, and then one every `seconds` seconds.
     #[must_use]
     pub const fn new(burst: u32, seconds: u64) -> Self {
         Self::with_interval(burst, Duration::from_secs(seconds))
     }
 
-    /// `burst` lines at once, then one each `interval`.
+    /// Allows a burst of `burst` lines, and then one per `interval`.
     #[must_use]
     pub const fn with_interval(burst: u32, interval: Duration) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Sampler {
         }
     }
 
-    /// Whether this line is written: how many were left out since the last one, or nothing.
+    /// Returns the number of lines omitted since the last one if this line may be written, `None` otherwise.
     pub fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }

@@ -1,7 +1,7 @@
 //! Backtests and replays of stored decisions.
 //!
 //! [`run`] reads stored calls in pages by id and decides on its own threads, so that neither a long transaction nor a
-//! busy runtime delays calls; [`queue`] runs backtests one after the other and stores their progress in the database;
+//! busy runtime delays calls. [`queue`] runs backtests one after another and stores their progress in the database.
 //! [`replay`] decides stored decisions again.
 
 pub mod queue;
@@ -15,8 +15,8 @@ use sea_orm::DbErr;
 use rules::Rulebook;
 use rules::facts::Extracted;
 
-/// Reads the facts of a stored message again with each of the rulebooks, as the webhook does; `None` if it is not a
-/// message. Passed in, because only the webhook knows messages.
+/// Extracts the facts of a stored message again with each of the rulebooks, as the webhook does. `None` if it is not
+/// a message. It is passed in, because only the webhook can parse messages.
 pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<Extracted>> + Send + Sync>;
 
 /// Why stored decisions could not be processed.

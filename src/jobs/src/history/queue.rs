@@ -1,8 +1,8 @@
 //! Backtests as background jobs.
 //!
-//! An instance runs one backtest at a time; the others wait, because calls have priority. A running backtest writes
-//! its row twice a second and learns there that it was cancelled. A row that is not written any more belongs to an
-//! instance that died. Nothing else about a backtest is in memory.
+//! An instance runs one backtest at a time and the others wait, because calls have priority. A running backtest
+//! writes its row twice a second, and finds out there whether it was cancelled. A row that is no longer written
+//! belongs to an instance that died. No other state of a backtest is in memory.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,23 +26,23 @@ use rules::own_turn::OwnTurns;
 use store::decisions::past::Span;
 use store::{backtests, trial};
 
-/// Backtests that run at the same time on this instance.
+/// Number of backtests that run at the same time on this instance.
 const AT_A_TIME: usize = 1;
-/// Backtests of one rulebook that may be queued or running.
+/// Maximum number of queued or running backtests of one rulebook.
 const MOST_WAITING: u64 = 20;
-/// The interval of writing the row.
+/// Interval between writes of the row.
 const BEAT: Duration = Duration::from_millis(500);
-/// A row without a write for this time belongs to an instance that died.
+/// A row that was not written for this time belongs to an instance that died.
 const SILENT: TimeDelta = TimeDelta::seconds(15);
 
 /// A requested backtest.
 pub struct Asked {
     pub test: Backtest,
-    /// The request, for the response.
+    /// The request as JSON, for the response.
     pub wanted: Value,
     /// The rulebook and time of the calls.
     pub span: Span,
-    /// At most this many decisions, the newest.
+    /// Maximum number of decisions, newest first.
     pub limit: Option<u64>,
     /// Whether to include prices that tools were asked for.
     pub tool_quotes: bool,
@@ -76,8 +76,8 @@ pub struct Backtests {
 
 type Key = (Uuid, Uuid);
 
-/// The running order. Backtests of one rulebook wait for each other first, so each rulebook is in the common queue at
-/// most once and cannot delay others with many.
+/// The execution order. Backtests of one rulebook first wait for each other. So each rulebook is in the common queue
+/// at most once, and many backtests of one do not delay the others.
 #[derive(Clone)]
 struct Turns {
     own: OwnTurns,
@@ -87,7 +87,7 @@ struct Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self {
-            // The database counts the waiting ones, across instances.
+            // The database counts the waiting backtests, across instances.
             own: OwnTurns::new(usize::MAX - 1),
             all: Arc::new(Semaphore::new(AT_A_TIME)),
         }
@@ -95,7 +95,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// The turn, until it is dropped.
+    /// Waits for a turn, which ends on drop.
     async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
         let own = self.own.take(rulebook_id).await;
         // It is never closed.
@@ -104,7 +104,7 @@ impl Turns {
 }
 
 impl Backtests {
-    /// `read` is for the calls. Running backtests end soon after `stop` is cancelled; `tasks` tracks them.
+    /// `read` is for the calls. Running backtests end soon after `stop` is cancelled. `tasks` tracks them.
     #[must_use]
     pub fn new(
         db: DatabaseConnection,
@@ -125,7 +125,7 @@ impl Backtests {
         }
     }
 
-    /// Without a database, for operations that only describe themselves.
+    /// An instance without a database, for operations that only describe themselves.
     #[must_use]
     pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
         let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
@@ -193,7 +193,7 @@ impl Backtests {
         Ok(row)
     }
 
-    /// Stops a queued or running backtest on any instance; a finished one stays as it is. Returns its row.
+    /// Stops a queued or running backtest on any instance. A finished one is not changed. Returns the row.
     ///
     /// # Errors
     /// When the database fails.
@@ -274,7 +274,7 @@ impl Backtests {
         }
     }
 
-    /// Writes that it is running, and its progress; false when it was cancelled.
+    /// Stores that the backtest is running, and its progress. False if it was cancelled.
     async fn alive(&self, key: Key, change: backtests::ActiveModel) -> bool {
         let change = backtests::ActiveModel {
             updated_at: Set(self.clock.now()),
@@ -283,7 +283,7 @@ impl Backtests {
         match self.write(key, change).await {
             Ok(goes_on) => goes_on,
             Err(error) => {
-                // The next write tries again; if the database stays unavailable, there are no calls to read either.
+                // The next write tries again. If the database stays unavailable, there are no calls to read either.
                 tracing::warn!(backtest = %key.1, %error, "the progress of backtest {} could not be written", key.1);
                 true
             }
@@ -334,7 +334,7 @@ impl Backtests {
     }
 }
 
-/// The state to show: a row that says `running` may belong to an instance that died.
+/// The state to show. A row with state `running` may belong to an instance that died.
 #[must_use]
 pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
     let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());
@@ -361,7 +361,7 @@ fn looked_at(result: &BacktestResult) -> i64 {
     i64::try_from(result.calls + result.erased + result.unreadable).unwrap_or(i64::MAX)
 }
 
-/// The error for clients; the cause is in the log.
+/// The error text for clients. The cause is logged.
 fn sentence(error: &HistoryError) -> &'static str {
     match error {
         HistoryError::Database(_) => "The database did not respond; try again.",

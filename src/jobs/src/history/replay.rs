@@ -1,5 +1,5 @@
-//! Replays stored decisions: one, or all of a span of time. [`Current`] caches each revision, so a span over many
-//! revisions compiles each once.
+//! Replays stored decisions: one, or all in a time range. [`Current`] caches each revision, so each is compiled only
+//! once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,22 +18,22 @@ use rules::replay::{Difference, Replayed};
 use store::decisions::past::{Columns, Span};
 
 const PAGE: u64 = 200;
-/// How many different decisions are reported in detail.
+/// Maximum number of different decisions reported in detail.
 const NAMED: usize = 20;
 
 /// The result of replaying many decisions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Replays {
     pub replayed: u64,
-    /// Those with the same result, byte for byte.
+    /// Decisions with the same result, byte for byte.
     pub same: u64,
-    /// Those that were left out because their facts were erased.
+    /// Decisions that were skipped because their facts were erased.
     pub erased: u64,
-    /// Those with another result.
+    /// Decisions with another result.
     pub different: u64,
-    /// The number of their revisions.
+    /// Number of revisions of these decisions.
     pub revisions: usize,
-    /// The newest of those with another result, at most twenty.
+    /// The newest decisions with another result, at most twenty.
     pub differences: Vec<Different>,
 }
 
@@ -42,7 +42,7 @@ pub struct Replays {
 pub struct Different {
     pub decision_id: Uuid,
     pub revision: i64,
-    /// Every place that differs.
+    /// All positions that differ.
     pub places: Vec<Difference>,
 }
 
@@ -68,7 +68,7 @@ impl From<serde_json::Error> for ReplayError {
     }
 }
 
-/// Replays one decision; `None` when its facts were erased.
+/// Replays one decision. `None` if its facts were erased.
 ///
 /// # Errors
 /// When its revision cannot be loaded, or the stored decision is malformed.
@@ -84,7 +84,7 @@ pub async fn one(
         return Ok(None);
     };
     let rulebook = current.at_for_people(rulebook_id, revision).await?;
-    // Scripts may be slow, so not on the handler's thread.
+    // Scripts may be slow, so they do not run on the thread of the handler.
     let work = move || rulebook.replay(&extracted, at, &stored);
     let replayed = current
         .pools()
@@ -94,7 +94,7 @@ pub async fn one(
     Ok(Some(replayed?))
 }
 
-/// Replays every decision of a span and calls `told` after each page.
+/// Replays every decision in a time range, and calls `told` after each page.
 ///
 /// # Errors
 /// When a revision cannot be loaded, or the database fails.
@@ -131,7 +131,7 @@ pub async fn all(
     Ok(whole)
 }
 
-/// A decision's id and revision, and the result of its replay; none when its facts were erased.
+/// A decision's id and revision, and the result of its replay. `None` if its facts were erased.
 type Again = Option<(Uuid, i64, Replayed)>;
 
 fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<Again, HistoryError> {
@@ -147,7 +147,7 @@ fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<A
 }
 
 impl Replays {
-    /// The result of one.
+    /// The result for a single decision.
     #[must_use]
     pub fn of(decision_id: Uuid, revision: i64, again: Option<Replayed>) -> Self {
         let mut replays = Self {

@@ -1,6 +1,6 @@
-//! Runs a backtest over two rulebooks and a span of time.
+//! Runs a backtest with two rulebooks over a time range.
 //!
-//! One page is read while others are decided; bounded channels slow down whoever is faster. Pages are counted in the
+//! One page is read while others are decided. Bounded channels slow down the faster side. Pages are counted in the
 //! order in which they were read, so that the same calls give the same result.
 
 use std::collections::BTreeMap;
@@ -20,20 +20,20 @@ use store::packed;
 
 /// Decisions per page.
 const PAGE: u64 = 500;
-/// Pages that wait to be decided.
+/// Number of pages that wait to be decided.
 const WAITING: usize = 4;
-/// The interval of progress reports.
+/// Interval between progress reports.
 const TOLD_EVERY: Duration = Duration::from_millis(400);
-/// The most deciding threads.
+/// Maximum number of deciding threads.
 const MOST_THREADS: usize = 4;
 /// The stack size, for deeply nested scripts.
 const STACK: usize = 16 * 1024 * 1024;
 /// The niceness of these threads, 0 to 19.
 const NICENESS: i32 = 10;
 
-/// Decisions of leads.
+/// Purposes: decisions of leads only.
 const REPORTS: &[&str] = &[REPORT];
-/// The same, and prices that tools were asked for.
+/// Purposes: decisions of leads, and prices that tools were asked for.
 const REPORTS_AND_QUOTES: &[&str] = &[REPORT, QUOTE];
 const REPORT: &str = "report";
 const QUOTE: &str = "quote";
@@ -44,18 +44,18 @@ pub struct Plan {
     pub test: Backtest,
     /// The rulebook and time of the calls.
     pub span: Span,
-    /// At most this many decisions, the newest.
+    /// Maximum number of decisions, newest first.
     pub limit: Option<u64>,
     /// Whether to include prices that tools were asked for.
     pub tool_quotes: bool,
-    /// Reads messages again, where the two rulebooks map facts differently.
+    /// Reads messages again if the two rulebooks map facts differently.
     pub read_body: ReadBody,
 }
 
 /// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// From 0 to 100, by time; the calls are not counted beforehand.
+    /// 0 to 100. Estimated from times or from the limit, because the calls are not counted beforehand.
     pub percent: u8,
     /// The results so far.
     pub result: BacktestResult,
@@ -108,8 +108,8 @@ pub async fn run(
     Ok(tally.result(&plan.test))
 }
 
-/// Runs work on its own thread with a lower priority than those that answer messages: not on tokio's blocking
-/// threads, which the whole process shares.
+/// Runs work on its own thread, with a lower priority than the threads that handle messages. It does not use tokio's
+/// blocking threads, because the whole process shares them.
 fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, HistoryError> {
@@ -151,7 +151,7 @@ async fn read_pages(
         let Some(last) = rows.last() else { break };
         below = Some(last.try_get("", "id")?);
         left -= count.min(left);
-        // When a thread has failed, nobody receives pages any more: its error is returned at the end.
+        // If a thread has failed, nobody receives pages any more. Its error is returned at the end.
         if pages.send(Page { number, rows }).await.is_err() || count < wanted {
             break;
         }
@@ -194,7 +194,7 @@ fn look(plan: &Plan, row: &QueryResult, tally: &mut Tally) -> Result<(), History
         return Ok(());
     };
     let said = if plan.test.reads_anew() {
-        // A tool's arguments are not in the message as a whole.
+        // The facts of a quote come from the arguments of one tool call, not from the message as a whole.
         let body: Option<Vec<u8>> = if is_quote { None } else { get(row, "body")? };
         let body = body.map(packed::unpack).transpose()?;
         let (base, candidate) = plan.test.both();
@@ -262,7 +262,7 @@ async fn collect(
     whole
 }
 
-/// The share of the time, or of the calls, that is done; below 100 before the end.
+/// Percentage of the time range, or of the calls, that is done. Below 100 before the end.
 fn percent(plan: &Plan, oldest: Option<Uuid>, newest: Option<Uuid>, last: Option<Uuid>, seen: u64) -> u8 {
     let part = |done: u64, all: u64| {
         u8::try_from(done.saturating_mul(100) / all.max(1))

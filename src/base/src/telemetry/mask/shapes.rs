@@ -1,7 +1,8 @@
-//! Runs of digits that are no phone numbers: prices, dates, times, percentages, street addresses, ids.
+//! Recognizes runs of digits that are not phone numbers: prices, dates, times, percentages, street addresses, ids.
 //!
-//! Each recogniser takes the whole text and where its first digit stands, and returns where the shape ends. A shape counts only
-//! where its own separator does not go on to more digits: `06.12` is a price, `06.12.34.56.78` is a number.
+//! Each recognizer gets the whole text and the position of the first digit, and returns where the shape ends. A shape
+//! is only valid if its own separator is not followed by more digits: `06.12` is a price, `06.12.34.56.78` is a
+//! number.
 
 /// A recognised part of a run.
 #[derive(Debug, Clone, Copy)]
@@ -13,9 +14,9 @@ pub(super) struct Shape {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Certainty {
-    /// Nobody writes a phone number so.
+    /// A phone number is never written like this.
     Certain,
-    /// Two digits after a point or a colon, which a part of a number may have as well.
+    /// Two digits after a point or a colon, which part of a phone number may also have.
     Ambiguous,
 }
 
@@ -29,9 +30,9 @@ const CURRENCY_SIGNS: [char; 5] = ['$', '€', '£', '¥', '¢'];
 const CURRENCY_WORDS: [&str; 9] = ["cad", "usd", "eur", "gbp", "chf", "dollar", "dollars", "euro", "euros"];
 const THOUSANDS: [char; 8] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', ',', '.', '\'', '\u{2019}'];
 const DASHES: [char; 6] = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '\u{2212}'];
-/// What parts the groups of a phone number.
+/// Separators between the groups of a phone number.
 const GROUP_SEPARATORS: [char; 9] = [' ', '\u{a0}', '-', '\u{2011}', '\u{2013}', '.', ',', '/', '_'];
-/// Words that only follow a civic number.
+/// Words that only follow a street number.
 const STREET_WORDS: [&str; 15] = [
     "rue",
     "avenue",
@@ -49,14 +50,14 @@ const STREET_WORDS: [&str; 15] = [
     "highway",
     "montée",
 ];
-/// Words that follow a civic number, and may follow a local phone number.
+/// Words that follow a street number, and may follow a local phone number.
 const OTHER_STREET_WORDS: [&str; 16] = [
     "st", "rd", "av", "dr", "drive", "ct", "court", "place", "pl", "square", "terrace", "saint", "sainte", "ste",
     "côte", "way",
 ];
 const ORDINALS: [&str; 9] = ["e", "er", "re", "ère", "ième", "st", "nd", "rd", "th"];
 
-/// The shapes in the run from `start` to `end`, in their order.
+/// The shapes in the run from `start` to `end`, in order.
 pub(super) fn all(chars: &[char], start: usize, end: usize) -> Vec<Shape> {
     let mut found = Vec::new();
     let mut at = start;
@@ -97,7 +98,8 @@ fn shape(chars: &[char], start: usize) -> Option<Shape> {
     Some(Shape { start, end, certainty })
 }
 
-/// An id that begins a word: a UUID, a long hexadecimal id such as Twilio's, or a message's reference.
+/// The end of an identifier that begins a word: a UUID, a long hexadecimal id such as Twilio's, or the reference of a
+/// message.
 pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
     if start > 0 && chars[start - 1].is_alphanumeric() || !chars[start].is_ascii_alphanumeric() {
         return None;
@@ -127,7 +129,7 @@ pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
     {
         return Some(start + 9);
     }
-    // A UUID without its dashes, an id of Twilio's, digests.
+    // A UUID without dashes, a Twilio id, or a digest.
     for (prefix, length, most_digits) in [(0, 32, 9), (2, 32, 9), (0, 40, 40), (0, 64, 64)] {
         if let Some(id) = part(start + prefix, length)
             && whole(start + prefix + length)
@@ -144,12 +146,12 @@ pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
     None
 }
 
-/// Whether a UUID of digits alone says its version and variant where UUIDs do.
+/// Whether a UUID that has only digits has its version and variant at the right positions.
 fn has_version(uuid: &[char]) -> bool {
     matches!(uuid.get(14), Some('1'..='8')) && matches!(uuid.get(19), Some('8' | '9'))
 }
 
-/// Where the ASCII digits end that begin at `from`; none where there are fewer or more than wanted.
+/// The end of the ASCII digits that begin at `from`. `None` if their number is not in `wanted`.
 fn digits(chars: &[char], from: usize, wanted: std::ops::RangeInclusive<usize>) -> Option<usize> {
     let count = chars
         .get(from..)?
@@ -168,7 +170,7 @@ fn value(chars: &[char], from: usize, to: usize) -> u32 {
         .fold(0, |sum, digit| sum * 10 + digit)
 }
 
-/// Whether no digit stands before `start`, nor one and a separator.
+/// Whether neither a digit nor a digit and a separator comes before `start`.
 fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     let before = |back: usize| start.checked_sub(back).and_then(|at| chars.get(at));
     let is_digit = |back: usize| before(back).is_some_and(|c| c.is_numeric());
@@ -176,14 +178,14 @@ fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     !is_digit(1) && !goes_on
 }
 
-/// Whether no digit stands at `end`, nor a separator and one.
+/// Whether neither a digit nor a separator and a digit follows at `end`.
 fn ends(chars: &[char], end: usize, separators: &[char]) -> bool {
     let is_digit = |at: usize| chars.get(at).is_some_and(|c| c.is_numeric());
     let goes_on = chars.get(end).is_some_and(|c| separators.contains(c)) && is_digit(end + 1);
     !is_digit(end) && !goes_on
 }
 
-/// `2026-11-24`, `24/11/2026`, `11.24.2026`.
+/// Matches `2026-11-24`, `24/11/2026` or `11.24.2026`.
 fn date(chars: &[char], start: usize) -> Option<usize> {
     let first = digits(chars, start, 1..=4)?;
     let separator = *chars.get(first).filter(|c| ['-', '/', '.'].contains(c))?;
@@ -208,7 +210,7 @@ fn date(chars: &[char], start: usize) -> Option<usize> {
     (fits && begins(chars, start, &[separator]) && ends(chars, third, &[separator])).then_some(third)
 }
 
-/// `8:00`, `15:02:00`, `15:02:00.123456`.
+/// Matches `8:00`, `15:02:00` or `15:02:00.123456`.
 fn time(chars: &[char], start: usize) -> Option<usize> {
     let is = |at: usize, c: char| chars.get(at) == Some(&c);
     let hours = digits(chars, start, 1..=2).filter(|end| is(*end, ':'))?;
@@ -224,7 +226,7 @@ fn time(chars: &[char], start: usize) -> Option<usize> {
     (fits && begins(chars, start, &[':']) && ends(chars, end, &[':', '.'])).then_some(end)
 }
 
-/// A number that is masked already: `1514***0101`.
+/// Matches a number that is already masked: `1514***0101`.
 fn masked(chars: &[char], start: usize) -> Option<usize> {
     let digits_end = |from: usize| from + chars.iter().skip(from).take_while(|c| c.is_numeric()).count();
     let head = digits_end(start);
@@ -236,7 +238,7 @@ fn masked(chars: &[char], start: usize) -> Option<usize> {
     (tail == head + 7 && !follows && chars.get(tail) != Some(&'*')).then_some(tail)
 }
 
-/// `15 %`, `9.975%`.
+/// Matches `15 %` or `9.975%`.
 fn percentage(chars: &[char], start: usize) -> Option<usize> {
     let whole = digits(chars, start, 1..=3)?;
     let point = chars.get(whole).is_some_and(|c| ['.', ','].contains(c));
@@ -250,7 +252,7 @@ fn after_space(chars: &[char], at: usize) -> usize {
     at + usize::from(is_space)
 }
 
-/// A number as prices are written: whole, or with two decimals, perhaps with its thousands parted.
+/// An amount as prices are written: whole, or with two decimals, perhaps with separated thousands.
 struct Amount {
     end: usize,
     /// Digits before the point.
@@ -297,7 +299,7 @@ fn amount(chars: &[char], start: usize) -> Option<Amount> {
     })
 }
 
-/// `350.00`, `1,250.00`, `$350`, `1 250 $`, `350.00-1000.00`, `$350-1000`.
+/// Matches `350.00`, `1,250.00`, `$350`, `1 250 $`, `350.00-1000.00` or `$350-1000`.
 fn price(chars: &[char], start: usize) -> Option<(usize, Certainty)> {
     let first = amount(chars, start)?;
     let signed_before = has_sign_before(chars, start);
@@ -324,7 +326,7 @@ fn price(chars: &[char], start: usize) -> Option<(usize, Certainty)> {
     stands_alone.then_some((first.end, certainty))
 }
 
-/// Two prices with a dash between them, of which one has decimals or a sign.
+/// Matches two prices with a dash between them, if one has a currency sign or both have decimals.
 fn price_range(chars: &[char], start: usize, first: &Amount, signed_before: bool) -> Option<(usize, Certainty)> {
     let dash = after_space(
         chars,
@@ -375,14 +377,14 @@ fn has_sign_after(chars: &[char], end: usize) -> bool {
     has_sign_at(chars, at) || at > end && CURRENCY_WORDS.contains(&word(chars, at).as_str())
 }
 
-/// The word that begins at `at`, in small letters.
+/// The word that begins at `at`, in lower case.
 fn word(chars: &[char], at: usize) -> String {
     let letters = chars.iter().skip(at).take_while(|c| c.is_alphabetic()).take(16);
     letters.flat_map(|c| c.to_lowercase()).collect()
 }
 
-/// The end of a run that is a civic number, perhaps of several doors or of a numbered street, or a ZIP code with its four more
-/// digits.
+/// Whether a run is a street number, perhaps of several doors or before a numbered street, or a ZIP code with its
+/// four extra digits.
 fn is_address(chars: &[char], start: usize, end: usize) -> bool {
     let run = &chars[start..end];
     if !run.iter().all(|c| c.is_ascii_digit() || [' ', '-', ','].contains(c)) {

@@ -1,5 +1,5 @@
-//! What is true of the process: its build, its memory, its processor time, its open files, and when each worker last ran. All
-//! of it is read when `/metrics` is asked for.
+//! Metrics of the process: its build, memory, processor time and open files, and when each worker last ran. They are
+//! read when `/metrics` is requested.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -18,19 +18,19 @@ pub(super) const UPTIME: &str = "process_uptime_seconds";
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 static WORKERS: LazyLock<Mutex<BTreeMap<&'static str, Instant>>> = LazyLock::new(Mutex::default);
 
-/// A worker did its work, or looked and found none.
+/// Records that a worker did its work, or found none.
 pub fn worker_ran(worker: &'static str) {
     let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
     workers.insert(worker, Instant::now());
 }
 
-/// Jobs of which it is said that they never succeeded: what only a command may do, or no instance.
+/// Jobs that are reported even if they never succeeded: only a command runs them, or perhaps no instance does.
 const EXPECTED: [&str; 2] = ["backup", "reconciler"];
 
-/// The age of each job's last success, and when that was read.
+/// The age of each job's last success, and when that age was read.
 static SUCCESSES: LazyLock<Mutex<BTreeMap<String, (Duration, Instant)>>> = LazyLock::new(Mutex::default);
 
-/// How long ago each job last succeeded, as the database says.
+/// Stores how long ago each job last succeeded, according to the database.
 pub fn last_successes(jobs: impl IntoIterator<Item = (String, Duration)>) {
     let now = Instant::now();
     let jobs = jobs.into_iter().map(|(job, age)| (job, (age, now)));
@@ -42,7 +42,7 @@ pub(super) fn start() {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
 }
 
-/// Brings the gauges up to date. What this system does not tell is left out.
+/// Updates the gauges. Values that this system does not provide are left out.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 pub(super) fn refresh() {
     gauge!(UPTIME).set(STARTED.elapsed().as_secs_f64());
