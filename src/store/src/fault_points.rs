@@ -69,7 +69,7 @@ named! {
         SettleBeforeCommit = "settle.before_commit",
         /// The result of an attempt is committed.
         SettleAfterCommit = "settle.after_commit",
-        /// Messages with an expired lease are marked.
+        /// Messages with an expired lease, and messages too old to send, are marked.
         TidyBeforeCommit = "tidy.before_commit",
         /// Those marks are committed.
         TidyAfterCommit = "tidy.after_commit",

@@ -67,9 +67,9 @@ pub fn of_contact(code: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     Info,
-    /// Today.
+    /// A person should act today.
     Warning,
-    /// Now.
+    /// A person should act now.
     Urgent,
 }
 

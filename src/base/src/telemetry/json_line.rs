@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-/// The format.
+/// The JSON line format.
 pub struct JsonLine;
 
 impl<S, N> FormatEvent<S, N> for JsonLine

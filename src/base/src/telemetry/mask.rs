@@ -10,8 +10,8 @@ use shapes::Shape;
 
 /// Minimum number of digits of a phone number: a local one has seven.
 const MIN_DIGITS: usize = 7;
-/// The same minimum for the rest of a run beside a price or a time, which may be the beginning of a number (`06:12 34
-/// 56 78`).
+/// The same minimum for the rest of a run beside a price or a time. That price or time may be the beginning of a phone
+/// number (`06:12 34 56 78`).
 const MIN_DIGITS_BESIDE_SHAPE: usize = 6;
 /// Number of digits of a complete number in North America, without and with its country code.
 const WHOLE_NUMBER: std::ops::RangeInclusive<usize> = 10..=11;

@@ -29,9 +29,9 @@ static STACK_TRACES: AtomicBool = AtomicBool::new(false);
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Readable lines, for people.
     Pretty,
 }
 

@@ -253,8 +253,9 @@ async fn by_rows(
         .await
 }
 
-/// Prices that breach the guard rails in examples: the cases, the calls of the last days, and calls that match the
-/// changed rows. Empty if there are no limits, or if the base does not compile and so decides nothing.
+/// Prices that breach the guard rails in examples: the cases, the calls of the last days, and generated calls with the
+/// facts and values of the changed rows. Empty if there are no limits, or if the base does not compile and so decides
+/// nothing.
 ///
 /// # Errors
 /// When the calls cannot be read, or the threads that decide them are busy.

@@ -97,7 +97,7 @@ pub struct ReportedCall<'a> {
     pub recording_url: Option<&'a str>,
     /// Its cost, in millionths of a dollar.
     pub cost_micros: Option<i64>,
-    /// Where the work is.
+    /// The address of the job.
     pub address: Option<&'a str>,
     pub city: Option<&'a str>,
     pub postal_code: Option<&'a str>,

@@ -12,11 +12,11 @@ use crate::sql::{insert_rows, owned, statement};
 pub struct LeadPart<'a> {
     /// The caller's name.
     pub customer_name: Option<&'a str>,
-    /// Where to call back.
+    /// The phone number to call back.
     pub customer_number: Option<&'a str>,
     /// The caller's email.
     pub customer_email: Option<&'a str>,
-    /// Where the work is.
+    /// The address of the job.
     pub address: Option<&'a str>,
     /// The city.
     pub city: Option<&'a str>,
