@@ -1,9 +1,10 @@
-//! Who may speak for a rulebook. In: the rulebook's code. Out: its webhook settings and active secrets.
+//! Webhook settings and active secrets of rulebooks, cached in memory. In: the rulebook's code. Out: its webhook settings and
+//! active secrets.
 //!
-//! Kept in memory, so that a message pays no query for it; the transaction compares `auth_version` with the database and
-//! asks for a fresh copy when it rose, so that a retired secret is refused by the very next message everywhere. A message
-//! that is refused asks too, so that a new secret is accepted although nobody uses the old one any more. A name that no rulebook
-//! has goes the same way, so that neither the answer nor its time tells a stranger which names there are.
+//! The cache saves one query per message. The transaction compares `auth_version` with the database and requests a reload if it
+//! rose, so every instance refuses a retired secret from the next message on. A refused message requests a reload too, so a new
+//! secret is accepted even if nobody uses the old one any more. Unknown rulebook names take the same path, so neither the
+//! response nor its duration reveals which names exist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,38 +23,38 @@ use store::{rulebooks, secrets};
 
 pub use store::rulebooks::DEFAULT as DEFAULT_RULEBOOK;
 
-/// The id of the secret that the settings bring.
+/// The id of the secret from the environment variable of the same name.
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
-/// Strangers make us ask the database whether the settings of a rulebook changed once in this time. A message that would be
-/// refused waits for an answer to a question that was asked after it came: a new secret is never refused.
+/// Minimum time between two database reads of a rulebook's settings, so that strangers cannot cause more. A message that would be
+/// refused waits for a read that began after it arrived, so a new secret is never refused.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
-/// Of more secrets only the newest let a message in. The API stores no more; an older database may have them.
+/// Maximum number of secrets: only the newest are accepted. The API stores no more; an older database may hold more.
 const MAX_SECRETS: usize = 5;
 
-/// Log lines about secrets that were stored before short ones were refused: one in ten minutes.
+/// Log lines about secrets that are shorter than today's minimum: one in ten minutes.
 static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 
 /// What verification needs to know of a rulebook.
 #[derive(Debug)]
 pub struct Access {
-    /// Its code, or the one that it had before, as the message's address names it.
+    /// Its current or former code, as in the URL of the message.
     pub code: String,
     /// Its id.
     pub rulebook_id: Uuid,
-    /// The version of what follows.
+    /// The version of these settings.
     pub auth_version: i64,
     /// Which schemes are accepted.
     pub auth: WebhookAuth,
     /// The secrets that are accepted.
     pub secrets: Vec<Secret>,
-    /// When it was read.
+    /// When these settings were read from the database.
     pub read_at: Instant,
 }
 
 impl Access {
-    /// Of a name that no rulebook has. Its messages are verified like all others, as those of the default rulebook, and none is
-    /// let in: whoever has that secret is told that the name is wrong, and nobody else.
+    /// Placeholder for a name without a rulebook. Its messages are verified as those of the default rulebook, but never accepted.
+    /// Only a sender with that rulebook's secret learns that the name is wrong.
     fn of_nobody(code: &str, default: Option<&Self>) -> Self {
         let unusable = || vec![Secret::new("nobody", [0; 32])];
         Self {
@@ -72,7 +73,7 @@ impl Access {
         self.rulebook_id.is_nil()
     }
 
-    /// Of a message that was let in when it came, and comes out of the spool.
+    /// Settings for a message from the spool, which was verified when it arrived.
     #[must_use]
     pub fn of_the_spool(code: String, rulebook_id: Uuid) -> Self {
         Self {
@@ -86,24 +87,24 @@ impl Access {
     }
 }
 
-/// Why a rulebook's webhook settings cannot be had.
+/// Why the webhook settings of a rulebook are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The database did not answer.
     #[error("the webhook settings could not be read")]
     Database(#[from] DbErr),
-    /// The database did not answer a question that was asked for another message meanwhile.
+    /// A database read for another message failed while this message waited for it.
     #[error("the webhook settings could not be read a moment ago")]
     Unanswered,
-    /// The settings in the database are none.
+    /// The stored settings cannot be parsed.
     #[error("the webhook settings of the rulebook are not understood")]
     Settings(#[from] serde_json::Error),
-    /// A secret does not open.
+    /// A secret cannot be decrypted.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// The webhook settings of every rulebook asked for.
+/// The webhook settings of every rulebook requested so far. Cloning shares them.
 #[derive(Clone)]
 pub struct Accesses {
     db: DatabaseConnection,
@@ -111,14 +112,14 @@ pub struct Accesses {
     /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
     default_secret: Option<Arc<Secret>>,
     known: Cache<String, Arc<Access>>,
-    /// Names that no rulebook has, as strangers make them up.
+    /// Names without a rulebook, usually made up by strangers.
     unknown: Cache<String, Arc<Access>>,
-    /// Of each rulebook: held by whoever asks, with when the last question began that was not answered.
+    /// One lock for each rulebook, held while its settings are read. It holds the start of the last read that failed.
     asking: Cache<String, Arc<Mutex<Option<Instant>>>>,
 }
 
 impl Accesses {
-    /// Over the primary database: a replica could still show a secret that was retired.
+    /// Reads from the primary database: a replica could still return a retired secret.
     #[must_use]
     pub fn new(db: DatabaseConnection, key: SecretKey, default_secret: Option<Secret>) -> Self {
         Self {
@@ -131,7 +132,7 @@ impl Accesses {
         }
     }
 
-    /// The settings of a rulebook as they stand in memory, or [`Access::of_nobody`] where none has this name.
+    /// The cached settings of a rulebook, or the cached [`Access::of_nobody`] if no rulebook has this name.
     pub async fn in_memory(&self, code: &str) -> Option<Arc<Access>> {
         match self.known.get(code).await {
             Some(access) => Some(access),
@@ -139,7 +140,7 @@ impl Accesses {
         }
     }
 
-    /// The settings of a rulebook as they stand in the database, or [`Access::of_nobody`] where none has this name.
+    /// The settings of a rulebook, read from the database, or [`Access::of_nobody`] if no rulebook has this name.
     pub async fn reload_or_nobody(&self, code: &str) -> Result<Arc<Access>, AccessError> {
         match self.reload(code).await? {
             Some(found) => Ok(found),
@@ -153,14 +154,14 @@ impl Accesses {
             None => self.read(DEFAULT_RULEBOOK).await?,
         };
         let nobody = Arc::new(Access::of_nobody(code, default.as_deref()));
-        // What can be no name is not worth remembering.
+        // Invalid names are not cached.
         if is_rulebook_code(code) {
             self.unknown.insert(code.to_owned(), Arc::clone(&nobody)).await;
         }
         Ok(nobody)
     }
 
-    /// The settings of a rulebook, from memory when they are there; `None` when there is no such rulebook.
+    /// The settings of a rulebook, from the cache if present; `None` if there is no such rulebook.
     pub async fn get(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         match self.known.get(code).await {
             Some(access) => Ok(Some(access)),
@@ -168,8 +169,8 @@ impl Accesses {
         }
     }
 
-    /// The settings that replace those under which a message was refused; `None` when they are the same. However many messages
-    /// are refused, one question is asked at a time, and each of them waits for one that began after it came.
+    /// Settings newer than those under which a message was refused; `None` if there are none. At most one read runs at a time for
+    /// each rulebook, and each refused message waits for a read that began after it arrived.
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
         let came = Instant::now();
         let is_other = |found: &Arc<Access>| found.auth_version != known.auth_version;
@@ -197,7 +198,7 @@ impl Accesses {
         Ok(found.filter(is_other))
     }
 
-    /// The settings of a rulebook as they stand now, which are used from here on.
+    /// Reads the current settings of a rulebook from the database and caches them.
     pub async fn reload(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         let access = self.read(code).await?;
         match &access {
@@ -210,12 +211,12 @@ impl Accesses {
         Ok(access)
     }
 
-    /// Forgets what is known of a rulebook that takes no messages any more, or has another code.
+    /// Drops a rulebook from the cache, because it is archived or has a new code.
     pub async fn forget(&self, code: &str) {
         self.known.invalidate(code).await;
     }
 
-    /// What stands in the database, with the secret that the settings of this process bring.
+    /// The stored secrets and the secret from the environment.
     #[must_use]
     pub fn with_set(&self, code: &str, mut stored: Vec<Secret>) -> Vec<Secret> {
         stored.retain(|secret| secret.id() != SET_SECRET);
@@ -227,15 +228,15 @@ impl Accesses {
         stored
     }
 
-    /// The settings of a rulebook as they stand now, only looked at.
+    /// Reads the current settings of a rulebook without caching them.
     pub async fn read(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
-        // What can name no rulebook need not be asked for, and PostgreSQL refuses a question with a NUL in it.
+        // An invalid name has no rulebook, and PostgreSQL rejects a string with a NUL.
         if !is_rulebook_code(code) {
             return Ok(None);
         }
         let read_at = Instant::now();
         let Some(found) = rulebooks::that_takes(&self.db, code).await? else {
-            // A name that is nobody's costs as much as one that is somebody's, or the time would tell them apart.
+            // Run the same query for an unknown name, or the duration would reveal it.
             secrets::active(&self.db, Uuid::nil(), &[secrets::WEBHOOK]).await?;
             return Ok(None);
         };

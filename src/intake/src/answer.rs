@@ -1,7 +1,7 @@
-//! What we say back. In: an [`Answer`]. Out: the JSON that Vapi expects for it, with status 200 but for `voice-request`.
+//! Webhook responses. In: an [`Answer`]. Out: the JSON that Vapi expects, with status 200 except for `voice-request`.
 //!
-//! Vapi ignores the body of any other status, and speaks a failed assistant request to the caller; so a tool that
-//! failed and a call that is refused are answers like any other.
+//! Vapi ignores the body of any other status, and speaks a failed assistant request to the caller. So a failed tool and a refused
+//! call are normal responses too.
 //!
 //! | message | answer |
 //! |---|---|
@@ -16,7 +16,7 @@
 //! | voice-request | [`Answer::NotOurs`] with status 400: a voice provider makes speech, and Vapi would play a 200 |
 //! | every other | [`Answer::Neutral`], an empty object |
 //!
-//! Where a request has no rule, [`neutral`] says what leaves the call as it would be without us.
+//! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without Ringbook.
 
 use std::collections::BTreeMap;
 
@@ -24,19 +24,19 @@ use serde_json::{Map, Value, json};
 
 use super::event::{Event, Kind};
 
-/// How long Vapi lets a sentence in a transfer's message be.
+/// Vapi's maximum length of a sentence in a transfer's message.
 const SENTENCE_LIMIT: usize = 1000;
 
-/// What Vapi is told.
+/// The response to a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// Nothing to say: `{}`.
+    /// Nothing: `{}`.
     Neutral,
-    /// A request that no rulebook can fulfil, with the reason for whoever reads Vapi's log.
+    /// A request that no rulebook can fulfil, with the reason for readers of Vapi's log.
     NotOurs(&'static str),
     /// What the tools returned, one for each call.
     ToolResults(Vec<ToolResult>),
-    /// What the one tool returned that an older assistant asks for.
+    /// The result of the single tool of a `function-call`, which older assistants send.
     FunctionResult(ToolResult),
     /// Which assistant takes the call, and what it should know.
     Assistant(AssistantAnswer),
@@ -46,7 +46,7 @@ pub enum Answer {
     Spoken(String),
     /// Who takes over.
     Handoff(HandoffDestination),
-    /// What we know.
+    /// Documents from the knowledge base.
     Documents(Vec<Document>),
     /// How long to wait before speaking, in tenths of a second, so that no float is needed; at most 150.
     Endpointing {
@@ -63,15 +63,15 @@ pub enum Answer {
 /// What one tool returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolResult {
-    /// The id of the request, exactly.
+    /// The id of the tool call, unchanged.
     pub tool_call_id: String,
     /// The tool's name, which Vapi's schema requires.
     pub name: String,
-    /// The result, or what the assistant should know of the failure.
+    /// The result, or a failure message for the assistant.
     pub result: Result<String, String>,
 }
 
-/// Which assistant takes a call. Exactly one of the ids is used, the assistant's first.
+/// Which assistant takes a call. One id is used: the assistant's if both are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssistantAnswer {
     /// A saved assistant.
@@ -80,7 +80,7 @@ pub struct AssistantAnswer {
     pub squad_id: Option<String>,
     /// Values for the assistant's `{{variables}}`: the current prices and hours.
     pub variable_values: BTreeMap<String, String>,
-    /// What the assistant says first, when not its own.
+    /// The assistant's first sentence, if it is not the assistant's own default.
     pub first_message: Option<String>,
 }
 
@@ -89,9 +89,9 @@ pub struct AssistantAnswer {
 pub struct Destination {
     /// The number, E.164.
     pub number: String,
-    /// What is said to the caller before the transfer.
+    /// The sentence spoken to the caller before the transfer.
     pub message: Option<String>,
-    /// What the one who is called sees as the caller.
+    /// The caller ID that the destination sees.
     pub caller_id: Option<String>,
     /// Dialled after the number.
     pub extension: Option<String>,
@@ -114,25 +114,25 @@ pub enum HandoffDestination {
     },
     /// A person.
     Number(Destination),
-    /// Nobody, and why. Vapi's schema requires a destination even then: it is empty.
+    /// Nobody, with the reason. Vapi's schema requires a destination even then, so it is empty.
     Nobody {
         /// The reason.
         error: String,
     },
 }
 
-/// One thing we know, for the assistant to read from.
+/// A document for the assistant to answer from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     /// The text.
     pub content: String,
-    /// How near it is to the question, in thousandths.
+    /// Similarity to the query, in thousandths.
     pub similarity_thousandths: u16,
     /// Its id.
     pub uuid: Option<String>,
 }
 
-/// What leaves a call as it would be without us, for a type that nobody has rules for.
+/// The response that leaves a call as it would be without Ringbook, for a request without rules.
 #[must_use]
 pub fn neutral(kind: Kind) -> Answer {
     match kind {
@@ -145,7 +145,7 @@ pub fn neutral(kind: Kind) -> Answer {
             error: "There is nobody to hand this call over to.".to_owned(),
         }),
         Kind::KnowledgeBaseRequest => Answer::Documents(Vec::new()),
-        // Half a second is about what Vapi waits by itself.
+        // Vapi's own default is about half a second.
         Kind::CallEndpointingRequest => Answer::Endpointing { timeout_tenths: 5 },
         Kind::CampaignPredial => Answer::Predial { eligible: true },
         Kind::VoiceRequest => {
@@ -156,7 +156,7 @@ pub fn neutral(kind: Kind) -> Answer {
 }
 
 impl ToolResult {
-    /// A result that is a tree: a string as it is, anything else as JSON on one line.
+    /// A successful result: a string unchanged, any other JSON value on one line.
     #[must_use]
     pub fn ok(tool_call_id: &str, name: &str, result: &Value) -> Self {
         let text = match result {
@@ -170,7 +170,7 @@ impl ToolResult {
         }
     }
 
-    /// A failure, in words the assistant can use.
+    /// A failure, worded for the assistant.
     #[must_use]
     pub fn failed(tool_call_id: &str, name: &str, error: impl Into<String>) -> Self {
         Self {
@@ -190,7 +190,7 @@ impl ToolResult {
 }
 
 impl Answer {
-    /// What the tools of a message returned, in the form that it waits for.
+    /// Wraps tool results in the format that the message type requires.
     #[must_use]
     pub fn of_tools(event: &Event, mut results: Vec<ToolResult>) -> Self {
         match results.pop() {
@@ -202,7 +202,7 @@ impl Answer {
         }
     }
 
-    /// The body as a tree.
+    /// The body as a JSON value.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -211,7 +211,7 @@ impl Answer {
             Self::ToolResults(results) => {
                 json!({"results": results.iter().map(ToolResult::to_json).collect::<Vec<_>>()})
             }
-            // There is no member for a failure: its sentence is the result.
+            // The format has no field for a failure: the failure message is the result.
             Self::FunctionResult(one) => {
                 let (Ok(text) | Err(text)) = &one.result;
                 json!({"result": one_line(text)})

@@ -1,4 +1,4 @@
-//! Every answer against Vapi's own schema of it.
+//! Checks every response against Vapi's published schema.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn schema() -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("the schema")).expect("JSON")
 }
 
-/// Checks against the shape of one kind of answer, and against the union as Vapi publishes it.
+/// Checks a response against the schema of its type, and against Vapi's union of all responses.
 fn assert_valid(definition: &str, answer: &Answer) {
     let bytes = answer.to_bytes();
     let body: Value = serde_json::from_slice(&bytes).expect("JSON");

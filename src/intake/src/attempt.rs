@@ -1,9 +1,8 @@
-//! Which of two answers a message gets: the transaction's, or the one that was given because it took too long.
+//! Decides which of two responses a message gets: that of the transaction, or the fallback after a timeout.
 //!
-//! In: what the transaction worked out and is about to commit, and that whoever waits for it gave up. Out: exactly one of
-//! them wins. A transaction that was given up on does not commit; a commit that is under way when the time is up cannot
-//! be called back, so its answer is the one that is given, and what it was to record is spooled: if it did commit, the
-//! drain finds the same message there.
+//! In: the response that the transaction is about to commit, and the timeout of its waiter. Out: exactly one of the two. After
+//! the timeout, a transaction does not commit. A commit that already runs at the timeout cannot be cancelled: its response is
+//! given and the message is spooled. If it did commit, the drain finds the message already recorded.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,19 +11,19 @@ use serde_json::Value;
 
 use super::decided::Ahead;
 
-/// What was answered, and what it was decided from.
+/// A response that was given, and the decision behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Given {
-    /// The revision that decided; 0 when none was known.
+    /// The revision that decided; 0 if no rulebook was known.
     pub revision: i64,
-    /// The answer.
+    /// The response body.
     pub answer: Value,
-    /// What was worked out.
+    /// The decision behind it.
     #[serde(with = "shared")]
     pub found: Arc<Ahead>,
 }
 
-/// What is shared is written as what it is.
+/// Serializes an `Arc` as its content.
 mod shared {
     use std::sync::Arc;
 
@@ -39,36 +38,36 @@ mod shared {
     }
 }
 
-/// One message on its way, as seen by the transaction and by whoever waits for it.
+/// Progress of one message, shared by its transaction and its waiter.
 #[derive(Debug, Default)]
 pub struct Attempt(Mutex<Stage>);
 
 #[derive(Debug, Default)]
 enum Stage {
-    /// Nothing is decided yet.
+    /// Not decided yet.
     #[default]
     Begun,
-    /// Worked out, not committed.
+    /// Decided, not committed.
     WorkedOut(Arc<Ahead>),
-    /// The commit is under way, or done.
+    /// The commit runs or is done.
     Committing(Arc<Given>),
-    /// Whoever waited gave up: no commit any more.
+    /// The waiter timed out: the transaction must not commit.
     GivenUp,
 }
 
-/// What there is to go on with, when the transaction did not make it in time.
+/// What the transaction leaves to the fallback after a timeout.
 #[derive(Debug, Clone)]
 pub enum Left {
     /// Nothing.
     Nothing,
-    /// What it had worked out; it will not commit.
+    /// Its decision; the transaction will not commit.
     WorkedOut(Arc<Ahead>),
-    /// What it is committing, or has committed: this must be answered.
+    /// The response that it commits or has committed: this one must be given.
     Committing(Arc<Given>),
 }
 
 impl Attempt {
-    /// Notes what was worked out.
+    /// Stores the decision.
     pub(super) fn worked_out(&self, ahead: Ahead) -> Arc<Ahead> {
         let ahead = Arc::new(ahead);
         let mut stage = self.lock();
@@ -78,7 +77,7 @@ impl Attempt {
         ahead
     }
 
-    /// What was worked out before.
+    /// The stored decision.
     pub(super) fn ahead(&self) -> Option<Arc<Ahead>> {
         match &*self.lock() {
             Stage::WorkedOut(ahead) => Some(Arc::clone(ahead)),
@@ -86,12 +85,12 @@ impl Attempt {
         }
     }
 
-    /// Whether whoever waited gave up.
+    /// Whether the waiter timed out.
     pub(super) fn is_given_up(&self) -> bool {
         matches!(*self.lock(), Stage::GivenUp)
     }
 
-    /// Whether the transaction may commit, which it then does at once.
+    /// Whether the transaction may commit. If so, it must commit immediately.
     pub(super) fn commits(&self, given: Given) -> bool {
         let mut stage = self.lock();
         if matches!(*stage, Stage::GivenUp) {
@@ -101,7 +100,7 @@ impl Attempt {
         true
     }
 
-    /// Gives up on the transaction, unless its commit is under way.
+    /// Stops the transaction, unless its commit already runs.
     pub(super) fn give_up(&self) -> Left {
         let mut stage = self.lock();
         match std::mem::replace(&mut *stage, Stage::GivenUp) {

@@ -1,24 +1,24 @@
-//! Settings that an administrator may store for a webhook. In: settings that were read. Out: every fault with its place.
+//! Validates the webhook settings that an administrator stores. In: parsed settings. Out: every fault with its JSON pointer.
 //!
-//! What the types in [`super::scheme`] take but nobody should run: no way in at all, a header that no request can carry, a
-//! signature that does not cover the body.
+//! Rejects settings that the types in [`super::scheme`] accept but that must not be used: no scheme at all, an invalid header
+//! name, or a signature that does not cover the body.
 
 use poem::http::HeaderName;
 
 use super::scheme::{Scheme, WebhookAuth, X_VAPI_SIGNATURE};
 use super::sign::{Signing, tokens_touch};
 
-/// The most schemes of one rulebook.
+/// Maximum number of schemes of one rulebook.
 const MOST: usize = 10;
-/// The most schemes that sign the body: a message is hashed for each of them, with every secret.
+/// Maximum number of schemes that sign the body: the body is hashed for each of them, with every secret.
 const MAX_SIGNING: usize = 4;
-/// The longest replay window: a day.
+/// Maximum replay window: one day.
 const LONGEST_WINDOW_S: u32 = 86_400;
 
-/// A JSON pointer and what is wrong there.
+/// A JSON pointer, and the fault there.
 pub type Fault = (String, &'static str);
 
-/// What is wrong with the settings; nothing when they can be used.
+/// The faults of the settings; empty if they can be used.
 #[must_use]
 pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -90,8 +90,8 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     faults
 }
 
-/// Schemes that read the signature of an earlier one under the same algorithm and sign something else: whoever sends that header
-/// has the body hashed for each of them.
+/// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload. A sender
+/// of that header could make the server hash the body once for each of them.
 fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
     let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();
     let mut faults = Vec::new();
@@ -154,7 +154,7 @@ mod tests {
     fn one_header_is_hashed_once_for_an_algorithm() {
         let hmac = |format: &str, algorithm: &str, prefix: &str| json!({"type": "hmac", "payload_format": format, "algorithm": algorithm, "signature_prefix": prefix});
         let with_time = hmac("{timestamp}.{body}", "sha256", "");
-        // The same text under another prefix or another algorithm.
+        // The same header under another prefix or another algorithm.
         let good = [
             &with_time,
             &hmac("{timestamp}.{body}", "sha256", "v1="),

@@ -1,7 +1,7 @@
-//! What messages of one rulebook write when they share a transaction: one statement a table for all of them.
+//! Writes the messages of one rulebook that share a transaction, with one statement per table for all of them.
 //!
-//! In: their steps, of different calls. Out: what was written of each. It takes messages that are new and follow no report: a
-//! repeat, an amendment and whatever else needs to be looked at goes through [`Step::run`], in the same transaction.
+//! In: their steps, of different calls. Out: what was written for each. Handles only new messages of a call without an earlier
+//! report. Duplicates, amendments and other cases go through [`Step::run`] in the same transaction.
 
 use std::collections::HashMap;
 
@@ -19,25 +19,25 @@ use super::texts::{self, Outgoing};
 use store::leads::{self, NewLead};
 use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
 
-/// What was written of a message.
+/// What was written for a message.
 pub(super) struct Written<'a> {
-    /// What it is answered.
+    /// The response.
     pub answer: Value,
-    /// The texts that follow, in the end: they touch rows that many calls share.
+    /// Its SMS messages. They are queued last, because they lock rows that many calls share.
     texts: Option<Outgoing<'a>>,
 }
 
-/// A report that is new, and its call.
+/// A new report and its call.
 struct Reported<'a> {
     place: usize,
     call_id: &'a str,
     recording: Recording<'a, 'a>,
 }
 
-/// Writes those of the messages that it can; `None` for each that it leaves.
+/// Writes the messages that it can handle. The result is `None` for each of the others.
 ///
 /// # Errors
-/// When the database fails, or a caller was erased meanwhile.
+/// If the database fails, or a caller was erased meanwhile.
 pub(super) async fn write<'a>(
     tx: &DatabaseTransaction,
     steps: &'a [Step<'a>],
@@ -74,10 +74,10 @@ pub(super) async fn write<'a>(
     Ok(written)
 }
 
-/// Queues the texts that follow; for each message, whether there are any.
+/// Queues the SMS messages. The result says for each message whether it has any.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub(super) async fn text(
     tx: &DatabaseTransaction,
     steps: &[Step<'_>],
@@ -103,7 +103,7 @@ pub(super) async fn text(
     Ok(texted)
 }
 
-/// What a message is answered when it is new; `None` for one that is not written here.
+/// The response to a new message; `None` for a message that is not handled here.
 fn answer_of(step: &Step<'_>) -> Option<Value> {
     let event = &step.message.event;
     match &event.payload {
@@ -117,7 +117,7 @@ fn answer_of(step: &Step<'_>) -> Option<Value> {
     }
 }
 
-/// Writes what status updates and transcripts say of their calls.
+/// Writes call data from status updates and transcripts.
 async fn tell_calls(tx: &DatabaseTransaction, steps: &[Step<'_>], new: &[usize]) -> Result<(), TransactError> {
     let nothing = CallPart::default();
     let mut touched = Vec::new();
@@ -155,7 +155,7 @@ fn reported<'a>(place: usize, step: &'a Step<'a>) -> Option<Reported<'a>> {
     })
 }
 
-/// Writes the calls, turns, decisions and leads of reports. Out: the texts that follow.
+/// Writes the calls, turns, decisions and leads of reports. Out: the SMS messages to queue.
 async fn report<'a>(
     tx: &DatabaseTransaction,
     reports: &[Reported<'a>],

@@ -1,8 +1,8 @@
-//! A decision about a message, with what it was made from and how long it took.
+//! A decision about a message, with its input and its duration.
 //!
-//! Where a rulebook has scripts, what a message needs decided is worked out on the threads for scripts *before* its
-//! transaction begins, at the head that was last seen: a slow script holds neither an asynchronous thread nor SQLite's
-//! one writer. The transaction uses it only when it sees the same head.
+//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head revision
+//! seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The transaction uses the
+//! decision only if the head is still the same.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,20 +23,20 @@ use rules::decision::Decision;
 use rules::facts::Extracted;
 use rules::script::{ScriptVersion, Skips};
 
-/// A decision to be kept.
+/// A decision to be stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
     /// Its id.
     pub id: Uuid,
-    /// What the message said.
+    /// The facts of the message.
     pub extracted: Extracted,
-    /// The instant that it is about.
+    /// The instant that the facts are about.
     pub at: DateTime<Utc>,
-    /// What came out.
+    /// The decision.
     pub decision: Decision,
-    /// How long it took.
+    /// Duration of the decision, in microseconds.
     pub duration_us: i64,
-    /// The scripts that ran in it, also those that failed.
+    /// The scripts that ran in it, including those that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) ran: Vec<ScriptVersion>,
     /// The scripts that failed in it.
@@ -44,7 +44,7 @@ pub struct Decided {
     pub(super) faulted: Vec<ScriptVersion>,
 }
 
-/// Everything that is decided about a message, as a function of these four.
+/// The input of a decision: the decision depends on these four values only.
 pub(super) struct Question<'a> {
     pub rulebook: &'a Rulebook,
     pub message: &'a Message,
@@ -52,29 +52,29 @@ pub(super) struct Question<'a> {
     pub skips: Skips,
 }
 
-/// What a message needs, worked out by one revision.
+/// The decisions for a message, by one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ahead {
     /// The revision.
     pub revision: i64,
-    /// What came out.
+    /// The decisions.
     pub found: Found,
 }
 
-/// What was worked out.
+/// The decisions for a message, by its type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     /// The decision about a report.
     Report(Box<Decided>),
-    /// Every tool that was called.
+    /// The result of every tool call.
     Tools(Vec<tools::Ran>),
-    /// The answer to any other message.
+    /// The response to any other message.
     Answer(Value),
 }
 
 impl Question<'_> {
-    /// Decides about the message, with a tool's arguments where there are any.
+    /// Decides about the message, with the arguments of a tool if there is one.
     pub(super) fn decide(&self, arguments: Option<&Value>) -> Decided {
         let started = Instant::now();
         let event = &self.message.event;
@@ -94,7 +94,7 @@ impl Question<'_> {
         }
     }
 
-    /// Works out what the message needs.
+    /// Makes all decisions that the message needs.
     pub(super) fn work_out(&self) -> Ahead {
         let found = match &self.message.event.payload {
             Payload::Report(_) => Found::Report(Box::new(self.decide(None))),
@@ -114,7 +114,7 @@ impl Question<'_> {
 }
 
 impl Found {
-    /// What a message is answered, as far as nothing of it was answered before.
+    /// The response to the message, if no part of it was answered before.
     #[must_use]
     pub fn answer(&self, event: &Event) -> Value {
         match (self, &event.payload) {
@@ -124,7 +124,7 @@ impl Found {
         }
     }
 
-    /// What a message is answered of which nothing is kept, where that is something else.
+    /// The response if nothing of the message could be stored; `None` if it is the same response.
     pub(super) fn answer_unkept(&self, event: &Event) -> Option<Value> {
         match (self, &event.payload) {
             (Self::Tools(ran), Payload::ToolCalls(requests)) => {
@@ -139,7 +139,7 @@ impl Found {
         matches!(self, Self::Report(decided) if !decided.faulted.is_empty())
     }
 
-    /// The most urgent priority that was found.
+    /// The most urgent priority among the decisions.
     #[must_use]
     pub fn priority(&self) -> Option<&'static str> {
         match self {
@@ -150,7 +150,7 @@ impl Found {
     }
 }
 
-/// Whether deciding about a message may run scripts.
+/// Whether a decision about the message may run scripts.
 pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
     let decides = matches!(
         &message.event.payload,
@@ -159,7 +159,7 @@ pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
     decides && rulebook.has_scripts()
 }
 
-/// Works out what a message needs on the threads for scripts; without any script when they are busy.
+/// Decides about a message on the script threads. If they are busy, it is decided without scripts.
 pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Ahead {
     let rulebook_id = message.access.rulebook_id;
     let skips = intake
@@ -179,7 +179,7 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
     match intake.current.pools().run_scripts(rulebook_id, work).await {
         Ok(ahead) => ahead,
         Err(busy) => {
-            // No fault of any script: this message is decided without them, and nothing is counted against them.
+            // Not the fault of a script: decide this message without scripts and record no script failure.
             telemetry::metrics::scripts_busy();
             let question = Question {
                 rulebook,

@@ -1,7 +1,7 @@
-//! What a body says. In: the bytes of a verified body. Out: an [`Event`], or why nothing can be read out of it.
+//! Parses a body. In: the bytes of a verified body. Out: an [`Event`], or why the body cannot be read.
 //!
-//! Pure and tolerant. Vapi's published schema is no gate, so only four things make a body [`Unreadable`]; whatever
-//! else is missing, extra or mistyped reads as absent. Nothing is built for what nobody reads: see `document`.
+//! Pure and tolerant. Vapi's published schema is not enforced: only four faults make a body [`Unreadable`]. Any other missing,
+//! extra or mistyped field reads as absent. Values that nobody reads are not built: see `document`.
 
 use std::sync::OnceLock;
 
@@ -12,12 +12,12 @@ pub use super::event::{CallPart, Event, Kind, Payload, Report, ToolRequest, stat
 pub use super::turns::Turn;
 use super::{tool_requests, turns};
 
-/// How deep a message may nest. Vapi's own reach about ten; `serde_json` and the database stop a little later.
+/// Maximum nesting depth of a message. Vapi's own reach about ten; `serde_json` and the database fail at slightly more.
 pub const DEPTH_LIMIT: usize = 100;
-/// The longest id that is one: longer than any that Vapi makes, short enough for every index.
+/// Maximum length of an id: longer than any id of Vapi, short enough for every index.
 pub const ID_LIMIT: usize = 255;
 
-/// Why nothing can be read out of a body. It is kept all the same.
+/// Why a body cannot be read. The body is stored anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// Not UTF-8.
@@ -34,15 +34,15 @@ pub enum Unreadable {
     /// Nested deeper than [`DEPTH_LIMIT`].
     #[error("the body nests deeper than {DEPTH_LIMIT}")]
     TooDeep,
-    /// JSON, but no `message` object in it.
+    /// JSON without a `message` object.
     #[error("the body has no message object")]
     NoMessage,
 }
 
-/// Reads a body.
+/// Parses a body.
 ///
 /// # Errors
-/// When it is no message at all.
+/// If the body is not a message: see [`Unreadable`].
 pub fn decode(body: &[u8]) -> Result<Event, Unreadable> {
     let text = std::str::from_utf8(body).map_err(|_| Unreadable::NotUtf8)?;
     if too_deep(body) {
@@ -195,7 +195,7 @@ fn report(message: Part<'_>, call: Option<&CallPart>) -> Report {
     }
 }
 
-/// The mono recording, the same on each delivery; never a presigned address, which expires.
+/// The URL of the mono recording, the same on each delivery. Never a presigned URL, which expires.
 fn recording_url(message: Part<'_>) -> Option<String> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "recording", "mono", "combinedUrl"],
@@ -207,12 +207,12 @@ fn recording_url(message: Part<'_>) -> Option<String> {
     PLACES.iter().find_map(|place| message.at(place).and_then(Part::text))
 }
 
-/// A text of 1 to `limit` bytes.
+/// A string of 1 to `limit` bytes.
 pub(super) fn bounded(part: Option<Part<'_>>, limit: usize) -> Option<String> {
     part?.text().filter(|text| !text.is_empty() && text.len() <= limit)
 }
 
-/// Whether arrays and objects nest deeper than [`DEPTH_LIMIT`]. Strings, which are most of a body, are leapt over.
+/// Whether arrays and objects nest deeper than [`DEPTH_LIMIT`]. Skips strings, which are most of a body.
 fn too_deep(body: &[u8]) -> bool {
     let mut depth = 0_usize;
     let mut rest = body;
@@ -233,7 +233,7 @@ fn too_deep(body: &[u8]) -> bool {
     false
 }
 
-/// What follows the string whose opening quote was just passed.
+/// The rest after the end of a string, given the input after its opening quote.
 fn after_string(mut rest: &[u8]) -> &[u8] {
     while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
         let escape = rest.get(at) == Some(&b'\\');
@@ -245,8 +245,8 @@ fn after_string(mut rest: &[u8]) -> &[u8] {
     &[]
 }
 
-/// Replaces, in JSON text, every `\u0000` and every lone surrogate by U+FFFD: `PostgreSQL` refuses the one and
-/// `serde_json` the other. Done once, before anything is read, so that nothing read can hold either.
+/// Replaces every `\u0000` and every lone surrogate in JSON text by U+FFFD: `PostgreSQL` rejects the former, `serde_json` the
+/// latter. Runs once before parsing, so no parsed string can contain either.
 pub(super) fn without_nul(text: String) -> String {
     let bytes = text.as_bytes();
     let mut bad: Vec<usize> = Vec::new();
@@ -271,13 +271,13 @@ pub(super) fn without_nul(text: String) -> String {
     }
     let mut clean = text;
     for at in bad {
-        // An escape is six ASCII bytes, so the range lies on characters and the length stays.
+        // An escape is six ASCII bytes, so the range is on character boundaries and the length does not change.
         clean.replace_range(at..at + 6, "\\ufffd");
     }
     clean
 }
 
-/// The UTF-16 unit that an escape `\uXXXX` at `at` stands for.
+/// The UTF-16 code unit of an escape `\uXXXX` at `at`.
 fn escaped_unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     if !digits.iter().all(u8::is_ascii_hexdigit) {

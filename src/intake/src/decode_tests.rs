@@ -1,4 +1,4 @@
-//! Real shapes, read.
+//! Parses real Vapi messages.
 
 use std::path::PathBuf;
 
@@ -212,7 +212,7 @@ fn lists_complete_each_other_and_name_a_tool_beside_its_call() {
 fn a_pointer_finds_what_rfc_6901_says() {
     let event = event(&json!({"type": "x", "a/b": {"m~n": [10, {"k": null}]}, "arguments": {"z": 1}}));
     assert_eq!(event.lookup("/a~1b/m~0n/0", None), Some(json!(10)));
-    // Null is as good as nothing.
+    // A null reads as absent.
     assert_eq!(event.lookup("/a~1b/m~0n/1/k", None), None);
     for nothing in [
         "/a~1b/m~0n/01",

@@ -1,10 +1,9 @@
-//! What a message is answered when the database is away or too slow, and how it is kept.
+//! Fallback: how a message is answered and stored if the database is away or too slow.
 //!
-//! In: a message whose sender is known, and what its transaction left behind. Out: the answer that the last good rulebook
-//! gives, once the message stands in the spool with it. Where the spool does not take it either, a message that only
-//! tells something is refused, to be sent again; one that waits for an answer gets it all the same: the caller never
-//! hears an error. Such a message is not recorded, and a person is told how many there were: it promises nothing that only
-//! a recorded one brings about, such as a text to a contact.
+//! In: a verified message, and what its transaction left. Out: the response by the cached rulebook, once the message and the
+//! response are in the spool. If the spool fails too, a message without a waiting caller is refused, so that Vapi sends it again.
+//! A message that waits for an answer is answered anyway, so the caller never hears an error. Such a message is not recorded, and
+//! a notice gives the number of them. Its response promises nothing that requires a record, such as an SMS message to a contact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,28 +21,28 @@ use super::tools;
 use rules::compile::Rulebook;
 use rules::script::Skips;
 
-/// How long scripts may take when the database has used up the time.
+/// Maximum time for scripts if the database has used up the time budget.
 const SCRIPTS: Duration = Duration::from_millis(150);
 
-/// What answers without the database.
+/// Answers messages without the database.
 #[derive(Clone)]
 pub struct Refuge {
-    /// Where messages wait.
+    /// The spool for messages.
     pub spool: Spool,
-    /// What is known of each rulebook.
+    /// The cached rulebooks.
     pub last_good: LastGood,
 }
 
 impl Refuge {
-    /// Answers a message and keeps it.
+    /// Answers a message and spools it.
     ///
     /// # Errors
-    /// When the message only tells something, and the spool does not take it.
+    /// If the spool fails and the message does not wait for an answer.
     pub async fn take_in(&self, intake: &Intake, message: &Arc<Message>, left: Left) -> Result<Outcome, SpoolError> {
         let keys = Keys::of(message.access.rulebook_id, &message.event);
         let committing = matches!(left, Left::Committing(_));
         let before = if committing { None } else { self.before(keys).await };
-        // What is committed, perhaps, or waits already is what must be answered, whatever becomes of this one.
+        // A response that may be committed or is already in the spool must be given, even if this message cannot be stored.
         let stands = committing || before.is_some();
         let given = self.given(intake, message, before, left).await;
         let mut answer = given.as_ref().map_or_else(
@@ -81,7 +80,7 @@ impl Refuge {
         })
     }
 
-    /// The same message, where it waits already.
+    /// The spool entry of the same message, if it is there already.
     async fn before(&self, keys: Keys) -> Option<Entry> {
         self.spool.under(keys).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the spool could not be asked for the same message");
@@ -89,10 +88,10 @@ impl Refuge {
         })
     }
 
-    /// What is answered; none for a message that decides something when no rulebook is known, and nobody waits for it.
+    /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the answer.
     async fn given(&self, intake: &Intake, message: &Arc<Message>, before: Option<Entry>, left: Left) -> Option<Given> {
         let ahead = match left {
-            // Nobody can tell whether it was committed: then it is exactly this that must have been answered.
+            // The transaction may have committed, so its response must be given.
             Left::Committing(given) => return Some(Given::clone(&given)),
             Left::WorkedOut(ahead) => Some(ahead),
             Left::Nothing => None,
@@ -115,7 +114,7 @@ impl Refuge {
     }
 }
 
-/// Decides by the last good rulebook; without its scripts when they would take too long.
+/// Decides by the cached rulebook, without its scripts if they would take too long.
 async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Ahead {
     let in_place = |skips| {
         let question = Question {
@@ -135,7 +134,7 @@ async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rule
     }
 }
 
-/// What can be said without any rules: that somebody will call back. A report is decided when it is recorded.
+/// The decision without any rules: somebody will call back. A report is decided when it is recorded.
 fn nothing_known(message: &Message) -> Option<Ahead> {
     let found = match &message.event.payload {
         Payload::Report(_) => return None,
@@ -145,7 +144,7 @@ fn nothing_known(message: &Message) -> Option<Ahead> {
     Some(Ahead { revision: 0, found })
 }
 
-/// Whether the caller would hear that there was no answer.
+/// Whether the caller would notice a missing answer.
 #[must_use]
 pub fn waits_for_an_answer(kind: Kind) -> bool {
     answer::neutral(kind).to_json() != Value::Object(serde_json::Map::new())

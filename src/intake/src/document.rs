@@ -1,8 +1,8 @@
-//! A JSON text read lazily. In: the text of a message. Out: its parts, by name, each split once and only when asked.
+//! A lazily parsed JSON text. In: the text of a message. Out: its parts, by name, each parsed once and only on request.
 //!
-//! Messages run to 100 kB, of which a decision reads a few hundred bytes. So nothing is built for what nobody
-//! reads: a [`Document`] keeps the text and, per object or array that was looked into, where its children lie.
-//! Readers are tolerant: what is absent, mistyped or out of range reads as `None`.
+//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a [`Document`]
+//! holds the text and, for each object or array that was read, the positions of its children. Readers are tolerant: absent,
+//! mistyped or out-of-range values read as `None`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,10 +16,10 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Where instants end, in microseconds: beyond it databases disagree.
+/// Upper bound of instants, in microseconds since 1970: beyond it databases disagree.
 const YEAR_10000: i64 = 253_402_300_800_000_000;
 
-/// A JSON text that has been checked once, with the places of the parts that were looked into.
+/// A validated JSON text, with the positions of the parts that were read.
 #[derive(Debug)]
 pub struct Document {
     text: Box<str>,
@@ -41,10 +41,10 @@ pub struct Part<'a> {
 }
 
 impl Document {
-    /// Takes a text that is one JSON object and makes its member `name` (the last one of that name) the root.
+    /// Takes the text of one JSON object and makes its member `name` (the last of that name) the root.
     ///
     /// # Errors
-    /// When the text is not JSON, or (`is_data`) no object. `Ok(None)` when the member is missing.
+    /// If the text is not JSON, or (`is_data`) not an object. `Ok(None)` if the member is missing.
     pub fn member(text: String, name: &str) -> Result<Option<Self>, serde_json::Error> {
         let members: Members<'_> = serde_json::from_str(&text)?;
         let root = members
@@ -58,7 +58,7 @@ impl Document {
         }))
     }
 
-    /// The value that was asked for.
+    /// The root value.
     #[must_use]
     pub fn root(&self) -> Part<'_> {
         Part {
@@ -69,7 +69,7 @@ impl Document {
 }
 
 impl Node {
-    /// `raw` is borrowed from `text`, so its place is the distance between the two.
+    /// `raw` borrows from `text`, so its position is the distance between the two.
     fn at(text: &str, name: &str, raw: &RawValue) -> Self {
         let raw = raw.get();
         let start = raw.as_ptr().addr().saturating_sub(text.as_ptr().addr());
@@ -82,13 +82,13 @@ impl Node {
 }
 
 impl<'a> Part<'a> {
-    /// The value's own text.
+    /// The JSON text of the value.
     #[must_use]
     pub fn raw(self) -> &'a str {
         self.text.get(self.node.span.clone()).unwrap_or("null")
     }
 
-    /// The name under which the value stands in its object; empty in an array.
+    /// The name of the value in its object; empty in an array.
     #[must_use]
     pub fn name(self) -> &'a str {
         &self.node.name
@@ -106,14 +106,14 @@ impl<'a> Part<'a> {
         self.raw().starts_with('[')
     }
 
-    /// The members of an object or the elements of an array, as they stand; none otherwise.
+    /// The members of an object or the elements of an array, in their order; empty for other values.
     #[must_use]
     pub fn children(self) -> impl DoubleEndedIterator<Item = Part<'a>> {
         let text = self.text;
         self.nodes().iter().map(move |node| Part { text, node })
     }
 
-    /// The member `name` of an object; the last one where it is there twice.
+    /// The member `name` of an object; the last one if the name is duplicated.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Part<'a>> {
         if !self.is_object() {
@@ -122,13 +122,13 @@ impl<'a> Part<'a> {
         self.children().rfind(|child| child.name() == name)
     }
 
-    /// Follows names down.
+    /// Follows a path of names.
     #[must_use]
     pub fn at(self, path: &[&str]) -> Option<Part<'a>> {
         path.iter().try_fold(self, |part, name| part.get(name))
     }
 
-    /// Follows an RFC 6901 pointer down.
+    /// Follows an RFC 6901 pointer.
     #[must_use]
     pub fn pointer(self, pointer: &str) -> Option<Part<'a>> {
         if pointer.is_empty() {
@@ -161,14 +161,14 @@ impl<'a> Part<'a> {
     pub fn decimal(self) -> Option<Decimal> {
         let quoted = self.text();
         let text = quoted.as_deref().unwrap_or(self.raw()).trim();
-        // Longer than any number that we store; a decimal of a megabyte is not worth a look.
+        // Longer than any number that is stored; do not parse a decimal of a megabyte.
         if text.len() > 64 {
             return None;
         }
         text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
     }
 
-    /// A number times `factor`, rounded to a whole one.
+    /// A number times `factor`, rounded to an integer.
     #[must_use]
     pub fn scaled(self, factor: i64) -> Option<i64> {
         self.decimal()?.checked_mul(Decimal::from(factor))?.round().to_i64()
@@ -201,7 +201,7 @@ impl<'a> Part<'a> {
         number.checked_mul(Decimal::from(unit))?.trunc().to_i64()
     }
 
-    /// The value as a tree. A leaf that cannot be held (a number out of range) becomes null, not the whole.
+    /// The value as a `serde_json` tree. A leaf that does not fit (a number out of range) becomes null; the rest stays.
     #[must_use]
     pub fn value(self) -> Value {
         if let Ok(mut value) = serde_json::from_str(self.raw()) {
@@ -237,14 +237,13 @@ impl<'a> Part<'a> {
 }
 
 impl fmt::Debug for Part<'_> {
-    /// Only the place: the text is the caller's.
+    /// Prints only the position: the text is the caller's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Part({:?})", self.node.span)
     }
 }
 
-/// Numbers near the end of what a float holds become null: `PostgreSQL` writes all their digits out, and the way back
-/// may end just beyond.
+/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing those may overflow.
 pub(super) fn without_vast_numbers(value: &mut Value) {
     const VAST: f64 = 1e300;
     match value {

@@ -1,4 +1,4 @@
-//! What a message says. In: the parts that `decode` read. Out: [`Event`], the shape the rest of the webhook works on.
+//! A parsed message. In: the parts that `decode` read. Out: [`Event`], the type that the rest of the webhook uses.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use super::structured::{self, Structured};
 use super::turns::{self, Turn};
 use rules::hearing::AGENT_LINE;
 
-/// How older assistants ask for one tool.
+/// The message type with which older assistants call one tool.
 const FUNCTION_CALL: &str = "function-call";
 
 macro_rules! kinds {
@@ -37,7 +37,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The type behind a name. `transcript[transcriptType="final"]` is a transcript too.
+            /// The type with this name. `transcript[transcriptType="final"]` is a transcript too.
             #[must_use]
             pub fn of(type_name: &str) -> Self {
                 match type_name {
@@ -83,38 +83,38 @@ kinds! {
     VoiceRequest = "voice-request",
 }
 
-/// One message, read. No text in it holds a NUL, which `PostgreSQL` would refuse.
+/// One parsed message. No string in it contains a NUL, which `PostgreSQL` would reject.
 #[derive(Debug)]
 pub struct Event {
     /// Its type.
     pub kind: Kind,
-    /// The type as it was written, at most 100 characters; empty when there was none.
+    /// The type as received, at most 100 characters; empty if missing.
     pub type_name: String,
-    /// When Vapi made the message.
+    /// When Vapi created the message.
     pub at: Option<DateTime<Utc>>,
     /// The call it belongs to.
     pub call: Option<CallPart>,
-    /// SHA-256 of the body as it came.
+    /// SHA-256 of the body as received.
     pub body_hash: [u8; 32],
-    /// What is particular to the type.
+    /// The type-specific content.
     pub payload: Payload,
     pub(super) document: Document,
     pub(super) turns: OnceLock<Vec<Turn>>,
     pub(super) structured: OnceLock<Structured>,
 }
 
-/// What a message says about its call.
+/// The call data of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallPart {
     /// Vapi's id of the call, at most 255 characters.
     pub id: Option<String>,
-    /// The call's state when the message was made.
+    /// The call's state when the message was created.
     pub status: Option<String>,
     /// `inboundPhoneCall` and the like.
     pub call_type: Option<String>,
-    /// When the call was made known to Vapi.
+    /// When Vapi created the call.
     pub created_at: Option<DateTime<Utc>>,
-    /// When it was picked up.
+    /// When the call was picked up.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
@@ -122,25 +122,25 @@ pub struct CallPart {
     pub customer_number: Option<String>,
     /// The caller's name.
     pub customer_name: Option<String>,
-    /// Our number, the one that was called.
+    /// Our number, which was called.
     pub phone_number: Option<String>,
     /// The assistant on the call.
     pub assistant_id: Option<String>,
 }
 
-/// What is particular to a message's type.
+/// The type-specific content of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {
-    /// The call is over; here is all of it.
+    /// The end-of-call report.
     Report(Box<Report>),
-    /// The call moved to another state.
+    /// The state of the call changed.
     StatusUpdate {
-        /// The state; empty when none was given.
+        /// The state; empty if missing.
         status: String,
-        /// Why it ended, when it did.
+        /// Why the call ended, if it did.
         ended_reason: Option<String>,
     },
-    /// The assistant wants tools run.
+    /// Tool calls of the assistant.
     ToolCalls(Vec<ToolRequest>),
     /// Something was said.
     Transcript {
@@ -148,10 +148,10 @@ pub enum Payload {
         role: String,
         /// What was said.
         text: String,
-        /// Whether the text will not change any more.
+        /// Whether the transcript of this sentence is final.
         is_final: bool,
     },
-    /// The call's data must go.
+    /// Vapi deleted the call, so its data must be erased.
     CallDeleted,
     /// Who should take this call?
     AssistantRequest,
@@ -159,11 +159,11 @@ pub enum Payload {
     TransferDestination,
     /// Which assistant or person should take over?
     Handoff {
-        /// The wanted destination, as the model named it.
+        /// The destination that the model named.
         destination: Option<String>,
         /// Why.
         reason: Option<String>,
-        /// Everything the model gave, an object.
+        /// All parameters of the model, an object.
         parameters: Value,
     },
     /// What do we know about this?
@@ -182,41 +182,41 @@ pub enum Payload {
         /// The contact's name.
         name: Option<String>,
     },
-    /// Make speech out of text: not ours.
+    /// A text-to-speech request, which Ringbook does not serve.
     VoiceRequest,
-    /// A type that needs nothing but being kept.
+    /// A type that is only stored.
     Other,
 }
 
-/// What the end-of-call report holds.
+/// The content of the end-of-call report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Why the call ended, as text: Vapi has over 600 values and adds more.
+    /// Why the call ended, as a string: Vapi has over 600 values and adds more.
     pub ended_reason: Option<String>,
-    /// When it was picked up.
+    /// When the call was picked up.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// How long it took.
+    /// Duration of the call.
     pub duration_ms: Option<i64>,
     /// Vapi's summary.
     pub summary: Option<String>,
-    /// Where the recording lies.
+    /// URL of the recording.
     pub recording_url: Option<String>,
-    /// What the call cost, in millionths of a dollar.
+    /// Cost of the call, in millionths of a dollar.
     pub cost_micros: Option<i64>,
     /// Vapi's analysis, an object: summary, structured data, evaluation.
     pub analysis: Option<Value>,
     /// The assistant's structured outputs, an object by id.
     pub structured_outputs: Option<Value>,
-    /// What was said and done, in order, without the prompt.
+    /// The turns of the call in order, without the prompt.
     pub turns: Vec<Turn>,
 }
 
-/// A tool that the assistant wants run.
+/// A tool call of the assistant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolRequest {
-    /// The id that the answer must repeat exactly; empty when there is none.
+    /// The id that the response must repeat exactly; empty if missing.
     pub id: String,
     /// The tool's name.
     pub name: String,
@@ -231,7 +231,7 @@ impl Event {
         self.call.as_ref()?.id.as_deref()
     }
 
-    /// Whether an older assistant asks for one tool and waits for its bare result.
+    /// Whether this is a `function-call` of an older assistant, which expects the bare result.
     #[must_use]
     pub fn is_function_call(&self) -> bool {
         self.type_name == FUNCTION_CALL
@@ -254,7 +254,7 @@ impl Event {
         chat.or_else(|| Some(("session", session()?)))
     }
 
-    /// What was said and done so far, as far as the message carries it, without the prompt.
+    /// The turns so far, if the message carries them, without the prompt.
     #[must_use]
     pub fn turns(&self) -> &[Turn] {
         if let Payload::Report(report) = &self.payload {
@@ -263,7 +263,7 @@ impl Event {
         self.turns.get_or_init(|| turns::read(self.document.root())).as_slice()
     }
 
-    /// What the caller said, and nobody else: the agent's "is it flooding?" is no flood.
+    /// The words of the caller only: the agent's question "is it flooding?" does not report a flood.
     #[must_use]
     pub fn said(&self) -> Vec<&str> {
         let said: Vec<&str> = self
@@ -280,8 +280,8 @@ impl Event {
         }
     }
 
-    /// What the agent and the caller said, a line a turn, the agent's after [`AGENT_LINE`]: a short answer means what was
-    /// asked.
+    /// The words of the agent and the caller, one line per turn, the agent's after [`AGENT_LINE`]: a short answer is only clear
+    /// with its question.
     #[must_use]
     pub fn conversation(&self) -> String {
         let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -297,9 +297,9 @@ impl Event {
         }
     }
 
-    /// What lies at an RFC 6901 pointer into the message (without `/message`), under `/arguments/` in the given tool
-    /// arguments, or under `/structuredOutputs/NAME/` in the structured output of that name. Nothing when nothing is there,
-    /// or null is, or the pointer is none; more than one where the pointer leads to several.
+    /// The values at an RFC 6901 pointer into the message (without `/message`). A pointer under `/arguments/` reads the given
+    /// tool arguments, one under `/structuredOutputs/NAME/` the structured output of that name. Empty if the value is absent or
+    /// null, or the pointer is invalid. Several values if the pointer matches several.
     #[must_use]
     pub fn values(&self, pointer: &str, arguments: Option<&Value>) -> Vec<Value> {
         let found = if pointer == "/arguments" || pointer.starts_with("/arguments/") {
@@ -315,20 +315,20 @@ impl Event {
         found.filter(|value| !value.is_null()).into_iter().collect()
     }
 
-    /// The first of them.
+    /// The first of the values that [`values`](Self::values) gives.
     #[must_use]
     pub fn lookup(&self, pointer: &str, arguments: Option<&Value>) -> Option<Value> {
         self.values(pointer, arguments).into_iter().next()
     }
 
-    /// The whole message, to look into.
+    /// The whole message, for reading other fields.
     #[must_use]
     pub fn message(&self) -> Part<'_> {
         self.document.root()
     }
 }
 
-/// How much of what the agent said is kept, in bytes: its question stands at the end.
+/// Maximum length of an agent's turn, in bytes. The end is kept, because the question is there.
 const MAX_ASKED: usize = 400;
 
 fn ending(text: &str) -> &str {
@@ -336,7 +336,7 @@ fn ending(text: &str) -> &str {
     text.get(start..).unwrap_or_default()
 }
 
-/// How far along a call is: a call's state only ever moves to a greater rank. Unknown states have rank 0.
+/// How far a call has progressed: its state only ever moves to a greater rank. Unknown states have rank 0.
 #[must_use]
 pub fn status_rank(status: &str) -> i16 {
     match status {

@@ -1,4 +1,4 @@
-//! What a message says, as facts. In: the event, and a tool's arguments. Out: what rules may see of it.
+//! Extracts facts from a message. In: the event, and a tool's arguments. Out: the facts that rules can use.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -23,7 +23,7 @@ impl Lookup for InMessage<'_> {
     }
 }
 
-/// The facts of a message: those that the rulebook maps, the caller and the length of the call.
+/// The facts of a message: those that the rulebook maps, the caller and the duration of the call.
 #[must_use]
 pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> Extracted {
     let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());
@@ -41,7 +41,7 @@ pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) ->
     extracted
 }
 
-/// The instant that a message's facts are about: a report tells of when the call began, all others of when they were made.
+/// The instant that a message's facts are about: the start of the call for a report, the message's own timestamp for all others.
 #[must_use]
 pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
     let began = match &event.payload {
@@ -60,8 +60,8 @@ pub fn text<'a>(extracted: &'a Extracted, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The facts of a whole Vapi message given as JSON, and the instant that they are about where it says one; `None` when it
-/// cannot be read.
+/// The facts of a whole Vapi message given as JSON, and the instant that they are about, if the message contains one. `None` if
+/// the message cannot be read.
 #[must_use]
 pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> {
     let event = super::decode::decode(message.to_string().as_bytes()).ok()?;
@@ -76,7 +76,7 @@ pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, 
     ))
 }
 
-/// The facts of a message as it came, through each of several rulebooks; `None` when it cannot be read.
+/// The facts of a raw message under each of several rulebooks; `None` if it cannot be read.
 #[must_use]
 pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<Extracted>> {
     let event = super::decode::decode(body).ok()?;

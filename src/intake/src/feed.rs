@@ -1,5 +1,5 @@
-//! Messages that nobody posts: stored ones taken in again, and reports made of Vapi's list of calls. In: a body. Out: what
-//! became of it, on the same way and under the same keys as if Vapi had posted it.
+//! Reinjects messages that Vapi did not post: stored ones, and reports built from Vapi's list of calls. In: a body. Out: the
+//! result, on the same path and under the same keys as for a posted message.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::set_aside;
 use super::unreadable;
 use store::{trial, webhook_events};
 
-/// How often the secrets or the caller's data may change under a message before it is given up for now.
+/// How often a message is tried if the secrets or the caller's data change meanwhile. After that it fails for now.
 const MOST_TRIES: u32 = 3;
 
-/// Takes in what nobody posts. Cloning is cheap.
+/// Reinjects messages that Vapi did not post. Cloning is cheap.
 #[derive(Clone)]
 pub struct Feed {
     /// The rulebooks.
@@ -27,32 +27,32 @@ pub struct Feed {
     pub intake: Intake,
 }
 
-/// A message to take in.
+/// A message to reinject.
 #[derive(Clone, Debug)]
 pub struct Fed {
     /// The rulebook's code.
     pub rulebook: String,
-    /// The message as Vapi wrote it, or would have.
+    /// The message as Vapi wrote it, or would have written it.
     pub body: Bytes,
-    /// When it came first.
+    /// When it was first received.
     pub received_at: DateTime<Utc>,
-    /// How it comes now.
+    /// Its origin this time.
     pub origin: Origin,
-    /// The event that was set aside and whose place it takes.
+    /// The dead-lettered event that it replaces.
     pub stands_for: Option<Uuid>,
 }
 
-/// What became of it.
+/// The result for a reinjected message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Became {
-    /// What it would have been had it been posted.
+    /// The same result as for a posted message.
     Taken(Taken),
-    /// It cannot be read, and is kept raw.
+    /// The message cannot be read; the raw body is stored.
     Unreadable,
 }
 
 impl Became {
-    /// The word for it.
+    /// The name of the result.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Became {
     }
 }
 
-/// Why a message could not be taken in now; it may be tried again.
+/// Why a message could not be recorded now; a later attempt may succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// There is no such rulebook, or it is archived.
@@ -77,14 +77,14 @@ pub enum FeedError {
 }
 
 impl Feed {
-    /// Takes a message in. Runs in a task of its own, so that nobody going away can cut it in two.
+    /// Records a message. Runs in a separate task, so that a cancelled caller cannot interrupt it.
     pub async fn take(&self, fed: Fed) -> Result<Became, FeedError> {
         let feed = self.clone();
         let task = trial::spawn(async move { feed.taken(fed).await });
         task.await.map_err(|ended| TransactError::Stopped(ended.to_string()))?
     }
 
-    /// Takes a stored event in again. Out: the word for what became of it.
+    /// Reinjects a stored event. Out: the name of the result.
     pub async fn again(&self, rulebook: String, mut event: webhook_events::Model) -> Result<&'static str, FeedError> {
         let Some(body) = event.raw_body().map_err(TransactError::from)? else {
             return Ok("erased");
@@ -125,7 +125,7 @@ impl Feed {
                         Err(error) => error,
                     }
                 }
-                // It is kept already.
+                // The event is stored already.
                 Err(_) if fed.stands_for.is_some() => return Ok(Became::Unreadable),
                 Err(_) => {
                     let (intake, body) = (self.intake.clone(), fed.body.clone());

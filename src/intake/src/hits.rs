@@ -1,9 +1,8 @@
-//! Counts in how many decisions each row took part, without a write for each.
+//! Counts how many decisions each row took part in, without one write per decision.
 //!
-//! In: decisions that were committed for messages. Out: every few seconds what was counted meanwhile, added to the
-//! table `rule_hits` in a transaction of its own. Counting is a lock held for some map entries, after the commit, so that
-//! no message waits for it. A process that is killed loses what it counted since the last time: seconds. What a database
-//! that is away does not take is kept and tried again.
+//! In: decisions committed for messages. Out: every few seconds, the new counts are added to the table `rule_hits` in a separate
+//! transaction. Counting happens after the commit and locks a map for a few entries, so no message waits for it. A killed process
+//! loses the counts of the last seconds. Counts that the database does not accept are kept and written later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,17 +21,17 @@ use rules::hearing::is_counted;
 use rules::rows::Resource;
 use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 
-/// How often what was counted is written.
+/// Interval between two writes.
 const EVERY: Duration = Duration::from_secs(10);
-/// The most that is kept between two writes; what is beyond is not counted.
+/// Maximum number of entries between two writes; further rows are not counted.
 const MOST: usize = 100_000;
 
-/// Why what was counted was not written.
+/// Why the counts were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum HitsError {
     #[error("the database did not take it")]
     Database(#[from] DbErr),
-    /// Its task died, and what it held is lost.
+    /// The task that wrote them panicked, and its counts are lost.
     #[error("the task that wrote it died")]
     Died(#[from] JoinError),
 }
@@ -44,7 +43,7 @@ pub struct RuleHits(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     counts: HashMap<HitKey, Hits>,
-    /// The day on which what is old was last forgotten.
+    /// The day of the last deletion of old counts.
     tidied: Option<String>,
 }
 
@@ -56,8 +55,7 @@ pub struct Took {
 }
 
 impl Took {
-    /// The rows that a decision was made with. Of the resources that choose one row, that none was found counts too, with
-    /// an empty code.
+    /// The rows that took part in a decision. A missing service or priority rule is counted too, with an empty code.
     #[must_use]
     pub fn part_in(decision: &Decision) -> Self {
         let mut rows: Vec<(&'static str, String)> = vec![
@@ -72,7 +70,7 @@ impl Took {
         let taxes = decision.price.iter().flat_map(|price| &price.taxes);
         rows.extend(taxes.map(|tax| (Resource::Taxes.path(), tax.code.clone())));
         for step in &decision.trace {
-            // An adjustment that its group left out moved no money; a script that was dropped did nothing.
+            // Skip an adjustment that its group excluded (no money in its step) and a script that was dropped.
             let resource = if step.resource == Resource::Adjustments.path() && step.money.is_some() {
                 Resource::Adjustments.path()
             } else if step.resource == Resource::Scripts.path() && !decision.dropped_scripts.contains(&step.code) {
@@ -97,7 +95,7 @@ impl Took {
 }
 
 impl RuleHits {
-    /// Counts what was committed at an instant.
+    /// Counts a decision that was committed at this instant.
     pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, took: Vec<Took>) {
         if took.is_empty() {
             return;
@@ -120,10 +118,10 @@ impl RuleHits {
         }
     }
 
-    /// Writes what was counted until now.
+    /// Writes all counts so far.
     ///
     /// # Errors
-    /// When the database does not take it: nothing is lost then. Or when the task that writes it died.
+    /// If the database fails, the counts are kept. If the task that writes them panics, its counts are lost.
     pub async fn flush(&self, db: &DatabaseConnection, now: DateTime<Utc>) -> Result<(), HitsError> {
         let (mut counted, forget) = {
             let mut kept = self.lock();
@@ -138,7 +136,7 @@ impl RuleHits {
         if counted.is_empty() {
             return Ok(());
         }
-        // In one order on every instance, so that two of them cannot wait for each other.
+        // Every instance uses the same order, so that two of them cannot deadlock.
         counted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let oldest = now.checked_sub_days(Days::new(KEPT_DAYS.into())).filter(|_| forget);
         let db = db.clone();
@@ -159,8 +157,7 @@ impl RuleHits {
         }
     }
 
-    /// Writes what was counted, again and again until told to stop; the last time is the caller's, when no message is
-    /// under way any more.
+    /// Writes the counts periodically until cancelled. The caller makes the last write, after the last message.
     pub async fn run(&self, db: DatabaseConnection, clock: Clock, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -244,7 +241,7 @@ mod tests {
                 "adjustments/minimum",
             ]
         );
-        // What the caller denies counts for no concept.
+        // A concept that the caller denies is not counted.
         let denied = took("Il n'y a pas d'urgence.", "2026-11-24T15:00:00Z");
         assert!(denied.iter().all(|row| !row.starts_with("concepts/")), "{denied:?}");
         assert_eq!(

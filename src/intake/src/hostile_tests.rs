@@ -1,4 +1,4 @@
-//! Bodies that nobody should send: each is refused with a reason or read as far as it goes, and none panics.
+//! Malformed and hostile bodies: each is refused with a reason or read as far as possible, and none panics.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn nul_and_lone_surrogates_become_replacement_characters() {
     );
     assert_eq!(event.said(), ["\u{fffd}"]);
     assert_eq!(event.lookup("/analysis/n/0", None), Some(json!("\u{fffd}")));
-    // JSON within a string has escapes of its own.
+    // JSON inside a string has its own escapes.
     let inner = event_of_arguments(r#"{"a":"\u0000"}"#);
     assert_eq!(tools(&inner)[0].arguments, json!({"a": "\u{fffd}"}));
 }
@@ -63,7 +63,7 @@ fn unreadable_bodies_say_why() {
             "{broken}"
         );
     }
-    // Brackets within strings are no depth.
+    // Brackets inside strings do not count as depth.
     let flat = format!(r#"{{"message":{{"type":"hang","x":"{}\"["}}}}"#, "[".repeat(500));
     assert_eq!(decode(flat.as_bytes()).expect("flat").kind, Kind::Hang);
 }
@@ -106,7 +106,7 @@ fn numbers_out_of_range_cost_only_themselves() {
     assert_eq!((&analysis["a"], &analysis["b"]), (&Value::Null, &json!("kept")));
 }
 
-/// Whatever decodes must answer every question without a panic.
+/// Every method of a decoded event must return without a panic.
 fn ask_everything(event: &Event) {
     let _ = (event.scope(), event.event_key(), event.said().len(), event.own_hash());
     for pointer in [
@@ -165,7 +165,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        // Not f64: a number that PostgreSQL could not give back is read as null, which has a test of its own.
+        // Not f64: numbers that PostgreSQL could not return read as null, which another test covers.
         any::<f32>().prop_map(|number| Value::from(f64::from(number))),
         ".{0,12}".prop_map(Value::from),
     ];
@@ -197,7 +197,7 @@ proptest! {
             message["type"] = json!(Kind::ALL[kind].as_str());
             let event = event(&message);
             prop_assert_eq!(event.kind, Kind::ALL[kind]);
-            // A lookup finds what a plain tree would.
+            // A lookup finds the same value as in a plain tree.
             for (name, value) in message.as_object().expect("an object") {
                 let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
                 if name != "arguments" && !name.contains('\0') {

@@ -1,7 +1,7 @@
-//! The one service, area and price of a call's job: its lead, its SMS messages and the API all say this.
+//! The one service, area and price of a call's job, which its lead, its SMS messages and the API all show.
 //!
-//! A quote that was spoken in the call stands where it fits what was booked, or else what is decided about the call. Where none
-//! fits, the price is decided anew; what is refused has none.
+//! A price quoted in the call is kept if the quote matches what was booked or, without a booking, the decision about the call. If
+//! no quote matches, the price is that of the new decision. A refused job has no price.
 
 use std::collections::BTreeSet;
 
@@ -18,25 +18,25 @@ use rules::rows::{FactKind, Offer, Resource};
 use rules::words::fold;
 use store::decisions::{self, SpokenDecision};
 
-/// What a call is about, and what it costs.
+/// The job of a call, and its price.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Job {
-    /// The decision with the job's service, area and price in place of its own.
+    /// The decision, with service, area and price replaced by those of the job.
     pub decision: Decision,
-    /// The decision that made the price.
+    /// The decision that set the price.
     pub quote_decision_id: Uuid,
-    /// The revision that made the price.
+    /// The revision that set the price.
     pub quote_revision: i64,
 }
 
-/// A decision about the call with what it was made from.
+/// A decision about the call, with its facts.
 struct Basis<'a> {
     id: Uuid,
     facts: &'a Facts,
     decision: &'a Decision,
 }
 
-/// A decision that was spoken earlier in the call, read.
+/// A decision that was spoken earlier in the call, parsed.
 struct Earlier {
     id: Uuid,
     is_booking: bool,
@@ -64,17 +64,17 @@ impl Earlier {
 }
 
 impl Job {
-    /// The job that a decision about a call leads to. The call's row is held.
+    /// The job that a decision about a call leads to. The caller holds the lock on the call's row.
     pub(super) async fn of(step: &Step<'_>, tx: &DatabaseTransaction, decided: &Decided) -> Result<Self, DbErr> {
         let event = &step.message.event;
-        // A call that nothing was known of has no quotes, unless this message makes some.
+        // A call without a row has no quotes, unless this message creates some.
         let may_have = step.head.call.is_some() || matches!(event.payload, Payload::ToolCalls(_));
         let calls: Vec<&str> = event.call_id().filter(|_| may_have).into_iter().collect();
         let spoken = decisions::spoken(tx, step.message.access.rulebook_id, &calls).await?;
         Ok(Self::among(step, decided, spoken.into_values().flatten().collect()))
     }
 
-    /// The same where the quotes and bookings of the call are known, the newest first.
+    /// Same as [`Job::of`], with the quotes and bookings of the call given, the newest first.
     pub(super) fn among(step: &Step<'_>, decided: &Decided, spoken: Vec<SpokenDecision>) -> Self {
         let earlier: Vec<Earlier> = spoken.into_iter().filter_map(Earlier::read).collect();
         Self::agreed(step.rulebook, decided, &earlier)
@@ -101,7 +101,7 @@ impl Job {
                 if same { current } else { booked }
             }
             (None, true) => current,
-            // What the caller wants was only said to the quote.
+            // The caller named the service only in the quote.
             (None, false) => quotes().next().map_or(current, Earlier::basis),
         };
         let relevant = Relevant::of(rulebook, basis.decision.service.as_deref());
@@ -126,12 +126,12 @@ impl Job {
     }
 }
 
-/// What the price of a service follows from, the clock left out: its quantity, the area, and the facts of adjustments.
+/// What determines the price of a service, except the time: its quantity, the area, and the facts of adjustments.
 struct Relevant<'a> {
     service: Option<&'a str>,
     quantity: Option<&'a str>,
     facts: BTreeSet<&'a str>,
-    /// Each adjustment with the facts that it names.
+    /// Each adjustment with the facts that it uses.
     adjustments: Vec<(&'a str, BTreeSet<&'a str>)>,
 }
 
@@ -154,7 +154,7 @@ impl<'a> Relevant<'a> {
         facts.insert(AREA);
         facts.extend(quantity);
         if rulebook.has_price_scripts() {
-            // A script may look at anything; texts that anybody words as they like are left out.
+            // A price script may use any fact. Free-text facts are excluded.
             let mappings = rulebook.rows().fact_mappings.values().map(|stored| &stored.row);
             let plain = mappings.filter(|row| row.kind.base() != FactKind::Text || !row.values.is_empty());
             facts.extend(plain.map(|row| row.code.as_str()));
@@ -167,7 +167,7 @@ impl<'a> Relevant<'a> {
         }
     }
 
-    /// Whether no fact is one thing here and another there.
+    /// Whether no fact has different values in the two decisions.
     fn agree(&self, one: &Basis<'_>, other: &Basis<'_>) -> bool {
         self.facts.iter().all(|name| match (one.fact(name), other.fact(name)) {
             (Some(one), Some(other)) => same(one, other),
@@ -175,8 +175,8 @@ impl<'a> Relevant<'a> {
         })
     }
 
-    /// Whether a quote is one for a job: for its service, nothing that it knew is otherwise, and nothing that it did not know
-    /// changes the price.
+    /// Whether a quote matches a job: it has the same service, no known fact differs, and no fact missing from the quote changes
+    /// the price.
     fn fits(&self, quote: &Basis<'_>, job: &Basis<'_>) -> bool {
         let unknown = |name: &&&str| quote.fact(name).is_none() && job.fact(name).is_some();
         let mut new = self.facts.iter().filter(unknown);
@@ -196,7 +196,7 @@ impl<'a> Relevant<'a> {
     }
 }
 
-/// The one derived fact that is no matter of the clock.
+/// The one derived fact that does not depend on the time.
 const AREA: &str = "area";
 
 impl Basis<'_> {

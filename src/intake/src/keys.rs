@@ -1,4 +1,4 @@
-//! What is the same thing. In: an [`Event`]. Out: the keys under which it and its parts are recorded once.
+//! Idempotency keys. In: an [`Event`]. Out: the keys under which the event and its parts are recorded once.
 //!
 //! | message | key within the rulebook |
 //! |---|---|
@@ -7,8 +7,8 @@
 //! | tool-calls | call, chat or session id, and each tool call's id, name and arguments |
 //! | every other, and any without a call id | call id if any, type, message timestamp, hash of the type's own fields |
 //!
-//! Vapi sends no event id, and its presigned URLs differ on each delivery, so neither an id nor the body's hash
-//! finds a retry.
+//! Vapi sends no event id, and its presigned URLs differ on each delivery. So neither an id nor the body's hash identifies a
+//! retry.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::document::Part;
 use super::event::{Event, Kind, Payload, ToolRequest};
 
-/// Fields that every type shares or that change from delivery to delivery.
+/// Fields that all types share, or that change from delivery to delivery.
 const NOT_OWN: [&str; 9] = [
     "type",
     "timestamp",
@@ -30,7 +30,7 @@ const NOT_OWN: [&str; 9] = [
 ];
 
 impl Event {
-    /// The business key of the message; that of a tool-calls message follows from all its tool calls.
+    /// The business key of the message. For a tool-calls message it is derived from all its tool calls.
     #[must_use]
     pub fn event_key(&self) -> String {
         let kind = match self.kind {
@@ -58,13 +58,13 @@ impl Event {
         }
     }
 
-    /// The key of one tool call: the same call, chat or session, id, name and arguments are the same again. Without any of
-    /// the three, only the same message is.
+    /// The key of one tool call. Calls with the same call, chat or session, id, name and arguments are duplicates. Without a
+    /// call, chat or session, only a repeat of the same message is a duplicate.
     #[must_use]
     pub fn tool_call_key(&self, request: &ToolRequest) -> String {
         let (kind, scope) = self.scope().unwrap_or_else(|| ("message", self.own_key()));
         let mut hash = Sha256::new();
-        // Object members are sorted by name, so that the order in which they are written does not matter.
+        // Object members are sorted by name, so their order in the message does not matter.
         let arguments = request.arguments.to_string();
         for part in [kind, &scope, &request.id, &request.name, &arguments] {
             update(&mut hash, part);
@@ -72,7 +72,7 @@ impl Event {
         hex::encode(hash.finalize())
     }
 
-    /// When the message was made, and the hash of its own fields.
+    /// The message's timestamp, and the hash of its own fields.
     fn own_key(&self) -> String {
         let at = self
             .at
@@ -80,7 +80,7 @@ impl Event {
         format!("{at}/{}", hex::encode(self.own_hash()))
     }
 
-    /// SHA-256 of the fields that are the type's own, in the order of their names, without the addresses in them.
+    /// SHA-256 of the type's own fields, in the order of their names, without the URLs in them.
     #[must_use]
     pub fn own_hash(&self) -> [u8; 32] {
         let mut fields: Vec<Part<'_>> = self
@@ -91,7 +91,7 @@ impl Event {
                 !NOT_OWN.contains(&name) && !name.ends_with("Url") && !name.ends_with("url")
             })
             .collect();
-        // Stable, so that of a field that is there twice the last one stays last.
+        // A stable sort: the last of duplicate fields stays last.
         fields.sort_by_key(|field| field.name());
         let mut hash = Sha256::new();
         for field in fields {
@@ -108,7 +108,7 @@ impl Event {
     }
 }
 
-/// With its length in front, so that no two lists of texts run together into the same bytes.
+/// Hashes the string after its length, so that two different lists of strings never give the same bytes.
 fn update(hash: &mut Sha256, text: &str) {
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text.as_bytes());
@@ -123,8 +123,8 @@ fn drop_addresses(value: &mut Value) {
     }
 }
 
-/// A piece of a key: itself when it is short and plain, else its hash, so that no id can reach into another's
-/// key or grow past what an index takes.
+/// One component of a key: the string itself if it is short and plain, else its hash. So no id can imitate part of another key or
+/// exceed the maximum length of an index.
 fn component(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte);
     if !text.is_empty() && text.len() <= 120 && text.bytes().all(plain) {

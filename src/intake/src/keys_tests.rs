@@ -1,4 +1,4 @@
-//! What is the same thing, and what is not.
+//! Which messages are duplicates, and which are not.
 
 use serde_json::{Value, json};
 

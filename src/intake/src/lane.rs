@@ -1,9 +1,9 @@
-//! The way of messages to the database: how many may be on it, and whether it leads anywhere.
+//! Gate to the database: how many messages may use it at the same time, and whether it is available.
 //!
-//! In: messages that want in, and failures. Out: a connection pool and a permit, or none: then the message goes to the
-//! spool. When something fails the database is asked for a sign of life; while it gives none, no message waits for it,
-//! and it is asked again and again until it answers: first on the connections that there are, because where the database
-//! allows no more they are the only way, then on new ones, because those that there are may be dead.
+//! In: messages that need the database, and failures. Out: a connection pool and a permit, or `None`, and then the message goes
+//! to the spool. After a failure the gate runs a health check. While the check fails, no message waits for the database and the
+//! check repeats. The check uses existing connections first, because the database may allow no more; then new ones, because the
+//! existing ones may be dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -19,40 +19,40 @@ use store::Database;
 use store::connect::{self, Connections};
 use store::server::{self, PoolPlan, Unreachable};
 
-/// How many messages may be on their way to the database at once for each connection that the pool may open, with those
-/// that nobody waits for any more. Most of a message's time is not spent on its connection.
+/// Number of messages that may use the database at the same time, for each connection that the pool may open. It includes
+/// messages whose waiter timed out. A message holds its connection for only a small part of its time.
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
-/// The same on SQLite.
+/// The same limit for SQLite.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
-/// How long fewer messages than that are let in at once after the database refused the pool another connection.
+/// How long the limit stays lowered after the database refused another connection.
 const CROWDED_FOR: Duration = Duration::from_secs(30);
-/// How long a message waits to be one of them.
+/// How long a message waits for a permit.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long the database may take for a sign of life.
+/// Timeout of the health check.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// How often it is asked for one while it is away.
+/// Interval between health checks while the database is away.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How long an idle connection may take to answer before it is closed, while the database is away.
+/// How long an idle connection may take to respond while the database is away; then it is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
-/// How often idle connections of all pools are tried: one that was made to a primary that became a standby, or before a standby
-/// was promoted, stays read-only, and nobody learns of it but by a write that fails.
+/// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was promoted
+/// later, stays read-only, and only a failing write would show it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// How long one may take to answer then.
+/// How long an idle connection may take to respond in that check.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
-/// How often the log repeats why the database cannot be reached, while the reason stays the same.
+/// How often the log repeats the same reason why the database cannot be reached.
 const REMIND: Duration = Duration::from_mins(1);
 
-/// What must succeed before the first message after a start without the database.
+/// Setup that must succeed before the first message after a start without the database.
 pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// The way to the database. Cloning is cheap.
+/// The gate to the database. Cloning is cheap.
 #[derive(Clone)]
 pub struct Lane(Arc<Inner>);
 
 struct Inner {
     database: Database,
     plan: PoolPlan,
-    /// Pools for other work, whose idle connections are given up when messages can have none.
+    /// Pools for other work. They give up idle connections if messages cannot get one.
     others: Vec<DatabaseConnection>,
     way: RwLock<Way>,
     away: AtomicBool,
@@ -60,7 +60,7 @@ struct Inner {
     crowded: AtomicBool,
     suspected: Notify,
     back: Notify,
-    /// What is still to be done once.
+    /// The setup that has not succeeded yet.
     prepare: Mutex<Option<Prepare>>,
 }
 
@@ -68,7 +68,7 @@ struct Inner {
 struct Way {
     db: DatabaseConnection,
     permits: Arc<Semaphore>,
-    /// How many permits there are.
+    /// The number of permits.
     most: usize,
 }
 
@@ -83,13 +83,13 @@ impl Way {
 }
 
 impl Lane {
-    /// Over the pool for messages.
+    /// A gate to the pool for messages.
     #[must_use]
     pub fn new(database: Database, pools: &Connections) -> Self {
         Self::with(database, pools, None)
     }
 
-    /// The same at a start without the database, which is away until it answers and `prepare` succeeds.
+    /// Same as [`Lane::new`], for a start without the database: it counts as away until it responds and `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
         Self::with(database, pools, Some(prepare))
@@ -115,20 +115,20 @@ impl Lane {
         lane
     }
 
-    /// Whether the database is known to be away.
+    /// Whether the database is known to be unavailable.
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.0.away.load(Ordering::Acquire)
     }
 
-    /// The pool, for work that is no message.
+    /// The pool, for work other than messages.
     #[must_use]
     pub fn db(&self) -> DatabaseConnection {
         self.way().db
     }
 
-    /// A pool and a permit, to be held for as long as the work goes on; none when the database is away or too many
-    /// messages hang.
+    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is away or no permit becomes
+    /// free in time.
     pub async fn enter(&self) -> Option<(DatabaseConnection, OwnedSemaphorePermit)> {
         if self.is_away() {
             return None;
@@ -141,24 +141,24 @@ impl Lane {
         None
     }
 
-    /// Something failed: the database is asked for a sign of life.
+    /// Reports a failure, which triggers a health check.
     pub fn suspect(&self) {
         self.0.suspected.notify_one();
     }
 
-    /// The pool had no connection for a message and could not open one: where that is because the database allows no more,
-    /// fewer messages are let in at once, so that none waits for a connection that never comes.
+    /// Reports that the pool had no connection for a message and could not open one. If the database allows no more connections,
+    /// the limit is lowered, so that no message waits for a connection that never comes.
     pub fn crowded(&self) {
         self.0.crowded.store(true, Ordering::Release);
         self.suspect();
     }
 
-    /// Resolves when the database came back.
+    /// Resolves when the database is back.
     pub async fn came_back(&self) {
         self.0.back.notified().await;
     }
 
-    /// Asks the database for a sign of life now; whether it gave one.
+    /// Runs the health check now and returns its result.
     pub async fn is_alive(&self) -> bool {
         if self.is_away() {
             return false;
@@ -170,7 +170,7 @@ impl Lane {
         alive
     }
 
-    /// Watches over the way until told to stop.
+    /// Watches the database until cancelled.
     pub async fn watch(&self, stop: CancellationToken) {
         let mut calm_since = Instant::now();
         loop {
@@ -216,7 +216,7 @@ impl Lane {
         }
     }
 
-    /// Returns when the database answers.
+    /// Returns when the database responds.
     async fn wait(&self) {
         let mut told = Told::default();
         loop {
@@ -243,8 +243,8 @@ impl Lane {
         }
     }
 
-    /// Whether the database can be used: by the pool that there is, else by a new one, which is returned. The connections
-    /// that there are come first: where the database allows no more of them, no other could be had.
+    /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The existing
+    /// connections come first, because the database may allow no more.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         server::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = sign_of_life(self.db()).await else {
@@ -255,7 +255,7 @@ impl Lane {
         }
         if let Err(why) = server::is_reachable(&self.0.database, self.0.plan).await {
             if !matches!(why, Unreachable::Away(_)) {
-                // The next attempt may have their places: messages come first.
+                // The next attempt may use their connections: messages have priority.
                 self.0.others.iter().for_each(server::give_back);
             }
             return Err(why);
@@ -264,12 +264,12 @@ impl Lane {
         fresh.map_err(|error| Unreachable::Away(error.to_string()))
     }
 
-    /// Messages take this pool from now on; what is on its way on the other ends there.
+    /// Switches messages to this pool. Work on the previous pool finishes there.
     fn change_to(&self, fresh: DatabaseConnection) {
         let most = most_in_flight(&self.0.database, self.0.plan);
         let fresh = Way::over(fresh, most);
         let before = std::mem::replace(&mut *self.writing(), fresh);
-        // Each connection is closed as soon as nobody uses it: the new pool may need its place.
+        // Closes each connection as soon as it is idle: the new pool may need its slot.
         tokio::spawn(async move {
             if let Err(error) = before.db.close().await {
                 tracing::debug!(%error, "a pool for messages did not close");
@@ -277,7 +277,7 @@ impl Lane {
         });
     }
 
-    /// Lets half as many messages in at once, where the database allows no more connections.
+    /// Halves the limit if the database allows no more connections.
     async fn narrow(&self) {
         let reached = server::is_reachable(&self.0.database, self.0.plan).await;
         let Err(Unreachable::TooMany(error)) = reached else {
@@ -296,7 +296,7 @@ impl Lane {
         );
     }
 
-    /// Lets twice as many in, up to as many as planned.
+    /// Doubles the limit, up to the planned number.
     fn widen(&self) {
         let all = most_in_flight(&self.0.database, self.0.plan);
         let mut way = self.writing();
@@ -326,7 +326,7 @@ fn most_in_flight(database: &Database, plan: PoolPlan) -> usize {
     }
 }
 
-/// What the log says of a database that cannot be reached: once, again when it changes, and again after a while.
+/// Logs why the database cannot be reached: once, again if the reason changes, and again after [`REMIND`].
 #[derive(Default)]
 struct Told(Option<(Unreachable, Instant)>);
 
@@ -349,8 +349,8 @@ impl Told {
     }
 }
 
-/// A transaction that does nothing: on SQLite it needs the one writer, on PostgreSQL a connection that answers and may write.
-/// In a task of its own: one that nobody waits for any more must not leave a connection unusable.
+/// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that responds and may
+/// write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
 async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
     let asked = tokio::spawn(async move {
         let tx = store::begin(&db).await?;
@@ -367,7 +367,7 @@ async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
     }
 }
 
-/// Whether the server is a standby, or was told to take no writes.
+/// Whether the server is a standby, or is set to read-only.
 async fn is_read_only(tx: &store::Transaction) -> Result<bool, DbErr> {
     let backend = tx.get_database_backend();
     if backend != DbBackend::Postgres {

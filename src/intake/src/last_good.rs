@@ -1,7 +1,7 @@
-//! What is known of each rulebook when the database cannot be asked: who may speak for it, and its last good rules.
+//! Snapshots of each rulebook for use without the database: its webhook settings and its last rules that compiled.
 //!
-//! In: the database, looked at every two seconds. Out: the same from memory, and beside the spool, sealed, for a start
-//! without the database. A head that does not compile leaves the one before it.
+//! In: the database, polled every two seconds. Out: snapshots in memory, and encrypted ones beside the spool for a start without
+//! the database. If the head revision does not compile, the previous snapshot stays.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,27 +24,27 @@ use rules::compile::Rulebook;
 use rules::keep_rows;
 use store::rulebooks;
 
-/// How often the database is looked at.
+/// Interval between two polls of the database.
 const EVERY: Duration = Duration::from_secs(2);
-/// How many rulebooks are read side by side.
+/// How many rulebooks are read at the same time.
 const AT_ONCE: usize = 8;
-/// How many rulebooks are known at most.
+/// Maximum number of rulebooks.
 const MOST: u64 = 2_000;
 
-/// What is known of one rulebook.
+/// The snapshot of one rulebook.
 #[derive(Debug, Clone)]
 pub struct Good {
-    /// Who may speak for it.
+    /// Its webhook settings.
     pub access: Arc<Access>,
     /// Its rules.
     pub rulebook: Arc<Rulebook>,
-    /// The code that it had before: messages to it are taken too.
+    /// Its former code: messages under that code are accepted too.
     former_code: Option<String>,
-    /// Whether it is beside the spool.
+    /// Whether it is stored beside the spool.
     kept: bool,
 }
 
-/// What is known of all rulebooks. Cloning is cheap.
+/// The snapshots of all rulebooks. Cloning is cheap.
 #[derive(Clone)]
 pub struct LastGood {
     known: Arc<RwLock<HashMap<String, Good>>>,
@@ -53,7 +53,7 @@ pub struct LastGood {
     spool: Spool,
 }
 
-/// A rulebook as it is kept beside the spool.
+/// A snapshot as stored beside the spool.
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     code: String,
@@ -62,37 +62,37 @@ struct Snapshot {
     former_code: Option<String>,
     auth_version: i64,
     auth: WebhookAuth,
-    /// By id; hexadecimal.
+    /// Pairs of id and hexadecimal bytes.
     secrets: Vec<(String, String)>,
     revision: i64,
     rows: Value,
 }
 
-/// Why a rulebook cannot be known or kept.
+/// Why a snapshot cannot be created, stored or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// Its webhook settings cannot be had.
+    /// The webhook settings are not available.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// Its rules cannot be had.
+    /// The rules are not available.
     #[error(transparent)]
     Rules(#[from] LoadError),
-    /// It cannot be written or read.
+    /// The snapshot cannot be written or parsed.
     #[error("the snapshot is not understood")]
     Json(#[from] serde_json::Error),
-    /// The secrets in it are none.
+    /// A secret in it is not hexadecimal.
     #[error("the snapshot is not understood")]
     Hex(#[from] hex::FromHexError),
-    /// The spool did not take it.
+    /// The spool failed.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// Its rules do not compile any more: another program wrote them.
+    /// The rules do not compile: another version of the program wrote them.
     #[error("the rules beside the spool do not compile")]
     DoesNotCompile,
 }
 
 impl LastGood {
-    /// Of nothing yet.
+    /// Without any snapshots.
     #[must_use]
     pub fn new(current: Current, accesses: Accesses, spool: Spool) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl LastGood {
         }
     }
 
-    /// What is known of the rulebook that has this code, or had it before.
+    /// The snapshot of the rulebook with this current or former code.
     #[must_use]
     pub fn of(&self, code: &str) -> Option<Good> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +111,7 @@ impl LastGood {
         known.get(code).or_else(had).cloned()
     }
 
-    /// The rules to decide with: those that a message last saw, or newer ones that were looked at since.
+    /// The rules to decide with: those that a message used last, or newer ones from a later poll.
     pub fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
         let looked_at = self
             .of(&access.code)
@@ -124,10 +124,10 @@ impl LastGood {
         }
     }
 
-    /// Reads what an earlier run kept beside the spool; how many rulebooks are known from it.
+    /// Loads the snapshots that an earlier run stored beside the spool. Returns how many rulebooks are known then.
     ///
     /// # Errors
-    /// When the spool cannot be read.
+    /// If the spool cannot be read.
     pub async fn load(&self) -> Result<usize, SpoolError> {
         let snapshots = stream::iter(self.spool.snapshots().await?);
         snapshots
@@ -139,7 +139,7 @@ impl LastGood {
         Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).len())
     }
 
-    /// Looks at the database every two seconds until told to stop.
+    /// Polls the database every two seconds until cancelled.
     pub async fn watch(&self, db: DatabaseConnection, lane: Lane, stop: CancellationToken) {
         if self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
             && let Err(error) = self.load().await
@@ -160,7 +160,7 @@ impl LastGood {
         }
     }
 
-    /// Learns of every rulebook that changed since it was last looked at.
+    /// Updates the snapshot of every rulebook that changed since the last poll.
     async fn look(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         let rows = rulebooks::Entity::find()
             .filter(rulebooks::Column::ArchivedAt.is_null())
@@ -178,7 +178,7 @@ impl LastGood {
             };
             !self.of(&row.code).is_some_and(|good| same(&good))
         };
-        // Side by side: one that takes long to compile, or never will, does not keep this instance from knowing the others.
+        // Concurrently: a rulebook that compiles slowly or never does not delay the others.
         stream::iter(rows.into_iter().filter(is_news))
             .for_each_concurrent(AT_ONCE, async |row| {
                 if let Err(error) = self.keep(&row).await {
@@ -189,7 +189,7 @@ impl LastGood {
         Ok(())
     }
 
-    /// Forgets rulebooks that were archived, and codes that none has any more: during an outage they would take messages.
+    /// Drops archived rulebooks and codes that are no longer in use: during an outage they would accept messages.
     async fn forget_all_but(&self, rows: &[rulebooks::Model]) {
         let codes: HashSet<&str> = rows.iter().map(|row| row.code.as_str()).collect();
         let former: HashSet<&str> = rows.iter().filter_map(|row| row.former_code.as_deref()).collect();
@@ -214,7 +214,7 @@ impl LastGood {
                     self.accesses.forget(code).await;
                 }
             }
-            // A renamed one has replaced what is beside the spool.
+            // The snapshot of a renamed rulebook has already been replaced.
             if !rows.iter().any(|row| row.id == good.access.rulebook_id)
                 && let Err(error) = self.spool.drop_snapshot(good.access.rulebook_id).await
             {
@@ -247,7 +247,7 @@ impl LastGood {
             revision: head,
             rows: keep_rows::to_json(rulebook.rows())?,
         };
-        // In memory first: a disk that is full must not keep the newest rules from those who are answered.
+        // Update the memory first: a full disk must not prevent the use of the newest rules.
         let mut good = Good {
             access,
             rulebook,

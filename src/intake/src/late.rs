@@ -1,36 +1,36 @@
-//! What comes too late to text anyone. In: how a message came, when it happened, the time. Out: yes or no.
+//! Which messages are too old for SMS messages. In: the origin of a message, when it happened, the time. Out: yes or no.
 //!
-//! The one rule: a message that did not come straight from Vapi texts nobody when it is older than half an hour, or than a
-//! database that was brought back from a backup (what is missing there may have been texted of before); its lead is marked
-//! and a person is told. Any other that waited (in the spool, or because Vapi's report got lost) is as urgent as it was.
+//! The rule: a message that did not come directly from Vapi sends no SMS messages if it is older than half an hour, or older than
+//! a restore of the database from a backup (SMS messages may have been sent before the restore). Its lead is marked as late and a
+//! notice is raised. Any other delayed message (from the spool, or replacing a lost report) is as urgent as ever.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use store::notices::{Notice, Severity};
 
-/// What is older texts nobody.
+/// Maximum age of a message that may send SMS messages.
 const TOO_OLD: TimeDelta = TimeDelta::minutes(30);
 
-/// How a message came to be taken in.
+/// The origin of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// Vapi posted it and waits for the answer.
+    /// Posted by Vapi, which waits for the response.
     #[default]
     Live,
-    /// It waited in the spool.
+    /// From the spool.
     Drained,
-    /// It was made of a call in Vapi's list.
+    /// Built from a call in Vapi's list.
     Reconciled,
-    /// It was stored, and is taken in again.
+    /// A stored event, recorded again.
     Replayed,
 }
 
 impl Origin {
-    /// Each of them.
+    /// All origins.
     pub const ALL: [Self; 4] = [Self::Live, Self::Drained, Self::Reconciled, Self::Replayed];
 
-    /// The word in the table.
+    /// The value in the database.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -41,15 +41,15 @@ impl Origin {
         }
     }
 
-    /// Whether what happened at an instant comes too late, by now, to text anyone. `restored` is when the database was last
-    /// brought back.
+    /// Whether an event at the instant `happened` is too old for SMS messages now. `restored` is the time of the last restore
+    /// from a backup.
     #[must_use]
     pub fn is_late(self, happened: DateTime<Utc>, restored: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         self != Self::Live && (now - happened > TOO_OLD || restored.is_some_and(|restored| happened <= restored))
     }
 }
 
-/// Nobody is texted of what is old; somebody should know that there is something to call back about.
+/// The notice about a late call: no SMS message is sent, so somebody should check whether to call back.
 pub(super) fn notice(rulebook_id: Uuid, priority: &str) -> Notice {
     Notice {
         rulebook_id,

@@ -1,12 +1,12 @@
-//! A message comes in. In: Vapi's signed POST. Out: what Vapi expects, once everything is recorded.
+//! The webhook. In: Vapi's signed POST. Out: the response that Vapi expects, once everything is recorded.
 //!
-//! In the order a message meets them: [`verify`] (with [`scheme`], [`auth_settings`], [`secret`] and [`sign`]) says who it is from,
-//! [`decode`] (with [`document`], [`event`], [`keys`], [`turns`] and [`tool_requests`]) says what it is, and
-//! [`answer`] says it back. All of these are pure.
+//! The modules in the order in which a message passes them: [`verify`] (with [`scheme`], [`auth_settings`], [`secret`] and
+//! [`sign`]) authenticates it, [`decode`] (with [`document`], [`event`], [`keys`], [`turns`] and [`tool_requests`]) parses it,
+//! and [`answer`] writes the response. All of these are pure.
 //!
-//! [`lane`] knows whether the database takes messages. [`take_in`] gives a message its two seconds; where that is not enough, [`degraded`] answers from [`last_good`] and
-//! keeps the message in the [`spool`], whose drain records it later; [`attempt`] sees to it that a message gets one
-//! answer of the two.
+//! [`lane`] is the gate to the database. [`take_in`] gives a message two seconds. If that is not enough, [`degraded`] answers
+//! from [`last_good`] and stores the message in the [`spool`], whose drain records it later. [`attempt`] ensures that a message
+//! gets exactly one of the two responses.
 
 pub mod access;
 pub mod answer;
@@ -64,5 +64,5 @@ pub mod verify;
 #[cfg(test)]
 mod verify_tests;
 
-/// What the ids of calls that are only played begin with.
+/// Prefix of the ids of simulated calls.
 pub use store::calls::SIMULATED_PREFIX;

@@ -1,4 +1,4 @@
-//! A message to record, what recording it needs, and what becomes of it.
+//! A message to record, what recording it needs, and its result.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,53 +18,53 @@ use sms::Outbox;
 use store::{packed, restored};
 use web::problem::database::is_transient;
 
-/// What every message needs.
+/// The services that recording a message needs.
 #[derive(Clone)]
 pub struct Intake {
     /// The primary database.
     pub db: DatabaseConnection,
     /// Compiled rulebooks.
     pub current: Current,
-    /// Where texts wait.
+    /// The queue of SMS messages.
     pub outbox: Outbox,
     /// The time.
     pub clock: Clock,
-    /// How often each row takes part.
+    /// Counts how often each row takes part in a decision.
     pub hits: RuleHits,
 }
 
 /// A message to record.
 pub struct Message {
-    /// Who may have sent it.
+    /// The webhook settings that it was verified against.
     pub access: Arc<Access>,
-    /// What it says.
+    /// The parsed message.
     pub event: Event,
-    /// As it came.
+    /// The body as received.
     pub body: Bytes,
-    /// As it is stored.
+    /// The body as stored.
     pub stored_body: StoredBody,
-    /// What finds a plain repeat: the configured message id, else the hash of the body.
+    /// Identifies a plain repeat: the configured message id, else the hash of the body.
     pub delivery_key: String,
-    /// When it came.
+    /// When it was received.
     pub received_at: DateTime<Utc>,
-    /// How it came.
+    /// Its origin.
     pub origin: Origin,
-    /// The event that was set aside and whose place it takes.
+    /// The dead-lettered event that it replaces.
     pub stands_for: Option<Uuid>,
 }
 
-/// A body as it is stored; compressed once, at best before a transaction begins.
+/// A body in its stored form. It is compressed once, preferably before a transaction begins.
 #[derive(Debug, Default)]
 pub struct StoredBody(OnceLock<Vec<u8>>);
 
 impl Message {
-    /// The body as it is stored.
+    /// The body in its stored form.
     pub(super) fn stored_body(&self) -> &[u8] {
         self.stored_body.0.get_or_init(|| packed::pack(&self.body))
     }
 
-    /// Whether it comes too late to text anyone. A report that was made of Vapi's list is as old as the end of its call,
-    /// any other message as the moment when it first came.
+    /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its call, any
+    /// other message as old as its first arrival.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
@@ -78,36 +78,36 @@ impl Message {
     }
 }
 
-/// What became of a message.
+/// The result for a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// What Vapi is told.
+    /// The response to Vapi.
     pub answer: Value,
-    /// How it was taken.
+    /// How it was recorded.
     pub taken: Taken,
     /// The revision that decided.
     pub revision: i64,
 }
 
-/// How a message was taken.
+/// How a message was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// For the first time.
+    /// New.
     Recorded,
-    /// The same thing again.
+    /// A repeat with the same body.
     Duplicate,
-    /// The same thing with another body.
+    /// A repeat with another body.
     Amendment,
-    /// Kept in the spool, because the database is away or too slow.
+    /// Stored in the spool, because the database is away or too slow.
     Spooled,
-    /// Answered, but not recorded: neither the database nor the spool took it.
+    /// Answered but not recorded: the database and the spool both failed.
     Unrecorded,
-    /// It failed again and again, and is kept raw.
+    /// Dead-lettered after repeated failures; the raw body is stored.
     Poisoned,
 }
 
 impl Taken {
-    /// For logs and metrics.
+    /// The name in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -121,31 +121,31 @@ impl Taken {
     }
 }
 
-/// Why a message was not taken in; nothing of it remains.
+/// Why a message was not recorded; nothing of it was written.
 #[derive(Debug, thiserror::Error)]
 pub enum TransactError {
-    /// The webhook's settings or secrets changed since the message was verified: verify again.
+    /// The webhook settings or secrets changed after the verification: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
-    /// The caller was erased while the message was on its way: take it in anew, without them.
+    /// The caller was erased meanwhile: record the message again, without the caller's data.
     #[error("the caller was erased meanwhile")]
     CallErased,
     /// The rulebook's head cannot be loaded.
     #[error(transparent)]
     Rulebook(#[from] LoadError),
-    /// The database did not take it.
+    /// The database refused the message or failed.
     #[error("the database did not take the message")]
     Database(#[from] DbErr),
-    /// The database took longer than a message may wait; the work may still complete.
+    /// The database took longer than a message may wait; the transaction may still commit.
     #[error("the database took too long")]
     TooSlow,
-    /// The task that did the work ended before it was done.
+    /// The task that did the work ended early.
     #[error("the work was stopped: {0}")]
     Stopped(String),
 }
 
 impl TransactError {
-    /// Whether the same message may be taken in later without anyone mending anything.
+    /// Whether a later attempt may succeed without any repair.
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::AccessChanged | Self::CallErased | Self::TooSlow | Self::Rulebook(LoadError::Busy(_)) => true,

@@ -1,10 +1,10 @@
 //! The POST route of Vapi's messages: runs the steps in order and nothing else.
 //!
-//! It answers what Vapi expects, or 401 that tells a stranger nothing, not even whether there is such a rulebook. What the headers
-//! decide is refused before the body is read. The limit on requests counts good messages only, so that nobody's bad ones have them
-//! refused. A message that the database does not take in time is answered and kept
-//! without it (`degraded.rs`); 503 with Retry-After when it cannot be kept either. What is authentic but cannot be read is
-//! kept raw and answered with 200: sending it again would not make it readable.
+//! It gives the response that Vapi expects, or a 401 that reveals nothing, not even whether the rulebook exists. A message that
+//! its headers rule out is refused before the body is read. The rate limit counts accepted messages only, so that a stranger's
+//! bad messages cannot exhaust it. If the database does not record a message in time, it is answered and stored without the
+//! database (`degraded.rs`), or refused with 503 and Retry-After if that fails too. An authentic message that cannot be parsed is
+//! stored raw and answered with 200: sending it again would not help.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,34 +30,34 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, RateLimiter};
 
-/// Log lines of refused messages: 50 at once, then five a second.
+/// Log lines about refused messages: 50 immediately, then five per second.
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
-/// How long the database may take to say who may speak.
+/// Timeout for reading the webhook settings from the database.
 const ASK: Duration = Duration::from_secs(1);
-/// The largest body, in bytes, that is hashed and read on an asynchronous thread.
+/// The largest body, in bytes, that is hashed and parsed on an asynchronous thread.
 const LARGE_BODY: usize = 64 * 1024;
-/// When to try again, for a message that could not be taken in.
+/// Retry-After for a message that could not be recorded.
 const RETRY_AFTER_S: u32 = 2;
-/// The header that says how a message was taken that the database did not take.
+/// The response header that says how a message was handled without the database.
 const DEGRADED: &str = "x-ringbook-degraded";
 
 /// What the route needs.
 #[derive(Clone)]
 pub struct Webhook {
-    /// Who may speak for which rulebook.
+    /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// The message path.
     pub take_in: Arc<TakeIn>,
-    /// How much each address may send.
+    /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
-    /// The address that Vapi calls, for signatures over it.
+    /// The public URL that Vapi calls, for signatures over it.
     pub public_url: Option<String>,
-    /// Where large bodies are hashed and read.
+    /// The threads on which large bodies are hashed and parsed.
     pub large_bodies: FairPool,
 }
 
-/// The threads for large bodies. A rulebook has one of them at most, so that strangers who send it megabytes under a wrong
-/// signature hold up nobody else's messages.
+/// The threads for large bodies. A rulebook uses at most one of them, so strangers who send megabytes under a wrong signature do
+/// not delay the messages of other rulebooks.
 #[must_use]
 pub fn large_bodies() -> FairPool {
     FairPool::new(Limits {
@@ -70,7 +70,7 @@ pub fn large_bodies() -> FairPool {
     })
 }
 
-/// Does the work on a body: at once for a small one, on threads of its own for a large one.
+/// Processes a body: in place if it is small, on separate threads if it is large.
 async fn on_body<T: Send + 'static>(
     webhook: &Webhook,
     access: &Access,
@@ -84,13 +84,13 @@ async fn on_body<T: Send + 'static>(
     done.map_err(|busy| Problem::unavailable(&busy, RETRY_AFTER_S))
 }
 
-/// Vapi's server URL of the default rulebook.
+/// Handler of Vapi's server URL for the default rulebook.
 #[handler]
 pub async fn receive_default(request: &Request, body: poem::Body, webhook: Data<&Webhook>) -> poem::Result<Response> {
     Ok(receive(request, body, webhook.0, DEFAULT_RULEBOOK).await?)
 }
 
-/// Vapi's server URL of a rulebook.
+/// Handler of Vapi's server URL for a rulebook.
 #[handler]
 pub async fn receive_for(
     request: &Request,
@@ -114,13 +114,13 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         }
     };
     let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
-    // Its room is given back when the answer is made.
+    // Its share of the memory limit is released with the response.
     let body::ReadBody { bytes, room: _room } = read.map_err(|problem| match problem.code() {
         Code::RequestTimeout => webhook.limiter.failed(address, problem),
         _ => problem,
     })?;
     let bytes = Bytes::from(bytes);
-    // How long the client took to send it is not the database's time.
+    // The time that the client took to send the body does not count for the database.
     let arrived = Instant::now();
     let access = admitted(request, Some(&bytes), webhook, access, address).await?;
     Connection::prove(request);
@@ -166,7 +166,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
             let degraded = matches!(outcome.taken, Taken::Spooled | Taken::Unrecorded);
             let mut response = json(&outcome.answer, degraded.then(|| outcome.taken.as_str()));
             if kind == Kind::VoiceRequest {
-                // Of a 200 Vapi takes the body for sound. Refused, it falls back to the next voice of its plan.
+                // Vapi takes the body of a 200 for audio. On an error it uses the next voice of its fallback plan.
                 response.set_status(StatusCode::BAD_REQUEST);
             }
             Ok(response)
@@ -178,7 +178,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     }
 }
 
-/// Takes a message in; once more when the webhook's secrets changed or the caller was erased on the way.
+/// Records a message. If the webhook's secrets change or the caller is erased meanwhile, it tries again.
 async fn taken(
     webhook: &Webhook,
     request: &Request,
@@ -205,7 +205,7 @@ async fn taken(
     taken.map_err(|error| refused(&error))
 }
 
-/// Who may speak for a rulebook: from memory, from the database, or from what was last known while it is away.
+/// The webhook settings of a rulebook: from the cache, from the database, or from the snapshot if the database is away.
 async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     if let Some(access) = webhook.accesses.in_memory(code).await {
         return Ok(access);
@@ -219,7 +219,7 @@ async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     }
 }
 
-/// What the database says of who may speak, when it says it soon.
+/// Awaits webhook settings from the database, with a timeout.
 async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, AccessError>>) -> Result<T, Problem> {
     if webhook.take_in.lane.is_away() {
         return Err(Problem::unavailable(&TooLate, RETRY_AFTER_S));
@@ -234,7 +234,7 @@ async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, Ac
     Err(answer)
 }
 
-/// The settings as they stand now, if the message is let in under them too.
+/// The current settings, if the message is accepted under them too.
 async fn readmitted(
     request: &Request,
     bytes: &Bytes,
@@ -246,7 +246,8 @@ async fn readmitted(
     admitted(request, Some(bytes), webhook, access, address).await
 }
 
-/// The settings under which the message is let in: those known, else newer ones. Without its bytes, those under which it may be.
+/// The settings under which the message is accepted: the cached ones, else newer ones. Without its bytes, only its headers are
+/// checked.
 async fn admitted(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -276,7 +277,7 @@ async fn admitted(
     Err(webhook.limiter.failed(address, Problem::unauthorized()))
 }
 
-/// Whether a message proves who it is under these settings, as far as can be said without its bytes where there are none.
+/// Whether a message is authentic under these settings. Without its bytes, only its headers are checked.
 async fn verified(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -324,7 +325,7 @@ fn refused(error: &NotTaken) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 
-/// The database cannot be asked, or took too long.
+/// The database is away, or took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the database cannot be asked who may speak for the rulebook")]
 struct TooLate;

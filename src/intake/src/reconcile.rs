@@ -1,9 +1,9 @@
-//! Calls of which no report came. In: Vapi's list of calls. Out: each ended one has its report, made of what the list says
-//! and taken in on the way and under the key of every report, so that Vapi's own, before or after, has no second effect.
+//! Finds calls without a report. In: Vapi's list of calls. Out: a report for each ended call, built from the list and recorded on
+//! the usual path under the usual key. So Vapi's own report, before or after, has no second effect.
 //!
-//! One key is one rulebook: whatever is in the list that a rulebook's key opens is that rulebook's. What another rulebook
-//! has heard of stays there. How far the list has been read stands in the database; the next time begins a little before
-//! that, for calls that were just ending and clocks that differ.
+//! One key belongs to one rulebook: every call in the list that a rulebook's key opens is that rulebook's, unless another
+//! rulebook has an event of the call. The database stores how far the list has been read. The next run begins slightly earlier,
+//! because of calls that were just ending and of clock differences.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -26,42 +26,42 @@ use store::leases::Lease;
 use store::notices::{self, Notice, Severity};
 use store::{calls, reconcile_cursors, webhook_events};
 
-/// How far the next time begins before the end of the last.
+/// Overlap of a run with the previous one.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
-/// How far back a rulebook of which nothing is known yet is asked for, but never to before it was made.
+/// How far back the first run of a rulebook goes, but never to before the rulebook was created.
 const AT_FIRST: TimeDelta = TimeDelta::hours(24);
-/// The report of a call that ended a moment ago is still on its way.
+/// How long after the end of a call its own report may still arrive.
 const MOMENT: TimeDelta = TimeDelta::minutes(2);
-/// The list is read in spans of this length, and after each it is noted how far.
+/// The list is read in spans of this length. The progress is stored after each span.
 const STRIDE: TimeDelta = TimeDelta::hours(6);
-/// Failures in a row after which a person is told.
+/// Number of consecutive failures that raises a notice.
 const FAILURES: i64 = 3;
 
-/// The notice that Vapi does not answer.
+/// Code of the notice that Vapi does not respond.
 const AWAY: &str = "vapi_unreachable";
-/// The notice that Vapi refuses a rulebook's key.
+/// Code of the notice that Vapi refuses a rulebook's key.
 const REFUSED: &str = "vapi_key_refused";
-/// The notice that two rulebooks have the same key.
+/// Code of the notice that two rulebooks have the same key.
 const SHARED: &str = "vapi_key_shared";
 const SUBJECT: &str = "Vapi";
 
-/// A rulebook with its key to Vapi. It has no `Debug`.
+/// A rulebook with its Vapi key. It has no `Debug`, so that the key is never printed.
 #[derive(Clone)]
 pub struct Keyed {
     /// The rulebook.
     pub rulebook_id: Uuid,
     /// Its code.
     pub code: String,
-    /// When it was made.
+    /// When the rulebook was created.
     pub created_at: DateTime<Utc>,
     /// The key.
     pub key: String,
 }
 
-/// Finds every rulebook that has a key, the default one first.
+/// Loads every rulebook that has a key, the default one first.
 pub type FindKeys = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Keyed>, ReconcileError>> + Send + Sync>;
 
-/// Asks Vapi. Cloning is cheap.
+/// Finds calls without a report. Cloning is cheap.
 #[derive(Clone)]
 pub struct Reconciler {
     feed: Feed,
@@ -71,68 +71,68 @@ pub struct Reconciler {
     clock: Clock,
 }
 
-/// What to ask.
+/// The options of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
     /// Only this rulebook's calls.
     pub rulebook: Option<String>,
-    /// Those of this time up to now; else from where the last time ended, and then that is noted.
+    /// Only calls of this period up to now. `None` continues at the end of the previous run and stores the progress.
     pub since: Option<TimeDelta>,
-    /// Only count them.
+    /// Only count the missing reports.
     pub dry_run: bool,
 }
 
-/// What was found of a rulebook.
+/// The result for one rulebook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Its code.
     pub rulebook: String,
     /// Calls in Vapi's list.
     pub listed: u64,
-    /// Those that go on.
+    /// Calls that have not ended.
     pub running: u64,
-    /// Those that ended a moment ago: their report is still on its way.
+    /// Calls that ended a moment ago: their report may still arrive.
     pub just_ended: u64,
-    /// Those whose report is here, or whose caller was erased.
+    /// Calls that have a report, or whose caller was erased.
     pub known: u64,
-    /// Those that are another rulebook's.
+    /// Calls of another rulebook.
     pub of_others: u64,
-    /// Those without a report, which a dry run leaves.
+    /// Calls without a report, found in a dry run.
     pub missing: u64,
-    /// What became of the others, by the word for it.
+    /// The number of reinjected reports, by result.
     pub became: BTreeMap<&'static str, u64>,
-    /// Why it ended before the end.
+    /// Why the run stopped early.
     pub error: Option<String>,
 }
 
-/// Why Vapi's list could not be read to the end; it is tried again.
+/// Why Vapi's list could not be read to the end; the next run tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// Vapi did not answer.
+    /// The request to Vapi failed.
     #[error(transparent)]
     Vapi(#[from] VapiError),
-    /// A report could not be taken in.
+    /// A report could not be recorded.
     #[error(transparent)]
     Feed(#[from] FeedError),
-    /// The database did not do what was asked.
+    /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
-    /// A rulebook's key cannot be had.
+    /// A rulebook's key cannot be read.
     #[error("the Vapi key of a rulebook cannot be read: {0}")]
     Key(String),
     /// There is no such rulebook, or it has no key.
     #[error("no rulebook `{0}` has a Vapi key")]
     NoKey(String),
-    /// It failed for each rulebook that has a key.
+    /// The run failed for each rulebook that has a key.
     #[error("no rulebook's calls could all be asked for; of the last one: {0}")]
     AllFailed(String),
-    /// Another instance does it now.
+    /// Another instance has the lease now.
     #[error("another instance has taken over")]
     TakenOver,
 }
 
 impl Reconciler {
-    /// Puts the parts together.
+    /// Creates a reconciler.
     #[must_use]
     pub fn new(feed: Feed, vapi: VapiClient, keys: FindKeys) -> Self {
         let (db, clock) = (feed.intake.db.clone(), feed.intake.clock.clone());
@@ -145,11 +145,11 @@ impl Reconciler {
         }
     }
 
-    /// Asks for every rulebook that has a key. Out: what was found of each; one that fails does not hold up the others.
-    /// `told` hears after each piece how far it is.
+    /// Runs for every rulebook that has a key. Out: the result for each; the failure of one does not stop the others. `told` is
+    /// called with the progress after each batch.
     ///
     /// # Errors
-    /// When the keys cannot be had, or another instance has taken over.
+    /// If the keys cannot be read, or another instance has taken over.
     pub async fn run(
         &self,
         ask: &Ask,
@@ -230,7 +230,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Takes in the reports of those calls that have none.
+    /// Records reports for the calls of a batch that have none.
     async fn piece(
         &self,
         one: &Keyed,
@@ -283,7 +283,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Notes how far the list was read.
+    /// Stores how far the list was read.
     async fn seen(&self, one: &Keyed, lease: Option<&Lease>, until: DateTime<Utc>) -> Result<(), ReconcileError> {
         let now = self.clock.now();
         let tx = store::begin(&self.db).await?;
@@ -306,7 +306,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Counts a failure, and tells a person when it is not the first.
+    /// Counts a failure. Raises a notice if the key was refused, or after [`FAILURES`] consecutive failures.
     async fn failed(&self, one: &Keyed, lease: Option<&Lease>, error: &ReconcileError) -> Result<(), ReconcileError> {
         if lease.is_none() {
             return Ok(());
@@ -335,7 +335,7 @@ impl Reconciler {
         self.tell(one, lease, notice).await
     }
 
-    /// Raises a notice, unless a person is looking on.
+    /// Raises a notice, unless the run was started by hand (without a lease).
     async fn tell(&self, one: &Keyed, lease: Option<&Lease>, notice: Option<Notice>) -> Result<(), ReconcileError> {
         let (Some(notice), Some(_)) = (notice, lease) else {
             return Ok(());

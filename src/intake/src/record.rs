@@ -1,4 +1,4 @@
-//! What a message leaves in the tables: the call, what was said in it, its lead.
+//! What a message writes: the call, its turns and its lead.
 
 use std::cmp::Ordering;
 
@@ -26,24 +26,24 @@ pub(super) struct Recording<'a, 'b> {
 }
 
 impl Recording<'_, '_> {
-    /// The first report of a call: call, turns, decision, lead, SMS messages; whether there are any.
+    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS messages.
     pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
-            // Without a call there is nothing to hang turns and a lead on; the decision and the texts still count.
+            // Turns and a lead need a call. The decision and the SMS messages are recorded without one.
             self.decided.save(step, tx, "report").await?;
             let job = Job::of(step, tx, self.decided).await?;
             return Ok(self.text(tx, &job).await?);
         };
-        // The first report stands, unless there is nobody left to record it for.
+        // The first report is always current, unless the caller was erased.
         if !self.record_call(tx, call_id).await? {
             return Err(TransactError::CallErased);
         }
         self.decide(tx, call_id, &self.who(), true).await
     }
 
-    /// Another body under the same key: the record follows the later one. What was decided stands, unless this one is more
-    /// urgent or brings the service that was missing: no priority stays too low, no SMS message unsent.
+    /// Records another body under the same key: the call and its turns follow the later report. The decision stays, unless this
+    /// report is more urgent or has the missing service. So no priority stays too low and no SMS message is missed.
     pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -61,7 +61,7 @@ impl Recording<'_, '_> {
             return Ok(false);
         };
         let decision = &self.decided.decision;
-        // P1 comes before P2 as text too.
+        // The names compare like the priorities: "P1" is less than "P2".
         let urgency = lead
             .priority
             .as_deref()
@@ -76,8 +76,8 @@ impl Recording<'_, '_> {
             .await
     }
 
-    /// Keeps the decision, makes or completes the lead, and sends what follows. Where the report is less urgent than one
-    /// before, the priority stays and nobody is texted. `who` is what it may say of the caller.
+    /// Stores the decision, creates or completes the lead, and queues the SMS messages. If the report is less urgent than an
+    /// earlier one, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
     async fn decide(
         &self,
         tx: &DatabaseTransaction,
@@ -105,7 +105,7 @@ impl Recording<'_, '_> {
         }
     }
 
-    /// The lead of a report whose priority counts.
+    /// The lead of a report that sets the priority.
     pub(super) fn lead<'c>(&'c self, who: &LeadPart<'c>, job: &'c Job) -> LeadPart<'c> {
         let decision = &self.decided.decision;
         let sla = TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default();
@@ -124,7 +124,7 @@ impl Recording<'_, '_> {
         self.step.text(tx, self.decided, job, template).await
     }
 
-    /// The call and its turns; whether this report is the one that stands.
+    /// Writes the call and its turns. Returns whether this report is the current one.
     async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, TransactError> {
         let step = self.step;
         let rulebook_id = step.message.access.rulebook_id;
@@ -133,13 +133,13 @@ impl Recording<'_, '_> {
         if stands {
             call_transcripts::replace(tx, rulebook_id, vec![self.turns(call_id)]).await?;
         } else {
-            // What only the earlier report says is kept, as it would be had it come first.
+            // Fill in fields that only the earlier report has, as if it had arrived first.
             known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
     }
 
-    /// What the report says about the call.
+    /// The report's data about the call.
     pub(super) fn reported_call<'c>(&'c self, call_id: &'c str) -> ReportedCall<'c> {
         let (event, report) = (&self.step.message.event, self.report);
         let fact = |name| facts::text(&self.decided.extracted, name);
@@ -171,13 +171,13 @@ impl Recording<'_, '_> {
             service: self.decided.decision.service.as_deref(),
             language: Some(&self.decided.decision.language),
             analysis: report.analysis.as_ref(),
-            // A report that does not say when it was made gives way to any that does.
+            // A report without a timestamp yields to any report with one.
             report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             report_hash: event.body_hash,
         }
     }
 
-    /// The report's turns.
+    /// The turns in the report.
     pub(super) fn turns<'c>(&self, call_id: &'c str) -> Turns<'c> {
         let turns = self.report.turns.iter().enumerate();
         let turns = turns.map(|(seq, turn)| {
@@ -195,7 +195,7 @@ impl Recording<'_, '_> {
     }
 }
 
-/// The job's service, area and price in a lead.
+/// Sets the job's service, area and price in a lead.
 pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
     let price = job.price();
     LeadPart {
@@ -211,7 +211,7 @@ pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
     }
 }
 
-/// Who called, from where, about what.
+/// The caller's contact data, address and problem.
 pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
     let fact = |name| facts::text(&decided.extracted, name);
     let call = event.call.as_ref();
@@ -229,7 +229,7 @@ pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
     }
 }
 
-/// What status updates, transcripts, assistant requests and deletions leave.
+/// Records status updates, transcripts, assistant requests and deletions.
 pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<(), TransactError> {
     let event = &step.message.event;
     let Some(call_id) = event.call_id() else { return Ok(()) };
@@ -246,7 +246,7 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
     Ok(())
 }
 
-/// What a message that is no report says of its call.
+/// The call data in a message other than a report.
 pub(super) fn told_of_call<'a>(event: &'a Event, part: &'a CallPart, call_id: &'a str) -> CallTouch<'a> {
     let touched = touch(part, call_id);
     let Payload::StatusUpdate { status, ended_reason } = &event.payload else {
@@ -262,7 +262,7 @@ pub(super) fn told_of_call<'a>(event: &'a Event, part: &'a CallPart, call_id: &'
     }
 }
 
-/// The turn that a transcript message brings.
+/// The turn in a transcript message.
 pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str) -> Option<LiveTurn<'a>> {
     let Payload::Transcript { role, text, is_final } = &event.payload else {
         return None;
@@ -271,7 +271,7 @@ pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str)
     let start = part.started_at.or(part.created_at);
     Some(LiveTurn {
         call_id,
-        // Two may be made in one millisecond; the role tells the caller's from the assistant's.
+        // Two may have the same millisecond; the role separates the caller's from the assistant's.
         seq: at.timestamp_millis() * 2 + i64::from(role == "user"),
         role,
         text,
@@ -279,8 +279,8 @@ pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str)
     })
 }
 
-/// Makes the call known and holds its row. What was read at the beginning may have been overtaken: when the caller was
-/// erased in the meantime, the message is taken in anew, knowing it.
+/// Creates or updates the call's row and locks it. If the caller was erased after the transaction read the call, the message is
+/// recorded again, with that known.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -294,7 +294,7 @@ pub(super) async fn known(
     }
 }
 
-/// What any message says of its call.
+/// The call data that any message has.
 pub(super) fn touch<'a>(part: &'a CallPart, call_id: &'a str) -> CallTouch<'a> {
     let status = part.status.as_deref().unwrap_or_default();
     CallTouch {

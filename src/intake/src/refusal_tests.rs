@@ -1,4 +1,4 @@
-//! Stale, future, truncated, changed, strange: what must not come in.
+//! Messages that must be refused: stale, future, truncated, changed or malformed ones.
 
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
@@ -73,7 +73,7 @@ fn a_truncated_or_lengthened_signature_is_refused() {
                 continue;
             }
             let text = value.to_str().expect("ASCII");
-            // Four, so that more than the padding of base64 is gone.
+            // Four characters, so that more than the padding of base64 is removed.
             let shorter = text
                 .get(..text.len().saturating_sub(4))
                 .expect("long enough")

@@ -1,5 +1,5 @@
-//! Answers to what Vapi asks besides tools: who takes a call, where it goes, what we know. In: the event and the
-//! rulebook. Out: the answer, or none where no rule says anything.
+//! Answers Vapi's requests other than tool calls: who takes a call, where it goes, what the knowledge base has. In: the event and
+//! the rulebook. Out: the answer, or `None` if no rule applies.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use rules::compile::Rulebook;
 use rules::rows::{self, Contact, Labels, Offer, Service};
 use rules::sentences::{Part, sentence};
 
-/// The most documents that one question is answered with.
+/// Maximum number of documents in an answer.
 const MOST_DOCUMENTS: usize = 20;
 
-/// The answer to a request, where a rule has one.
+/// The answer to a request; `None` if no rule applies.
 #[must_use]
 pub(super) fn answer(question: &Question<'_>) -> Option<Answer> {
     let (rulebook, event, received_at) = (question.rulebook, &question.message.event, question.message.received_at);
@@ -59,7 +59,7 @@ fn assistant(rulebook: &Rulebook, event: &Event, received_at: DateTime<Utc>) -> 
     })
 }
 
-/// What the saved assistant should know right now, for its `{{variables}}`.
+/// Current values for the saved assistant's `{{variables}}`.
 fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     let currency = &rulebook.settings().currency;
@@ -88,7 +88,7 @@ fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String>
     values
 }
 
-/// The contact asked for by code or name, else the first whom the decision about this call would tell.
+/// The contact requested by code or name, else the first one that the decision about this call would notify.
 fn destination(question: &Question<'_>, wanted: Option<&str>) -> Option<Destination> {
     let rulebook = question.rulebook;
     let extracted = facts::extract(rulebook, &question.message.event, None);
@@ -110,7 +110,7 @@ fn destination(question: &Question<'_>, wanted: Option<&str>) -> Option<Destinat
     })
 }
 
-/// Services and prices; those whose words are in the question first.
+/// Services and prices; first those that share words with the query.
 fn documents(rulebook: &Rulebook, query: &str) -> Vec<Document> {
     let settings = rulebook.settings();
     let mut documents: Vec<Document> = rulebook

@@ -1,4 +1,4 @@
-//! Keeps a decision, and counts the scripts that failed in it.
+//! Stores a decision, and counts the scripts that failed in it.
 
 use std::sync::PoisonError;
 
@@ -13,7 +13,7 @@ use store::decisions::{self, NewDecision};
 use store::notices::{self, Notice, Severity};
 
 impl Decided {
-    /// Keeps it, and tells a person of the scripts that it had to leave out.
+    /// Stores the decision, and raises a notice about the scripts that were dropped.
     pub(super) async fn save(&self, step: &Step<'_>, tx: &DatabaseTransaction, purpose: &str) -> Result<(), DbErr> {
         decisions::insert(tx, self.new_row(step, purpose)?).await?;
         self.counts(step);
@@ -23,7 +23,7 @@ impl Decided {
         Ok(())
     }
 
-    /// As it is kept.
+    /// The decision as a row.
     pub(super) fn new_row<'a>(&'a self, step: &'a Step<'_>, purpose: &'a str) -> Result<NewDecision<'a>, DbErr> {
         let message = step.message;
         let decision = &self.decision;
@@ -49,7 +49,7 @@ impl Decided {
         })
     }
 
-    /// Counts the rows and scripts that took part in it.
+    /// Counts the rows and scripts that took part in the decision.
     pub(super) fn counts(&self, step: &Step<'_>) {
         step.counts(&self.decision);
         let quarantines = step.intake.current.quarantines();
@@ -59,8 +59,8 @@ impl Decided {
     }
 }
 
-/// A script failed while a call was decided: it was decided without it, a person is told, and a script that fails again
-/// and again is left out for a while.
+/// Handles a script that failed while a call was decided. The decision was made without the script, a notice is raised, and a
+/// script that fails repeatedly is quarantined.
 pub(super) async fn script_failed(
     step: &Step<'_>,
     tx: &DatabaseTransaction,

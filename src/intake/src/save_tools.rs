@@ -1,4 +1,4 @@
-//! Records the tools that ran, with what they change: decisions, a lead's wish, a quote that is pinned, texts.
+//! Records tool calls and what they change: decisions, the booking in a lead, a pinned quote, SMS messages.
 
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use store::calls;
 use store::leads::{self, LeadPart};
 use store::tool_calls::{self, NewToolCall};
 
-/// Records the tools that ran, each once, and answers for all; what ran before is answered as it was then.
+/// Records each tool call once and returns the results of all. A tool call that was recorded before gets its earlier result.
 pub(super) async fn answered(
     step: &Step<'_>,
     tx: &DatabaseTransaction,
@@ -85,7 +85,7 @@ async fn save(
         decision_id: ran.decided.as_ref().map(|decided| decided.id),
         created_at: now,
     };
-    // Another message that holds the same tool call may have come first.
+    // Another message with the same tool call may have been recorded first.
     if !tool_calls::insert(tx, &row).await? {
         return Ok(false);
     }

@@ -1,10 +1,10 @@
-//! How Vapi may prove who it is. In: a rulebook's `webhook_auth` settings as JSON. Out: the schemes to try.
+//! How Vapi authenticates. In: a rulebook's `webhook_auth` settings as JSON. Out: the schemes to try.
 //!
 //! The names and the defaults are those of Vapi's own server credentials, in `snake_case`.
 
 use serde::{Deserialize, Serialize};
 
-/// The payload that Vapi signs when nothing else is configured.
+/// Vapi's default payload for signatures.
 pub const DEFAULT_PAYLOAD_FORMAT: &str = "{timestamp}.{body}";
 
 /// The header of [`Scheme::XVapiSignature`].
@@ -14,19 +14,19 @@ pub const X_VAPI_SIGNATURE: &str = "x-vapi-signature";
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookAuth {
-    /// Any one of these lets a message in.
+    /// The schemes; a message must pass one of them.
     pub schemes: Vec<Scheme>,
-    /// How far a signed timestamp may lie from now, in the past or in the future.
+    /// Maximum difference between a signed timestamp and now, in the past or in the future.
     pub replay_window_s: u32,
 }
 
-/// One way in.
+/// One authentication scheme.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scheme {
-    /// A keyed hash over a configurable payload.
+    /// HMAC over a configurable payload.
     Hmac(HmacSettings),
-    /// The secret itself in a header; also how an `OAuth2` token arrives.
+    /// The secret itself in a header; also how an `OAuth2` token is sent.
     Bearer(BearerSettings),
     /// The legacy header `X-Vapi-Secret`, the secret without a prefix.
     XVapiSecret {},
@@ -38,24 +38,24 @@ pub enum Scheme {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct HmacSettings {
-    /// The hash under the HMAC.
+    /// The hash function of the HMAC.
     pub algorithm: Algorithm,
     /// The header that carries the signature.
     pub signature_header: String,
     /// The header that carries the timestamp.
     pub timestamp_header: String,
-    /// Whether a timestamp is sent and signed; without one there is no protection against a replay.
+    /// Whether a timestamp is sent and signed; without one there is no replay protection.
     pub include_timestamp: bool,
-    /// Tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; anything else stands for itself.
+    /// Tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; any other text is literal.
     pub payload_format: String,
-    /// The header that fills `{svix-id}`; `svix-id` when not given.
+    /// The header that fills `{svix-id}`; `svix-id` if missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id_header: Option<String>,
-    /// What stands before the signature in its header, as `sha256=`.
+    /// The prefix of the signature in its header, such as `sha256=`.
     pub signature_prefix: String,
-    /// How the signature is written.
+    /// The encoding of the signature.
     pub signature_encoding: Encoding,
-    /// Whether the secret is base64 text for the key's bytes.
+    /// Whether the secret is the key in base64.
     pub secret_is_base64: bool,
 }
 
@@ -65,24 +65,24 @@ pub struct HmacSettings {
 pub struct BearerSettings {
     /// The header that carries the secret.
     pub header: String,
-    /// Whether the word `Bearer` stands before it.
+    /// Whether the header has the prefix `Bearer`.
     pub prefix: bool,
 }
 
-/// The hash under an HMAC.
+/// The hash function of an HMAC.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// Vapi's default.
     #[default]
     Sha256,
-    /// The longer one.
+    /// SHA-512.
     Sha512,
-    /// Only for receivers that know nothing better.
+    /// Only for receivers that support nothing better.
     Sha1,
 }
 
-/// How a signature is written in its header.
+/// The encoding of a signature in its header.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
@@ -94,7 +94,7 @@ pub enum Encoding {
 }
 
 impl Algorithm {
-    /// How long a signature is.
+    /// Length of a signature, in bytes.
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
@@ -119,7 +119,7 @@ impl Scheme {
 }
 
 impl HmacSettings {
-    /// The format in force. Without a timestamp Vapi's default format is taken as the body alone.
+    /// The effective format. Without a timestamp, Vapi's default format means the body alone.
     #[must_use]
     pub fn effective_format(&self) -> &str {
         if !self.include_timestamp && self.payload_format == DEFAULT_PAYLOAD_FORMAT {
@@ -129,7 +129,7 @@ impl HmacSettings {
         }
     }
 
-    /// Whether a message must bring a timestamp: it is promised, or the payload names it.
+    /// Whether a message must have a timestamp: the settings say so, or the payload uses it.
     #[must_use]
     pub fn needs_timestamp(&self) -> bool {
         self.include_timestamp || self.effective_format().contains("{timestamp}")

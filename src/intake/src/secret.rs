@@ -1,8 +1,8 @@
-//! A webhook secret. In: an id and the bytes an operator shares with Vapi. Out: the same, never printed.
+//! A webhook secret. In: an id and the bytes shared with Vapi. Out: the same, never printed.
 
 use std::fmt;
 
-/// A shared secret under which messages are signed. Its bytes never reach a log: `Debug` prints the id alone.
+/// A shared secret that signs messages. Its bytes are never logged: `Debug` prints only the id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     id: String,
@@ -10,7 +10,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Names the secret `id`; the id may be logged, the bytes may not.
+    /// A secret with this id. The id may be logged, the bytes may not.
     pub fn new(id: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             id: id.into(),
@@ -18,13 +18,13 @@ impl Secret {
         }
     }
 
-    /// Which secret this is, fit for the log and the audit.
+    /// The id, which may appear in the log and the audit.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The secret itself, for the signature code and nothing else.
+    /// The bytes, for the signature code only.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

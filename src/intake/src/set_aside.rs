@@ -1,8 +1,8 @@
-//! What can be read and cannot be taken in. In: a message. Out: what became of it; one that fails again and again for a
-//! reason of its own is kept raw, a person is told, and Vapi hears what leaves the call as it would be without us.
+//! Dead-letter handling. In: a message. Out: its result. A message that fails three times for a permanent reason is stored raw, a
+//! notice is raised, and Vapi gets the response that leaves the call as it would be without Ringbook.
 //!
-//! A reason of its own is one that will be the same the next time: the database refuses what it would write, or the work
-//! panics. A database that is away, slow, full or locked is no such reason: those errors go out as they are.
+//! A permanent reason is one that will not change: the database rejects what the message would write, or the work panics. A
+//! database that is away, slow, full or locked is not a permanent reason: those errors are returned.
 
 use std::sync::Arc;
 
@@ -21,18 +21,18 @@ use store::notices::{self, Notice, Severity};
 use store::webhook_events::{self, NewEvent};
 use store::{message_head, trial};
 
-/// How often a message is tried before it is set aside.
+/// How often a message is tried before it is dead-lettered.
 const TRIES: u32 = 3;
 
-/// The notice about it.
+/// Code of the notice about a dead-lettered message.
 pub const NOTICE: &str = "message_set_aside";
 
-/// Records a message and says what to answer, or sets it aside.
+/// Records a message and returns the response, or dead-letters it.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
     attempt(intake, message, &Arc::default()).await
 }
 
-/// The same, unless whoever waits for the answer gave up before the commit.
+/// Same as [`transact`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
@@ -40,7 +40,7 @@ pub(super) async fn attempt(
 ) -> Result<Outcome, TransactError> {
     for tries in 1.. {
         let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
-        // A panic ends this task and nothing else.
+        // A panic ends only this task.
         let task = trial::spawn(async move { transact::attempt(&with, &asked, &asking).await }.in_current_span());
         let failed = match task.await {
             Ok(Ok(outcome)) => return Ok(outcome),
@@ -58,12 +58,12 @@ pub(super) async fn attempt(
     Err(TransactError::TooSlow)
 }
 
-/// Whether the message will fail like this again.
+/// Whether the error is permanent.
 fn is_its_own(error: &TransactError) -> bool {
     matches!(error, TransactError::Database(_) | TransactError::Stopped(_)) && !error.passes()
 }
 
-/// What went wrong, in words that hold nothing of the message.
+/// The reason, without any content of the message.
 fn reason(error: &TransactError) -> &'static str {
     match error {
         TransactError::Stopped(_) => "the program failed on it",
@@ -71,7 +71,7 @@ fn reason(error: &TransactError) -> &'static str {
     }
 }
 
-/// Keeps the message raw, once.
+/// Stores the raw message, once.
 async fn poisoned(
     intake: &Intake,
     message: &Message,
@@ -123,7 +123,7 @@ async fn poisoned(
     })
 }
 
-/// Whether it is new; one that is replayed in vain stays as it is.
+/// Stores the event; false if it is stored already. A replayed event that fails again stays unchanged.
 async fn keep(
     intake: &Intake,
     tx: &DatabaseTransaction,
@@ -155,7 +155,7 @@ async fn keep(
     Ok(webhook_events::insert(tx, &event).await?)
 }
 
-/// What leaves the call as it would be without us.
+/// The response that leaves the call as it would be without Ringbook.
 fn unable(message: &Message) -> Answer {
     match &message.event.payload {
         Payload::ToolCalls(requests) => {

@@ -1,12 +1,13 @@
-//! Several messages in one transaction. A commit costs a database more than what a message writes, so messages that come
-//! while another transaction is under way share the next one. A message that comes alone goes alone.
+//! Records several messages in one transaction. A commit costs a database more than the writes of a message, so messages that
+//! arrive during a transaction share the next one. A message that arrives alone has its own transaction.
 //!
-//! Only messages share whose response no caller waits for. Either all messages of a transaction are recorded or none, and
+//! Only messages whose response no caller waits for share a transaction. All messages of a transaction are recorded or none, and
 //! each is answered after the commit. If one of them cannot be recorded, the others share a new transaction without it, and
-//! [`set_aside`] tries it alone.
+//! [`set_aside`] tries it separately.
 //!
-//! Messages of one call wait in the same [`Line`]; a transaction holds at most one of a call, in the order of the calls, and
-//! writes last what many calls share (texts and their daily count). So no two transactions wait for each other's rows.
+//! Messages of one call wait in the same [`Line`]. A transaction contains at most one message of each call, in the order of the
+//! calls. It writes rows that many calls share (SMS messages and their daily count) last. So no two transactions wait for each
+//! other's rows.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -27,19 +28,20 @@ use super::transact;
 use base::telemetry::{self, metrics};
 use store::{Database, trial};
 
-/// The most transactions with several messages that run at once on PostgreSQL. Fewer on a machine with few processors: the
-/// more messages share one, the less each costs.
+/// Maximum number of shared transactions at the same time on PostgreSQL. Fewer on a machine with few processors: the more
+/// messages share a transaction, the less each costs.
 const MOST_LINES: usize = 4;
 /// The same on SQLite, which has one writer.
 const LINES_ON_SQLITE: usize = 1;
-/// The most messages of a transaction.
+/// Maximum number of messages in a transaction.
 const MOST: usize = 32;
-/// Larger bodies go alone: what they take must not delay others.
+/// Messages with larger bodies have their own transaction, so that they do not delay others.
 const LARGEST_BODY: usize = 256 * 1024;
-/// How often a transaction is begun again without a message that cannot be recorded, before all go alone.
+/// How often a transaction is retried without a message that cannot be recorded. After that, each message has its own
+/// transaction.
 const MOST_LEFT_OUT: usize = 3;
 
-/// The lines in which messages wait for a transaction. Cloning shares them.
+/// The queues in which messages wait for a transaction. Cloning shares them.
 #[derive(Clone)]
 pub struct Sharing {
     lines: Arc<[Mutex<Line>]>,
@@ -49,22 +51,23 @@ pub struct Sharing {
 
 #[derive(Default)]
 struct Line {
-    /// A transaction of this line is under way.
+    /// Whether a transaction of this line is running.
     busy: bool,
     waiting: VecDeque<Waiting>,
 }
 
-/// A message that waits; `None` tells its task to go alone.
+/// A waiting message. The answer `None` tells its task to use a separate transaction.
 struct Waiting {
     item: Item,
     answer: oneshot::Sender<Option<Result<Outcome, TransactError>>>,
 }
 
-/// What two messages of one transaction must not have in common: the rulebook and the call, or else the event.
+/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if there is no
+/// call.
 type Key = (Uuid, String);
 
 impl Sharing {
-    /// Lines for a database; `tasks` holds the transactions, to be waited for at the end.
+    /// Creates the lines for a database. `tasks` tracks the transactions, so that a shutdown waits for them.
     #[must_use]
     pub fn new(database: &Database, tasks: TaskTracker) -> Self {
         let count = match database {
@@ -78,16 +81,16 @@ impl Sharing {
         }
     }
 
-    /// How many messages were recorded in a transaction with others.
+    /// Number of messages recorded in shared transactions.
     #[must_use]
     pub fn shared(&self) -> u64 {
         self.shared.load(Ordering::Relaxed)
     }
 
-    /// Records a message and says what to answer, alone or with others.
+    /// Records a message, alone or with others, and returns the response.
     ///
     /// # Errors
-    /// As of a transaction of its own.
+    /// Same as for a separate transaction.
     pub(super) async fn attempt(
         &self,
         intake: Intake,
@@ -103,7 +106,7 @@ impl Sharing {
             message: Arc::clone(message),
             attempt: Arc::clone(attempt),
         };
-        // Neither a slow script nor the work of deciding holds up the line.
+        // Decide before entering the line: neither a slow script nor a decision delays the line.
         transact::work_out_now(&item.intake, message, attempt).await;
         message.stored_body();
         match self.enter(place, &item) {
@@ -144,7 +147,7 @@ impl Sharing {
     }
 
     fn line(&self, place: usize) -> MutexGuard<'_, Line> {
-        // `place` is a remainder of the number of lines.
+        // `place` is less than the number of lines.
         #[expect(clippy::indexing_slicing, reason = "see above")]
         self.lines[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,7 +163,7 @@ enum Entered {
     Waits(oneshot::Receiver<Option<Result<Outcome, TransactError>>>),
 }
 
-/// A transaction of a line. When it ends, however it ends, those who came meanwhile have the next one.
+/// The right to run a transaction of a line. When it is dropped, the messages that arrived meanwhile get the next transaction.
 struct Turn {
     sharing: Sharing,
     place: usize,
@@ -194,7 +197,7 @@ impl Drop for Turn {
 }
 
 impl Line {
-    /// Those who share the next transaction, in the order of their calls.
+    /// The messages of the next transaction, in the order of their calls.
     fn take(&mut self) -> Vec<Waiting> {
         let mut keys = HashSet::new();
         let (mut taken, mut left) = (Vec::new(), VecDeque::new());
@@ -212,11 +215,11 @@ impl Line {
     }
 }
 
-/// Records those who share a transaction, and answers each; how many shared one.
+/// Records messages in one transaction and answers each. Returns how many shared it.
 async fn record(mut waiting: Vec<Waiting>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MOST_LEFT_OUT {
-        // Whoever gave up was answered from the spool; one of them would undo the transaction of all.
+        // A message whose waiter timed out was answered from the spool; it would roll back the transaction of all.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
         for one in late {
@@ -226,7 +229,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
             break;
         }
         let items: Vec<Item> = waiting.iter().map(|one| one.item.clone()).collect();
-        // A panic ends this task and nothing else: then each goes alone.
+        // A panic ends only this task: then each message has its own transaction.
         let ended = tokio::spawn(async move { together(&items, writes).await }.in_current_span()).await;
         match ended {
             Ok(Ok(fates)) => {
@@ -240,7 +243,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
                         Fate::Refused(error) => Some(Err(error)),
                         Fate::Alone => None,
                     };
-                    // Whoever gave up does not listen.
+                    // A waiter that timed out does not receive it.
                     let _ = one.answer.send(reply);
                 }
                 return shared;
@@ -267,7 +270,7 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
     0
 }
 
-/// Whether a message may wait for others: nobody on the telephone waits for it, and it writes a few rows of one call.
+/// Whether a message may wait for others: no caller waits for its response, and it writes a few rows of one call.
 fn may_share(message: &Message) -> bool {
     let nobody_waits = matches!(
         message.event.payload,

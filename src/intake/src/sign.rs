@@ -1,6 +1,6 @@
-//! What is signed and how. In: a request's parts, HMAC settings, a secret. Out: a signature.
+//! Signatures of messages. In: a request's parts, HMAC settings, a secret. Out: a signature.
 //!
-//! The one place that builds the signed payload: `verify` checks with it, tests and `simulate` sign with it.
+//! Only this module builds the signed payload: `verify` checks with it, tests and `simulate` sign with it.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -13,7 +13,7 @@ use sha2::{Sha256, Sha512};
 use super::scheme::{Algorithm, Encoding, HmacSettings, Scheme};
 use super::secret::Secret;
 
-/// Base64 that takes padded and unpadded text: senders differ.
+/// Base64 with or without padding: senders differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -24,25 +24,25 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Payload<'a> {
     /// The method, as `POST`.
     pub method: &'a str,
-    /// The whole address that was called.
+    /// The full URL.
     pub url: &'a str,
-    /// The timestamp header's text.
+    /// The value of the timestamp header.
     pub timestamp: &'a str,
-    /// The message-id header's text.
+    /// The value of the message-id header.
     pub message_id: &'a str,
     /// The raw body.
     pub body: &'a [u8],
 }
 
-/// Why a message could not be signed: the secret is no key under these settings.
+/// A message could not be signed: the secret is not a valid key under these settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty, or is not base64 although the settings say so")]
 pub struct UnusableSecret;
 
-/// The headers that prove a message under `scheme`, as Vapi would send them at `at`.
+/// The headers that authenticate a message under `scheme`, as Vapi would send them at `at`.
 ///
 /// # Errors
-/// When the secret cannot serve as a key under the scheme's settings.
+/// If the secret is not a valid key under the scheme's settings.
 pub fn sign(
     scheme: &Scheme,
     secret: &Secret,
@@ -97,7 +97,7 @@ fn sign_hmac(
     Ok(headers)
 }
 
-/// How a signature is made: two schemes that agree in this have the same one for a message and a secret.
+/// The parameters of a signature. Two schemes with equal parameters give the same signature for a message and a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Signing<'a> {
     pub algorithm: Algorithm,
@@ -106,14 +106,14 @@ pub(super) struct Signing<'a> {
 }
 
 impl<'a> Signing<'a> {
-    /// The body alone, as `x-vapi-signature` covers it.
+    /// The body alone, as `x-vapi-signature` signs it.
     pub const X_VAPI_SIGNATURE: Signing<'static> = Signing {
         algorithm: Algorithm::Sha256,
         format: "{body}",
         secret_is_base64: false,
     };
 
-    /// As these settings say.
+    /// The parameters in these settings.
     pub fn of(settings: &'a HmacSettings) -> Self {
         Self {
             algorithm: settings.algorithm,
@@ -123,7 +123,7 @@ impl<'a> Signing<'a> {
     }
 }
 
-/// The HMAC of the configured payload; `None` when the secret is no key under these settings.
+/// The HMAC of the configured payload; `None` if the secret is not a valid key under these settings.
 pub(super) fn hmac(signing: Signing<'_>, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
     let parts = parts(signing.format, payload);
     if signing.secret_is_base64 {
@@ -134,7 +134,7 @@ pub(super) fn hmac(signing: Signing<'_>, secret: &Secret, payload: Payload<'_>) 
     }
 }
 
-/// A signature's bytes out of its header text.
+/// Decodes a signature from its header.
 pub(super) fn decode_signature(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Hex => hex::decode(text).ok(),
@@ -142,7 +142,7 @@ pub(super) fn decode_signature(encoding: Encoding, text: &str) -> Option<Vec<u8>
     }
 }
 
-/// The keyed hash over `parts` in order. An empty key signs nothing: anyone could have it.
+/// The HMAC over `parts` in order; `None` for an empty key, which anyone could guess.
 fn mac(algorithm: Algorithm, key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     if key.is_empty() {
         return None;
@@ -164,8 +164,8 @@ fn run<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
 
 const TOKENS: [&str; 5] = ["{body}", "{timestamp}", "{method}", "{url}", "{svix-id}"];
 
-/// Whether two tokens of a format have only letters and digits between them, or nothing: what is signed could then be read in two
-/// ways.
+/// Whether two tokens of a format are separated by nothing or by letters and digits only. The signed payload would then be
+/// ambiguous.
 pub(super) fn tokens_touch(format: &str) -> bool {
     let found = TOKENS.iter().flat_map(|token| format.match_indices(token));
     let mut spans: Vec<_> = found.map(|(at, token)| (at, at + token.len())).collect();
@@ -176,7 +176,7 @@ pub(super) fn tokens_touch(format: &str) -> bool {
     })
 }
 
-/// Splits the format at its tokens, so that a body of any size is hashed where it lies.
+/// Splits the format at its tokens, so that a body of any size is hashed without a copy.
 fn parts<'a>(format: &'a str, payload: Payload<'a>) -> Vec<&'a [u8]> {
     let values: [&'a [u8]; 5] = [
         payload.body,

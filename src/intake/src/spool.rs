@@ -1,8 +1,8 @@
-//! Where messages wait while the database is away.
+//! The spool: stores messages on disk while the database is away.
 //!
-//! In: messages with the answer that was given. Out: the same, on the disk of this machine before anybody is answered,
-//! sealed under a key of their own. It is bounded in size, and a message waits for it no longer than [`PATIENCE`].
-//! [`entry`] is what waits, [`drain`] records it. Whoever loses this disk loses what waits on it.
+//! In: messages with the response that was given. Out: the same, encrypted and on the disk of this machine before the response is
+//! sent. The size is bounded, and a message waits for the disk no longer than [`PATIENCE`]. [`entry`] defines the entries,
+//! [`drain`] records them. If the disk is lost, the messages on it are lost.
 
 pub mod drain;
 pub mod entry;
@@ -21,41 +21,41 @@ use base::keys::{KeyError, SecretKey};
 use base::telemetry::metrics;
 use store::spool::{Sealed, SpoolFile, SpoolFileError, Waiting};
 
-/// How long a message waits to be kept: on a disk that works it is milliseconds, and a late answer is better than none.
+/// Timeout for storing a message. A working disk needs milliseconds, and a late response is better than none.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// How long the same message is looked for.
+/// Timeout for looking up the same message.
 const LOOK: Duration = Duration::from_millis(300);
-/// How many instances may share a folder.
+/// Maximum number of instances that share a folder.
 const MOST_FILES: u32 = 64;
-/// How many messages wait to be written, and how many are written at once.
+/// Maximum number of queued messages, and of messages in one write.
 const QUEUE: usize = 512;
 const TOGETHER: usize = 64;
 
-/// Why a message cannot be kept.
+/// Why a message cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// There is none, or no room in it.
+    /// The spool is off or full.
     #[error("the spool is full, or switched off")]
     Full,
-    /// The disk takes too long.
+    /// The disk took too long.
     #[error("the spool took too long")]
     TooSlow,
-    /// The disk does not take it.
+    /// The file cannot be written or read.
     #[error("the spool could not be written or read")]
     File(#[from] DbErr),
-    /// It cannot be opened.
+    /// The file cannot be opened.
     #[error(transparent)]
     Open(#[from] SpoolFileError),
-    /// It cannot be sealed, or what is there was sealed under another key.
+    /// The entry cannot be encrypted, or was encrypted under another key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// What is there cannot be read by this program.
+    /// The entry cannot be parsed by this version of the program.
     #[error("an entry of the spool is not understood")]
     NotUnderstood(#[from] serde_json::Error),
-    /// What is there is cut off.
+    /// The entry is truncated.
     #[error("an entry of the spool is cut off")]
     Torn,
-    /// Too many instances share the folder.
+    /// Too many instances use the folder.
     #[error("{MOST_FILES} other instances use this folder already")]
     Crowded,
 }
@@ -73,18 +73,18 @@ struct Inner {
     news: Notify,
 }
 
-/// What is in the spool.
+/// The contents of the spool.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// Messages that wait.
+    /// Messages that wait to be recorded.
     pub waiting: u64,
-    /// Messages that could not be recorded and were set aside.
+    /// Dead-lettered messages.
     pub aside: u64,
-    /// How much all of them are.
+    /// Total size of all messages.
     pub bytes: u64,
-    /// When the oldest that waits came.
+    /// When the oldest waiting message was received.
     pub oldest: Option<DateTime<Utc>>,
-    /// Messages that it did not take, since the start.
+    /// Messages that the spool could not store, since the start of the process.
     pub refused: u64,
     families: HashMap<[u8; 32], u32>,
 }
@@ -95,16 +95,16 @@ struct Put {
 }
 
 impl Spool {
-    /// None: nothing waits.
+    /// A spool that is off and stores nothing.
     #[must_use]
     pub const fn off() -> Self {
         Self(None)
     }
 
-    /// The first file of the folder that no other instance has.
+    /// Opens the first file of the folder that no other instance uses.
     ///
     /// # Errors
-    /// When it cannot be made or opened.
+    /// If no file can be created or opened.
     pub async fn open(folder: &Path, most_bytes: u64, key: SecretKey) -> Result<Self, SpoolError> {
         for number in 1..=MOST_FILES {
             if let Some(file) = SpoolFile::open(folder, number, most_bytes).await? {
@@ -132,10 +132,10 @@ impl Spool {
         Ok(inner)
     }
 
-    /// Keeps a message: when this returns, it is on the disk.
+    /// Stores a message: when this returns, the message is on the disk.
     ///
     /// # Errors
-    /// When it is full, or the disk takes too long or does not take it.
+    /// If the spool is full, or the disk fails or takes too long.
     pub async fn keep(&self, entry: &Entry, keys: Keys) -> Result<(), SpoolError> {
         let kept = self.try_keep(entry, keys).await;
         metrics::spooled(kept.is_ok());
@@ -165,10 +165,10 @@ impl Spool {
             .map_err(|_| SpoolError::TooSlow)?
     }
 
-    /// The first message that waits under the same key.
+    /// The first waiting message with the same key.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If the spool cannot be read.
     pub async fn under(&self, keys: Keys) -> Result<Option<Entry>, SpoolError> {
         let Some(inner) = &self.0 else { return Ok(None) };
         if !self.has(keys.family) {
@@ -179,14 +179,14 @@ impl Spool {
         found.map(|sealed| inner.open(&sealed)).transpose()
     }
 
-    /// Whether anything of a call waits.
+    /// Whether a message of a call is waiting.
     #[must_use]
     pub fn has(&self, family: [u8; 32]) -> bool {
         let waits = |inner: &Arc<Inner>| inner.lock().families.contains_key(&family);
         self.0.as_ref().is_some_and(waits)
     }
 
-    /// What is in it.
+    /// The contents of the spool.
     #[must_use]
     pub fn state(&self) -> State {
         let state = |inner: &Arc<Inner>| {
@@ -203,7 +203,7 @@ impl Spool {
         self.0.as_ref().map(state).unwrap_or_default()
     }
 
-    /// Whether there is one with room.
+    /// Whether the spool is on and has room.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.0
@@ -211,10 +211,10 @@ impl Spool {
             .is_some_and(|inner| inner.lock().bytes < inner.most_bytes)
     }
 
-    /// What an earlier run knew of each rulebook, opened.
+    /// The decrypted snapshots of an earlier run.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If they cannot be read.
     pub async fn snapshots(&self) -> Result<Vec<Vec<u8>>, SpoolError> {
         let Some(inner) = &self.0 else { return Ok(Vec::new()) };
         let sealed = inner.file.snapshots().await?;
@@ -222,26 +222,26 @@ impl Spool {
         Ok(opened.collect::<Result<_, _>>()?)
     }
 
-    /// Keeps what is known of a rulebook, for a start without the database.
+    /// Stores the snapshot of a rulebook, for a start without the database.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// If the disk fails.
     pub async fn keep_snapshot(&self, rulebook_id: uuid::Uuid, code: &str, clear: &[u8]) -> Result<(), SpoolError> {
         let Some(inner) = &self.0 else { return Ok(()) };
         let sealed = inner.key.seal(rulebook_id, rulebook_id, clear)?;
         Ok(inner.file.keep_snapshot(rulebook_id, code, sealed).await?)
     }
 
-    /// Drops what is kept of a rulebook.
+    /// Deletes the snapshot of a rulebook.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// If the disk fails.
     pub async fn drop_snapshot(&self, rulebook_id: uuid::Uuid) -> Result<(), SpoolError> {
         let Some(inner) = &self.0 else { return Ok(()) };
         Ok(inner.file.drop_snapshot(rulebook_id).await?)
     }
 
-    /// Ends its use.
+    /// Closes the file.
     pub async fn close(&self) {
         if let Some(inner) = &self.0
             && let Err(error) = inner.file.close().await
@@ -270,7 +270,7 @@ impl Inner {
         self.news.notify_one();
     }
 
-    /// An entry is not waiting any more: it was recorded, or set aside.
+    /// Updates the counts after an entry was recorded or dead-lettered.
     fn left(&self, family: [u8; 32]) {
         let mut state = self.lock();
         if let Some(count) = state.families.get_mut(&family) {
@@ -293,7 +293,7 @@ impl Inner {
     }
 }
 
-/// Writes what is queued, many messages in one transaction, until the spool is dropped.
+/// Writes queued messages in batches, one transaction each, until the spool is dropped.
 async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<Put>) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while puts.recv_many(&mut batch, TOGETHER).await > 0 {
@@ -305,7 +305,7 @@ async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<Put>) {
         }
         let single = together.is_err() && batch.len() > 1;
         for (at, put) in batch.drain(..).enumerate() {
-            // One that is too large for what room is left must not take the others with it.
+            // A message that is too large for the remaining room must not fail the others.
             let kept = match &together {
                 Ok(new) => Ok(new.get(at).copied().unwrap_or_default()),
                 Err(_) if single => inner.file.keep(&entries[at..=at]).await.map(|new| new == [true]),
@@ -314,7 +314,7 @@ async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<Put>) {
             if matches!(kept, Ok(true)) {
                 inner.kept(&put.entry);
             }
-            // Nobody may wait for it any more.
+            // The waiter may have timed out.
             let _ = put.done.send(kept.map(drop));
         }
     }

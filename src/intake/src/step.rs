@@ -1,4 +1,4 @@
-//! One message on its way through the transaction: what it is about, and how its event is kept.
+//! One message in its transaction: its data, and how its event is stored.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -19,33 +19,34 @@ use store::message_head::Head;
 use store::script_quarantines;
 use store::webhook_events::{self, NewEvent, StoredEvent};
 
-/// One message on its way through the transaction.
+/// One message in its transaction.
 pub(super) struct Step<'a> {
     pub intake: &'a Intake,
     pub message: &'a Message,
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
     pub found: &'a Found,
-    /// What was answered already, where the message comes out of the spool.
+    /// The response that was already given, if the message comes from the spool.
     pub given: Option<&'a Given>,
     pub event_id: Uuid,
-    /// Whether it comes too late to text anyone.
+    /// Whether the message is too old for SMS messages.
     pub late: bool,
-    /// Scripts that this message sent into quarantine.
+    /// Scripts that this message quarantined.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
-    /// What took part in the decisions that are kept; counted when they are committed.
+    /// The rows that took part in stored decisions; counted after the commit.
     pub(super) took: Mutex<Vec<Took>>,
-    /// Where several messages share a transaction, the text that follows all their other writes: its job and template.
+    /// Where several messages share a transaction: the job and template of the SMS messages, which are queued after all other
+    /// writes.
     pub texts: Option<Mutex<Option<(Job, String)>>>,
 }
 
 impl Step<'_> {
-    /// The answer that was given already, where the message comes out of the spool.
+    /// The response that was already given, if the message comes from the spool.
     pub(super) fn given_answer(&self) -> Option<Value> {
         self.given.map(|given| given.answer.clone())
     }
 
-    /// Keeps the event; `None` when it is new, else how it repeats and what was answered the first time.
+    /// Stores the event. Returns `None` if the event is new, else the type of repeat and the first response.
     pub(super) async fn keep(&self, tx: &DatabaseTransaction, answer: &Value) -> Result<Option<(Taken, Value)>, DbErr> {
         let (event, message) = (&self.message.event, self.message);
         let key = event.event_key();
@@ -78,7 +79,7 @@ impl Step<'_> {
         )))
     }
 
-    /// The event as it is recorded when its key is new.
+    /// The event's row under a new key.
     pub(super) fn new_event<'b>(&'b self, key: &'b str, answer: &'b Value) -> NewEvent<'b> {
         let (event, message) = (&self.message.event, self.message);
         let erased = is_erased(self.head);
@@ -101,7 +102,7 @@ impl Step<'_> {
         }
     }
 
-    /// What was set aside had been taken in under its own key meanwhile: it is another copy of that.
+    /// The dead-lettered event was processed meanwhile under its own key: mark this row as a duplicate.
     async fn become_copy(
         &self,
         tx: &DatabaseTransaction,
@@ -121,7 +122,7 @@ impl Step<'_> {
         webhook_events::become_event(tx, &copy).await.map(drop)
     }
 
-    /// Writes the event, or makes of the one that was set aside what it is; whether its key was free.
+    /// Inserts the event, or updates the dead-lettered event that it replaces. Returns whether the key was free.
     async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
         if self.message.stands_for.is_some() {
             webhook_events::become_event(tx, new).await
@@ -130,7 +131,7 @@ impl Step<'_> {
         }
     }
 
-    /// Notes the rows that took part in a decision which is kept.
+    /// Notes the rows that took part in a stored decision.
     pub(super) fn counts(&self, decision: &Decision) {
         let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
         took.push(Took::part_in(decision));

@@ -1,7 +1,7 @@
-//! What the assistant's model found out, wherever Vapi puts it: structured outputs by name, and the analysis's data.
+//! Data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the data of the analysis.
 //!
-//! In: a message. Out: values by pointer. Vapi keys structured outputs by ids that change with the assistant, so they are
-//! found by their names; results and data may be JSON within a string.
+//! In: a message. Out: values by pointer. Vapi keys structured outputs by ids that change with the assistant, so they are looked
+//! up by name. Results and data may be JSON inside a string.
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ use super::document::{Part, without_vast_numbers};
 pub const OUTPUTS: &str = "/structuredOutputs";
 /// The pointer to the data of Vapi's analysis.
 const DATA: &str = "/analysis/structuredData";
-/// In place of a name: every output, in order.
+/// Instead of a name: every output, in order.
 const ANY: &str = "*";
-/// The most outputs of one message that are looked into.
+/// Maximum number of outputs read from one message.
 const MAX_OUTPUTS: usize = 100;
 
-/// What the model found out.
+/// The extracted data of a message.
 #[derive(Debug, Default)]
 pub struct Structured {
     outputs: Vec<Output>,
@@ -56,7 +56,7 @@ impl Structured {
             .extend(DATA_AT.iter().filter_map(|place| message.at(place)).map(value));
         for part in MORE_DATA_AT.iter().filter_map(|place| message.at(place)) {
             for element in part.children().take(MAX_OUTPUTS) {
-                // Each is the data itself, or holds it under its plan's key or under `result`.
+                // An element is the data itself, or an object with the data under its plan's key or under `result`.
                 let element = value(element);
                 let inner: Vec<Value> = element
                     .as_object()
@@ -71,7 +71,7 @@ impl Structured {
         found
     }
 
-    /// The values at a pointer into structured outputs or the analysis's data; `None` when it points elsewhere.
+    /// The values at a pointer into structured outputs or the analysis's data; `None` if the pointer has another prefix.
     #[must_use]
     pub fn at(&self, pointer: &str) -> Option<Vec<Value>> {
         if let Some(rest) = within(pointer, OUTPUTS) {
@@ -90,7 +90,7 @@ impl Structured {
     }
 }
 
-/// What a pointer says behind a prefix.
+/// The rest of a pointer after a prefix.
 fn within<'a>(pointer: &'a str, prefix: &str) -> Option<&'a str> {
     pointer
         .strip_prefix(prefix)
@@ -109,7 +109,7 @@ fn output(part: Part<'_>) -> Output {
             id,
             result: value(result),
         },
-        // Without a wrapper, the key is the name.
+        // Without a wrapper object, the key is the name.
         None => Output {
             name: id.clone(),
             id,
@@ -118,7 +118,7 @@ fn output(part: Part<'_>) -> Output {
     }
 }
 
-/// A value as a tree; JSON within a string is read too.
+/// The part as a JSON value. JSON inside a string is parsed too.
 fn value(part: Part<'_>) -> Value {
     match part.text() {
         Some(text) if text.trim_start().starts_with(['{', '[']) => {
@@ -130,8 +130,8 @@ fn value(part: Part<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result, not null. Where no key is spelt like that, one that differs only in case,
-/// underscores and hyphens is taken: models write `postal_code` and `postalCode`.
+/// The value at a pointer into a result; `None` if it is null. If no key matches exactly, a key is used that differs only in
+/// case, underscores and hyphens: models write `postal_code` and `postalCode`.
 pub(super) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {

@@ -1,8 +1,7 @@
-//! One message, from the moment its sender is known to its answer, within two seconds.
+//! Records one verified message and answers it within two seconds.
 //!
-//! In: a message. Out: the answer of its transaction, or, when that fails or takes too long, the answer that is given
-//! without the database. It runs in a task of its own, so that a client that hangs up cuts nothing off: what was let in
-//! is taken in.
+//! In: a message. Out: the response of its transaction, or the fallback response if the transaction fails or takes too long. The
+//! work runs in a separate task, so a client that disconnects does not interrupt it: an accepted message is always recorded.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,48 +25,48 @@ use super::spool::{About, Entry, Keys, SpoolError};
 use super::unreadable;
 use base::telemetry;
 
-/// How long a message may wait for the database before it is answered without.
+/// How long a message may wait for the database before the fallback answers.
 const BUDGET: Duration = Duration::from_millis(1_900);
-/// How long for a commit that is under way.
+/// How long it may wait if its commit already runs.
 const COMMIT: Duration = Duration::from_millis(2_100);
-/// How long for messages of the same call that wait in the spool.
+/// How long it may wait for messages of the same call in the spool.
 const BRING_IN: Duration = Duration::from_secs(1);
 
-/// Why a message was not taken in.
+/// Why a message was not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
-    /// The webhook's settings or secrets changed since it was verified: verify it again.
+    /// The webhook settings or secrets changed after the verification: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
-    /// The caller was erased meanwhile: take it in anew, without them.
+    /// The caller was erased meanwhile: record the message again, without the caller's data.
     #[error("the caller was erased meanwhile")]
     CallErased,
-    /// Neither the database nor the spool took it.
+    /// The database and the spool both failed.
     #[error("neither the database nor the spool took the message")]
     Refused(#[from] SpoolError),
-    /// The task that did the work ended before it was done.
+    /// The task that did the work ended early.
     #[error("the work was stopped: {0}")]
     Stopped(String),
 }
 
-/// What takes messages in.
+/// Records messages, with or without the database.
 pub struct TakeIn {
-    /// What every message needs.
+    /// The services that recording a message needs.
     pub intake: Intake,
-    /// The way to the database.
+    /// The database gate.
     pub lane: Lane,
-    /// What answers without it.
+    /// The fallback without the database.
     pub refuge: Refuge,
-    /// Records what was answered without it.
+    /// Records what the fallback answered.
     pub drain: Drain,
     /// Lets messages share transactions.
     pub sharing: Sharing,
-    /// Work under way, waited for at the end.
+    /// Running work; a shutdown waits for it.
     pub tasks: TaskTracker,
 }
 
 impl TakeIn {
-    /// Takes a message in that came at `began`.
+    /// Records a message that arrived at `began`.
     pub async fn message(self: &Arc<Self>, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
         let (this, message) = (Arc::clone(self), Arc::clone(message));
         let work = async move { this.taken_in(&message, began).await };
@@ -76,7 +75,7 @@ impl TakeIn {
             .unwrap_or_else(|stopped| Err(NotTaken::Stopped(stopped.to_string())))
     }
 
-    /// Answers a message without the database.
+    /// Answers a message with the fallback.
     pub async fn without_database(&self, message: &Arc<Message>) -> Result<Outcome, NotTaken> {
         Ok(self.refuge.take_in(&self.intake, message, Left::Nothing).await?)
     }
@@ -105,7 +104,7 @@ impl TakeIn {
             Err(_) => TransactError::TooSlow,
         };
         let left = attempt.give_up();
-        // A commit that is under way cannot be called back: it may well be there in a moment.
+        // A running commit cannot be cancelled, and may finish in a moment.
         if matches!((&left, &error), (Left::Committing(_), TransactError::TooSlow))
             && let Ok(Ok(Ok(outcome))) = timeout_at((began + COMMIT).into(), task).await
         {
@@ -115,7 +114,7 @@ impl TakeIn {
         Ok(self.refuge.take_in(&self.intake, message, left).await?)
     }
 
-    /// Keeps a message that is authentic and cannot be read.
+    /// Stores the raw body of an authentic message that cannot be parsed.
     pub async fn unreadable(
         &self,
         access: &Arc<Access>,
@@ -153,7 +152,7 @@ impl TakeIn {
         Ok(self.refuge.spool.keep(&entry, keys).await?)
     }
 
-    /// Records what waits of the same call first, so that this message finds it.
+    /// Records waiting messages of the same call first, so that this message sees their data.
     async fn bring_in(&self, message: &Message, began: Instant) {
         if self.refuge.spool.state().waiting == 0 || self.lane.is_away() {
             return;
@@ -164,7 +163,7 @@ impl TakeIn {
         }
         let drain = self.drain.clone();
         let work = self.tasks.spawn(async move { drain.bring_in(family).await });
-        // What does not make it in time is recorded later.
+        // A message that is not recorded in time is recorded later.
         let _ = timeout_at((began + BRING_IN).into(), work).await;
     }
 
@@ -175,7 +174,7 @@ impl TakeIn {
         }
     }
 
-    /// The database did not take a message: is it there at all?
+    /// Logs why the database did not record a message, and triggers a health check.
     fn note(&self, error: &TransactError) {
         if let TransactError::Rulebook(revisions::current::LoadError::Faults { revision, faults }) = error {
             tracing::error!(revision, faults = faults.len(), "the head revision does not compile");

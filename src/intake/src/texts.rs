@@ -1,8 +1,8 @@
-//! Whom to text about a decision, and when it goes. In: a decision and its facts. Out: texts in the outbox, one per contact
-//! and template, and the begin of an escalation where it is a P1.
+//! Queues the SMS messages about a decision. In: a decision and its facts. Out: SMS messages in the outbox, one per contact and
+//! template, and for a P1 the start of its escalation.
 //!
-//! Quiet hours hold a P3 or P4 until the morning; a rule's cool-down keeps it from texting the same contact again about the
-//! same caller; the daily cap comes last. None of them keeps a P1 of another call from going.
+//! Quiet hours hold a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS messages to the same contact about the
+//! same caller. The daily cap is applied last. None of them holds back a P1 of another call.
 
 use std::sync::PoisonError;
 
@@ -26,11 +26,11 @@ use store::escalations::{self, FIRST, Told};
 use store::leads::{self, LeadPart};
 use store::{notices, sms_messages};
 
-/// The word for a text that a cool-down kept from being asked for.
+/// Metric label of an SMS message that a cool-down prevented.
 const COOLED_DOWN: &str = "cooled_down";
 
 impl Step<'_> {
-    /// Puts a decision's texts into the outbox; whether there are any.
+    /// Queues the SMS messages of a decision. Returns whether there are any.
     pub(super) async fn text(
         &self,
         tx: &DatabaseTransaction,
@@ -46,7 +46,7 @@ impl Step<'_> {
         self.put(tx, decided, job, template).await
     }
 
-    /// The same for a text that had to wait for other messages of the transaction.
+    /// Queues the SMS messages that waited for the other messages of a shared transaction.
     pub(super) async fn text_now(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         let waiting = self.texts.as_ref();
         let waiting = waiting.and_then(|later| later.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -63,7 +63,7 @@ impl Step<'_> {
         };
         let texts = about(self, lead.as_ref(), decided, job, template);
         if self.late {
-            // No text, and nothing that would lead to one: a P1 does not begin to go from contact to contact either.
+            // Send no SMS message and start no escalation of a P1, which would send some later.
             if !texts.is_empty() || decided.decision.priority == Priority::P1 {
                 let notice = late::notice(self.message.access.rulebook_id, decided.decision.priority.name());
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
@@ -80,7 +80,7 @@ impl Step<'_> {
     }
 }
 
-/// The texts about a decision to those whom it names, when it names a template.
+/// The SMS messages about a decision: one for each contact of its `notify`.
 pub(super) fn about(
     step: &Step<'_>,
     lead: Option<&leads::Model>,
@@ -127,7 +127,7 @@ pub(super) fn about(
         .collect()
 }
 
-/// What is known of the caller beside the decision's own facts: by the lead, else by the message.
+/// The facts about the caller besides the decision's own: those of the lead, else those of the message.
 fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     let mut known = lead.map(leads::Model::facts).unwrap_or_default();
     for (name, value) in who.named() {
@@ -140,7 +140,7 @@ fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     known
 }
 
-/// Texts about a decision, on their way into the outbox.
+/// SMS messages about a decision, not queued yet.
 pub(super) struct Outgoing<'a> {
     pub step: &'a Step<'a>,
     pub decided: &'a Decided,
@@ -153,7 +153,7 @@ impl<'a> Outgoing<'a> {
         self.decided.decision.priority == Priority::P1
     }
 
-    /// The rule that asked for them.
+    /// The priority rule that requested them.
     fn rule(&self) -> Option<&'a PriorityRule> {
         let code = self.decided.decision.priority_rule.as_deref()?;
         self.step.rulebook.priority_rule(code)
@@ -168,13 +168,13 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Queues the texts of messages of one rulebook. Out: for each message, whether the worker has something to do.
+/// Queues the SMS messages for messages of one rulebook. Out: for each message, whether the worker has something to do.
 pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) -> Result<Vec<bool>, DbErr> {
     let mut any = vec![false; all.len()];
     let (mut places, mut together, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for (place, one) in all.into_iter().enumerate() {
         if is_simulated(one.step.message.event.call_id()) || one.cools_down() {
-            // What one of them is told may keep the next from being told.
+            // Queue them one by one: the SMS messages of one may start the cool-down for the next.
             any[place] = send(tx, one).await?;
         } else {
             places.push(place);
@@ -188,10 +188,11 @@ pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) 
     Ok(any)
 }
 
-/// Queues the texts that go, and begins the escalation of a P1. Out: whether the worker has something to do.
+/// Queues SMS messages, without those in cool-down, and starts the escalation of a P1. Out: whether the worker has something to
+/// do.
 async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
     if is_simulated(one.step.message.event.call_id()) {
-        // Recorded, so that one sees what would be said. They hold back nobody's text and begin no escalation.
+        // Recorded to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an escalation.
         sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
     }
@@ -201,7 +202,7 @@ async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, D
     Ok(any.contains(&true))
 }
 
-/// Queues texts, holds them to the daily cap and begins the escalation of each P1, whose contacts were `told`.
+/// Queues SMS messages, applies the daily cap, and starts the escalation of each P1, with its contacts in `told`.
 async fn queue(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>, told: Vec<Vec<String>>) -> Result<Vec<bool>, DbErr> {
     let Some(step) = all.first().map(|one| one.step) else {
         return Ok(Vec::new());
@@ -246,8 +247,8 @@ async fn queue(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>, told: Vec<Vec<S
     Ok(any)
 }
 
-/// The texts without those to contacts whom the same rule has told of the same caller a moment ago; of a P1, of the same
-/// call.
+/// The SMS messages without those in cool-down: the same rule notified the contact recently of the same caller or, for a P1, of
+/// the same call.
 async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result<Vec<NewSms>, DbErr> {
     let mut texts = one.texts.clone();
     let cool_down = one
@@ -279,7 +280,7 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
     Ok(texts)
 }
 
-/// Where the escalation of a P1 begins; at once where there was nobody to tell.
+/// The first step of a P1's escalation; due immediately if there was no contact to notify.
 fn first_step(one: &Outgoing<'_>, told: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
     let step = one.step;
     let rule = one.rule().filter(|rule| rule.priority == Priority::P1);

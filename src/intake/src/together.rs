@@ -1,4 +1,4 @@
-//! One transaction with several messages: all of them or none.
+//! One transaction with several messages: all are recorded or none.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use rules::compile::Rulebook;
 use store::fault_points;
 use store::message_head::{self, Head};
 
-/// A message with what recording it needs.
+/// A message with the services to record it.
 #[derive(Clone)]
 pub(super) struct Item {
     pub intake: Intake,
@@ -22,31 +22,31 @@ pub(super) struct Item {
     pub attempt: Arc<Attempt>,
 }
 
-/// What becomes of a message of a transaction that committed.
+/// The result for a message of a committed transaction.
 pub(super) enum Fate {
     Recorded(Outcome),
-    /// It may not be recorded as it was verified.
+    /// It cannot be recorded with the settings under which it was verified.
     Refused(TransactError),
-    /// It needs more than this transaction does: it goes alone.
+    /// It needs its own transaction.
     Alone,
 }
 
-/// How they are written.
+/// How the messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writes {
-    /// One statement a table for all of them.
+    /// With one statement per table for all of them.
     AllAtOnce,
-    /// One message after another: this tells which of them cannot be recorded.
+    /// One message after another, which shows which one cannot be recorded.
     OneByOne,
 }
 
 /// Why nothing was recorded.
 pub(super) enum Broken {
-    /// The message at this place cannot be recorded; the others can.
+    /// The message at this index cannot be recorded; the others can.
     By(usize, TransactError),
-    /// One of them cannot be recorded, and which one was not to be seen.
+    /// One of them cannot be recorded, and it is unknown which one.
     BySome(TransactError),
-    /// Something that is no message's own fault.
+    /// A reason that is not specific to a message.
     All(TransactError),
 }
 
@@ -59,10 +59,10 @@ struct Ready<'a> {
     found: Arc<Ahead>,
 }
 
-/// Records messages of different calls, which come in the order of their calls.
+/// Records messages of different calls. The messages must be in the order of their calls.
 ///
 /// # Errors
-/// [`Broken`]: then nothing is recorded.
+/// [`Broken`]: nothing was recorded.
 pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>, Broken> {
     let Some(first) = items.first() else {
         return Ok(Vec::new());
@@ -113,7 +113,7 @@ pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>
             found: Arc::clone(&one.found),
         };
         if !one.item.attempt.commits(given) {
-            // It was answered otherwise meanwhile, and waits in the spool to be recorded.
+            // The fallback answered it meanwhile, and the spool records it later.
             return Err(Broken::By(one.place, TransactError::TooSlow));
         }
     }
@@ -126,7 +126,7 @@ pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>
     Ok(fates)
 }
 
-/// Reads what each message begins from, and takes those that can be recorded here.
+/// Reads the heads of all messages and returns the messages that can be recorded here.
 async fn prepare<'a>(tx: &store::Transaction, items: &'a [Item], fates: &mut [Fate]) -> Result<Vec<Ready<'a>>, Broken> {
     let mut ready = Vec::with_capacity(items.len());
     let mut begin = 0;
@@ -160,7 +160,7 @@ fn all(error: impl Into<TransactError>) -> Broken {
     Broken::All(error.into())
 }
 
-/// A database that is away or busy is nobody's fault.
+/// The error of one message. If the database is away or busy, it is not specific to that message.
 fn by(place: usize, error: TransactError) -> Broken {
     match error {
         TransactError::CallErased => Broken::By(place, error),
@@ -169,7 +169,7 @@ fn by(place: usize, error: TransactError) -> Broken {
     }
 }
 
-/// Whose fault it is, where the statement was for all.
+/// The error of a statement for all messages.
 fn by_some(error: TransactError) -> Broken {
     match by(0, error) {
         Broken::By(_, error) | Broken::BySome(error) => Broken::BySome(error),
@@ -182,8 +182,8 @@ impl Item {
         self.message.access.rulebook_id
     }
 
-    /// The message with what it begins from and what is decided about it; `None` when it must go alone: the head is not the
-    /// revision that decided, the caller was erased, or a script failed.
+    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided, the caller
+    /// was erased, or a script failed.
     fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, TransactError> {
         let message = &self.message;
         if head.auth_version != message.access.auth_version {

@@ -1,6 +1,6 @@
-//! Which tools the assistant wants run. In: a tool-calls or function-call message. Out: each request once, with its arguments.
+//! Extracts tool calls. In: a tool-calls or function-call message. Out: each tool call once, with its arguments.
 //!
-//! Vapi writes the same calls in up to three lists and the arguments in up to four places, as text or as an object.
+//! Vapi writes the same calls in up to three lists and the arguments in up to four places, as a string or as an object.
 
 use serde_json::{Map, Value};
 
@@ -8,15 +8,15 @@ use super::decode::{ID_LIMIT, bounded, without_nul};
 use super::document::{Part, without_vast_numbers};
 use super::event::ToolRequest;
 
-/// The most tool calls of one message: far more than a model asks for at once, few enough for one transaction.
+/// Maximum number of tool calls in a message: far more than a model makes at a time, few enough for one transaction.
 const MOST: usize = 50;
-/// The most characters of a tool's name.
+/// Maximum length of a tool's name, in characters.
 const NAME_LIMIT: usize = 200;
-/// How often arguments may be encoded as text within text.
+/// Maximum nesting of string-encoded arguments.
 const MAX_ENCODED: usize = 3;
 
-/// The union of all lists, at most [`MOST`] requests. A list that repeats a request of another list only adds what that one
-/// lacks; within a list, calls are the same only with the same id, name and arguments.
+/// The union of all lists, at most [`MOST`] requests. A list that repeats a request of another list only fills in its missing
+/// fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
 pub(super) fn read(message: Part<'_>) -> Vec<ToolRequest> {
     let listed = |name| message.get(name).into_iter().flat_map(Part::children);
     let lists: [Vec<ToolRequest>; 4] = [
@@ -52,7 +52,7 @@ pub(super) fn read(message: Part<'_>) -> Vec<ToolRequest> {
 }
 
 impl ToolRequest {
-    /// Whether another list of the same message means this request.
+    /// Whether a request in another list of the same message is the same request.
     fn is_repeated_by(&self, other: &Self) -> bool {
         if self.id.is_empty() || other.id.is_empty() {
             self.name == other.name && self.arguments == other.arguments
@@ -76,7 +76,7 @@ impl ToolRequest {
     }
 }
 
-/// A tool with its call beside it; the name may stand with either.
+/// A tool with its call in a field; the name may be in either.
 fn nested(tool: Part<'_>) -> Option<ToolRequest> {
     one(tool.get("toolCall")?, name(tool))
 }
@@ -87,7 +87,7 @@ fn name(part: Part<'_>) -> Option<String> {
     Some(name.chars().take(NAME_LIMIT).collect())
 }
 
-/// One call. It may lack an id, but not both the id and the name.
+/// One call. The id or the name may be missing, but not both.
 fn one(call: Part<'_>, beside: Option<String>) -> Option<ToolRequest> {
     if !call.is_object() {
         return None;
@@ -112,7 +112,7 @@ fn one(call: Part<'_>, beside: Option<String>) -> Option<ToolRequest> {
     Some(ToolRequest { id, name, arguments })
 }
 
-/// The id as text; a number as its digits.
+/// The id as a string; a number as its digits.
 fn id(call: Part<'_>) -> Option<String> {
     let id = call.get("id").or_else(|| call.get("toolCallId"))?;
     let is_number = id.raw().starts_with(|c: char| c == '-' || c.is_ascii_digit());
@@ -128,7 +128,7 @@ fn arguments(part: Part<'_>) -> Option<Value> {
     }
     let mut text = part.text()?;
     for _ in 0..MAX_ENCODED {
-        // JSON within a string has escapes of its own, which the body's cleaning did not see.
+        // JSON inside a string has its own escapes, which the cleaning of the body did not see.
         match serde_json::from_str(&without_nul(text)).ok()? {
             Value::String(inner) => text = inner,
             mut arguments @ Value::Object(_) => {

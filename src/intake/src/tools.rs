@@ -1,6 +1,6 @@
-//! A tool's name to what runs. In: the assistant's tool calls. Out: one result each, recorded once however often asked.
+//! Runs tools. In: the assistant's tool calls. Out: one result each, recorded once even if the call is repeated.
 //!
-//! A tool that fails is an answer too: the caller never hears an error, the assistant learns what to do instead.
+//! A failed tool is a normal result: the caller never hears an error, and the assistant learns what to do instead.
 
 use std::time::Instant;
 
@@ -16,22 +16,22 @@ use rules::rows::{Offer, Tool, ToolKind};
 use rules::script::ScriptVersion;
 use rules::sentences::{Part, sentence};
 
-/// What a tool call came to.
+/// The result of a tool call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ran {
     pub(super) result: Result<Value, String>,
     pub(super) decided: Option<Decided>,
     pub(super) tool: Option<Tool>,
-    /// The tool's own script, when it ran.
+    /// The tool's own script, if it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ran: Option<ScriptVersion>,
-    /// The same, when it failed.
+    /// The tool's own script, if it failed.
     pub(super) faulted: Option<ScriptVersion>,
     pub(super) duration_us: i64,
 }
 
 impl Ran {
-    /// The priority that was decided for it.
+    /// The priority of the decision for the tool call.
     pub(super) fn priority(&self) -> Option<&'static str> {
         self.decided.as_ref().map(|decided| decided.decision.priority.name())
     }
@@ -43,7 +43,7 @@ impl Ran {
         }
     }
 
-    /// The same when it could be kept nowhere.
+    /// The result if nothing of the tool call could be stored.
     fn told_unkept(&self, request: &ToolRequest) -> ToolResult {
         match self.undone() {
             Some(value) => ToolResult::ok(&request.id, &request.name, &value),
@@ -51,7 +51,7 @@ impl Ran {
         }
     }
 
-    /// What a tool says whose effect does not take place; none of one that only tells something.
+    /// The result of a tool whose effect cannot be stored; `None` for a tool without an effect.
     fn undone(&self) -> Option<Value> {
         let (tool, decided) = (self.tool.as_ref()?, self.decided.as_ref()?);
         match tool.runs {
@@ -63,7 +63,7 @@ impl Ran {
         }
     }
 
-    /// Of a tool that cannot run now: a rulebook is not known.
+    /// The result of a tool that cannot run now, because no rulebook is known.
     pub(super) fn out_of_order() -> Self {
         Self {
             result: Err("This tool is out of order. Tell the caller that somebody will call back.".to_owned()),
@@ -76,13 +76,13 @@ impl Ran {
     }
 }
 
-/// What tools that ran are answered with.
+/// The response with the results of the tools.
 pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told(request));
     Answer::of_tools(event, results.collect())
 }
 
-/// The same when nothing of it could be kept: no text goes and no wish is noted, so none is promised.
+/// The response if nothing could be stored: it promises no SMS message and no booking.
 pub(super) fn answer_unkept(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told_unkept(request));
     Answer::of_tools(event, results.collect())
@@ -232,7 +232,7 @@ fn script(
     );
     let answer = answer.map_err(|failed| {
         let fault = failed.fault;
-        // The fault's text is not logged: a script may throw what the caller said.
+        // Do not log the error text: a script may throw the caller's words.
         let (line, position) = (fault.line, fault.position);
         tracing::warn!(script = code, line, position, ran = failed.ran, "tool script failed");
         let script = ScriptVersion {
@@ -241,7 +241,7 @@ fn script(
         };
         *ran = failed.ran.then(|| script.clone());
         if failed.ran && fault.by_arguments {
-            // Not the script's fault: others, with other arguments, are still answered by it.
+            // Not the script's fault: it still works with other arguments.
             return sentence(&decided.decision.language, "say-again", &[]);
         }
         *faulted = (failed.ran && fault.is_own).then_some(script);

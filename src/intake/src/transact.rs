@@ -1,8 +1,8 @@
-//! THE transaction: what one message reads, decides and writes, all of it or nothing.
+//! The transaction of a message: everything that one message reads, decides and writes, all or nothing.
 //!
-//! In: a verified event. Out: the answer, which is stored with the event and given again to whoever sends the same
-//! thing again. Nothing in here waits for the network. The head revision is read inside the transaction and published
-//! revisions never change, so no decision mixes two revisions and none made after an edit's answer uses an older one.
+//! In: a verified event. Out: the response, which is stored with the event and returned for every repeat. Nothing in here waits
+//! for the network. The transaction reads the head revision, and published revisions never change. So no decision mixes two
+//! revisions, and no decision after the response to an edit uses an older one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,15 +23,15 @@ use rules::script::Skips;
 use store::calls::is_simulated;
 use store::{fault_points, message_head, trial};
 
-/// How often a message with scripts is decided anew because its rulebook was changed meanwhile.
+/// How often a message with scripts is decided again because its rulebook changed meanwhile.
 const MOST_TRIES: u32 = 3;
 
-/// Records a message and says what to answer.
+/// Records a message and returns the response.
 pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
     attempt(intake, message, &Attempt::default()).await
 }
 
-/// The same, unless whoever waits for the answer gave up before the commit.
+/// Same as [`transact`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
@@ -55,7 +55,7 @@ pub(super) async fn attempt(
         if ahead.is_some() || !decided::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
         }
-        // Decided by another revision, or not yet: once more outside, and inside only when edits do not cease.
+        // Not decided yet, or by another revision: decide outside the transaction, and inside it only after repeated edits.
         tries += 1;
         if tries < MOST_TRIES {
             tx.rollback().await?;
@@ -71,7 +71,7 @@ pub(super) async fn attempt(
             found: Found::Answer(answer::neutral(message.event.kind).to_json()),
         }),
         Some(ahead) => ahead,
-        // Without scripts, and with what the transaction saw.
+        // Decide without scripts, by the revision that the transaction read.
         None => attempt.worked_out(in_place(intake, message, &rulebook).work_out()),
     };
     let step = Step {
@@ -95,7 +95,7 @@ pub(super) async fn attempt(
         found: Arc::clone(&found),
     };
     if !attempt.commits(given) {
-        // Another answer was given meanwhile, and waits in the spool to be recorded.
+        // The fallback answered meanwhile, and the spool records the message later.
         tx.rollback().await?;
         return Err(TransactError::TooSlow);
     }
@@ -109,7 +109,7 @@ pub(super) async fn attempt(
     })
 }
 
-/// What scripts work out, before a transaction begins; none where none runs.
+/// The decision by scripts, made before the transaction begins. `None` if no script runs.
 pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &Attempt) -> Option<Arc<Ahead>> {
     let known = attempt.ahead();
     if known.is_some() {
@@ -123,7 +123,7 @@ pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &
     Some(attempt.worked_out(ahead))
 }
 
-/// The same, and what is decided without scripts too.
+/// Same as [`work_out`], but also decides if no script runs.
 pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attempt: &Attempt) {
     if work_out(intake, message, attempt).await.is_some() {
         return;
@@ -133,14 +133,14 @@ pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attemp
     }
 }
 
-/// Records a message as it was answered and decided without the database; nothing is decided again. The same thing may
-/// have been recorded meanwhile: then nothing is left to do.
+/// Records a message as the fallback decided and answered it; nothing is decided again. If it was recorded meanwhile, nothing is
+/// left to do.
 pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Given) -> Result<Taken, TransactError> {
     let rulebook_id = message.access.rulebook_id;
     message.stored_body();
     let tx = store::begin(&intake.db).await?;
     let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
-    // No rulebook was known at all: nothing was decided, but something was answered.
+    // Without a rulebook nothing was decided, but a response was given.
     let revision = if given.revision == 0 {
         head.revision
     } else {
@@ -166,7 +166,7 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
     Ok(taken)
 }
 
-/// What is decided here and now: no script takes part, or it was worked out ahead.
+/// The input of a decision made in place: without scripts.
 pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> Question<'a> {
     Question {
         rulebook,
@@ -176,7 +176,7 @@ pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &
     }
 }
 
-/// What follows a commit; a trial has none.
+/// Actions after a commit: counts, quarantines and the wake-up of the outbox. A dry run has none.
 pub(super) fn done(step: Step<'_>, texted: bool) {
     if trial::is_on() {
         return;
@@ -200,7 +200,7 @@ impl Step<'_> {
     pub(super) async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
         let event = &self.message.event;
         match &event.payload {
-            // What was answered before the caller was erased is gone too.
+            // The earlier response was erased with the caller.
             _ if is_erased(self.head) => {
                 let neutral = answer::neutral(event.kind);
                 let (taken, _, texted) = self.keep_only(tx, neutral.to_json()).await?;
@@ -244,7 +244,7 @@ impl Step<'_> {
             Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
                 let answer = answer::neutral(event.kind).to_json();
                 let taken = self.keep(tx, &answer).await?;
-                // These move the record to where any order of arrival would bring it, so a repeat does no harm.
+                // These updates give the same result in any order, so a repeat does no harm.
                 record::told(self, tx).await?;
                 Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
                     (taken, answer, false)

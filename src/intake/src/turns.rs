@@ -1,8 +1,8 @@
-//! Who said what. In: a message. Out: its turns, in order, without the assistant's prompt.
+//! The turns of a call. In: a message. Out: its turns, in order, without the assistant's prompt.
 
 use super::document::Part;
 
-/// One thing said or done in a call.
+/// One turn of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// `user`, `assistant` (Vapi's `bot` too), `tool_calls`, `tool_call_result`, …
@@ -13,14 +13,14 @@ pub struct Turn {
     pub offset_ms: Option<i64>,
 }
 
-/// Vapi's `bot` is everyone else's `assistant`.
+/// Renames Vapi's `bot` to `assistant`.
 #[must_use]
 pub fn role(role: String) -> String {
     if role == "bot" { "assistant".to_owned() } else { role }
 }
 
-/// The turns from the best place that has any: the artifact's messages, the message's own, those in the form of
-/// `OpenAI`, and last the transcript's lines.
+/// The turns from the best source that has any: the artifact's messages, the message's own, the `OpenAI` format, and last the
+/// lines of the transcript.
 pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "messages"],
@@ -44,7 +44,7 @@ pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
     transcript.map_or_else(Vec::new, |text| transcript_turns(&text))
 }
 
-/// The last words of the caller.
+/// The caller's last turn.
 pub(super) fn last_said(turns: &[Turn]) -> Option<&str> {
     turns
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn last_said(turns: &[Turn]) -> Option<&str> {
 
 fn turn(part: Part<'_>) -> Option<Turn> {
     let role = role(part.get("role").and_then(Part::text)?);
-    // The prompt is no part of the call, and it is most of the bytes.
+    // The prompt is not part of the call, and it is most of the bytes.
     if role == "system" || role == "developer" {
         return None;
     }
@@ -75,7 +75,7 @@ fn turn(part: Part<'_>) -> Option<Turn> {
     })
 }
 
-/// A text, or the texts of content parts (`[{"type": "text", "text": "…"}]`).
+/// A string, or the strings of content parts (`[{"type": "text", "text": "…"}]`).
 fn words(part: Part<'_>) -> Option<String> {
     if !part.is_array() {
         return part.text();
@@ -86,7 +86,7 @@ fn words(part: Part<'_>) -> Option<String> {
     Some(texts.collect::<Vec<_>>().join(" "))
 }
 
-/// Turns of a transcript: a line that begins with nobody's name goes on with what was said before.
+/// The turns of a transcript. A line without a speaker continues the previous turn.
 fn transcript_turns(text: &str) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     for line in text.lines() {

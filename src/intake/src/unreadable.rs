@@ -1,4 +1,4 @@
-//! What is authentic but cannot be read: kept raw for a person, under the hash of its body.
+//! Stores authentic messages that cannot be parsed: raw, under the hash of the body.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::message::{Intake, TransactError};
 use store::webhook_events::{self, NewEvent};
 use store::{message_head, packed};
 
-/// Keeps the bytes, once. Who sent those that come out of the spool was checked when they came.
+/// Stores the bytes, once. The sender of bytes from the spool was verified when they arrived.
 pub async fn keep(
     intake: Intake,
     access: Arc<Access>,

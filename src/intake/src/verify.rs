@@ -1,8 +1,8 @@
-//! Who is calling. In: a request's raw parts, a rulebook's schemes and active secrets, the time. Out: which
-//! secret and scheme let it in, or why it was refused.
+//! Authenticates a request. In: a request's raw parts, a rulebook's schemes and active secrets, the time. Out: the secret and
+//! scheme that matched, or the reason for the refusal.
 //!
-//! Pure: no clock, no network, no database. Several secrets may be active while one replaces another; each
-//! comparison takes the same time whatever matches. A [`Refusal`] is for the log; the client learns nothing.
+//! Pure: no clock, no network, no database. During a rotation several secrets are active. Comparisons take constant time. A
+//! [`Refusal`] is for the log; the client learns nothing.
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
@@ -15,20 +15,20 @@ pub use super::secret::Secret;
 pub use super::sign::{Payload, UnusableSecret, sign};
 use super::sign::{Signing, decode_signature, hmac};
 
-/// A request as it came, before anything is read out of it.
+/// A request as received, before anything is parsed.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
     /// The method, as `POST`.
     pub method: &'a str,
-    /// The whole address as the sender wrote it: the public URL with path and query.
+    /// The full URL that the sender used: the public URL with path and query.
     pub url: &'a str,
-    /// Its headers.
+    /// The headers.
     pub headers: &'a HeaderMap,
-    /// Its body, byte for byte.
+    /// The body, byte for byte.
     pub body: &'a [u8],
 }
 
-/// A message that may come in.
+/// The proof of an authentic message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The id of the secret that matched.
@@ -37,22 +37,22 @@ pub struct Verified {
     pub scheme: &'static str,
 }
 
-/// Why a message may not come in. For the log and the metrics; it holds no secret and nothing of the message.
+/// Why a message is refused. For the log and the metrics; it contains no secret and no message content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is nobody to speak for.
+    /// There is no such rulebook.
     #[error("no rulebook has this name")]
     NoRulebook,
-    /// The rulebook has no usable secret, so nobody can prove anything.
+    /// The rulebook has no usable secret.
     #[error("no webhook secret is configured")]
     NoSecretConfigured,
     /// The rulebook accepts no scheme at all.
     #[error("no webhook scheme is configured")]
     NoSchemeConfigured,
-    /// No header of any accepted scheme is there.
+    /// No header of an accepted scheme is present.
     #[error("the message carries no signature and no secret")]
     NoCredentials,
-    /// A signature without the timestamp that it must cover.
+    /// The timestamp of a signature is missing.
     #[error("header {header} with the timestamp is missing")]
     NoTimestamp {
         /// The configured header.
@@ -64,34 +64,34 @@ pub enum Refusal {
         /// The configured header.
         header: String,
     },
-    /// A header twice: it is not said which one counts.
+    /// A header is duplicated, so it is ambiguous.
     #[error("header {header} is there more than once")]
     Repeated {
         /// The configured header.
         header: String,
     },
-    /// A timestamp or a signature that cannot be read.
+    /// A timestamp or a signature cannot be parsed.
     #[error("header {header} cannot be read")]
     Malformed {
         /// The configured header.
         header: String,
     },
-    /// A timestamp before the replay window.
+    /// The timestamp is older than the replay window allows.
     #[error("the timestamp is {by_s} s in the past")]
     Stale {
         /// How far, in seconds.
         by_s: i64,
     },
-    /// A timestamp after the replay window.
+    /// The timestamp is further in the future than the replay window allows.
     #[error("the timestamp is {by_s} s in the future")]
     Future {
         /// How far, in seconds.
         by_s: i64,
     },
-    /// Everything is there and no active secret matches.
+    /// No active secret matches.
     #[error("no active secret matches under scheme {scheme}")]
     Mismatch {
-        /// The scheme that came closest.
+        /// The first scheme whose header was present.
         scheme: &'static str,
     },
 }
@@ -116,10 +116,10 @@ impl Refusal {
     }
 }
 
-/// Lets a message in when any accepted scheme matches any active secret.
+/// Accepts a message if any accepted scheme matches any active secret.
 ///
 /// # Errors
-/// The refusal of the scheme whose header was there, else that there was none.
+/// The refusal of the first scheme whose header was present, else [`Refusal::NoCredentials`].
 pub fn verify(
     incoming: &Incoming<'_>,
     auth: &WebhookAuth,
@@ -140,11 +140,11 @@ pub fn verify(
     matched.map(|(secret_id, scheme)| Verified { secret_id, scheme })
 }
 
-/// Whether a message with these headers may be let in, whatever its body is: a secret in a header must match, a signature must
-/// be one, and its timestamp fresh. So nobody without a secret or a signature makes us read a body.
+/// Checks only the headers: a secret in a header must match, a signature must be well-formed, and its timestamp must be fresh. So
+/// a body is read only from a sender with a secret or a signature.
 ///
 /// # Errors
-/// As for [`verify`].
+/// Same as for [`verify`].
 pub fn verify_headers(
     headers: &HeaderMap,
     auth: &WebhookAuth,
@@ -157,7 +157,7 @@ pub fn verify_headers(
     possible.map(drop)
 }
 
-/// What the first scheme that does not refuse gives, and its name.
+/// The result and name of the first scheme that does not refuse.
 fn try_schemes<'a, T>(
     auth: &'a WebhookAuth,
     secrets: &[Secret],
@@ -174,7 +174,7 @@ fn try_schemes<'a, T>(
     for scheme in &auth.schemes {
         match attempt(scheme) {
             Ok(given) => return Ok((given, scheme.name())),
-            // A scheme that was tried says more than one whose header is absent.
+            // The refusal of a scheme whose header is present says more than that of an absent one.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
         }
@@ -182,21 +182,21 @@ fn try_schemes<'a, T>(
     Err(refusal)
 }
 
-/// What the headers alone say.
+/// The credentials in the headers.
 enum FromHeaders<'a> {
-    /// They hold this secret.
+    /// The id of the matching secret.
     Matched(String),
-    /// They hold a signature, which the body decides.
+    /// A signature, to be checked against the body.
     Signed(Signed<'a>),
 }
 
-/// A signature, and what it covers besides the body.
+/// A signature, and its parameters other than the body.
 struct Signed<'a> {
     given: Vec<u8>,
     covers: Covers<'a>,
 }
 
-/// What is hashed with a secret.
+/// The parameters of the HMAC.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Covers<'a> {
     signing: Signing<'a>,
@@ -205,8 +205,8 @@ struct Covers<'a> {
     message_id: &'a str,
 }
 
-/// The HMACs of one message, each made once. A large body costs its time for each, so a message is hashed under one
-/// algorithm for one signature header only: the first that it carries, in the order of the schemes.
+/// The HMACs of one message, each computed once. Hashing a large body is slow, so each algorithm is used for one signature header
+/// only: the first that the message has, in the order of the schemes.
 struct Macs<'a> {
     incoming: &'a Incoming<'a>,
     secrets: &'a [Secret],
@@ -214,7 +214,7 @@ struct Macs<'a> {
 }
 
 impl<'a> Macs<'a> {
-    /// The secret under which a signature was made.
+    /// The secret that made a signature.
     fn find(&mut self, signed: &Signed<'a>) -> Option<String> {
         let macs = self.of(signed.covers)?;
         let given = &signed.given;
@@ -223,7 +223,7 @@ impl<'a> Macs<'a> {
         find(self.secrets, matched)
     }
 
-    /// One for each secret; none where the message was hashed for another header already.
+    /// One HMAC for each secret; `None` if the algorithm was already used for another header.
     fn of(&mut self, covers: Covers<'a>) -> Option<&[Option<Vec<u8>>]> {
         let place = self.made.iter().position(|(made, _)| *made == covers);
         let place = if let Some(place) = place {
@@ -314,7 +314,7 @@ fn try_headers<'a>(
     matched.map(FromHeaders::Matched).ok_or(mismatch)
 }
 
-/// The timestamp's text, fresh; empty when the settings sign none.
+/// The value of the timestamp header, if it is fresh; empty if the settings sign none.
 fn timestamp<'a>(
     settings: &HmacSettings,
     headers: &'a HeaderMap,
@@ -330,7 +330,7 @@ fn timestamp<'a>(
         return Err(malformed(name));
     }
     let number: i64 = text.parse().map_err(|_| malformed(name))?;
-    // Vapi does not say which unit it sends. 10^11 seconds is the year 5138, 10^11 milliseconds is 1973.
+    // Vapi does not document the unit. 10^11 seconds is the year 5138, 10^11 milliseconds is 1973.
     let sent_ms = if number >= 100_000_000_000 {
         number
     } else {
@@ -349,7 +349,7 @@ fn timestamp<'a>(
     Ok(text)
 }
 
-/// The secret whose place matches. Every one is looked at, match or not, so that the time says nothing about which one it was.
+/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which one matched.
 fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
     let mut found = Choice::from(0);
     let mut index = 0_u64;
@@ -364,7 +364,7 @@ fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option
         .flatten()
 }
 
-/// Compares digests, so that not even the secret's length shows.
+/// Compares digests, so that the duration does not reveal the length of the secret.
 fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
     let given = Sha256::digest(token.as_bytes());
     let matches = |secret: &Secret| {
@@ -374,7 +374,7 @@ fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
     find(secrets, secrets.iter().map(matches))
 }
 
-/// What follows the word `Bearer`, of either case.
+/// The value after the word `Bearer`, in any case.
 fn after_bearer(text: &str) -> Option<&str> {
     let (word, token) = text.split_once(' ')?;
     word.eq_ignore_ascii_case("bearer")

@@ -1,4 +1,4 @@
-//! Every scheme, good and bad.
+//! Every scheme, with valid and invalid messages.
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -65,7 +65,7 @@ pub(super) fn check(
     verify(&incoming, auth, secrets, at)
 }
 
-/// Each scheme in the shapes that Vapi's settings allow.
+/// Each scheme, with the settings that Vapi allows.
 pub(super) fn every_scheme() -> Vec<Scheme> {
     let base = HmacSettings::default;
     let mut schemes = vec![
@@ -114,7 +114,7 @@ pub(super) fn every_scheme() -> Vec<Scheme> {
     schemes
 }
 
-/// The same secret as text that is also base64.
+/// HMAC settings whose secret is also valid base64.
 pub(super) fn hmac_of(change: impl FnOnce(&mut HmacSettings)) -> Scheme {
     let mut settings = HmacSettings::default();
     change(&mut settings);
@@ -141,14 +141,14 @@ fn every_scheme_lets_its_own_signature_in_and_no_other() {
             check(&HeaderMap::new(), BODY, &auth, &[secret()], now()),
             Err(Refusal::NoCredentials)
         );
-        // No secret: never open.
+        // Without a usable secret, every message is refused.
         for none in [vec![], vec![Secret::new("empty", "")]] {
             assert_eq!(
                 check(&good, BODY, &auth, &none, now()),
                 Err(Refusal::NoSecretConfigured)
             );
         }
-        // Another body, where the body is signed.
+        // Another body, if the body is signed.
         let other = check(&good, b"{}", &auth, &[secret()], now());
         let covers_body = matches!(scheme, Scheme::Hmac(_) | Scheme::XVapiSignature {});
         assert_eq!(other.is_err(), covers_body, "{scheme:?}");
@@ -190,7 +190,7 @@ fn a_secret_may_be_base64_for_its_bytes() {
     let encoded = |change: fn(&mut HmacSettings)| hmac_of(change);
     let as_base64 = encoded(|settings| settings.secret_is_base64 = true);
     let as_text = encoded(|_| {});
-    // "AAEC/w==" stands for 00 01 02 ff.
+    // "AAEC/w==" encodes 00 01 02 ff.
     for text in ["AAEC/w==", "AAEC/w"] {
         let secret = Secret::new("b", text);
         let raw = Secret::new("r", vec![0_u8, 1, 2, 255]);
@@ -198,7 +198,7 @@ fn a_secret_may_be_base64_for_its_bytes() {
         assert!(check(&headers, BODY, &only(as_base64.clone()), &[secret], now()).is_ok());
         assert!(check(&headers, BODY, &only(as_text.clone()), &[raw], now()).is_ok());
     }
-    // Text that is not base64 is no key, and neither is an empty one.
+    // A string that is not base64 is not a valid key, and neither is an empty one.
     for broken in ["not base64!", "===="] {
         let secret = Secret::new("broken", broken);
         assert!(sign(&as_base64, &secret, payload(BODY), now()).is_err());
@@ -313,11 +313,11 @@ fn a_message_is_hashed_once_for_a_secret_and_an_algorithm() {
     };
     let wrong = Secret::new("wrong", "quite another secret");
     let check = |headers: &HeaderMap| check(headers, BODY, &auth, &[wrong.clone(), secret()], now());
-    // Each header by itself is enough.
+    // Each header alone is enough.
     for scheme in [&first, &second, &other] {
         assert!(check(&signed(scheme, &secret())).is_ok());
     }
-    // With two of one algorithm the first counts, whatever the second says; another algorithm has its own turn.
+    // Of two headers with one algorithm only the first counts; another algorithm is independent.
     let mut both = signed(&first, &Secret::new("stranger", "of a stranger"));
     both.extend(signed(&second, &secret()));
     assert_eq!(check(&both).map_err(|refusal| refusal.code()), Err("mismatch"));

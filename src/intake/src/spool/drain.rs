@@ -1,9 +1,9 @@
-//! Records what waits in the spool, once the database is back.
+//! Records the entries of the spool once the database is back.
 //!
-//! In: entries, the most urgent calls first and each call's in the order in which they came. Out: rows, exactly as they
-//! were answered; an entry is removed when its transaction has committed, and the same business keys see to it that one
-//! that was recorded before has no second effect. What cannot be recorded after repeated tries is set aside and told to
-//! a person. Live messages do not wait: only one of a call whose messages wait here brings those in first.
+//! In: entries, the most urgent calls first, and each call's in the order of their arrival. Out: rows, exactly as they were
+//! answered. An entry is removed after its transaction commits. The business keys ensure that an entry recorded before has no
+//! second effect. An entry that cannot be recorded after repeated tries is dead-lettered, and a notice is raised. Live messages
+//! do not wait, except for entries of their own call.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -30,19 +30,19 @@ use store::notices::{self, Notice, Severity};
 use store::rulebooks;
 use store::spool::{Place, SpoolFile};
 
-/// How often the spool is looked at when nobody says that there is something to do.
+/// Interval between polls of the spool without a wake-up.
 const EVERY: Duration = Duration::from_secs(1);
-/// How many calls are recorded at once: most connections stay free for live messages.
+/// How many calls are recorded at the same time: most connections stay free for live messages.
 const AT_ONCE: usize = 4;
-/// How many entries are put in order at once.
+/// How many entries are sorted at a time.
 const BATCH: u32 = 64;
-/// How often an entry is tried before it is set aside.
+/// How often an entry is tried before it is dead-lettered.
 const MOST_TRIES: i64 = 8;
-/// How long the recording of one entry may take.
+/// Timeout for recording one entry.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the files of instances that are gone are looked for.
+/// Interval between searches for files of stopped instances.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
-/// The notice while the spool is in use, and when it does not take everything.
+/// Codes of the notices: the spool is in use; it could not store messages; an entry was dead-lettered.
 const IN_USE: &str = "spool_in_use";
 const REFUSED: &str = "spool_refused";
 const ASIDE: &str = "spool_message_set_aside";
@@ -50,11 +50,11 @@ const SUBJECT: &str = "spool";
 
 /// Why an entry was not recorded.
 enum Failed {
-    /// The database is away: nothing else will go either.
+    /// The database is away, so no other entry can be recorded either.
     Away,
-    /// Something that passes by itself, such as a full disk or a row that is held: tried again, never set aside.
+    /// A transient reason, such as a full disk or a locked row: tried again, never dead-lettered.
     Passing,
-    /// Something about this entry.
+    /// A reason specific to this entry.
     Entry(String),
 }
 
@@ -67,11 +67,11 @@ struct Shared {
     intake: Intake,
     lane: Lane,
     tasks: TaskTracker,
-    /// When an entry that failed is tried again, and how often it failed.
+    /// For each failed entry, when it is tried again and how often it failed.
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
 }
 
-/// What was told to people, so that it is told once.
+/// What was already reported in notices, so that it is reported once.
 #[derive(Default)]
 struct Told {
     in_use: bool,
@@ -79,7 +79,7 @@ struct Told {
 }
 
 impl Drain {
-    /// Of a spool, through the lane of messages.
+    /// A drain of this spool, behind the database gate of the messages.
     #[must_use]
     pub fn new(spool: Spool, intake: Intake, lane: Lane, tasks: TaskTracker) -> Self {
         Self(Arc::new(Shared {
@@ -91,7 +91,7 @@ impl Drain {
         }))
     }
 
-    /// Records what waits, until told to stop; the files of instances that are gone too.
+    /// Records entries until cancelled, including those in files of stopped instances.
     pub async fn run(&self, folder: PathBuf, most_bytes: u64, key: SecretKey, stop: CancellationToken) {
         let Some(own) = &self.0.spool.0 else { return };
         let mut told = Told::default();
@@ -123,7 +123,7 @@ impl Drain {
                 tokio::select! {
                     () = tokio::time::sleep(EVERY) => {}
                     () = self.0.lane.came_back() => {}
-                    // Not at once: what was spooled because something took too long will take too long now.
+                    // With a delay: if something took too long a moment ago, it will take too long now.
                     () = own.news.notified() => tokio::time::sleep(EVERY / 4).await,
                 }
             };
@@ -133,11 +133,11 @@ impl Drain {
         }
     }
 
-    /// Records what waits of a call, before a message of the same call is taken in.
+    /// Records the entries of a call, before a live message of the same call is recorded.
     pub async fn bring_in(&self, family: [u8; 32]) {
         let Some(own) = &self.0.spool.0 else { return };
         match own.file.order(Some(family), &[], BATCH).await {
-            // What failed has its turn; each message of a call that goes on would be another try.
+            // A failed entry waits for its retry time; otherwise each message of an active call would be another try.
             Ok(places) if places.first().is_some_and(|first| self.is_later(first)) => {}
             Ok(places) => {
                 let _ = self.family(own, &places).await;
@@ -150,12 +150,12 @@ impl Drain {
         &self.0.intake.clock
     }
 
-    /// Records what waits in one file, until nothing is left that can be recorded now.
+    /// Records the entries of one file, until none can be recorded now.
     async fn pass(&self, inner: &Arc<Inner>, stop: &CancellationToken) {
         while inner.lock().waiting > 0 && !self.0.lane.is_away() && !stop.is_cancelled() {
             let later: Vec<Uuid> = {
                 let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
-                // What is long past was recorded or set aside.
+                // Entries this old were recorded or dead-lettered.
                 later.retain(|_, (at, _)| at.elapsed() < Duration::from_mins(10));
                 let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
                 waits.map(|(id, _)| *id).collect()
@@ -176,14 +176,14 @@ impl Drain {
             if let Err(error) = inner.recount().await {
                 tracing::warn!(%error, "the spool could not be counted");
             }
-            // Whatever fails waits for its next turn; without any that went there is nothing to do now.
+            // A failed entry waits for its retry time. If none was recorded, stop for now.
             if !went.contains(&true) {
                 return;
             }
         }
     }
 
-    /// Records entries one after the other, until one fails; whether any was recorded.
+    /// Records entries in order until one fails. Returns whether any was recorded.
     async fn family(&self, inner: &Arc<Inner>, places: &[Place]) -> bool {
         let mut went = false;
         for place in places {
@@ -209,7 +209,7 @@ impl Drain {
             return Ok(());
         };
         let entry = inner.open(&sealed).map_err(|error| failed(&error))?;
-        // In a task of its own: a transaction that nobody waits for any more must not be cut off in the middle.
+        // In a separate task: a transaction must not be cancelled halfway because its waiter timed out.
         let intake = Intake {
             db: self.0.lane.db(),
             ..self.0.intake.clone()
@@ -234,7 +234,7 @@ impl Drain {
                 Failed::Away
             });
         }
-        // Should this fail, it is recorded again later, which has no second effect.
+        // If this fails, the entry is recorded again later, which has no second effect.
         if inner.file.remove(place.id).await.map_err(|error| failed(&error))? {
             inner.left(place.family);
             metrics::drained();
@@ -247,7 +247,7 @@ impl Drain {
         later.get(&place.id).is_some_and(|(at, _)| *at > Instant::now())
     }
 
-    /// Puts an entry off, each time for twice as long, at most a quarter of a second doubled so often.
+    /// Delays the next try of an entry: 250 ms, doubled after each failure, at most `most` times.
     fn later(&self, place: &Place, most: u32) {
         let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
@@ -255,7 +255,7 @@ impl Drain {
         *times += 1;
     }
 
-    /// Notes that an entry could not be recorded; after so many times it is set aside.
+    /// Counts a failure of an entry. After [`MOST_TRIES`] failures the entry is dead-lettered.
     async fn put_off(&self, inner: &Arc<Inner>, place: &Place, why: &str) {
         tracing::warn!(why, entry = %place.id, "a message in the spool could not be recorded");
         self.later(place, 7);
@@ -272,7 +272,7 @@ impl Drain {
         }
     }
 
-    /// Tells people that the spool is in use or has been drained, and what it did not take.
+    /// Raises or resolves the notices: whether the spool is in use, and how many messages it could not store.
     async fn tell(&self, own: &Arc<Inner>, told: &mut Told) {
         let state = self.0.spool.state();
         let in_use = own.lock().waiting > 0;
@@ -351,10 +351,10 @@ impl Drain {
         tx.commit().await
     }
 
-    /// Takes the files of instances that are gone.
+    /// Opens the files of stopped instances.
     async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
         for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
-            // Another's, or one of ours.
+            // In use by another instance or by this one.
             let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
                 continue;
             };
@@ -367,7 +367,7 @@ impl Drain {
     }
 }
 
-/// Entries by call, each call where its first one stands.
+/// Groups entries by call, in the order of each call's first entry.
 fn by_call(places: Vec<Place>) -> Vec<Vec<Place>> {
     let mut calls: Vec<Vec<Place>> = Vec::new();
     let mut at: HashMap<[u8; 32], usize> = HashMap::new();
@@ -405,7 +405,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
         };
         match done {
             Err(TransactError::CallErased) => {}
-            // It was let in when it came.
+            // It was verified when it arrived: use the current settings.
             Err(TransactError::AccessChanged) => {
                 let tx = store::begin(&intake.db).await?;
                 let head = store::message_head::read(&tx, entry.rulebook_id, None).await?;

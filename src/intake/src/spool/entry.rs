@@ -1,4 +1,4 @@
-//! What waits in the spool. In: a message and the answer that was given. Out: sealed bytes, and back.
+//! An entry of the spool. In: a message and its response. Out: encrypted bytes, and back.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::event::Event;
 use base::keys::SecretKey;
 use store::spool::{Sealed, Waiting};
 
-/// The rank of a message without a priority: after all that have one.
+/// The rank of a message without a priority: after all messages with one.
 const NO_PRIORITY: i64 = 5;
 
 /// A message that waits for the database.
@@ -22,36 +22,36 @@ pub struct Entry {
     pub id: Uuid,
     /// The rulebook.
     pub rulebook_id: Uuid,
-    /// The rest, but for the body.
+    /// All other data except the body.
     pub about: About,
-    /// As it came.
+    /// The body as received.
     pub body: Bytes,
 }
 
-/// What stands in an entry beside the body.
+/// The data of an entry except the body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// The rulebook's code.
     pub code: String,
-    /// What finds a plain repeat.
+    /// Identifies a plain repeat.
     pub delivery_key: String,
-    /// When it came.
+    /// When it was received.
     pub received_at: DateTime<Utc>,
-    /// What was answered and decided; none where no rulebook was known, and the answer says nothing.
+    /// The response and the decision. `None` if no rulebook was known; then the response was neutral.
     pub given: Option<Given>,
 }
 
-/// What is the same thing, and what belongs together, as hashes.
+/// Hashes that identify duplicates and messages of the same call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {
-    /// Of the business key.
+    /// Hash of the business key.
     pub key: [u8; 32],
-    /// Of the call; of the business key where there is none.
+    /// Hash of the call id; of the business key if there is no call.
     pub family: [u8; 32],
 }
 
 impl Keys {
-    /// Of an event.
+    /// The keys of an event.
     #[must_use]
     pub fn of(rulebook_id: Uuid, event: &Event) -> Self {
         let key = event.event_key();
@@ -61,7 +61,7 @@ impl Keys {
         Self::from_texts(rulebook_id, &key, &family)
     }
 
-    /// Of a message that cannot be read.
+    /// The keys of a message that cannot be parsed.
     #[must_use]
     pub fn of_unreadable(rulebook_id: Uuid, body: &[u8]) -> Self {
         let hash = hex::encode(Sha256::digest(body));
@@ -84,7 +84,7 @@ impl Keys {
 }
 
 impl Entry {
-    /// Sealed, as the file keeps it.
+    /// Encrypts the entry for the file.
     pub fn seal(&self, key: &SecretKey, keys: Keys) -> Result<Waiting, SpoolError> {
         let about = serde_json::to_vec(&self.about)?;
         let length = u32::try_from(about.len()).map_err(|_| SpoolError::Full)?;
@@ -102,7 +102,7 @@ impl Entry {
         })
     }
 
-    /// Opened again.
+    /// Decrypts an entry.
     pub fn open(key: &SecretKey, sealed: &Sealed) -> Result<Self, SpoolError> {
         let clear = Bytes::from(key.open(sealed.rulebook_id, sealed.id, &sealed.sealed)?);
         let length = clear.first_chunk::<4>().ok_or(SpoolError::Torn)?;

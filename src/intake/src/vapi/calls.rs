@@ -1,7 +1,7 @@
-//! Vapi's list of calls. In: a span of time. Out: every call that was changed in it, once, in pieces.
+//! Vapi's list of calls. In: a span of time. Out: every call updated in it, once, in batches.
 //!
-//! Vapi gives at most 1,000 calls at a time and documents no order for them. So the span itself is halved for as long as a
-//! piece comes back full: whatever the order, nothing is left out. A full piece is used all the same.
+//! Vapi returns at most 1,000 calls per request and documents no order. So a span is halved as long as its batch is full: no call
+//! is missed in any order. The calls of a full batch are used too.
 
 use std::collections::HashSet;
 
@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{VapiClient, VapiError};
 
-/// The most that Vapi gives at a time is 1,000; a call can be 100 kB long.
+/// Calls per request. Vapi's maximum is 1,000, but a call can have 100 kB.
 pub const PIECE: usize = 100;
-/// A span that is not halved any more: Vapi's times have milliseconds.
+/// The shortest span, which is not halved: Vapi's times have milliseconds.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
 
-/// From one instant to another, both included.
+/// A span of time, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first instant.
@@ -25,47 +25,47 @@ pub struct Span {
     pub until: DateTime<Utc>,
 }
 
-/// A call as Vapi has it.
+/// A call in Vapi's list.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Vapi's id.
     pub id: String,
-    /// The whole of it, an object.
+    /// All fields, an object.
     pub fields: Value,
 }
 
-/// Every call of a span, in pieces.
+/// The calls of a span, in batches.
 pub struct Calls<'a> {
     client: &'a VapiClient,
     key: &'a str,
     stop: &'a CancellationToken,
     piece: usize,
-    /// Spans still to be asked for, the earliest last.
+    /// Spans not requested yet, the earliest last.
     spans: Vec<Span>,
     seen: HashSet<String>,
 }
 
 impl Call {
-    /// One of an answer's elements; none when it is no call.
+    /// Parses an element of the list; `None` if it is not a call.
     fn of(fields: Value) -> Option<Self> {
         let id = fields.get("id")?.as_str()?.to_owned();
         Some(Self { id, fields })
     }
 
-    /// A text of it.
+    /// A string field.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.fields.get(name)?.as_str()
     }
 
-    /// An instant of it.
+    /// A timestamp field.
     #[must_use]
     pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
         let at = DateTime::parse_from_rfc3339(self.text(name)?).ok()?;
         Some(at.to_utc())
     }
 
-    /// When it ended; none while it goes on.
+    /// The end of the call; `None` while it goes on.
     #[must_use]
     pub fn ended_at(&self) -> Option<DateTime<Utc>> {
         let ended = self.instant("endedAt");
@@ -77,7 +77,7 @@ impl Call {
 }
 
 impl VapiClient {
-    /// The calls that were changed in a span.
+    /// The calls updated in a span.
     #[must_use]
     pub fn calls<'a>(&'a self, key: &'a str, span: Span, stop: &'a CancellationToken) -> Calls<'a> {
         Calls {
@@ -92,10 +92,10 @@ impl VapiClient {
 }
 
 impl Calls<'_> {
-    /// The next piece, without what was in an earlier one; none when that was all.
+    /// The next batch, without calls of earlier batches; `None` after the last one.
     ///
     /// # Errors
-    /// When Vapi does not answer.
+    /// If the request to Vapi fails.
     pub async fn next(&mut self) -> Result<Option<Vec<Call>>, VapiError> {
         let Some(span) = self.spans.pop() else {
             return Ok(None);

@@ -1,5 +1,4 @@
-//! Requests to Vapi. In: a path and a key. Out: JSON, or why there is none; what may pass by itself is tried again, each
-//! time after a longer pause.
+//! HTTP client for Vapi. In: a path and a key. Out: JSON, or an error. Transient failures are retried with exponential backoff.
 
 use std::time::Duration;
 
@@ -10,71 +9,71 @@ use tokio_util::sync::CancellationToken;
 
 use base::http_client;
 
-/// How long a request may take: a page of long calls is several megabytes.
+/// Timeout of a request: a page of long calls has several megabytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// More than this of an answer is not read.
+/// Maximum size of a response, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-/// How often a request is tried.
+/// Maximum number of tries of a request.
 const TRIES: u32 = 5;
 /// The pause after the first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// No pause is longer, whatever Vapi asks for: then the next run tries again.
+/// Maximum pause, whatever Vapi asks for: then the next run tries again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// Why Vapi did not answer.
+/// Why a request to Vapi failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VapiError {
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be created.
     #[error("the HTTP client for Vapi could not be made")]
     Client(#[source] reqwest::Error),
-    /// The key is refused.
+    /// Vapi refuses the key.
     #[error("Vapi refuses the key (HTTP {0})")]
     Credentials(u16),
-    /// Too many requests, or an error of Vapi's own.
+    /// Too many requests, or a server error of Vapi.
     #[error("Vapi answered HTTP {0}")]
     Status(u16),
-    /// No answer.
+    /// No response.
     #[error("Vapi did not answer: {0}")]
     NoAnswer(&'static str),
-    /// More than we read.
+    /// The response is larger than the limit.
     #[error("Vapi's answer is too large")]
     TooLarge,
-    /// Not what was expected.
+    /// The response has an unexpected format.
     #[error("Vapi's answer cannot be read: {0}")]
     Unreadable(&'static str),
-    /// Told to stop while waiting to try again.
+    /// Stopped during a pause.
     #[error("stopped")]
     Stopped,
 }
 
 impl VapiError {
-    /// Whether the same request may succeed in a moment.
+    /// Whether the error is transient.
     fn passes(&self) -> bool {
         matches!(self, Self::NoAnswer(_) | Self::Status(408 | 425 | 429 | 500..=599))
     }
 }
 
-/// A client of Vapi's. Cloning is cheap.
+/// A client for Vapi. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct VapiClient {
     http: Client,
     base_url: String,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answered {
-    /// What it says.
+    /// The body.
     pub json: Value,
-    /// The time at Vapi.
+    /// The `Date` of the response.
     pub date: Option<DateTime<Utc>>,
 }
 
 impl VapiClient {
-    /// A client of the Vapi at this address.
+    /// Creates a client for this base URL.
     ///
     /// # Errors
-    /// When the HTTP client cannot be made.
+    /// If the HTTP client cannot be created.
     pub fn new(base_url: &str) -> Result<Self, VapiError> {
         Ok(Self {
             http: http_client::builder(TIMEOUT)
@@ -85,10 +84,10 @@ impl VapiClient {
         })
     }
 
-    /// Asks, and asks again while that may help.
+    /// Sends a GET request, with retries.
     ///
     /// # Errors
-    /// When there is no usable answer in the end.
+    /// If no try succeeds.
     pub async fn get(
         &self,
         key: &str,
@@ -117,7 +116,7 @@ impl VapiClient {
         }
     }
 
-    /// Asks once. With a failure comes how long Vapi wants us to wait.
+    /// Sends the request once. A failure includes the pause that Vapi asks for.
     async fn once(
         &self,
         key: &str,
@@ -149,7 +148,7 @@ impl VapiClient {
     }
 }
 
-/// What happened, without the address, which may hold what was asked.
+/// The reason, without the URL, which may contain query data.
 fn no_answer(error: &reqwest::Error) -> VapiError {
     VapiError::NoAnswer(if error.is_timeout() {
         "it took too long"

@@ -1,8 +1,7 @@
-//! Vapi's own API, asked by us. In: a key and a span of time. Out: the calls that were changed in it, and what a set-up
-//! looks like from Vapi's side.
+//! Requests to Vapi's own API. In: a key and a span of time. Out: the calls updated in it, and Vapi's view of the configuration.
 //!
-//! [`calls`] gets calls page by page, [`report`] makes of an ended call the message that Vapi would have posted. Nothing of
-//! a call, a key or Vapi's words goes to the log.
+//! [`calls`] loads calls page by page. [`report`] builds from an ended call the message that Vapi would have posted. No call
+//! data, key or text from Vapi is logged.
 
 pub mod calls;
 pub mod client;

@@ -1,11 +1,11 @@
-//! The report that Vapi would have posted. In: an ended call as Vapi's list has it. Out: the body of an
-//! `end-of-call-report` message with the same fields in the same places, and the same bytes for the same call.
+//! Builds the report that Vapi would have posted. In: an ended call from Vapi's list. Out: the body of an `end-of-call-report`
+//! message with the same fields in the same places, and the same bytes for the same call.
 
 use serde_json::{Map, Value, json};
 
 use super::calls::Call;
 
-/// Fields that stand in a report as they stand in a call.
+/// Fields that a report has in the same form as a call.
 const SAME: [&str; 14] = [
     "endedReason",
     "endedMessage",
@@ -22,9 +22,9 @@ const SAME: [&str; 14] = [
     "assistant",
     "assistantVersion",
 ];
-/// Fields that a call may have by itself and a report has in its artifact.
+/// Top-level fields of a call that a report has in its artifact.
 const OF_ARTIFACT: [&str; 4] = ["messages", "transcript", "recordingUrl", "stereoRecordingUrl"];
-/// Fields that would only stand there twice.
+/// Fields that would be in the report twice.
 const NOT_OF_CALL: [&str; 7] = [
     "artifact",
     "analysis",
@@ -35,14 +35,14 @@ const NOT_OF_CALL: [&str; 7] = [
     "stereoRecordingUrl",
 ];
 
-/// The body; none while the call goes on.
+/// The body; `None` while the call goes on.
 #[must_use]
 pub fn body(call: &Call) -> Option<Vec<u8>> {
     let ended = call.ended_at()?;
     let fields = call.fields.as_object()?;
     let mut message = Map::new();
     message.insert("type".to_owned(), "end-of-call-report".into());
-    // No report is made before the call has ended: so that which Vapi posts itself is the later one, and stands.
+    // The timestamp is the end of the call, and Vapi's own report is later. So Vapi's report replaces this one.
     message.insert("timestamp".to_owned(), ended.timestamp_millis().into());
     for name in SAME {
         if let Some(value) = fields.get(name).filter(|value| !value.is_null()) {
